@@ -1,0 +1,132 @@
+"""Every error a person can meet, drawn as a tree.
+
+::
+
+    ExitplanError                      1   something went wrong; the base of all below
+    |-- AccountUnreadable              1   balances or orders could not be read: no plan, no apply
+    |-- DataFolderUnusable             1   the data folder cannot be written
+    |-- EngineDisagreement             1   the rule engine and its check disagree: no plan
+    |-- CredentialsMissing             3   a live venue without its credentials
+    |-- RefusedByGuard                 5   a guard of the policy refuses the plan
+    |-- PlanIsUnusable                 6   the base of the next four
+    |   |-- PlanIsAltered              6   its content does not match its own hash
+    |   |-- PlanIsExpired              6   its validity has run out
+    |   |-- PlanIsStale                6   account, policy, quantity or price moved
+    |   `-- PlanIsUsed                 6   its run has ended already
+    |-- AccountIsLocked                7   somebody else is writing to this account
+    |-- CancelledByUser                8   the person said no, or pressed Ctrl-C
+    |-- OutcomeUnknown                 9   the venue has not told what became of an order
+    |-- UsageError                    64   the command line asks for something impossible
+    |   |-- NoSuchSymbol              64   the account holds no such symbol
+    |   `-- NoSuchAccount             64   no account file carries this id
+    `-- FileIsInvalid                 65   a file that a person can edit is wrong
+
+Each class carries ``exit_code`` and each instance may carry a ``hint``: one sentence that says what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExitplanError(Exception):
+    """Report a failure that a person can act on; ``str()`` is the fact, ``hint`` the way out."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep the message and the optional hint."""
+        super().__init__(message)
+        self.hint = hint
+
+
+class AccountUnreadable(ExitplanError):
+    """Balances or open orders could not be read, so nothing may be planned or sent."""
+
+
+class DataFolderUnusable(ExitplanError):
+    """The data folder cannot be written, so nothing may be sent."""
+
+
+class EngineDisagreement(ExitplanError):
+    """The rule engine failed, lost a fact, or answered otherwise than the check: the account gets no plan.
+
+    ``reproducer`` is a JSON text holding the rules and facts of the case.
+    """
+
+    def __init__(self, message: str, *, reproducer: str = "", hint: str | None = None) -> None:
+        """Keep the reproducer beside the message."""
+        super().__init__(message, hint=hint)
+        self.reproducer = reproducer
+
+
+class CredentialsMissing(ExitplanError):
+    """A live venue is asked for without usable credentials."""
+
+    exit_code = 3
+
+
+class RefusedByGuard(ExitplanError):
+    """A guard of the policy refuses the plan."""
+
+    exit_code = 5
+
+
+class PlanIsUnusable(ExitplanError):
+    """A saved plan must not be applied as it stands."""
+
+    exit_code = 6
+
+
+class PlanIsAltered(PlanIsUnusable):
+    """The content of a plan does not match the hash it carries."""
+
+
+class PlanIsExpired(PlanIsUnusable):
+    """The validity of a plan has run out."""
+
+
+class PlanIsStale(PlanIsUnusable):
+    """The account, the policy, a quantity or a price moved since the plan was made."""
+
+
+class PlanIsUsed(PlanIsUnusable):
+    """The run of this plan has ended already."""
+
+
+class AccountIsLocked(ExitplanError):
+    """Another process holds the account's lease."""
+
+    exit_code = 7
+
+
+class CancelledByUser(ExitplanError):
+    """The person said no, or pressed Ctrl-C."""
+
+    exit_code = 8
+
+
+class OutcomeUnknown(ExitplanError):
+    """The venue has not told what became of an order."""
+
+    exit_code = 9
+
+
+class UsageError(ExitplanError):
+    """The command line asks for something impossible."""
+
+    exit_code = 64
+
+
+class NoSuchSymbol(UsageError):
+    """The account holds no position with this symbol."""
+
+
+class NoSuchAccount(UsageError):
+    """No account file carries this id."""
+
+
+class FileIsInvalid(ExitplanError):
+    """A file that a person can edit is wrong; the message holds every problem, one a line."""
+
+    exit_code = 65

@@ -1,0 +1,208 @@
+"""Phase 3: turn the exit rule of a position into actions, or say why it cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ruleset.actions import Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
+from ruleset.decide import Decision
+from ruleset.observe import Observation, order_type, reaches_minimum
+from ruleset.policy import ExitRule, Policy
+from ruleset.progress import Progress
+from ruleset.reasons import reason_for
+from ruleset.snapshot import OpenOrder
+from ruleset.unwind import next_step, slice_quantity
+from ruleset.values import MICRO, ZERO, ceil_to_step, floor_to_step, plain
+
+ADOPTED_SOURCE = "adopted"
+"""The ``position_source`` that adoption writes into the tracker."""
+
+_CLOSE_RANKS = {4: 10, 1: 11}
+_OTHER_CLOSE, _UNWIND, _STOP, _ADOPT = 12, 13, 15, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What exits work with: the policy, the progress, the open orders by symbol, and those that are cancelled anyway."""
+
+    policy: Policy
+    progress: Progress
+    now: datetime
+    orders: Mapping[str, tuple[OpenOrder, ...]]
+    stale: frozenset[str]
+
+    def resting(self, found: Observation) -> list[OpenOrder]:
+        """Give the open orders on the exit side of a position, by order id."""
+        side = found.position.exit_side
+        resting = [order for order in self.orders.get(found.position.symbol, ()) if order.side == side]
+        return sorted(resting, key=lambda order: order.id)
+
+    def free(self, found: Observation, *, cancelled: list[OpenOrder]) -> Decimal:
+        """Give what can be sold once the given orders are cancelled: never more than is held."""
+        released = sum((order.remaining for order in cancelled), ZERO)
+        return min(found.held, found.held - found.position.locked + released)
+
+
+def plan_exit(decision: Decision, desk: Desk) -> Exit:
+    """Plan the exit of one position; protected and deferred positions get none."""
+    rule = decision.exit
+    if rule is None or decision.is_protected or decision.is_deferred:
+        return Exit()
+    if rule.action == "unwind":
+        return _plan_unwind(decision.found, rule, desk)
+    obstacle = _obstacle(decision.found, rule)
+    if obstacle is not None:
+        return Exit(blocked=_blocked(decision.found, rule, obstacle))
+    if rule.action == "attach_stop":
+        return _plan_stop(decision.found, rule, desk)
+    return _plan_close(decision.found, rule, desk)
+
+
+def closes(decision: Decision, desk: Desk) -> bool:
+    """Tell whether the exit of a position would close it in this plan."""
+    exit_ = plan_exit(decision, desk)
+    return any(action.kind == "close" for action in exit_.actions)
+
+
+def _obstacle(found: Observation, rule: ExitRule) -> BlockedReason | None:
+    facts = found.facts
+    if not facts["market_known"]:
+        return "no-market"
+    if not facts["market_active"]:
+        return "market-inactive"
+    if not facts["sellable"]:
+        return "below-minimum"
+    if rule.attempts is not None and facts["failed_exits"] >= rule.attempts * MICRO:  # type: ignore[operator] # a number
+        return "attempts-exhausted"
+    return None
+
+
+def _blocked(found: Observation, rule: ExitRule, reason: BlockedReason) -> Blocked:
+    position = found.position
+    because = reason_for(rule, found.facts)
+    return Blocked(position.symbol, position.side, rule.id, reason, rule.escalates, because)
+
+
+def _plan_close(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
+    resting = desk.resting(found)
+    quantity = floor_to_step(desk.free(found, cancelled=resting), _amount_step(found))
+    if not reaches_minimum(found, quantity):
+        return Exit(blocked=_blocked(found, rule, "locked"))
+    because = reason_for(rule, found.facts)
+    cancels = [_cancel(order, rule, f"{because}; frees the balance") for order in resting if order.id not in desk.stale]
+    rank = _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
+    return Exit(actions=(*cancels, _order(found, "close", rule, because, quantity, rank)))
+
+
+def _protocol_number(rule: ExitRule) -> int:
+    if rule.is_zombie:
+        return 4
+    return 1 if rule.is_dust else 0
+
+
+def _plan_unwind(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
+    step = next_step(found, desk.progress.unwinds.get(found.position.key), desk.policy, desk.now)
+    if step.counts:
+        return Exit(unwind=step)
+    obstacle = _obstacle(found, rule)
+    if obstacle is not None:
+        return Exit(blocked=_blocked(found, rule, obstacle))
+    released = [order for order in desk.resting(found) if order.id in desk.stale]
+    free = floor_to_step(desk.free(found, cancelled=released), _amount_step(found))
+    quantity = min(slice_quantity(found, step), free)
+    if not reaches_minimum(found, quantity):
+        return Exit(blocked=_blocked(found, rule, "locked"))
+    because = f"{reason_for(rule, found.facts)}; {_cycle_text(step)}"
+    return Exit(actions=(_order(found, "unwind", rule, because, quantity, _UNWIND),), unwind=step)
+
+
+def _cycle_text(step: UnwindStep) -> str:
+    if step.remaining_pct == 0:
+        return f"cycle {step.cycle} of {step.cycles}: closes what is left"
+    return f"cycle {step.cycle} of {step.cycles}: down to {plain(step.remaining_pct * 100)} % of {plain(step.initial_quantity)}"
+
+
+def _plan_stop(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
+    staying = [order for order in desk.resting(found) if order.id not in desk.stale]
+    actions: list[Action] = []
+    if not any(order_type(order) in {"stop", "stop_limit"} for order in staying):
+        trigger = _trigger_price(found, rule)
+        if trigger is None:
+            return Exit(blocked=_blocked(found, rule, "no-price"))
+        released = [order for order in desk.resting(found) if order.id in desk.stale]
+        quantity = floor_to_step(desk.free(found, cancelled=released), _amount_step(found))
+        if not reaches_minimum(found, quantity):
+            return Exit(blocked=_blocked(found, rule, "locked"))
+        because = f"{reason_for(rule, found.facts)}; stop {plain((rule.stop_pct or ZERO) * 100)} % from the mark"
+        actions.append(_order(found, "attach_stop", rule, because, quantity, _STOP, trigger))
+    if rule.adopt and (found.record is None or found.record.position_source != ADOPTED_SOURCE):
+        because = f"{reason_for(rule, found.facts)}; registered with the tracker"
+        actions.append(_order(found, "adopt", rule, because, found.held, _ADOPT))
+    return Exit(actions=tuple(actions))
+
+
+def _trigger_price(found: Observation, rule: ExitRule) -> Decimal | None:
+    """Place the stop away from the mark, rounded further away; None where that leaves no price above zero."""
+    mark, step = found.price.mark, found.market.price_step if found.market else None
+    if mark is None or rule.stop_pct is None:
+        return None
+    if found.position.side == "short":
+        wanted = mark * (1 + rule.stop_pct)
+        return ceil_to_step(wanted, step) if step else wanted
+    trigger = floor_to_step(mark * (1 - rule.stop_pct), step)
+    return trigger if trigger > 0 else None
+
+
+def _amount_step(found: Observation) -> Decimal | None:
+    return found.market.amount_step if found.market else None
+
+
+def _cancel(order: OpenOrder, rule: ExitRule, because: str) -> Action:
+    return cancel_action(order, phase=3, rule=rule.id, because=because)
+
+
+def cancel_action(order: OpenOrder, *, phase: int, rule: str, because: str) -> Action:
+    """Plan the cancellation of an open order."""
+    return Action(
+        kind="cancel_order",
+        phase=phase,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.remaining,
+        rule=rule,
+        because=because,
+        order_id=order.id,
+        expects={"order_quantity": plain(order.quantity), "order_filled": plain(order.filled)},
+    )
+
+
+def _order(  # noqa: PLR0913, PLR0917 - an order has that many sides
+    found: Observation,
+    kind: Kind,
+    rule: ExitRule,
+    because: str,
+    quantity: Decimal,
+    rank: int,
+    trigger_price: Decimal | None = None,
+) -> Action:
+    position, mark = found.position, found.price.mark
+    return Action(
+        kind=kind,
+        phase=3,
+        symbol=position.symbol,
+        side=position.exit_side,
+        quantity=quantity,
+        rule=rule.id,
+        because=because,
+        position_side=position.side,
+        est_value=found.worth(quantity),
+        trigger_price=trigger_price,
+        expects={
+            "position_quantity": plain(position.quantity),
+            "mark_price": None if mark is None else plain(mark),
+        },
+        rank=rank,
+    )

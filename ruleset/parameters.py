@@ -1,0 +1,127 @@
+"""The registries of what a policy may set: parameters, guards and the actions of its exits.
+
+One entry a thing: name, type, limits, default and meaning. Schemas, documentation and checks are made from these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+SettingType = Literal["integer", "number", "texts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value that a policy may set, its limits (both included) and what holds where it is not set."""
+
+    name: str
+    type: SettingType
+    default: int | Decimal | tuple[str, ...]
+    meaning: str
+    minimum: int | Decimal | None = None
+    maximum: int | Decimal | None = None
+
+
+def _table(*settings: Setting) -> dict[str, Setting]:
+    return {setting.name: setting for setting in settings}
+
+
+PARAMETERS: Mapping[str, Setting] = _table(
+    Setting("max_positions", "integer", 8, "The cap: how many positions an account may hold.", 0, 10_000),
+    Setting(
+        "dust_pct_threshold",
+        "number",
+        Decimal("0.01"),
+        "Dust is worth less than this share of the account, as a fraction: 0.01 is 1 %.",
+        0,
+        1,
+    ),
+    Setting("dust_usd_threshold", "number", Decimal(1), "Dust is worth less than this, in the account's currency.", 0),
+    Setting("stale_order_minutes", "number", 30, "A limit order older than this many minutes is stale.", 0),
+    Setting(
+        "gradual_unwind_pct",
+        "number",
+        Decimal("0.25"),
+        "The share of what is left that each unwind cycle closes, as a fraction: 0.25 is 25 %.",
+        0,
+        1,
+    ),
+    Setting("unwind_cycles", "integer", 4, "Cycles of an unwind; the last one closes what is left.", 3, 5),
+    Setting(
+        "max_position_pct",
+        "number",
+        Decimal(1),
+        "A position above this share of the account is of the wrong size, as a fraction.",
+        0,
+        1,
+    ),
+    Setting("strategy_sources", "texts", (), "The values of position_source that mean: a strategy of ours opened it."),
+)
+"""The parameters that exitplan itself reads; a policy may name others for its own conditions."""
+
+GUARDS: Mapping[str, Setting] = _table(
+    Setting("max_actions", "integer", 100, "The largest number of actions in a plan.", 0, 100_000),
+    Setting(
+        "max_run_pct",
+        "number",
+        Decimal("0.5"),
+        "The largest share of equity that the closes and unwinds of one plan may be worth, as a fraction.",
+        0,
+        1,
+    ),
+    Setting(
+        "max_zombie_pct",
+        "number",
+        Decimal("0.5"),
+        "The largest share of positions, of three or more, that may be zombies for want of a price or a market.",
+        0,
+        1,
+    ),
+    Setting(
+        "max_price_move_pct",
+        "number",
+        Decimal("0.05"),
+        "How far a mark price may move between plan and apply, as a fraction.",
+        0,
+        1,
+    ),
+)
+"""The guards that are on in every policy, with the limits that hold where it sets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitAction:
+    """What an exit rule may do with a position, and the further keys that such a rule takes."""
+
+    name: str
+    meaning: str
+    keys: tuple[str, ...] = ()
+
+
+EXIT_ACTIONS: Mapping[str, ExitAction] = {
+    action.name: action
+    for action in (
+        ExitAction("close", "Sell everything at the market, after cancelling the orders that lock it.", ()),
+        ExitAction("unwind", "Close over several cycles, gradual_unwind_pct of what is left in each.", ()),
+        ExitAction(
+            "attach_stop",
+            "Keep the position and place a stop order stop_pct below the mark (above it for a short).",
+            ("stop_pct", "adopt"),
+        ),
+    )
+}
+
+CAP_SCOPES: Mapping[str, str] = {
+    "all": "Category B first, then category A.",
+    "legacy": "Category B only: what a strategy manages is never closed for the cap.",
+}
+CAP_RANKS: Mapping[str, str] = {
+    "value_usd": "The smallest value first; unknown values last.",
+    "pnl_pct": "The worst result first; an unknown one counts as 0.",
+    "oldest": "The oldest first; an unknown age last.",
+}
+
+SEVERITIES = ("INFO", "WARNING", "CRITICAL")

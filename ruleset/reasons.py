@@ -1,0 +1,66 @@
+"""Say in words why a rule matched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Test, literal_text
+from ruleset.facts import Facts
+from ruleset.policy import Rule
+from ruleset.trace import fact_text, holds
+
+
+class _Texts(dict[str, str]):
+    """Facts as texts; an absent one reads ``unknown``."""
+
+    def __missing__(self, key: str) -> str:
+        return "unknown"
+
+
+def reason_for(rule: Rule, facts: Facts) -> str:
+    """Give the rule's own sentence with the facts in their places, else the part of its condition that held."""
+    if rule.because is None:
+        return describe(rule.when, facts)
+    return rule.because.format_map(_Texts({name: short_text(facts, name) for name in facts}))
+
+
+def describe(condition: Condition, facts: Facts) -> str:
+    """Word the part of a condition that made it true."""
+    if isinstance(condition, AnyOf):
+        held = next((part for part in condition.parts if _is_true(part, facts)), condition.parts[0])
+        return describe(held, facts)
+    if isinstance(condition, AllOf):
+        return " and ".join(describe(part, facts) for part in condition.parts)
+    if isinstance(condition, Not):
+        return f"not {condition.part.text}" if isinstance(condition.part, Test) else f"not ({condition.part.text})"
+    return _describe_test(condition, facts)
+
+
+def _describe_test(test: Test, facts: Facts) -> str:
+    if test.op is Op.EQ and isinstance(test.value, bool):
+        return test.fact if test.value else f"not {test.fact}"
+    if test.op is Op.EQ:
+        return f"{test.fact} is {literal_text(test.value)}"
+    if test.op in {Op.LT, Op.LTE, Op.GT, Op.GTE}:
+        found = short_text(facts, test.fact)
+        return test.text.replace(test.fact, f"{test.fact} {found}", 1)
+    return test.text
+
+
+def short_text(facts: Facts, name: str) -> str:
+    """Write a fact's value without zeros that say nothing."""
+    text = fact_text(facts.get(name))
+    value = facts.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return text
+
+
+def _is_true(condition: Condition, facts: Mapping[str, int | str | bool]) -> bool:
+    if isinstance(condition, Not):
+        return not _is_true(condition.part, facts)
+    if isinstance(condition, AnyOf):
+        return any(_is_true(part, facts) for part in condition.parts)
+    if isinstance(condition, AllOf):
+        return all(_is_true(part, facts) for part in condition.parts)
+    return holds(condition, facts.get(condition.fact))

@@ -1,0 +1,102 @@
+"""Amounts, times and symbols: the few value types everything else is built on.
+
+Money is :class:`~decimal.Decimal`, computed under :data:`EXACT`; time is an aware UTC :class:`~datetime.datetime`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+EXACT = Context(prec=120, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[DivisionByZero, InvalidOperation, Overflow])
+"""The arithmetic of the core: 120 digits, so that sums and products of what a venue sends are exact."""
+
+MICRO = 1_000_000
+"""Facts are numbers with six decimal places, held as integers of this unit."""
+
+ZERO = Decimal(0)
+DEFAULT_STEP = Decimal("0.00000001")
+"""The step of a market that names none: eight decimal places."""
+
+_DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
+_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|z|[+-]\d{2}:\d{2})")
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Read a decimal such as ``0.5`` or ``1e-8`` exactly.
+
+    Raises ValueError for anything else, NaN and infinities among them.
+    """
+    if _DECIMAL.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a decimal number")
+    return Decimal(text)
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal without exponent and without zeros that say nothing: ``312.50`` becomes ``312.5``."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def to_micro(value: Decimal) -> int:
+    """Scale to millionths, rounded toward minus infinity (spec of facts: six places)."""
+    return math.floor(value.scaleb(6))
+
+
+def micro_text(value: int) -> str:
+    """Write millionths as a decimal with six places."""
+    sign, digits = ("-", -value) if value < 0 else ("", value)
+    return f"{sign}{digits // MICRO}.{digits % MICRO:06d}"
+
+
+def floor_to_step(quantity: Decimal, step: Decimal | None) -> Decimal:
+    """Round down to a multiple of step; no step, no rounding."""
+    if not step:
+        return quantity
+    return EXACT.multiply(EXACT.divide(quantity, step).to_integral_value(ROUND_FLOOR, EXACT), step)
+
+
+def ceil_to_step(quantity: Decimal, step: Decimal | None) -> Decimal:
+    """Round up to a multiple of step; without a step to eight places."""
+    unit = step or DEFAULT_STEP
+    return EXACT.multiply(EXACT.divide(quantity, unit).to_integral_value(ROUND_CEILING, EXACT), unit)
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 time with ``Z`` or an offset as aware UTC.
+
+    Raises ValueError for a naive time: a time without a zone means nothing.
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an ISO 8601 time in UTC, such as 2026-02-18T22:00:00Z")
+    day, clock, fraction, zone = match.groups()
+    fraction = (fraction or "")[:7]
+    zone = "+00:00" if zone in "Zz" else zone
+    return datetime.fromisoformat(f"{day}T{clock}{fraction}{zone}").astimezone(UTC)
+
+
+def time_text(moment: datetime) -> str:
+    """Write a time as ISO 8601 in UTC with ``Z``, without a fraction where it is zero."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def unified_symbol(text: str) -> str:
+    """Give ccxt's unified form of a symbol as a person types it: ``ETH-USD`` becomes ``ETH/USD``."""
+    symbol = text.strip()
+    return symbol if "/" in symbol else symbol.replace("-", "/", 1)
+
+
+def quote_of(symbol: str) -> str | None:
+    """Give the quote currency of a unified symbol; None where it has none (``DUSTCOIN``)."""
+    _, slash, rest = symbol.partition("/")
+    return rest.partition(":")[0] if slash else None
+
+
+def is_derivative(symbol: str) -> bool:
+    """Tell a derivative (``BTC/USDT:USDT``) from spot by its unified symbol."""
+    return ":" in symbol
