@@ -107,8 +107,9 @@ def check(  # noqa: PLR0913, PLR0917 - the account has that many sides
     dust_counted = policy.cap.count_untradeable
     judged = [decision for decision in decisions if not decision.is_protected]
     left = [decision for decision in judged if _key(decision) not in changes.closed]
-    tolerated = [found for found in left if policy.tolerate_untradeable_dust and found.is_untradeable_dust]
-    strict = [found for found in left if found not in tolerated and not found.is_deferred]
+    tolerates = policy.tolerate_untradeable_dust
+    tolerated = [found for found in left if tolerates and found.is_untradeable_dust]
+    strict = [found for found in left if not (tolerates and found.is_untradeable_dust) and not found.is_deferred]
     unregistered = [found for found in strict if not _is_registered(found, changes.adopted)]
     gone = sum(1 for found in judged if _key(found) in changes.closed and _was_counted(found, count_dust=dust_counted))
     return Checks(

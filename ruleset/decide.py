@@ -68,8 +68,8 @@ def _judge(rulebook: Rulebook, observations: Sequence[Observation]) -> list[Deci
     facts = [found.facts for found in observations]
     matched = rulebook.match(rulebook.classification, facts)
     rules = [first_of(mask, policy.classification) for mask in matched]
-    for found, rule in zip(facts, rules, strict=True):
-        found["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
+    for known, rule in zip(facts, rules, strict=True):
+        known["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
     exits = rulebook.match(rulebook.exits, facts)
     return [
         Decision(

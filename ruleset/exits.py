@@ -9,11 +9,11 @@ from decimal import Decimal
 
 from ruleset.actions import Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from ruleset.decide import Decision
-from ruleset.observe import Observation, order_type, reaches_minimum
-from ruleset.policy import ExitRule, Policy
+from ruleset.observe import Observation, order_type, order_value, reaches_minimum
+from ruleset.policy import ExitRule, Policy, Rule
 from ruleset.progress import Progress
 from ruleset.reasons import reason_for
-from ruleset.snapshot import OpenOrder
+from ruleset.snapshot import OpenOrder, Snapshot
 from ruleset.unwind import next_step, slice_quantity
 from ruleset.values import MICRO, ZERO, ceil_to_step, floor_to_step, plain
 
@@ -26,9 +26,10 @@ _OTHER_CLOSE, _UNWIND, _STOP, _ADOPT = 12, 13, 15, 16
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What exits work with: the policy, the progress, the open orders by symbol, and those that are cancelled anyway."""
+    """What exits work with: the policy, the account, the open orders by symbol, and those that are cancelled anyway."""
 
     policy: Policy
+    snapshot: Snapshot
     progress: Progress
     now: datetime
     orders: Mapping[str, tuple[OpenOrder, ...]]
@@ -92,7 +93,8 @@ def _plan_close(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
     if not reaches_minimum(found, quantity):
         return Exit(blocked=_blocked(found, rule, "locked"))
     because = reason_for(rule, found.facts)
-    cancels = [_cancel(order, rule, f"{because}; frees the balance") for order in resting if order.id not in desk.stale]
+    blocking = [order for order in resting if order.id not in desk.stale]
+    cancels = [cancel_action(desk.snapshot, order, rule, 3, f"{because}; frees the balance") for order in blocking]
     rank = _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
     return Exit(actions=(*cancels, _order(found, "close", rule, because, quantity, rank)))
 
@@ -160,21 +162,18 @@ def _amount_step(found: Observation) -> Decimal | None:
     return found.market.amount_step if found.market else None
 
 
-def _cancel(order: OpenOrder, rule: ExitRule, because: str) -> Action:
-    return cancel_action(order, phase=3, rule=rule.id, because=because)
-
-
-def cancel_action(order: OpenOrder, *, phase: int, rule: str, because: str) -> Action:
-    """Plan the cancellation of an open order."""
+def cancel_action(snapshot: Snapshot, order: OpenOrder, rule: Rule, phase: int, because: str) -> Action:
+    """Plan the cancellation of an open order; its value is the capital that it holds."""
     return Action(
         kind="cancel_order",
         phase=phase,
         symbol=order.symbol,
         side=order.side,
         quantity=order.remaining,
-        rule=rule,
+        rule=rule.id,
         because=because,
         order_id=order.id,
+        est_value=order_value(snapshot, order),
         expects={"order_quantity": plain(order.quantity), "order_filled": plain(order.filled)},
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from ruleset.actions import SELLING, Action
-from ruleset.conditions import AllOf, Condition, Not, Test
+from ruleset.conditions import Condition, Not, Test
 from ruleset.decide import Decision
 from ruleset.policy import Policy
 from ruleset.values import EXACT, ZERO
@@ -79,6 +79,4 @@ def _facts_read(condition: Condition) -> set[str]:
         return {condition.fact}
     if isinstance(condition, Not):
         return _facts_read(condition.part)
-    if isinstance(condition, AllOf):
-        return set[str]().union(*(_facts_read(part) for part in condition.parts))
-    return set()
+    return set[str]().union(*(_facts_read(part) for part in condition.parts))

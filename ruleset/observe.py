@@ -119,10 +119,16 @@ def observe_order(snapshot: Snapshot, order: OpenOrder, now: datetime) -> dict[s
     }
     if order.created_at is not None:
         facts["age_minutes"] = minutes_between(order.created_at, now)
-    rate = _rate(snapshot, order.symbol)
-    if order.price is not None and rate is not None:
-        facts["value_usd"] = to_micro(order.remaining * order.price * rate)
+    value = order_value(snapshot, order)
+    if value is not None:
+        facts["value_usd"] = to_micro(value)
     return facts
+
+
+def order_value(snapshot: Snapshot, order: OpenOrder) -> Decimal | None:
+    """Value what remains of an order at its price, in the account's quote currency; None without a price or a rate."""
+    rate = _rate(snapshot, order.symbol)
+    return None if order.price is None or rate is None else order.remaining * order.price * rate
 
 
 def order_type(order: OpenOrder) -> str:
@@ -237,8 +243,9 @@ def _tracked_facts(found: Observation, policy: Policy, now: datetime) -> Mapping
     record = found.record
     entry = entry_price(found)
     facts: dict[str, FactValue] = {"tracked": record is not None, "has_entry_price": entry is not None}
-    facts["opened_by_strategy"] = record is not None and record.position_source in policy.strategy_sources
-    facts["has_exit_logic"] = _has_exit_logic(record, by_strategy=facts["opened_by_strategy"])
+    by_strategy = record is not None and record.position_source in policy.strategy_sources
+    facts["opened_by_strategy"] = by_strategy
+    facts["has_exit_logic"] = _has_exit_logic(record, by_strategy=by_strategy)
     if record is not None and record.position_source is not None:
         facts["position_source"] = record.position_source
     if record is not None and record.strategy is not None:

@@ -98,7 +98,7 @@ def _draft(given: PlanInput) -> Draft:
     decisions, counted = decide(given.rulebook, observations, lambda decision: closes(decision, everything))
     desk = _desk(given, cancelled)
     exits = [_scoped_exit(decision, desk, scope) for decision in decisions]
-    actions = [_stale_cancel(found) for found in cancelled]
+    actions = [_stale_cancel(snapshot, found) for found in cancelled]
     actions.extend(action for exit_ in exits for action in exit_.actions)
     actions.sort(key=_order_of_actions)
     unwinds = [exit_.unwind for exit_ in exits if exit_.unwind is not None]
@@ -141,6 +141,7 @@ def _desk(given: PlanInput, cancelled: Sequence[StaleOrder]) -> Desk:
         orders[order.symbol].append(order)
     return Desk(
         policy=given.rulebook.policy,
+        snapshot=given.snapshot,
         progress=given.progress,
         now=given.now,
         orders={symbol: tuple(resting) for symbol, resting in orders.items()},
@@ -152,8 +153,8 @@ def _covers_order(scope: PlanScope, found: StaleOrder) -> bool:
     return scope.covers(found.order.symbol, found.rule.id, phase=2)
 
 
-def _stale_cancel(found: StaleOrder) -> Action:
-    return cancel_action(found.order, phase=2, rule=found.rule.id, because=reason_for(found.rule, found.facts))
+def _stale_cancel(snapshot: Snapshot, found: StaleOrder) -> Action:
+    return cancel_action(snapshot, found.order, found.rule, 2, reason_for(found.rule, found.facts))
 
 
 def _scoped_exit(decision: Decision, desk: Desk, scope: PlanScope) -> Exit:

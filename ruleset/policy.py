@@ -334,7 +334,7 @@ class _Reader:
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}
         return {
-            name: Decimal(written.get(name, setting.default))  # type: ignore[arg-type] - guards are numbers
+            name: Decimal(written.get(name, setting.default))
             for name, setting in GUARDS.items()
         }
 

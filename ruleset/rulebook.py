@@ -27,12 +27,15 @@ class Rulebook:
     @classmethod
     def of(cls, policy: Policy, *, checked: bool = True) -> Rulebook:
         """Load a policy's rules into the engine."""
-        lists: list[Sequence[Rule]] = [policy.classification, policy.orders, policy.exits]
-        return cls(policy, *(Matcher([rule.when for rule in rules]) for rules in lists), checked=checked)
+        return cls(policy, _load(policy.classification), _load(policy.orders), _load(policy.exits), checked)
 
     def match(self, matcher: Matcher, facts: Sequence[Facts]) -> list[int]:
         """Ask one matcher about many positions or orders; see :meth:`Matcher.matches`."""
         return matcher.matches(facts, checked=self.checked) if facts else []
+
+
+def _load(rules: Sequence[Rule]) -> Matcher:
+    return Matcher([rule.when for rule in rules])
 
 
 def first_of(mask: int, rules: Sequence[R]) -> R | None:

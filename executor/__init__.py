@@ -1,0 +1,1 @@
+"""Apply: journal, lease, outcomes, state, verification, alerts."""

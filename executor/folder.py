@@ -1,0 +1,51 @@
+"""Where an account keeps its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PLATFORM = "platform"
+"""The id of the account that is not a user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The files of one account: of the platform account in the data folder itself, of a user below ``users/<id>``."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, data: Path, account: str) -> DataFolder:
+        """Find the folder of an account below the data folder."""
+        return cls(data if account == PLATFORM else data / "users" / account)
+
+    @property
+    def state(self) -> Path:
+        """The state, exported from the journal for people and other tools."""
+        return self.path / "legacy_exit_protocol_state.json"
+
+    @property
+    def tracker(self) -> Path:
+        """The position tracker's file."""
+        return self.path / "positions.json"
+
+    @property
+    def journal(self) -> Path:
+        """The order journal, which is the truth."""
+        return self.path / "journal.db"
+
+    @property
+    def alerts(self) -> Path:
+        """The alerts, one JSON object a line."""
+        return self.path / "alerts.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """The lock that the account's one writer holds."""
+        return self.path / "account.lock"
+
+    @property
+    def reproducers(self) -> Path:
+        """Cases in which the rule engine could not be trusted."""
+        return self.path / "reproducers"

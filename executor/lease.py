@@ -1,0 +1,66 @@
+"""One writer an account: a file lock that dies with its holder, and a note of who holds it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+from filelock import FileLock, Timeout
+
+from executor.files import write_atomically
+from ruleset.errors import AccountIsLocked, DataFolderUnusable
+from ruleset.values import time_text
+
+
+@contextmanager
+def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
+    """Hold the account's lease for the time of the block.
+
+    The operating system gives the lock free when its holder dies, so a dead holder's lease is simply taken. Raises
+    AccountIsLocked, naming the holder, where another process has it.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise AccountIsLocked(
+            f"the account {account} is in use{_holder(lock)}",
+            hint="wait for it to end; the lock goes with its process",
+        ) from error
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
+    try:
+        write_atomically(_note(lock), _note_text(now))
+        yield
+    finally:
+        _note(lock).unlink(missing_ok=True)
+        held.release()
+
+
+def _note(lock: Path) -> Path:
+    return lock.with_suffix(".holder.json")
+
+
+def _note_text(now: datetime) -> bytes:
+    who = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time_text(now),
+        "command": " ".join(Path(part).name for part in sys.argv[:2]),
+    }
+    return orjson.dumps(who, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _holder(lock: Path) -> str:
+    try:
+        who = orjson.loads(_note(lock).read_bytes())
+        return f" by process {who['pid']} on {who['host']} since {who['since']} ({who['command']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return " by another process"
