@@ -18,8 +18,8 @@ from schemas.documents import load_document
 def with_tracker(snapshot: Snapshot, path: Path) -> Snapshot:
     """Give the snapshot the tracker's records.
 
-    The file is the tracker where it exists; until it does, the records that a paper account or recording brings along are.
-    Raises FileIsInvalid for a broken file.
+    The file is the tracker where it exists; until it does, the records that a paper account or recording brings along
+    are. Raises FileIsInvalid for a broken file.
     """
     if not path.exists():
         return snapshot

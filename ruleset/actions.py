@@ -11,9 +11,7 @@ from typing import Literal
 from ruleset.snapshot import OrderSide, Side
 
 Kind = Literal["cancel_order", "close", "unwind", "attach_stop", "adopt", "convert_dust"]
-BlockedReason = Literal[
-    "no-market", "market-inactive", "below-minimum", "locked", "no-price", "attempts-exhausted"
-]
+BlockedReason = Literal["no-market", "market-inactive", "below-minimum", "locked", "no-price", "attempts-exhausted"]
 
 ACTION_KINDS: Mapping[Kind, str] = {
     "cancel_order": "Cancel an open order.",
@@ -39,9 +37,11 @@ SELLING: frozenset[Kind] = frozenset({"close", "unwind"})
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do. ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what
-    remained of it. ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds what
-    must still be so at apply.
+    """One thing to do.
+
+    ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what
+    remained of it. ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds
+    what must still be so at apply.
     """
 
     kind: Kind
@@ -75,8 +75,8 @@ class Blocked:
 class UnwindStep:
     """One cycle of an unwind as planned.
 
-    ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so the
-    cycle counts with no order; ``regrown`` that the position has grown and starts anew.
+    ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
+    the cycle counts with no order; ``regrown`` that the position has grown and starts anew.
     """
 
     key: str

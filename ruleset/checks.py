@@ -90,7 +90,7 @@ class Changes:
     cancelled: Collection[str] = ()
 
 
-def check(  # noqa: PLR0913, PLR0917 - the account has that many sides
+def check(
     policy: Policy,
     decisions: Sequence[Decision],
     counted: int,
@@ -101,8 +101,8 @@ def check(  # noqa: PLR0913, PLR0917 - the account has that many sides
 ) -> Checks:
     """Run the four checks on an account as it is, or as ``changes`` would leave it.
 
-    ``counted`` is the number of positions that the cap counts, ``stale`` and ``orders`` are order ids, ``unwinding`` the
-    keys of positions with an unwind under way.
+    ``counted`` is the number of positions that the cap counts, ``stale`` and ``orders`` are order ids, ``unwinding``
+    the keys of positions with an unwind under way.
     """
     dust_counted = policy.cap.count_untradeable
     judged = [decision for decision in decisions if not decision.is_protected]
@@ -144,4 +144,6 @@ def _is_registered(decision: Decision, adopted: Collection[str]) -> bool:
 def _was_counted(decision: Decision, *, count_dust: bool) -> bool:
     """Tell whether a position that the plan closes was counted by the cap: its dust and zombie exits are not."""
     rule = decision.exit
-    return rule is not None and not rule.is_dust and not rule.is_zombie or (count_dust and decision.is_untradeable_dust)
+    return (rule is not None and not rule.is_dust and not rule.is_zombie) or (
+        count_dust and decision.is_untradeable_dust
+    )

@@ -1,7 +1,7 @@
 """Read conditions from a policy document into the typed tree, collecting every problem.
 
-Everything that could go wrong later is refused here: unknown facts, operators, parameters and definitions, values of the
-wrong type, empty lists, cycles, and conditions too large for anybody to read.
+Everything that could go wrong later is refused here: unknown facts, operators, parameters and definitions, values of
+the wrong type, empty lists, cycles, and conditions too large for anybody to read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ruleset.conditions import MAX_LEVELS, MAX_NODES, OPERATORS, AllOf, AnyOf, Condition, Scalar, Not, Op, Test
+from ruleset.conditions import MAX_LEVELS, MAX_NODES, OPERATORS, AllOf, AnyOf, Condition, Not, Op, Scalar, Test
 from ruleset.facts import Fact
 from ruleset.problems import Path, Problem, did_you_mean
 from ruleset.values import MICRO, unified_symbol
@@ -176,7 +176,9 @@ def _value(fact: Fact, raw: Any, path: Path, scope: Scope) -> Scalar | None:  # 
     value = _resolved(raw, path, scope)
     if value is None:
         if raw is None:
-            scope.error(path, f"{fact.name!r} is compared with null", "to ask whether it is known write {exists: false}")
+            scope.error(
+                path, f"{fact.name!r} is compared with null", "to ask whether it is known write {exists: false}"
+            )
         return None
     named = f" (the value of {raw})" if value is not raw else ""
     if fact.type == "number" and not isinstance(value, bool) and isinstance(value, int | Decimal):
@@ -214,7 +216,9 @@ def _text(fact: Fact, value: str, path: Path, scope: Scope) -> str | None:
 def _definition(name: str, path: Path, scope: Scope, level: int) -> Condition | None:
     if name not in scope.definitions:
         known = ", ".join(scope.definitions) or "none"
-        scope.error(path, f"unknown definition {name!r}", did_you_mean(name, scope.definitions) or f"defined are {known}")
+        scope.error(
+            path, f"unknown definition {name!r}", did_you_mean(name, scope.definitions) or f"defined are {known}"
+        )
         return None
     scope.used_definitions.add(name)
     if name in scope._open:  # noqa: SLF001 - the scope belongs to this parser

@@ -1,8 +1,8 @@
 """Conditions: the typed tree between YAML and everything that evaluates it.
 
 A condition is read once (:mod:`ruleset.condition_parser`). From that one tree come the rule engine's rules
-(:mod:`ruleset.engine`, by way of :func:`lower`), the generated Python evaluator (:mod:`ruleset.evaluator`) and the trace
-that ``explain`` shows (:mod:`ruleset.trace`).
+(:mod:`ruleset.engine`, by way of :func:`lower`), the generated Python evaluator (:mod:`ruleset.evaluator`) and the
+trace that ``explain`` shows (:mod:`ruleset.trace`).
 
 Three-valued facts, two-valued answers: a fact that is absent makes every comparison with it false; ``exists`` asks for
 presence; ``not`` negates the whole condition inside it.
@@ -161,7 +161,8 @@ def literal_text(value: Scalar | tuple[Scalar, ...]) -> str:
     return plain(value) if isinstance(value, Decimal) else str(value)
 
 
-# --- Lowering: negation pushed inward, numbers scaled to integers, lists unfolded ---------------------------------------
+# --- Lowering: negation pushed inward, numbers scaled to integers, lists unfolded
+# ---------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def _lower_test(fact: str, op: Op, value: Scalar, negate: bool) -> Lowered:  # n
         return not scaled
     if scaled.op is Op.EXISTS:
         return Leaf(fact, Op.EXISTS, not scaled.value)
-    return join(False, [Leaf(fact, _NEGATED[scaled.op], scaled.value), absent])
+    return join(False, [Leaf(fact, _NEGATED[scaled.op], scaled.value), absent])  # noqa: FBT003 - any of the two
 
 
 def _scaled(fact: str, op: Op, value: Scalar) -> Leaf | bool:

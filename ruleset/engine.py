@@ -1,8 +1,8 @@
 """durable_rules, embedded so that only what it does well is asked of it.
 
 The engine gets flat facts of integers and nothing else: numbers in millionths, truth values as 0 and 1, texts as the
-number of the literal they equal. What is absent is left out. Each batch goes into a state of its own that is thrown away,
-a sentinel rule counts the facts, and any doubt is an error: no answer is ever made of a part of one.
+number of the literal they equal. What is absent is left out. Each batch goes into a state of its own that is thrown
+away, a sentinel rule counts the facts, and any doubt is an error: no answer is ever made of a part of one.
 
 Known limits of durable_rules 2.0.28 that shape this module: a fact may match at most 64 rules, a rule with many
 alternatives makes it slow or crash, comparisons of absent fields are false, texts of different types compare equal, a
@@ -86,7 +86,9 @@ class RuleSet:
             try:
                 self._handle = durable_rules_engine.create_ruleset(f"exitplan-{next(_NAMES)}", self.definition)
             except Exception as error:  # the C module raises bare Exception
-                raise EngineDisagreement(f"durable_rules refused the rules: {error}", reproducer=self.definition) from error
+                raise EngineDisagreement(
+                    f"durable_rules refused the rules: {error}", reproducer=self.definition
+                ) from error
 
     def matches(self, facts: Sequence[Facts]) -> list[int]:
         """Give for each fact the rules that match it, as a bit mask (bit 0 is the first rule)."""
@@ -125,14 +127,17 @@ class RuleSet:
                     fired.append(message)
                     message = durable_rules_engine.complete_and_start_action(self._handle, state)
             except Exception as error:  # the C module raises bare Exception
-                raise EngineDisagreement(f"durable_rules failed: {error}", reproducer=self._reproducer(batch)) from error
+                raise EngineDisagreement(
+                    f"durable_rules failed: {error}", reproducer=self._reproducer(batch)
+                ) from error
             finally:
                 if fired:
                     durable_rules_engine.delete_state(self._handle, None)
         if code != 0:
             raise EngineDisagreement(f"durable_rules returned code {code}", reproducer=self._reproducer(batch))
         for message in fired:
-            # One rule a message, {"rule": [{"m": {"id": "7", ...}}, ...]}, in which no value but the ids is a text of ours.
+            # One rule a message, {"rule": [{"m": {"id": "7", ...}}, ...]}, in which no value but the ids is a text of
+            # ours.
             yield message[2 : message.index('"', 2)], [int(identity) for identity in _IDS.findall(message)]
 
     def _encode(self, identity: str, facts: Facts) -> dict[str, str | int]:

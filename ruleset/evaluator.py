@@ -1,7 +1,7 @@
 """Conditions turned into one Python function: the check on the rule engine.
 
-The function is generated from the condition tree as the policy writes it, not from the lowered form that the engine gets,
-so that a mistake in either way of evaluating shows as a disagreement.
+The function is generated from the condition tree as the policy writes it, not from the lowered form that the engine
+gets, so that a mistake in either way of evaluating shows as a disagreement.
 """
 
 from __future__ import annotations

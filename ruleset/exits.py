@@ -124,7 +124,8 @@ def _plan_unwind(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
 def _cycle_text(step: UnwindStep) -> str:
     if step.remaining_pct == 0:
         return f"cycle {step.cycle} of {step.cycles}: closes what is left"
-    return f"cycle {step.cycle} of {step.cycles}: down to {plain(step.remaining_pct * 100)} % of {plain(step.initial_quantity)}"
+    remaining = f"{plain(step.remaining_pct * 100)} % of {plain(step.initial_quantity)}"
+    return f"cycle {step.cycle} of {step.cycles}: down to {remaining}"
 
 
 def _plan_stop(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
@@ -178,7 +179,7 @@ def cancel_action(snapshot: Snapshot, order: OpenOrder, rule: Rule, phase: int, 
     )
 
 
-def _order(  # noqa: PLR0913, PLR0917 - an order has that many sides
+def _order(
     found: Observation,
     kind: Kind,
     rule: ExitRule,

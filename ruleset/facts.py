@@ -109,9 +109,7 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
 )
 """What rules of ``classification`` and ``exits`` may ask of a position."""
 
-CLASSIFICATION_FACTS: Mapping[str, Fact] = {
-    name: fact for name, fact in POSITION_FACTS.items() if not fact.exits_only
-}
+CLASSIFICATION_FACTS: Mapping[str, Fact] = {name: fact for name, fact in POSITION_FACTS.items() if not fact.exits_only}
 """What rules of ``classification`` may ask: all but the category that they decide."""
 
 ORDER_FACTS: Mapping[str, Fact] = _table(

@@ -19,8 +19,8 @@ _BEFOREHAND = "rule#"
 class Matcher:
     """The conditions of one phase, ready to be matched.
 
-    A condition too large for the rule engine (see :mod:`ruleset.engine`) is decided beforehand and reaches the engine as
-    one truth value, so that every valid policy works.
+    A condition too large for the rule engine (see :mod:`ruleset.engine`) is decided beforehand and reaches the engine
+    as one truth value, so that every valid policy works.
     """
 
     def __init__(self, conditions: Sequence[Condition]) -> None:
@@ -48,7 +48,9 @@ class Matcher:
     def _ask(self, facts: Sequence[Facts]) -> list[int]:
         asked: Sequence[Facts] = facts
         if self._beforehand:
-            asked = [{**fact, **{name: trace(big, fact).holds for name, big in self._beforehand.items()}} for fact in facts]
+            asked = [
+                {**fact, **{name: trace(big, fact).holds for name, big in self._beforehand.items()}} for fact in facts
+            ]
         masks = [0] * len(facts)
         for first, engine in self._engines:
             masks = [mask | (found << first) for mask, found in zip(masks, engine.matches(asked), strict=True)]
@@ -57,8 +59,9 @@ class Matcher:
 
 def _disagreement(facts: Facts, engine: int, check: int) -> EngineDisagreement:
     case = {"facts": dict(facts), "engine": engine, "check": check}
+    subject = facts.get("symbol", "a position")
     return EngineDisagreement(
-        f"the rule engine and its check disagree about {facts.get('symbol', 'a position')}: {engine:b} against {check:b}",
+        f"the rule engine and its check disagree about {subject}: {engine:b} against {check:b}",
         reproducer=orjson.dumps(case, option=orjson.OPT_INDENT_2).decode(),
         hint="nothing was planned; please report the reproducer",
     )

@@ -89,7 +89,7 @@ def observe_positions(
 
 
 def price_of(snapshot: Snapshot, symbol: str, market: Market | None) -> Price:
-    """Find the mark price: last, else the mid of bid and ask; without a rate into the account's currency unavailable."""
+    """Find the mark price: last, else the mid of bid and ask; without a rate into the account's currency, none."""
     if market is None:
         return _NO_MARKET
     rate = _rate(snapshot, symbol)

@@ -1,6 +1,7 @@
 """The registries of what a policy may set: parameters, guards and the actions of its exits.
 
-One entry a thing: name, type, limits, default and meaning. Schemas, documentation and checks are made from these tables.
+One entry a thing: name, type, limits, default and meaning. Schemas, documentation and checks are made from these
+tables.
 """
 
 from __future__ import annotations

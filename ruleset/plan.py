@@ -34,8 +34,8 @@ Document = dict[str, Any]
 def make_plan(given: PlanInput, *, overrides: Mapping[str, Any] | None = None) -> Document:
     """Make the plan document of an account.
 
-    ``overrides`` are the parameters that the command line set over the policy; they are recorded, so that apply can check
-    the policy again. The same input gives the same bytes. Raises EngineDisagreement.
+    ``overrides`` are the parameters that the command line set over the policy; they are recorded, so that apply can
+    check the policy again. The same input gives the same bytes. Raises EngineDisagreement.
     """
     return write_plan(given, draft_plan(given), overrides or {})
 

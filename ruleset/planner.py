@@ -165,12 +165,16 @@ def _scoped_exit(decision: Decision, desk: Desk, scope: PlanScope) -> Exit:
 
 
 def _order_of_actions(action: Action) -> tuple[int, str, str, str]:
-    """Cancels by symbol and order id, then exits by their kind, inside each by symbol and long before short."""
+    """Sort cancels by symbol and order id, then exits by their kind, inside each by symbol and long before short."""
     return (action.rank, action.symbol, action.order_id or "", action.position_side or "")
 
 
 def _changes(actions: Sequence[Action], decisions: Sequence[Decision]) -> Changes:
-    sold = {(action.symbol, action.position_side): action.quantity for action in actions if action.kind in {"close", "unwind"}}
+    sold = {
+        (action.symbol, action.position_side): action.quantity
+        for action in actions
+        if action.kind in {"close", "unwind"}
+    }
     closed = []
     for decision in decisions:
         position, market = decision.found.position, decision.found.market

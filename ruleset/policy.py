@@ -1,7 +1,7 @@
 """The policy as typed rules: what a merged document means, and every problem in it.
 
-:func:`compile_policy` takes a document that has passed ``policy.schema.json`` and does what a schema cannot: it resolves
-parameters and definitions, checks every condition against the facts, and warns of what nobody uses.
+:func:`compile_policy` takes a document that has passed ``policy.schema.json`` and does what a schema cannot: it
+resolves parameters and definitions, checks every condition against the facts, and warns of what nobody uses.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from ruleset.problems import Path, Problem, did_you_mean
 from ruleset.values import parse_time, plain, unified_symbol
 
 __all__ = ["Cap", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
+
+
+_DUST_RULE, _ZOMBIE_RULE = 1, 4
+_WHOLE_PCT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,12 @@ class ExitRule(Rule):
     @property
     def is_dust(self) -> bool:
         """Tell whether this is the protocol's dust exit, by its number or its id."""
-        return self.number == 1 or self.id == "dust"
+        return self.number == _DUST_RULE or self.id == "dust"
 
     @property
     def is_zombie(self) -> bool:
         """Tell whether this is the protocol's zombie exit, by its number or its id."""
-        return self.number == 4 or self.id == "zombie"
+        return self.number == _ZOMBIE_RULE or self.id == "zombie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,9 @@ class _Reader:
         low, high = setting.minimum, setting.maximum
         if (low is not None and number < low) or (high is not None and number > high):
             limits = f"{low} to {high}" if high is not None else f"{low} or more"
-            hint = f"write {plain(number / 100)} for {plain(number)} %" if high == 1 and 1 < number <= 100 else None
+            hint = (
+                f"write {plain(number / 100)} for {plain(number)} %" if high == 1 and 1 < number <= _WHOLE_PCT else None
+            )
             self._problem(path, f"{setting.name} is {plain(number)}; allowed is {limits}", hint)
         if setting.type == "number" and number != round(number, 6):
             message = f"{plain(number)} is finer than facts are"
@@ -260,7 +266,9 @@ class _Reader:
 
     def _classification(self) -> list[ClassificationRule]:
         return [
-            ClassificationRule(raw["id"], when, path, raw.get("because"), raw.get("severity"), Category(raw["category"]))
+            ClassificationRule(
+                raw["id"], when, path, raw.get("because"), raw.get("severity"), Category(raw["category"])
+            )
             for raw, path, when in self._rules("classification")
         ]
 
@@ -333,10 +341,7 @@ class _Reader:
 
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}
-        return {
-            name: Decimal(written.get(name, setting.default))
-            for name, setting in GUARDS.items()
-        }
+        return {name: Decimal(written.get(name, setting.default)) for name, setting in GUARDS.items()}
 
 
 def _as_written(default: Any) -> Any:  # noqa: ANN401 - any kind of setting

@@ -8,6 +8,11 @@ from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Test, literal_t
 from ruleset.facts import Facts
 from ruleset.policy import Rule
 from ruleset.trace import fact_text, holds
+from ruleset.values import MICRO, micro_text
+
+
+_MANY = 10 * MICRO
+_CENT = MICRO // 100
 
 
 class _Texts(dict[str, str]):
@@ -21,7 +26,7 @@ def reason_for(rule: Rule, facts: Facts) -> str:
     """Give the rule's own sentence with the facts in their places, else the part of its condition that held."""
     if rule.because is None:
         return describe(rule.when, facts)
-    return rule.because.format_map(_Texts({name: short_text(facts, name) for name in facts}))
+    return rule.because.format_map(_Texts({name: _rounded_text(facts, name) for name in facts}))
 
 
 def describe(condition: Condition, facts: Facts) -> str:
@@ -45,6 +50,14 @@ def _describe_test(test: Test, facts: Facts) -> str:
         found = short_text(facts, test.fact)
         return test.text.replace(test.fact, f"{test.fact} {found}", 1)
     return test.text
+
+
+def _rounded_text(facts: Facts, name: str) -> str:
+    """Write a fact for a sentence: numbers of ten and more with two decimals, rounded down like the facts."""
+    value = facts[name]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _MANY:
+        return micro_text(value // _CENT * _CENT).rstrip("0").rstrip(".")
+    return short_text(facts, name)
 
 
 def short_text(facts: Facts, name: str) -> str:

@@ -10,13 +10,12 @@ from ruleset.facts import Facts
 from ruleset.matcher import Matcher
 from ruleset.policy import Policy, Rule
 
-
 R = TypeVar("R", bound=Rule)
 
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """One policy and the matchers of its three rule lists; ``checked`` compares every answer with the generated check."""
+    """One policy and the matchers of its three rule lists; ``checked`` compares every answer with the check."""
 
     policy: Policy
     classification: Matcher

@@ -1,8 +1,8 @@
 """An account at one instant: the input of every plan.
 
 Everything downstream is a pure function of (policy, snapshot, progress, now). The data classes are what the rest of the
-house works with; :func:`snapshot_from_document` and :func:`snapshot_to_document` convert from and to the JSON form, whose
-shape ``schemas/snapshot.schema.json`` describes and checks.
+house works with; :func:`snapshot_from_document` and :func:`snapshot_to_document` convert from and to the JSON form,
+whose shape ``schemas/snapshot.schema.json`` describes and checks.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def position_key(symbol: str, side: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """A resting order as the venue reports it; ``quantity`` is what was asked, ``filled`` what has been filled of it."""
+    """A resting order as the venue reports it; ``filled`` is the part of ``quantity`` that has been filled."""
 
     id: str
     symbol: str
@@ -139,7 +139,8 @@ class Snapshot:
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
     """Build a snapshot from its JSON form.
 
-    The document is taken to have passed ``snapshot.schema.json``; a broken one raises KeyError, TypeError or ValueError.
+    The document is taken to have passed ``snapshot.schema.json``; a broken one raises KeyError, TypeError or
+    ValueError.
     """
     cash = document.get("cash") or {}
     return Snapshot(

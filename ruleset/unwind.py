@@ -50,7 +50,7 @@ def is_reached(held: Decimal, step: UnwindStep, amount_step: Decimal | None) -> 
 
 
 def slice_quantity(found: Observation, step: UnwindStep) -> Decimal:
-    """Give what the cycle sells: rounded down to the step, raised to the minimum, everything where the rest is too small.
+    """Give what the cycle sells: rounded down, raised to the minimum, everything where the rest is too small.
 
     The position is taken to be sellable and above the cycle's target.
     """

@@ -1,0 +1,47 @@
+"""Register a position with the tracker. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from executor.saved_plan import PlannedAction
+from executor.sizing import find_position
+from ruleset.exits import ADOPTED_SOURCE
+from ruleset.observe import held_quantity, order_type, price_of
+from ruleset.snapshot import Position, Snapshot, TrackerRecord
+
+
+def adopted_records(
+    snapshot: Snapshot, action: PlannedAction, trigger: Decimal | None, now: datetime
+) -> dict[str, TrackerRecord] | None:
+    """Give the tracker's records with an adopted position among them; None where the position is gone.
+
+    Without a known entry price the mark at adoption becomes the cost basis, and the record says so: a record without an
+    entry price would make the position a zombie.
+    """
+    position = find_position(snapshot, action.key)
+    if position is None:
+        return None
+    old = snapshot.tracker.get(action.symbol)
+    known = (old.entry_price if old else None) or position.entry_price
+    mark = price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol)).mark
+    record = TrackerRecord(
+        entry_price=known or mark,
+        quantity=held_quantity(position),
+        position_source=ADOPTED_SOURCE,
+        strategy=old.strategy if old else None,
+        first_entry_time=(old.first_entry_time if old else None) or position.opened_at or now,
+        stop_price=trigger or _resting_stop(snapshot, position),
+        extra={**(old.extra if old else {}), "entry_price_basis": "known" if known else "mark at adoption"},
+    )
+    return {**snapshot.tracker, action.symbol: record}
+
+
+def _resting_stop(snapshot: Snapshot, position: Position) -> Decimal | None:
+    stops = [
+        order.trigger_price
+        for order in snapshot.open_orders
+        if order.symbol == position.symbol and order.side == position.exit_side and order_type(order).startswith("stop")
+    ]
+    return stops[0] if stops else None

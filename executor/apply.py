@@ -1,0 +1,232 @@
+"""Apply a plan: exactly what was approved, once, whatever breaks on the way.
+
+The order of things: what the plan says of itself (account, policy, guards) is checked before anything is opened; the
+data folder must be writable before anything is sent; the account's lease is taken; what an earlier run left open is
+settled; the account is read and compared with the plan; the plan goes into the journal; then cancels, exits, and the
+verification.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from executor.accounts import Account
+from executor.alerts import raise_alert
+from executor.events import ActionOutcome, ApplyResult, Event, Notify
+from executor.files import ensure_writable
+from executor.journal import Journal, open_journal
+from executor.lease import account_lease
+from executor.planning import read_snapshot
+from executor.recovery import settle_open_plans
+from executor.run import Run
+from executor.saved_plan import SavedPlan, saved_plan
+from executor.settle import Desk, Sleep
+from executor.staleness import Drift, ensure_applicable, ensure_fresh, find_drift
+from executor.state import State, export_state, load_state, state_to_document
+from executor.tracker import save_tracker
+from executor.verify import check_now, verified
+from ruleset.checks import AccountState, Checks
+from ruleset.errors import AccountUnreadable, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from ruleset.snapshot import Snapshot, position_key
+from ruleset.values import time_text
+
+Stopped = Callable[[], bool]
+
+
+def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
+    """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
+    plan = saved_plan(document)
+    ensure_applicable(account, plan)
+    ensure_fresh(plan, account.clock())
+    if not account.folder.journal.exists():
+        return _drift(account, plan, None, read_snapshot(account))
+    with open_journal(account.folder.journal) as journal:
+        _ensure_not_used(journal, plan)
+        load_state(journal, account.folder.state)
+        return _drift(account, plan, journal, read_snapshot(account))
+
+
+def apply_plan(
+    account: Account,
+    document: Mapping[str, Any],
+    *,
+    notify: Notify = lambda _: None,
+    stopped: Stopped = lambda: False,
+    sleep: Sleep = time.sleep,
+) -> ApplyResult:
+    """Apply a saved plan and verify the account.
+
+    ``stopped`` is asked between actions: the one in flight is finished, the plan stays open, and the exit code is 8.
+    Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountUnreadable,
+    DataFolderUnusable and OutcomeUnknown (of an earlier run), all before anything is sent.
+    """
+    plan = saved_plan(document)
+    ensure_applicable(account, plan)
+    ensure_writable(account.folder.path)
+    with (
+        account_lease(account.folder.lock, account.id, account.clock()),
+        open_journal(account.folder.journal) as journal,
+    ):
+        _ensure_not_used(journal, plan)
+        return _Application(account, plan, journal, notify).apply(stopped, sleep)
+
+
+def _ensure_not_used(journal: Journal, plan: SavedPlan) -> None:
+    if journal.plan_status(plan.plan_id) == "ended":
+        raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
+
+
+def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot: Snapshot) -> Drift:
+    """Compare a plan with the account; raises PlanIsStale where anything moved."""
+    intents = {} if journal is None else journal.intents(plan.plan_id)
+    drift = find_drift(plan, snapshot, intents, account.rulebook.policy.guards["max_price_move_pct"])
+    if drift.moved:
+        raise PlanIsStale(
+            "the account is not the one that the plan was made for:\n  " + "\n  ".join(drift.moved),
+            hint="make a new plan and look at it",
+        )
+    return drift
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """One application of one plan, under the lease and with the journal open."""
+
+    account: Account
+    plan: SavedPlan
+    journal: Journal
+    notify: Notify
+
+    def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
+        """Settle what is open, compare, journal, run and verify."""
+        account, plan, journal = self.account, self.plan, self.journal
+        desk = Desk(account.broker, account.clock, sleep)
+        state = load_state(journal, account.folder.state)
+        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
+        snapshot, drift = self._compared()
+        resumed = journal.plan_status(plan.plan_id) == "open"
+        if not resumed:
+            journal.add_plan(plan.document, account.clock())
+        state = self._alerted(self._classified(state))
+        journal.put_state(state_to_document(state))
+        export_state(journal, state, account.folder.state)
+        number = journal.begin_run(plan.plan_id, account.clock())
+        self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
+        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, snapshot, drift)
+        run.execute()
+        return self._finish(run)
+
+    def _compared(self) -> tuple[Snapshot, Drift]:
+        """Read the account and compare; a plan that was open and has gone stale is ended with that."""
+        try:
+            ensure_fresh(self.plan, self.account.clock())
+            snapshot = read_snapshot(self.account)
+            return snapshot, _drift(self.account, self.plan, self.journal, snapshot)
+        except PlanIsUnusable:
+            if self.journal.plan_status(self.plan.plan_id) == "open":
+                self.journal.end_plan(self.plan.plan_id, self.account.clock())
+            raise
+
+    def _classified(self, state: State) -> State:
+        """Note the categories of the plan in the state."""
+        at = self.plan.document["created_at"]
+        classified = {
+            key: {"category": entry["category"], "rule": entry["rule"], "classified_at": at}
+            for key, entry in self.plan.positions.items()
+        }
+        return replace(state, classified=classified)
+
+    def _alerted(self, state: State) -> State:
+        """Raise the alerts of the plan: a cap that is exceeded, unwinds that start anew, and each escalation once."""
+        counted = self.plan.document["checks"]["checks"]["position_count"]
+        if not counted["pass"]:
+            current, most = counted["current"], counted["max"]
+            figures = {"current_count": current, "max_positions": most, "excess_count": current - most}
+            self._alert("POSITION_CAP_VIOLATION", figures)
+        for step in self.plan.steps.values():
+            if step.regrown:
+                self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
+        escalated = dict(state.escalated)
+        for blocked in self.plan.document["blocked"]:
+            key = position_key(blocked["symbol"], blocked["side"])
+            if blocked["escalate"] and key not in escalated:
+                figures = {"symbol": blocked["symbol"], "rule": blocked["rule"], "reason": blocked["reason"]}
+                escalated[key] = {**figures, "at": time_text(self.account.clock())}
+                self._alert("ZOMBIE_ESCALATED", figures)
+        return replace(state, escalated=escalated)
+
+    def _finish(self, run: Run) -> ApplyResult:
+        """Verify the account, note how the run ended, and export the state."""
+        account, journal = self.account, self.journal
+        self._forget_closed(run)
+        checks = self._verified(run)
+        now = account.clock()
+        state = replace(run.state, last_cleanup_run=now)
+        state = (
+            replace(state, account_state=AccountState.UNKNOWN) if checks is None else verified(state, account, checks)
+        )
+        code = _exit_code(run, checks)
+        outcomes = tuple(
+            run.outcomes.get(action.id, ActionOutcome(action, "open", message="still to be done"))
+            for action in self.plan.actions
+        )
+        result = ApplyResult(code, self.plan.plan_id, outcomes, checks)
+        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
+        if not (run.was_stopped or run.is_unknown):
+            journal.end_plan(self.plan.plan_id, now)
+        export_state(journal, state, account.folder.state)
+        self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
+        return result
+
+    def _verified(self, run: Run) -> Checks | None:
+        try:
+            checks = check_now(self.account, run.state)
+        except AccountUnreadable as error:
+            self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
+            return None
+        self._tell("verified", checks.to_document())
+        return checks
+
+    def _forget_closed(self, run: Run) -> None:
+        """Take positions that this plan has closed out of the tracker, so that a later one is not taken for them."""
+        closing = [action for action in self.plan.actions if action.kind in {"close", "unwind"}]
+        sold = {action.symbol for action in closing if _is_done(run, action.id)}
+        if not sold:
+            return
+        try:
+            snapshot = read_snapshot(self.account)
+        except AccountUnreadable:
+            return  # the next run compares again
+        held = {position.symbol for position in snapshot.positions}
+        gone = {symbol for symbol in sold if symbol in snapshot.tracker and symbol not in held}
+        if gone:
+            kept = {symbol: record for symbol, record in snapshot.tracker.items() if symbol not in gone}
+            save_tracker(self.account.folder.tracker, kept, self.account.clock())
+
+    def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
+        account = self.account
+        self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
+
+    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        self.notify(Event(kind, self.account.clock(), data))
+
+
+def _is_done(run: Run, action: str) -> bool:
+    outcome = run.outcomes.get(action)
+    return outcome is not None and outcome.status in {"done", "skipped"}
+
+
+def _exit_code(run: Run, checks: Checks | None) -> int:
+    """Give the exit code of a run: the worst that happened."""
+    if run.is_unknown:
+        return 9
+    if run.was_stopped:
+        return 8
+    if run.has_failed:
+        return 4
+    if run.is_unreadable:
+        return 1
+    return 9 if checks is None else 0

@@ -1,0 +1,90 @@
+"""Look back: past runs, what is under way, and clearing an escalation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from executor.accounts import Account
+from executor.journal import Journal, open_journal
+from executor.lease import account_lease
+from executor.planning import read_state
+from executor.state import State, export_state, load_state, state_from_document, state_to_document
+from ruleset.values import unified_symbol
+from schemas.documents import load_document
+
+
+def past_runs(account: Account) -> list[dict[str, Any]]:
+    """Give the account's runs, the newest first; none where it never had any."""
+    if not account.folder.journal.exists():
+        return []
+    with open_journal(account.folder.journal) as journal:
+        return journal.runs()
+
+
+def account_status(account: Account) -> dict[str, Any]:
+    """Give the state document of an account, with the plans that a run left open."""
+    state = state_to_document(read_state(account))
+    waiting: list[str] = []
+    if account.folder.journal.exists():
+        with open_journal(account.folder.journal) as journal:
+            waiting = [document["plan_id"] for document in journal.open_plans()]
+    return {"account": account.id, "venue": account.venue, "open_plans": waiting, **state}
+
+
+def retry(account: Account, symbol: str) -> bool:
+    """Clear the failures and the escalation of a position, so that its exit is tried again.
+
+    Returns False where there was nothing to clear. Raises AccountIsLocked.
+    """
+    wanted = unified_symbol(symbol).casefold()
+
+    def other(key: str) -> bool:
+        return wanted not in {key.casefold(), key.partition("#")[0].casefold()}
+
+    with _writing(account) as journal:
+        state = load_state(journal, account.folder.state)
+        kept = replace(
+            state,
+            failed_exits={key: count for key, count in state.failed_exits.items() if other(key)},
+            escalated={key: entry for key, entry in state.escalated.items() if other(key)},
+        )
+        _replace_state(account, journal, kept)
+    return kept != state
+
+
+def import_state(account: Account) -> State:
+    """Take in the state file as it was edited by hand: it becomes the journal's state.
+
+    Raises FileIsInvalid where the file is missing or broken, AccountIsLocked.
+    """
+    edited = state_from_document(load_document(account.folder.state, "state"))
+    with _writing(account) as journal:
+        _replace_state(account, journal, edited)
+    return edited
+
+
+def restore_state(account: Account) -> State:
+    """Write the state file anew from the journal, over whatever is there; raises AccountIsLocked."""
+    with _writing(account) as journal:
+        known = journal.state()
+        state = State() if known is None else state_from_document(known)
+        _replace_state(account, journal, state)
+    return state
+
+
+@contextmanager
+def _writing(account: Account) -> Iterator[Journal]:
+    """Open the account's journal under its lease."""
+    with (
+        account_lease(account.folder.lock, account.id, account.clock()),
+        open_journal(account.folder.journal) as journal,
+    ):
+        yield journal
+
+
+def _replace_state(account: Account, journal: Journal, state: State) -> None:
+    journal.put_state(state_to_document(state))
+    export_state(journal, state, account.folder.state)

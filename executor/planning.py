@@ -1,0 +1,115 @@
+"""Make plans: of an account as it is now, or of a recorded snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from executor.accounts import Account
+from executor.alerts import raise_alert
+from executor.files import write_atomically
+from executor.journal import open_journal
+from executor.state import State, load_state, state_from_document
+from executor.tracker import with_tracker
+from ruleset.errors import AccountUnreadable, EngineDisagreement
+from ruleset.plan import write_plan
+from ruleset.planner import Draft, PlanInput, PlanScope, draft_plan
+from ruleset.policy import Policy
+from ruleset.progress import Progress, progress_from_document
+from ruleset.rulebook import Rulebook
+from ruleset.snapshot import Snapshot, snapshot_from_document
+from schemas.documents import load_document
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan document, and what it was made of."""
+
+    document: dict[str, Any]
+    draft: Draft
+    given: PlanInput
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account that the plan is for."""
+        return self.given.snapshot
+
+    @property
+    def progress(self) -> Progress:
+        """The progress that the plan goes on from."""
+        return self.given.progress
+
+
+def read_snapshot(account: Account) -> Snapshot:
+    """Read the account at its venue, with the records of its position tracker.
+
+    Raises AccountUnreadable where balances or orders cannot be read, or the venue's account is another one.
+    """
+    snapshot = account.broker.read_account()
+    if snapshot.account != account.id or snapshot.quote != account.quote:
+        raise AccountUnreadable(
+            f"the venue answers for account {snapshot.account} in {snapshot.quote}; "
+            f"{account.file} says {account.id} in {account.quote}"
+        )
+    return with_tracker(snapshot, account.folder.tracker)
+
+
+def read_state(account: Account) -> State:
+    """Read the account's state without changing anything; raises FileIsInvalid where it was edited by hand."""
+    if account.folder.journal.exists():
+        with open_journal(account.folder.journal) as journal:
+            return load_state(journal, account.folder.state)
+    if account.folder.state.exists():
+        return state_from_document(load_document(account.folder.state, "state"))
+    return State()
+
+
+def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  # noqa: B008 - it is frozen
+    """Plan for an account as it is now.
+
+    Raises AccountUnreadable, and EngineDisagreement after saving what reproduces it and raising an alert.
+    """
+    given = PlanInput(account.rulebook, read_snapshot(account), account.clock(), read_state(account).progress, scope)
+    try:
+        return planned(given, account.overrides)
+    except EngineDisagreement as error:
+        _report(account, error)
+        raise
+
+
+def plan_snapshot(
+    policy: Policy,
+    snapshot: Path,
+    *,
+    progress: Path | None = None,
+    scope: PlanScope = PlanScope(),  # noqa: B008 - it is frozen
+    now: datetime | None = None,
+    overrides: Mapping[str, Decimal] | None = None,
+) -> Planned:
+    """Plan for a recorded account; ``now`` is the moment it was recorded unless given.
+
+    The data folder is not read. Raises FileIsInvalid for broken files.
+    """
+    recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
+    done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
+    return planned(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
+
+
+def planned(given: PlanInput, overrides: Mapping[str, Decimal]) -> Planned:
+    """Draft a plan and write it."""
+    draft = draft_plan(given)
+    return Planned(write_plan(given, draft, overrides), draft, given)
+
+
+def _report(account: Account, error: EngineDisagreement) -> None:
+    """Save what reproduces a failure of the rule engine, and raise the alert."""
+    content = error.reproducer.encode()
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.json"
+    write_atomically(account.folder.reproducers / name, content)
+    figures = {"reason": str(error), "reproducer": name}
+    raise_alert(account.folder.alerts, "ENGINE_DISAGREEMENT", account.id, account.clock(), figures)

@@ -1,0 +1,37 @@
+"""How much of a planned exit may be sent, looking at the account as it is now. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from executor.saved_plan import PlannedAction
+from ruleset.actions import UnwindStep
+from ruleset.observe import held_quantity
+from ruleset.snapshot import Position, Snapshot
+from ruleset.values import ZERO, floor_to_step
+
+
+def amount_step(snapshot: Snapshot, symbol: str) -> Decimal | None:
+    """Give the amount step of a symbol's market; None where it has none."""
+    market = snapshot.markets.get(symbol)
+    return market.amount_step if market else None
+
+
+def find_position(snapshot: Snapshot, key: str) -> Position | None:
+    """Give the position with this key; None where it is gone."""
+    return next((position for position in snapshot.positions if position.key == key), None)
+
+
+def sendable_quantity(
+    action: PlannedAction, step: UnwindStep | None, position: Position, snapshot: Snapshot
+) -> Decimal:
+    """Give what may be sold now: never more than planned, than is free, or than an unwind's target leaves to sell.
+
+    A position that shrank while its orders were cancelled shrinks the exit with it.
+    """
+    held = held_quantity(position)
+    wanted = [action.quantity, held - position.locked]
+    if action.kind == "unwind" and step is not None and action.expected_quantity is not None:
+        shrunk = abs(action.expected_quantity) - held
+        wanted.append(action.quantity - max(shrunk, ZERO))
+    return max(floor_to_step(min(wanted), amount_step(snapshot, action.symbol)), ZERO)

@@ -1,0 +1,150 @@
+"""Compare a plan with the account as it is now, to see whether it is still the one that was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from executor.accounts import Account
+from executor.journal import SETTLED, Intent
+from executor.saved_plan import PlannedAction, SavedPlan
+from ruleset.errors import PlanIsExpired, PlanIsStale, RefusedByGuard
+from ruleset.observe import price_of
+from ruleset.snapshot import Position, Snapshot
+from ruleset.values import EXACT, plain, time_text
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How an account differs from a plan: what is done already, whose price cannot be read, and what moved."""
+
+    done: Mapping[str, str]
+    unreadable: Collection[str]
+    moved: tuple[str, ...]
+
+
+def ensure_applicable(account: Account, plan: SavedPlan) -> None:
+    """Raise PlanIsStale for another account or policy, RefusedByGuard for a plan that its guards refused."""
+    own = {"id": account.id, "venue": account.venue, "quote": account.quote}
+    if dict(plan.account) != own:
+        raise PlanIsStale(
+            f"the plan is for account {plan.account['id']} at {plan.account['venue']} in {plan.account['quote']}; "
+            f"this is {account.id} at {account.venue} in {account.quote}"
+        )
+    policy = account.loaded.policy
+    if plan.policy_sha256 != policy.sha256:
+        raise PlanIsStale(
+            f"the policy is not the one that the plan was made with ({plan.policy_name}, {plan.policy_sha256[:12]}; "
+            f"now {policy.name}, {policy.sha256[:12]})",
+            hint="make a new plan; a plan made with --policy is applied with the same --policy",
+        )
+    if plan.refusals:
+        told = "; ".join(f"{guard['name']}: {guard['value']} is above {guard['limit']}" for guard in plan.refusals)
+        raise RefusedByGuard(
+            f"the plan was refused by a guard ({told})",
+            hint="narrow the plan with --target, --exclude or --rule, or raise the limit in the policy",
+        )
+
+
+def ensure_fresh(plan: SavedPlan, now: datetime) -> None:
+    """Raise PlanIsExpired where the plan's validity has run out."""
+    if now >= plan.expires_at:
+        raise PlanIsExpired(
+            f"the plan expired at {time_text(plan.expires_at)}", hint="make a new one with: exitplan plan"
+        )
+
+
+def find_drift(plan: SavedPlan, snapshot: Snapshot, intents: Mapping[str, Intent], max_move: Decimal) -> Drift:
+    """Compare every action that is not settled with the account as it is now.
+
+    ``intents`` are those of a plan that is resumed, none for a new one; ``max_move`` is how far a price may have moved,
+    as a fraction.
+    """
+    positions = {position.key: position for position in snapshot.positions}
+    open_orders = {order.id: order for order in snapshot.open_orders}
+    done: dict[str, str] = {}
+    unreadable: list[str] = []
+    moved: list[str] = []
+    for action in plan.actions:
+        intent = intents.get(action.id)
+        if intent is not None and intent.status in SETTLED:
+            continue
+        if action.kind == "cancel_order":
+            if action.order_id not in open_orders:
+                done[action.id] = "the order is no longer open"
+            continue
+        if _price_status(snapshot, action) == "unavailable":
+            unreadable.append(action.id)
+        told = _compare(plan, action, positions.get(action.key), snapshot, intents, max_move)
+        if told is None and action.key not in positions:
+            done[action.id] = "the position is gone"
+        elif told is not None:
+            moved.append(told)
+    return Drift(done, frozenset(unreadable), tuple(dict.fromkeys(moved)))
+
+
+def _compare(
+    plan: SavedPlan,
+    action: PlannedAction,
+    position: Position | None,
+    snapshot: Snapshot,
+    intents: Mapping[str, Intent],
+    max_move: Decimal,
+) -> str | None:
+    """Say what moved; None where nothing did, or where the position is gone and with it what was to be done."""
+    if position is None:
+        return None
+    sold = _sold_already(plan, action.key, intents)
+    if action.expected_quantity is not None and abs(position.quantity) != abs(action.expected_quantity) - sold:
+        expected = plain(action.expected_quantity - sold)
+        return f"{action.symbol}: the quantity was {expected} and is {plain(position.quantity)}"
+    return _registered_since(plan, action, snapshot) or _price_move(action, snapshot, max_move)
+
+
+def _sold_already(plan: SavedPlan, key: str, intents: Mapping[str, Intent]) -> Decimal:
+    """Add up what this plan's own orders, resting ones cancelled by it included, have filled of a position."""
+    filled = Decimal(0)
+    for action in plan.actions:
+        intent = intents.get(action.id)
+        if (
+            intent is not None
+            and intent.filled is not None
+            and action.kind in {"close", "unwind"}
+            and action.key == key
+        ):
+            filled += intent.filled
+    return filled
+
+
+def _registered_since(plan: SavedPlan, action: PlannedAction, snapshot: Snapshot) -> str | None:
+    """Say where a strategy has taken the position over since the plan was made."""
+    known = plan.positions[action.key]["facts"]
+    record = snapshot.tracker.get(action.symbol)
+    if record is None or action.kind not in {"close", "unwind"}:
+        return None
+    if known.get("tracked") is not True or known.get("position_source") != record.position_source:
+        return f"{action.symbol}: the tracker has registered it since"
+    return None
+
+
+def _price_status(snapshot: Snapshot, action: PlannedAction) -> str:
+    return price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol)).status
+
+
+def _price_move(action: PlannedAction, snapshot: Snapshot, max_move: Decimal) -> str | None:
+    price = price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol))
+    then = action.expected_price
+    if price.status == "unavailable" or (then is None and price.mark is None):
+        return None
+    if then is None or price.mark is None:
+        return f"{action.symbol}: the price was {_text(then)} and is {_text(price.mark)}"
+    if EXACT.subtract(price.mark, then).copy_abs() > EXACT.multiply(max_move, then):
+        told = f"{action.symbol}: the price was {plain(then)} and is {plain(price.mark)}"
+        return f"{told}, a move above {plain(max_move * 100)} %"
+    return None
+
+
+def _text(price: Decimal | None) -> str:
+    return "not there" if price is None else plain(price)

@@ -1,0 +1,45 @@
+"""Phase 4: read the account again and run the four checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from executor.accounts import Account
+from executor.journal import open_journal
+from executor.lease import account_lease
+from executor.planning import read_snapshot, read_state
+from executor.state import State, export_state, load_state, state_to_document
+from ruleset.checks import Checks
+from ruleset.errors import AccountIsLocked
+from ruleset.planner import PlanInput, draft_plan
+
+
+def verify_account(account: Account) -> Checks:
+    """Check an account as it is now, and remember the answer in its state.
+
+    Where another process is at work on the account, the answer is given and not remembered. Raises AccountUnreadable
+    where balances or orders cannot be read: then the state is UNKNOWN.
+    """
+    checks = check_now(account, read_state(account))
+    try:
+        with (
+            account_lease(account.folder.lock, account.id, account.clock()),
+            open_journal(account.folder.journal) as journal,
+        ):
+            state = verified(load_state(journal, account.folder.state), account, checks)
+            journal.put_state(state_to_document(state))
+            export_state(journal, state, account.folder.state)
+    except AccountIsLocked:
+        pass
+    return checks
+
+
+def check_now(account: Account, state: State) -> Checks:
+    """Read the account and run the four checks; raises AccountUnreadable."""
+    given = PlanInput(account.rulebook, read_snapshot(account), account.clock(), state.progress)
+    return draft_plan(given).checks
+
+
+def verified(state: State, account: Account, checks: Checks) -> State:
+    """Give the state with the answer of a verification in it."""
+    return replace(state, account_state=checks.state, last_verified_at=account.clock())
