@@ -1,0 +1,1 @@
+"""Venues: the Broker protocol, and one folder or file a venue."""

@@ -1,0 +1,123 @@
+"""The paper venue as a broker: an account in a file, for practice and for replaying recorded ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from brokers.paper.account_file import DEMO, AccountFile, Owner
+from brokers.paper.engine import MatchingEngine, Prices
+from brokers.paper.options import PaperOptions, read_options
+from brokers.protocol import (
+    Capabilities,
+    Clock,
+    ConvertRequest,
+    Done,
+    Found,
+    LookUp,
+    NotFound,
+    OrderReference,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    Unknown,
+)
+from ruleset.snapshot import Snapshot
+
+
+class PaperBroker:
+    """One paper account behind the Broker protocol.
+
+    Every write is on disk before it answers. DataFolderUnusable out of a write means that it could not be
+    kept.
+    """
+
+    venue = "paper"
+
+    def __init__(self, file: AccountFile, options: PaperOptions, clock: Clock) -> None:
+        self._file = file
+        self._options = options
+        self._clock = clock
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account plays to be able to."""
+        options = self._options
+        return Capabilities(
+            client_order_ids=options.client_order_ids,
+            unique_client_order_ids=options.unique_client_order_ids,
+            reduce_only=options.reduce_only,
+            stop_market=options.stop_market,
+            stop_limit=options.stop_limit,
+            convert=options.convert,
+            receive_window=0,
+            live=False,
+        )
+
+    def read_account(self) -> Snapshot:
+        """Read the account as of now; the first read of one with ``start_from`` starts it."""
+        return self._file.read(self._clock())
+
+    def place_order(self, request: OrderRequest) -> Outcome:
+        """Take an order and fill what the prices in the file allow."""
+        known = request if self._keeps_ids else replace(request, client_order_id=None)
+        now = self._clock()
+        return self._file.change(now, lambda engine: _kept(engine.place(known, now)))
+
+    def cancel_order(self, reference: OrderReference) -> Outcome:
+        """Cancel one open order."""
+        now = self._clock()
+        return self._file.change(now, lambda engine: _kept(engine.cancel(self._visible(reference), now)))
+
+    def look_up_order(self, reference: OrderReference) -> LookUp:
+        """Find one order; Unknown by a client id that the venue, as played, does not keep."""
+        visible = self._visible(reference)
+        if visible.order_id is None and not self._keeps_ids:
+            return Unknown("the venue keeps no client order ids")
+        report = self._file.ask(self._clock(), lambda engine: engine.look_up(visible))
+        return NotFound() if report is None else Found(report)
+
+    def convert_dust(self, request: ConvertRequest) -> Outcome:
+        """Turn a spot position into money at the mark price, without regard to minimums."""
+        known = request if self._keeps_ids else replace(request, client_order_id=None)
+        now = self._clock()
+        return self._file.change(now, lambda engine: _kept(engine.convert(known, now)))
+
+    def move_price(self, symbol: str, prices: Prices) -> tuple[OrderReport, ...]:
+        """Move a market's prices, fill what they reach, and report the orders that changed.
+
+        Raises KeyError for a symbol that is in no market of the account.
+        """
+        now = self._clock()
+
+        def tick(engine: MatchingEngine) -> tuple[tuple[OrderReport, ...], bool]:
+            return engine.tick(symbol, prices, now), True
+
+        return self._file.change(now, tick)
+
+    @property
+    def _keeps_ids(self) -> bool:
+        return self._options.client_order_ids != "C"
+
+    def _visible(self, reference: OrderReference) -> OrderReference:
+        return reference if self._keeps_ids else replace(reference, client_order_id=None)
+
+
+def _kept(outcome: Outcome) -> tuple[Outcome, bool]:
+    return outcome, isinstance(outcome, Done)
+
+
+def open_paper_account(account: Mapping[str, Any], base: Path, clock: Clock) -> PaperBroker:
+    """Open the paper account of an ``account`` block; its paths are relative to base.
+
+    Raises FileIsInvalid for options that make no sense; the account itself is read later.
+    """
+    options = read_options(account.get("options") or {})
+    name = str(account["id"])
+    path = base / (options.file or f"{name}.paper.json")
+    start = options.start_from
+    recording = None if start is None else DEMO if start == "demo" else base / start
+    file = AccountFile(path, Owner(name, account.get("quote")), options, recording)
+    return PaperBroker(file, options, clock)

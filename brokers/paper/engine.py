@@ -1,0 +1,292 @@
+"""The matching engine of the paper venue: free of files and clocks.
+
+It refuses what a venue refuses and fills what a venue fills, on one account. Orders fill when they are placed
+and when :meth:`MatchingEngine.tick` moves a price, never by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from brokers.paper.checks import Case, aimed_side, first_refusal, refuse_conversion
+from brokers.paper.ledger import Ledger
+from brokers.paper.notes import HISTORY, Notes, OpenNote
+from brokers.paper.options import PaperOptions
+from brokers.paper.orders import Hold, PaperOrder, to_open_order, to_report
+from brokers.paper.pricing import (
+    Terms,
+    crosses,
+    exactly,
+    mark_price,
+    money_of_fill,
+    taker_price,
+    touch_price,
+)
+from brokers.paper.recorded import hold_of, take_over_orders
+from brokers.protocol import (
+    ConvertRequest,
+    Done,
+    OrderReference,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    RefusalReason,
+    Refused,
+)
+from ruleset.snapshot import Market, PriceStatus, Snapshot
+from ruleset.values import ZERO, floor_to_step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """A market's prices from one moment on."""
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    price_status: PriceStatus | None = None
+
+
+class MatchingEngine:
+    """One account at the paper venue."""
+
+    @exactly
+    def __init__(self, snapshot: Snapshot, notes: Notes | None = None, options: PaperOptions | None = None) -> None:
+        notes = notes or Notes()
+        self._options = options or PaperOptions()
+        self._start = snapshot
+        self._ledger = Ledger(snapshot)
+        self._markets = dict(snapshot.markets)
+        self._open = take_over_orders(snapshot, notes, self._ledger)
+        self._closed = {order.id: order for order in notes.closed_orders}
+        self._next_id = notes.next_order_id
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """Give the account as of now."""
+        return replace(
+            self._start,
+            taken_at=now,
+            cash=self._ledger.cash,
+            positions=tuple(self._ledger.positions.values()),
+            open_orders=tuple(to_open_order(order) for order in self._open.values()),
+            markets=dict(self._markets),
+        )
+
+    def notes(self) -> Notes:
+        """Give what a snapshot has no place for; with both the engine starts again where it was."""
+        remembered = {
+            order.id: OpenNote(order.position_side, order.fires_above, order.hold, order.fills, order.updated_at)
+            for order in self._open.values()
+        }
+        return Notes(self._next_id, remembered, tuple(self._closed.values()))
+
+    @exactly
+    def place(self, request: OrderRequest, now: datetime) -> Outcome:
+        """Take an order into the book and fill what can be filled at once."""
+        market = self._markets.get(request.symbol)
+        if market is None:
+            return Refused(RefusalReason.UNKNOWN_SYMBOL, f"the venue does not list {request.symbol}")
+        refusal = self._refuse_id(request.client_order_id) or first_refusal(self._case(request, market))
+        if refusal is not None:
+            return refusal
+        order = self._enter(request, market, now)
+        return Done(self._report(self._match(order, market, now, arriving=True)))
+
+    @exactly
+    def cancel(self, reference: OrderReference, now: datetime) -> Outcome:
+        """Cancel an open order and release what it holds."""
+        order = self._find(reference)
+        if order is None:
+            return Refused(RefusalReason.UNKNOWN_ORDER, "the venue knows no such order")
+        if order.status != "open":
+            return Refused(RefusalReason.ORDER_CLOSED, f"order {order.id} is {order.status}")
+        return Done(self._report(self._end(order, now)))
+
+    def look_up(self, reference: OrderReference) -> OrderReport | None:
+        """Find an order, open ones first, then the newest; None where there is none."""
+        order = self._find(reference)
+        return None if order is None else self._report(order)
+
+    @exactly
+    def convert(self, request: ConvertRequest, now: datetime) -> Outcome:
+        """Turn a spot position into money at the mark price less the taker's fee; no minimums."""
+        market = self._markets.get(request.symbol)
+        if market is None:
+            return Refused(RefusalReason.UNKNOWN_SYMBOL, f"the venue does not list {request.symbol}")
+        price = mark_price(market)
+        refusal = self._refuse_id(request.client_order_id)
+        refusal = refusal or refuse_conversion(request, market, self._ledger, self._options)
+        if refusal is not None or price is None:
+            return refusal or Refused(RefusalReason.NO_PRICE, f"{request.symbol} has no price to convert at")
+        order = PaperOrder(
+            id=self._new_id(),
+            client_order_id=request.client_order_id,
+            symbol=request.symbol,
+            side="sell",
+            type="convert",
+            quantity=request.quantity,
+            position_side="long",
+            created_at=now,
+        )
+        order = self._fill(order, market, request.quantity, price, self._options.taker_fee, now)
+        return Done(self._report(self._end(order, now)))
+
+    @exactly
+    def tick(self, symbol: str, prices: Prices, now: datetime) -> tuple[OrderReport, ...]:
+        """Move a market's prices and fill what they reach; the reports are of the orders that changed.
+
+        Raises KeyError for a symbol the venue does not list.
+        """
+        market = replace(
+            self._markets[symbol],
+            bid=prices.bid,
+            ask=prices.ask,
+            last=prices.last,
+            price_status=prices.price_status,
+        )
+        self._markets[symbol] = market
+        if not market.active:
+            return ()
+        before = [order for order in self._open.values() if order.symbol == symbol]
+        after = [self._match(order, market, now, arriving=False) for order in before]
+        return tuple(self._report(new) for old, new in zip(before, after, strict=True) if new != old)
+
+    def _report(self, order: PaperOrder) -> OrderReport:
+        return to_report(order, self._ledger.quote)
+
+    def _case(self, request: OrderRequest, market: Market) -> Case:
+        side = aimed_side(request, self._ledger)
+        terms = self._ledger.terms(request.symbol, side, market)
+        return Case(request, market, side, terms, self._ledger, self._options)
+
+    def _refuse_id(self, client_order_id: str | None) -> Refused | None:
+        if client_order_id is None:
+            return None
+        seen = [*self._open.values()]
+        if self._options.unique_client_order_ids == "ever":
+            seen += self._closed.values()
+        if all(order.client_order_id != client_order_id for order in seen):
+            return None
+        return Refused(RefusalReason.DUPLICATE_CLIENT_ORDER_ID, f"the id {client_order_id} is in use")
+
+    def _new_id(self) -> str:
+        while (name := f"paper-{self._next_id}") in self._open or name in self._closed:
+            self._next_id += 1
+        self._next_id += 1
+        return name
+
+    def _find(self, reference: OrderReference) -> PaperOrder | None:
+        for orders in (self._open, self._closed):
+            if reference.order_id is not None:
+                found = [orders[reference.order_id]] if reference.order_id in orders else []
+            elif reference.client_order_id is not None:
+                found = [order for order in orders.values() if order.client_order_id == reference.client_order_id]
+            else:
+                found = []
+            if found:
+                return found[-1]
+        return None
+
+    def _enter(self, request: OrderRequest, market: Market, now: datetime) -> PaperOrder:
+        stops = request.trigger_price is not None
+        order = PaperOrder(
+            id=self._new_id(),
+            client_order_id=request.client_order_id,
+            symbol=request.symbol,
+            side=request.side,
+            type=request.type,
+            quantity=request.quantity,
+            position_side=aimed_side(request, self._ledger),
+            created_at=now,
+            price=request.price,
+            trigger_price=request.trigger_price,
+            reduce_only=request.reduce_only,
+            fires_above=request.side == "buy" if stops else None,
+            updated_at=now,
+        )
+        terms = self._ledger.terms(order.symbol, order.position_side, market)
+        hold = hold_of(order, terms, max(self._options.taker_fee, self._options.maker_fee))
+        self._ledger.hold(order, hold)
+        return self._keep(replace(order, hold=hold))
+
+    def _keep(self, order: PaperOrder) -> PaperOrder:
+        self._open[order.id] = order
+        return order
+
+    def _end(self, order: PaperOrder, now: datetime) -> PaperOrder:
+        ended = order.ended(now)
+        self._ledger.release(order, ended.hold)
+        self._open.pop(order.id, None)
+        self._closed[order.id] = ended
+        if len(self._closed) > HISTORY:
+            del self._closed[next(iter(self._closed))]
+        return ended
+
+    def _match(self, order: PaperOrder, market: Market, now: datetime, *, arriving: bool) -> PaperOrder:
+        """Fill what the prices allow; an order that arrives takes, one that rested makes."""
+        if order.fires_above is not None:
+            if arriving or not _fires(order, market):
+                return order
+            order = self._keep(replace(order, fires_above=None, updated_at=now))
+            arriving = True  # a stop that fires meets the book as a new order does
+        if order.price is None:
+            return self._match_market(order, market, now)
+        if not crosses(touch_price(market, order.side, self._options), order.side, order.price):
+            return order
+        taken = taker_price(market, order.side, self._options, order.price) if arriving else None
+        fee = self._options.maker_fee if taken is None else self._options.taker_fee
+        wanted = self._reach(order, market)
+        filled = self._fill(order, market, wanted, order.price if taken is None else taken, fee, now)
+        if filled.remaining <= 0 or filled.filled - order.filled < wanted:
+            return self._end(filled, now)
+        return self._keep(filled)
+
+    def _match_market(self, order: PaperOrder, market: Market, now: datetime) -> PaperOrder:
+        price = taker_price(market, order.side, self._options)
+        if price is None:
+            return order
+        wanted = self._reach(order, market)
+        return self._end(self._fill(order, market, wanted, price, self._options.taker_fee, now), now)
+
+    def _reach(self, order: PaperOrder, market: Market) -> Decimal:
+        """Give how much of an order the market's depth lets fill at once."""
+        depth = self._options.depth_of(order.symbol)
+        if depth is None or order.remaining <= depth:
+            return order.remaining
+        return floor_to_step(depth, market.amount_step)
+
+    def _fill(
+        self,
+        order: PaperOrder,
+        market: Market,
+        quantity: Decimal,
+        price: Decimal,
+        fee_rate: Decimal,
+        now: datetime,
+    ) -> PaperOrder:
+        """Fill a quantity, or as much of it as the account has the units and the money for."""
+        side, position_side = order.side, order.position_side
+        terms = self._ledger.terms(order.symbol, position_side, market)
+        quantity = self._ledger.affordable(order, terms, quantity, price, fee_rate, market.amount_step)
+        if quantity <= 0:
+            return order
+        money = money_of_fill(terms, quantity, price, fee_rate, side=side, position_side=position_side)
+        kept = self._kept_hold(replace(order, earlier=order.earlier + quantity), terms, money.cash)
+        self._ledger.release(order, kept)
+        fill = self._ledger.book(order, quantity, price, money, now)
+        return replace(order, hold=kept, fills=(*order.fills, fill), updated_at=now)
+
+    def _kept_hold(self, order: PaperOrder, terms: Terms, spent: Decimal) -> Hold:
+        """Give what an order still holds after a fill: what the rest needs, as far as the money lasts."""
+        needed = hold_of(order, terms, max(self._options.taker_fee, self._options.maker_fee))
+        left = max(ZERO, self._ledger.free + order.hold.cash + spent)
+        return Hold(min(needed.cash, order.hold.cash, left), min(needed.quantity, order.hold.quantity))
+
+
+def _fires(order: PaperOrder, market: Market) -> bool:
+    mark = mark_price(market)
+    if mark is None or order.trigger_price is None:
+        return False
+    return mark >= order.trigger_price if order.fires_above else mark <= order.trigger_price

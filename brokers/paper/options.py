@@ -1,0 +1,146 @@
+"""The options of a paper account: the ``options`` block of an account file whose venue is ``paper``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Any, Literal
+
+from brokers.protocol import LookUpTier
+from ruleset.errors import FileIsInvalid
+from ruleset.values import ZERO, parse_decimal, unified_symbol
+
+Reader = Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOptions:
+    """How a paper account behaves; fractions such as 0.001 are 0.1 %.
+
+    * ``file``: the paper account file, beside the account file; ``<account id>.paper.json`` where not given.
+    * ``start_from``: a recorded snapshot, or ``demo``, of which the account starts as a copy while ``file``
+      is not there.
+    * ``taker_fee``, ``maker_fee``: share of a fill's value, paid in the account's quote currency.
+    * ``spread``: between bid and ask, as a share of the last price, where the market names no bid or ask.
+    * ``slippage``: how much worse than bid or ask an order that takes is filled.
+    * ``depth``: units that an order finds at one price; one number, or one a symbol. Not given: no limit.
+    * ``client_order_ids``: look-up tier A, B or C that the account plays.
+    * ``unique_client_order_ids``: ``open`` refuses an id that an open order carries, ``ever`` any id seen
+      before.
+    * ``reduce_only``, ``stop_market``, ``stop_limit``, ``convert``: false plays a venue without it.
+    """
+
+    file: str | None = None
+    start_from: str | None = None
+    taker_fee: Decimal = Decimal("0.001")
+    maker_fee: Decimal = Decimal("0.001")
+    spread: Decimal = Decimal("0.001")
+    slippage: Decimal = ZERO
+    depth: Decimal | Mapping[str, Decimal] | None = field(default=None)
+    client_order_ids: LookUpTier = "A"
+    unique_client_order_ids: Literal["open", "ever"] = "open"
+    reduce_only: bool = True
+    stop_market: bool = True
+    stop_limit: bool = True
+    convert: bool = True
+
+    def depth_of(self, symbol: str) -> Decimal | None:
+        """Give how many units one order may fill of a symbol at a time; None for no limit."""
+        return self.depth.get(symbol) if isinstance(self.depth, Mapping) else self.depth
+
+
+def read_options(options: Mapping[str, Any]) -> PaperOptions:
+    """Read the ``options`` block of a paper account.
+
+    Raises FileIsInvalid with every problem, one a line.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in options.items():
+        if value is None:
+            continue
+        try:
+            values[name] = _reader(name)(value)
+        except (ValueError, TypeError) as problem:
+            problems.append(f"account.options.{name}: {problem}")
+    if problems:
+        raise FileIsInvalid("\n".join(problems))
+    return PaperOptions(**values)
+
+
+def _reader(name: str) -> Reader:
+    if name in _READERS:
+        return _READERS[name]
+    known = [option.name for option in fields(PaperOptions)]
+    near = difflib.get_close_matches(str(name), known, n=1)
+    found = f"did you mean `{near[0]}`?" if near else f"a paper account has {', '.join(known)}"
+    raise ValueError(f"no such option; {found}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f"a text is wanted, found {value!r}")
+    return value
+
+
+def _number(value: object) -> Decimal:
+    if isinstance(value, (bool, float)) or not isinstance(value, (int, str, Decimal)):
+        raise TypeError(f"a decimal number is wanted, found {value!r}")
+    number = parse_decimal(value) if isinstance(value, str) else Decimal(value)
+    if not number.is_finite():
+        raise ValueError(f"a finite number is wanted, found {value!r}")
+    return number
+
+
+def _fraction(value: object) -> Decimal:
+    number = _number(value)
+    if not 0 <= number < 1:
+        raise ValueError(f"a fraction from 0 to below 1 is wanted (0.001 is 0.1 %), found {value!r}")
+    return number
+
+
+def _positive(value: object) -> Decimal:
+    number = _number(value)
+    if number <= 0:
+        raise ValueError(f"a number above 0 is wanted, found {value!r}")
+    return number
+
+
+def _depth(value: object) -> Decimal | dict[str, Decimal]:
+    if isinstance(value, Mapping):
+        return {unified_symbol(_text(symbol)): _positive(units) for symbol, units in value.items()}
+    return _positive(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"true or false is wanted, found {value!r}")
+    return value
+
+
+def _one_of(*allowed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)} is wanted, found {value!r}")
+        return str(value)
+
+    return read
+
+
+_READERS: Mapping[str, Reader] = {
+    "file": _text,
+    "start_from": _text,
+    "taker_fee": _fraction,
+    "maker_fee": _fraction,
+    "spread": _fraction,
+    "slippage": _fraction,
+    "depth": _depth,
+    "client_order_ids": _one_of("A", "B", "C"),
+    "unique_client_order_ids": _one_of("open", "ever"),
+    "reduce_only": _flag,
+    "stop_market": _flag,
+    "stop_limit": _flag,
+    "convert": _flag,
+}

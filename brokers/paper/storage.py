@@ -1,0 +1,80 @@
+"""Write a file so that a crash leaves either the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ruleset.errors import AccountIsLocked, DataFolderUnusable
+
+LOCK_SECONDS = 10
+"""A change of a paper account takes milliseconds; whoever waits this long waits for something stuck."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep every other process from changing the file, through a lock file beside it.
+
+    Raises AccountIsLocked where another process does not let go, DataFolderUnusable where no lock can be
+    made.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as problem:
+        raise AccountIsLocked(
+            f"another process is changing {path}", hint="wait until it has ended, or stop it"
+        ) from problem
+    except OSError as problem:
+        raise unusable(path, problem) from problem
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put content in the place of a file, on disk before this returns.
+
+    Raises DataFolderUnusable; the file is then what it was, or already the new one where only the last sync
+    failed.
+    """
+    try:
+        _replace(path.resolve(), content)  # a link stays a link
+    except OSError as problem:
+        raise unusable(path, problem) from problem
+
+
+def unusable(path: Path, problem: OSError) -> DataFolderUnusable:
+    """Say that a file cannot be written, and why."""
+    reason = problem.strerror or str(problem)
+    return DataFolderUnusable(f"{path} cannot be written: {reason}", hint="make its folder writable and not full")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            if path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,227 @@
+"""What exitplan asks of a venue: one Protocol and its nouns.
+
+A broker speaks for one account at one venue. The clock comes in where the broker is made, so no call carries
+a time.
+
+Writes answer with one of three outcomes. :class:`Done`: the venue took the request. :class:`Refused`: it did
+not, and nothing happened. :class:`Unknown`: nobody can tell, and only :meth:`Broker.look_up_order` may find
+out. An exception out of a write means the same as Unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from ruleset.snapshot import OrderSide, Side, Snapshot
+from ruleset.values import ZERO
+
+Clock = Callable[[], datetime]
+"""Gives the present as an aware UTC time."""
+
+OrderType = Literal["market", "limit", "stop", "stop_limit"]
+OrderStatus = Literal["open", "closed", "cancelled", "rejected"]
+LookUpTier = Literal["A", "B", "C"]
+"""What a venue offers to find an order by our id: A asks for it directly, also when it is closed; B finds it
+in the lists of orders and trades; C keeps no client ids, so only the position before and after can tell."""
+
+
+class RefusalReason(StrEnum):
+    """Why a venue refused a request; nothing happened."""
+
+    UNKNOWN_SYMBOL = "unknown-symbol"
+    MARKET_INACTIVE = "market-inactive"
+    INVALID_QUANTITY = "invalid-quantity"
+    AMOUNT_STEP = "amount-step"
+    BELOW_MIN_AMOUNT = "below-min-amount"
+    BELOW_MIN_NOTIONAL = "below-min-notional"
+    INVALID_PRICE = "invalid-price"
+    PRICE_STEP = "price-step"
+    TRIGGER_SIDE = "trigger-side"
+    NO_PRICE = "no-price"
+    INSUFFICIENT_BALANCE = "insufficient-balance"
+    REDUCE_ONLY = "reduce-only"
+    DUPLICATE_CLIENT_ORDER_ID = "duplicate-client-order-id"
+    UNKNOWN_ORDER = "unknown-order"
+    ORDER_CLOSED = "order-closed"
+    UNSUPPORTED = "unsupported"
+    PERMISSION_DENIED = "permission-denied"
+    RATE_LIMITED = "rate-limited"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can do.
+
+    ``unique_client_order_ids`` says among which orders the venue refuses an id it has seen. After
+    ``receive_window`` seconds the venue no longer accepts a request that was signed before. ``live`` is true
+    where real money moves.
+    """
+
+    client_order_ids: LookUpTier
+    unique_client_order_ids: Literal["open", "ever"]
+    reduce_only: bool
+    stop_market: bool
+    stop_limit: bool
+    convert: bool
+    receive_window: int
+    live: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """An order to send; ``quantity`` in base units (spot) or contracts, prices in the market's quote.
+
+    A limit order has a ``price``, a stop a ``trigger_price``, a stop_limit both, a market order neither: a
+    price beside a market order turns it into another order at some venues. ``position_side`` names the
+    position meant where an account may hold both sides of a symbol; without it the order reduces what is
+    held, else opens.
+    """
+
+    client_order_id: str | None
+    symbol: str
+    side: OrderSide
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    reduce_only: bool = False
+    position_side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertRequest:
+    """A spot balance to convert into the account's quote currency, whatever the minimums."""
+
+    client_order_id: str | None
+    symbol: str
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReference:
+    """How to name an order to a venue: by the venue's id, else by the client's.
+
+    Many venues want the symbol beside the id. ``since`` bounds a search through lists of orders and trades.
+    """
+
+    symbol: str
+    order_id: str | None = None
+    client_order_id: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReport:
+    """An order as the venue tells it now.
+
+    ``closed`` is filled to the end; ``cancelled`` may have been filled in part. ``average_price`` is in the
+    market's quote, ``fee`` in ``fee_currency``; both are None where the venue does not say. ``type`` is the
+    venue's word.
+    """
+
+    order_id: str
+    client_order_id: str | None
+    symbol: str
+    side: OrderSide
+    type: str
+    status: OrderStatus
+    quantity: Decimal
+    filled: Decimal = ZERO
+    average_price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_currency: str | None = None
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    reduce_only: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        """What was asked for and not filled."""
+        return self.quantity - self.filled
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The venue took the request; the report tells how far it came."""
+
+    report: OrderReport
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The venue answered clearly that it did not take the request."""
+
+    reason: RefusalReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No clear answer: the request may have been taken, may be taken yet, or may be lost."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The venue knows the order."""
+
+    report: OrderReport
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The venue answered clearly that it knows no such order."""
+
+
+Outcome = Done | Refused | Unknown
+"""What became of a write."""
+
+LookUp = Found | NotFound | Unknown
+"""What became of a question; Unknown also where the venue has no way to tell (tier C)."""
+
+
+class Broker(Protocol):
+    """One account at one venue."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's id, such as ``paper`` or ``kraken``."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the venue can do for this account."""
+        ...
+
+    def read_account(self) -> Snapshot:
+        """Read cash, positions, open orders, markets and prices as of now.
+
+        Raises AccountUnreadable where balances or orders cannot be read. A price that cannot be read is no
+        error: its market has ``price_status`` ``unavailable``.
+        """
+        ...
+
+    def place_order(self, request: OrderRequest) -> Outcome:
+        """Send an order once, without any retry of its own."""
+        ...
+
+    def cancel_order(self, reference: OrderReference) -> Outcome:
+        """Cancel one order; without one refused as ``unknown-order`` or ``order-closed``."""
+        ...
+
+    def look_up_order(self, reference: OrderReference) -> LookUp:
+        """Find one order, open or closed; the newest where a client id was used more than once."""
+        ...
+
+    def convert_dust(self, request: ConvertRequest) -> Outcome:
+        """Convert a balance too small to sell into the account's quote currency."""
+        ...

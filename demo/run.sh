@@ -1,0 +1,50 @@
+#!/bin/sh
+# The main job on a paper account: look, approve, apply, verify, and on until the account is CLEAN.
+# Everything happens in demo/out, made anew each time; plans, state and the paper account stay there to look at.
+set -eu
+cd "$(dirname "$0")"
+rm -rf out
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold= plain=; fi
+step() { printf '\n%s# %s%s\n' "$bold" "$1" "$plain"; }
+show() { # show EXPECTED-EXIT-CODE COMMAND...
+  want=$1; shift
+  printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+  code=0; "$@" || code=$?
+  if [ "$code" -ne "$want" ]; then echo "demo: expected exit code $want, got $code" >&2; exit 1; fi
+}
+
+exitplan init out >/dev/null
+cd out
+
+step "Check the policies: every error at once, with file, line and column."
+show 0 exitplan validate
+
+step "Plan: what would be done to the account, and why. Nothing is sent."
+show 0 exitplan plan --out plan-1.json
+
+step "Apply exactly that plan."
+show 0 exitplan apply plan-1.json
+
+step "Not clean yet: LUNA is delisted, nobody can sell it. A person decides to keep it, in the account's policy."
+cat >>policies/accounts/demo.yaml <<'YAML'
+protect:
+  - {symbol: LUNA/USD, reason: "delisted, claim filed"}
+YAML
+show 0 tail -n 2 policies/accounts/demo.yaml
+
+cycle=2
+while [ "$cycle" -le 4 ]; do
+  step "Unwind cycle $cycle of 4."
+  show 0 exitplan plan --out "plan-$cycle.json"
+  show 0 exitplan apply "plan-$cycle.json"
+  cycle=$((cycle + 1))
+done
+
+step "Four checks on freshly read data: the account is CLEAN, and a new plan is empty."
+show 0 exitplan verify
+show 0 exitplan plan --detailed-exitcode
+show 0 exitplan history
+
+step "Left to look at in demo/out:"
+ls plan-*.json data/legacy_exit_protocol_state.json data/positions.json data/alerts.jsonl data/paper/platform.json
