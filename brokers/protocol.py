@@ -157,10 +157,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The venue answered clearly that it did not take the request."""
+    """The venue answered clearly that it did not take the request; ``retry_after`` are seconds it wants to rest."""
 
     reason: RefusalReason
     message: str
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ class Unknown:
     """No clear answer: the request may have been taken, may be taken yet, or may be lost."""
 
     message: str
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,14 +104,18 @@ def check(
     ``counted`` is the number of positions that the cap counts, ``stale`` and ``orders`` are order ids, ``unwinding``
     the keys of positions with an unwind under way.
     """
-    dust_counted = policy.cap.count_untradeable
     judged = [decision for decision in decisions if not decision.is_protected]
     left = [decision for decision in judged if _key(decision) not in changes.closed]
-    tolerates = policy.tolerate_untradeable_dust
-    tolerated = [found for found in left if tolerates and found.is_untradeable_dust]
-    strict = [found for found in left if not (tolerates and found.is_untradeable_dust) and not found.is_deferred]
+    closed = [decision for decision in judged if _key(decision) in changes.closed]
+    gone = sum(1 for found in closed if _was_counted(found, count_dust=policy.cap.count_untradeable))
+    strict: list[Decision] = []
+    tolerated: list[Decision] = []
+    for found in left:
+        is_tolerated = policy.tolerate_untradeable_dust and found.is_untradeable_dust
+        (tolerated if is_tolerated else strict).append(found)
+    deferred = [found for found in strict if found.is_deferred]
+    strict = [found for found in strict if not found.is_deferred]
     unregistered = [found for found in strict if not _is_registered(found, changes.adopted)]
-    gone = sum(1 for found in judged if _key(found) in changes.closed and _was_counted(found, count_dust=dust_counted))
     return Checks(
         counted=counted - gone,
         max_positions=policy.max_positions,
@@ -121,7 +125,7 @@ def check(
         unregistered=_keys(unregistered),
         stale=tuple(order for order in stale if order not in changes.cancelled),
         orders=len(set(orders) - set(changes.cancelled)),
-        deferred=_keys([found for found in left if found.is_deferred]),
+        deferred=_keys(deferred),
         unwinding=tuple(key for key in _keys(unregistered) if key in unwinding),
     )
 

@@ -11,13 +11,28 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ruleset.conditions import MAX_LEVELS, MAX_NODES, OPERATORS, AllOf, AnyOf, Condition, Not, Op, Scalar, Test
+from ruleset.conditions import (
+    MAX_LEVELS,
+    MAX_NODES,
+    OPERATORS,
+    AllOf,
+    AnyOf,
+    Condition,
+    Not,
+    Op,
+    Scalar,
+    Test,
+    is_finer_than_facts,
+)
 from ruleset.facts import Fact
 from ruleset.problems import Path, Problem, did_you_mean
 from ruleset.values import MICRO, unified_symbol
 
-LARGEST = Decimal(2**53) / MICRO
-"""Numbers in conditions stay below this: the rule engine is exact for integers below 2^53 millionths."""
+LARGEST = Decimal(2**53 // MICRO)
+"""Numbers in conditions stay below this: the rule engine is exact for integers below 2^53 millionths.
+
+Whole, so that a literal between two millionths and facts cut off at the limit cannot meet at the border.
+"""
 
 _UNITS = "write a plain number: 0.01 for 1 %, 1.00 for one dollar, 30 for thirty minutes"
 
@@ -126,7 +141,8 @@ def _fact_tests(fact: Fact, value: Any, path: Path, scope: Scope) -> Condition |
             parts.append(None)
         elif fact.type not in operator.types:
             fitting = ", ".join(key for key, other in OPERATORS.items() if fact.type in other.types)
-            scope.error(here, f"{name!r} does not compare {fact.type} facts such as {fact.name!r}", f"use {fitting}")
+            message = f"{name!r} does not compare {fact.type} facts such as {fact.name!r}"
+            scope.error(here, message, f"use {fitting}", on_key=True)
             parts.append(None)
         else:
             parts.append(_test(fact, operator.op, operand, here, scope))
@@ -196,9 +212,9 @@ def _value(fact: Fact, raw: Any, path: Path, scope: Scope) -> Scalar | None:  # 
 
 def _number(value: Decimal, path: Path, scope: Scope) -> Decimal | None:
     if abs(value) >= LARGEST:
-        scope.error(path, f"{value} is too large: numbers in conditions stay below {int(LARGEST)}")
+        scope.error(path, f"{value} is too large: numbers in conditions stay below {LARGEST}")
         return None
-    if value != round(value, 6):
+    if is_finer_than_facts(value):
         scope.warning(path, f"{value} is finer than facts are", "facts have six decimal places, rounded down")
     return value
 

@@ -19,7 +19,7 @@ from functools import cached_property
 
 from ruleset.facts import FactType, FactValue
 from ruleset.problems import Path
-from ruleset.values import MICRO, plain
+from ruleset.values import EXACT, MICRO, plain
 
 MAX_LEVELS = 50
 MAX_NODES = 10_000
@@ -225,21 +225,32 @@ def join(every: bool, parts: list[Lowered]) -> Lowered:  # noqa: FBT001 - the se
 
 
 def _lower_test(fact: str, op: Op, value: Scalar, negate: bool) -> Lowered:  # noqa: FBT001 - as above
-    scaled = _scaled(fact, op, value)
+    leaf = _leaf(fact, op, value)
     if not negate:
-        return scaled
+        return leaf
     absent = Leaf(fact, Op.EXISTS, value=False)
-    if isinstance(scaled, bool):
-        return not scaled
-    if scaled.op is Op.EXISTS:
-        return Leaf(fact, Op.EXISTS, not scaled.value)
-    return join(False, [Leaf(fact, _NEGATED[scaled.op], scaled.value), absent])  # noqa: FBT003 - any of the two
+    if isinstance(leaf, bool):
+        return not leaf
+    if leaf.op is Op.EXISTS:
+        return Leaf(fact, Op.EXISTS, not leaf.value)
+    return join(False, [Leaf(fact, _NEGATED[leaf.op], leaf.value), absent])  # noqa: FBT003 - any of the two
 
 
-def _scaled(fact: str, op: Op, value: Scalar) -> Leaf | bool:
+def scaled(number: Decimal | int) -> Decimal:
+    """Scale a number to millionths, exactly: a literal may have more digits than Python's usual arithmetic keeps."""
+    return EXACT.multiply(Decimal(number), Decimal(MICRO))
+
+
+def is_finer_than_facts(number: Decimal) -> bool:
+    """Tell whether a number has more than the six decimal places of facts."""
+    millionths = scaled(number)
+    return millionths != millionths.to_integral_value()
+
+
+def _leaf(fact: str, op: Op, value: Scalar) -> Leaf | bool:
     if isinstance(value, bool | str):
         return Leaf(fact, op, value)
-    exact = Decimal(value) * MICRO
+    exact = scaled(value)
     if exact == exact.to_integral_value():
         return Leaf(fact, op, int(exact))
     if op is Op.EQ:

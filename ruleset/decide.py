@@ -68,6 +68,7 @@ def _judge(rulebook: Rulebook, observations: Sequence[Observation]) -> list[Deci
     facts = [found.facts for found in observations]
     matched = rulebook.match(rulebook.classification, facts)
     rules = [first_of(mask, policy.classification) for mask in matched]
+    names = {mask: ids_of(mask, policy.classification) for mask in set(matched)}
     for known, rule in zip(facts, rules, strict=True):
         known["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
     exits = rulebook.match(rulebook.exits, facts)
@@ -76,7 +77,7 @@ def _judge(rulebook: Rulebook, observations: Sequence[Observation]) -> list[Deci
             found,
             rule.category if rule else Category.STRATEGY_ALIGNED,
             rule,
-            ids_of(mask, policy.classification),
+            names[mask],
             first_of(exit_mask, policy.exits),
         )
         for found, rule, mask, exit_mask in zip(observations, rules, matched, exits, strict=True)

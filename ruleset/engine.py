@@ -12,6 +12,7 @@ batch with one malformed fact loses the rest of it in silence, and deleting a st
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import threading
 from collections.abc import Iterable, Sequence
@@ -28,7 +29,9 @@ ENGINE_NAME = "durable_rules"
 ENGINE_VERSION = "2.0.28"
 
 MAX_RULES = 48
-"""Rules a set; the engine fails from 64 rules matching one fact on."""
+"""Alternatives a set, and so at most as many rules; the engine fails from 64 on that hold for one fact."""
+MAX_BREADTH = 256
+"""Comparisons a set, equality aside; the engine never returns where 512 branch off at one place."""
 MAX_GROUPS = 6
 """Alternatives (``or`` groups) in a rule that the engine is asked to hold; it fails from 14 on."""
 MAX_LEAVES = 64
@@ -47,6 +50,8 @@ _IDS = re.compile(r'"id":"(\d+)"')
 
 def is_within_limits(condition: Lowered) -> bool:
     """Tell whether the engine can safely hold a rule with this condition."""
+    if alternatives(condition) > MAX_RULES:
+        return False
     groups = leaves = 0
     todo: list[Lowered] = [condition]
     while todo:
@@ -59,6 +64,23 @@ def is_within_limits(condition: Lowered) -> bool:
         if groups > MAX_GROUPS or leaves > MAX_LEAVES:
             return False
     return True
+
+
+def alternatives(condition: Lowered) -> int:
+    """Give the most ways in which a condition can hold for one fact: the engine fires a rule once for each."""
+    if not isinstance(condition, Group):
+        return 1
+    if condition.every:
+        return math.prod(alternatives(part) for part in condition.parts)
+    # A fact equals one value at most.
+    compared = {part.fact for part in condition.parts if isinstance(part, Leaf) and part.op is Op.EQ}
+    others = [part for part in condition.parts if not (isinstance(part, Leaf) and part.op is Op.EQ)]
+    return len(compared) + sum(alternatives(part) for part in others)
+
+
+def _breadth(condition: Lowered) -> int:
+    """Count the comparisons that the engine cannot look up by value."""
+    return sum(leaf.op is not Op.EQ for leaf in _leaves(condition))
 
 
 class RuleSet:
@@ -188,4 +210,13 @@ def _leaves(condition: Lowered) -> list[Leaf]:
 
 def rule_sets(conditions: Sequence[Lowered]) -> list[tuple[int, RuleSet]]:
     """Split conditions over as many rule sets as the limits ask for, each with the number of its first condition."""
-    return [(start, RuleSet(conditions[start : start + MAX_RULES])) for start in range(0, len(conditions), MAX_RULES)]
+    if not conditions:
+        return []
+    starts, fired, breadth = [0], 0, 0
+    for number, condition in enumerate(conditions):
+        fired, breadth = fired + alternatives(condition), breadth + _breadth(condition)
+        if fired > MAX_RULES or breadth > MAX_BREADTH:
+            starts.append(number)
+            fired, breadth = alternatives(condition), _breadth(condition)
+    ends = [*starts[1:], len(conditions)]
+    return [(start, RuleSet(conditions[start:end])) for start, end in zip(starts, ends, strict=True)]

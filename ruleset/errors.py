@@ -41,7 +41,15 @@ class ExitplanError(Exception):
 
 
 class AccountUnreadable(ExitplanError):
-    """Balances or open orders could not be read, so nothing may be planned or sent."""
+    """Balances or open orders could not be read, so nothing may be planned or sent.
+
+    ``retry_after`` is how many seconds the venue asks to be left alone, where it says so.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+        """Keep the pause that the venue asks for beside the message."""
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class DataFolderUnusable(ExitplanError):

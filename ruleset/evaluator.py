@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test
 from ruleset.facts import Facts
-from ruleset.values import MICRO
+from ruleset.values import EXACT, MICRO
 
 Evaluator = Callable[[Sequence[Facts]], list[int]]
 """Gives for each position the rules that match it, as a bit mask."""
@@ -81,5 +81,5 @@ def _literal(value: Scalar) -> object:
     """Scale a number to millionths: an integer where it is one, else the exact decimal."""
     if isinstance(value, str | bool):
         return value
-    scaled = Decimal(value) * MICRO
-    return int(scaled) if scaled == scaled.to_integral_value() else scaled
+    exact = EXACT.multiply(Decimal(value), Decimal(MICRO))
+    return int(exact) if exact == exact.to_integral_value() else exact

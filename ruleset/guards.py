@@ -14,6 +14,7 @@ from ruleset.values import EXACT, ZERO
 
 _FEW = 3
 _SHOWN = Decimal("0.000001")
+_ABSURD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def _max_zombies(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:
     """Give a share for display, rounded up so that it never looks within a limit that it exceeds."""
-    return EXACT.divide(part, whole).quantize(_SHOWN, ROUND_CEILING, EXACT)
+    share = EXACT.divide(part, whole)
+    # Quantizing has room for 120 digits; what is that far beyond every limit needs no places.
+    return share if share.adjusted() > _ABSURD else share.quantize(_SHOWN, ROUND_CEILING, EXACT)
 
 
 def _is_zombie_for_want(decision: Decision) -> bool:

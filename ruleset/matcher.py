@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-
-import orjson
 
 from ruleset.conditions import Condition, Leaf, Lowered, Op, lower
 from ruleset.engine import is_within_limits, rule_sets
 from ruleset.errors import EngineDisagreement
 from ruleset.evaluator import generate
 from ruleset.facts import Facts
-from ruleset.trace import trace
+from ruleset.trace import is_true
 
 _BEFOREHAND = "rule#"
 
@@ -49,7 +48,7 @@ class Matcher:
         asked: Sequence[Facts] = facts
         if self._beforehand:
             asked = [
-                {**fact, **{name: trace(big, fact).holds for name, big in self._beforehand.items()}} for fact in facts
+                {**fact, **{name: is_true(big, fact) for name, big in self._beforehand.items()}} for fact in facts
             ]
         masks = [0] * len(facts)
         for first, engine in self._engines:
@@ -62,6 +61,6 @@ def _disagreement(facts: Facts, engine: int, check: int) -> EngineDisagreement:
     subject = facts.get("symbol", "a position")
     return EngineDisagreement(
         f"the rule engine and its check disagree about {subject}: {engine:b} against {check:b}",
-        reproducer=orjson.dumps(case, option=orjson.OPT_INDENT_2).decode(),
+        reproducer=json.dumps(case, indent=2),
         hint="nothing was planned; please report the reproducer",
     )

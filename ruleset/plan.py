@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +16,6 @@ from ruleset.actions import SELLING, Action, Blocked, UnwindStep
 from ruleset.decide import Decision
 from ruleset.engine import ENGINE_NAME, ENGINE_VERSION
 from ruleset.errors import PlanIsAltered
-from ruleset.facts import FactValue
 from ruleset.guards import Verdict
 from ruleset.parameters import GUARDS
 from ruleset.planner import Draft, PlanInput, PlanScope, StaleOrder, draft_plan
@@ -26,7 +26,8 @@ from ruleset.values import EXACT, ZERO, micro_text, plain, time_text
 from ruleset.version import VERSION
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_ID_LENGTH = 16
+_PAIRS = [low + high for high in _DIGITS for low in _DIGITS]
+_ID_PAIRS = 8
 
 Document = dict[str, Any]
 
@@ -44,7 +45,7 @@ def write_plan(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> 
     """Write a draft as the plan document."""
     with localcontext(EXACT):
         body = _body(given, draft, overrides)
-    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = _digest(body)
     plan_id = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
     for action in body["actions"]:
         action["client_order_id"] = client_order_id(f"{plan_id}-{digest}", action["id"])
@@ -61,11 +62,19 @@ def plan_bytes(document: Document) -> bytes:
 def plan_sha256(document: Mapping[str, Any]) -> str:
     """Hash a plan without the hash it carries."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
-    return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS, default=_number)).hexdigest()
+    return _digest(rest)
+
+
+def _digest(document: Document) -> str:
+    try:
+        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=_number)
+    except TypeError:  # integers beyond 64 bits: a tracker's own keys, and altered plans, may hold them
+        text = json.dumps(document, sort_keys=True, default=_number).encode()
+    return hashlib.sha256(text).hexdigest()
 
 
 def _number(value: Any) -> str:  # noqa: ANN401 - whatever a file held
-    """Write what no plan holds: numbers with a fraction; their hash cannot match."""
+    """Write a number with a fraction, which only the tracker's own keys and altered plans hold."""
     if isinstance(value, Decimal):
         return f"decimal:{value}"
     raise TypeError(f"a plan holds no {type(value).__name__}")
@@ -80,11 +89,12 @@ def ensure_unaltered(document: Mapping[str, Any]) -> None:
 def client_order_id(plan: str, action: str) -> str:
     """Derive the id an order is sent with: ``xp`` and 16 characters of [0-9a-z], from plan and action alone."""
     number = int.from_bytes(hashlib.sha256(f"{plan}/{action}".encode()).digest())
-    digits = []
-    for _ in range(_ID_LENGTH):
-        number, digit = divmod(number, len(_DIGITS))
-        digits.append(_DIGITS[digit])
-    return "xp" + "".join(digits)
+    number %= len(_PAIRS) ** _ID_PAIRS
+    pairs = []
+    for _ in range(_ID_PAIRS):
+        number, pair = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[pair])
+    return "xp" + "".join(pairs)
 
 
 def _body(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Document:
@@ -117,7 +127,7 @@ def _policy_document(policy: Policy, overrides: Mapping[str, Any]) -> Document:
 
 
 def _snapshot_document(snapshot: Snapshot, equity: Decimal) -> Document:
-    digest = hashlib.sha256(orjson.dumps(snapshot_to_document(snapshot), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = _digest(snapshot_to_document(snapshot))
     return {"sha256": digest, "taken_at": time_text(snapshot.taken_at), "equity": plain(equity)}
 
 
@@ -141,7 +151,7 @@ def _position_document(
         "matched": list(decision.matched),
         "because": reason_for(decision.rule, facts) if decision.rule else "no rule of the classification matches",
         "exit": decision.exit.id if decision.exit else None,
-        "facts": {name: _fact_document(value) for name, value in facts.items()},
+        "facts": {name: micro_text(value) if type(value) is int else value for name, value in facts.items()},
     }
     step = steps.get(position.key)
     if step is not None:
@@ -149,10 +159,6 @@ def _position_document(
     if position.symbol in protected:
         document["protection"] = _protection_document(protected[position.symbol])
     return document
-
-
-def _fact_document(value: FactValue) -> str | bool:
-    return value if isinstance(value, str | bool) else micro_text(value)
 
 
 def _step_document(step: UnwindStep) -> Document:

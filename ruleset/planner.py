@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from ruleset.actions import Action, Blocked, Exit, UnwindStep
 from ruleset.checks import Changes, Checks, check
 from ruleset.decide import Decision, decide
-from ruleset.exits import Desk, cancel_action, closes, plan_exit
+from ruleset.exits import Desk, cancel_action, plan_exit
 from ruleset.facts import FactValue
 from ruleset.guards import Verdict, judge
 from ruleset.observe import observe_order, observe_positions
@@ -80,6 +80,26 @@ class PlanInput:
     scope: PlanScope = field(default_factory=PlanScope)
 
 
+@dataclass(frozen=True, slots=True)
+class Exits:
+    """Exits, each planned once: the cap asks for some of them before the plan does."""
+
+    desk: Desk
+    planned: dict[str, tuple[Decision, Exit]] = field(default_factory=dict)
+
+    def of(self, decision: Decision) -> Exit:
+        """Plan the exit of a position, anew where the cap made another decision of it."""
+        key = decision.found.position.key
+        known = self.planned.get(key)
+        if known is None or known[0] is not decision:
+            known = self.planned[key] = (decision, plan_exit(decision, self.desk))
+        return known[1]
+
+    def closes(self, decision: Decision) -> bool:
+        """Tell whether the exit of a position would close it."""
+        return any(action.kind == "close" for action in self.of(decision).actions)
+
+
 def draft_plan(given: PlanInput) -> Draft:
     """Classify, choose by the cap, plan the cancels and exits, ask the guards, and look ahead.
 
@@ -94,16 +114,17 @@ def _draft(given: PlanInput) -> Draft:
     observations, equity = observe_positions(snapshot, policy, given.progress, given.now)
     stale = _stale_orders(given)
     cancelled = [found for found in stale if not found.is_protected and _covers_order(scope, found)]
-    everything = _desk(given, [found for found in stale if not found.is_protected])
-    decisions, counted = decide(given.rulebook, observations, lambda decision: closes(decision, everything))
-    desk = _desk(given, cancelled)
-    exits = [_scoped_exit(decision, desk, scope) for decision in decisions]
+    everything = [found for found in stale if not found.is_protected]
+    unscoped = Exits(_desk(given, everything))
+    decisions, counted = decide(given.rulebook, observations, unscoped.closes)
+    scoped = unscoped if cancelled == everything else Exits(_desk(given, cancelled))
+    exits = [_scoped_exit(decision, scoped, scope) for decision in decisions]
     actions = [_stale_cancel(snapshot, found) for found in cancelled]
     actions.extend(action for exit_ in exits for action in exit_.actions)
     actions.sort(key=_order_of_actions)
     unwinds = [exit_.unwind for exit_ in exits if exit_.unwind is not None]
     unwinding = set(given.progress.unwinds)
-    stale_ids = [found.order.id for found in stale if not found.is_protected]
+    stale_ids = [found.order.id for found in everything]
     orders = {order.id for order in snapshot.open_orders}
     checks = check(policy, decisions, counted, stale_ids, orders, unwinding, Changes())
     unwinding.update(step.key for step in unwinds)
@@ -157,11 +178,11 @@ def _stale_cancel(snapshot: Snapshot, found: StaleOrder) -> Action:
     return cancel_action(snapshot, found.order, found.rule, 2, reason_for(found.rule, found.facts))
 
 
-def _scoped_exit(decision: Decision, desk: Desk, scope: PlanScope) -> Exit:
+def _scoped_exit(decision: Decision, exits: Exits, scope: PlanScope) -> Exit:
     rule = decision.exit
     if rule is None or not scope.covers(decision.found.position.symbol, rule.id, phase=3):
         return Exit()
-    return plan_exit(decision, desk)
+    return exits.of(decision)
 
 
 def _order_of_actions(action: Action) -> tuple[int, str, str, str]:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from ruleset.condition_parser import Scope, parse_condition
-from ruleset.conditions import MAX_NODES, Condition
+from ruleset.conditions import MAX_NODES, Condition, is_finer_than_facts
 from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
 from ruleset.parameters import EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
 from ruleset.problems import Path, Problem, did_you_mean
@@ -209,9 +209,17 @@ class _Reader:
                 self.problems.append(Problem(("parameters", name), message, "warning", on_key=True))
         for name in self.definitions:
             if name not in used_definitions:
-                parse_condition(name, ("definitions", name), self.scopes["exits"])
+                self._read_unused(name)
                 message = f"definition {name!r} is used by no rule"
                 self.problems.append(Problem(("definitions", name), message, "warning", on_key=True))
+
+    def _read_unused(self, name: str) -> None:
+        """Report what is wrong with a definition, read as one for positions or as one for orders, whichever fits."""
+        scopes = [self._scope(POSITION_FACTS), self._scope(ORDER_FACTS)]
+        for scope in scopes:
+            parse_condition(name, ("definitions", name), scope)
+        found = min((scope.problems for scope in scopes), key=len)
+        self.problems.extend(problem for problem in found if problem not in self.problems)
 
     def _problem(self, path: Path, message: str, hint: str | None = None, *, on_key: bool = False) -> None:
         self.problems.append(Problem(path, message, hint=hint, on_key=on_key))
@@ -232,7 +240,7 @@ class _Reader:
                 f"write {plain(number / 100)} for {plain(number)} %" if high == 1 and 1 < number <= _WHOLE_PCT else None
             )
             self._problem(path, f"{setting.name} is {plain(number)}; allowed is {limits}", hint)
-        if setting.type == "number" and number != round(number, 6):
+        if setting.type == "number" and is_finer_than_facts(number):
             message = f"{plain(number)} is finer than facts are"
             self.problems.append(Problem(path, message, "warning", "facts have six decimal places, rounded down"))
 
@@ -256,13 +264,16 @@ class _Reader:
         if because is None:
             return
         try:
-            places = [name for _, name, _, _ in string.Formatter().parse(because) if name is not None]
+            places = [place[1:] for place in string.Formatter().parse(because) if place[1] is not None]
         except ValueError as error:
             self._problem(path, f"the sentence is not well formed: {error}", "places are written {value_usd}")
             return
-        for name in places:
+        for name, layout, conversion in places:
             if name not in scope.facts:
-                self._problem(path, f"unknown fact {name!r} in the sentence", did_you_mean(name, scope.facts))
+                hint = did_you_mean(str(name), scope.facts)
+                self._problem(path, f"unknown fact {name!r} in the sentence", hint)
+            elif layout or conversion:
+                self._problem(path, f"the place of {name!r} in the sentence has a format", f"write {{{name}}}")
 
     def _classification(self) -> list[ClassificationRule]:
         return [

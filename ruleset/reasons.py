@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Test, literal_text
+from ruleset.conditions import AllOf, AnyOf, Condition, Op, Test, literal_text
 from ruleset.facts import Facts
 from ruleset.policy import Rule
-from ruleset.trace import fact_text, holds
+from ruleset.trace import fact_text, is_true
 from ruleset.values import MICRO, micro_text
-
 
 _MANY = 10 * MICRO
 _CENT = MICRO // 100
 
 
 class _Texts(dict[str, str]):
-    """Facts as texts; an absent one reads ``unknown``."""
+    """Facts as texts, each written when a sentence asks for it; an absent one reads ``unknown``."""
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__()
+        self._facts = facts
 
     def __missing__(self, key: str) -> str:
-        return "unknown"
+        return _rounded_text(self._facts, key) if key in self._facts else "unknown"
 
 
 def reason_for(rule: Rule, facts: Facts) -> str:
     """Give the rule's own sentence with the facts in their places, else the part of its condition that held."""
     if rule.because is None:
         return describe(rule.when, facts)
-    return rule.because.format_map(_Texts({name: _rounded_text(facts, name) for name in facts}))
+    return rule.because.format_map(_Texts(facts))
 
 
 def describe(condition: Condition, facts: Facts) -> str:
     """Word the part of a condition that made it true."""
+    if isinstance(condition, Test):
+        return _describe_test(condition, facts)
     if isinstance(condition, AnyOf):
-        held = next((part for part in condition.parts if _is_true(part, facts)), condition.parts[0])
+        held = next((part for part in condition.parts if is_true(part, facts)), condition.parts[0])
         return describe(held, facts)
     if isinstance(condition, AllOf):
         return " and ".join(describe(part, facts) for part in condition.parts)
-    if isinstance(condition, Not):
-        return f"not {condition.part.text}" if isinstance(condition.part, Test) else f"not ({condition.part.text})"
-    return _describe_test(condition, facts)
+    return f"not {condition.part.text}" if isinstance(condition.part, Test) else f"not ({condition.part.text})"
 
 
 def _describe_test(test: Test, facts: Facts) -> str:
@@ -67,13 +68,3 @@ def short_text(facts: Facts, name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return text.rstrip("0").rstrip(".") if "." in text else text
     return text
-
-
-def _is_true(condition: Condition, facts: Mapping[str, int | str | bool]) -> bool:
-    if isinstance(condition, Not):
-        return not _is_true(condition.part, facts)
-    if isinstance(condition, AnyOf):
-        return any(_is_true(part, facts) for part in condition.parts)
-    if isinstance(condition, AllOf):
-        return all(_is_true(part, facts) for part in condition.parts)
-    return holds(condition, facts.get(condition.fact))

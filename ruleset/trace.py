@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test
+from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test, scaled
 from ruleset.facts import Facts, FactValue
 from ruleset.problems import Path
-from ruleset.values import MICRO, micro_text
+from ruleset.values import micro_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,17 @@ def fact_text(value: FactValue | None) -> str:
     return value if isinstance(value, str) else micro_text(value)
 
 
+def is_true(condition: Condition, facts: Facts) -> bool:
+    """Decide a condition, stopping at the first part that settles it."""
+    if isinstance(condition, Not):
+        return not is_true(condition.part, facts)
+    if isinstance(condition, AnyOf):
+        return any(is_true(part, facts) for part in condition.parts)
+    if isinstance(condition, AllOf):
+        return all(is_true(part, facts) for part in condition.parts)
+    return holds(condition, facts.get(condition.fact))
+
+
 def holds(test: Test, found: FactValue | None) -> bool:
     """Decide one comparison; with an absent fact it is false, but for ``exists: false``."""
     if test.op is Op.EXISTS:
@@ -58,15 +69,13 @@ def holds(test: Test, found: FactValue | None) -> bool:
 
 
 def _equal(found: FactValue, literal: Scalar) -> bool:
-    if isinstance(literal, str | bool):
-        return found == literal
-    return found == literal * MICRO
+    return found == (literal if isinstance(literal, str | bool) else scaled(literal))
 
 
 def _ordered(op: Op, found: int, literal: Scalar | tuple[Scalar, ...]) -> bool:
     if isinstance(literal, str | tuple):
         raise TypeError(f"{op} takes a number, found {literal!r}")
-    bound = literal * MICRO
+    bound = scaled(literal)
     if op is Op.LT:
         return found < bound
     if op is Op.LTE:

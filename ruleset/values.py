@@ -30,8 +30,8 @@ ZERO = Decimal(0)
 DEFAULT_STEP = Decimal("0.00000001")
 """The step of a market that names none: eight decimal places."""
 
-_DECIMAL = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|z|[+-]\d{2}:\d{2})")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def parse_decimal(text: str) -> Decimal:
@@ -87,7 +87,10 @@ def parse_time(text: str) -> datetime:
     day, clock, fraction, zone = match.groups()
     fraction = (fraction or "")[:7]
     zone = "+00:00" if zone in "Zz" else zone
-    return datetime.fromisoformat(f"{day}T{clock}{fraction}{zone}").astimezone(UTC)
+    try:
+        return datetime.fromisoformat(f"{day}T{clock}{fraction}{zone}").astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is out of the calendar's range") from error
 
 
 def time_text(moment: datetime) -> str:

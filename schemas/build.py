@@ -1,0 +1,50 @@
+"""Write the JSON Schemas that editors and checks use; ``python -m schemas.build``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from schemas.shapes.common import Schema
+from schemas.shapes.plan import plan_schema, state_schema
+from schemas.shapes.policy import policy_schema
+from schemas.shapes.snapshot import alert_schema, snapshot_schema, tracker_schema
+
+FOLDER = Path(__file__).parent
+SHAPES: Mapping[str, Callable[[], Schema]] = {
+    "policy": policy_schema,
+    "snapshot": snapshot_schema,
+    "plan": plan_schema,
+    "state": state_schema,
+    "tracker": tracker_schema,
+    "alert": alert_schema,
+}
+
+
+def build_schemas() -> dict[str, Schema]:
+    """Build every schema from the registries, by kind."""
+    return {kind: shape() for kind, shape in SHAPES.items()}
+
+
+def schema_text(schema: Schema) -> str:
+    """Write a schema as its file holds it."""
+    return json.dumps(schema, indent=2, default=_number, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path = FOLDER) -> None:
+    """Write every schema file."""
+    for kind, schema in build_schemas().items():
+        (folder / f"{kind}.schema.json").write_text(schema_text(schema), encoding="utf-8")
+
+
+def _number(value: Any) -> int | float:  # noqa: ANN401 - what json cannot write
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{value!r} has no place in a schema")
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+if __name__ == "__main__":
+    write_schemas()

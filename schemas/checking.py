@@ -1,0 +1,14 @@
+"""Check a document against the schema of its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruleset.problems import Problem
+from schemas.translation import translate
+from schemas.validators import violations
+
+
+def check(kind: str, value: Any) -> list[Problem]:  # noqa: ANN401 - any document
+    """Find everything that keeps a document from having the shape of its kind, one problem a mistake."""
+    return translate(violations(kind, value))

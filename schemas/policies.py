@@ -1,0 +1,142 @@
+"""Policies and account files: read, checked, merged and compiled, with the place of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any
+
+from ruleset.policy import Policy, compile_policy
+from ruleset.problems import Path, Problem
+from schemas.chain import read_chain
+from schemas.checking import check
+from schemas.condition_checks import check_conditions
+from schemas.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
+from schemas.layers import LISTS, Layer, entry_name, is_list_of_entries, layer_of, merge, operations
+from schemas.resolution import Resolved, resolve
+from schemas.yaml_loader import Document
+
+SHIPPED = FilePath(__file__).parents[1] / "policies"
+"""The folder of the policies that come with exitplan."""
+COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicy:
+    """A policy ready for use.
+
+    ``document`` is the merged policy without the account block, which is ``account``; ``marks`` holds the place of
+    everything in both by its path; ``files`` are the files read, the base first.
+    """
+
+    policy: Policy
+    document: Mapping[str, Any]
+    marks: Mapping[Path, Mark]
+    warnings: tuple[Diagnostic, ...]
+    files: tuple[FilePath, ...]
+    account: Mapping[str, Any] | None = None
+
+
+def load_policy(path: FilePath, overrides: Mapping[str, object] = MappingProxyType({})) -> LoadedPolicy:
+    """Load a policy or account file with all it extends; ``overrides`` are parameters set on top of it.
+
+    Raises FileHasProblems with every problem of every file.
+    """
+    chain = read_chain(path)
+    documents = [*chain.documents, *_command_line(overrides)]
+    sources = {document.name: document.source for document in documents}
+    found = [*chain.found, *_found_in(documents, complete=not chain.found)]
+    if found:
+        raise FileHasProblems(found)
+    resolved = resolve(reduce(merge, map(layer_of, documents)))
+    return _compiled(resolved, sources, tuple(chain.files))
+
+
+def shipped_policy(name: str) -> FilePath:
+    """Give the file of a policy that comes with exitplan, such as ``default``."""
+    return SHIPPED / f"{name}.yaml"
+
+
+def _compiled(resolved: Resolved, sources: Mapping[str, Source], files: tuple[FilePath, ...]) -> LoadedPolicy:
+    policy, problems = compile_policy(resolved.document)
+    found = tuple(locate(problem, resolved.marks, sources) for problem in problems)
+    if policy is None or resolved.found:
+        raise FileHasProblems([*found, *(_with_excerpt(problem, sources) for problem in resolved.found)])
+    return LoadedPolicy(policy, resolved.document, resolved.marks, found, files, resolved.account)
+
+
+def _found_in(documents: list[Document], *, complete: bool) -> list[Diagnostic]:
+    """Check every layer by itself; an error in a condition is worded by the one who reads conditions.
+
+    Where a file of the chain is missing, names it may have defined are not called unknown.
+    """
+    structural = [(document, problem) for document in documents for problem in _problems(document)]
+    if not structural:
+        return []
+    broken = {(document.name, problem.path[:2]) for document, problem in structural}
+    found = [locate(problem, document.marks, {document.name: document.source}) for document, problem in structural]
+    if not complete:
+        return found
+    in_conditions = check_conditions(documents, broken)
+    by_reader = {_place(diagnostic) for diagnostic in in_conditions}
+    by_schema = {_place(diagnostic) for diagnostic in found if (diagnostic.hint or "").startswith("write ")}
+    return [
+        *(diagnostic for diagnostic in found if _place(diagnostic) not in by_reader - by_schema),
+        *(diagnostic for diagnostic in in_conditions if _place(diagnostic) not in by_schema),
+        *_unknown_ids(documents),
+    ]
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, Path]:
+    return diagnostic.mark.file, diagnostic.path
+
+
+def _unknown_ids(documents: list[Document]) -> Iterator[Diagnostic]:
+    """Look for unknown ids in ``remove`` and ``before`` although something else is wrong in the files."""
+    sources = {document.name: document.source for document in documents}
+    for block in LISTS:
+        if all(is_list_of_entries(document.value, block) for document in documents):
+            layers = (Layer(lists={block: tuple(operations(document, block))}) for document in documents)
+            yield from (_with_excerpt(problem, sources) for problem in resolve(reduce(merge, layers)).found)
+
+
+def _problems(document: Document) -> Iterator[Problem]:
+    yield from check("policy", document.value)
+    for block in LISTS:
+        yield from _repeated(document, block)
+
+
+def _repeated(document: Document, block: str) -> Iterator[Problem]:
+    """Find entries of a rule list that carry the same name, inside one file."""
+    entries = document.value.get(block) if isinstance(document.value, dict) else None
+    first: dict[str, Mark] = {}
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        key = LISTS[block]
+        if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
+            continue
+        name, mark = entry_name(block, entry), document.marks[(block, index, key)]
+        earlier = first.setdefault(name, mark)
+        if earlier is not mark:
+            message = f"the {key} {name!r} is there twice, first in line {earlier.line}, column {earlier.column}"
+            yield Problem((block, index, key), message)
+
+
+def _command_line(overrides: Mapping[str, object]) -> list[Document]:
+    """Make a layer of the parameters that were given on the command line."""
+    if not overrides:
+        return []
+    value = {"version": 1, "extends": COMMAND_LINE, "parameters": dict(overrides)}
+    mark = Mark(COMMAND_LINE)
+    paths: list[Path] = [(), ("version",), ("extends",), ("parameters",)]
+    paths += [("parameters", name) for name in overrides]
+    for name, texts in overrides.items():
+        paths += [("parameters", name, at) for at in range(len(texts) if isinstance(texts, list) else 0)]
+    return [Document(Source(COMMAND_LINE, ""), value, dict.fromkeys(paths, mark))]
+
+
+def _with_excerpt(problem: Diagnostic, sources: Mapping[str, Source]) -> Diagnostic:
+    source = sources.get(problem.mark.file)
+    return replace(problem, excerpt=source.excerpt(problem.mark)) if source else problem

@@ -1,0 +1,180 @@
+"""The shape of an action plan and of a state file."""
+
+from __future__ import annotations
+
+from ruleset.actions import ACTION_KINDS, BLOCKED_REASONS
+from ruleset.facts import Category
+from schemas.shapes.common import (
+    Schema,
+    amount,
+    flag,
+    format_version,
+    keyed,
+    listed,
+    moment,
+    name,
+    one_of,
+    record,
+    schema,
+    sha256,
+    symbol,
+    text,
+)
+
+_OBJECT: Schema = {"type": "object"}
+
+
+def plan_schema() -> Schema:
+    """Describe an action plan: what a person reviews and ``apply`` does."""
+    properties = {
+        "format_version": format_version(),
+        "tool_version": text("The version of exitplan that made the plan."),
+        "plan_id": name("The id of the plan, derived from its content."),
+        "created_at": moment("The moment the plan was made for.", optional=False),
+        "expires_at": moment("From this moment on it is not applied any more.", optional=False),
+        "account": _tolerant({"id": name("The account."), "venue": name("Its venue."), "quote": name("Its currency.")}),
+        "policy": _tolerant({"name": text("The policy's name."), "sha256": sha256("The hash of the merged policy.")}),
+        "snapshot": _snapshot(),
+        "engine": _engine(),
+        "positions": listed(_position(), "Every position with its category and why."),
+        "actions": listed(_action(), "What apply does, in this order."),
+        "blocked": listed(_blocked(), "What should be closed and cannot be."),
+        "guards": listed(_guard(), "What the guards say of the plan as a whole."),
+        "forecast": {"type": ["object", "null"], "description": "The four checks as they would stand after it."},
+        "summary": {**_OBJECT, "description": "Counts by kind, and the value of it all."},
+        "sha256": sha256("The hash of everything else in the plan."),
+    }
+    about = "What exitplan would do with an account, and why. Its own hash protects it: do not edit it by hand."
+    return schema("plan", "Action plan", about, _tolerant(properties))
+
+
+def state_schema() -> Schema:
+    """Describe a state file, or a progress file, which is one with ``unwind_progress`` alone."""
+    properties = {
+        "format_version": format_version(),
+        "account_state": text("CLEAN, CLEANUP_IN_PROGRESS, NEEDS_CLEANUP or UNKNOWN.", optional=True),
+        "classified_positions": {"type": ["object", "array", "null"], "description": "The last classification."},
+        "unwind_progress": keyed(_progress(), "Unwinds under way, by symbol; a short is kept under SYMBOL#short."),
+        "failed_exits": {
+            **keyed({"type": "integer", "minimum": 0}, "Exits that failed since the last success, by symbol."),
+            "type": ["object", "null"],
+        },
+        "escalated": {"type": ["object", "array", "null"], "description": "Positions that a person must look at."},
+        "last_cleanup_run": moment("When the protocol last ran."),
+        "cleanup_metrics": _metrics(),
+    }
+    about = "What exitplan remembers of an account between runs."
+    return schema("state", "State", about, record(properties, ("unwind_progress",), extra=True))
+
+
+def _figure(about: str) -> Schema:
+    """Describe a computed amount: exact products and quotients have more digits than what a venue sends."""
+    return {**amount(about), "pattern": r"^-?[0-9]{1,400}(\.[0-9]{1,400})?$"}
+
+
+def _tolerant(properties: dict[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
+    required = tuple(key for key in properties if key not in optional)
+    return record(properties, required, extra=True)
+
+
+def _snapshot() -> Schema:
+    return _tolerant(
+        {
+            "sha256": sha256("The hash of the snapshot."),
+            "taken_at": moment("When the account was read.", optional=False),
+            "equity": _figure("Its equity; null where it cannot be known."),
+        }
+    )
+
+
+def _engine() -> Schema:
+    return _tolerant(
+        {
+            "name": text("The rule engine."),
+            "version": text("Its version."),
+            "checked": {"type": ["integer", "boolean"], "description": "Whether, or how often, it was checked."},
+        }
+    )
+
+
+def _position() -> Schema:
+    properties = {
+        "symbol": symbol(),
+        "side": one_of({"long": "", "short": ""}, "The side of the position."),
+        "category": one_of(dict.fromkeys((item.value for item in Category), ""), "The category of phase 1."),
+        "rule": text("The rule that decided; null where none matched.", optional=True),
+        "matched": listed(text("The id of a rule."), "Every rule that matched."),
+        "because": text("Why, in a sentence.", optional=True),
+        "facts": {**_OBJECT, "description": "The facts that could be known."},
+        "unwind": {"type": ["object", "null"], "description": "The unwind this position is in."},
+    }
+    return _tolerant(properties, optional=("side", "because", "unwind"))
+
+
+def _action() -> Schema:
+    properties = {
+        "id": name("The id of the action within the plan."),
+        "phase": {"type": "integer", "minimum": 1, "maximum": 4, "description": "2 cancels, 3 exits."},
+        "kind": one_of(dict(ACTION_KINDS), "What is done."),
+        "symbol": symbol(),
+        "side": one_of({"buy": "", "sell": ""}, "The side of the order.", optional=True),
+        "quantity": _figure("How much; of a cancel what remained."),
+        "order_id": name("The order to cancel.", optional=True),
+        "est_value": _figure("What it is worth in quote; null without a price."),
+        "rule": text("The rule it comes from."),
+        "because": text("Why, in a sentence.", optional=True),
+        "client_order_id": text(
+            "The id it is sent with.",
+            optional=True,
+            pattern="^[0-9a-z]{18}$",
+            patternErrorMessage="18 characters of 0-9 and a-z are expected",
+        ),
+        "trigger_price": _figure("The price that wakes a stop order."),
+        "expects": {"type": ["object", "null"], "description": "What must still hold when it is applied."},
+    }
+    return _tolerant(properties, optional=("order_id", "trigger_price", "because", "expects", "client_order_id"))
+
+
+def _blocked() -> Schema:
+    properties = {
+        "symbol": symbol(),
+        "side": one_of({"long": "", "short": ""}, "The side of the position."),
+        "rule": text("The exit rule that would have run."),
+        "reason": one_of(dict(BLOCKED_REASONS), "Why it cannot be done."),
+        "escalate": flag("Whether apply raises an alert.", optional=False),
+        "because": text("Why, in a sentence.", optional=True),
+    }
+    return _tolerant(properties, optional=("side", "because"))
+
+
+def _guard() -> Schema:
+    figure = {"type": ["string", "number", "null"]}
+    properties = {
+        "name": text("The guard."),
+        "limit": {**figure, "description": "What it allows."},
+        "value": {**figure, "description": "What the plan has."},
+        "ok": flag("Whether it lets the plan pass.", optional=False),
+    }
+    return _tolerant(properties)
+
+
+def _progress() -> Schema:
+    properties = {
+        "cycle": {"type": "integer", "minimum": 0, "description": "Cycles done."},
+        "remaining_pct": {
+            **amount("The share that is left, as a fraction.", optional=False, negative=False, number=True),
+            "maximum": 1,
+        },
+        "initial_quantity": amount("What was held at the start, above 0.", optional=False, negative=False, number=True),
+        "started_at": moment("When it began.", optional=False),
+        "last_cycle_at": moment("When the last cycle was done."),
+    }
+    return record(properties, ("cycle", "remaining_pct", "initial_quantity", "started_at"), extra=True)
+
+
+def _metrics() -> Schema:
+    count = {"type": ["integer", "null"], "minimum": 0}
+    names = ("total_positions_cleaned", "zombie_positions_closed", "legacy_positions_unwound", "stale_orders_cancelled")
+    properties: dict[str, Schema] = dict.fromkeys(names, count)
+    properties["capital_freed_usd"] = amount("In the account's quote currency.", number=True)
+    return {**record(properties, extra=True), "type": ["object", "null"]}

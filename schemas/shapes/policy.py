@@ -1,0 +1,246 @@
+"""The shape of a policy or account file, made from the registries of the rule set.
+
+One schema serves both, and a file that extends another one as well: what only a complete policy must hold is asked
+where there is no ``extends``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
+from ruleset.parameters import CAP_RANKS, CAP_SCOPES, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
+from schemas.shapes.common import Schema, flag, listed, moment, name, one_of, record, schema, symbol, text
+from schemas.shapes.conditions import (
+    DEFINITION_PATTERN,
+    PARAMETER_PATTERN,
+    condition_schema,
+    either,
+    shared_definitions,
+)
+
+_NOTHING: Schema = {"not": {}}
+_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_ID_MESSAGE = "an id of letters, digits, '.', '_' and '-' is expected, at most 64 of them"
+
+
+def policy_schema() -> Schema:
+    """Describe a policy file and an account file."""
+    body: Schema = {
+        **record(_top_level(), ("version",)),
+        "if": {"required": ["extends"]},
+        "else": {"required": ["name"]},
+        "definitions": {
+            **shared_definitions(),
+            "classification_condition": condition_schema(
+                "classification_condition", CLASSIFICATION_FACTS, "What a position must be for phase 1."
+            ),
+            "exit_condition": condition_schema("exit_condition", POSITION_FACTS, "What a position must be."),
+            "order_condition": condition_schema("order_condition", ORDER_FACTS, "What an open order must be."),
+            "any_condition": condition_schema(
+                "any_condition", either(POSITION_FACTS, ORDER_FACTS), "What a position or an order must be."
+            ),
+        },
+    }
+    about = "The rules for an account: what is classified how, which orders are stale, and what is closed in which way."
+    return schema("policy", "Policy or account", about, body)
+
+
+def _top_level() -> dict[str, Schema]:
+    return {
+        "version": {"type": "integer", "enum": [1], "description": "The version of the policy format."},
+        "name": text("A short name.", minLength=1, maxLength=100),
+        "description": text("What the policy is for."),
+        "extends": text("The file this one builds on, relative to it.", minLength=1, examples=["default.yaml"]),
+        "parameters": _parameters(),
+        "definitions": _definitions(),
+        "classification": listed(_rule("classification"), "The rules of phase 1. The first match decides."),
+        "orders": listed(_rule("orders"), "Which open orders are cancelled."),
+        "exits": listed(_rule("exits"), "What is done with a position. The first match decides."),
+        "cap": _cap(),
+        "protect": listed(_protection(), "Positions that are never touched and always reported."),
+        "guards": record({guard.name: _setting(guard) for guard in GUARDS.values()}, about="Limits of a whole plan."),
+        "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
+        "clean": record({"tolerate_untradeable_dust": _tolerance()}, about="What counts as clean."),
+        "account": account_schema(),
+    }
+
+
+def _parameters() -> Schema:
+    own: Schema = {
+        "anyOf": [
+            {"type": ["number", "boolean", "string"]},
+            {"type": "array", "items": {"type": ["string", "number"]}},
+        ],
+        "description": "A parameter of this policy's own, for its conditions.",
+    }
+    return {
+        "type": "object",
+        "description": "Values that conditions refer to as $name.",
+        "propertyNames": {
+            "pattern": PARAMETER_PATTERN.replace(r"\$", ""),
+            "patternErrorMessage": "a name of letters, digits and '_' is expected",
+        },
+        "properties": {setting.name: _setting(setting) for setting in PARAMETERS.values()},
+        "additionalProperties": own,
+    }
+
+
+def _setting(setting: Setting) -> Schema:
+    shape: Schema = {"description": setting.meaning}
+    if setting.type == "texts":
+        return {**shape, "type": "array", "items": {"type": "string"}, "default": list(_texts(setting))}
+    shape |= {"type": setting.type, "default": setting.default}
+    if setting.minimum is not None:
+        shape["minimum"] = setting.minimum
+    if setting.maximum is not None:
+        shape["maximum"] = setting.maximum
+    return shape
+
+
+def _texts(setting: Setting) -> tuple[str, ...]:
+    return setting.default if isinstance(setting.default, tuple) else ()
+
+
+def _definitions() -> Schema:
+    return {
+        "type": "object",
+        "description": "Conditions with a name, for use as a bare word.",
+        "propertyNames": {
+            "pattern": DEFINITION_PATTERN,
+            "patternErrorMessage": "a name of letters, digits, '.', '_' and '-' is expected",
+        },
+        "additionalProperties": {"$ref": "#/definitions/any_condition"},
+    }
+
+
+def _rule(block: str) -> Schema:
+    """Describe a rule of a list: complete, or one that only drops an inherited rule."""
+    own = {"classification": _classification_keys, "orders": _order_keys, "exits": _exit_keys}[block]()
+    before: Schema = {
+        "type": ["string", "array"],
+        "items": {"type": "string"},
+        "description": "Where the rule goes in the inherited list: before the first of the rules named here.",
+    }
+    properties: dict[str, Schema] = {
+        "id": text("The rule's name; a file that extends this one replaces it by this name.", pattern=_ID_PATTERN)
+        | {"patternErrorMessage": _ID_MESSAGE},
+        **own,
+        "because": text("Why, as a sentence with {fact} places, for plans and explanations."),
+        "severity": one_of(dict.fromkeys(SEVERITIES, ""), "How bad alerts about it are."),
+        "before": before,
+        "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited rule with this id."},
+    }
+    required = ["id", *(key for key in ("category", "when", "action") if key in own)]
+    return {
+        **record(properties),
+        "if": {"required": ["remove"]},
+        "then": {"required": ["id"], "properties": dict.fromkeys([*own, "because", "severity", "before"], _NOTHING)},
+        "else": {"required": required},
+    }
+
+
+def _classification_keys() -> dict[str, Schema]:
+    categories = [category.value for category in Category if category is not Category.STRATEGY_ALIGNED]
+    return {
+        "category": {"enum": categories, "description": "What a position is that the condition holds for."},
+        "when": {"$ref": "#/definitions/classification_condition"},
+    }
+
+
+def _order_keys() -> dict[str, Schema]:
+    return {
+        "when": {"$ref": "#/definitions/order_condition"},
+        "action": one_of({"cancel": "Cancel the order."}, "What is done."),
+    }
+
+
+def _exit_keys() -> dict[str, Schema]:
+    actions = {action.name: action.meaning for action in EXIT_ACTIONS.values()}
+    stop: Schema = {"type": ["number", "string"], "pattern": PARAMETER_PATTERN}
+    stop |= {"exclusiveMinimum": 0, "exclusiveMaximum": 1, "examples": [Decimal("0.1")]}
+    return {
+        "rule": {"type": "integer", "minimum": 1, "maximum": 4, "description": _RULE_NUMBERS},
+        "when": {"$ref": "#/definitions/exit_condition"},
+        "action": one_of(actions, "What is done with the position."),
+        "attempts": {"type": "integer", "minimum": 1, "maximum": 100, "description": "How often it is tried at most."},
+        "on_failure": one_of({"escalate": "Raise an alert."}, "What is done when the attempts are used up."),
+        "stop_pct": {**stop, "description": "With attach_stop: how far from the mark, as a fraction."},
+        "adopt": {"type": "boolean", "description": "With attach_stop: register the position in the tracker."},
+    }
+
+
+_RULE_NUMBERS = "The exit rule of the protocol it stands for: 1 dust, 2 over the cap, 3 gradual unwind, 4 zombie."
+
+
+def _cap() -> Schema:
+    ranks = " ".join(f"{rank}: {meaning}" for rank, meaning in CAP_RANKS.items())
+    return record(
+        {
+            "scope": one_of(CAP_SCOPES, "Who may be chosen.", default="all"),
+            "rank_by": {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"enum": list(CAP_RANKS)},
+                "default": ["value_usd", "pnl_pct", "oldest"],
+                "description": f"The order inside a category. {ranks}",
+            },
+            "count_untradeable": {
+                "type": "boolean",
+                "default": False,
+                "description": "Whether zombies that cannot be sold count against the cap.",
+            },
+        },
+        about="How positions are counted, and chosen where there are too many.",
+    )
+
+
+def _protection() -> Schema:
+    properties = {
+        "symbol": symbol(),
+        "reason": text("Why it is left alone."),
+        "until": moment("From this moment on it protects no more; absent means for ever."),
+        "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited entry for this symbol."},
+    }
+    return record(properties, ("symbol",))
+
+
+def _tolerance() -> Schema:
+    return {**flag("Dust that cannot be sold does not count against CLEAN.", optional=False), "default": True}
+
+
+def _minutes() -> Schema:
+    return {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 10_080,
+        "default": 15,
+        "description": "How long a plan may be applied, in minutes.",
+    }
+
+
+def account_schema() -> Schema:
+    """Describe the account block."""
+    reference = "Where the credentials are, never what they are: env:NAME, keyring:NAME or file:PATH."
+    properties = {
+        "id": text("The account's id; platform is the platform account.", pattern=_ID_PATTERN)
+        | {"patternErrorMessage": _ID_MESSAGE},
+        "venue": name("The venue, such as paper.", examples=["paper", "coinbase", "kraken", "binance"]),
+        "quote": name("The currency that values and equity are in.", examples=["USD"]),
+        "credentials": text(reference, pattern="^(env|keyring|file):.+$")
+        | {"patternErrorMessage": "a reference is expected: env:NAME, keyring:NAME or file:PATH", "x-secret": True},
+        "base_url": text("Another address of the venue's interface.", pattern="^https?://[^\\s@]+$")
+        | {"patternErrorMessage": "an address without user and password is expected: https://...", "x-secret": True},
+        "sandbox": {"type": "boolean", "default": False, "description": "Use the venue's sandbox."},
+        "options": {
+            "type": "object",
+            "description": "Settings of the venue; never credentials.",
+            "propertyNames": {
+                "pattern": r"^(?!.*([Ss]ecret|[Aa]pi_?[Kk]ey|[Pp]assw|[Pp]assphrase|[Pp]rivate_?[Kk]ey|[Tt]oken)).*$",
+                "patternErrorMessage": "credentials have no place here, but as a reference: credentials: env:NAME",
+            },
+        },
+        "tags": listed({"type": "string"}, "Words to find the account by."),
+    }
+    return record(properties, about="The account this policy is for.")

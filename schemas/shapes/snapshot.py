@@ -1,0 +1,156 @@
+"""The shape of a snapshot, of the tracker's file, and of an alert."""
+
+from __future__ import annotations
+
+from ruleset.parameters import SEVERITIES
+from schemas.shapes.common import (
+    Schema,
+    amount,
+    flag,
+    format_version,
+    keyed,
+    listed,
+    moment,
+    name,
+    one_of,
+    record,
+    schema,
+    symbol,
+    text,
+)
+
+_EXAMPLE = {
+    "format_version": 1,
+    "account": "platform",
+    "venue": "paper",
+    "quote": "USD",
+    "taken_at": "2026-02-18T22:00:00Z",
+    "cash": {"free": "948.00", "locked": "52.00"},
+    "positions": [{"symbol": "ETH/USD", "quantity": "0.5"}],
+    "open_orders": [],
+    "markets": {"ETH/USD": {"last": "2500"}},
+}
+
+
+def snapshot_schema() -> Schema:
+    """Describe a snapshot: an account at one instant."""
+    properties = {
+        "format_version": format_version(),
+        "account": name("The id of the account."),
+        "venue": name("The venue the account is at."),
+        "quote": name("The currency that values and equity are in."),
+        "taken_at": moment("When the account was read.", optional=False),
+        "cash": _cash(),
+        "positions": listed(_position(), "What the account holds. Symbol and side identify a position."),
+        "open_orders": listed(_open_order(), "The orders that rest at the venue."),
+        "markets": _optional(keyed(_market(), "The venue's listings by symbol; what is not here has no known market.")),
+        "tracker": _optional(keyed(tracker_record(numbers=False), "What the position tracker knows, by symbol.")),
+        "rates": _optional(keyed(_rate(), "Units of the account's quote currency for one unit of another currency.")),
+        "paper": {"type": ["object", "null"], "description": "The paper venue's own notes; nothing else reads them."},
+    }
+    required = ("format_version", "account", "venue", "quote", "taken_at", "cash", "positions", "open_orders")
+    about = "An account at one instant. Amounts are text, times are UTC. Optional keys may be absent or null."
+    return schema("snapshot", "Snapshot", about, {**record(properties, required), "examples": [_EXAMPLE]})
+
+
+def tracker_schema() -> Schema:
+    """Describe the position tracker's file."""
+    properties = {
+        "positions": keyed(tracker_record(numbers=True), "The tracked positions by symbol."),
+        "last_updated": moment("When the tracker was last written."),
+    }
+    about = "What strategies have opened, by symbol; exitplan reads it and keeps what it does not know."
+    return schema("tracker", "Position tracker", about, record(properties, ("positions",), extra=True))
+
+
+def alert_schema() -> Schema:
+    """Describe an alert: one line of the alert file."""
+    properties = {
+        "timestamp": moment("When the alert was raised.", optional=False),
+        "alert_type": text("What happened, such as POSITION_CAP_VIOLATION.", pattern="^[A-Z][A-Z0-9_]*$"),
+        "severity": one_of(dict.fromkeys(SEVERITIES, ""), "How bad it is."),
+        "user_id": name("The account; platform for the platform account."),
+    }
+    about = "One alert, a JSON object a line, with the figures of the case beside the keys named here."
+    return schema("alert", "Alert", about, record(properties, tuple(properties), extra=True))
+
+
+def tracker_record(*, numbers: bool) -> Schema:
+    """Describe what the tracker knows of one symbol; with ``numbers`` amounts may be JSON numbers."""
+    properties = {
+        "entry_price": amount("What was paid for one unit.", number=numbers),
+        "quantity": amount("How much was bought.", number=numbers),
+        "position_source": text("Who opened the position.", optional=True),
+        "strategy": text("The strategy that manages it.", optional=True),
+        "first_entry_time": moment("When it was opened."),
+        "stop_price": amount("Where the strategy would sell.", number=numbers),
+        "exit_logic": flag("Whether the strategy has a way out of it."),
+    }
+    return record(properties, extra=True)
+
+
+def _optional(shape: Schema) -> Schema:
+    return {**shape, "type": [shape["type"], "null"]}
+
+
+def _cash() -> Schema:
+    properties = {
+        "free": amount("What may be spent.", optional=False),
+        "locked": amount("What open orders hold; absent means none."),
+    }
+    return record(properties, ("free",), about="Money in the account's quote currency.")
+
+
+def _position() -> Schema:
+    properties = {
+        "symbol": symbol(),
+        "side": one_of({"long": "", "short": ""}, "Absent means long.", optional=True, default="long"),
+        "quantity": amount("Base units (spot) or contracts.", optional=False),
+        "locked": amount("The part of it that open orders hold; absent means none."),
+        "contract_size": amount("Base units a contract, above 0; absent means 1, as for spot.", negative=False),
+        "entry_price": amount("The venue's entry price."),
+        "opened_at": moment("When it was opened."),
+    }
+    return record(properties, ("symbol", "quantity"))
+
+
+def _open_order() -> Schema:
+    properties = {
+        "id": name("The venue's id of the order."),
+        "client_order_id": name("The id it was sent with.", optional=True),
+        "symbol": symbol(),
+        "side": one_of({"buy": "", "sell": ""}, "The side of the order."),
+        "type": name("The kind of order.", examples=["limit", "market", "stop", "stop_limit"]),
+        "price": amount("The limit price."),
+        "trigger_price": amount("The price that wakes it; 0 or absent means none."),
+        "quantity": amount("What was asked.", optional=False, negative=False),
+        "filled": amount("What has been filled of it; absent means nothing.", negative=False),
+        "created_at": moment("When it was placed."),
+        "reduce_only": flag("Whether it may only reduce a position."),
+    }
+    return record(properties, ("id", "symbol", "side", "type", "quantity"))
+
+
+def _market() -> Schema:
+    statuses = {
+        "ok": "There is a price.",
+        "missing": "The venue answered that there is none.",
+        "unavailable": "The question failed.",
+    }
+    properties = {
+        "active": flag("Whether the listing trades; absent means yes."),
+        "amount_step": amount("The step of quantities; absent means no rounding.", negative=False),
+        "price_step": amount("The step of prices.", negative=False),
+        "min_amount": amount("The smallest quantity of an order; absent means none.", negative=False),
+        "min_notional": amount("The smallest value of an order, in the market's own quote.", negative=False),
+        "bid": amount("The best bid."),
+        "ask": amount("The best ask."),
+        "last": amount("The last price; it is the mark price where it is there."),
+        "price_status": one_of(statuses, "What became of the question for prices.", optional=True),
+        "inverse": flag("Whether a contract is worth contract_size in quote."),
+    }
+    return record(properties)
+
+
+def _rate() -> Schema:
+    return amount("Units of the quote currency for one unit, above 0.", optional=False, negative=False)

@@ -1,0 +1,85 @@
+"""Validate files and folders: everything that is wrong in all of them, each mistake once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from schemas.diagnostics import Diagnostic, FileHasProblems, Mark
+from schemas.documents import kind_of, parse_document
+from schemas.json_loader import load_json, parse_json
+from schemas.policies import load_policy
+from schemas.text import display_name
+
+_POLICY_SUFFIXES = {".yaml", ".yml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What validating one file gave; ``repeated`` counts problems told already for a file that this one extends."""
+
+    path: FilePath
+    kind: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    repeated: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the file is good; warnings do not count."""
+        return not self.repeated and all(problem.severity != "error" for problem in self.diagnostics)
+
+
+def validate_paths(paths: Iterable[FilePath]) -> list[Validated]:
+    """Validate files, and the policies in folders; a problem of a shared base is reported once.
+
+    A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys; anything else for a policy.
+    """
+    results: list[Validated] = []
+    told: set[tuple[Mark, str]] = set()
+    for path in paths:
+        for result in _validated(path):
+            news = tuple(problem for problem in result.diagnostics if (problem.mark, problem.message) not in told)
+            old = [problem for problem in result.diagnostics if problem not in news and problem.severity == "error"]
+            told |= {(problem.mark, problem.message) for problem in news}
+            results.append(replace(result, diagnostics=news, repeated=len(old)))
+    return results
+
+
+def policies_in(folder: FilePath) -> list[FilePath]:
+    """List the YAML files of a folder and the folders in it, sorted; what is hidden is left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in _POLICY_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _validated(path: FilePath) -> Iterator[Validated]:
+    if not path.is_dir():
+        yield _file(path)
+        return
+    files = policies_in(path)
+    if not files:
+        message = "there is no policy (*.yaml, *.yml) in this folder"
+        yield Validated(path, "folder", (Diagnostic(Mark(display_name(path)), (), message),))
+    yield from map(_file, files)
+
+
+def _file(path: FilePath) -> Validated:
+    kind = "policy"
+    try:
+        if path.suffix == ".json":
+            source = load_json(path)
+            value: Any = parse_json(source)
+            known = kind_of(value)
+            if known:
+                kind = known
+                parse_document(source.text.encode(), known, source.name)
+                return Validated(path, kind)
+        return Validated(path, kind, load_policy(path).warnings)
+    except FileHasProblems as error:
+        return Validated(path, kind, error.diagnostics)

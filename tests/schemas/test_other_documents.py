@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import copy
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ruleset.errors import FileIsInvalid
+from schemas.documents import KINDS, Kind, kind_of, parse_document
+from tests.schemas.conftest import problems_of
+
+ENTRY = {
+    "cycle": 1,
+    "remaining_pct": "0.75",
+    "initial_quantity": "10",
+    "started_at": "2026-02-10T22:00:00Z",
+    "last_cycle_at": None,
+}
+PLAN: dict[str, Any] = {
+    "format_version": 1,
+    "tool_version": "0.1.0",
+    "plan_id": "p1",
+    "created_at": "2026-02-18T22:00:00Z",
+    "expires_at": "2026-02-18T22:15:00Z",
+    "account": {"id": "platform", "venue": "paper", "quote": "USD"},
+    "policy": {"name": "default", "sha256": "0" * 64, "overrides": {}},
+    "snapshot": {"sha256": "0" * 64, "taken_at": "2026-02-18T22:00:00Z", "equity": "2250"},
+    "engine": {"name": "durable_rules", "version": "2.0.28", "checked": True},
+    "positions": [{"symbol": "ETH/USD", "category": "STRATEGY_ALIGNED", "rule": None, "matched": [], "facts": {}}],
+    "actions": [
+        {
+            "id": "a1",
+            "phase": 3,
+            "kind": "unwind",
+            "symbol": "ETH/USD",
+            "side": "sell",
+            "quantity": "0.125",
+            "est_value": "312.5",
+            "rule": "legacy",
+            "client_order_id": "abcdefghij01234567",
+        }
+    ],
+    "blocked": [{"symbol": "X/USD", "rule": "zombie", "reason": "no-market", "escalate": True}],
+    "guards": [{"name": "max_actions", "limit": 100, "value": 1, "ok": True}],
+    "forecast": {},
+    "summary": {},
+    "sha256": "0" * 64,
+}
+
+
+def read(document: object, kind: Kind) -> dict[str, Any]:
+    return parse_document(json.dumps(document).encode(), kind, "file.json")
+
+
+def only(document: object, kind: Kind) -> str:
+    (problem,) = problems_of(document, kind)
+    return problem.line
+
+
+def test_a_progress_file_needs_only_its_unwinds() -> None:
+    assert read({"unwind_progress": {}}, "state") == {"unwind_progress": {}}
+    assert "'unwind_progress' is missing" in only({}, "state")
+
+
+def test_figures_of_an_unwind_may_be_text_or_numbers() -> None:
+    found = read({"unwind_progress": {"A/USD": {**ENTRY, "remaining_pct": 0.75}, "A/USD#short": ENTRY}}, "state")
+    assert found["unwind_progress"]["A/USD"]["remaining_pct"] == Decimal("0.75")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cycle", -1),
+        ("cycle", "1"),
+        ("remaining_pct", "1.5"),
+        ("remaining_pct", 1.5),
+        ("remaining_pct", "-0.1"),
+        ("initial_quantity", "0"),
+        ("initial_quantity", 0),
+        ("started_at", None),
+    ],
+)
+def test_an_unwind_that_cannot_be_is_refused(key: str, value: object) -> None:
+    assert f'unwind_progress["A/USD"].{key}: ' in only({"unwind_progress": {"A/USD": {**ENTRY, key: value}}}, "state")
+
+
+def test_failed_exits_are_counts() -> None:
+    state = {"unwind_progress": {}, "failed_exits": {"A/USD": "two"}}
+    assert "failed_exits[\"A/USD\"]: a whole number is expected, found the text 'two'" in only(state, "state")
+
+
+def test_a_state_file_may_hold_more_than_exitplan_knows() -> None:
+    assert read({"unwind_progress": {}, "mine": [1], "cleanup_metrics": {"capital_freed_usd": 1.5}}, "state")
+
+
+def test_a_tracker_keeps_unknown_keys_and_reads_numbers_exactly() -> None:
+    found = read({"positions": {"A/USD": {"entry_price": 0.1, "mine": {"x": 1}}}, "last_updated": None}, "tracker")
+    assert str(found["positions"]["A/USD"]["entry_price"]) == "0.1"
+
+
+def test_a_tracker_time_without_zone_is_refused() -> None:
+    tracker = {"positions": {"A/USD": {"first_entry_time": "2026-01-01T00:00:00"}}}
+    assert "an ISO 8601 time in UTC is expected" in only(tracker, "tracker")
+
+
+def test_a_tracker_with_a_symbol_in_two_spellings_is_refused() -> None:
+    assert "are the same symbol" in only({"positions": {"A/USD": {}, "A-USD": {}}}, "tracker")
+
+
+def test_a_plan_as_exitplan_writes_it_is_good() -> None:
+    assert read(PLAN, "plan") == PLAN
+
+
+def test_a_plan_may_hold_more_than_this_version_knows() -> None:
+    plan = {**PLAN, "scope": {}, "later": True}
+    assert read(plan, "plan") == plan
+
+
+@pytest.mark.parametrize("key", sorted(PLAN))
+def test_a_plan_lacks_nothing(key: str) -> None:
+    plan = {name: value for name, value in PLAN.items() if name != key}
+    assert f"{key!r} is missing" in only(plan, "plan")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("kind", "sell"),
+        ("side", "long"),
+        ("quantity", 0.125),
+        ("client_order_id", "SHORT"),
+        ("phase", 9),
+        ("symbol", "A B"),
+    ],
+)
+def test_an_action_has_values_that_apply_understands(key: str, value: object) -> None:
+    plan = copy.deepcopy(PLAN)
+    plan["actions"][0][key] = value
+    assert f"actions[0].{key}: " in only(plan, "plan")
+
+
+def test_an_alert_carries_the_figures_of_its_case() -> None:
+    alert = {
+        "timestamp": "2026-02-18T22:00:00Z",
+        "alert_type": "POSITION_CAP_VIOLATION",
+        "severity": "WARNING",
+        "user_id": "platform",
+        "excess_count": 4,
+    }
+    assert read(alert, "alert") == alert
+    assert "one of INFO, WARNING, CRITICAL is expected" in only({**alert, "severity": "BAD"}, "alert")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("content", [b"[]", b"null", b'"x"', b"1", b"\xff", b"", b"{", b'{"a": NaN}'])
+def test_what_is_no_such_file_at_all_is_refused(kind: Kind, content: bytes) -> None:
+    with pytest.raises(FileIsInvalid):
+        parse_document(content, kind, "file.json")
+
+
+def test_a_document_is_known_by_its_keys() -> None:
+    assert kind_of(PLAN) == "plan"
+    assert kind_of({"unwind_progress": {}}) == "state"
+    assert kind_of([]) is None

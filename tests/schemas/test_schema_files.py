@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from ruleset.conditions import OPERATORS
+from ruleset.facts import ORDER_FACTS, POSITION_FACTS
+from ruleset.parameters import EXIT_ACTIONS, GUARDS, PARAMETERS
+from schemas.build import FOLDER, SHAPES, build_schemas, schema_text, write_schemas
+
+KINDS = sorted(SHAPES)
+
+
+def committed(kind: str) -> Any:  # noqa: ANN401 - a schema
+    return json.loads((FOLDER / f"{kind}.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_committed_schema_is_current(kind: str) -> None:
+    assert (FOLDER / f"{kind}.schema.json").read_text(encoding="utf-8") == schema_text(build_schemas()[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schema_is_a_good_one_and_names_no_host(kind: str) -> None:
+    schema = committed(kind)
+    Draft7Validator.check_schema(schema)
+    assert schema["$id"] == f"exitplan/{kind}.schema.json"
+    assert schema["title"]
+    assert schema["description"]
+
+
+def test_writing_gives_one_file_a_kind(tmp_path: Path) -> None:
+    write_schemas(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{kind}.schema.json" for kind in KINDS]
+
+
+def test_the_policy_schema_knows_every_fact_with_its_meaning() -> None:
+    definitions = committed("policy")["definitions"]
+    for name, fact in POSITION_FACTS.items():
+        assert definitions["exit_condition"]["properties"][name]["description"] == fact.meaning
+    assert set(ORDER_FACTS) <= set(definitions["order_condition"]["properties"])
+    assert "category" not in definitions["classification_condition"]["properties"]
+
+
+def test_the_policy_schema_knows_every_operator_parameter_guard_and_action() -> None:
+    schema = committed("policy")
+    properties = schema["properties"]
+    assert set(schema["definitions"]["number_test"]["anyOf"][-1]["properties"]) == set(OPERATORS)
+    assert set(properties["parameters"]["properties"]) == set(PARAMETERS)
+    assert set(properties["guards"]["properties"]) == set(GUARDS)
+    assert set(properties["exits"]["items"]["properties"]["action"]["enum"]) == set(EXIT_ACTIONS)
+
+
+def test_a_fact_of_positions_and_orders_takes_the_values_of_both_in_definitions() -> None:
+    side = committed("policy")["definitions"]["any_condition"]["properties"]["side"]
+    assert side["anyOf"][0]["enum"] == ["long", "short", "buy", "sell"]
