@@ -1,0 +1,119 @@
+"""``exitplan apply``: carry out a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.applying import carry_out
+from cli.approval import ask_for_approval
+from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
+from cli.plan import PlanOutput, deliver_plan, ensure_not_refused, has_changes
+from cli.rendering.run import show_result
+from cli.requests import Where, load_plan, open_requested, overrides_of
+from cli.verbs import verb_app
+from executor.accounts import Account
+from executor.apply import check_plan
+from executor.events import ApplyResult
+from executor.planning import plan_account
+from ruleset.errors import UsageError
+
+AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and show everything, and send nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyWish:
+    """How a plan is to be carried out."""
+
+    dry_run: bool = False
+    auto_approve: bool = False
+    as_json: bool = False
+    json_into: Path | None = None
+
+
+app = verb_app()
+
+
+@app.command()
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    plan: Annotated[
+        Path | None,
+        typer.Argument(metavar="PLAN", help="A saved plan; without it one is made, shown and asked about."),
+    ] = None,
+    dry_run: DryRunOption = False,
+    auto_approve: AutoApproveOption = False,
+    account: AccountOption = None,
+    policy: PolicyOption = None,
+    as_json: JsonOption = False,
+    json_into: Annotated[
+        Path | None, typer.Option("--json-into", metavar="FILE", help="Write the events to a file as well, one a line.")
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Carry out a plan, once, and verify the account after it.
+
+    A saved plan is carried out without a question: the file is the approval. It is refused where it has expired, was
+    changed or applied before, or where the account has moved since. Without a file a plan is made and shown, and only
+    `yes` goes on; a live account asks for its id.
+
+    With --json every event is one line of JSON. Ctrl-C stops after the action in flight; applying the same plan again
+    goes on from there.
+
+    Exits with 0, 4 where the venue refused an action, 5 where a guard refuses the plan, 6 where the plan cannot be used
+    any more, 7 where the account is in use, 8 where it was cancelled, 9 where nobody can tell what became of an order.
+    """
+    where = Where(account, policy, data)
+    wish = ApplyWish(dry_run, auto_approve, as_json, json_into)
+    raise typer.Exit(apply_fresh(where, wish) if plan is None else apply_saved(plan, where, wish))
+
+
+def apply_saved(path: Path, where: Where, wish: ApplyWish) -> int:
+    """Apply a plan file to the account it names."""
+    document = load_plan(path)
+    account = open_requested(
+        Where(where.account or document["account"]["id"], where.policy, where.data), overrides_of(document)
+    )
+    if wish.dry_run:
+        return check_only(account, document, as_json=wish.as_json)
+    return apply_document(account, document, wish).exit_code
+
+
+def apply_fresh(where: Where, wish: ApplyWish) -> int:
+    """Plan, show, ask, and apply what was shown."""
+    if wish.as_json and not (wish.auto_approve or wish.dry_run):
+        raise UsageError("--json cannot ask", hint="add --auto-approve, or apply a saved plan")
+    account = open_requested(where)
+    document = plan_account(account).document
+    if wish.dry_run:
+        return deliver_plan(document, PlanOutput(as_json=wish.as_json))
+    if not wish.as_json:
+        deliver_plan(document, PlanOutput())
+    ensure_not_refused(document)
+    changes = has_changes(document)
+    if not (changes or wish.as_json or any(blocked["escalate"] for blocked in document["blocked"])):
+        return 0
+    if changes and not wish.auto_approve:
+        ask_for_approval(account.id, live=account.broker.capabilities.live)
+    return apply_document(account, document, wish).exit_code
+
+
+def check_only(account: Account, document: dict[str, Any], *, as_json: bool) -> int:
+    """Show a saved plan and whether it could be applied now; raises what applying it would."""
+    code = deliver_plan(document, PlanOutput(as_json=as_json))
+    drift = check_plan(account, document)
+    if not as_json:
+        done = f" {len(drift.done)} of its actions are done already." if drift.done else ""
+        typer.echo(f"\nDry run: this plan can be applied now; nothing was sent.{done}")
+    return code
+
+
+def apply_document(account: Account, document: dict[str, Any], wish: ApplyWish) -> ApplyResult:
+    """Apply a plan document and show what came of it."""
+    result = carry_out(account, document, as_json=wish.as_json, json_into=wish.json_into)
+    if not wish.as_json:
+        show_result(result.to_document())
+    return result

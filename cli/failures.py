@@ -1,0 +1,183 @@
+"""What a person sees when something goes wrong: one line, a hint, an exit code, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import traceback
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+import typer
+from typer.core import TyperGroup
+
+from cli.verbs import VERBS, LoadedVerbs
+from ruleset.errors import CancelledByUser, ExitplanError, UsageError
+
+_UsageProblem = cast("type[Exception]", typer.BadParameter.__mro__[1])
+"""The base of all complaints about a command line; where Typer keeps it differs between its versions."""
+
+_BROKEN_PIPE = 141
+"""What a shell reports of a program that a closed pipe has stopped."""
+
+_INTERRUPTED = 130
+_DEBUG = "EXITPLAN_DEBUG"
+
+
+class ReportingGroup(TyperGroup):
+    """The root command: lists the verbs in groups, and turns every failure into a message and an exit code."""
+
+    as_json = False
+    """Whether failures are told as JSON; read off the command line itself, since that may be what is wrong."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as its base
+        """Make the root command of all verbs."""
+        super().__init__(**settings)
+        self.commands = LoadedVerbs()
+
+    def main(self, *given: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as its base
+        """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
+        words = given[0] if given else extra.get("args")
+        words = sys.argv[1:] if words is None else words
+        self.as_json = "--json" in words
+        try:
+            code = super().main(*given, **{**extra, "standalone_mode": False})
+        except typer.Abort:
+            code = report(CancelledByUser("cancelled"), as_json=self.as_json)
+        except _UsageProblem as problem:
+            code = _report_usage(problem, as_json=self.as_json)
+        code = CancelledByUser.exit_code if code == _INTERRUPTED else code or 0
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as its base
+        """Run the verb; whatever it raises leaves as an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, _UsageProblem):
+            raise
+        except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the last place where it can be worded
+            raise typer.Exit(_code_of(problem, as_json=self.as_json)) from None
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - as its base
+        """Name the verbs, without loading any."""
+        return list(VERBS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - as its base
+        """List the verbs in their groups, without loading any."""
+        width = max(len(name) for name in VERBS)
+        for panel in dict.fromkeys(verb.panel for verb in VERBS.values()):
+            rows = [(verb.name.ljust(width), verb.summary) for verb in VERBS.values() if verb.panel == panel]
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+def report(problem: ExitplanError, *, as_json: bool) -> int:
+    """Write a failure to stderr; returns its exit code."""
+    typer.echo(json.dumps(_error_document(problem)) if as_json else _worded(problem), err=True)
+    return problem.exit_code
+
+
+def warn(message: str, *, hint: str | None = None, as_json: bool = False) -> None:
+    """Write a warning to stderr."""
+    if as_json:
+        typer.echo(json.dumps({"warning": {"message": message, "hint": hint}}), err=True)
+    else:
+        typer.echo(f"warning: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
+
+
+def diagnostic_document(diagnostic: Any) -> dict[str, Any]:  # noqa: ANN401 - importing its class would load the checks of files
+    """Write a problem of a file in its JSON form."""
+    return {
+        "severity": diagnostic.severity,
+        "file": diagnostic.mark.file,
+        "line": diagnostic.mark.line,
+        "column": diagnostic.mark.column,
+        "path": list(diagnostic.path),
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+    }
+
+
+def silence_stdout() -> None:
+    """Point stdout at nothing, so that no later flush complains of a reader that has gone."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _code_of(problem: BaseException, *, as_json: bool) -> int:
+    if isinstance(problem, ExitplanError):
+        return report(problem, as_json=as_json)
+    if isinstance(problem, KeyboardInterrupt):
+        return report(CancelledByUser("interrupted"), as_json=as_json)
+    if isinstance(problem, BrokenPipeError):
+        silence_stdout()
+        return _BROKEN_PIPE
+    if isinstance(problem, OSError):
+        where = f"{problem.filename}: " if problem.filename else ""
+        return report(ExitplanError(f"{where}{problem.strerror or problem}"), as_json=as_json)
+    return _report_unexpected(problem, as_json=as_json)
+
+
+def _report_unexpected(problem: BaseException, *, as_json: bool) -> int:
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(problem)
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    said = f"unexpected {type(problem).__name__}: {problem} ({Path(place.filename).name}:{place.lineno})"
+    hint = f"this is a mistake in exitplan; please report it with what {_DEBUG}=1 shows"
+    return report(ExitplanError(" ".join(said.split()), hint=hint), as_json=as_json)
+
+
+def _worded(problem: ExitplanError) -> str:
+    """Word a failure; the problems of a file say themselves that they are errors."""
+    text = str(problem) if hasattr(problem, "diagnostics") else f"error: {problem}"
+    return f"{text}\nhint: {problem.hint}" if problem.hint else text
+
+
+def _error_document(problem: ExitplanError) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "type": type(problem).__name__,
+        "message": str(problem),
+        "hint": problem.hint,
+        "exit_code": problem.exit_code,
+    }
+    found = getattr(problem, "diagnostics", None)
+    if found is not None:
+        said["problems"] = [diagnostic_document(diagnostic) for diagnostic in found]
+    return {"error": said}
+
+
+def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see _UsageProblem
+    """Word a complaint of Typer's about the command line; returns the exit code of usage errors."""
+    context = problem.ctx
+    asks_for_help = type(problem).__name__ == "NoArgsIsHelpError"
+    if asks_for_help and not as_json:
+        typer.echo(context.get_help(), err=True)
+        return UsageError.exit_code
+    message, hint = _plain_words("a command is missing" if asks_for_help else problem.format_message())
+    typed = getattr(problem, "option_name", None)
+    if typed and context is not None and type(problem).__name__ == "NoSuchOption":
+        near = get_close_matches(typed, _option_names(context.command), n=1)
+        message, hint = f"no such option {typed}", f"did you mean {near[0]}?" if near else None
+    if hint is None and context is not None:
+        hint = f"see {context.command_path} --help"
+    return report(UsageError(message, hint=hint), as_json=as_json)
+
+
+def _plain_words(said: str) -> tuple[str, str | None]:
+    """Split Typer's sentence into the fact and its suggestion."""
+    found = re.fullmatch(r"(.*?)\.? (Did you mean .*\?)", said, re.DOTALL)
+    fact, suggestion = found.groups() if found else (said, None)
+    fact = fact.rstrip(".")
+    return fact[:1].lower() + fact[1:], suggestion and suggestion[:1].lower() + suggestion[1:]
+
+
+def _option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem
+    return [name for parameter in command.params for name in parameter.opts if name.startswith("-")]

@@ -1,0 +1,38 @@
+"""``exitplan history``: past runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from cli.rendering.screen import show
+from cli.rendering.status import history_table
+from cli.requests import Where, open_requested
+from cli.streams import write_json
+from cli.verbs import verb_app
+from executor.history import past_runs
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    account: AccountOption = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs, the newest first.")] = 20,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """List past runs: when, which plan, what came of it."""
+    show_history(past_runs(open_requested(Where(account, data=data)))[:limit], as_json=as_json)
+
+
+def show_history(runs: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Show runs, the newest first."""
+    if as_json:
+        write_json({"runs": runs})
+    elif not runs:
+        typer.echo("No run yet. Begin with: exitplan plan")
+    else:
+        show(history_table(runs))

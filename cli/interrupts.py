@@ -1,0 +1,32 @@
+"""Ctrl-C during a run: the first asks it to stop after the action in flight, the second breaks off."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def asking_to_stop() -> Iterator[Callable[[], bool]]:
+    """Give a question that says whether somebody has asked the run to stop."""
+    asked = False
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        typer.echo("\nstopping after the action in flight; once more breaks off", err=True)
+
+    before = {number: signal.signal(number, ask) for number in _SIGNALS}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

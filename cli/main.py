@@ -1,0 +1,57 @@
+"""The ``exitplan`` command: the one way in and out."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from cli.failures import ReportingGroup, silence_stdout
+from ruleset.version import VERSION
+
+app = typer.Typer(
+    name="exitplan",
+    cls=ReportingGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and leave, where that is wanted."""
+    if wanted:
+        typer.echo(f"exitplan {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def exitplan(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Bring trading accounts back to a clean, strategy-aligned state.
+
+    Policies in YAML, a plan to review, controlled exits.
+
+    Begin with `exitplan init demo && cd demo && exitplan plan`.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal or pipe that cannot show a symbol shows its code instead.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="exitplan")
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            silence_stdout()

@@ -1,0 +1,81 @@
+"""The options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AccountOption = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        "-a",
+        metavar="ID",
+        help="The account: its id, or the path of its file.  [default: platform, else the only one]",
+    ),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="A policy to use instead of the account's own."),
+]
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", envvar="EXITPLAN_DATA", metavar="DIR", help="Where state, journal and alerts are kept."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+
+MaxPositionsOption = Annotated[
+    int | None,
+    typer.Option("--max-positions", metavar="N", help="Set max_positions over the policy."),
+]
+DustPctOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dust-pct",
+        metavar="FRACTION",
+        help="Set dust_pct_threshold over the policy, as a fraction: 0.01 is 1 %.",
+    ),
+]
+StaleMinutesOption = Annotated[
+    str | None,
+    typer.Option("--stale-minutes", metavar="MINUTES", help="Set stale_order_minutes over the policy."),
+]
+
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="SYM", help="Only this symbol; may be given more than once."),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="SYM", help="All but this symbol; may be given more than once."),
+]
+RuleOption = Annotated[
+    list[str] | None,
+    typer.Option("--rule", metavar="ID", help="Only actions of this exit or order rule; may be given more than once."),
+]
+PhaseOption = Annotated[
+    int | None,
+    typer.Option("--phase", metavar="N", help="Only this phase, 1 to 4; 2 cancels, 3 exits."),
+]
+SnapshotOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot", metavar="FILE", help="Work on a recorded account; data folder and venue are left alone."
+    ),
+]
+ProgressOption = Annotated[
+    Path | None,
+    typer.Option("--progress", metavar="FILE", help="With --snapshot: unwinds under way, from a state file."),
+]
+NowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--now",
+        metavar="TIME",
+        help="With --snapshot: the time to plan for, such as 2026-02-18T22:00:00Z.  [default: its taken_at]",
+    ),
+]
+
+DEFAULT_DATA = Path("data")

@@ -1,0 +1,144 @@
+"""An explanation drawn for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli.rendering.screen import heading, rows, section, words
+from cli.rendering.words import clock_time, counted, exact, money, reason_text
+
+Document = Mapping[str, Any]
+_CATEGORY_STYLES = {
+    "STRATEGY_ALIGNED": "bold green",
+    "LEGACY_NON_COMPLIANT": "bold yellow",
+    "ZOMBIE_LEGACY": "bold red",
+    "DEFERRED": "bold magenta",
+}
+
+
+def explanation_parts(explained: Document) -> Iterator[RenderableType]:
+    """Draw an explanation, section by section."""
+    for position in explained["positions"]:
+        yield from _position_parts(explained, position)
+    for order in explained["orders"]:
+        yield from _order_parts(order)
+
+
+def _position_parts(explained: Document, position: Document) -> Iterator[RenderableType]:
+    yield _verdict(explained, position)
+    yield _facts(position["facts"], position["unknown_facts"])
+    note = "the first rule that matches decides"
+    yield section("Classification", note, _rules(position["classification"], "no rule matches: STRATEGY_ALIGNED"))
+    yield words(_cap_text(position["cap"]))
+    yield section("Exits", note, _rules(position["exits"], "no rule matches: no exit"))
+    yield section("In the plan", "", Text("\n").join(words(line) for line in _planned(position)))
+
+
+def _verdict(explained: Document, position: Document) -> Text:
+    title = f"{explained['symbol']} {position['side']} {exact(position['quantity'])}"
+    line = heading(title, f"account {explained['account']}, {clock_time(explained['now'])}")
+    line.append("\n").append(position["category"], _CATEGORY_STYLES.get(position["category"], ""))
+    by = f" by {position['rule']}" if position["rule"] else ""
+    return line.append_text(words(f"{by}: {position['because']}"))
+
+
+def _facts(facts: Mapping[str, Any], unknown: Sequence[str] = ()) -> RenderableType:
+    table = rows("l", "l")
+    for name, value in facts.items():
+        shown = str(value).lower() if isinstance(value, bool) else _number(value)
+        table.add_row(words(name), words(shown))
+    for name in unknown:
+        table.add_row(words(name, "dim"), words("unknown", "dim"))
+    return section("Facts", "", table)
+
+
+def _number(text: str) -> str:
+    try:
+        return exact(text)
+    except ValueError:
+        return text
+
+
+def _rules(tried: Sequence[Document], otherwise: str) -> RenderableType:
+    table = rows("l", "l", "l")
+    for rule in tried:
+        sign, style = (">", "bold") if rule["decides"] else ("", "" if rule["matches"] else "dim")
+        does = rule.get("category") or rule.get("action") or "cancel"
+        table.add_row(Text(sign, style), _truth(rule["matches"]), _rule_text(rule, does, style))
+    if not any(rule["decides"] for rule in tried):
+        table.add_row(">", "", words(otherwise, "bold"))
+    return table
+
+
+def _rule_text(rule: Document, does: str, style: str) -> Text:
+    text = words(f"{rule['id']} -> {does}", style)
+    if rule["place"]:
+        text.append_text(words(f"  {rule['place']}", "dim"))
+    condition = rule["condition"]
+    if "parts" not in condition:
+        return text.append("\n  ").append_text(_comparison(condition))
+    for line in _comparisons(condition, 1):
+        text.append("\n").append_text(line)
+    return text
+
+
+def _comparisons(condition: Document, depth: int) -> Iterator[Text]:
+    line = Text("  " * depth).append_text(_truth(condition["holds"])).append(" ")
+    if "parts" in condition:
+        yield line.append(condition["text"])
+        for part in condition["parts"]:
+            yield from _comparisons(part, depth + 1)
+        return
+    yield line.append_text(_comparison(condition))
+
+
+def _comparison(condition: Document) -> Text:
+    return words(condition["text"]).append_text(words(f"   found {_number(condition['found'])}", "dim"))
+
+
+def _truth(holds: bool) -> Text:
+    return Text("yes", "green") if holds else Text("no ", "dim")
+
+
+def _cap_text(cap: Document) -> str:
+    said = f"Cap: {counted(cap['counted'], 'position')} counted, {cap['max_positions']:,} allowed"
+    if cap["waits"]:
+        return f"{said}; it waits while any position is not judged"
+    if not cap["excess"]:
+        return f"{said}; nothing is chosen"
+    order = ", then ".join(name for name in cap["rank_by"])
+    who = "legacy positions first, then aligned ones" if cap["scope"] == "all" else "legacy positions only"
+    mine = "this one is chosen" if cap["over_cap"] else "this one is not"
+    return f"{said}; {cap['chosen']:,} chosen ({who}, each by {order}); {mine}"
+
+
+def _planned(position: Document) -> list[str]:
+    said = []
+    if position["protected"]:
+        entry = position["protection"] or {}
+        until = f" until {clock_time(entry['until'])}" if entry.get("until") else ""
+        said.append(f"protected{until}: {entry.get('reason') or 'no reason given'}; it is never touched")
+    for action in position["actions"]:
+        value = "" if action["kind"] in {"cancel_order", "adopt"} else f", ~ {money(action['est_value'])}"
+        said.append(f"{action['kind']} {action['side']} {exact(action['quantity'])}{value}: {action['because']}")
+    for blocked in position["blocked"]:
+        alert = "; an alert is raised" if blocked["escalate"] else ""
+        said.append(f"{blocked['rule']} is blocked: {reason_text(blocked['reason'])}{alert}")
+    step = position["unwind"] or {}
+    if step.get("counts"):
+        said.append(f"cycle {step['cycle']} of {step['cycles']} counts; nothing is sent")
+    return said or ["nothing is done with it"]
+
+
+def _order_parts(order: Document) -> Iterator[RenderableType]:
+    fate = "is cancelled" if order["cancelled"] else "stays"
+    title = f"Order {order['id']}: {order['side']} {exact(order['quantity'])}, {fate}"
+    yield section(
+        title,
+        "",
+        Group(_facts(order["facts"]), section("Rules", "", _rules(order["rules"], "no rule matches: it stays"))),
+    )

@@ -1,0 +1,214 @@
+"""A run as it happens: one line an action, and a table of what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from cli.rendering.checks import checks_table, state_text
+from cli.rendering.plan import positions_text
+from cli.rendering.screen import console, heading, rows, show, titled, words
+from cli.rendering.words import counted, exact
+from executor.events import Event
+
+Document = Mapping[str, Any]
+_LONG = 8
+"""From this many actions on, a terminal shows a bar."""
+
+_OUTCOMES = {
+    "action_done": ("done", "green"),
+    "action_refused": ("refused", "bold red"),
+    "action_unknown": ("unknown", "bold magenta"),
+    "action_skipped": ("skipped", "dim"),
+}
+_STATUSES = {
+    "done": ("done", "green"),
+    "refused": ("refused", "bold red"),
+    "needs_human": ("unknown", "bold magenta"),
+    "sending": ("unknown", "bold magenta"),
+    "skipped": ("skipped", "dim"),
+    "open": ("open", "yellow"),
+    "planned": ("open", "yellow"),
+}
+_VERBS = {
+    "cancel_order": "cancel order",
+    "attach_stop": "attach stop",
+    "convert_dust": "convert dust",
+}
+
+
+class RunScreen:
+    """Draws the events of a run; where nobody can read them any more, the run goes on all the same."""
+
+    def __init__(self, plan: Document) -> None:
+        actions = len(plan["actions"])
+        self._width = max((len(action["symbol"]) for action in plan["actions"]), default=0)
+        self._console = console()
+        self._bar = _bar(self._console) if self._console.is_terminal and actions >= _LONG else None
+        self._task = self._bar.add_task("", total=actions) if self._bar else None
+
+    def __enter__(self) -> RunScreen:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def notify(self, event: Event) -> None:
+        """Draw one event."""
+        line = _line(event, self._width)
+        with suppress(OSError):  # a reader that went away, or a full disk behind stdout, must not stop a run half-way
+            if line is not None:
+                self._console.print(line)
+            if self._bar and self._task is not None and event.kind in _OUTCOMES:
+                self._bar.advance(self._task)
+
+
+def _bar(target: Console) -> Progress:
+    return Progress(TextColumn("  "), BarColumn(), MofNCompleteColumn(), console=target, transient=True)
+
+
+def _line(event: Event, width: int) -> Text | None:
+    data = event.data
+    if event.kind in _OUTCOMES:
+        return _action_line(event.kind, data, width)
+    drawn: dict[str, Callable[[Document], Text]] = {
+        "run_started": _started,
+        "run_recovered": _recovered,
+        "cycle_counted": _cycle,
+        "alert": _alert,
+    }
+    draw = drawn.get(event.kind)
+    return draw(data) if draw else None
+
+
+def _started(data: Document) -> Text:
+    again = "Going on with" if data.get("resumed") else "Applying"
+    return heading(f"{again} {data['plan_id']}", counted(data["actions"], "action"))
+
+
+def _recovered(data: Document) -> Text:
+    settled = counted(data["settled"], "order")
+    return words(f"  An earlier run of {data['plan_id']} had not ended: {settled} settled with the venue.", "yellow")
+
+
+def _cycle(data: Document) -> Text:
+    return words(
+        f"  counted   {data['position']}: cycle {data['cycle']} of {data['cycles']}, nothing to send", "yellow"
+    )
+
+
+def _alert(data: Document) -> Text:
+    style = {"CRITICAL": "bold red", "WARNING": "yellow"}.get(str(data.get("severity")), "")
+    named = data.get("symbol") or data.get("position")
+    about = f" {named}" if named else ""
+    reason = f": {data['reason']}" if data.get("reason") else ""
+    return words(f"  alert     {data['alert_type']}{about}{reason}", style)
+
+
+def _action_line(kind: str, data: Document, width: int) -> Text:
+    label, style = _OUTCOMES[kind]
+    line = Text("  ").append(f"{label:<8}  ", style)
+    if "action" in data:
+        line.append_text(words(_described(data, width)))
+    filled = data.get("filled")
+    if (
+        kind == "action_done"
+        and filled
+        and filled not in {"0", data.get("quantity")}
+        and data["action"] != "cancel_order"
+    ):
+        line.append_text(words(f", filled {exact(filled)}", "yellow"))
+    if data.get("message"):
+        line.append_text(words(f"  {data['message']}", "dim"))
+    return line
+
+
+def _described(data: Document, width: int) -> str:
+    kind = data["action"]
+    return f"{data['symbol']:<{width}}  {_VERBS.get(kind, kind)} {exact(data['quantity'])}"
+
+
+def result_parts(result: Document) -> list[RenderableType]:
+    """Draw what a run came to: how many actions ended how, those that need a look, and the checks."""
+    parts: list[RenderableType] = [_totals(result["outcomes"])]
+    bad = [outcome for outcome in result["outcomes"] if outcome["status"] not in {"done", "skipped"}]
+    if bad:
+        parts.append(_outcome_table(bad))
+    if result["verification"] is None:
+        parts.append(words("The account could not be read afterwards: its state is UNKNOWN.", "bold magenta"))
+    else:
+        parts.extend(verification_parts(result["verification"]))
+    return parts
+
+
+def verification_parts(checks: Document) -> list[RenderableType]:
+    """Draw the four checks and the state that they come to."""
+    return [checks_table(checks), heading("The account is ").append_text(state_text(checks)).append(".")]
+
+
+def _totals(outcomes: Sequence[Document]) -> Text:
+    found: dict[str, int] = {}
+    for outcome in outcomes:
+        label, _ = _STATUSES.get(outcome["status"], (outcome["status"], ""))
+        found[label] = found.get(label, 0) + 1
+    said = ", ".join(f"{number:,} {label}" for label, number in found.items()) or "nothing was to be sent"
+    return heading("Applied: ").append(f"{said}.", "bold")
+
+
+def _outcome_table(outcomes: Sequence[Document]) -> RenderableType:
+    table = titled("outcome", "symbol", "action", "quantity", "", justify="lllrl")
+    for outcome in outcomes:
+        label, style = _STATUSES.get(outcome["status"], (outcome["status"], ""))
+        kind = _VERBS.get(outcome["kind"], outcome["kind"])
+        table.add_row(
+            Text(label, style),
+            words(outcome["symbol"]),
+            words(kind),
+            words(exact(outcome["quantity"])),
+            words(outcome["message"] or ""),
+        )
+    return table
+
+
+def show_phases(plan: Document, result: Document) -> None:
+    """Draw on stdout what each of the four phases came to."""
+    with suppress(OSError):  # as in show_result
+        print_break()
+        show(_phase_table(plan, result))
+
+
+def _phase_table(plan: Document, result: Document) -> RenderableType:
+    ended = {outcome["id"]: outcome["status"] for outcome in result["outcomes"]}
+    verification = result["verification"]
+    table = rows("l", "l")
+    table.add_row(heading("Phase 1, classify"), words(positions_text(plan)))
+    for phase, label in ((2, "Phase 2, cancel stale orders"), (3, "Phase 3, exit")):
+        table.add_row(heading(label), words(_came_of(plan["actions"], phase, ended)))
+    table.add_row(heading("Phase 4, verify"), state_text(verification or {"state": "UNKNOWN"}))
+    return table
+
+
+def _came_of(actions: Sequence[Document], phase: int, ended: Mapping[str, str]) -> str:
+    labels = [_STATUSES.get(ended[action["id"]], ("open", ""))[0] for action in actions if action["phase"] == phase]
+    said = ", ".join(f"{labels.count(label):,} {label}" for label in dict.fromkeys(labels))
+    return said or "nothing to do"
+
+
+def show_result(result: Document) -> None:
+    """Draw what a run came to on stdout."""
+    with suppress(OSError):  # as in notify: the exit code must tell how the run ended, not how the drawing did
+        print_break()
+        show(*result_parts(result))
+
+
+def print_break() -> None:
+    """Write an empty line."""
+    console().print()

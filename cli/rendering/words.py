@@ -1,0 +1,73 @@
+"""Figures and times as a person reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from ruleset.actions import BLOCKED_REASONS
+from ruleset.values import ZERO, parse_decimal, parse_time, plain
+
+_REASONS = {str(reason): text for reason, text in BLOCKED_REASONS.items()}
+_CENTS = Decimal("0.01")
+_DIGITS_OF_LITTLE = 3
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def money(amount: Decimal | str | None, currency: str = "") -> str:
+    """Write an amount of money: two decimals, below one three digits that say something; ``?`` where unknown."""
+    if amount is None:
+        return "?"
+    value = parse_decimal(amount) if isinstance(amount, str) else amount
+    if value == 0 or abs(value) >= 1:
+        text = f"{value.quantize(_CENTS, ROUND_HALF_EVEN):,f}"
+    else:
+        place = Decimal(1).scaleb(value.adjusted() - _DIGITS_OF_LITTLE + 1)
+        text = plain(value.quantize(min(place, _CENTS), ROUND_HALF_EVEN))
+    return f"{text} {currency}".rstrip()
+
+
+def exact(amount: Decimal | str) -> str:
+    """Write a quantity or price with all its digits, thousands apart."""
+    value = parse_decimal(amount) if isinstance(amount, str) else amount
+    return f"{Decimal(plain(value)):,f}"
+
+
+def percent(share: Decimal | str) -> str:
+    """Write a fraction as per cent, exactly."""
+    value = parse_decimal(share) if isinstance(share, str) else share
+    return f"{plain(value * 100)} %"
+
+
+def total(amounts: list[str | None]) -> Decimal:
+    """Add up estimated values; what is unknown counts as nothing."""
+    return sum((parse_decimal(amount) for amount in amounts if amount is not None), ZERO)
+
+
+def clock_time(text: str) -> str:
+    """Write a time of a document to the minute."""
+    return f"{parse_time(text):%Y-%m-%d %H:%M} UTC"
+
+
+def hour_and_minute(moment: datetime) -> str:
+    """Write the time of day to the second."""
+    return f"{moment:%H:%M:%S}"
+
+
+def duration(seconds: float) -> str:
+    """Write how long something takes, in its largest fitting unit."""
+    size = abs(int(seconds))
+    for unit, word in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
+        if size >= unit:
+            return counted(size // unit, word)
+    return counted(size, "second")
+
+
+def reason_text(reason: str) -> str:
+    """Say in words why an exit is blocked; a reason that this version does not know speaks for itself."""
+    return _REASONS.get(reason, reason)
+
+
+def counted(number: int, word: str, words: str | None = None) -> str:
+    """Write a number with its word: ``1 order``, ``2 orders``."""
+    return f"{number:,} {word if number == 1 else words or f'{word}s'}"

@@ -1,0 +1,33 @@
+"""``exitplan state``: what exitplan remembers of an account, after a person has edited its file."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.options import DEFAULT_DATA, AccountOption, DataOption
+from cli.requests import Where, open_requested
+from cli.verbs import verb_app
+from executor.history import import_state, restore_state
+
+app = verb_app(has_verbs=True)
+
+
+@app.callback()
+def state() -> None:
+    """Settle a state file that was edited by hand."""
+
+
+@app.command("import")
+def take_in(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> None:
+    """Take in the state file as it was edited."""
+    opened = open_requested(Where(account, data=data))
+    import_state(opened)
+    typer.echo(f"Took in {opened.folder.state}.")
+
+
+@app.command("export")
+def put_back(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> None:
+    """Write the state file anew, over any edit."""
+    opened = open_requested(Where(account, data=data))
+    restore_state(opened)
+    typer.echo(f"Wrote {opened.folder.state}.")

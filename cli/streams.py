@@ -1,0 +1,40 @@
+"""Bytes to stdout and to files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from executor.files import write_atomically
+from ruleset.errors import DataFolderUnusable, ExitplanError
+
+
+def write_bytes(content: bytes) -> None:
+    """Write to stdout exactly these bytes."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def write_json(document: Mapping[str, Any] | list[Any]) -> None:
+    """Write a document to stdout as JSON."""
+    write_bytes(json_bytes(document))
+
+
+def json_bytes(document: Mapping[str, Any] | list[Any]) -> bytes:
+    """Write a document as JSON for people and programs; decimals become text."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str)
+
+
+def save(path: Path, content: bytes) -> None:
+    """Put a file in place whole, or leave what was there; raises ExitplanError."""
+    if path.is_dir():
+        raise ExitplanError(f"{path} is a folder", hint="name a file in it")
+    try:
+        write_atomically(path, content)
+    except DataFolderUnusable as problem:
+        raise ExitplanError(str(problem), hint="nothing was written; free the disk or name another file") from problem

@@ -1,0 +1,85 @@
+"""The verbs of the command line, each loaded when it is asked for, so that ``exitplan --help`` is quick."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: its name, which is also that of its module, the group it is listed in, and what it does in a line."""
+
+    name: str
+    panel: str
+    summary: str
+
+
+_START, _WORK, _LOOK = "Start", "Plan and apply", "Look closer"
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("init", _START, "Make a folder with policies and a paper account to try."),
+        Verb("validate", _START, "Check files: every problem with file, line and column."),
+        Verb("plan", _WORK, "Show what would be done to an account, and why."),
+        Verb("show", _WORK, "Draw a saved plan, also one that cannot be applied any more."),
+        Verb("apply", _WORK, "Carry out a plan, once, and verify the account after it."),
+        Verb("verify", _WORK, "Run the four checks of a clean account; nothing is traded."),
+        Verb("run", _WORK, "Run the whole protocol: classify, cancel, exit, verify."),
+        Verb("explain", _LOOK, "Explain a position: its facts, the rules, what decided."),
+        Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
+        Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
+        Verb("retry", _LOOK, "Let an exit be tried again that has failed."),
+        Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
+        Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
+        Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
+        Verb("state", _LOOK, "Settle a state file that was edited by hand."),
+    )
+}
+
+
+class LoadedVerbs(MutableMapping[str, Any]):
+    """The verbs as commands of Typer, by name; reading one imports its module."""
+
+    def __init__(self) -> None:
+        """Start with none loaded."""
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the class of Typer's commands has no public name
+        """Give a verb, loading it; raises KeyError for a name that is none."""
+        if name not in self._loaded and name in VERBS:
+            command = typer.main.get_command(importlib.import_module(f"cli.{name}").app)
+            command.name = name
+            self._loaded[name] = command
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:  # noqa: ANN401 - as above
+        """Put a command in place of a verb."""
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        """Forget a loaded verb."""
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Walk the names, in the order of the help."""
+        return iter(VERBS)
+
+    def __len__(self) -> int:
+        """Count the verbs."""
+        return len(VERBS)
+
+
+def verb_app(*, has_verbs: bool = False) -> typer.Typer:
+    """Make the Typer app of one verb, or of one that has verbs of its own."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=has_verbs,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )

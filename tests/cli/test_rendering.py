@@ -1,0 +1,268 @@
+"""What people see, as snapshots: read them in the .ambr file beside this one."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+from syrupy.assertion import SnapshotAssertion
+
+from cli.rendering.explain import explanation_parts
+from cli.rendering.plan import guard_text, plan_parts, summary_line
+from cli.rendering.run import result_parts
+from cli.rendering.screen import console, show
+from cli.rendering.status import history_table, status_parts
+from cli.rendering.words import counted, duration, exact, money, percent
+from ruleset.planner import PlanScope
+from ruleset.snapshot import Snapshot, snapshot_from_document
+from tests.builders import ago, failed, market, order, plan_of, position, record, unwound
+from tests.builders import snapshot as account_of
+from tests.cli.conftest import write_snapshot, xp
+
+DEMO = Path(__file__).parents[2] / "brokers/paper/demo-account.json"
+
+
+def drawn(*parts: RenderableType, width: int = 100) -> str:
+    """Draw as into a pipe; what changes with every version is masked."""
+    stream = StringIO()
+    target = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    show(*parts, on=target)
+    text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{12}", "<plan id>", stream.getvalue())
+    return re.sub(r"\b[0-9a-f]{12}\b", "<hash>", text)
+
+
+def demo() -> Snapshot:
+    return snapshot_from_document(json.loads(DEMO.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_demo_account(width: int, snapshot: SnapshotAssertion) -> None:
+    assert drawn(*plan_parts(plan_of(demo())), width=width) == snapshot
+
+
+def test_stops_adoptions_and_protection(snapshot: SnapshotAssertion) -> None:
+    until = [{"symbol": "BTC/USD", "reason": "long-term", "until": "2026-12-31T00:00:00Z"}, {"symbol": "SHIB/USD"}]
+    plan = plan_of(demo(), base="conservative", protect=until)
+    assert drawn(*plan_parts(plan)) == snapshot
+
+
+def test_everything_that_is_rare(snapshot: SnapshotAssertion) -> None:
+    account = rare()
+    progress = replace(unwound(1, "0.75", 100, "CNT/USD"), failed_exits=failed(NOP=1).failed_exits)
+    plan = plan_of(account, progress, max_positions=2, scope=PlanScope(excludes=("XXX/USD",)))
+    assert drawn(*plan_parts(plan)) == snapshot
+
+
+def rare() -> Snapshot:
+    """A short, an inverse contract, tiny prices, a deferred position, a cycle that counts, hostile names."""
+    held = [
+        position("BTC/USDT:USDT", "2", side="short", contract_size="0.01", entry=50_000),
+        position("PEPE/USD", "123456789.5"),
+        position("CNT/USD", "50"),
+        position("NOP/USD", "5"),
+        position("OUT/USD", "7"),
+        position("E\x1b[31mV[bold]IL/USD", "3"),
+    ]
+    listed = {
+        "BTC/USDT:USDT": market(60_000, step=1, min_amount=1),
+        "PEPE/USD": market("0.00001234", step="0.1"),
+        "NOP/USD": market(None, step="0.001", price_status="missing"),
+        "OUT/USD": market(price_status="unavailable"),
+    }
+    orders = [order("b\nad", "PEPE/USD", "sell", "1000", price="0.00002", minutes=90)]
+    return account_of(*held, markets=listed, orders=orders, rates={"USDT": "1.0004"}, cash=1_000)
+
+
+def test_a_refused_plan(snapshot: SnapshotAssertion) -> None:
+    held = [position(f"{name}/USD", 50) for name in ("AAA", "BBB", "CCC")]
+    account = account_of(*held, markets={"AAA/USD": None, "BBB/USD": None}, cash=1)
+    assert drawn(*plan_parts(plan_of(account, max_positions=0, guards={"max_actions": 0}))) == snapshot
+
+
+def test_a_clean_account(snapshot: SnapshotAssertion) -> None:
+    account = account_of(position("AAA/USD"), tracked=["AAA/USD"])
+    assert drawn(*plan_parts(plan_of(account))) == snapshot
+
+
+def test_very_many_positions_are_not_all_listed() -> None:
+    tracked = [f"T{number}/USD" for number in range(300)]
+    blocked = [position(f"B{number}/USD") for number in range(80)]
+    account = account_of(
+        *(position(symbol, 2) for symbol in tracked),
+        *blocked,
+        tracked=tracked,
+        markets={found.symbol: None for found in blocked},
+    )
+    text = drawn(*plan_parts(plan_of(account, max_positions=1_000, dust_pct_threshold=0)))
+    assert "and 240 more" in text
+    assert "and 20 more" in text
+    assert len(text.splitlines()) < 100
+
+
+def test_an_explanation(snapshot: SnapshotAssertion) -> None:
+    account = account_of(
+        position("ETH/USD", "0.5", locked="0.1", opened_at=ago(600)),
+        orders=[order("o1", "ETH/USD", minutes=60), order("o2", "ETH/USD", "buy", kind="stop", trigger="90")],
+        markets={"ETH/USD": market(2_500)},
+    )
+    path = write_snapshot(account)
+    told = xp("explain", "ETH-USD", "--snapshot", path, "--json").json
+    text = drawn(*explanation_parts(told))
+    assert re.sub(r"\S+default\.yaml:\d+", "<place>", text) == snapshot
+
+
+def test_the_end_of_a_run(snapshot: SnapshotAssertion) -> None:
+    outcome = {"symbol": "AAA/USD", "kind": "close", "quantity": "12345.5", "message": None}
+    outcomes = [
+        {**outcome, "status": "done"},
+        {**outcome, "status": "refused", "message": "market-inactive: closed for the weekend"},
+        {**outcome, "status": "needs_human", "kind": "cancel_order", "message": "no answer"},
+        {**outcome, "status": "open", "message": "still to be done"},
+        {**outcome, "status": "skipped", "message": "the position is gone: done already"},
+    ]
+    checks = plan_of(account_of(position(), markets={"AAA/USD": market(price_status="unavailable")}))["checks"]
+    assert drawn(*result_parts({"outcomes": outcomes, "verification": checks})) == snapshot
+
+
+def test_a_run_after_which_nothing_could_be_read() -> None:
+    assert "its state is UNKNOWN" in drawn(*result_parts({"outcomes": [], "verification": None}))
+
+
+def test_status_and_history(snapshot: SnapshotAssertion) -> None:
+    unwinds = {"cycle": 2, "remaining_pct": "0.5625", "initial_quantity": "1200", "started_at": "2026-02-18T22:00:00Z"}
+    status = {
+        "account": "platform",
+        "venue": "paper",
+        "account_state": "CLEANUP_IN_PROGRESS",
+        "last_cleanup_run": "2026-02-18T22:00:00Z",
+        "last_verified_at": None,
+        "open_plans": ["20260218T220000Z-000000000000"],
+        "unwind_progress": {"ADA/USD": {**unwinds, "last_cycle_at": None}},
+        "escalated": {"LUNA/USD": {"reason": "no-market"}},
+        "failed_exits": {"NEAR/USD": 1},
+        "cleanup_metrics": {
+            "total_positions_cleaned": 12,
+            "zombie_positions_closed": 3,
+            "legacy_positions_unwound": 4,
+            "stale_orders_cancelled": 1234,
+            "capital_freed_usd": "12345.678",
+        },
+    }
+    runs = [
+        {
+            "run": 2,
+            "started_at": "2026-02-18T22:00:00Z",
+            "plan_id": "b",
+            "exit_code": None,
+            "account_state": None,
+            "summary": None,
+        },
+        {
+            "run": 1,
+            "started_at": "2026-02-17T22:00:00Z",
+            "plan_id": "a",
+            "exit_code": 5,
+            "account_state": "CLEAN",
+            "summary": {"outcomes": [{"status": "done"}, {"status": "refused"}]},
+        },
+    ]
+    assert drawn(*status_parts(status), history_table(runs)) == snapshot
+
+
+def test_a_pipe_gets_plain_text_and_a_terminal_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(account_of(position()))
+    assert "\x1b" not in drawn(*plan_parts(plan))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b" in in_colour(plan)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[31m" not in in_colour(plan)
+
+
+def in_colour(plan: dict[str, Any]) -> str:
+    stream = StringIO()
+    show(*plan_parts(plan), on=console(stream))
+    return stream.getvalue()
+
+
+def test_no_line_of_a_pipe_ends_in_spaces() -> None:
+    lines = drawn(*plan_parts(plan_of(demo()))).splitlines()
+    assert not [line for line in lines if line != line.rstrip()]
+
+
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("5", 40), ("wide", 100), ("", 100)])
+def test_the_width_of_a_pipe(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert console(StringIO()).width == width
+
+
+def test_what_a_document_holds_is_not_obeyed() -> None:
+    text = drawn(*plan_parts(plan_of(rare())))
+    assert "\x1b" not in text
+    assert "E?[31mV[bold]IL/USD" in text
+    assert "(b?ad)" in text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("1234567.891", "1,234,567.89"),
+        ("1", "1.00"),
+        ("0", "0.00"),
+        ("-2.5", "-2.50"),
+        ("0.5", "0.5"),
+        ("0.123456", "0.123"),
+        ("0.0001234567", "0.000123"),
+        ("0.999999", "1"),
+        (None, "?"),
+    ],
+)
+def test_money(amount: str | None, text: str) -> None:
+    assert money(amount) == text
+
+
+def test_money_names_its_currency() -> None:
+    assert money("5", "USD") == "5.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("30000000", "30,000,000"),
+        ("0.00001234", "0.00001234"),
+        ("1234.50", "1,234.5"),
+        ("-0.5", "-0.5"),
+        ("1e-8", "0.00000001"),
+    ],
+)
+def test_quantities_keep_all_digits(amount: str, text: str) -> None:
+    assert exact(amount) == text
+
+
+def test_shares_and_counts() -> None:
+    assert percent("0.5625") == "56.25 %"
+    assert [counted(number, "order") for number in (0, 1, 1234)] == ["0 orders", "1 order", "1,234 orders"]
+    spans = [timedelta(seconds=5), timedelta(minutes=1), timedelta(hours=5), timedelta(days=3)]
+    assert [duration(span.total_seconds()) for span in spans] == ["5 seconds", "1 minute", "5 hours", "3 days"]
+
+
+def test_guards_say_what_they_found_and_allow() -> None:
+    share = guard_text({"name": "max_run_pct", "limit": "0.5", "value": "0.612", "ok": False})
+    assert share.startswith("it is 61.2 %, the limit is 50 % (The largest share of equity")
+    assert guard_text({"name": "max_run_pct", "limit": "0.5", "value": None, "ok": False}).startswith(
+        "it cannot be computed"
+    )
+    assert guard_text({"name": "max_actions", "limit": 100, "value": 1234, "ok": False}).startswith(
+        "it is 1,234, the limit is 100"
+    )
+
+
+def test_the_summary_counts_by_kind() -> None:
+    account = account_of(position("AAA/USD"), tracked={"AAA/USD": record()}, orders=[order(minutes=60)])
+    assert str(summary_line(plan_of(account))) == "Plan: 1 order to cancel."

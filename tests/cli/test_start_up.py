@@ -1,0 +1,92 @@
+"""The command line as a process: what it imports, and what it does when a stream breaks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import position, snapshot
+from tests.cli.conftest import write_snapshot
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"rich", "yaml", "jsonschema", "durable_rules_engine", "sqlite3", "orjson", "pydantic", "ccxt", "asyncio"}
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+
+def process(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "exitplan", *words]
+    return subprocess.run(line, capture_output=True, text=True, env=environment(**more), check=False, timeout=60)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; before = set(sys.modules); from cli.main import main; sys.argv = ['exitplan', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print('LOADED', *set(sys.modules) - before)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True, timeout=60
+    )
+    loaded = set(shown.stdout.partition("LOADED ")[2].split())
+    assert "cli.verbs" in loaded
+    assert not loaded & HEAVY
+    assert not {name for name in loaded if name.startswith(("executor", "brokers", "schemas"))}
+
+
+def test_python_m_exitplan_is_the_command() -> None:
+    shown = process("--version")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("exitplan ")
+
+
+def test_a_closed_pipe_is_no_error_message() -> None:
+    assert process("init").returncode == 0
+    line = f"{sys.executable} -m exitplan schema policy | head -1; exit $PIPESTATUS"
+    shown = subprocess.run(  # noqa: S602 - a pipe of the shell is what is tested
+        line, shell=True, executable="/bin/bash", capture_output=True, text=True, env=environment(), check=False
+    )
+    assert shown.stderr == ""
+    assert shown.stdout == "{\n"
+    assert shown.returncode in {0, 141}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_stdout_is_an_error_of_one_line() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        shown = subprocess.run(
+            [sys.executable, "-m", "exitplan", "schema", "policy"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert shown.returncode == 1
+    assert shown.stderr == "error: No space left on device\n"
+
+
+def test_a_stream_that_knows_no_unicode_shows_codes() -> None:
+    path = write_snapshot(snapshot(position("ÄÄÄ/USD")))
+    shown = process("plan", "--snapshot", str(path), PYTHONIOENCODING="ascii:strict")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\\xc4\\xc4\\xc4/USD" in shown.stdout
+
+
+def test_ctrl_c_while_planning_is_cancelled() -> None:
+    code = (
+        "import os, signal, sys, cli.plan, executor.planning\n"
+        "cli.plan.make_requested_plan = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from cli.main import main; sys.argv = ['exitplan', 'plan']; main()"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False, timeout=60
+    )
+    assert shown.returncode == 8
+    assert shown.stderr == "error: interrupted\n"

@@ -1,0 +1,128 @@
+"""Help, versions, and everything that can be mistyped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from cli.main import app
+from cli.verbs import VERBS, LoadedVerbs
+from ruleset.version import VERSION
+from tests.cli.conftest import xp
+
+
+def test_help_lists_every_verb_with_its_summary() -> None:
+    shown = xp("--help")
+    assert shown.code == 0
+    assert all(verb.summary in shown.out for verb in VERBS.values())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_summary_of_a_verb_is_the_first_line_of_its_help(verb: str) -> None:
+    shown = xp(verb, "--help")
+    assert shown.code == 0
+    assert VERBS[verb].summary in shown.out
+    assert f"exitplan {verb}" in shown.out
+
+
+def test_the_verbs_can_be_walked_as_commands() -> None:
+    command = typer.main.get_command(app)
+    found = getattr(command, "commands")  # noqa: B009 - the class of Typer's groups has no public name
+    assert isinstance(found, LoadedVerbs)
+    assert [name for name, _ in found.items()] == list(VERBS)
+    assert len(found) == len(VERBS)
+    found["plan"] = found["show"]
+    assert found["plan"] is found["show"]
+    del found["plan"]
+    assert found["plan"].name == "plan"
+
+
+def test_short_help_option() -> None:
+    assert xp("plan", "-h").out == xp("plan", "--help").out
+
+
+def test_version_is_printed() -> None:
+    assert xp("--version").out == f"exitplan {VERSION}\n"
+
+
+def test_no_verb_is_a_usage_error_with_the_help() -> None:
+    shown = xp()
+    assert (shown.code, shown.out) == (64, "")
+    assert "Usage: exitplan" in shown.err
+
+
+def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
+    assert xp("policy").code == 64
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("plna", "no such command 'plna'", "did you mean 'plan'?"),
+        ("zzz", "no such command 'zzz'", "see exitplan --help"),
+        ("plan --tagret ETH-USD", "no such option --tagret", "did you mean --target?"),
+        ("plan --zzzzzz", "no such option --zzzzzz", "see exitplan plan --help"),
+        ("plan --max-positions many", "--max-positions", "see exitplan plan --help"),
+        ("plan --phase 5", "there is no phase 5", "2 cancel stale orders"),
+        ("plan --max-positions -1", "--max-positions is -1; allowed is 0 to 10000", None),
+        ("plan --dust-pct 2", "--dust-pct is 2; allowed is 0 to 1", "write 0.02 for 2 %"),
+        ("plan --dust-pct 1%", "--dust-pct takes a number, found '1%'", "write 0.01 for 1%"),
+        ("plan --dust-pct tiny", "--dust-pct takes a number, found 'tiny'", None),
+        ("plan --dust-pct tiny%", "--dust-pct takes a number, found 'tiny%'", None),
+        ("plan --stale-minutes -5", "--stale-minutes is -5; allowed is 0 or more", None),
+        ("plan --target XRB-USD", "no position and no open order of XRB/USD", "did you mean 'XRP/USD'?"),
+        ("plan --exclude XRB/USD", "--exclude: the account platform has", "did you mean 'XRP/USD'?"),
+        ("plan --rule legcy", "no exit or order rule 'legcy'", "did you mean 'legacy'?"),
+        ("plan --rule zzz", "no exit or order rule 'zzz'", "stale-limit-order"),
+        ("plan --rule zombie.dust", "no exit or order rule 'zombie.dust'", "it classifies"),
+        ("plan --now 2026-01-01T00:00:00Z", "--now goes with --snapshot", None),
+        ("plan --progress x.json", "--progress goes with --snapshot", None),
+        ("plan --account plaform", "no account file carries the id 'plaform'", "did you mean 'platform'?"),
+        ("explain XRB-USD", "no position and no open order of XRB/USD", "did you mean 'XRP/USD'?"),
+        ("explain", "missing argument", "see exitplan explain --help"),
+        ("schema polcy", "there is no schema 'polcy'", "did you mean 'policy'?"),
+        ("run --broker kraken", "is at paper, not at kraken", "demo.yaml"),
+        ("run --account platform --user-id user123", "are two accounts", "give one of them"),
+        ("apply --json", "--json cannot ask", "--auto-approve"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_is_mistyped_exits_64_with_a_line_and_a_hint(line: str, message: str, hint: str | None) -> None:
+    shown = xp(*line.split())
+    assert (shown.code, shown.out) == (64, "")
+    told = shown.error["message"] if "--json" in line else shown.err
+    assert message in told
+    assert hint is None or hint in shown.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_with_json_an_error_is_json_on_stderr() -> None:
+    error = xp("plan", "--json", "--account", "plaform").error
+    assert (error["type"], error["exit_code"]) == ("NoSuchAccount", 64)
+    assert error["hint"] == "did you mean 'platform'?"
+
+
+def test_with_json_a_missing_verb_is_json_too() -> None:
+    shown = xp("policy", "--json")
+    assert shown.error["exit_code"] == 64
+
+
+def test_without_any_account_file_the_hint_is_init() -> None:
+    shown = xp("plan")
+    assert shown.code == 64
+    assert "exitplan init" in shown.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_account_may_be_named_by_its_file() -> None:
+    plan = xp("plan", "--json", "-a", "policies/accounts/user123.yaml").json
+    assert plan["account"]["id"] == "user123"
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_data_folder_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXITPLAN_DATA", "elsewhere")
+    assert xp("verify").code == 2
+    assert Path("elsewhere/legacy_exit_protocol_state.json").is_file()
