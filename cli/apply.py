@@ -12,16 +12,20 @@ from cli.applying import carry_out
 from cli.approval import ask_for_approval
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
 from cli.plan import PlanOutput, deliver_plan, ensure_not_refused, has_changes
+from cli.rendering.refresh import show_changes
 from cli.rendering.run import show_result
-from cli.requests import Where, load_plan, open_requested, overrides_of
+from cli.requests import Where, load_plan, open_requested, overrides_of, recorded_scope
+from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.accounts import Account
 from executor.apply import check_plan
 from executor.events import ApplyResult
 from executor.planning import plan_account
+from executor.refresh import compare_plans
 from ruleset.errors import UsageError
 
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
+RefreshOption = Annotated[bool, typer.Option("--refresh", help="Make the saved plan anew, show what differs, and ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and show everything, and send nothing.")]
 
 
@@ -31,6 +35,7 @@ class ApplyWish:
 
     dry_run: bool = False
     auto_approve: bool = False
+    refresh: bool = False
     as_json: bool = False
     json_into: Path | None = None
 
@@ -46,6 +51,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = None,
     dry_run: DryRunOption = False,
     auto_approve: AutoApproveOption = False,
+    refresh: RefreshOption = False,
     account: AccountOption = None,
     policy: PolicyOption = None,
     as_json: JsonOption = False,
@@ -57,8 +63,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """Carry out a plan, once, and verify the account after it.
 
     A saved plan is carried out without a question: the file is the approval. It is refused where it has expired, was
-    changed or applied before, or where the account has moved since. Without a file a plan is made and shown, and only
-    `yes` goes on; a live account asks for its id.
+    changed or applied before, or where the account has moved since; --refresh then makes it anew, shows what differs
+    from what was approved, and asks. Without a file a plan is made and shown, and only `yes` goes on; a live account
+    asks for its id.
 
     With --json every event is one line of JSON. Ctrl-C stops after the action in flight; applying the same plan again
     goes on from there.
@@ -66,8 +73,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Exits with 0, 4 where the venue refused an action, 5 where a guard refuses the plan, 6 where the plan cannot be used
     any more, 7 where the account is in use, 8 where it was cancelled, 9 where nobody can tell what became of an order.
     """
+    if refresh and plan is None:
+        raise UsageError("--refresh makes a saved plan anew", hint="name the plan, or leave --refresh out")
     where = Where(account, policy, data)
-    wish = ApplyWish(dry_run, auto_approve, as_json, json_into)
+    wish = ApplyWish(dry_run, auto_approve, refresh, as_json, json_into)
     raise typer.Exit(apply_fresh(where, wish) if plan is None else apply_saved(plan, where, wish))
 
 
@@ -77,8 +86,28 @@ def apply_saved(path: Path, where: Where, wish: ApplyWish) -> int:
     account = open_requested(
         Where(where.account or document["account"]["id"], where.policy, where.data), overrides_of(document)
     )
+    if wish.refresh:
+        return apply_refreshed(account, document, wish)
     if wish.dry_run:
         return check_only(account, document, as_json=wish.as_json)
+    return apply_document(account, document, wish).exit_code
+
+
+def apply_refreshed(account: Account, old: dict[str, Any], wish: ApplyWish) -> int:
+    """Make a plan anew, show what differs from the one that was approved, ask, and apply the new one."""
+    if wish.as_json and not (wish.auto_approve or wish.dry_run):
+        raise UsageError("--json cannot ask", hint="add --auto-approve, or make a new plan")
+    document = plan_account(account, recorded_scope(old)).document
+    changes = compare_plans(old, document)
+    if wish.as_json:
+        write_json({"plan_id": document["plan_id"], "changes": [change.to_document() for change in changes]})
+    else:
+        show_changes(changes, document)
+    if wish.dry_run:
+        return 0
+    ensure_not_refused(document)
+    if not wish.auto_approve:
+        ask_for_approval(account.id, live=account.broker.capabilities.live)
     return apply_document(account, document, wish).exit_code
 
 

@@ -55,7 +55,7 @@ class Narrowing:
     phase: int | None = None
 
 
-def clock() -> datetime:
+def present() -> datetime:
     """Give the present in UTC."""
     return datetime.now(UTC)
 
@@ -64,7 +64,7 @@ def open_requested(where: Where, overrides: Overrides | None = None) -> Account:
     """Open the account that was asked for; raises NoSuchAccount, FileIsInvalid, CredentialsMissing."""
     return open_account(
         AccountRequest(
-            clock=clock,
+            clock=present,
             account=where.account,
             policy=where.policy,
             data=where.data,
@@ -199,6 +199,13 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
         rules=tuple(narrowing.rules),
         phase=narrowing.phase,
     )
+
+
+def recorded_scope(plan: dict[str, Any]) -> PlanScope:
+    """Give the scope that a saved plan was narrowed to."""
+    scope = plan.get("scope") or {}
+    targets, excludes, rules = (tuple(scope.get(name) or ()) for name in ("targets", "excludes", "rules"))
+    return PlanScope(targets, excludes, rules, scope.get("phase"))
 
 
 def ensure_phase(phase: int | None) -> None:

@@ -11,7 +11,7 @@ from cli.failures import warn
 from cli.options import JsonOption
 from cli.plan import show_plan
 from cli.rendering.words import clock_time, duration
-from cli.requests import clock, load_plan
+from cli.requests import load_plan, present
 from cli.streams import write_json
 from cli.verbs import verb_app
 from ruleset.plan import ensure_unaltered
@@ -38,7 +38,7 @@ def show_saved(document: dict[str, Any], *, as_json: bool) -> int:
         write_json(document)
     else:
         show_plan(document)
-    late = (clock() - parse_time(document["expires_at"])).total_seconds()
+    late = (present() - parse_time(document["expires_at"])).total_seconds()
     if late >= 0:
         said = f"this plan expired {duration(late)} ago, at {clock_time(document['expires_at'])}"
         warn(said, hint="make a new one with: exitplan plan", as_json=as_json)

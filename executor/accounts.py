@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from brokers.protocol import Broker, Clock
 from brokers.registry import open_broker
+from brokers.retrying import RetryingBroker
 from executor.folder import PLATFORM, DataFolder
 from ruleset.errors import FileIsInvalid, NoSuchAccount
 from ruleset.problems import nearest
@@ -17,6 +19,7 @@ from schemas.policies import LoadedPolicy, load_policy
 
 ACCOUNT_FOLDERS = ("policies/accounts", "accounts")
 """Where account files are looked for, below the working folder."""
+_NEEDED = ("id", "venue", "quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def open_account(request: AccountRequest) -> Account:
         file=file,
         loaded=loaded,
         rulebook=Rulebook.of(loaded.policy),
-        broker=open_broker(block, file.parent, request.clock),
+        broker=RetryingBroker(open_broker(block, file.parent, request.clock), time.sleep),
         folder=DataFolder.of(request.data, name),
         clock=request.clock,
         overrides=request.overrides,
@@ -125,6 +128,9 @@ def _with_account(path: Path) -> tuple[Path, LoadedPolicy]:
             f"{path}: this is a policy without an account block",
             hint="name an account file, or plan from a recorded account with --snapshot FILE --policy FILE",
         )
+    missing = [name for name in _NEEDED if not loaded.account.get(name)]
+    if missing:
+        raise FileIsInvalid(f"{path}: the account block says nothing of its {', '.join(missing)}")
     return path, loaded
 
 

@@ -12,10 +12,10 @@ from ruleset.observe import held_quantity, order_type, price_of
 from ruleset.snapshot import Position, Snapshot, TrackerRecord
 
 
-def adopted_records(
+def adopted_record(
     snapshot: Snapshot, action: PlannedAction, trigger: Decimal | None, now: datetime
-) -> dict[str, TrackerRecord] | None:
-    """Give the tracker's records with an adopted position among them; None where the position is gone.
+) -> TrackerRecord | None:
+    """Give the tracker's record of an adopted position; None where the position is gone.
 
     Without a known entry price the mark at adoption becomes the cost basis, and the record says so: a record without an
     entry price would make the position a zombie.
@@ -26,7 +26,7 @@ def adopted_records(
     old = snapshot.tracker.get(action.symbol)
     known = (old.entry_price if old else None) or position.entry_price
     mark = price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol)).mark
-    record = TrackerRecord(
+    return TrackerRecord(
         entry_price=known or mark,
         quantity=held_quantity(position),
         position_source=ADOPTED_SOURCE,
@@ -35,7 +35,6 @@ def adopted_records(
         stop_price=trigger or _resting_stop(snapshot, position),
         extra={**(old.extra if old else {}), "entry_price_basis": "known" if known else "mark at adoption"},
     )
-    return {**snapshot.tracker, action.symbol: record}
 
 
 def _resting_stop(snapshot: Snapshot, position: Position) -> Decimal | None:

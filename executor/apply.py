@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import localcontext
 from typing import Any
 
 from executor.accounts import Account
@@ -20,26 +21,43 @@ from executor.files import ensure_writable
 from executor.journal import Journal, open_journal
 from executor.lease import account_lease
 from executor.planning import read_snapshot
-from executor.recovery import settle_open_plans
+from executor.recovery import forget_closed, settle_open_plans
 from executor.run import Run
 from executor.saved_plan import SavedPlan, saved_plan
 from executor.settle import Desk, Sleep
-from executor.staleness import Drift, ensure_applicable, ensure_fresh, find_drift
-from executor.state import State, export_state, load_state, state_to_document
-from executor.tracker import save_tracker
+from executor.staleness import (
+    Drift,
+    ensure_applicable,
+    ensure_fresh,
+    ensure_not_halted,
+    ensure_sales_allowed,
+    find_drift,
+)
+from executor.state import State, export_state, load_state, state_to_document, take_state
 from executor.verify import check_now, verified
 from ruleset.checks import AccountState, Checks
-from ruleset.errors import AccountUnreadable, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from ruleset.errors import (
+    AccountUnreadable,
+    EngineDisagreement,
+    FileIsInvalid,
+    PlanIsStale,
+    PlanIsUnusable,
+    PlanIsUsed,
+)
 from ruleset.snapshot import Snapshot, position_key
-from ruleset.values import time_text
+from ruleset.values import EXACT, time_text
 
 Stopped = Callable[[], bool]
+
+_LEAVE_OPEN = frozenset({5, 8, 9})
+"""Exit codes after which a plan can be applied again, to be finished."""
 
 
 def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
     plan = saved_plan(document)
     ensure_applicable(account, plan)
+    ensure_not_halted(account)
     ensure_fresh(plan, account.clock())
     if not account.folder.journal.exists():
         return _drift(account, plan, None, read_snapshot(account))
@@ -65,8 +83,10 @@ def apply_plan(
     """
     plan = saved_plan(document)
     ensure_applicable(account, plan)
+    ensure_not_halted(account)
     ensure_writable(account.folder.path)
     with (
+        localcontext(EXACT),
         account_lease(account.folder.lock, account.id, account.clock()),
         open_journal(account.folder.journal) as journal,
     ):
@@ -79,6 +99,22 @@ def _ensure_not_used(journal: Journal, plan: SavedPlan) -> None:
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
 
 
+def _ensure_same_progress(plan: SavedPlan, before: State, after: State) -> None:
+    """Raise PlanIsStale where orders of an earlier run, settled only now, change what the plan was made from."""
+    touched = {action.key for action in plan.actions if action.kind != "cancel_order"} | set(plan.steps)
+    moved = [
+        key
+        for key in sorted(touched)
+        if before.unwinds.get(key) != after.unwinds.get(key)
+        or before.failed_exits.get(key) != after.failed_exits.get(key)
+    ]
+    if moved:
+        raise PlanIsStale(
+            f"an order of an earlier run was settled only now, and the plan did not know of it: {', '.join(moved)}",
+            hint="make a new plan and look at it",
+        )
+
+
 def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot: Snapshot) -> Drift:
     """Compare a plan with the account; raises PlanIsStale where anything moved."""
     intents = {} if journal is None else journal.intents(plan.plan_id)
@@ -88,6 +124,7 @@ def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot:
             "the account is not the one that the plan was made for:\n  " + "\n  ".join(drift.moved),
             hint="make a new plan and look at it",
         )
+    ensure_sales_allowed(account.rulebook.policy, plan, snapshot)
     return drift
 
 
@@ -104,13 +141,15 @@ class _Application:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
         desk = Desk(account.broker, account.clock, sleep)
-        state = load_state(journal, account.folder.state)
-        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
-        snapshot, drift = self._compared()
+        before = take_state(journal, account.folder.state)
+        state = settle_open_plans(account, journal, before, desk, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
+            _ensure_same_progress(plan, before, state)
+        snapshot, drift = self._compared()
+        if not resumed:
             journal.add_plan(plan.document, account.clock())
-        state = self._alerted(self._classified(state))
+        state = self._alerted(self._classified(_still_held(state, snapshot)))
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
         number = journal.begin_run(plan.plan_id, account.clock())
@@ -161,13 +200,11 @@ class _Application:
     def _finish(self, run: Run) -> ApplyResult:
         """Verify the account, note how the run ended, and export the state."""
         account, journal = self.account, self.journal
-        self._forget_closed(run)
+        self._forget_closed()
         checks = self._verified(run)
         now = account.clock()
         state = replace(run.state, last_cleanup_run=now)
-        state = (
-            replace(state, account_state=AccountState.UNKNOWN) if checks is None else verified(state, account, checks)
-        )
+        state = verified(state, account, AccountState.UNKNOWN if checks is None else checks.state)
         code = _exit_code(run, checks)
         outcomes = tuple(
             run.outcomes.get(action.id, ActionOutcome(action, "open", message="still to be done"))
@@ -175,7 +212,7 @@ class _Application:
         )
         result = ApplyResult(code, self.plan.plan_id, outcomes, checks)
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
-        if not (run.was_stopped or run.is_unknown):
+        if code not in _LEAVE_OPEN:
             journal.end_plan(self.plan.plan_id, now)
         export_state(journal, state, account.folder.state)
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
@@ -184,27 +221,17 @@ class _Application:
     def _verified(self, run: Run) -> Checks | None:
         try:
             checks = check_now(self.account, run.state)
-        except AccountUnreadable as error:
+        except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
         self._tell("verified", checks.to_document())
         return checks
 
-    def _forget_closed(self, run: Run) -> None:
-        """Take positions that this plan has closed out of the tracker, so that a later one is not taken for them."""
-        closing = [action for action in self.plan.actions if action.kind in {"close", "unwind"}]
-        sold = {action.symbol for action in closing if _is_done(run, action.id)}
-        if not sold:
-            return
+    def _forget_closed(self) -> None:
         try:
-            snapshot = read_snapshot(self.account)
-        except AccountUnreadable:
-            return  # the next run compares again
-        held = {position.symbol for position in snapshot.positions}
-        gone = {symbol for symbol in sold if symbol in snapshot.tracker and symbol not in held}
-        if gone:
-            kept = {symbol: record for symbol, record in snapshot.tracker.items() if symbol not in gone}
-            save_tracker(self.account.folder.tracker, kept, self.account.clock())
+            forget_closed(self.account, self.journal, self.plan)
+        except (AccountUnreadable, FileIsInvalid) as error:
+            self._tell("action_skipped", {"message": f"the tracker was not brought up to date: {error}"})
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
         account = self.account
@@ -214,15 +241,18 @@ class _Application:
         self.notify(Event(kind, self.account.clock(), data))
 
 
-def _is_done(run: Run, action: str) -> bool:
-    outcome = run.outcomes.get(action)
-    return outcome is not None and outcome.status in {"done", "skipped"}
+def _still_held(state: State, snapshot: Snapshot) -> State:
+    """Forget the unwinds of positions that are gone: one that is opened later is another one."""
+    held = {position.key for position in snapshot.positions}
+    return replace(state, unwinds={key: unwind for key, unwind in state.unwinds.items() if key in held})
 
 
 def _exit_code(run: Run, checks: Checks | None) -> int:
     """Give the exit code of a run: the worst that happened."""
     if run.is_unknown:
         return 9
+    if run.halt is not None:
+        return 5
     if run.was_stopped:
         return 8
     if run.has_failed:

@@ -15,6 +15,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
     """
     try:
+        path = path.resolve()  # a link stays a link
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -24,6 +25,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            if path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)  # whoever could read it still can
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
@@ -33,10 +36,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append one line to a file and flush it to the disk; raises DataFolderUnusable."""
+    """Append one line to a file and flush it to the disk; raises DataFolderUnusable.
+
+    Where a full disk or a crash has left half a line behind, the new one does not go on in it.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
+        with path.open("ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                line = b"\n" + line
             file.write(line)
             file.flush()
             os.fsync(file.fileno())

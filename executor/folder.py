@@ -14,11 +14,12 @@ class DataFolder:
     """The files of one account: of the platform account in the data folder itself, of a user below ``users/<id>``."""
 
     path: Path
+    root: Path
 
     @classmethod
     def of(cls, data: Path, account: str) -> DataFolder:
         """Find the folder of an account below the data folder."""
-        return cls(data if account == PLATFORM else data / "users" / account)
+        return cls(data if account == PLATFORM else data / "users" / account, data)
 
     @property
     def state(self) -> Path:

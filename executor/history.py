@@ -11,9 +11,8 @@ from executor.accounts import Account
 from executor.journal import Journal, open_journal
 from executor.lease import account_lease
 from executor.planning import read_state
-from executor.state import State, export_state, load_state, state_from_document, state_to_document
+from executor.state import State, export_state, state_from_document, state_from_file, state_to_document, take_state
 from ruleset.values import unified_symbol
-from schemas.documents import load_document
 
 
 def past_runs(account: Account) -> list[dict[str, Any]]:
@@ -45,7 +44,7 @@ def retry(account: Account, symbol: str) -> bool:
         return wanted not in {key.casefold(), key.partition("#")[0].casefold()}
 
     with _writing(account) as journal:
-        state = load_state(journal, account.folder.state)
+        state = take_state(journal, account.folder.state)
         kept = replace(
             state,
             failed_exits={key: count for key, count in state.failed_exits.items() if other(key)},
@@ -60,7 +59,7 @@ def import_state(account: Account) -> State:
 
     Raises FileIsInvalid where the file is missing or broken, AccountIsLocked.
     """
-    edited = state_from_document(load_document(account.folder.state, "state"))
+    edited = state_from_file(account.folder.state)
     with _writing(account) as journal:
         _replace_state(account, journal, edited)
     return edited

@@ -129,7 +129,7 @@ class Journal:
     def open_plans(self) -> list[dict[str, Any]]:
         """Give the documents of all plans whose run has not ended, the oldest first."""
         rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
-        return [orjson.loads(document) for (document,) in rows]
+        return [_document(text) for (text,) in rows]
 
     def end_plan(self, plan_id: str, now: datetime) -> None:
         """Note that a plan is used up."""
@@ -242,7 +242,7 @@ class Journal:
         )
         names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host")
         return [
-            {**dict(zip(names, row[:-1], strict=True)), "summary": orjson.loads(row[-1]) if row[-1] else None}
+            {**dict(zip(names, row[:-1], strict=True)), "summary": _document(row[-1]) if row[-1] else None}
             for row in rows
         ]
 
@@ -251,7 +251,7 @@ class Journal:
     def state(self) -> dict[str, Any] | None:
         """Give the account's state document; None before the first run."""
         row = self._db.execute("SELECT document FROM state").fetchone()
-        return None if row is None else orjson.loads(row[0])
+        return None if row is None else _document(row[0])
 
     def put_state(self, document: Mapping[str, Any]) -> None:
         """Replace the account's state document."""
@@ -287,12 +287,11 @@ def open_journal(path: Path) -> Iterator[Journal]:
     connection: sqlite3.Connection | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
+    try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        _upgrade(connection, path)
-        _ensure_sound(connection, path)
+        _prepare(connection, path)
         yield Journal(connection)
     except sqlite3.OperationalError as error:
         raise DataFolderUnusable(f"cannot open the journal {path}: {error}") from error
@@ -301,11 +300,20 @@ def open_journal(path: Path) -> Iterator[Journal]:
             f"{path}: the journal is damaged: {error}",
             hint="nothing was sent; restore it from a backup, or look at the venue's orders before starting a new one",
         ) from error
-    except OSError as error:
-        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
     finally:
         if connection is not None:
             connection.close()
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _upgrade(connection, path)
+        _ensure_sound(connection, path)
+    except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its complaint
+        raise sqlite3.DatabaseError("its schema cannot be read") from error
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
@@ -328,7 +336,24 @@ def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def _document(text: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a document in it is broken: {error}") from error
+    if not isinstance(document, dict):
+        raise sqlite3.DatabaseError("a document in it is broken")
+    return document
+
+
 def _intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
+    try:
+        return _read_intent(plan_id, *row)
+    except (ArithmeticError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"an intent in it is broken: {error}") from error
+
+
+def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
     action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message = row
     return Intent(
         plan_id,

@@ -32,7 +32,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     except Timeout as error:
         raise AccountIsLocked(
             f"the account {account} is in use{_holder(lock)}",
-            hint="wait for it to end; the lock goes with its process",
+            hint="wait for it to end: the lock goes with its process; `exitplan unlock` is for one that hangs",
         ) from error
     except OSError as error:
         raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
@@ -42,6 +42,34 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     finally:
         _note(lock).unlink(missing_ok=True)
         held.release()
+
+
+def holder_of(lock: Path) -> str | None:
+    """Tell who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
+    if not lock.exists():
+        return None
+    probe = FileLock(lock)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return _holder(lock).strip()
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot look at {lock}: {error.strerror or error}") from error
+    probe.release()
+    return None
+
+
+def break_lease(lock: Path) -> str | None:
+    """Take an account's lock away from whoever holds it; gives who that was, None where nobody did.
+
+    The last resort, for a holder that hangs: a dead one has lost its lock already. Should the holder wake up, its next
+    order fails, because the journal takes orders of the newest run only. Raises DataFolderUnusable.
+    """
+    who = holder_of(lock)
+    if who is not None:
+        lock.unlink(missing_ok=True)
+        _note(lock).unlink(missing_ok=True)
+    return who
 
 
 def _note(lock: Path) -> Path:

@@ -35,12 +35,12 @@ def after_action(
     """
     if action.kind == "cancel_order":
         return _after_cancel(state, action, settlement)
-    if action.kind not in SELLING:
-        return _failed(state, action.key) if settlement.status == "refused" else state
-    if settlement.status == "refused" or settlement.filled == 0:
+    if settlement.status == "refused" or (action.kind in SELLING and settlement.filled == 0):
         return _failed(state, action.key)
-    held = held_before - settlement.filled
     state = replace(state, failed_exits=_without(state.failed_exits, action.key))
+    if action.kind not in SELLING:
+        return state
+    held = held_before - settlement.filled
     if action.kind == "unwind":
         state = _after_slice(state, plan.steps[action.key], held, amount_step, now)
     if floor_to_step(held, amount_step) <= 0:

@@ -14,7 +14,7 @@ from executor.accounts import Account
 from executor.alerts import raise_alert
 from executor.files import write_atomically
 from executor.journal import open_journal
-from executor.state import State, load_state, state_from_document
+from executor.state import State, load_state, state_from_file
 from executor.tracker import with_tracker
 from ruleset.errors import AccountUnreadable, EngineDisagreement
 from ruleset.plan import write_plan
@@ -65,7 +65,7 @@ def read_state(account: Account) -> State:
         with open_journal(account.folder.journal) as journal:
             return load_state(journal, account.folder.state)
     if account.folder.state.exists():
-        return state_from_document(load_document(account.folder.state, "state"))
+        return state_from_file(account.folder.state)
     return State()
 
 

@@ -14,7 +14,9 @@ from executor.saved_plan import PlannedAction, SavedPlan, saved_plan
 from executor.settle import Desk, NotSent
 from executor.sizing import amount_step
 from executor.state import State, state_to_document
-from ruleset.errors import OutcomeUnknown
+from executor.tracker import update_tracker
+from ruleset.actions import SELLING
+from ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from ruleset.snapshot import Snapshot
 from ruleset.values import ZERO
 
@@ -30,11 +32,39 @@ def settle_open_plans(
     CRITICAL alert, where the venue cannot tell what became of an order; the account stays stopped.
     """
     for document in journal.open_plans():
-        plan = saved_plan(document)
+        plan = _journalled(document)
         state = _settle_plan(account, journal, state, plan, desk, tell)
         if plan.plan_id != keep:
+            forget_closed(account, journal, plan)
             journal.end_plan(plan.plan_id, account.clock())
     return state
+
+
+def forget_closed(account: Account, journal: Journal, plan: SavedPlan) -> None:
+    """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
+
+    Raises AccountUnreadable, FileIsInvalid for a broken tracker, DataFolderUnusable.
+    """
+    intents = journal.intents(plan.plan_id)
+    selling = [action for action in plan.actions if action.kind in SELLING]
+    sold = {action.symbol for action in selling if intents[action.id].status in {"done", "skipped"}}
+    if not sold:
+        return
+    snapshot = read_snapshot(account)
+    held = {position.symbol for position in snapshot.positions}
+    gone = {symbol for symbol in sold if symbol in snapshot.tracker and symbol not in held}
+    if gone:
+        update_tracker(account.folder.tracker, snapshot.tracker, dict.fromkeys(gone), account.clock())
+
+
+def _journalled(document: Mapping[str, Any]) -> SavedPlan:
+    try:
+        return saved_plan(document)
+    except PlanIsAltered as error:
+        raise FileIsInvalid(
+            f"the journal is damaged: its plan {document.get('plan_id')} does not match its own hash",
+            hint="nothing was sent; restore the journal from a backup",
+        ) from error
 
 
 def _settle_plan(account: Account, journal: Journal, state: State, plan: SavedPlan, desk: Desk, tell: Tell) -> State:

@@ -7,27 +7,32 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from brokers.protocol import ConvertRequest, OrderReference, OrderRequest, Outcome, RefusalReason, Refused
+from brokers.protocol import ConvertRequest, OrderReference, OrderRequest, OrderType, Outcome, RefusalReason, Refused
 from executor.accounts import Account
-from executor.adoption import adopted_records
+from executor.adoption import adopted_record
 from executor.alerts import raise_alert
 from executor.events import ActionOutcome
+from executor.halt import Halt, find_halt
 from executor.journal import SETTLED, Intent, Journal, Settlement
 from executor.outcomes import after_action, after_counting
 from executor.planning import read_snapshot
 from executor.saved_plan import PlannedAction, SavedPlan
 from executor.settle import Desk, call
 from executor.sizing import amount_step, find_position, sendable_quantity
-from executor.staleness import Drift
+from executor.staleness import Drift, price_status
 from executor.state import State, state_to_document
-from executor.tracker import save_tracker
+from executor.tracker import update_tracker
+from ruleset.actions import SELLING
 from ruleset.errors import AccountUnreadable
 from ruleset.observe import held_quantity
 from ruleset.snapshot import Snapshot
-from ruleset.values import ZERO, is_derivative, plain
+from ruleset.values import ZERO, floor_to_step, is_derivative, plain
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
+
+_READS = 4
+_READ_SECONDS = 0.5
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 
@@ -48,6 +53,7 @@ class Run:
     drift: Drift
     outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
     was_stopped: bool = False
+    halt: Halt | None = None
     is_unknown: bool = False
     is_unreadable: bool = False
 
@@ -58,7 +64,7 @@ class Run:
         others = [action for action in self.plan.actions if action.kind != "cancel_order"]
         if not self._do_all(cancels, intents):
             return
-        if any(outcome.status == "done" for outcome in self.outcomes.values()) and not self._read_again():
+        if any(outcome.status == "done" for outcome in self.outcomes.values()) and not self._read_until_free(others):
             return
         if self._do_all(others, intents):
             self._count_cycles()
@@ -74,6 +80,10 @@ class Run:
             if self.stopped():
                 self.was_stopped = True
                 return False
+            halt = find_halt(self.account.folder)
+            if halt is not None and not halt.allows(action, self.account.rulebook.policy):
+                self.halt = halt
+                return False
             self._do(action, intents[action.id])
             if self.is_unknown:
                 return False
@@ -85,20 +95,27 @@ class Run:
             self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
         elif action.id in self.drift.done:
             self._skip(action, intent, f"{self.drift.done[action.id]}: done already")
-        elif action.id in self.drift.unreadable:
+        elif self._is_priceless(action):
             self.is_unreadable = True
             self._skip(action, intent, "its price cannot be read")
-            self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
+            if action.kind != "cancel_order":
+                self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
         elif action.kind == "adopt":
             self._adopt(action, intent)
         else:
             self._send_until_settled(action, intent)
 
+    def _is_priceless(self, action: PlannedAction) -> bool:
+        """Tell whether the price could not be read, be it now or before the cancels."""
+        if action.id in self.drift.unreadable:
+            return True
+        return action.kind != "cancel_order" and price_status(self.snapshot, action) == "unavailable"
+
     def _send_until_settled(self, action: PlannedAction, intent: Intent) -> None:
         for _ in range(MAX_ATTEMPTS):
             quantity, held = self._size(action)
             if quantity <= 0:
-                self._skip(action, intent, "nothing of it is free to sell now")
+                self._skip(action, intent, "what is free of it now is less than the venue accepts")
                 return
             intent = self.journal.begin_sending(
                 intent, self.number, self.account.clock(), quantity=quantity, held_before=held
@@ -139,8 +156,9 @@ class Run:
                 client_order_id=action.client_order_id,
                 symbol=action.symbol,
                 side=action.side,
-                type="stop" if action.kind == "attach_stop" else "market",
+                type=_order_type(action),
                 quantity=quantity,
+                price=action.limit_price,
                 trigger_price=action.trigger_price,
                 reduce_only=is_derivative(action.symbol),
                 position_side=action.position_side,
@@ -190,13 +208,13 @@ class Run:
             return
         now = self.account.clock()
         trigger = stops[0].trigger_price if stops else None
-        records = adopted_records(self.snapshot, action, trigger, now)
-        if records is None:
+        record = adopted_record(self.snapshot, action, trigger, now)
+        if record is None:
             self._skip(action, intent, "the position is gone")
             return
         intent = self.journal.begin_sending(intent, self.number, now, quantity=action.quantity, held_before=None)
-        save_tracker(self.account.folder.tracker, records, now)
-        self.snapshot = replace(self.snapshot, tracker=records)
+        update_tracker(self.account.folder.tracker, self.snapshot.tracker, {action.symbol: record}, now)
+        self.snapshot = replace(self.snapshot, tracker={**self.snapshot.tracker, action.symbol: record})
         self._settle(action, intent, Settlement("done"), ZERO)
 
     def _read_again(self) -> bool:
@@ -208,9 +226,29 @@ class Run:
             return False
         return True
 
+    def _read_until_free(self, actions: list[PlannedAction]) -> bool:
+        """Read the account after the cancels until the balances they free are there, or enough time has passed."""
+        for _ in range(_READS):
+            if not self._read_again():
+                return False
+            if all(self._is_free(action) for action in actions if action.kind in SELLING):
+                break
+            self.desk.sleep(_READ_SECONDS)
+        return True
+
+    def _is_free(self, action: PlannedAction) -> bool:
+        position = find_position(self.snapshot, action.key)
+        if position is None:
+            return True
+        wanted = min(action.quantity, held_quantity(position))
+        return (
+            floor_to_step(held_quantity(position) - position.locked, amount_step(self.snapshot, action.symbol))
+            >= wanted
+        )
+
     def _count_cycles(self) -> None:
         for step in self.plan.steps.values():
-            if not step.counts:
+            if not step.counts or find_position(self.snapshot, step.key) is None:
                 continue
             done = self.state.unwinds.get(step.key)
             if done is not None and done.cycle >= step.cycle and done.started_at == step.started_at:
@@ -222,6 +260,12 @@ class Run:
         account = self.account
         alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
         self.tell("alert", alert)
+
+
+def _order_type(action: PlannedAction) -> OrderType:
+    if action.kind == "attach_stop":
+        return "stop"
+    return "market" if action.limit_price is None else "limit"
 
 
 def _described(action: PlannedAction, quantity: Decimal) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class PlannedAction:
     position_side: Side | None
     est_value: Decimal | None
     trigger_price: Decimal | None
+    limit_price: Decimal | None
     expects: Mapping[str, str | None]
 
     @property
@@ -66,6 +67,7 @@ class SavedPlan:
     policy_sha256: str
     policy_name: str
     overrides: Mapping[str, Decimal]
+    created_at: datetime
     expires_at: datetime
     actions: tuple[PlannedAction, ...]
     steps: Mapping[str, UnwindStep]
@@ -102,6 +104,7 @@ def saved_plan(document: Mapping[str, Any]) -> SavedPlan:
             policy_sha256=document["policy"]["sha256"],
             policy_name=document["policy"]["name"],
             overrides={name: Decimal(text) for name, text in (document["policy"].get("overrides") or {}).items()},
+            created_at=parse_time(document["created_at"]),
             expires_at=parse_time(document["expires_at"]),
             actions=tuple(_action(entry) for entry in document["actions"]),
             steps=dict(_step(entry) for entry in document["positions"] if entry.get("unwind")),
@@ -126,6 +129,7 @@ def _action(entry: Mapping[str, Any]) -> PlannedAction:
         position_side=entry["position_side"],
         est_value=_decimal(entry["est_value"]),
         trigger_price=_decimal(entry["trigger_price"]),
+        limit_price=_decimal(entry.get("limit_price")),
         expects=entry["expects"],
     )
 

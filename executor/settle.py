@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from brokers.protocol import (
@@ -26,15 +26,19 @@ from brokers.protocol import (
 )
 from executor.journal import Intent, Settlement
 from executor.saved_plan import PlannedAction
+from ruleset.actions import SELLING
 from ruleset.errors import AccountUnreadable
 from ruleset.observe import held_quantity
+from ruleset.snapshot import OpenOrder, Snapshot
 
 Sleep = Callable[[float], None]
 
-MARGIN_SECONDS = 1
+MARGIN_SECONDS = 0.5
 """Waited on top of the venue's receive window, for clocks that differ."""
+_REST_SECONDS = 1.0
 _POLLS = 5
 _POLL_SECONDS = 0.2
+_NOT_FOUND = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +70,61 @@ class Desk:
         self._wait_out(intent.sent_at)
         if action.kind == "cancel_order":
             return self._resolve_cancel(action)
-        if self.broker.capabilities.client_order_ids == "C":
+        if self.broker.capabilities.client_order_ids == "C" and intent.order_id is None:
             return self._by_position(action, intent)
-        found: LookUp = NotFound()
-        for _ in range(2):
+        return self._by_look_up(action, intent)
+
+    def _by_look_up(self, action: PlannedAction, intent: Intent) -> Resolved:
+        """Ask until the order is found, or twice not found with the account as it was before it.
+
+        A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
+        account bears no trace of it; and a question that failed is asked again, but not for ever.
+        """
+        missing, failure = 0, Unknown("the venue cannot tell")
+        for poll in range(_POLLS):
             found = self._look_up(action, intent)
             if isinstance(found, Found):
                 return self._reported(action, intent, found.report)
-        return NotSent() if isinstance(found, NotFound) else _needs_human(found)
+            missing += isinstance(found, NotFound)
+            failure = found if isinstance(found, Unknown) else failure
+            if missing >= _NOT_FOUND:
+                trace = self._trace_of(action, intent)
+                if trace is None:
+                    return NotSent()
+                failure = trace
+            self.sleep(_POLL_SECONDS * 2**poll)
+        return _needs_human(failure)
+
+    def _trace_of(self, action: PlannedAction, intent: Intent) -> Unknown | None:
+        """Look for signs that an order arrived which the venue does not find; None where there are none."""
+        try:
+            snapshot = self.broker.read_account()
+        except AccountUnreadable as error:
+            return Unknown(str(error))
+        if any(order.client_order_id == action.client_order_id for order in snapshot.open_orders):
+            return Unknown("it is among the open orders, and the venue cannot look it up")
+        held = _held(snapshot, action.key)
+        if action.kind in SELLING and intent.held_before is not None and held != intent.held_before:
+            return Unknown(f"the position went from {intent.held_before} to {held}, and the venue knows no such order")
+        return None
 
     def _wait_out(self, sent_at: datetime | None) -> None:
-        if sent_at is None:
-            return
-        closed = sent_at + timedelta(seconds=self.broker.capabilities.receive_window + MARGIN_SECONDS)
-        left = (closed - self.clock()).total_seconds()
-        # A clock that was set back must not make us wait for hours: the window itself is enough then.
-        longest = self.broker.capabilities.receive_window + MARGIN_SECONDS
-        if left > 0:
-            self.sleep(min(left, longest))
+        """Wait until the venue can no longer accept what was sent.
+
+        The whole window is waited, whatever the clock says has passed since: a clock that jumped would shorten it.
+        """
+        if sent_at is not None:
+            self.sleep(self.broker.capabilities.receive_window + MARGIN_SECONDS)
 
     def _look_up(self, action: PlannedAction, intent: Intent) -> LookUp:
-        reference = OrderReference(symbol=action.symbol, client_order_id=action.client_order_id, since=intent.sent_at)
-        return self._ask(reference)
+        return self._ask(
+            OrderReference(
+                symbol=action.symbol,
+                order_id=intent.order_id,
+                client_order_id=action.client_order_id,
+                since=intent.sent_at,
+            )
+        )
 
     def _ask(self, reference: OrderReference) -> LookUp:
         try:
@@ -100,19 +137,32 @@ class Desk:
         if action.kind == "attach_stop" and report.status in {"open", "closed"}:
             return Settlement("done", report.filled, report.order_id)
         if action.kind == "cancel_order":
-            return self._cancel_reported(report)
-        for _ in range(_POLLS):
-            if report.status != "open":
-                break
-            self.sleep(_POLL_SECONDS)
-            found = self._ask(OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at))
-            report = found.report if isinstance(found, Found) else report
+            return _cancel_reported(self._awaited(action, intent, report))
+        report = self._awaited(action, intent, report)
+        if report.status == "open" and action.limit_price is not None:
+            report = self._cut(action, intent, report)
         if report.status == "open":
             return _needs_human(Unknown(f"order {report.order_id} is still open"), report)
         if report.filled == 0:
             return Settlement("refused", report.filled, report.order_id, f"the venue {report.status} it unfilled")
         message = None if report.status == "closed" else f"filled in part, then {report.status}"
         return Settlement("done", report.filled, report.order_id, message)
+
+    def _awaited(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
+        """Give a market order the time to fill and a cancel the time to be done."""
+        for _ in range(_POLLS):
+            if report.status != "open":
+                break
+            self.sleep(_POLL_SECONDS)
+            found = self._ask(OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at))
+            report = found.report if isinstance(found, Found) else report
+        return report
+
+    def _cut(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
+        """Cancel what a collared exit has not filled at once: it is not meant to rest."""
+        reference = OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at)
+        call(lambda: self.broker.cancel_order(reference))
+        return self._awaited(action, intent, report)
 
     def _refused(self, action: PlannedAction, intent: Intent, outcome: Refused) -> Resolved:
         if action.kind == "cancel_order" and outcome.reason in {
@@ -123,6 +173,9 @@ class Desk:
         if outcome.reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             # The venue has an order under our id: an earlier attempt that arrived after all.
             return self.resolve(action, intent)
+        if outcome.reason is RefusalReason.RATE_LIMITED:
+            self.sleep(outcome.retry_after or _REST_SECONDS)
+            return NotSent()
         return Settlement("refused", message=f"{outcome.reason.value}: {outcome.message}")
 
     def _resolve_cancel(self, action: PlannedAction) -> Resolved:
@@ -132,13 +185,7 @@ class Desk:
             return _needs_human(found)
         if isinstance(found, NotFound):
             return Settlement("done", order_id=action.order_id, message="the venue no longer knows the order")
-        return self._cancel_reported(found.report)
-
-    def _cancel_reported(self, report: OrderReport) -> Resolved:
-        if report.status == "open":
-            return NotSent()
-        message = "it was filled before it could be cancelled" if report.status == "closed" else None
-        return Settlement("done", report.filled, report.order_id, message)
+        return _cancel_reported(found.report)
 
     def _by_position(self, action: PlannedAction, intent: Intent) -> Resolved:
         """Compare the position before and after, where the venue keeps no client order ids."""
@@ -148,19 +195,45 @@ class Desk:
             snapshot = self.broker.read_account()
         except AccountUnreadable as error:
             return _needs_human(Unknown(str(error)))
-        held = next((held_quantity(found) for found in snapshot.positions if found.key == action.key), Decimal(0))
-        gone = intent.held_before - held
-        if gone == 0:
-            return NotSent()
-        if 0 < gone <= intent.quantity:
-            return Settlement("done", gone, message="told by the position before and after")
-        return _needs_human(Unknown(f"the position went from {intent.held_before} to {held}"))
+        resting = [order for order in snapshot.open_orders if _may_be(order, action, intent)]
+        if action.kind == "attach_stop" and len(resting) == 1:
+            return Settlement("done", resting[0].filled, resting[0].id, "told by the open orders")
+        if resting:
+            return _needs_human(Unknown(f"order {resting[0].id} may be the one"))
+        return _by_difference(intent.held_before, _held(snapshot, action.key), intent.quantity)
 
 
-def _needs_human(found: LookUp, report: OrderReport | None = None) -> Settlement:
-    message = found.message if isinstance(found, Unknown) else "the venue cannot tell"
+def _held(snapshot: Snapshot, key: str) -> Decimal:
+    return next((held_quantity(found) for found in snapshot.positions if found.key == key), Decimal(0))
+
+
+def _may_be(order: OpenOrder, action: PlannedAction, intent: Intent) -> bool:
+    """Tell whether an open order without our id looks like the one that was sent."""
+    if order.created_at is not None and intent.sent_at is not None and order.created_at < intent.sent_at:
+        return False
+    sent = (action.symbol, action.side, intent.quantity, action.trigger_price)
+    return (order.symbol, order.side, order.quantity, order.trigger_price) == sent
+
+
+def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Resolved:
+    gone = before - held
+    if gone == 0:
+        return NotSent()
+    if 0 < gone <= sent:
+        return Settlement("done", gone, message="told by the position before and after")
+    return _needs_human(Unknown(f"the position went from {before} to {held}"))
+
+
+def _cancel_reported(report: OrderReport) -> Resolved:
+    if report.status == "open":
+        return NotSent()
+    message = "it was filled before it could be cancelled" if report.status == "closed" else None
+    return Settlement("done", report.filled, report.order_id, message)
+
+
+def _needs_human(found: Unknown, report: OrderReport | None = None) -> Settlement:
     filled = report.filled if report else Decimal(0)
-    return Settlement("needs_human", filled, report.order_id if report else None, message)
+    return Settlement("needs_human", filled, report.order_id if report else None, found.message)
 
 
 def call(write: Callable[[], Outcome]) -> Outcome:

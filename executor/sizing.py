@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from executor.saved_plan import PlannedAction
 from ruleset.actions import UnwindStep
-from ruleset.observe import held_quantity
+from ruleset.observe import Observation, held_quantity, price_of, reaches_minimum
 from ruleset.snapshot import Position, Snapshot
 from ruleset.values import ZERO, floor_to_step
 
@@ -27,11 +27,17 @@ def sendable_quantity(
 ) -> Decimal:
     """Give what may be sold now: never more than planned, than is free, or than an unwind's target leaves to sell.
 
-    A position that shrank while its orders were cancelled shrinks the exit with it.
+    A position that shrank while its orders were cancelled shrinks the exit with it, down to zero where the venue would
+    not take the rest.
     """
     held = held_quantity(position)
     wanted = [action.quantity, held - position.locked]
     if action.kind == "unwind" and step is not None and action.expected_quantity is not None:
         shrunk = abs(action.expected_quantity) - held
         wanted.append(action.quantity - max(shrunk, ZERO))
-    return max(floor_to_step(min(wanted), amount_step(snapshot, action.symbol)), ZERO)
+    quantity = floor_to_step(min(wanted), amount_step(snapshot, action.symbol))
+    if action.kind == "convert_dust":  # no minimums there
+        return max(quantity, ZERO)
+    market = snapshot.markets.get(action.symbol)
+    found = Observation(position, market, price_of(snapshot, action.symbol, market), None, None, {})
+    return quantity if reaches_minimum(found, quantity) else ZERO

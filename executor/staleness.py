@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from executor.accounts import Account
+from executor.halt import find_halt
 from executor.journal import SETTLED, Intent
 from executor.saved_plan import PlannedAction, SavedPlan
+from ruleset.actions import SELLING
 from ruleset.errors import PlanIsExpired, PlanIsStale, RefusedByGuard
+from ruleset.guards import Sale, Verdict, judge_sales
 from ruleset.observe import price_of
+from ruleset.policy import Policy
 from ruleset.snapshot import Position, Snapshot
-from ruleset.values import EXACT, plain, time_text
+from ruleset.values import EXACT, ZERO, plain, time_text
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far a plan may come from the future, for clocks that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +49,62 @@ def ensure_applicable(account: Account, plan: SavedPlan) -> None:
             hint="make a new plan; a plan made with --policy is applied with the same --policy",
         )
     if plan.refusals:
-        told = "; ".join(f"{guard['name']}: {guard['value']} is above {guard['limit']}" for guard in plan.refusals)
+        told = "; ".join(_refusal_text(guard) for guard in plan.refusals)
         raise RefusedByGuard(
             f"the plan was refused by a guard ({told})",
             hint="narrow the plan with --target, --exclude or --rule, or raise the limit in the policy",
         )
 
 
+def _refusal_text(guard: Mapping[str, Any]) -> str:
+    about = f" ({guard['detail']})" if guard.get("detail") else ""
+    return f"{guard['name']}{about}: {guard['value']} is above {guard['limit']}"
+
+
+def ensure_not_halted(account: Account) -> None:
+    """Raise AccountIsHalted where a halt file exists, unless the policy lets exits through."""
+    halt = find_halt(account.folder)
+    if halt is not None and not account.rulebook.policy.halt_allows_exits:
+        raise halt.error()
+
+
 def ensure_fresh(plan: SavedPlan, now: datetime) -> None:
-    """Raise PlanIsExpired where the plan's validity has run out."""
+    """Raise PlanIsExpired where the plan's validity has run out, or where the clock says that it is yet to be made."""
     if now >= plan.expires_at:
         raise PlanIsExpired(
             f"the plan expired at {time_text(plan.expires_at)}", hint="make a new one with: exitplan plan"
         )
+    if now < plan.created_at - CLOCK_TOLERANCE:
+        raise PlanIsExpired(
+            f"the plan was made at {time_text(plan.created_at)}, which is yet to come",
+            hint="look at the clock of this machine, then make a new plan",
+        )
+
+
+def ensure_sales_allowed(policy: Policy, plan: SavedPlan, snapshot: Snapshot) -> None:
+    """Ask the guards of single orders again, with the prices of now; raises RefusedByGuard."""
+    sales = [_sale(action, snapshot) for action in plan.actions if action.kind in SELLING]
+    refused = [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
+    if refused:
+        told = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
+        raise RefusedByGuard(
+            f"a guard refuses the plan with the prices of now ({told})",
+            hint="wait, narrow the plan with --exclude, or raise the limit in the policy",
+        )
+
+
+def _sale(action: PlannedAction, snapshot: Snapshot) -> Sale:
+    market = snapshot.markets.get(action.symbol)
+    mark, then = price_of(snapshot, action.symbol, market).mark, action.expected_price
+    value = action.est_value
+    if value is not None and mark is not None and then is not None:
+        value = EXACT.divide(EXACT.multiply(value, mark), then)
+    return Sale(action.symbol, value, market)
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    value = "unknown" if verdict.value is None else plain(verdict.value)
+    return f"{verdict.detail}, {value}, the limit is {plain(verdict.limit)}"
 
 
 def find_drift(plan: SavedPlan, snapshot: Snapshot, intents: Mapping[str, Intent], max_move: Decimal) -> Drift:
@@ -74,8 +125,10 @@ def find_drift(plan: SavedPlan, snapshot: Snapshot, intents: Mapping[str, Intent
         if action.kind == "cancel_order":
             if action.order_id not in open_orders:
                 done[action.id] = "the order is no longer open"
+            elif action.phase == 3 and price_status(snapshot, action) == "unavailable":  # noqa: PLR2004 - an exit's
+                unreadable.append(action.id)  # the exit it makes way for cannot be sent
             continue
-        if _price_status(snapshot, action) == "unavailable":
+        if price_status(snapshot, action) == "unavailable":
             unreadable.append(action.id)
         told = _compare(plan, action, positions.get(action.key), snapshot, intents, max_move)
         if told is None and action.key not in positions:
@@ -98,38 +151,42 @@ def _compare(
         return None
     sold = _sold_already(plan, action.key, intents)
     if action.expected_quantity is not None and abs(position.quantity) != abs(action.expected_quantity) - sold:
-        expected = plain(action.expected_quantity - sold)
+        expected = plain(abs(action.expected_quantity) - sold)
         return f"{action.symbol}: the quantity was {expected} and is {plain(position.quantity)}"
     return _registered_since(plan, action, snapshot) or _price_move(action, snapshot, max_move)
 
 
 def _sold_already(plan: SavedPlan, key: str, intents: Mapping[str, Intent]) -> Decimal:
     """Add up what this plan's own orders, resting ones cancelled by it included, have filled of a position."""
-    filled = Decimal(0)
+    position = plan.positions[key]
+    alone = sum(1 for other in plan.positions.values() if other["symbol"] == position["symbol"]) == 1
+    exit_side = "sell" if position["facts"]["side"] == "long" else "buy"
+    sold = ZERO
     for action in plan.actions:
         intent = intents.get(action.id)
-        if (
-            intent is not None
-            and intent.filled is not None
-            and action.kind in {"close", "unwind"}
-            and action.key == key
-        ):
-            filled += intent.filled
-    return filled
+        if intent is None or intent.filled is None:
+            continue
+        if action.kind in SELLING and action.key == key:
+            sold += intent.filled
+        elif action.kind == "cancel_order" and alone and action.symbol == position["symbol"]:
+            since = max(intent.filled - Decimal(action.expects.get("order_filled") or 0), ZERO)
+            sold += since if action.side == exit_side else -since
+    return sold
 
 
 def _registered_since(plan: SavedPlan, action: PlannedAction, snapshot: Snapshot) -> str | None:
     """Say where a strategy has taken the position over since the plan was made."""
     known = plan.positions[action.key]["facts"]
     record = snapshot.tracker.get(action.symbol)
-    if record is None or action.kind not in {"close", "unwind"}:
+    if record is None or action.kind not in SELLING:
         return None
     if known.get("tracked") is not True or known.get("position_source") != record.position_source:
         return f"{action.symbol}: the tracker has registered it since"
     return None
 
 
-def _price_status(snapshot: Snapshot, action: PlannedAction) -> str:
+def price_status(snapshot: Snapshot, action: PlannedAction) -> str:
+    """Tell whether there is a price for what an action is about."""
     return price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol)).status
 
 

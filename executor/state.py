@@ -113,8 +113,8 @@ def load_state(journal: Journal, path: Path) -> State:
     """
     known = journal.state()
     if known is None:
-        return state_from_document(load_document(path, "state")) if path.exists() else State()
-    state = state_from_document(known)
+        return state_from_file(path) if path.exists() else State()
+    state = _understood(known, "the journal is damaged: its state")
     # A crash may fall between writing the file and noting its hash, so what the journal would write now is no edit
     # either.
     ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state)).hexdigest()}
@@ -123,6 +123,31 @@ def load_state(journal: Journal, path: Path) -> State:
             f"{path}: the state was edited by hand since exitplan wrote it",
             hint="take the edit in with `exitplan state import`, or undo it with `exitplan state export`",
         )
+    return state
+
+
+def state_from_file(path: Path) -> State:
+    """Read a state file that was written by hand or by another program; raises FileIsInvalid for a broken one."""
+    return _understood(load_document(path, "state"), str(path))
+
+
+def _understood(document: Mapping[str, Any], name: str) -> State:
+    try:
+        state = state_from_document(document)
+        state_bytes(state)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileIsInvalid(f"{name}: this is not a state that this exitplan understands: {error}") from error
+    return state
+
+
+def take_state(journal: Journal, path: Path) -> State:
+    """Load the state in order to change it; an export that a crash cut short is made up for first.
+
+    Raises FileIsInvalid where the file was edited since it was exported, DataFolderUnusable.
+    """
+    state = load_state(journal, path)
+    if journal.state() is not None:
+        export_state(journal, state, path)
     return state
 
 
@@ -152,7 +177,16 @@ def _sha256_of(path: Path) -> str:
 
 
 def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an older file holds
-    return dict(value) if isinstance(value, Mapping) else {}
+    return {name: _readable(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Give a value of an older file with its numbers as text, which is how amounts are written here."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {name: _readable(part) for name, part in value.items()}
+    return [_readable(part) for part in value] if isinstance(value, list) else value
 
 
 def _moment(value: datetime | None) -> str | None:

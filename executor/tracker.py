@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from executor.files import write_atomically
 from ruleset.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
-from ruleset.values import time_text
+from ruleset.values import time_text, unified_symbol
 from schemas.documents import load_document
 
 
@@ -26,7 +28,32 @@ def with_tracker(snapshot: Snapshot, path: Path) -> Snapshot:
     return replace(snapshot, tracker=tracker_from_document(load_document(path, "tracker")["positions"]))
 
 
-def save_tracker(path: Path, records: Mapping[str, TrackerRecord], now: datetime) -> None:
-    """Replace the tracker's file; raises DataFolderUnusable."""
-    document = {"positions": tracker_to_document(records), "last_updated": time_text(now)}
-    write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
+def update_tracker(
+    path: Path, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
+) -> None:
+    """Replace records of the tracker's file, or remove them where a change is None.
+
+    All else in the file stays as its other writers wrote it, names and numbers included. Where there is no file yet,
+    ``records`` go into it first. Raises FileIsInvalid for a broken file, DataFolderUnusable.
+    """
+    if path.exists():
+        load_document(path, "tracker")
+        document = orjson.loads(path.read_bytes())
+    else:
+        document = {"positions": tracker_to_document(records)}
+    positions: dict[str, Any] = document["positions"]
+    names = {unified_symbol(name): name for name in positions}
+    for symbol, record in changes.items():
+        name = names.get(symbol, symbol)
+        positions.pop(name, None)
+        if record is not None:
+            positions[name] = tracker_to_document({symbol: record})[symbol]
+    document["last_updated"] = time_text(now)
+    write_atomically(path, orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _as_number(value: object) -> float:
+    # A record's own keys may hold numbers with a fraction; whoever wrote them reads them as numbers.
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{value!r} has no place in a JSON file")

@@ -8,9 +8,9 @@ from executor.accounts import Account
 from executor.journal import open_journal
 from executor.lease import account_lease
 from executor.planning import read_snapshot, read_state
-from executor.state import State, export_state, load_state, state_to_document
-from ruleset.checks import Checks
-from ruleset.errors import AccountIsLocked
+from executor.state import State, export_state, state_to_document, take_state
+from ruleset.checks import AccountState, Checks
+from ruleset.errors import AccountIsLocked, AccountUnreadable
 from ruleset.planner import PlanInput, draft_plan
 
 
@@ -20,18 +20,27 @@ def verify_account(account: Account) -> Checks:
     Where another process is at work on the account, the answer is given and not remembered. Raises AccountUnreadable
     where balances or orders cannot be read: then the state is UNKNOWN.
     """
-    checks = check_now(account, read_state(account))
+    try:
+        checks = check_now(account, read_state(account))
+    except AccountUnreadable:
+        _remember(account, AccountState.UNKNOWN)
+        raise
+    _remember(account, checks.state)
+    return checks
+
+
+def _remember(account: Account, found: AccountState) -> None:
+    """Note the answer in the state, unless another process is at work on the account."""
     try:
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
             open_journal(account.folder.journal) as journal,
         ):
-            state = verified(load_state(journal, account.folder.state), account, checks)
+            state = verified(take_state(journal, account.folder.state), account, found)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
     except AccountIsLocked:
         pass
-    return checks
 
 
 def check_now(account: Account, state: State) -> Checks:
@@ -40,6 +49,6 @@ def check_now(account: Account, state: State) -> Checks:
     return draft_plan(given).checks
 
 
-def verified(state: State, account: Account, checks: Checks) -> State:
+def verified(state: State, account: Account, found: AccountState) -> State:
     """Give the state with the answer of a verification in it."""
-    return replace(state, account_state=checks.state, last_verified_at=account.clock())
+    return replace(state, account_state=found, last_verified_at=account.clock())

@@ -41,7 +41,7 @@ class Action:
 
     ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what
     remained of it. ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds
-    what must still be so at apply.
+    what must still be so at apply. An exit with a ``limit_price`` is a limit order that is not left to rest.
     """
 
     kind: Kind
@@ -55,6 +55,7 @@ class Action:
     order_id: str | None = None
     est_value: Decimal | None = None
     trigger_price: Decimal | None = None
+    limit_price: Decimal | None = None
     expects: Mapping[str, str | None] = field(default_factory=dict)
     rank: int = 0
 

@@ -241,9 +241,12 @@ def _definition(name: str, path: Path, scope: Scope, level: int) -> Condition | 
         loop = " -> ".join([*scope._open[scope._open.index(name) :], name])  # noqa: SLF001 - as above
         scope.error(path, f"the definitions go in a circle: {loop}")
         return None
+    if len(scope._open) == MAX_LEVELS:  # noqa: SLF001 - as above
+        scope.error(path, f"definitions name one another more than {MAX_LEVELS} levels deep")
+        return None
     if name not in scope._read:  # noqa: SLF001 - as above
         scope._open.append(name)  # noqa: SLF001 - as above
-        scope._read[name] = _parse(scope.definitions[name], ("definitions", name), scope, level + 1)  # noqa: SLF001
+        scope._read[name] = _parse(scope.definitions[name], ("definitions", name), scope, level)  # noqa: SLF001 - as above
         scope._open.pop()  # noqa: SLF001 - as above
     return scope._read[name]  # noqa: SLF001 - as above
 

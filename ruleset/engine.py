@@ -80,7 +80,7 @@ def alternatives(condition: Lowered) -> int:
 
 def _breadth(condition: Lowered) -> int:
     """Count the comparisons that the engine cannot look up by value."""
-    return sum(leaf.op is not Op.EQ for leaf in _leaves(condition))
+    return sum(leaf.op is not Op.EQ for leaf in leaves_of(condition))
 
 
 class RuleSet:
@@ -91,7 +91,7 @@ class RuleSet:
 
     def __init__(self, conditions: Sequence[Lowered]) -> None:
         """Create the rule set in the engine; raises EngineDisagreement where the engine refuses it."""
-        leaves = [leaf for condition in conditions for leaf in _leaves(condition)]
+        leaves = [leaf for condition in conditions for leaf in leaves_of(condition)]
         self._fields = {fact: f"f{number}" for number, fact in enumerate(sorted({leaf.fact for leaf in leaves}))}
         texts = sorted({leaf.value for leaf in leaves if isinstance(leaf.value, str)})
         self._codes = {text: code for code, text in enumerate(texts, start=1)}
@@ -120,8 +120,7 @@ class RuleSet:
         return found
 
     def _batch(self, facts: Sequence[Facts]) -> list[int]:
-        encode = self._encode
-        batch = orjson.dumps([encode(str(index), fact) for index, fact in enumerate(facts)]).decode()
+        batch = _batch_text([self._encode(str(index), fact) for index, fact in enumerate(facts)])
         masks = [0] * len(facts)
         counted = 0
         for rule, ids in self._run(batch):
@@ -129,14 +128,14 @@ class RuleSet:
                 counted += len(ids)
                 continue
             bit = 1 << int(rule[1:])
-            for index in ids:
+            for index in map(int, ids):
                 masks[index] |= bit
         if counted != len(facts):
             message = f"durable_rules answered for {counted} of {len(facts)} positions"
             raise EngineDisagreement(message, reproducer=self._reproducer(batch))
         return masks
 
-    def _run(self, batch: str) -> Iterable[tuple[str, list[int]]]:
+    def _run(self, batch: str) -> Iterable[tuple[str, list[str]]]:
         """Assert one batch, drain what fired, and throw the state away."""
         fired: list[str] = []
         with _LOCK:
@@ -160,21 +159,17 @@ class RuleSet:
         for message in fired:
             # One rule a message, {"rule": [{"m": {"id": "7", ...}}, ...]}, in which no value but the ids is a text of
             # ours.
-            yield message[2 : message.index('"', 2)], [int(identity) for identity in _IDS.findall(message)]
+            yield message[2 : message.index('"', 2)], _IDS.findall(message)
 
     def _encode(self, identity: str, facts: Facts) -> dict[str, str | int]:
         """Flatten one position's facts to integers; what no rule reads is left out."""
         encoded: dict[str, str | int] = {"id": identity, _KIND: "p"}
-        get = facts.get
         for name, field in self._numbers:
-            number = get(name)
-            if number is not None:
-                # Literals are below the limit, so a value beyond it compares the same as the limit itself.
-                encoded[field] = +number if -_LIMIT < number < _LIMIT else max(-_LIMIT, min(_LIMIT, number))  # type: ignore[operator]
+            if name in facts:
+                encoded[field] = +facts[name]  # type: ignore[operator] # a number, or a truth value that becomes 0 or 1
         for name, field in self._texts:
-            text = get(name)
-            if text is not None:
-                encoded[field] = self._codes.get(text, 0)  # type: ignore[arg-type] # by the registry a text
+            if name in facts:
+                encoded[field] = self._codes.get(facts[name], 0)  # type: ignore[arg-type] # by the registry a text
         return encoded
 
     def _code(self, value: FactValue) -> int:
@@ -194,18 +189,32 @@ class RuleSet:
         return f'{{"rules": {self.definition}, "facts": {batch}}}'
 
 
+def _batch_text(encoded: list[dict[str, str | int]]) -> str:
+    try:
+        return orjson.dumps(encoded, option=orjson.OPT_STRICT_INTEGER).decode()
+    except orjson.JSONEncodeError:
+        clamped = [{field: _clamped(value) for field, value in fact.items()} for fact in encoded]
+        return orjson.dumps(clamped).decode()
+
+
+def _clamped(value: str | int) -> str | int:
+    """Bring a number within the limit: literals are below it, so what is beyond compares as the limit itself does."""
+    return value if isinstance(value, str) else max(-_LIMIT, min(_LIMIT, value))
+
+
 def _rule(priority: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
     # The kind comes first in every rule: an unguarded absence test would match the engine's own state fact.
     match: dict[str, Any] = {"$and": [{_KIND: "p"}, *conditions]} if conditions else {_KIND: "p"}
     return {"all": [{"m": match}], "pri": priority, "cap": 60000}
 
 
-def _leaves(condition: Lowered) -> list[Leaf]:
+def leaves_of(condition: Lowered) -> list[Leaf]:
+    """Give the comparisons of a lowered condition."""
     if isinstance(condition, bool):
         return []
     if isinstance(condition, Leaf):
         return [condition]
-    return [leaf for part in condition.parts for leaf in _leaves(part)]
+    return [leaf for part in condition.parts for leaf in leaves_of(part)]
 
 
 def rule_sets(conditions: Sequence[Lowered]) -> list[tuple[int, RuleSet]]:

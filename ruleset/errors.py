@@ -8,6 +8,7 @@
     |-- EngineDisagreement             1   the rule engine and its check disagree: no plan
     |-- CredentialsMissing             3   a live venue without its credentials
     |-- RefusedByGuard                 5   a guard of the policy refuses the plan
+    |   `-- AccountIsHalted            5   a halt file exists
     |-- PlanIsUnusable                 6   the base of the next four
     |   |-- PlanIsAltered              6   its content does not match its own hash
     |   |-- PlanIsExpired              6   its validity has run out
@@ -78,6 +79,10 @@ class RefusedByGuard(ExitplanError):
     """A guard of the policy refuses the plan."""
 
     exit_code = 5
+
+
+class AccountIsHalted(RefusedByGuard):
+    """A halt file exists: nothing is sent until somebody resumes."""
 
 
 class PlanIsUnusable(ExitplanError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -96,7 +96,8 @@ def _plan_close(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
     blocking = [order for order in resting if order.id not in desk.stale]
     cancels = [cancel_action(desk.snapshot, order, rule, 3, f"{because}; frees the balance") for order in blocking]
     rank = _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
-    return Exit(actions=(*cancels, _order(found, "close", rule, because, quantity, rank)))
+    order = _order(found, "close", rule, because, quantity, rank)
+    return Exit(actions=(*cancels, replace(order, limit_price=_limit_price(found, desk.policy))))
 
 
 def _protocol_number(rule: ExitRule) -> int:
@@ -118,7 +119,8 @@ def _plan_unwind(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
     if not reaches_minimum(found, quantity):
         return Exit(blocked=_blocked(found, rule, "locked"))
     because = f"{reason_for(rule, found.facts)}; {_cycle_text(step)}"
-    return Exit(actions=(_order(found, "unwind", rule, because, quantity, _UNWIND),), unwind=step)
+    order = _order(found, "unwind", rule, because, quantity, _UNWIND)
+    return Exit(actions=(replace(order, limit_price=_limit_price(found, desk.policy)),), unwind=step)
 
 
 def _cycle_text(step: UnwindStep) -> str:
@@ -140,7 +142,8 @@ def _plan_stop(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
         if not reaches_minimum(found, quantity):
             return Exit(blocked=_blocked(found, rule, "locked"))
         because = f"{reason_for(rule, found.facts)}; stop {plain((rule.stop_pct or ZERO) * 100)} % from the mark"
-        actions.append(_order(found, "attach_stop", rule, because, quantity, _STOP, trigger))
+        order = _order(found, "attach_stop", rule, because, quantity, _STOP)
+        actions.append(replace(order, trigger_price=trigger))
     if rule.adopt and (found.record is None or found.record.position_source != ADOPTED_SOURCE):
         because = f"{reason_for(rule, found.facts)}; registered with the tracker"
         actions.append(_order(found, "adopt", rule, because, found.held, _ADOPT))
@@ -157,6 +160,22 @@ def _trigger_price(found: Observation, rule: ExitRule) -> Decimal | None:
         return ceil_to_step(wanted, step) if step else wanted
     trigger = floor_to_step(mark * (1 - rule.stop_pct), step)
     return trigger if trigger > 0 else None
+
+
+def _limit_price(found: Observation, policy: Policy) -> Decimal | None:
+    """Give the limit of a collared exit: through the mark, rounded further through; None for an exit at the market.
+
+    A position without a price has nothing to put a collar around; one that rounds to no price above zero is none.
+    """
+    collar, mark = policy.guards.get("price_collar_pct"), found.price.mark
+    if collar is None or mark is None:
+        return None
+    step = found.market.price_step if found.market else None
+    if found.position.side == "short":
+        wanted = mark * (1 + collar)
+        return ceil_to_step(wanted, step) if step else wanted
+    price = floor_to_step(mark * (1 - collar), step)
+    return price if price > 0 else None
 
 
 def _amount_step(found: Observation) -> Decimal | None:
@@ -186,7 +205,6 @@ def _order(
     because: str,
     quantity: Decimal,
     rank: int,
-    trigger_price: Decimal | None = None,
 ) -> Action:
     position, mark = found.position, found.price.mark
     return Action(
@@ -199,7 +217,6 @@ def _order(
         because=because,
         position_side=position.side,
         est_value=found.worth(quantity),
-        trigger_price=trigger_price,
         expects={
             "position_quantity": plain(position.quantity),
             "mark_price": None if mark is None else plain(mark),

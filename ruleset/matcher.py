@@ -1,15 +1,22 @@
-"""Ask the rule engine which rules match, and check every answer."""
+"""Ask the rule engine which rules match, and check every answer.
+
+Most positions of an account look alike to the rules: what matters of a number is its place among the literals that it
+is compared with. The engine is asked once about all that no rule can tell apart; the check answers for each by itself.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
 
 from ruleset.conditions import Condition, Leaf, Lowered, Op, lower
-from ruleset.engine import is_within_limits, rule_sets
+from ruleset.engine import is_within_limits, leaves_of, rule_sets
 from ruleset.errors import EngineDisagreement
 from ruleset.evaluator import generate
-from ruleset.facts import Facts
+from ruleset.facts import Facts, FactValue
 from ruleset.trace import is_true
 
 _BEFOREHAND = "rule#"
@@ -30,6 +37,7 @@ class Matcher:
             if not is_within_limits(lowered[number]):
                 self._beforehand[f"{_BEFOREHAND}{number}"] = condition
                 lowered[number] = Leaf(f"{_BEFOREHAND}{number}", Op.EQ, value=True)
+        self._likeness = _Likeness(lowered)
         self._engines = rule_sets(lowered)
         self._check = generate(conditions)
 
@@ -47,13 +55,45 @@ class Matcher:
     def _ask(self, facts: Sequence[Facts]) -> list[int]:
         asked: Sequence[Facts] = facts
         if self._beforehand:
-            asked = [
-                {**fact, **{name: is_true(big, fact) for name, big in self._beforehand.items()}} for fact in facts
-            ]
-        masks = [0] * len(facts)
+            asked = [{**fact, **{name: is_true(big, fact) for name, big in self._beforehand.items()}} for fact in facts]
+        alike: dict[Hashable, int] = {}
+        different: list[Facts] = []
+        numbers: list[int] = []
+        for fact in asked:
+            number = alike.setdefault(self._likeness.of(fact), len(alike))
+            if number == len(different):
+                different.append(fact)
+            numbers.append(number)
+        masks = [0] * len(different)
         for first, engine in self._engines:
-            masks = [mask | (found << first) for mask, found in zip(masks, engine.matches(asked), strict=True)]
-        return masks
+            masks = [mask | (found << first) for mask, found in zip(masks, engine.matches(different), strict=True)]
+        return [masks[number] for number in numbers]
+
+
+class _Likeness:
+    """Which facts are alike to a set of rules: every comparison in the rules comes out the same for them."""
+
+    def __init__(self, conditions: Sequence[Lowered]) -> None:
+        literals: dict[str, set[FactValue]] = defaultdict(set)
+        for leaf in itertools.chain.from_iterable(map(leaves_of, conditions)):
+            literals[leaf.fact].update([] if leaf.op is Op.EXISTS else [leaf.value])
+        kinds = {fact: {type(value) for value in values} for fact, values in literals.items()}
+        self._numbers = [(fact, sorted(map(int, values))) for fact, values in literals.items() if kinds[fact] == {int}]
+        self._texts = [(fact, values) for fact, values in literals.items() if kinds[fact] <= {str}]
+        self._truths = [fact for fact in literals if kinds[fact] != {int} and not kinds[fact] <= {str}]
+
+    def of(self, facts: Facts) -> Hashable:
+        """Give what is the same for facts that are alike, and differs for others."""
+        get = facts.get
+        places: list[FactValue | None] = []
+        for fact, literals in self._numbers:
+            number = get(fact)
+            # The sum is odd where the number equals a literal, even where it lies between two.
+            places.append(None if number is None else bisect_left(literals, number) + bisect_right(literals, number))
+        for fact, known in self._texts:
+            text = get(fact)
+            places.append(text if text is None or text in known else 0)
+        return (*map(get, self._truths), *places)
 
 
 def _disagreement(facts: Facts, engine: int, check: int) -> EngineDisagreement:

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-SettingType = Literal["integer", "number", "texts"]
+SettingType = Literal["integer", "number", "texts", "boolean"]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value that a policy may set, its limits (both included) and what holds where it is not set."""
+    """One value that a policy may set, its limits (both included) and what holds where it is not set.
+
+    A default of None means: where it is not set, nothing is limited.
+    """
 
     name: str
     type: SettingType
-    default: int | Decimal | tuple[str, ...]
+    default: int | Decimal | tuple[str, ...] | None
     meaning: str
     minimum: int | Decimal | None = None
     maximum: int | Decimal | None = None
@@ -89,8 +92,46 @@ GUARDS: Mapping[str, Setting] = _table(
         0,
         1,
     ),
+    Setting(
+        "max_order_value",
+        "number",
+        None,
+        "The largest value of one close or unwind, in the account's quote currency; asked again at apply.",
+        0,
+    ),
+    Setting(
+        "max_spread_pct",
+        "number",
+        None,
+        "The widest spread, (ask - bid) / mid, of a market that an exit goes to, as a fraction; asked again at apply.",
+        0,
+        1,
+    ),
+    Setting(
+        "max_deferred_pct",
+        "number",
+        None,
+        "The largest share of positions, of three or more, whose price could not be read: an outage refuses the plan.",
+        0,
+        1,
+    ),
+    Setting(
+        "price_collar_pct",
+        "number",
+        None,
+        "Exits become limit orders this far through the mark (below it for a sell) instead of market orders, "
+        "and what does not fill at once is cancelled; as a fraction.",
+        0,
+        1,
+    ),
+    Setting(
+        "halt_allows_exits",
+        "boolean",
+        None,
+        "Whether closes and unwinds, never above what is held, may be sent while the account is halted.",
+    ),
 )
-"""The guards that are on in every policy, with the limits that hold where it sets none."""
+"""The guards of a policy. Those with a default are on in every policy, with that limit where it sets none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -104,7 +104,7 @@ def _body(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Docum
     active = {entry.symbol: entry for entry in policy.protect if entry.holds(now)}
     return {
         "created_at": time_text(now),
-        "expires_at": time_text(now + timedelta(seconds=int(policy.valid_minutes * 60))),
+        "expires_at": time_text(_expiry(now, policy.valid_minutes)),
         "account": {"id": snapshot.account, "venue": snapshot.venue, "quote": snapshot.quote},
         "policy": _policy_document(policy, overrides),
         "snapshot": _snapshot_document(snapshot, draft.equity),
@@ -119,6 +119,13 @@ def _body(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Docum
         "forecast": draft.forecast.to_document(),
         "summary": _summary(draft),
     }
+
+
+def _expiry(now: datetime, minutes: Decimal) -> datetime:
+    try:
+        return now + timedelta(seconds=int(minutes * 60))
+    except OverflowError:  # ``--now`` may name the last moment of the calendar
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _policy_document(policy: Policy, overrides: Mapping[str, Any]) -> Document:
@@ -193,6 +200,7 @@ def _action_document(number: int, action: Action) -> Document:
         "rule": action.rule,
         "because": action.because,
         "expects": dict(action.expects),
+        **({} if action.limit_price is None else {"limit_price": plain(action.limit_price)}),
     }
 
 
@@ -225,6 +233,7 @@ def _guard_document(verdict: Verdict) -> Document:
         "limit": write(verdict.limit),
         "value": None if verdict.value is None else write(verdict.value),
         "ok": verdict.ok,
+        **({} if verdict.detail is None else {"detail": verdict.detail}),
     }
 
 

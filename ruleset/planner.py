@@ -136,7 +136,7 @@ def _draft(given: PlanInput) -> Draft:
         blocked=tuple(exit_.blocked for exit_ in exits if exit_.blocked is not None),
         unwinds=tuple(unwinds),
         left_orders=tuple(found for found in stale if found.is_protected),
-        guards=tuple(judge(policy, actions, decisions, equity)),
+        guards=tuple(judge(policy, actions, decisions, equity, snapshot.markets)),
         checks=checks,
         forecast=forecast,
     )

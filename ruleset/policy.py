@@ -112,6 +112,7 @@ class Policy:
     cap: Cap = field(default_factory=Cap)
     protect: tuple[Protection, ...] = ()
     guards: Mapping[str, Decimal] = field(default_factory=dict)
+    halt_allows_exits: bool = False
     valid_minutes: Decimal = Decimal(15)
     tolerate_untradeable_dust: bool = True
 
@@ -179,6 +180,7 @@ class _Reader:
             cap=self._cap(),
             protect=tuple(self._protect()),
             guards=self._guards(),
+            halt_allows_exits=(self.document.get("guards") or {}).get("halt_allows_exits", False),
             valid_minutes=Decimal((self.document.get("plan") or {}).get("valid_minutes", 15)),
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
         )
@@ -230,7 +232,7 @@ class _Reader:
                 self._check_setting((block, name), settings[name], value)
 
     def _check_setting(self, path: Path, setting: Setting, value: Any) -> None:  # noqa: ANN401 - a node of a document
-        if setting.type == "texts":
+        if setting.type in {"texts", "boolean"}:
             return
         number = Decimal(value)
         low, high = setting.minimum, setting.maximum
@@ -352,7 +354,9 @@ class _Reader:
 
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}
-        return {name: Decimal(written.get(name, setting.default)) for name, setting in GUARDS.items()}
+        limits = {name: written.get(name, setting.default) for name, setting in GUARDS.items()}
+        numbers = {name: limit for name, limit in limits.items() if GUARDS[name].type != "boolean"}
+        return {name: Decimal(limit) for name, limit in numbers.items() if limit is not None}
 
 
 def _as_written(default: Any) -> Any:  # noqa: ANN401 - any kind of setting

@@ -53,8 +53,8 @@ def plain(value: Decimal) -> str:
 
 
 def to_micro(value: Decimal) -> int:
-    """Scale to millionths, rounded toward minus infinity (spec of facts: six places)."""
-    return math.floor(value.scaleb(6))
+    """Scale to millionths, rounded toward minus infinity: facts have six places."""
+    return math.floor(value.scaleb(6, EXACT))
 
 
 def micro_text(value: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich.console import RenderableType
@@ -300,14 +301,16 @@ def _refusals(plan: Document) -> RenderableType | None:
 def guard_text(guard: Document) -> str:
     """Say what a guard found against what it allows."""
     setting = GUARDS.get(guard["name"])
-    share = guard["name"].endswith("_pct")
-    limit = percent(guard["limit"]) if share else f"{int(guard['limit']):,}"
-    if guard["value"] is None:
-        value = "it cannot be computed"
-    else:
-        value = f"it is {percent(guard['value']) if share else format(int(guard['value']), ',')}"
+    value = "it cannot be computed" if guard["value"] is None else f"it is {_guard_figure(guard, 'value')}"
+    about = f" for {guard['detail']}" if guard.get("detail") else ""
     meaning = f" ({setting.meaning.rstrip('.').replace(', as a fraction', '')})" if setting else ""
-    return f"{value}, the limit is {limit}{meaning}"
+    return f"{value}{about}, the limit is {_guard_figure(guard, 'limit')}{meaning}"
+
+
+def _guard_figure(guard: Document, name: str) -> str:
+    if guard["name"].endswith("_pct"):
+        return percent(guard[name])
+    return f"{Decimal(guard[name]):,f}"
 
 
 def _sign(action: Document) -> Text:

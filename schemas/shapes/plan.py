@@ -115,7 +115,7 @@ def _action() -> Schema:
     properties = {
         "id": name("The id of the action within the plan."),
         "phase": {"type": "integer", "minimum": 1, "maximum": 4, "description": "2 cancels, 3 exits."},
-        "kind": one_of(dict(ACTION_KINDS), "What is done."),
+        "kind": one_of({str(kind): meaning for kind, meaning in ACTION_KINDS.items()}, "What is done."),
         "symbol": symbol(),
         "side": one_of({"buy": "", "sell": ""}, "The side of the order.", optional=True),
         "quantity": _figure("How much; of a cancel what remained."),
@@ -140,7 +140,7 @@ def _blocked() -> Schema:
         "symbol": symbol(),
         "side": one_of({"long": "", "short": ""}, "The side of the position."),
         "rule": text("The exit rule that would have run."),
-        "reason": one_of(dict(BLOCKED_REASONS), "Why it cannot be done."),
+        "reason": one_of({str(reason): why for reason, why in BLOCKED_REASONS.items()}, "Why it cannot be done."),
         "escalate": flag("Whether apply raises an alert.", optional=False),
         "because": text("Why, in a sentence.", optional=True),
     }

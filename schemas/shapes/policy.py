@@ -90,7 +90,9 @@ def _setting(setting: Setting) -> Schema:
     shape: Schema = {"description": setting.meaning}
     if setting.type == "texts":
         return {**shape, "type": "array", "items": {"type": "string"}, "default": list(_texts(setting))}
-    shape |= {"type": setting.type, "default": setting.default}
+    shape["type"] = setting.type
+    if setting.default is not None:
+        shape["default"] = setting.default
     if setting.minimum is not None:
         shape["minimum"] = setting.minimum
     if setting.maximum is not None:

@@ -1,0 +1,45 @@
+"""``exitplan unlock``: break the lease of an account whose holder hangs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.approval import ask_for_approval
+from cli.failures import warn
+from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from cli.requests import Where, open_requested
+from cli.streams import write_json
+from cli.verbs import verb_app
+from executor.lease import break_lease, holder_of
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")] = False,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Break the lease of an account whose holder hangs.
+
+    This is the last resort. The lease of a process that has died is free already: this is for one that hangs. End that process first if you can.
+    Should it wake up, its next order is refused by the journal; an order it has already sent is looked up by the next
+    run.
+    """
+    opened = open_requested(Where(account, data=data))
+    holder = holder_of(opened.folder.lock)
+    if holder is not None:
+        warn(f"the account {opened.id} is in use {holder}: make sure that it is not at work")
+        if not auto_approve:
+            ask_for_approval(opened.id, live=opened.broker.capabilities.live)
+    broken = None if holder is None else break_lease(opened.folder.lock)
+    if as_json:
+        write_json({"account": opened.id, "unlocked": broken is not None, "holder": broken})
+    elif broken is None:
+        typer.echo(f"Nobody holds the account {opened.id}.")
+    else:
+        typer.echo(f"Unlocked {opened.id}; it was held {broken}.")

@@ -1,0 +1,20 @@
+"""Give tests a folder of their own and a stage to set a scene on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.executor.scene import Scene, stage
+
+Stage = Callable[..., Scene]
+
+
+@pytest.fixture
+def on_stage(tmp_path: Path) -> Stage:
+    def set_scene(*args: object, **changes: object) -> Scene:
+        return stage(tmp_path, *args, **changes)  # type: ignore[arg-type] # passed through
+
+    return set_scene

@@ -1,0 +1,71 @@
+"""Places at which the process may die: around every durable step and every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import executor.alerts
+import executor.state
+import executor.tracker
+from brokers.paper.broker import PaperBroker
+from executor.journal import Journal
+from tests.faults import Crash
+
+
+def raise_crash() -> None:
+    raise Crash
+
+
+@dataclass
+class Points:
+    """Counts the places that a run comes by, and dies at one of them."""
+
+    at: int = 0
+    passed: int = 0
+    die: Callable[[], Any] = raise_crash
+
+    def point(self) -> None:
+        self.passed += 1
+        if self.passed == self.at:
+            self.die()
+
+    def around(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a function that may die before it acts, and after."""
+
+        def acting(*args: Any, **named: Any) -> Any:
+            self.point()
+            result = act(*args, **named)
+            self.point()
+            return result
+
+        return acting
+
+    def around_commit(self, transaction: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a transaction that may die before it begins, before it commits, and after."""
+
+        @contextmanager
+        def transacting(journal: Journal) -> Iterator[Any]:
+            self.point()
+            with transaction(journal) as db:
+                yield db
+                self.point()
+            self.point()
+
+        return transacting
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(Journal, "_transaction", self.around_commit(Journal._transaction))
+        for module, name in (
+            (executor.state, "write_atomically"),
+            (executor.tracker, "write_atomically"),
+            (executor.alerts, "append_line"),
+            (PaperBroker, "place_order"),
+            (PaperBroker, "cancel_order"),
+            (PaperBroker, "look_up_order"),
+        ):
+            patch.setattr(module, name, self.around(getattr(module, name)))

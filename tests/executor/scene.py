@@ -1,0 +1,262 @@
+"""A paper account in a folder of its own, with a clock that stands still and a wire that breaks on demand."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from brokers.paper.broker import PaperBroker
+from brokers.paper.engine import Prices
+from brokers.registry import open_broker
+from executor.accounts import Account, AccountRequest, open_account
+from executor.apply import apply_plan
+from executor.events import ApplyResult, Event
+from executor.folder import DataFolder
+from executor.planning import plan_account
+from executor.state import State, state_from_document
+from executor.verify import verify_account
+from ruleset.checks import AccountState, Checks
+from ruleset.planner import PlanScope
+from ruleset.snapshot import Position, Snapshot, TrackerRecord, snapshot_to_document, tracker_from_document
+from schemas.documents import load_document, parse_document
+from schemas.policies import shipped_policy
+from tests.builders import NOW, Amount, order, position, record, snapshot
+from tests.faults import Fault, FaultyBroker, Trouble, as_broker
+
+_OPENED: dict[str, Account] = {}
+
+WIDE = {"max_run_pct": 1, "max_actions": 10_000}
+"""Guards out of the way of tests that are about something else."""
+
+
+@dataclass
+class StillClock:
+    """A clock that moves when it is told to; sleeping moves it, and is remembered."""
+
+    now: datetime = NOW
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+
+@dataclass
+class Scene:
+    """One account with all that is around it."""
+
+    root: Path
+    clock: StillClock
+    trouble: Trouble
+    policy: dict[str, Any]
+    events: list[Event] = field(default_factory=list)
+    plans: list[dict[str, Any]] = field(default_factory=list)
+
+    # --- doing ---
+
+    def open(self) -> Account:
+        """Open the account anew, as a new process would; the policy is loaded into the engine only once."""
+        text = yaml.safe_dump(self.policy)
+        file = self.root / "account.yaml"
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+        if text not in _OPENED:
+            _OPENED[text] = open_account(AccountRequest(clock=self.clock, account=str(file)))
+        broker = as_broker(FaultyBroker(self.venue(), self.trouble, self.clock))
+        folder = DataFolder.of(self.root / "data", self.policy["account"]["id"])
+        return replace(_OPENED[text], file=file, broker=broker, folder=folder, clock=self.clock)
+
+    def venue(self) -> PaperBroker:
+        """The venue itself, past the wire."""
+        broker = open_broker(self.policy["account"], self.root, self.clock)
+        assert isinstance(broker, PaperBroker)
+        return broker
+
+    def plan(self, **scope: Any) -> dict[str, Any]:
+        self.clock.advance(1)  # two plans of one moment would be one
+        document = plan_account(self.open(), PlanScope(**scope)).document
+        self.plans.append(document)
+        return document
+
+    def apply(self, plan: Mapping[str, Any] | None = None, *, stop_after: int | None = None) -> ApplyResult:
+        """Apply a plan, else a new one; ``stop_after`` is how many actions a person lets it do."""
+        asked = iter(range(10**6))
+        return apply_plan(
+            self.open(),
+            self.plan() if plan is None else plan,
+            notify=self.heard,
+            stopped=lambda: stop_after is not None and next(asked) >= stop_after,
+            sleep=self.clock.sleep,
+        )
+
+    def heard(self, event: Event) -> None:
+        """Take an event, and look whether the state file can be read at that moment."""
+        self.events.append(event)
+        if self.folder.state.exists():
+            load_document(self.folder.state, "state")
+
+    def verify(self) -> Checks:
+        return verify_account(self.open())
+
+    def until_quiet(self, cycles: int = 12) -> list[int]:
+        """Plan and apply until nothing is left to do; gives the exit codes."""
+        codes = []
+        for _ in range(cycles):
+            self.clock.advance(60)
+            plan = self.plan()
+            if not plan["actions"] and not any(found.get("unwind") for found in plan["positions"]):
+                return codes
+            codes.append(self.apply(plan).exit_code)
+        raise AssertionError(f"not quiet after {cycles} cycles: {codes}")
+
+    # --- the world goes on ---
+
+    def break_writes(self, *faults: Fault) -> None:
+        self.trouble.writes.extend(faults)
+
+    def move_price(self, symbol: str, last: str | None, status: Any = None) -> None:
+        price = None if last is None else Decimal(last)
+        self.venue().move_price(symbol, Prices(last=price, price_status=status))
+
+    def touch(self, symbol: str, price: str) -> None:
+        """Let the price touch a level for a moment, so that what rests there is filled."""
+        self.move_price(symbol, price)
+        self.move_price(symbol, "100")
+
+    def hold(self, symbol: str, quantity: str | None) -> None:
+        """Change what is held behind our back; None takes the position away."""
+        document = self.document()
+        for entry in list(document["positions"]):
+            if entry["symbol"] == symbol and quantity is None:
+                document["positions"].remove(entry)
+            elif entry["symbol"] == symbol:
+                entry["quantity"] = quantity
+        self._write(document)
+
+    def list_market(self, symbol: str, **changes: Any) -> None:
+        document = self.document()
+        document["markets"][symbol] |= changes
+        self._write(document)
+
+    def track(self, **records: TrackerRecord) -> None:
+        """Write the tracker's file; records are named by the base currency."""
+        account = {f"{base}/USD": entry for base, entry in records.items()}
+        document = snapshot_to_document(replace(snapshot(), tracker=account))
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.tracker.write_bytes(orjson.dumps({"positions": document["tracker"], "last_updated": None}))
+
+    # --- looking ---
+
+    @property
+    def folder(self) -> DataFolder:
+        return DataFolder.of(self.root / "data", self.policy["account"]["id"])
+
+    def document(self) -> dict[str, Any]:
+        """The paper account's file."""
+        known: dict[str, Any] = json.loads((self.root / "paper.json").read_text())
+        return known
+
+    def _write(self, document: Mapping[str, Any]) -> None:
+        (self.root / "paper.json").write_text(json.dumps(document))
+
+    def account(self) -> Snapshot:
+        return self.venue().read_account()
+
+    def held(self, symbol: str = "AAA/USD", side: str = "long") -> str:
+        """How much is held, past the wire."""
+        found = [entry for entry in self.account().positions if (entry.symbol, entry.side) == (symbol, side)]
+        return format(found[0].quantity.normalize(), "f") if found else "0"
+
+    def fills(self) -> dict[str, Decimal]:
+        """What the venue filled, by client order id."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for entry in self.document().get("paper", {}).get("closed_orders", ()):
+            if entry["client_order_id"]:
+                sums[entry["client_order_id"]] += sum(Decimal(fill["quantity"]) for fill in entry["fills"])
+        return dict(sums)
+
+    def state(self) -> State:
+        return state_from_document(load_document(self.folder.state, "state"))
+
+    def state_document(self) -> dict[str, Any]:
+        return load_document(self.folder.state, "state")
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts, each line checked against its schema."""
+        if not self.folder.alerts.exists():
+            return []
+        return [parse_document(line, "alert", "alerts") for line in self.folder.alerts.read_bytes().splitlines()]
+
+    def alert_kinds(self) -> list[str]:
+        return [alert["alert_type"] for alert in self.alerts()]
+
+    def tracked(self) -> dict[str, TrackerRecord]:
+        return tracker_from_document(load_document(self.folder.tracker, "tracker")["positions"])
+
+    def told(self, kind: str) -> list[Mapping[str, Any]]:
+        return [event.data for event in self.events if event.kind == kind]
+
+    def says(self) -> AccountState | None:
+        return self.state().account_state
+
+
+def stage(root: Path, account: Snapshot, *, base: str = "default", **changes: Any) -> Scene:
+    """Set a scene in a folder: an account file, and a paper account that is like ``account``.
+
+    Further arguments change the policy: ``options`` the paper account's options, ``account_id`` the account's id.
+    """
+    options = {"file": "paper.json", "taker_fee": 0, "maker_fee": 0, "spread": 0, **changes.pop("options", {})}
+    block = {"id": changes.pop("account_id", "platform"), "venue": "paper", "quote": account.quote, "options": options}
+    guards = {**WIDE, **changes.pop("guards", {})}
+    policy = {"version": 1, "name": "test", "extends": str(shipped_policy(base)), "guards": guards, "account": block}
+    scene = Scene(root, StillClock(), Trouble(), {**policy, **changes})
+    scene._write(snapshot_to_document(replace(account, account=block["id"])))
+    return scene
+
+
+LEGACY = position("AAA/USD", 100)
+"""100 units worth 10,000 that nobody has registered."""
+
+
+def statuses(result: ApplyResult) -> list[str]:
+    return [outcome.status for outcome in result.outcomes]
+
+
+def kinds(plan: Mapping[str, Any]) -> list[str]:
+    return [action["kind"] for action in plan["actions"]]
+
+
+def legacy(*more: Position, **parts: Any) -> Snapshot:
+    """An account with one legacy position of 100, and what else is asked for."""
+    return snapshot(LEGACY, *more, **parts)
+
+
+def zombie(**parts: Any) -> Snapshot:
+    """An account with 100 of something tracked without an entry price: a zombie on a market that trades."""
+    return snapshot(LEGACY, tracked={"AAA/USD": record(entry=None)}, **parts)
+
+
+def over_cap(locked: Amount = 0, **parts: Any) -> Snapshot:
+    """Three positions of which AAA is the smallest and legacy: the one that is closed where two may be held."""
+    positions = (position("AAA/USD", 100, locked=locked), position("BBB/USD", 200), position("CCC/USD", 300))
+    return snapshot(*positions, tracked=("BBB/USD", "CCC/USD"), **parts)
+
+
+def resting(quantity: str = "40", **parts: Any) -> Any:
+    """A sell order that rests on AAA, far from the price and not stale."""
+    return order("rest", "AAA/USD", "sell", quantity, price=500, **parts)

@@ -1,0 +1,181 @@
+"""Option A of the legacy rule: a stop is attached and the position registered; and what the tracker's file keeps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ruleset.errors import FileIsInvalid
+from tests.builders import order, position, record, snapshot
+from tests.executor.conftest import Stage
+from tests.executor.scene import Scene, kinds, legacy, statuses, zombie
+from tests.faults import SILENT, Crash, Fault
+
+
+def conservative(on_stage: Stage, **parts: object) -> Scene:
+    return on_stage(legacy(**parts), base="conservative")
+
+
+def test_adoption_ends_clean_and_the_next_plan_is_empty(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    assert kinds(plan) == ["attach_stop", "adopt"]
+    assert (scene.apply(plan).exit_code, scene.says()) == (0, "CLEAN")
+    assert (kinds(scene.plan()), scene.held(), len(scene.account().open_orders)) == ([], "100", 1)
+
+
+def test_the_stop_stands_where_the_policy_says(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.apply()
+    (stop,) = scene.account().open_orders
+    assert (stop.type, stop.side, stop.quantity, stop.trigger_price) == ("stop", "sell", 100, 90)
+
+
+def test_the_record_says_that_its_entry_price_is_the_mark_at_adoption(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.apply()
+    found = scene.tracked()["AAA/USD"]
+    assert (found.position_source, found.entry_price, found.stop_price, found.quantity) == ("adopted", 100, 90, 100)
+    assert found.extra["entry_price_basis"] == "mark at adoption"
+
+
+def test_an_entry_price_that_is_known_stays(on_stage: Stage) -> None:
+    account = snapshot(position("AAA/USD", 100), tracked={"AAA/USD": record("manual", entry=42)})
+    scene = on_stage(account, base="conservative")
+    scene.apply()
+    found = scene.tracked()["AAA/USD"]
+    assert (found.entry_price, found.extra["entry_price_basis"], found.strategy) == (42, "known", "APEX_v7.1")
+
+
+def test_a_position_whose_stop_was_refused_is_not_adopted(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.break_writes(Fault.REFUSED)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (4, ["refused", "skipped"])
+    assert not scene.folder.tracker.exists()
+
+
+def test_a_stop_that_works_clears_the_failures_before_it(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.break_writes(Fault.REFUSED)
+    scene.apply()
+    assert scene.state().failed_exits == {"AAA/USD": 1}
+    scene.apply()
+    assert scene.state().failed_exits == {}
+
+
+def test_a_venue_without_stops_refuses_them_without_being_asked(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), base="conservative", options={"stop_market": False})
+    assert (scene.apply().exit_code, scene.trouble.sent) == (4, [])
+
+
+def test_a_stop_that_rests_already_is_kept_and_the_position_adopted(on_stage: Stage) -> None:
+    stop = order("stop", "AAA/USD", "sell", 100, kind="stop", price=None, trigger=80)
+    scene = conservative(on_stage, orders=[stop])
+    plan = scene.plan()
+    assert (kinds(plan), scene.apply(plan).exit_code) == (["adopt"], 0)
+    assert scene.tracked()["AAA/USD"].stop_price == 80
+
+
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+@pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.LOST_BEFORE, Fault.RAISES_AFTER])
+def test_a_stop_whose_answer_is_lost_is_placed_once(on_stage: Stage, fault: Fault, tier: str) -> None:
+    perpetual = position("AAA/USD:USD", 100, entry=100)
+    scene = on_stage(snapshot(perpetual), base="conservative", options={"client_order_ids": tier})
+    scene.break_writes(fault)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (0, ["done", "done"])
+    assert len(scene.account().open_orders) == 1
+
+
+def test_a_crash_between_stop_and_adoption_is_made_good(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.break_writes(Fault.CRASH_AFTER)
+    with pytest.raises(Crash):
+        scene.apply(plan)
+    assert (scene.apply(plan).exit_code, scene.says()) == (0, "CLEAN")
+    assert len(scene.account().open_orders) == 1
+
+
+def test_a_stop_nobody_can_tell_about_stops_before_the_adoption(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([SILENT] * 5)
+    assert (scene.apply(plan).exit_code, scene.folder.tracker.exists()) == (9, False)
+    assert (scene.apply(plan).exit_code, scene.says()) == (0, "CLEAN")
+
+
+def test_a_position_that_is_gone_is_neither_stopped_nor_adopted(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.hold("AAA/USD", None)
+    assert (statuses(scene.apply(plan)), scene.folder.tracker.exists()) == (["skipped", "skipped"], False)
+
+
+# --- the tracker's file ---
+
+
+def test_a_position_that_was_closed_leaves_the_tracker(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    scene.track(AAA=record(entry=None), BBB=record())
+    scene.apply()
+    assert list(scene.tracked()) == ["BBB/USD"]
+
+
+def test_a_position_sold_only_in_part_stays_in_the_tracker(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD", 100), tracked={"AAA/USD": record("manual")}))
+    scene.track(AAA=record("manual"))
+    before = scene.folder.tracker.read_bytes()
+    scene.apply()
+    assert scene.folder.tracker.read_bytes() == before
+
+
+def test_other_records_stay_as_their_writers_wrote_them(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    kept = {"entry_price": 45000.5, "quantity": 0.1, "position_source": "nija_strategy", "trailing": {"pct": 0.015}}
+    scene.folder.path.mkdir(parents=True)
+    tracker = {"positions": {"AAA-USD": {"entry_price": None}, "BTC-USD": kept}, "last_updated": None, "writer": "nija"}
+    scene.folder.tracker.write_text(json.dumps(tracker))
+    assert scene.apply().exit_code == 0
+    after = json.loads(scene.folder.tracker.read_text())
+    assert (after["positions"], after["writer"]) == ({"BTC-USD": kept}, "nija")
+    assert after["last_updated"] == "2026-02-18T22:00:01Z"
+
+
+def test_an_adopted_record_keeps_the_name_it_had(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.folder.path.mkdir(parents=True)
+    known = {"position_source": "manual", "entry_price": 7.5, "note": 1.5}
+    scene.folder.tracker.write_text(json.dumps({"positions": {"AAA-USD": known}}))
+    scene.apply()
+    after = json.loads(scene.folder.tracker.read_text())["positions"]
+    assert (list(after), after["AAA-USD"]["note"]) == (["AAA-USD"], 1.5)
+    assert scene.tracked()["AAA/USD"].position_source == "adopted"
+
+
+def test_the_file_keeps_its_rights_and_a_link_stays_a_link(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    scene.track(AAA=record(entry=None))
+    shared = scene.root / "shared.json"
+    scene.folder.tracker.rename(shared)
+    shared.chmod(0o644)
+    scene.folder.tracker.symlink_to(shared)
+    scene.apply()
+    assert scene.folder.tracker.is_symlink()
+    assert (shared.stat().st_mode & 0o777, json.loads(shared.read_text())["positions"]) == (0o644, {})
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"positions": []}', '{"positions": {"A": 1}}', "\x00"])
+def test_a_broken_tracker_is_refused_before_anything_is_sent(on_stage: Stage, content: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.folder.path.mkdir(parents=True)
+    scene.folder.tracker.write_text(content)
+    for act in (scene.plan, lambda: scene.apply(plan), scene.verify):
+        with pytest.raises(FileIsInvalid) as refusal:
+            act()
+        assert refusal.value.exit_code == 65
+    assert scene.trouble.sent == []

@@ -1,0 +1,136 @@
+"""The data folder: where each account keeps its files, and what happens where they cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from executor.files import append_line, ensure_writable, write_atomically
+from executor.folder import DataFolder
+from ruleset.errors import DataFolderUnusable, ExitplanError
+from tests.builders import position, snapshot
+from tests.executor.conftest import Stage
+from tests.executor.scene import legacy, statuses
+from tests.faults import Fault
+
+
+def within(limit: int, act: Callable[[], object]) -> int:
+    """Act in a process that may write files of so many bytes at most; gives its exit code."""
+    child = os.fork()
+    if not child:  # pragma: no cover - measured nowhere, since it dies
+        code = 0
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            act()
+        except ExitplanError as error:
+            code = error.exit_code if isinstance(error, DataFolderUnusable) else 99
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_the_platform_account_keeps_its_files_in_the_folder_itself(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    names = {path.name for path in (scene.root / "data").iterdir()}
+    assert names == {"account.lock", "journal.db", "legacy_exit_protocol_state.json"}
+
+
+def test_user_accounts_live_below_users(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD"), markets={"AAA/USD": None}), account_id="user123")
+    scene.apply()
+    folder = scene.root / "data" / "users" / "user123"
+    assert (folder / "legacy_exit_protocol_state.json").exists()
+    assert not (scene.root / "data" / "journal.db").exists()
+    assert scene.alerts()[0]["user_id"] == "user123"
+
+
+def test_two_accounts_know_nothing_of_each_other(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert DataFolder.of(data, "platform").journal == data / "journal.db"
+    assert DataFolder.of(data, "user123").journal == data / "users" / "user123" / "journal.db"
+
+
+def test_a_data_folder_below_a_regular_file_is_an_error_before_the_first_order(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    (scene.root / "data").write_text("a file")
+    with pytest.raises(DataFolderUnusable, match="cannot write") as refusal:
+        scene.apply(plan)
+    assert (refusal.value.exit_code, scene.trouble.sent) == (1, [])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("limit", [0, 1_000, 60_000, 70_000, 100_000])
+def test_a_full_disk_is_an_error_and_loses_nothing(on_stage: Stage, limit: int) -> None:
+    scene = on_stage(snapshot(*(position(f"A{number}/USD", 100) for number in range(20))))
+    plan = scene.plan()
+    before = scene.document()["positions"]
+    assert within(limit, lambda: scene.apply(plan)) == 1
+    if limit < 65_536:
+        assert scene.document()["positions"] == before
+    result = scene.apply(plan)
+    assert (result.exit_code, {entry["quantity"] for entry in scene.document()["positions"]}) == (0, {"75"})
+
+
+def test_a_disk_that_is_full_of_alerts_only_leaves_the_run_to_be_resumed(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.break_writes(Fault.REFUSED)
+    scene.folder.alerts.mkdir(parents=True)
+    with pytest.raises(DataFolderUnusable):
+        scene.apply(plan)
+    scene.folder.alerts.rmdir()
+    assert statuses(scene.apply(plan)) == ["refused"]
+
+
+def test_a_probe_leaves_nothing_behind(tmp_path: Path) -> None:
+    ensure_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_replacing_a_file_leaves_the_old_one_where_it_fails(tmp_path: Path) -> None:
+    target = tmp_path / "state.json"
+    target.mkdir()
+    (target / "kept").write_text("old")
+    with pytest.raises(DataFolderUnusable):
+        write_atomically(target, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_half_a_line_left_by_a_full_disk_spoils_no_later_alert(tmp_path: Path) -> None:
+    alerts = tmp_path / "alerts.jsonl"
+    append_line(alerts, b'{"a":1}\n')
+    with alerts.open("ab") as file:
+        file.write(b'{"b":')
+    append_line(alerts, b'{"c":3}\n')
+    append_line(alerts, b'{"d":4}\n')
+    assert alerts.read_text().splitlines() == ['{"a":1}', '{"b":', '{"c":3}', '{"d":4}']
+
+
+def test_no_file_holds_a_credential(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.policy["account"]["credentials"] = "env:EXITPLAN_TEST_KEY"
+    scene.apply()
+    content = b"".join(path.read_bytes() for path in scene.folder.path.iterdir())
+    assert b"EXITPLAN_TEST_KEY" not in content
+
+
+def test_the_state_can_be_read_with_cat(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    text = scene.folder.state.read_text()
+    assert text.endswith("}\n")
+    assert '\n  "account_state": "CLEANUP_IN_PROGRESS",\n' in text
+    assert json.loads(text)["format_version"] == 1
+
+
+def test_the_state_file_is_whole_at_every_event(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(*(position(f"A{number}/USD", 100) for number in range(5))))
+    scene.apply()
+    assert len(scene.events) == 13  # at each of them the scene has read the file

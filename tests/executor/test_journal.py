@@ -1,0 +1,147 @@
+"""The order journal: durable before the network is touched, fenced, and honest where it is damaged."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from executor.journal import Journal, Settlement, is_unresolved, open_journal
+from ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
+from tests.builders import NOW
+from tests.executor.conftest import Stage
+from tests.executor.scene import Scene, legacy
+
+ONE = Decimal(1)
+PLAN = {"plan_id": "p1", "sha256": "0" * 64, "actions": [{"id": "a1"}, {"id": "a2"}]}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "journal.db"
+
+
+def begun(journal: Journal) -> int:
+    journal.add_plan(PLAN, NOW)
+    return journal.begin_run("p1", NOW)
+
+
+def test_a_plan_is_added_with_all_its_intents_or_not_at_all(file: Path) -> None:
+    with open_journal(file) as journal:
+        with pytest.raises(KeyError):
+            journal.add_plan({**PLAN, "actions": [{"id": "a1"}, {}]}, NOW)
+        assert journal.plan_status("p1") == "unknown"
+        journal.add_plan(PLAN, NOW)
+        assert list(journal.intents("p1")) == ["a1", "a2"]
+
+
+def test_an_intent_is_sent_once_for_each_attempt(file: Path) -> None:
+    with open_journal(file) as journal:
+        run = begun(journal)
+        intent = journal.intents("p1")["a1"]
+        journal.begin_sending(intent, run, NOW, quantity=ONE, held_before=None)
+        with pytest.raises(FileIsInvalid, match="taken by another run"):
+            journal.begin_sending(intent, run, NOW, quantity=ONE, held_before=None)
+
+
+def test_a_run_that_was_overtaken_can_send_nothing(file: Path) -> None:
+    with open_journal(file) as journal:
+        old = begun(journal)
+        journal.begin_run("p1", NOW)
+        with pytest.raises(FileIsInvalid, match="taken by another run"):
+            journal.begin_sending(journal.intents("p1")["a1"], old, NOW, quantity=ONE, held_before=None)
+
+
+def test_what_was_about_to_be_sent_is_known_after_a_crash(file: Path) -> None:
+    with open_journal(file) as journal:
+        run = begun(journal)
+        sent = journal.begin_sending(journal.intents("p1")["a1"], run, NOW, quantity=ONE, held_before=ONE)
+    with open_journal(file) as journal:
+        assert journal.intents("p1")["a1"] == sent
+        assert is_unresolved(list(journal.intents("p1").values()))
+
+
+def test_an_outcome_and_the_state_it_changes_are_one_commit(file: Path) -> None:
+    with open_journal(file) as journal:
+        begun(journal)
+        intent = journal.intents("p1")["a1"]
+        with pytest.raises(TypeError):
+            journal.settle(intent, Settlement("done"), {"broken": object()}, NOW)
+        assert (journal.intents("p1")["a1"].status, journal.state()) == ("planned", None)
+        journal.settle(intent, Settlement("done"), {"unwind_progress": {}}, NOW)
+        assert (journal.intents("p1")["a1"].status, journal.state()) == ("done", {"unwind_progress": {}})
+
+
+def test_it_is_written_ahead_and_flushed_in_full(file: Path) -> None:
+    with open_journal(file) as journal:
+        assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_journal_of_a_later_version_is_refused(file: Path) -> None:
+    with open_journal(file) as journal:
+        journal._db.execute("PRAGMA user_version = 99")
+    with pytest.raises(FileIsInvalid, match="version 99"), open_journal(file):
+        pass
+
+
+def test_a_file_that_is_no_journal_is_refused(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("no database at all, however long this text may be " * 50)
+    with pytest.raises(FileIsInvalid, match="the journal is damaged"), open_journal(file):
+        pass
+
+
+def test_a_journal_in_the_place_of_a_folder_is_unusable(file: Path) -> None:
+    file.mkdir(parents=True)
+    with pytest.raises(DataFolderUnusable), open_journal(file):
+        pass
+
+
+def test_trouble_of_the_one_who_listens_is_not_the_journals(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = on_stage(legacy())
+
+    def broken_pipe(_: object, __: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    plan = scene.plan()
+    with monkeypatch.context() as patch, pytest.raises(BrokenPipeError):
+        patch.setattr(Scene, "heard", broken_pipe)
+        scene.apply(plan)
+    assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
+
+
+@pytest.mark.parametrize("column", ["document", "exported_sha256"])
+def test_a_state_that_cannot_be_read_is_damage(on_stage: Stage, column: str) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    with closing(sqlite3.connect(scene.folder.journal)) as db, db:
+        wrong = b"{" if column == "document" else "x"
+        db.execute(f"UPDATE state SET {column} = ?", (wrong,))  # noqa: S608 - a name of this test
+    if column == "document":
+        with pytest.raises(FileIsInvalid, match="damaged"):
+            scene.plan()
+    else:
+        assert scene.apply().exit_code == 0  # the file is what the journal would write
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_journal_never_ends_in_a_traceback(on_stage: Stage, seed: int) -> None:
+    scene = on_stage(legacy())
+    scene.apply(stop_after=0)
+    plan = scene.plan()
+    chance = random.Random(seed)  # noqa: S311 - the same every time
+    content = bytearray(scene.folder.journal.read_bytes())
+    for _ in range(chance.choice([1, 20, 400])):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+    scene.folder.journal.write_bytes(content[: chance.choice([len(content), chance.randrange(len(content))])])
+    for act in (lambda: scene.apply(plan), scene.verify, scene.plan):
+        try:
+            act()
+        except ExitplanError as error:
+            assert str(error)
+    assert scene.held() in {"100", "75"}

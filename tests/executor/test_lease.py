@@ -1,0 +1,112 @@
+"""One writer an account: a second one is told who the first is, and a dead one holds nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from executor.lease import account_lease
+from ruleset.errors import AccountIsLocked, DataFolderUnusable
+from tests.builders import NOW
+from tests.executor.conftest import Stage
+from tests.executor.scene import legacy
+
+_HOLD = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from executor.lease import account_lease
+with account_lease(Path(sys.argv[1]), "platform", datetime(2026, 2, 18, 22, tzinfo=UTC)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_elsewhere(lock: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another process hold a lease until the block ends."""
+    command = [sys.executable, "-c", _HOLD, str(lock)]
+    root = str(Path(__file__).parents[2])
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, cwd=root, env={**os.environ, "PYTHONPATH": root}, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_told_who_holds_the_account(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    with held_elsewhere(scene.folder.lock) as process:
+        with pytest.raises(AccountIsLocked, match=f"by process {process.pid} on .* since 2026-02-18T22:00:00Z") as no:
+            scene.apply(plan)
+        assert (no.value.exit_code, scene.trouble.sent) == (7, [])
+        assert scene.verify().state == "NEEDS_CLEANUP"
+
+
+def test_the_lease_goes_with_a_process_that_is_killed(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    with held_elsewhere(scene.folder.lock) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert scene.apply(plan).exit_code == 0
+
+
+def test_a_second_apply_in_the_same_process_is_refused_too(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    refusals: list[str] = []
+
+    def second() -> None:
+        with pytest.raises(AccountIsLocked) as refusal:
+            scene.apply(plan)
+        refusals.append(str(refusal.value))
+
+    scene.trouble.before.append(second)
+    assert scene.apply(plan).exit_code == 0
+    assert f"by process {os.getpid()}" in refusals[0]
+
+
+def test_other_accounts_are_free_meanwhile(tmp_path: Path) -> None:
+    with account_lease(tmp_path / "a.lock", "a", NOW), account_lease(tmp_path / "b.lock", "b", NOW):
+        pass
+
+
+def test_the_note_of_the_holder_goes_with_the_lease(tmp_path: Path) -> None:
+    lock = tmp_path / "account.lock"
+    with account_lease(lock, "platform", NOW):
+        assert (tmp_path / "account.holder.json").exists()
+    assert not (tmp_path / "account.holder.json").exists()
+    with account_lease(lock, "platform", NOW):
+        pass
+
+
+def test_a_lease_is_given_back_when_its_block_fails(tmp_path: Path) -> None:
+    lock = tmp_path / "account.lock"
+    with pytest.raises(KeyError), account_lease(lock, "platform", NOW):
+        raise KeyError
+    with account_lease(lock, "platform", NOW):
+        pass
+
+
+def test_a_broken_note_does_not_hide_that_the_account_is_in_use(tmp_path: Path) -> None:
+    lock = tmp_path / "account.lock"
+    with account_lease(lock, "platform", NOW):
+        (tmp_path / "account.holder.json").write_text("[")
+        with pytest.raises(AccountIsLocked, match="by another process"), account_lease(lock, "platform", NOW):
+            pass
+
+
+def test_a_lock_that_cannot_be_made_is_a_data_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(DataFolderUnusable), account_lease(tmp_path / "data" / "account.lock", "platform", NOW):
+        pass

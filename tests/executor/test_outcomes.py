@@ -1,0 +1,215 @@
+"""Whatever becomes of a request, it is done once: done, refused, or found out before anything is sent again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from brokers.protocol import Found, OrderReference
+from tests.builders import order, position, snapshot
+from tests.executor.conftest import Stage
+from tests.executor.scene import legacy, over_cap, resting, statuses
+from tests.faults import GONE, SILENT, Fault
+
+LOST = [Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.RAISES_BEFORE, Fault.RAISES_AFTER, Fault.DELAYED]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)
+def test_a_lost_answer_sells_exactly_once(on_stage: Stage, fault: Fault) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(fault)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done"], "75")
+    assert scene.state().unwinds["AAA/USD"].cycle == 1
+
+
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)
+def test_a_lost_answer_sells_exactly_once_whatever_the_venue_offers(on_stage: Stage, fault: Fault, tier: str) -> None:
+    scene = on_stage(legacy(), options={"client_order_ids": tier})
+    scene.break_writes(fault)
+    assert (scene.apply().exit_code, scene.held()) == (0, "75")
+
+
+def test_nothing_is_sent_again_before_the_receive_window_is_over(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.apply()
+    assert scene.clock.slept[0] == 5.5  # the window of 5 s and a margin of half a second
+    calls = scene.trouble.calls
+    assert calls[calls.index("place") :][:6] == ["place", "look up", "look up", "read", "read", "place"]
+
+
+def test_an_order_is_sent_again_under_the_same_id(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.apply()
+    first, second = scene.trouble.orders
+    assert first.client_order_id == second.client_order_id
+
+
+def test_one_answer_of_not_found_is_not_enough(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([SILENT, GONE])
+    assert (scene.apply().exit_code, len(scene.trouble.orders), scene.held()) == (0, 1, "75")
+
+
+def test_a_venue_that_forgets_an_order_cannot_make_us_sell_twice(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([GONE, GONE])
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done"], "75")
+
+
+def test_an_order_that_left_traces_and_is_never_found_again_needs_a_human(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([GONE] * 9)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (9, ["needs_human"], "75")
+
+
+def test_a_question_that_fails_once_is_asked_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.append(SILENT)
+    assert (scene.apply().exit_code, scene.held()) == (0, "75")
+
+
+def test_an_order_that_never_arrives_is_given_up_after_three_times(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(*[Fault.LOST_BEFORE] * 3)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), len(scene.trouble.orders)) == (4, ["refused"], 3)
+    assert scene.held() == "100"
+
+
+def test_where_nobody_can_tell_the_run_stops_with_nine(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([SILENT] * 20)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (9, ["needs_human", "open"])
+    assert (scene.held("BBB/USD"), scene.alert_kinds()) == ("100", ["OUTCOME_UNKNOWN"])
+    assert scene.alerts()[0]["severity"] == "CRITICAL"
+
+
+def test_a_market_order_told_as_open_first_is_waited_for(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.OPEN_FIRST)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.clock.slept) == (0, ["done"], [0.2] * 3)
+
+
+def test_a_market_order_that_stays_open_needs_a_person(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.OPEN_FIRST)
+    scene.trouble.told_open = 99
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (9, ["needs_human"])
+    assert "still open" in str(result.outcomes[0].to_document()["message"])
+
+
+def test_a_cancel_is_waited_for_before_the_balance_is_used(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    scene.break_writes(Fault.OPEN_FIRST)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done", "done"], "0")
+    assert scene.trouble.calls.count("cancel") == 1
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)
+def test_a_lost_cancel_is_looked_up_and_sent_again(on_stage: Stage, fault: Fault) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    scene.break_writes(fault)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done", "done"], "0")
+
+
+def test_a_cancel_of_an_order_the_venue_no_longer_knows_is_done(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.append(GONE)
+    assert statuses(scene.apply()) == ["done", "done"]
+
+
+def test_an_order_that_fills_while_it_is_cancelled_shrinks_the_close(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting("40")], locked=40), parameters={"max_positions": 2})
+    scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done", "done"], "0")
+    assert [sent.quantity for sent in scene.trouble.orders] == [Decimal(60)]
+
+
+def test_a_rest_that_the_venue_would_not_take_is_not_sent(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting("99.9995")], locked="99.9995"), parameters={"max_positions": 2})
+    scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.trouble.orders) == (0, ["done", "skipped"], [])
+
+
+def test_an_unwind_counts_what_a_cancelled_order_sold_meanwhile(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[order("old", "AAA/USD", "sell", 10, price=500, minutes=60)]))
+    scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))
+    result = scene.apply()
+    assert (result.exit_code, scene.held()) == (0, "75")
+    assert [sent.quantity for sent in scene.trouble.orders] == [Decimal(15)]
+
+
+def test_a_buy_that_fills_while_it_is_cancelled_is_not_sold(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[order("old", "AAA/USD", "buy", 10, price=50, minutes=60)]))
+    scene.trouble.before.append(lambda: scene.touch("AAA/USD", "50"))
+    scene.apply()
+    assert ([sent.quantity for sent in scene.trouble.orders], scene.held()) == ([Decimal(25)], "85")
+
+
+def test_orders_that_lock_the_balance_and_cannot_be_cancelled_leave_it_unsold(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting("100")], locked=100), parameters={"max_positions": 2})
+    scene.break_writes(Fault.REFUSED)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (4, ["refused", "skipped"], "100")
+
+
+def test_an_id_the_venue_has_seen_is_looked_up_and_not_sold_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.DUPLICATE)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done"], "75")
+
+
+def test_the_venue_itself_knows_the_order_by_our_id(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    (sent,) = scene.trouble.orders
+    found = scene.venue().look_up_order(OrderReference(symbol="AAA/USD", client_order_id=sent.client_order_id))
+    assert isinstance(found, Found)
+    assert found.report.filled == 25
+    assert isinstance(scene.venue().look_up_order(OrderReference(symbol="AAA/USD", order_id="paper-1")), Found)
+
+
+def test_a_clock_that_was_set_back_does_not_make_us_wait_for_hours(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.before.append(lambda: scene.clock.advance(-86_400))
+    assert (scene.apply().exit_code, max(scene.clock.slept)) == (0, 5.5)
+
+
+def test_a_clock_that_jumps_ahead_does_not_shorten_the_wait(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.before.append(lambda: scene.clock.advance(600))
+    assert (scene.apply().exit_code, max(scene.clock.slept)) == (0, 5.5)
+
+
+def test_a_market_order_that_rests_at_a_venue_without_ids_is_not_doubled(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), options={"client_order_ids": "C"})
+    scene.break_writes(Fault.OPEN_FIRST)
+    scene.trouble.told_open = 99
+    plan = scene.plan()
+    assert scene.apply(plan).exit_code == 9
+    scene.trouble.opens.clear()
+    assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
+    assert scene.state().unwinds["AAA/USD"].cycle == 1

@@ -1,0 +1,172 @@
+"""A plan is applied only to the account that it was made for."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.apply import apply_plan, check_plan
+from ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from tests.builders import order, record, snapshot
+from tests.executor.conftest import Stage
+from tests.executor.scene import LEGACY, Scene, kinds, legacy, stage, statuses, zombie
+
+
+def refused(scene: Scene, plan: dict[str, object], match: str) -> None:
+    """Assert that a plan is stale, also for a dry run, and that nothing was sent."""
+    for act in (check_plan, apply_plan):
+        with pytest.raises(PlanIsUnusable, match=match) as refusal:
+            act(scene.open(), plan)
+        assert refusal.value.exit_code == 6
+    assert scene.trouble.sent == []
+
+
+def test_a_plan_expires_at_its_last_moment(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.clock.advance(15 * 60)
+    refused(scene, plan, "expired")
+
+
+def test_a_plan_holds_until_just_before_it_expires(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.clock.advance(15 * 60 - 0.001)
+    assert scene.apply(plan).exit_code == 0
+
+
+def test_a_plan_for_another_account_is_refused(on_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = stage(tmp_path_factory.mktemp("other"), legacy(), account_id="user123")
+    refused(on_stage(legacy()), other.plan(), "for account user123")
+
+
+def test_a_plan_by_another_policy_is_refused(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.policy["parameters"] = {"max_positions": 7}
+    refused(scene, plan, "the policy is not the one")
+
+
+@pytest.mark.parametrize("quantity", ["100.001", "99.999", "200", "1"])
+def test_a_quantity_that_moved_at_all_makes_a_plan_stale(on_stage: Stage, quantity: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.hold("AAA/USD", quantity)
+    refused(scene, plan, f"the quantity was 100 and is {quantity}")
+
+
+@pytest.mark.parametrize("price", ["105", "95", "100.01"])
+def test_a_price_may_move_up_to_the_limit(on_stage: Stage, price: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.move_price("AAA/USD", price)
+    assert scene.apply(plan).exit_code == 0
+
+
+@pytest.mark.parametrize("price", ["105.000001", "94.999999", "1000"])
+def test_a_price_that_moved_beyond_the_limit_makes_a_plan_stale(on_stage: Stage, price: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.move_price("AAA/USD", price)
+    refused(scene, plan, f"the price was 100 and is {price}, a move above 5 %")
+
+
+def test_a_price_that_is_gone_makes_a_plan_stale(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.move_price("AAA/USD", None)
+    refused(scene, plan, "the price was 100 and is not there")
+
+
+def test_a_price_that_has_come_back_makes_a_plan_stale(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    scene.move_price("AAA/USD", None)
+    plan = scene.plan()
+    scene.move_price("AAA/USD", "3")
+    refused(scene, plan, "the price was not there and is 3")
+
+
+def test_a_position_registered_by_the_tracker_since_makes_a_plan_stale(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.track(AAA=record())
+    refused(scene, plan, "the tracker has registered it since")
+
+
+def test_a_position_taken_over_by_another_source_makes_a_plan_stale(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(LEGACY, tracked={"AAA/USD": record("manual")}))
+    plan = scene.plan()
+    scene.track(AAA=record("nija_strategy"))
+    refused(scene, plan, "the tracker has registered it since")
+
+
+def test_a_plan_says_of_everything_what_moved(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.hold("AAA/USD", "50")
+    scene.move_price("AAA/USD", "1")
+    with pytest.raises(PlanIsStale, match="AAA/USD: the quantity"):
+        scene.apply(plan)
+
+
+def test_of_two_plans_for_one_moment_only_the_first_is_applied(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    first, second = scene.plan(), scene.plan()
+    assert scene.apply(first).exit_code == 0
+    with pytest.raises(PlanIsStale):
+        scene.apply(second)
+    assert scene.held() == "75"
+
+
+def test_a_position_that_is_gone_is_done_already(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.hold("AAA/USD", None)
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result), scene.trouble.sent) == (0, ["skipped"], [])
+    assert scene.told("action_skipped")[0]["message"] == "the position is gone: done already"
+
+
+def test_an_order_that_is_gone_is_done_already(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[order("old", "CCC/USD", "buy", 1, price=90, minutes=60)]))
+    plan = scene.plan()
+    document = scene.document()
+    document["open_orders"] = []
+    scene._write(document)
+    result = scene.apply(plan)
+    assert (kinds(plan), statuses(result)) == (["cancel_order", "unwind"], ["skipped", "done"])
+    assert result.exit_code == 0
+
+
+def test_a_dry_run_of_a_used_plan_says_that_it_is_used(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.apply(plan)
+    with pytest.raises(PlanIsUsed):
+        check_plan(scene.open(), plan)
+
+
+def test_a_dry_run_changes_nothing(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    check_plan(scene.open(), plan)
+    assert (scene.trouble.sent, scene.folder.path.exists(), scene.held()) == ([], False, "100")
+
+
+def test_a_used_plan_is_called_used_although_it_has_expired_too(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.apply(plan)
+    scene.clock.advance(3600)
+    with pytest.raises(PlanIsUsed):
+        scene.apply(plan)
+
+
+def test_a_stale_plan_that_was_open_is_ended(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    assert scene.apply(plan, stop_after=0).exit_code == 8
+    scene.clock.advance(3600)
+    with pytest.raises(PlanIsExpired):
+        scene.apply(plan)
+    with pytest.raises(PlanIsUsed):
+        scene.apply(plan)

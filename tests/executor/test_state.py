@@ -1,0 +1,186 @@
+"""The state file: exported from the journal, read by people, and never silently overwritten."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.history import account_status, import_state, past_runs, restore_state
+from executor.state import state_bytes, state_from_document, state_from_file, state_to_document
+from ruleset.errors import FileIsInvalid
+from schemas.documents import parse_document
+from tests.builders import NOW, position, snapshot
+from tests.executor.conftest import Stage
+from tests.executor.scene import Scene, legacy
+
+UNWIND = {"cycle": 2, "remaining_pct": "0.5625", "initial_quantity": "100", "started_at": "2026-02-01T00:00:00Z"}
+
+
+def edit(scene: Scene, **changes: object) -> None:
+    """Edit the state file as a person would."""
+    document = json.loads(scene.folder.state.read_text())
+    scene.folder.state.write_text(json.dumps({**document, **changes}))
+
+
+def applied(on_stage: Stage) -> Scene:
+    scene = on_stage(legacy())
+    scene.apply()
+    return scene
+
+
+def test_it_holds_what_the_contract_names(on_stage: Stage) -> None:
+    document = applied(on_stage).state_document()
+    assert document["account_state"] == "CLEANUP_IN_PROGRESS"
+    assert document["classified_positions"]["AAA/USD"]["category"] == "LEGACY_NON_COMPLIANT"
+    assert document["last_cleanup_run"] == "2026-02-18T22:00:01Z"
+    assert set(document["cleanup_metrics"]) == {
+        "total_positions_cleaned",
+        "zombie_positions_closed",
+        "legacy_positions_unwound",
+        "stale_orders_cancelled",
+        "capital_freed_usd",
+    }
+
+
+def test_a_hand_edit_is_noticed_by_whoever_comes_next(on_stage: Stage) -> None:
+    scene = applied(on_stage)
+    plan = scene.plan()
+    edit(scene, unwind_progress={})
+    edited = scene.folder.state.read_bytes()
+    for act in (scene.plan, lambda: scene.apply(plan), scene.verify, lambda: account_status(scene.open())):
+        with pytest.raises(FileIsInvalid, match="edited by hand") as refusal:
+            act()
+        assert (refusal.value.exit_code, scene.folder.state.read_bytes()) == (65, edited)
+    assert len(scene.trouble.sent) == 1
+
+
+def test_an_edit_is_taken_in_when_asked_for(on_stage: Stage) -> None:
+    scene = applied(on_stage)
+    edit(scene, unwind_progress={"AAA/USD": UNWIND})
+    assert import_state(scene.open()).unwinds["AAA/USD"].cycle == 2
+    scene.hold("AAA/USD", "56.25")
+    scene.apply()
+    assert scene.state().unwinds["AAA/USD"].cycle == 3
+
+
+def test_an_edit_is_undone_when_asked_for(on_stage: Stage) -> None:
+    scene = applied(on_stage)
+    before = scene.folder.state.read_bytes()
+    edit(scene, unwind_progress={})
+    restore_state(scene.open())
+    assert scene.folder.state.read_bytes() == before
+    assert scene.apply().exit_code == 0
+
+
+def test_a_file_that_was_deleted_is_written_anew(on_stage: Stage) -> None:
+    scene = applied(on_stage)
+    scene.folder.state.unlink()
+    assert (scene.plan()["actions"][0]["quantity"], scene.verify().state) == ("18.75", "CLEANUP_IN_PROGRESS")
+    assert scene.state().unwinds["AAA/USD"].cycle == 1
+
+
+def test_the_state_of_an_account_that_never_ran_can_be_written(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    restore_state(scene.open())
+    assert (scene.state().unwinds, account_status(scene.open())["account_state"]) == ({}, None)
+
+
+def test_what_an_earlier_program_left_is_taken_over(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD", "56.25")))
+    scene.folder.path.mkdir(parents=True)
+    known = {"symbol": "AAA-USD", "size_usd": 5625.75, "checks": [0.5, None, True]}
+    old = {"unwind_progress": {"AAA-USD": UNWIND}, "classified_positions": {"AAA-USD": known}}
+    metrics = {"capital_freed_usd": 12.5, "total_positions_cleaned": 3}
+    scene.folder.state.write_text(json.dumps({**old, "cleanup_metrics": metrics, "account_state": "CLEAN"}))
+    assert scene.apply().exit_code == 0
+    assert (scene.held(), scene.state().metrics.capital_freed_usd) == ("42.188", Decimal("12.5"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"unwind_progress": {"A": {"cycle": -1}}}',
+        '{"unwind_progress": {}, "account_state": "SPOTLESS"}',
+        '{"unwind_progress": {}, "last_verified_at": "yesterday"}',
+        '{"unwind_progress": {}, "last_verified_at": 7}',
+        '{"unwind_progress": {}, "cleanup_metrics": {"total_positions_cleaned": 99999999999999999999}}',
+        '{"unwind_progress": {}, "classified_positions": {"A": 99999999999999999999}}',
+        '{"unwind_progress": {}, "failed_exits": {"A": 99999999999999999999}}',
+        "\x00",
+        '{"unwind_progress": {}} x',
+    ],
+)
+def test_a_broken_state_file_is_refused_and_left_as_it_is(on_stage: Stage, content: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.folder.path.mkdir(parents=True)
+    scene.folder.state.write_text(content)
+    for act in (scene.plan, lambda: scene.apply(plan), scene.verify, lambda: import_state(scene.open())):
+        with pytest.raises(FileIsInvalid) as refusal:
+            act()
+        assert (refusal.value.exit_code, scene.folder.state.read_text()) == (65, content)
+    assert scene.trouble.sent == []
+
+
+def test_a_broken_edit_cannot_be_imported(on_stage: Stage) -> None:
+    scene = applied(on_stage)
+    scene.folder.state.write_text('{"unwind_progress": 1}')
+    with pytest.raises(FileIsInvalid):
+        import_state(scene.open())
+    restore_state(scene.open())
+    assert scene.state().unwinds["AAA/USD"].cycle == 1
+
+
+def test_importing_a_file_that_is_missing_is_an_error(on_stage: Stage) -> None:
+    with pytest.raises(FileIsInvalid):
+        import_state(on_stage(legacy()).open())
+
+
+def test_the_runs_of_an_account_that_never_ran_are_none(on_stage: Stage) -> None:
+    assert past_runs(on_stage(legacy()).open()) == []
+
+
+SYMBOLS = st.sampled_from(["AAA/USD", "BTC/USDT:USDT#short", "DUSTCOIN"])
+AMOUNTS = st.integers(-(10**9), 10**9).map(lambda cents: cents / 100)
+FRACTIONS = st.decimals(0, 1, places=6).map(lambda share: format(share, "f"))
+UNWINDS = st.fixed_dictionaries(
+    {
+        "cycle": st.integers(0, 5),
+        "remaining_pct": FRACTIONS,
+        "initial_quantity": st.decimals("0.00000001", "1e12", places=8).map(lambda amount: format(amount, "f")),
+        "started_at": st.just("2026-02-18T22:00:00Z"),
+        "last_cycle_at": st.sampled_from([None, "2026-02-18T22:00:00.5Z"]),
+    }
+)
+STATES = st.fixed_dictionaries(
+    {"unwind_progress": st.dictionaries(SYMBOLS, UNWINDS)},
+    optional={
+        "failed_exits": st.dictionaries(SYMBOLS, st.integers(0, 9)),
+        "account_state": st.sampled_from([None, "CLEAN", "UNKNOWN"]),
+        "classified_positions": st.one_of(st.none(), st.lists(st.text("abc")), st.dictionaries(SYMBOLS, AMOUNTS)),
+        "cleanup_metrics": st.fixed_dictionaries({}, optional={"capital_freed_usd": AMOUNTS}),
+    },
+)
+
+
+@given(STATES)
+def test_a_state_survives_its_file(document: dict[str, object]) -> None:
+    state = state_from_document(parse_document(json.dumps(document).encode(), "state", "state"))
+    again = parse_document(state_bytes(state), "state", "state")
+    assert state_from_document(again) == state
+    assert state_to_document(state_from_document(again)) == again
+
+
+def test_a_file_of_another_time_zone_is_understood(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps({"unwind_progress": {}, "last_cleanup_run": "2026-02-18T23:00:00+01:00"}))
+    assert state_from_file(file).last_cleanup_run == NOW

@@ -1,0 +1,236 @@
+"""A venue that misbehaves on demand: the real paper venue behind a wire that loses, delays and garbles."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from brokers.paper.broker import PaperBroker
+from brokers.protocol import (
+    Broker,
+    Capabilities,
+    Clock,
+    ConvertRequest,
+    Done,
+    Found,
+    LookUp,
+    NotFound,
+    OrderReference,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from ruleset.errors import AccountUnreadable
+from ruleset.snapshot import Snapshot
+from ruleset.values import floor_to_step
+
+
+class Crash(BaseException):
+    """The process dies here; nothing that catches Exception may see it."""
+
+
+class Fault(Enum):
+    """What may happen to one request to change something."""
+
+    NONE = "it arrives and is answered"
+    LOST_BEFORE = "it never arrives, and nobody answers"
+    LOST_AFTER = "it is done, and the reply is lost"
+    RAISES_BEFORE = "the connection breaks before it arrives"
+    RAISES_AFTER = "the connection breaks after it was done"
+    REFUSED = "the venue refuses it"
+    DUPLICATE = "it is done, and then refused because its id is in use"
+    PARTIAL = "half of it is filled, the rest cancelled"
+    DELAYED = "nobody answers, and it arrives a little later"
+    OPEN_FIRST = "it is told as open before it is told as filled"
+    CRASH_BEFORE = "we die before it arrives"
+    CRASH_AFTER = "we die after it was done"
+
+
+Ask = Callable[[], LookUp]
+
+
+@dataclass
+class Trouble:
+    """What is going to go wrong, in order, and what went over the wire; it outlives every connection.
+
+    ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out goes well.
+    ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
+    """
+
+    writes: deque[Fault] = field(default_factory=deque)
+    look_ups: deque[LookUp] = field(default_factory=deque)
+    reads: deque[bool] = field(default_factory=deque)
+    before: deque[Callable[[], object] | None] = field(default_factory=deque)
+    window: int = 5
+    delay: float = 3
+    told_open: int = 3
+    tampered: Mapping[str, Any] = field(default_factory=dict)
+    sent: list[OrderRequest | OrderReference | ConvertRequest] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    under_way: list[tuple[datetime, Callable[[], Outcome]]] = field(default_factory=list)
+    reports: dict[str, OrderReport] = field(default_factory=dict)
+    opens: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def orders(self) -> list[OrderRequest]:
+        """The orders that were sent, whether they arrived or not."""
+        return [request for request in self.sent if isinstance(request, OrderRequest)]
+
+
+class FaultyBroker:
+    """A connection to the real paper venue, with trouble."""
+
+    def __init__(self, inner: PaperBroker, trouble: Trouble, clock: Clock) -> None:
+        self._inner = inner
+        self._trouble = trouble
+        self._clock = clock
+
+    venue = "paper"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(self._inner.capabilities, receive_window=self._trouble.window)
+
+    def read_account(self) -> Snapshot:
+        self._trouble.calls.append("read")
+        self._arrive()
+        if self._trouble.reads and not self._trouble.reads.popleft():
+            raise AccountUnreadable("the venue answers 503")
+        snapshot = self._inner.read_account()
+        tampered = self._trouble.tampered
+        markets = {
+            symbol: replace(market, **tampered[symbol]) if symbol in tampered else market
+            for symbol, market in snapshot.markets.items()
+        }
+        return replace(snapshot, markets=markets)
+
+    def place_order(self, request: OrderRequest) -> Outcome:
+        return self._write("place", request, lambda: self._inner.place_order(request))
+
+    def cancel_order(self, reference: OrderReference) -> Outcome:
+        return self._write("cancel", reference, lambda: self._inner.cancel_order(reference))
+
+    def convert_dust(self, request: ConvertRequest) -> Outcome:
+        return self._write("convert", request, lambda: self._inner.convert_dust(request))
+
+    def look_up_order(self, reference: OrderReference) -> LookUp:
+        self._trouble.calls.append("look up")
+        self._arrive()
+        if self._trouble.look_ups:
+            return self._trouble.look_ups.popleft()
+        found = self._inner.look_up_order(reference)
+        return Found(self._told(found.report)) if isinstance(found, Found) else found
+
+    def _write(self, name: str, request: Any, act: Callable[[], Outcome]) -> Outcome:
+        trouble = self._trouble
+        trouble.calls.append(name)
+        self._arrive()
+        if trouble.before and (meanwhile := trouble.before.popleft()) is not None:
+            meanwhile()
+        trouble.sent.append(request)
+        fault = trouble.writes.popleft() if trouble.writes else Fault.NONE
+        return _FAULTS[fault](self, request, act)
+
+    def _arrive(self) -> None:
+        """Let requests that were delayed reach the venue."""
+        due = [act for when, act in self._trouble.under_way if when <= self._clock()]
+        self._trouble.under_way = [entry for entry in self._trouble.under_way if entry[0] > self._clock()]
+        for act in due:
+            act()
+
+    def _told(self, report: OrderReport) -> OrderReport:
+        """Tell an order as the venue that we play would."""
+        trouble, name = self._trouble, report.order_id
+        if trouble.opens.get(name, 0) > 0:
+            trouble.opens[name] -= 1
+            return replace(report, status="open", filled=Decimal(0))
+        return trouble.reports.get(name, report)
+
+    # --- the faults ---
+
+    def _none(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        return act()
+
+    def _lost_before(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+        return Unknown("the request timed out")
+
+    def _lost_after(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        act()
+        return Unknown("the reply timed out")
+
+    def _raises_before(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+        raise ConnectionError("broken before it was sent")
+
+    def _raises_after(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        act()
+        raise ConnectionError("broken after it was sent")
+
+    def _refused(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+        return Refused(RefusalReason.OTHER, "not today")
+
+    def _duplicate(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        act()
+        return Refused(RefusalReason.DUPLICATE_CLIENT_ORDER_ID, "the id is in use")
+
+    def _partial(self, request: Any, act: Callable[[], Outcome]) -> Outcome:
+        if not isinstance(request, OrderRequest) or request.type != "market":
+            return act()
+        step = self._inner.read_account().markets[request.symbol].amount_step
+        half = floor_to_step(request.quantity / 2, step or Decimal("0.001"))
+        outcome = self._inner.place_order(replace(request, quantity=half)) if half else Unknown("too little to halve")
+        if not isinstance(outcome, Done):
+            return act()
+        report = replace(outcome.report, quantity=request.quantity, status="cancelled")
+        self._trouble.reports[report.order_id] = report
+        return Done(report)
+
+    def _delayed(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        due = self._clock() + timedelta(seconds=self._trouble.delay)
+        self._trouble.under_way.append((due, act))
+        return Unknown("the request timed out")
+
+    def _open_first(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        outcome = act()
+        if not isinstance(outcome, Done):
+            return outcome
+        self._trouble.opens[outcome.report.order_id] = self._trouble.told_open
+        return Done(self._told(outcome.report))
+
+    def _crash_before(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+        raise Crash
+
+    def _crash_after(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+        act()
+        raise Crash
+
+
+_FAULTS: Mapping[Fault, Callable[[FaultyBroker, Any, Callable[[], Outcome]], Outcome]] = {
+    Fault.NONE: FaultyBroker._none,
+    Fault.LOST_BEFORE: FaultyBroker._lost_before,
+    Fault.LOST_AFTER: FaultyBroker._lost_after,
+    Fault.RAISES_BEFORE: FaultyBroker._raises_before,
+    Fault.RAISES_AFTER: FaultyBroker._raises_after,
+    Fault.REFUSED: FaultyBroker._refused,
+    Fault.DUPLICATE: FaultyBroker._duplicate,
+    Fault.PARTIAL: FaultyBroker._partial,
+    Fault.DELAYED: FaultyBroker._delayed,
+    Fault.OPEN_FIRST: FaultyBroker._open_first,
+    Fault.CRASH_BEFORE: FaultyBroker._crash_before,
+    Fault.CRASH_AFTER: FaultyBroker._crash_after,
+}
+
+GONE = NotFound()
+SILENT = Unknown("the look-up timed out")
+
+
+def as_broker(broker: FaultyBroker) -> Broker:
+    """Let the type checker hold the fake to the Protocol."""
+    return broker
