@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from cli.applying import carry_out
@@ -15,7 +16,7 @@ from cli.plan import PlanOutput, deliver_plan, ensure_not_refused, has_changes
 from cli.rendering.refresh import show_changes
 from cli.rendering.run import show_result
 from cli.requests import Where, load_plan, open_requested, overrides_of, recorded_scope
-from cli.streams import write_json
+from cli.streams import write_bytes
 from cli.verbs import verb_app
 from executor.accounts import Account
 from executor.apply import check_plan
@@ -100,7 +101,12 @@ def apply_refreshed(account: Account, old: dict[str, Any], wish: ApplyWish) -> i
     document = plan_account(account, recorded_scope(old)).document
     changes = compare_plans(old, document)
     if wish.as_json:
-        write_json({"plan_id": document["plan_id"], "changes": [change.to_document() for change in changes]})
+        told = {
+            "event": "plan_refreshed",
+            "plan": document["plan_id"],
+            "changes": [item.to_document() for item in changes],
+        }
+        write_bytes(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
     else:
         show_changes(changes, document)
     if wish.dry_run:

@@ -25,8 +25,9 @@ def command(
 ) -> None:
     """Send nothing any more, for all accounts or one.
 
-    Without --account every account is halted, until `exitplan resume`. A run at work stops before its next action. Plans can be made and looked at all the same. The halt is a file in the
-    data folder, HALT; making it with any other tool does the same.
+    Without --account every account is halted, until `exitplan resume`. A run at work stops before its next action.
+    Plans can be made and looked at all the same. The halt is a file in the data folder, HALT; making it with any
+    other tool does the same.
     """
     path = halt(halted_folder(account, data), reason, present())
     if as_json:

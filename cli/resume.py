@@ -17,7 +17,8 @@ app = verb_app()
 def command(account: AccountOption = None, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """End a halt.
 
-    Without --account that of every account. A plan that the halt stopped half-way goes on where it was when it is applied again.
+    Without --account that of every account. A plan that the halt stopped half-way goes on where it was when it is
+    applied again.
     """
     ended = resume(halted_folder(account, data))
     if as_json:

@@ -12,6 +12,12 @@ from tests.executor.scene import Scene, stage
 Stage = Callable[..., Scene]
 
 
+@pytest.fixture(autouse=True)
+def _fast_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave files in the system's cache: what dies in these tests are processes, never the machine."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
 @pytest.fixture
 def on_stage(tmp_path: Path) -> Stage:
     def set_scene(*args: object, **changes: object) -> Scene:

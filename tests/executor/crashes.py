@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -15,6 +15,9 @@ import executor.tracker
 from brokers.paper.broker import PaperBroker
 from executor.journal import Journal
 from tests.faults import Crash
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 def raise_crash() -> None:
@@ -34,10 +37,10 @@ class Points:
         if self.passed == self.at:
             self.die()
 
-    def around(self, act: Callable[..., Any]) -> Callable[..., Any]:
+    def around(self, act: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         """Give a function that may die before it acts, and after."""
 
-        def acting(*args: Any, **named: Any) -> Any:
+        def acting(*args: Arguments.args, **named: Arguments.kwargs) -> Result:
             self.point()
             result = act(*args, **named)
             self.point()

@@ -26,7 +26,15 @@ from executor.state import State, state_from_document
 from executor.verify import verify_account
 from ruleset.checks import AccountState, Checks
 from ruleset.planner import PlanScope
-from ruleset.snapshot import Position, Snapshot, TrackerRecord, snapshot_to_document, tracker_from_document
+from ruleset.snapshot import (
+    OpenOrder,
+    Position,
+    PriceStatus,
+    Snapshot,
+    TrackerRecord,
+    snapshot_to_document,
+    tracker_from_document,
+)
 from schemas.documents import load_document, parse_document
 from schemas.policies import shipped_policy
 from tests.builders import NOW, Amount, order, position, record, snapshot
@@ -87,9 +95,9 @@ class Scene:
         assert isinstance(broker, PaperBroker)
         return broker
 
-    def plan(self, **scope: Any) -> dict[str, Any]:
+    def plan(self, scope: PlanScope = PlanScope()) -> dict[str, Any]:  # noqa: B008 - it is frozen
         self.clock.advance(1)  # two plans of one moment would be one
-        document = plan_account(self.open(), PlanScope(**scope)).document
+        document = plan_account(self.open(), scope).document
         self.plans.append(document)
         return document
 
@@ -115,7 +123,7 @@ class Scene:
 
     def until_quiet(self, cycles: int = 12) -> list[int]:
         """Plan and apply until nothing is left to do; gives the exit codes."""
-        codes = []
+        codes: list[int] = []
         for _ in range(cycles):
             self.clock.advance(60)
             plan = self.plan()
@@ -129,7 +137,7 @@ class Scene:
     def break_writes(self, *faults: Fault) -> None:
         self.trouble.writes.extend(faults)
 
-    def move_price(self, symbol: str, last: str | None, status: Any = None) -> None:
+    def move_price(self, symbol: str, last: str | None, status: PriceStatus | None = None) -> None:
         price = None if last is None else Decimal(last)
         self.venue().move_price(symbol, Prices(last=price, price_status=status))
 
@@ -148,7 +156,7 @@ class Scene:
                 entry["quantity"] = quantity
         self._write(document)
 
-    def list_market(self, symbol: str, **changes: Any) -> None:
+    def list_market(self, symbol: str, **changes: bool | str | None) -> None:
         document = self.document()
         document["markets"][symbol] |= changes
         self._write(document)
@@ -215,7 +223,7 @@ class Scene:
         return self.state().account_state
 
 
-def stage(root: Path, account: Snapshot, *, base: str = "default", **changes: Any) -> Scene:
+def stage(root: Path, account: Snapshot, base: str = "default", **changes: Any) -> Scene:  # noqa: ANN401 - what policies hold
     """Set a scene in a folder: an account file, and a paper account that is like ``account``.
 
     Further arguments change the policy: ``options`` the paper account's options, ``account_id`` the account's id.
@@ -241,22 +249,22 @@ def kinds(plan: Mapping[str, Any]) -> list[str]:
     return [action["kind"] for action in plan["actions"]]
 
 
-def legacy(*more: Position, **parts: Any) -> Snapshot:
+def legacy(*more: Position, **parts: Any) -> Snapshot:  # noqa: ANN401 - as snapshot
     """An account with one legacy position of 100, and what else is asked for."""
     return snapshot(LEGACY, *more, **parts)
 
 
-def zombie(**parts: Any) -> Snapshot:
+def zombie(**parts: Any) -> Snapshot:  # noqa: ANN401 - as snapshot
     """An account with 100 of something tracked without an entry price: a zombie on a market that trades."""
     return snapshot(LEGACY, tracked={"AAA/USD": record(entry=None)}, **parts)
 
 
-def over_cap(locked: Amount = 0, **parts: Any) -> Snapshot:
+def over_cap(locked: Amount = 0, **parts: Any) -> Snapshot:  # noqa: ANN401 - as snapshot
     """Three positions of which AAA is the smallest and legacy: the one that is closed where two may be held."""
     positions = (position("AAA/USD", 100, locked=locked), position("BBB/USD", 200), position("CCC/USD", 300))
     return snapshot(*positions, tracked=("BBB/USD", "CCC/USD"), **parts)
 
 
-def resting(quantity: str = "40", **parts: Any) -> Any:
+def resting(quantity: str = "40") -> OpenOrder:
     """A sell order that rests on AAA, far from the price and not stale."""
-    return order("rest", "AAA/USD", "sell", quantity, price=500, **parts)
+    return order("rest", "AAA/USD", "sell", quantity, price=500)

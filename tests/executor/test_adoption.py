@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -29,14 +30,19 @@ def test_the_stop_stands_where_the_policy_says(on_stage: Stage) -> None:
     scene = conservative(on_stage)
     scene.apply()
     (stop,) = scene.account().open_orders
-    assert (stop.type, stop.side, stop.quantity, stop.trigger_price) == ("stop", "sell", 100, 90)
+    assert (stop.type, stop.side, stop.quantity, stop.trigger_price) == ("stop", "sell", Decimal(100), Decimal(90))
 
 
 def test_the_record_says_that_its_entry_price_is_the_mark_at_adoption(on_stage: Stage) -> None:
     scene = conservative(on_stage)
     scene.apply()
     found = scene.tracked()["AAA/USD"]
-    assert (found.position_source, found.entry_price, found.stop_price, found.quantity) == ("adopted", 100, 90, 100)
+    assert (found.position_source, found.entry_price, found.stop_price, found.quantity) == (
+        "adopted",
+        Decimal(100),
+        Decimal(90),
+        Decimal(100),
+    )
     assert found.extra["entry_price_basis"] == "mark at adoption"
 
 
@@ -45,7 +51,7 @@ def test_an_entry_price_that_is_known_stays(on_stage: Stage) -> None:
     scene = on_stage(account, base="conservative")
     scene.apply()
     found = scene.tracked()["AAA/USD"]
-    assert (found.entry_price, found.extra["entry_price_basis"], found.strategy) == (42, "known", "APEX_v7.1")
+    assert (found.entry_price, found.extra["entry_price_basis"], found.strategy) == (Decimal(42), "known", "APEX_v7.1")
 
 
 def test_a_position_whose_stop_was_refused_is_not_adopted(on_stage: Stage) -> None:

@@ -9,6 +9,7 @@ import pytest
 from executor.saved_plan import load_plan
 from ruleset.errors import ExitplanError, FileIsInvalid, PlanIsAltered, PlanIsUsed, RefusedByGuard
 from ruleset.plan import plan_bytes, plan_sha256
+from ruleset.planner import PlanScope
 from tests.builders import ago, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import kinds, legacy, over_cap, resting, statuses, zombie
@@ -213,13 +214,13 @@ def test_the_result_says_what_became_of_each_action(on_stage: Stage) -> None:
 
 def test_a_plan_narrowed_to_one_symbol_touches_no_other(on_stage: Stage) -> None:
     scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
-    scene.apply(scene.plan(targets=("BBB/USD",)))
+    scene.apply(scene.plan(PlanScope(targets=("BBB/USD",))))
     assert (scene.held("AAA/USD"), scene.held("BBB/USD")) == ("100", "75")
 
 
 def test_phase_two_alone_cancels_and_sells_nothing(on_stage: Stage) -> None:
     scene = on_stage(legacy(orders=[order("old", "AAA/USD", "sell", 1, minutes=60)]))
-    result = scene.apply(scene.plan(phase=2))
+    result = scene.apply(scene.plan(PlanScope(phase=2)))
     assert ([outcome.action.kind for outcome in result.outcomes], scene.held()) == (["cancel_order"], "100")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,9 +34,9 @@ def busy() -> Snapshot:
     return snapshot(*positions, orders=orders, tracked={"OWN/USD": record(), "ZOM/USD": record(entry=None)})
 
 
-def scene_of(folder: Path, account: Snapshot | None = None, **changes: object) -> Scene:
+def scene_of(folder: Path, account: Snapshot | None = None, **changes: Mapping[str, str]) -> Scene:
     folder.mkdir()
-    return stage(folder, account or busy(), parameters={"max_positions": 2}, **changes)
+    return stage(folder, account or busy(), "default", parameters={"max_positions": 2}, **changes)
 
 
 def held(scene: Scene) -> dict[str, Decimal]:
@@ -134,14 +135,10 @@ def test_dying_twice_is_no_worse(tmp_path: Path) -> None:
             crash(scene, plan, first)
             with pytest.MonkeyPatch.context() as patch:
                 Points(second).install(patch)
-                try:
+                with suppress(Crash, PlanIsUsed):
                     scene.apply(plan)
-                except (Crash, PlanIsUsed):
-                    pass
-            try:
+            with suppress(PlanIsUsed):
                 scene.apply(plan)
-            except PlanIsUsed:
-                pass
             assert held(scene) == {"OWN/USD": Decimal(400), "UNW/USD": Decimal(75)}
             never_too_much(scene)
 
@@ -164,10 +161,10 @@ def test_an_order_that_arrives_after_the_death_of_its_sender_is_found(tmp_path: 
     scene = scene_of(tmp_path / "scene", zombie())
     plan = scene.plan()
     scene.break_writes(Fault.DELAYED)
-    scene.clock.sleep = _die  # type: ignore[method-assign] # it dies while it waits
-    with pytest.raises(Crash):
-        scene.apply(plan)
-    del scene.clock.sleep
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scene.clock, "sleep", _die)  # it dies while it waits
+        with pytest.raises(Crash):
+            scene.apply(plan)
     assert (scene.apply(plan).exit_code, held(scene), len(scene.trouble.orders)) == (0, {}, 1)
 
 

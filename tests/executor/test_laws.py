@@ -85,7 +85,7 @@ def approved(plans: list[dict[str, Any]]) -> Mapping[str, tuple[str, Decimal]]:
 @pytest.mark.parametrize("base", ["default", "conservative"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
 @given(account=accounts(), faults=FAULTS, look_ups=LOOK_UPS, reads=READS, tier=TIERS, again=st.booleans())
-def test_whatever_goes_wrong_the_account_comes_to_rest_and_nothing_is_sold_twice(
+def test_whatever_goes_wrong_the_account_comes_to_rest_and_nothing_is_sold_twice(  # noqa: PLR0917 - drawn by name
     tmp_path: Path,
     base: str,
     account: Snapshot,

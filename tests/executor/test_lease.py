@@ -34,8 +34,10 @@ def held_elsewhere(lock: Path) -> Iterator[subprocess.Popen[str]]:
     """Let another process hold a lease until the block ends."""
     command = [sys.executable, "-c", _HOLD, str(lock)]
     root = str(Path(__file__).parents[2])
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, cwd=root, env={**os.environ, "PYTHONPATH": root}, **pipes) as process:
+    environment = {**os.environ, "PYTHONPATH": root}
+    with subprocess.Popen(
+        command, text=True, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         yield process

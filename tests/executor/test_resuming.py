@@ -10,6 +10,7 @@ import pytest
 
 from executor.history import account_status, past_runs
 from ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsStale, PlanIsUsed
+from ruleset.planner import PlanScope
 from tests.builders import position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting, statuses, zombie
@@ -122,7 +123,7 @@ def test_while_an_order_is_unknown_nothing_is_sent_for_the_account(on_stage: Sta
 def test_another_plan_settles_the_open_one_first(on_stage: Stage) -> None:
     scene = on_stage(snapshot(*TWO))
     plan = unknown(scene)
-    scene.apply(scene.plan(targets=("BBB/USD",)))
+    scene.apply(scene.plan(PlanScope(targets=("BBB/USD",))))
     assert scene.told("run_recovered")[0]["plan_id"] == plan["plan_id"]
     assert (scene.held("AAA/USD"), scene.state().unwinds["AAA/USD"].cycle) == ("75", 1)
     with pytest.raises(PlanIsUsed):

@@ -55,7 +55,7 @@ def test_an_account_that_cannot_be_read_after_its_cancels_ends_with_one(on_stage
 def test_a_price_that_cannot_be_read_at_apply_sends_nothing_for_its_position(on_stage: Stage) -> None:
     scene = on_stage(snapshot(*TWO))
     plan = scene.plan()
-    scene.trouble.tampered = {"AAA/USD": {"price_status": "unavailable"}}
+    scene.trouble.tampered = {"AAA/USD": "unavailable"}
     result = scene.apply(plan)
     assert (result.exit_code, statuses(result)) == (1, ["skipped", "done"])
     assert [sent.symbol for sent in scene.trouble.orders] == ["BBB/USD"]

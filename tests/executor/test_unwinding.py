@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from ruleset.planner import PlanScope
 from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, legacy, statuses
@@ -176,7 +177,7 @@ def test_the_unwind_of_another_position_stays_as_it_is(on_stage: Stage) -> None:
     scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
     scene.apply()
     scene.clock.advance(60)
-    scene.apply(scene.plan(targets=("AAA/USD",)))
+    scene.apply(scene.plan(PlanScope(targets=("AAA/USD",))))
     unwinds = scene.state().unwinds
     assert (unwinds["AAA/USD"].cycle, unwinds["BBB/USD"].cycle) == (2, 1)
     assert unwinds["BBB/USD"].last_cycle_at == NOW + timedelta(seconds=1)

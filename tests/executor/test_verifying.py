@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executor.history import account_status
+from ruleset.planner import PlanScope
 from tests.builders import NOW, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy
@@ -78,7 +79,7 @@ def test_an_unwind_under_way_is_progress(on_stage: Stage) -> None:
 
 def test_an_unwind_and_something_else_need_cleanup(on_stage: Stage) -> None:
     scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
-    scene.apply(scene.plan(targets=("AAA/USD",)))
+    scene.apply(scene.plan(PlanScope(targets=("AAA/USD",))))
     assert scene.verify().state == "NEEDS_CLEANUP"
 
 

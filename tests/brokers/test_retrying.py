@@ -1,0 +1,163 @@
+"""Reads, look-ups and cancels are tried again within a budget; orders never."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from brokers.protocol import (
+    Broker,
+    Capabilities,
+    ConvertRequest,
+    LookUp,
+    NotFound,
+    OrderReference,
+    OrderRequest,
+    Outcome,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from brokers.retrying import RetryBudget, RetryingBroker
+from ruleset.errors import AccountUnreadable
+from ruleset.snapshot import Snapshot
+
+ACCOUNT = Snapshot("platform", "paper", "USD", datetime(2026, 2, 18, tzinfo=UTC))
+USUAL = RetryBudget()
+ORDER = OrderReference(symbol="AAA/USD", client_order_id="xp")
+
+
+class Wire:
+    """A connection that answers what it is told to, in turn."""
+
+    venue = "test"
+
+    def __init__(self, *answers: Any, tier: Any = "A") -> None:
+        self.answers = deque(answers)
+        self.asked = 0
+        self.tier = tier
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            client_order_ids=self.tier,
+            unique_client_order_ids="open",
+            reduce_only=True,
+            stop_market=True,
+            stop_limit=True,
+            convert=True,
+            receive_window=5,
+            live=False,
+        )
+
+    def _answer(self) -> Any:
+        self.asked += 1
+        answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def read_account(self) -> Snapshot:
+        found: Snapshot = self._answer()
+        return found
+
+    def place_order(self, request: OrderRequest) -> Outcome:
+        outcome: Outcome = self._answer()
+        return outcome
+
+    def cancel_order(self, reference: OrderReference) -> Outcome:
+        outcome: Outcome = self._answer()
+        return outcome
+
+    def convert_dust(self, request: ConvertRequest) -> Outcome:
+        outcome: Outcome = self._answer()
+        return outcome
+
+    def look_up_order(self, reference: OrderReference) -> LookUp:
+        found: LookUp = self._answer()
+        return found
+
+
+def retrying(wire: Wire, budget: RetryBudget = USUAL) -> tuple[RetryingBroker, list[float]]:
+    slept: list[float] = []
+    broker: Broker = wire
+    return RetryingBroker(broker, slept.append, budget), slept
+
+
+def test_a_read_that_fails_is_tried_again() -> None:
+    broker, slept = retrying(Wire(AccountUnreadable("503"), AccountUnreadable("503"), ACCOUNT))
+    assert (broker.read_account(), len(slept)) == (ACCOUNT, 2)
+
+
+def test_the_pause_that_a_venue_asks_for_is_kept() -> None:
+    broker, slept = retrying(Wire(AccountUnreadable("429", retry_after=7), ACCOUNT))
+    broker.read_account()
+    assert slept == [7]
+
+
+def test_a_pause_beyond_the_budget_is_not_waited_for() -> None:
+    broker, slept = retrying(Wire(AccountUnreadable("429", retry_after=600)))
+    with pytest.raises(AccountUnreadable, match="429"):
+        broker.read_account()
+    assert slept == []
+
+
+def test_the_last_failure_stands_when_the_tries_are_used_up() -> None:
+    wire = Wire(AccountUnreadable("503"))
+    broker, slept = retrying(wire, RetryBudget(attempts=3))
+    with pytest.raises(AccountUnreadable):
+        broker.read_account()
+    assert (wire.asked, len(slept)) == (3, 2)
+
+
+def test_all_the_waiting_stays_within_the_budget() -> None:
+    broker, slept = retrying(Wire(AccountUnreadable("503", retry_after=4)), RetryBudget(attempts=99, seconds=10))
+    with pytest.raises(AccountUnreadable):
+        broker.read_account()
+    assert sum(slept) <= 10
+
+
+@pytest.mark.parametrize("answer", [Unknown("timed out"), Refused(RefusalReason.RATE_LIMITED, "slow down")])
+def test_a_cancel_without_a_clear_answer_is_tried_again(answer: Outcome) -> None:
+    wire = Wire(answer, Refused(RefusalReason.UNKNOWN_ORDER, "gone"))
+    broker, _ = retrying(wire)
+    assert broker.cancel_order(ORDER) == Refused(RefusalReason.UNKNOWN_ORDER, "gone")
+
+
+def test_a_clear_refusal_is_not_argued_with() -> None:
+    wire = Wire(Refused(RefusalReason.ORDER_CLOSED, "filled"))
+    retrying(wire)[0].cancel_order(ORDER)
+    assert wire.asked == 1
+
+
+SENDS: list[Callable[[RetryingBroker], Outcome]] = [
+    lambda broker: broker.place_order(
+        OrderRequest(client_order_id="xp", symbol="AAA/USD", side="sell", type="market", quantity=1)  # type: ignore[arg-type] # any number
+    ),
+    lambda broker: broker.convert_dust(ConvertRequest(client_order_id="xp", symbol="AAA/USD", quantity=1)),  # type: ignore[arg-type] # as above
+]
+
+
+@pytest.mark.parametrize("send", SENDS, ids=["order", "conversion"])
+@pytest.mark.parametrize("answer", [Unknown("timed out"), Refused(RefusalReason.RATE_LIMITED, "slow down")])
+def test_what_moves_money_is_sent_once_whatever_comes_back(
+    send: Callable[[RetryingBroker], Outcome], answer: Outcome
+) -> None:
+    wire = Wire(answer)
+    broker, slept = retrying(wire)
+    assert (send(broker), wire.asked, slept) == (answer, 1, [])
+
+
+def test_a_look_up_is_tried_again_where_the_venue_keeps_our_ids() -> None:
+    wire = Wire(Unknown("timed out"), NotFound())
+    assert retrying(wire)[0].look_up_order(ORDER) == NotFound()
+
+
+def test_a_venue_that_keeps_no_ids_is_asked_once() -> None:
+    wire = Wire(Unknown("no ids here"), tier="C")
+    retrying(wire)[0].look_up_order(ORDER)
+    assert wire.asked == 1

@@ -1,0 +1,111 @@
+"""``halt``, ``resume``, ``unlock`` and ``apply --refresh``."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from executor.lease import account_lease
+from ruleset.values import parse_time
+from tests.cli.conftest import xp
+
+
+def test_a_halt_refuses_every_apply_until_it_is_ended(folder: Path) -> None:
+    assert xp("plan", "--out", "plan.json").code == 0
+    assert "Halted" in xp("halt", "fire drill").out
+    refused = xp("apply", "plan.json")
+    assert refused.code == 5
+    assert "fire drill" in refused.err
+    assert "Resumed" in xp("resume").out
+    assert xp("apply", "plan.json").code == 0
+
+
+def test_a_halt_of_one_account_leaves_the_others_alone(folder: Path) -> None:
+    assert xp("halt", "--account", "user123", "--json").json["halted"] is True
+    assert xp("apply", "--auto-approve").code == 0
+    assert xp("apply", "--auto-approve", "--account", "user123").code == 5
+
+
+def test_resuming_what_was_not_halted_says_so(folder: Path) -> None:
+    assert "Nothing was halted" in xp("resume").out
+
+
+def test_nothing_is_unlocked_where_nobody_is_at_work(folder: Path) -> None:
+    assert "Nobody holds" in xp("unlock").out
+
+
+def hold(lock: str) -> None:
+    with account_lease(Path(lock), "platform", parse_time("2026-02-18T22:00:00Z")):
+        time.sleep(60)
+
+
+def wait_until_held(lock: Path) -> None:
+    for _ in range(300):
+        if lock.with_suffix(".holder.json").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the other process never took the lease")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_lease_of_a_process_that_hangs_is_broken_on_request() -> None:
+    lock = Path("data/account.lock").absolute()
+    holder = multiprocessing.get_context("spawn").Process(target=hold, args=(str(lock),))
+    holder.start()
+    try:
+        wait_until_held(lock)
+        locked = xp("apply", "--auto-approve")
+        assert locked.code == 7
+        assert f"process {holder.pid}" in locked.err
+        unlocked = xp("unlock", "--auto-approve")
+        assert unlocked.code == 0
+        assert f"process {holder.pid}" in unlocked.out
+        assert xp("apply", "--auto-approve").code == 0
+    finally:
+        holder.kill()
+        holder.join()
+
+
+def test_a_lock_file_that_nobody_holds_locks_nothing(folder: Path) -> None:
+    Path("data").mkdir(exist_ok=True)
+    with FileLock("data/account.lock"):
+        pass
+    assert xp("apply", "--auto-approve").code == 0
+
+
+def test_a_refreshed_plan_shows_what_differs_and_is_applied(folder: Path) -> None:
+    xp("plan", "--out", "plan.json")
+    assert xp("apply", "--auto-approve").code == 0  # somebody was faster
+    refreshed = xp("apply", "plan.json", "--refresh", "--auto-approve")
+    assert refreshed.code == 0
+    assert "no longer planned" in refreshed.out
+    assert "XRP/USD   unwind" in refreshed.out
+
+
+def test_a_refresh_that_is_only_looked_at_sends_nothing(folder: Path) -> None:
+    xp("plan", "--out", "plan.json")
+    before = Path("data/paper/platform.json").read_bytes()
+    looked = xp("apply", "plan.json", "--refresh", "--dry-run")
+    assert (looked.code, Path("data/paper/platform.json").read_bytes()) == (0, before)
+    assert "does the same as the old one" in looked.out
+
+
+def test_a_refresh_keeps_the_scope_and_tells_machines_what_differs(folder: Path) -> None:
+    xp("plan", "--out", "plan.json", "--target", "XRP/USD")
+    assert xp("apply", "plan.json").code == 0
+    lines = xp("apply", "plan.json", "--refresh", "--auto-approve", "--json").lines
+    assert {change["change"] for change in lines[0]["changes"]} == {"removed", "changed"}
+    assert {change["old"]["symbol"] for change in lines[0]["changes"]} == {"XRP/USD"}
+
+
+def test_a_refresh_asks_before_it_goes_on(folder: Path) -> None:
+    xp("plan", "--out", "plan.json")
+    assert xp("apply", "plan.json", "--refresh").code == 8
+
+
+def test_a_refresh_without_a_plan_is_a_usage_error(folder: Path) -> None:
+    assert xp("apply", "--refresh").code == 64

@@ -1,0 +1,87 @@
+"""While a halt file exists, nothing is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from executor.halt import NAME, find_halt, halt, resume
+from ruleset.errors import AccountIsHalted
+from tests.executor.conftest import Stage
+from tests.executor.scene import Scene, legacy, over_cap, resting, statuses
+
+EXITS = {"halt_allows_exits": True}
+
+
+def halted(scene: Scene, text: str = "fire drill") -> Path:
+    scene.folder.root.mkdir(parents=True, exist_ok=True)
+    (scene.folder.root / NAME).write_text(text)
+    return scene.folder.root / NAME
+
+
+def test_a_halted_account_sends_nothing_and_says_why(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    halted(scene)
+    with pytest.raises(AccountIsHalted, match="fire drill") as refused:
+        scene.apply(plan)
+    assert (refused.value.exit_code, scene.trouble.orders, scene.held()) == (5, [], "100")
+
+
+def test_a_plan_can_be_made_while_halted_and_goes_through_after(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    file = halted(scene)
+    plan = scene.plan()
+    file.unlink()
+    assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
+
+
+def test_an_empty_halt_file_made_by_hand_counts(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    halted(scene, "")
+    with pytest.raises(AccountIsHalted):
+        scene.apply()
+
+
+def test_a_halt_of_one_account_is_in_its_own_folder(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), account_id="user1")
+    scene.folder.path.mkdir(parents=True)
+    (scene.folder.path / NAME).touch()
+    with pytest.raises(AccountIsHalted):
+        scene.apply()
+
+
+def test_a_halt_stops_a_run_before_its_next_action_and_the_plan_goes_on_later(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(locked=40, orders=(resting(),)), parameters={"max_positions": 2})
+    plan = scene.plan()
+    scene.trouble.before.append(lambda: halted(scene))  # while the cancel is on its way
+    stopped = scene.apply(plan)
+    assert (stopped.exit_code, statuses(stopped)) == (5, ["done", "open"])
+    resume(scene.folder.root)
+    done = scene.apply(plan)
+    assert (done.exit_code, statuses(done), scene.held()) == (0, ["done", "done"], "0")
+
+
+def test_a_policy_may_let_exits_through(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(locked=40, orders=(resting(),)), parameters={"max_positions": 2}, guards=EXITS)
+    plan = scene.plan()
+    halted(scene)
+    assert (scene.apply(plan).exit_code, scene.held()) == (0, "0")
+
+
+def test_nothing_but_exits_is_let_through(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), base="conservative", guards=EXITS)
+    plan = scene.plan()
+    halted(scene)
+    result = scene.apply(plan)
+    assert (result.exit_code, scene.trouble.orders) == (5, [])
+
+
+def test_a_halt_is_made_and_ended(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    halt(scene.folder.root, "maintenance", scene.clock())
+    found = find_halt(scene.folder)
+    assert found is not None
+    assert "maintenance" in found.text
+    assert (resume(scene.folder.root), resume(scene.folder.root), find_halt(scene.folder)) == (True, False, None)
