@@ -1,0 +1,250 @@
+"""Terse builders of snapshots, policies and plans: every test says only what matters to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from ruleset.plan import Document, make_plan
+from ruleset.planner import PlanInput, PlanScope
+from ruleset.policy import Policy, compile_policy
+from ruleset.progress import Progress, UnwindProgress
+from ruleset.rulebook import Rulebook
+from ruleset.snapshot import Cash, Market, OpenOrder, OrderSide, Position, Side, Snapshot, TrackerRecord
+from schemas.policies import load_policy, shipped_policy
+
+NOW = datetime(2026, 2, 18, 22, tzinfo=UTC)
+Amount = str | int
+Node = Any
+"""A node of a YAML or JSON document."""
+Given = Any
+"""What is handed on as it is."""
+A, B, C, DEFERRED = "STRATEGY_ALIGNED", "LEGACY_NON_COMPLIANT", "ZOMBIE_LEGACY", "DEFERRED"
+"""The categories, by the letters people call them."""
+
+
+def number(value: Amount | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def position(
+    symbol: str = "AAA/USD",
+    quantity: Amount = 10,
+    *,
+    side: Side = "long",
+    locked: Amount = 0,
+    contract_size: Amount = 1,
+    entry: Amount | None = None,
+    opened_at: datetime | None = None,
+) -> Position:
+    sizes = (Decimal(quantity), Decimal(locked), Decimal(contract_size))
+    return Position(symbol, side, *sizes, entry_price=number(entry), opened_at=opened_at)
+
+
+def market(
+    last: Amount | None = 100,
+    *,
+    step: Amount | None = "0.001",
+    min_amount: Amount | None = "0.001",
+    min_notional: Amount | None = 1,
+    **more: Given,
+) -> Market:
+    prices: dict[str, Given] = {name: number(more.pop(name)) for name in ("bid", "ask", "price_step") if name in more}
+    return Market(
+        last=number(last),
+        amount_step=number(step),
+        min_amount=number(min_amount),
+        min_notional=number(min_notional),
+        **prices,
+        **more,
+    )
+
+
+def order(
+    name: str = "o1",
+    symbol: str = "AAA/USD",
+    side: OrderSide = "sell",
+    quantity: Amount = 1,
+    *,
+    kind: str = "limit",
+    price: Amount | None = 200,
+    trigger: Amount | None = None,
+    filled: Amount = 0,
+    minutes: float | None = 5,
+    client: str | None = None,
+    reduce_only: bool = False,
+) -> OpenOrder:
+    return OpenOrder(
+        id=name,
+        symbol=symbol,
+        side=side,
+        type=kind,
+        quantity=Decimal(quantity),
+        filled=Decimal(filled),
+        price=number(price),
+        trigger_price=number(trigger),
+        created_at=None if minutes is None else ago(minutes),
+        client_order_id=client,
+        reduce_only=reduce_only,
+    )
+
+
+def record(
+    source: str | None = "nija_strategy",
+    *,
+    entry: Amount | None = 100,
+    stop: Amount | None = 50,
+    opened: datetime | None = None,
+    exit_logic: bool | None = None,
+) -> TrackerRecord:
+    return TrackerRecord(
+        entry_price=number(entry),
+        position_source=source,
+        strategy="APEX_v7.1",
+        first_entry_time=opened,
+        stop_price=number(stop),
+        exit_logic=exit_logic,
+    )
+
+
+def snapshot(
+    *positions: Position,
+    orders: Iterable[OpenOrder] = (),
+    markets: Mapping[str, Market | None] | None = None,
+    tracked: Mapping[str, TrackerRecord] | Sequence[str] = (),
+    cash: Amount = 10_000,
+    locked_cash: Amount = 0,
+    quote: str = "USD",
+    rates: Mapping[str, Amount] | None = None,
+) -> Snapshot:
+    """Make an account; each position has a market unless ``markets`` says otherwise; ``tracked`` may be symbols."""
+    orders = tuple(orders)
+    symbols = [*(found.symbol for found in positions), *(found.symbol for found in orders)]
+    listed: dict[str, Market | None] = {symbol: market() for symbol in symbols}
+    listed |= markets or {}
+    return Snapshot(
+        account="platform",
+        venue="paper",
+        quote=quote,
+        taken_at=NOW,
+        cash=Cash(Decimal(cash), Decimal(locked_cash)),
+        positions=positions,
+        open_orders=orders,
+        markets={symbol: found for symbol, found in listed.items() if found is not None},
+        tracker=tracked if isinstance(tracked, Mapping) else {symbol: record() for symbol in tracked},
+        rates={currency: Decimal(rate) for currency, rate in (rates or {}).items()},
+    )
+
+
+def unwound(
+    cycle: int, left: Amount, initial: Amount, symbol: str = "AAA/USD", *, started: datetime | None = None
+) -> Progress:
+    """Make the progress of one unwind: cycles done, the fraction they may leave, and of what."""
+    return Progress({symbol: UnwindProgress(cycle, Decimal(left), Decimal(initial), started or ago(60))})
+
+
+def failed(**exits: int) -> Progress:
+    """Make a progress in which exits have failed, named by the base currency."""
+    return Progress(failed_exits={f"{base}/USD": count for base, count in exits.items()})
+
+
+@cache
+def _shipped(name: str) -> Mapping[str, Any]:
+    return load_policy(shipped_policy(name)).document
+
+
+def policy_document(base: str = "default", /, **changes: Given) -> dict[str, Any]:
+    """Copy a shipped policy; parameters are set by their names, mappings merged, lists and the rest replaced."""
+    document = deepcopy(dict(_shipped(base)))
+    for key, value in changes.items():
+        if key in document["parameters"]:
+            document["parameters"][key] = value
+        elif isinstance(value, Mapping):
+            document[key] = {**document.get(key, {}), **value}
+        else:
+            document[key] = value
+    return document
+
+
+def compiled(document: Mapping[str, Any]) -> Policy:
+    policy, problems = compile_policy(document)
+    assert policy is not None, problems
+    return policy
+
+
+_BOOKS: dict[str, Rulebook] = {}
+
+
+def rulebook(document: Mapping[str, Any]) -> Rulebook:
+    """Load a policy into the engine, once for each: what the engine has loaded it never lets go."""
+    policy = compiled(document)
+    if policy.sha256 not in _BOOKS:
+        _BOOKS[policy.sha256] = Rulebook.of(policy)
+    return _BOOKS[policy.sha256]
+
+
+def plan_input(
+    account: Snapshot,
+    progress: Progress | None = None,
+    *,
+    now: datetime = NOW,
+    scope: PlanScope | None = None,
+    base: str = "default",
+    **changes: Given,
+) -> PlanInput:
+    book = rulebook(policy_document(base, **changes))
+    return PlanInput(book, account, now, progress or Progress(), scope or PlanScope())
+
+
+def plan_of(account: Snapshot, progress: Progress | None = None, **given: Given) -> Document:
+    """Plan an account under the default policy; further arguments are those of :func:`plan_input`."""
+    return make_plan(plan_input(account, progress, **given))
+
+
+# --- Readers: the part of a plan that a test is about ---------------------------------------------------------------
+
+
+def actions(plan: Document) -> list[tuple[str, str, str, str]]:
+    """Give (kind, symbol, quantity, rule) of every action, in order."""
+    return [(found["kind"], found["symbol"], found["quantity"], found["rule"]) for found in plan["actions"]]
+
+
+def only_action(plan: Document) -> dict[str, Any]:
+    (action,) = plan["actions"]
+    return dict(action)
+
+
+def judged(plan: Document, symbol: str = "AAA/USD", side: str = "long") -> tuple[str, str | None]:
+    """Give (category, rule) of one position."""
+    found = shown(plan, symbol, side)
+    return found["category"], found["rule"]
+
+
+def shown(plan: Document, symbol: str = "AAA/USD", side: str = "long") -> dict[str, Any]:
+    (found,) = (entry for entry in plan["positions"] if (entry["symbol"], entry["facts"]["side"]) == (symbol, side))
+    return dict(found)
+
+
+def facts(plan: Document, symbol: str = "AAA/USD", side: str = "long") -> dict[str, Any]:
+    return dict(shown(plan, symbol, side)["facts"])
+
+
+def blocked(plan: Document) -> dict[str, tuple[str, bool]]:
+    """Give {symbol: (reason, escalate)}."""
+    return {found["symbol"]: (found["reason"], found["escalate"]) for found in plan["blocked"]}
+
+
+def guards(plan: Document) -> dict[str, bool]:
+    return {found["name"]: found["ok"] for found in plan["guards"]}
+
+
+def over_cap(plan: Document) -> list[str]:
+    return [found["symbol"] for found in plan["positions"] if found["facts"]["over_cap"]]

@@ -1,0 +1,211 @@
+"""Laws that every plan keeps, whatever the account."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ruleset.actions import Action
+from ruleset.decide import Decision
+from ruleset.plan import ensure_unaltered, make_plan, plan_bytes
+from ruleset.planner import Draft, PlanInput, PlanScope, draft_plan
+from ruleset.progress import Progress
+from ruleset.rulebook import Rulebook
+from ruleset.snapshot import OpenOrder, Snapshot, snapshot_from_document, snapshot_to_document
+from tests.builders import NOW
+from tests.ruleset.accounts_strategy import POLICIES, accounts, book, cases
+
+Case = tuple[Rulebook, Snapshot, Progress]
+SENT = {"close", "unwind", "attach_stop"}
+
+
+def given_case(case: Case, scope: PlanScope | None = None) -> PlanInput:
+    rules, account, progress = case
+    return PlanInput(rules, account, NOW, progress, scope or PlanScope())
+
+
+def sent(draft: Draft) -> list[tuple[Action, Decision]]:
+    """Pair every order that a plan sends with the position it is about."""
+    held = {(found.found.position.symbol, found.found.position.side): found for found in draft.decisions}
+    return [(found, held[found.symbol, found.position_side or "long"]) for found in draft.actions if found.kind in SENT]
+
+
+@given(cases())
+def test_nothing_is_sold_twice_and_nothing_cancelled_twice(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    sold = Counter((action.symbol, action.position_side) for action, _ in sent(draft))
+    cancels = [action.order_id for action in draft.actions if action.kind == "cancel_order"]
+    assert all(count == 1 for count in sold.values())
+    assert len(set(cancels)) == len(cancels)
+    assert set(cancels) <= {resting.id for resting in case[1].open_orders}
+    assert sold.keys().isdisjoint((found.symbol, found.side) for found in draft.blocked)
+
+
+@given(cases())
+def test_never_more_is_sold_than_is_held_and_free(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    cancels = {action.order_id for action in draft.actions if action.kind == "cancel_order"}
+    for action, decision in sent(draft):
+        position = decision.found.position
+        released = sum(
+            (Fraction(resting.remaining) for resting in case[1].open_orders if _is_released(resting, action, cancels)),
+            Fraction(0),
+        )
+        assert 0 < action.quantity <= abs(position.quantity)
+        assert Fraction(action.quantity) <= Fraction(abs(position.quantity)) - Fraction(position.locked) + released
+
+
+def _is_released(resting: OpenOrder, action: Action, cancels: set[str | None]) -> bool:
+    return resting.id in cancels and (resting.symbol, resting.side) == (action.symbol, action.side)
+
+
+@given(cases())
+def test_what_is_sold_the_venue_takes(case: Case) -> None:
+    for action, decision in sent(draft_plan(given_case(case))):
+        market = case[1].markets[action.symbol]
+        quantity = Fraction(action.quantity)
+        assert market.active
+        assert not market.amount_step or quantity % Fraction(market.amount_step) == 0
+        assert quantity >= Fraction(market.min_amount or 0)
+        worth = decision.found.notional(action.quantity)
+        assert worth is None or worth >= (market.min_notional or 0)
+
+
+@given(cases())
+def test_protected_and_deferred_positions_are_never_touched(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    protected = {entry.symbol for entry in case[0].policy.protect}
+    assert protected.isdisjoint(action.symbol for action in draft.actions)
+    assert protected.isdisjoint(found.symbol for found in draft.blocked)
+    assert not [action for action, decision in sent(draft) if decision.is_deferred]
+
+
+@given(cases())
+def test_facts_agree_with_plain_arithmetic(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    for decision in draft.decisions:
+        facts, found = decision.found.facts, decision.found
+        assert ("value_usd" in facts) == (facts["price_status"] == "ok")
+        if found.value is not None and found.price.mark is not None:
+            inverse = found.market is not None and found.market.inverse
+            exact = abs(Fraction(found.position.quantity)) * Fraction(found.position.contract_size)
+            exact *= Fraction(found.price.rate) * (1 if inverse else Fraction(found.price.mark))
+            assert facts["value_usd"] == exact * 10**6 // 1
+            assert ("account_pct" in facts) == (draft.equity > 0)
+            assert draft.equity <= 0 or facts["account_pct"] == exact * 10**6 // Fraction(draft.equity)
+
+
+@given(cases())
+def test_guards_say_what_the_actions_add_up_to(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    verdicts = {verdict.name: verdict for verdict in draft.guards}
+    sold = sum((Fraction(a.est_value or 0) for a in draft.actions if a.kind in {"close", "unwind"}), Fraction(0))
+    limit = Fraction(case[0].policy.guards["max_run_pct"])
+    within = sold <= limit * Fraction(draft.equity) if draft.equity > 0 else sold == 0
+    assert verdicts["max_run_pct"].ok is within
+    assert verdicts["max_actions"].value == len(draft.actions)
+
+
+@given(cases())
+def test_the_cap_chooses_no_more_than_the_excess_and_nothing_while_one_is_deferred(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    chosen = [found for found in draft.decisions if found.found.facts["over_cap"]]
+    deferred = any(found.is_deferred and not found.is_protected for found in draft.decisions)
+    assert len(chosen) <= max(0, draft.checks.counted - case[0].policy.max_positions)
+    assert not (deferred and chosen)
+    assert all(found.found.facts["sellable"] and not found.is_protected for found in chosen)
+
+
+@given(cases(most=4))
+@settings(max_examples=150)
+def test_a_clean_account_needs_nothing(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    if draft.checks.state == "CLEAN":
+        assert not draft.actions
+        assert not draft.unwinds
+        assert draft.forecast == draft.checks
+        assert not any(found.escalate for found in draft.blocked)
+
+
+@given(cases())
+def test_a_plan_never_makes_an_account_worse(case: Case) -> None:
+    draft = draft_plan(given_case(case))
+    before, after = draft.checks, draft.forecast
+    assert after.counted <= before.counted
+    assert set(after.zombies) <= set(before.zombies)
+    assert set(after.unregistered) <= set(before.unregistered)
+    assert set(after.stale) <= set(before.stale)
+
+
+@given(cases(), st.randoms(use_true_random=False))
+def test_the_same_input_gives_the_same_bytes_and_order_does_not_matter(case: Case, chance: random.Random) -> None:
+    rules, account, progress = case
+    plan = make_plan(given_case(case))
+    assert plan_bytes(make_plan(given_case(case))) == plan_bytes(plan)
+    turned = replace(
+        account, positions=_shuffled(account.positions, chance), open_orders=_shuffled(account.open_orders, chance)
+    )
+    assert _essence(make_plan(given_case((rules, turned, progress)))) == _essence(plan)
+
+
+def _shuffled(items: tuple[Any, ...], chance: random.Random) -> tuple[Any, ...]:
+    return tuple(chance.sample(items, len(items)))
+
+
+def _essence(plan: dict[str, Any]) -> list[Any]:
+    bare = [{key: value for key, value in action.items() if key != "client_order_id"} for action in plan["actions"]]
+    return [bare, *(plan[key] for key in ("positions", "blocked", "guards", "checks", "forecast", "summary"))]
+
+
+@given(accounts())
+def test_a_snapshot_survives_its_own_document(account: Snapshot) -> None:
+    document = snapshot_to_document(account)
+    reloaded = snapshot_from_document(json.loads(json.dumps(document)))
+    assert reloaded == account
+    assert snapshot_to_document(reloaded) == document
+
+
+@given(cases(most=6))
+def test_a_plan_keeps_its_hash_through_a_file(case: Case) -> None:
+    plan = make_plan(given_case(case))
+    ensure_unaltered(json.loads(plan_bytes(plan)))
+    assert json.loads(plan_bytes(plan)) == plan
+
+
+@given(cases(), st.data())
+def test_a_narrowed_plan_is_a_part_of_the_whole(case: Case, data: st.DataObject) -> None:
+    symbols = sorted({*(found.symbol for found in case[1].positions), *(found.symbol for found in case[1].open_orders)})
+    few = st.lists(st.sampled_from(symbols), max_size=3).map(tuple) if symbols else st.just(())
+    scope = PlanScope(targets=data.draw(few), excludes=data.draw(few))
+    whole, part = draft_plan(given_case(case)), draft_plan(given_case(case, scope))
+    kept = [action for action in whole.actions if scope.covers(action.symbol, action.rule, action.phase)]
+    assert list(part.actions) == kept
+    assert part.decisions == whole.decisions
+
+
+@given(cases(), st.sampled_from([2, 3]), st.booleans())
+def test_narrowed_to_a_phase_or_a_rule_nothing_is_added(case: Case, phase: int, by_rule: bool) -> None:
+    scope = PlanScope(rules=("dust", "legacy")) if by_rule else PlanScope(phase=phase)
+    whole, part = (_done(draft_plan(given_case(case, narrowed))) for narrowed in (None, scope))
+    for key, quantity in part.items():
+        assert quantity <= whole[key]
+
+
+def _done(draft: Draft) -> dict[tuple[Any, ...], Decimal]:
+    return {(a.kind, a.symbol, a.side, a.position_side, a.order_id): a.quantity for a in draft.actions}
+
+
+@given(accounts(most=8), st.sampled_from(POLICIES))
+def test_checked_and_unchecked_give_the_same_actions(account: Snapshot, changes: dict[str, Any]) -> None:
+    rules = book(changes)
+    unchecked = replace(rules, checked=False)
+    first, second = (draft_plan(PlanInput(found, account, NOW)) for found in (rules, unchecked))
+    assert first.actions == second.actions

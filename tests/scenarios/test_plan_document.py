@@ -1,0 +1,238 @@
+"""The plan as a file: what is in it, byte for byte, and what it hashes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+
+from ruleset.errors import PlanIsAltered
+from ruleset.plan import Document, client_order_id, ensure_unaltered, make_plan, plan_bytes, plan_sha256
+from ruleset.planner import PlanScope
+from ruleset.snapshot import Snapshot
+from tests.builders import (
+    NOW,
+    Node,
+    actions,
+    market,
+    order,
+    plan_input,
+    plan_of,
+    position,
+    record,
+    shown,
+    snapshot,
+)
+
+
+def busy() -> Snapshot:
+    """Make an account with something of everything."""
+    held = [position(), position("BBB/USD", "0.05"), position("CCC/USD"), position("DDD/USD"), position("EEE/USD")]
+    markets = {"CCC/USD": market(None), "DDD/USD": None}
+    resting = [order("o1", "EEE/USD", minutes=31), order("o2", "CCC/USD")]
+    return snapshot(*held, orders=resting, markets=markets, tracked=["EEE/USD"])
+
+
+def test_the_same_inputs_give_the_same_bytes() -> None:
+    assert plan_bytes(plan_of(busy())) == plan_bytes(plan_of(busy()))
+
+
+def test_it_has_all_its_parts() -> None:
+    plan = plan_of(busy())
+    assert {
+        "format_version", "tool_version", "plan_id", "created_at", "expires_at", "account", "policy", "snapshot",
+        "engine", "positions", "actions", "blocked", "guards", "forecast", "summary", "sha256",
+    } <= set(plan)  # fmt: skip
+    assert plan["account"] == {"id": "platform", "venue": "paper", "quote": "USD"}
+    assert plan["engine"] == {"name": "durable_rules", "version": "2.0.28", "checked": True}
+
+
+def test_it_expires_after_the_policy_s_minutes() -> None:
+    assert plan_of(busy())["expires_at"] == "2026-02-18T22:15:00Z"
+    half = {"valid_minutes": Decimal("0.5")}
+    assert plan_of(busy(), plan=half)["expires_at"] == "2026-02-18T22:00:30Z"
+
+
+def test_at_the_end_of_the_calendar_it_expires_with_it() -> None:
+    plan = plan_of(busy(), now=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    assert plan["expires_at"] == "9999-12-31T23:59:59.999999Z"
+
+
+def test_the_order_of_positions_and_orders_in_the_snapshot_does_not_matter() -> None:
+    account = busy()
+    turned = replace(account, positions=account.positions[::-1], open_orders=account.open_orders[::-1])
+    kept = [_without_ids(plan_of(found)) for found in (account, turned)]
+    assert kept[0] == kept[1]
+
+
+def _without_ids(plan: Document) -> tuple[Any, ...]:
+    bare = [{key: value for key, value in found.items() if key != "client_order_id"} for found in plan["actions"]]
+    return plan["positions"], bare, plan["blocked"], plan["guards"], plan["forecast"], plan["summary"]
+
+
+def test_positions_are_listed_by_symbol() -> None:
+    assert [found["symbol"][:3] for found in plan_of(busy())["positions"]] == ["AAA", "BBB", "CCC", "DDD", "EEE"]
+
+
+def test_rule_is_null_for_category_a_and_matched_is_empty() -> None:
+    found = shown(plan_of(busy()), "EEE/USD")
+    assert (found["rule"], found["matched"]) == (None, [])
+
+
+def test_present_facts_are_shown_and_absent_ones_left_out() -> None:
+    found = shown(plan_of(busy()), "DDD/USD")["facts"]
+    assert None not in found.values()
+    assert "value_usd" not in found
+    assert found["market_known"] is False
+
+
+def test_order_ids_are_18_characters_and_differ() -> None:
+    ids = [found["client_order_id"] for found in plan_of(busy())["actions"]]
+    assert len(set(ids)) == len(ids) == 5
+    assert all(re.fullmatch(r"[0-9a-z]{18}", found) for found in ids)
+
+
+def test_order_ids_come_of_plan_and_action_alone() -> None:
+    assert client_order_id("p", "a1") == client_order_id("p", "a1")
+    assert len({client_order_id(plan, action) for plan in ("p", "q") for action in ("a1", "a2")}) == 4
+
+
+@pytest.mark.parametrize("later", [timedelta(seconds=1), timedelta(microseconds=1)])
+def test_a_plan_made_at_another_moment_has_other_ids(later: timedelta) -> None:
+    first, second = plan_of(busy()), plan_of(busy(), now=NOW + later)
+    ids = [{found["client_order_id"] for found in plan["actions"]} for plan in (first, second)]
+    assert ids[0].isdisjoint(ids[1])
+    assert first["plan_id"] != second["plan_id"]
+
+
+def test_est_value_is_exact_and_null_where_there_is_no_price() -> None:
+    account = snapshot(position(quantity="0.33333333"), markets={"AAA/USD": market("0.00001234", step=None)}, cash=0)
+    listed = market("0.00001234", step=None, min_amount=None, min_notional=None)
+    plan = plan_of(replace(account, markets={"AAA/USD": listed}))
+    assert plan["actions"][0]["est_value"] == "0.0000041133332922"
+    assert plan["summary"]["est_value"] == "0.0000041133332922"
+    assert plan_of(busy())["actions"][2]["est_value"] is None
+
+
+def test_no_amount_is_written_with_an_exponent_or_empty_zeros() -> None:
+    plan = plan_of(snapshot(position(quantity="1E+1"), markets={"AAA/USD": market("1E+2", step="1E-8")}, cash="1E+4"))
+    assert plan["actions"][0]["quantity"] == "2.5"
+    assert plan["snapshot"]["equity"] == "11000"
+
+
+def test_the_hash_holds_after_a_reload() -> None:
+    plan = plan_of(busy())
+    for reloaded in (json.loads(plan_bytes(plan)), orjson.loads(plan_bytes(plan))):
+        ensure_unaltered(reloaded)
+        assert plan_sha256(reloaded) == plan["sha256"]
+
+
+def test_key_order_and_spacing_do_not_matter_to_the_hash() -> None:
+    plan = plan_of(busy())
+    ensure_unaltered(json.loads(json.dumps(dict(reversed(plan.items())), indent=7)))
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [{"plan_id": "other"}, {"expires_at": "2027-01-01T00:00:00Z"}, {"extra": None}, {"n": 2**70}, {"n": "\ud800"},
+     {"n": 0.1}, {"n": Decimal("0.1")}, {"n": float("nan")}, {"actions": []}],
+)  # fmt: skip
+def test_any_change_is_noticed(altered: dict[str, Any]) -> None:
+    with pytest.raises(PlanIsAltered, match="changed after it was made"):
+        ensure_unaltered({**plan_of(busy()), **altered})
+
+
+@pytest.mark.parametrize("extra", [Decimal("1.5"), 2**70, {"nested": [Decimal("1e-30"), None]}, "日本"])
+def test_keys_of_the_tracker_that_exitplan_does_not_know_do_no_harm(extra: Node) -> None:
+    odd = replace(record(), extra={"score": extra})
+    plan = plan_of(snapshot(position(), tracked={"AAA/USD": odd}))
+    assert plan["snapshot"]["sha256"] != plan_of(snapshot(position(), tracked=["AAA/USD"]))["snapshot"]["sha256"]
+
+
+def test_overrides_are_recorded() -> None:
+    plan = make_plan(plan_input(busy()), overrides={"max_positions": 3, "dust_pct_threshold": Decimal("0.010")})
+    assert plan["policy"]["overrides"] == {"dust_pct_threshold": "0.01", "max_positions": "3"}
+
+
+def test_a_refused_plan_is_written_and_shown_all_the_same() -> None:
+    plan = plan_of(busy(), guards={"max_actions": 0})
+    assert len(plan["actions"]) == 5
+    refusing = [found for found in plan["guards"] if not found["ok"]]
+    assert [(found["name"], found["limit"], found["value"]) for found in refusing] == [("max_actions", 0, 5)]
+
+
+def test_a_share_above_its_limit_never_looks_within_it() -> None:
+    limits = {"max_run_pct": Decimal("0.1")}
+    plan = plan_of(snapshot(position(), cash="8999.9999"), gradual_unwind_pct=1, guards=limits)
+    (run,) = (found for found in plan["guards"] if found["name"] == "max_run_pct")
+    assert (run["limit"], run["value"], run["ok"]) == ("0.1", "0.100001", False)
+
+
+def test_a_share_of_absurd_size_is_still_written() -> None:
+    plan = plan_of(snapshot(position("X/USD:USD", "1E+60"), markets={"X/USD:USD": market("1E+60")}, cash="1E-8"))
+    (run,) = (found for found in plan["guards"] if found["name"] == "max_run_pct")
+    assert (len(run["value"]), run["ok"]) == (128, False)
+
+
+def test_the_summary_counts_by_kind_and_category() -> None:
+    summary = plan_of(busy())["summary"]
+    assert summary["actions"] == {"cancel_order": 2, "close": 2, "unwind": 1}
+    assert summary["categories"] == {"LEGACY_NON_COMPLIANT": 1, "STRATEGY_ALIGNED": 1, "ZOMBIE_LEGACY": 3}
+    assert summary["blocked"] == 1
+
+
+# --- Scope: a narrowed plan decides as the whole one would ------------------------------------------------------
+
+WHOLE = [
+    ("cancel_order", "CCC/USD", "1", "zombie"),
+    ("cancel_order", "EEE/USD", "1", "stale-limit-order"),
+    ("close", "CCC/USD", "10", "zombie"),
+    ("close", "BBB/USD", "0.05", "dust"),
+    ("unwind", "AAA/USD", "2.5", "legacy"),
+]
+
+
+@pytest.mark.parametrize(
+    ("scope", "kept"),
+    [
+        (PlanScope(), [0, 1, 2, 3, 4]),
+        (PlanScope(targets=("CCC/USD",)), [0, 2]),
+        (PlanScope(targets=("CCC/USD", "AAA/USD")), [0, 2, 4]),
+        (PlanScope(excludes=("CCC/USD",)), [1, 3, 4]),
+        (PlanScope(rules=("dust", "stale-limit-order")), [1, 3]),
+        (PlanScope(phase=2), [1]),
+        (PlanScope(phase=3), [0, 2, 3, 4]),
+        (PlanScope(phase=1), []),
+        (PlanScope(phase=4), []),
+        (PlanScope(targets=("CCC/USD",), phase=2), []),
+        (PlanScope(targets=("NOT/USD",)), []),
+    ],
+)
+def test_a_scope_leaves_out_what_is_outside(scope: PlanScope, kept: list[int]) -> None:
+    assert actions(plan_of(busy())) == WHOLE
+    assert actions(plan_of(busy(), scope=scope)) == [WHOLE[number] for number in kept]
+
+
+def test_a_close_whose_stale_order_is_out_of_scope_cancels_it_itself() -> None:
+    account = snapshot(position(locked=1), orders=[order(minutes=31)], markets={"AAA/USD": market(None)})
+    assert actions(plan_of(account, scope=PlanScope(rules=("zombie",)))) == [
+        ("cancel_order", "AAA/USD", "1", "zombie"),
+        ("close", "AAA/USD", "10", "zombie"),
+    ]
+
+
+def test_an_unwind_does_not_count_on_cancels_out_of_scope() -> None:
+    account = snapshot(position(locked=10), orders=[order(quantity=10, minutes=31)])
+    assert actions(plan_of(account))[-1] == ("unwind", "AAA/USD", "2.5", "legacy")
+    assert actions(plan_of(account, scope=PlanScope(phase=3))) == []
+
+
+def test_excluding_a_symbol_does_not_make_room_under_the_cap() -> None:
+    account = snapshot(position(), position("BBB/USD", 20), tracked=["AAA/USD", "BBB/USD"])
+    assert actions(plan_of(account, scope=PlanScope(excludes=("AAA/USD",)), max_positions=1)) == []
