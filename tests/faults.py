@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
 
 from brokers.paper.broker import PaperBroker
 from brokers.protocol import (
@@ -29,7 +28,7 @@ from brokers.protocol import (
     Unknown,
 )
 from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Snapshot
+from ruleset.snapshot import PriceStatus, Snapshot
 from ruleset.values import floor_to_step
 
 
@@ -46,6 +45,7 @@ class Fault(Enum):
     RAISES_BEFORE = "the connection breaks before it arrives"
     RAISES_AFTER = "the connection breaks after it was done"
     REFUSED = "the venue refuses it"
+    RATE_LIMITED = "the venue asks to be left alone for three seconds"
     DUPLICATE = "it is done, and then refused because its id is in use"
     PARTIAL = "half of it is filled, the rest cancelled"
     DELAYED = "nobody answers, and it arrives a little later"
@@ -54,7 +54,8 @@ class Fault(Enum):
     CRASH_AFTER = "we die after it was done"
 
 
-Ask = Callable[[], LookUp]
+Request = OrderRequest | OrderReference | ConvertRequest
+Act = Callable[[], Outcome]
 
 
 @dataclass
@@ -72,10 +73,10 @@ class Trouble:
     window: int = 5
     delay: float = 3
     told_open: int = 3
-    tampered: Mapping[str, Any] = field(default_factory=dict)
-    sent: list[OrderRequest | OrderReference | ConvertRequest] = field(default_factory=list)
+    tampered: Mapping[str, PriceStatus] = field(default_factory=dict)
+    sent: list[Request] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    under_way: list[tuple[datetime, Callable[[], Outcome]]] = field(default_factory=list)
+    under_way: list[tuple[datetime, Act]] = field(default_factory=list)
     reports: dict[str, OrderReport] = field(default_factory=dict)
     opens: dict[str, int] = field(default_factory=dict)
 
@@ -107,7 +108,7 @@ class FaultyBroker:
         snapshot = self._inner.read_account()
         tampered = self._trouble.tampered
         markets = {
-            symbol: replace(market, **tampered[symbol]) if symbol in tampered else market
+            symbol: replace(market, price_status=tampered[symbol]) if symbol in tampered else market
             for symbol, market in snapshot.markets.items()
         }
         return replace(snapshot, markets=markets)
@@ -129,7 +130,7 @@ class FaultyBroker:
         found = self._inner.look_up_order(reference)
         return Found(self._told(found.report)) if isinstance(found, Found) else found
 
-    def _write(self, name: str, request: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _write(self, name: str, request: Request, act: Act) -> Outcome:
         trouble = self._trouble
         trouble.calls.append(name)
         self._arrive()
@@ -156,31 +157,34 @@ class FaultyBroker:
 
     # --- the faults ---
 
-    def _none(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _none(self, _: Request, act: Act) -> Outcome:
         return act()
 
-    def _lost_before(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+    def _lost_before(self, _: Request, __: Act) -> Outcome:
         return Unknown("the request timed out")
 
-    def _lost_after(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _lost_after(self, _: Request, act: Act) -> Outcome:
         act()
         return Unknown("the reply timed out")
 
-    def _raises_before(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+    def _raises_before(self, _: Request, __: Act) -> Outcome:
         raise ConnectionError("broken before it was sent")
 
-    def _raises_after(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _raises_after(self, _: Request, act: Act) -> Outcome:
         act()
         raise ConnectionError("broken after it was sent")
 
-    def _refused(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+    def _refused(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.OTHER, "not today")
 
-    def _duplicate(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _rate_limited(self, _: Request, __: Act) -> Outcome:
+        return Refused(RefusalReason.RATE_LIMITED, "too many requests", retry_after=3.0)
+
+    def _duplicate(self, _: Request, act: Act) -> Outcome:
         act()
         return Refused(RefusalReason.DUPLICATE_CLIENT_ORDER_ID, "the id is in use")
 
-    def _partial(self, request: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _partial(self, request: Request, act: Act) -> Outcome:
         if not isinstance(request, OrderRequest) or request.type != "market":
             return act()
         step = self._inner.read_account().markets[request.symbol].amount_step
@@ -192,33 +196,34 @@ class FaultyBroker:
         self._trouble.reports[report.order_id] = report
         return Done(report)
 
-    def _delayed(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _delayed(self, _: Request, act: Act) -> Outcome:
         due = self._clock() + timedelta(seconds=self._trouble.delay)
         self._trouble.under_way.append((due, act))
         return Unknown("the request timed out")
 
-    def _open_first(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _open_first(self, _: Request, act: Act) -> Outcome:
         outcome = act()
         if not isinstance(outcome, Done):
             return outcome
         self._trouble.opens[outcome.report.order_id] = self._trouble.told_open
         return Done(self._told(outcome.report))
 
-    def _crash_before(self, _: Any, __: Callable[[], Outcome]) -> Outcome:
+    def _crash_before(self, _: Request, __: Act) -> Outcome:
         raise Crash
 
-    def _crash_after(self, _: Any, act: Callable[[], Outcome]) -> Outcome:
+    def _crash_after(self, _: Request, act: Act) -> Outcome:
         act()
         raise Crash
 
 
-_FAULTS: Mapping[Fault, Callable[[FaultyBroker, Any, Callable[[], Outcome]], Outcome]] = {
+_FAULTS: Mapping[Fault, Callable[[FaultyBroker, Request, Act], Outcome]] = {
     Fault.NONE: FaultyBroker._none,
     Fault.LOST_BEFORE: FaultyBroker._lost_before,
     Fault.LOST_AFTER: FaultyBroker._lost_after,
     Fault.RAISES_BEFORE: FaultyBroker._raises_before,
     Fault.RAISES_AFTER: FaultyBroker._raises_after,
     Fault.REFUSED: FaultyBroker._refused,
+    Fault.RATE_LIMITED: FaultyBroker._rate_limited,
     Fault.DUPLICATE: FaultyBroker._duplicate,
     Fault.PARTIAL: FaultyBroker._partial,
     Fault.DELAYED: FaultyBroker._delayed,

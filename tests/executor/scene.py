@@ -223,7 +223,7 @@ class Scene:
         return self.state().account_state
 
 
-def stage(root: Path, account: Snapshot, base: str = "default", **changes: Any) -> Scene:  # noqa: ANN401 - what policies hold
+def stage(root: Path, account: Snapshot, base: str = "default", **changes: Any) -> Scene:
     """Set a scene in a folder: an account file, and a paper account that is like ``account``.
 
     Further arguments change the policy: ``options`` the paper account's options, ``account_id`` the account's id.
@@ -249,17 +249,17 @@ def kinds(plan: Mapping[str, Any]) -> list[str]:
     return [action["kind"] for action in plan["actions"]]
 
 
-def legacy(*more: Position, **parts: Any) -> Snapshot:  # noqa: ANN401 - as snapshot
+def legacy(*more: Position, **parts: Any) -> Snapshot:
     """An account with one legacy position of 100, and what else is asked for."""
     return snapshot(LEGACY, *more, **parts)
 
 
-def zombie(**parts: Any) -> Snapshot:  # noqa: ANN401 - as snapshot
+def zombie(**parts: Any) -> Snapshot:
     """An account with 100 of something tracked without an entry price: a zombie on a market that trades."""
     return snapshot(LEGACY, tracked={"AAA/USD": record(entry=None)}, **parts)
 
 
-def over_cap(locked: Amount = 0, **parts: Any) -> Snapshot:  # noqa: ANN401 - as snapshot
+def over_cap(locked: Amount = 0, **parts: Any) -> Snapshot:
     """Three positions of which AAA is the smallest and legacy: the one that is closed where two may be held."""
     positions = (position("AAA/USD", 100, locked=locked), position("BBB/USD", 200), position("CCC/USD", 300))
     return snapshot(*positions, tracked=("BBB/USD", "CCC/USD"), **parts)

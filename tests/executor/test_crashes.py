@@ -174,9 +174,9 @@ def _die(_: float) -> None:
 
 def test_a_state_file_written_by_one_who_died_is_no_hand_edit_however_often(tmp_path: Path) -> None:
     scene = scene_of(tmp_path / "scene", zombie())
-    for _ in range(2):
+    for step in ("journal.Journal.note_export", "state.write_atomically"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("executor.journal.Journal.note_export", lambda *_: _die(0))
+            patch.setattr(f"executor.{step}", lambda *_: _die(0))
             with pytest.raises(Crash):
                 scene.apply()
     assert scene.apply().exit_code == 0

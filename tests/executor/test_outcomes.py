@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from brokers.protocol import Found, OrderReference
+from ruleset.errors import OutcomeUnknown
 from tests.builders import order, position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy, over_cap, resting, statuses
@@ -145,7 +146,7 @@ def test_an_order_that_fills_while_it_is_cancelled_shrinks_the_close(on_stage: S
 
 
 def test_a_rest_that_the_venue_would_not_take_is_not_sent(on_stage: Stage) -> None:
-    scene = on_stage(over_cap(orders=[resting("99.9995")], locked="99.9995"), parameters={"max_positions": 2})
+    scene = on_stage(over_cap(orders=[resting("99.995")], locked="99.995"), parameters={"max_positions": 2})
     scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))
     result = scene.apply()
     assert (result.exit_code, statuses(result), scene.trouble.orders) == (0, ["done", "skipped"], [])
@@ -210,6 +211,8 @@ def test_a_market_order_that_rests_at_a_venue_without_ids_is_not_doubled(on_stag
     scene.trouble.told_open = 99
     plan = scene.plan()
     assert scene.apply(plan).exit_code == 9
+    with pytest.raises(OutcomeUnknown, match="still open"):
+        scene.apply(plan)
     scene.trouble.opens.clear()
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
     assert scene.state().unwinds["AAA/USD"].cycle == 1
