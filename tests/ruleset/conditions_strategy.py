@@ -64,7 +64,7 @@ conditions = st.recursive(tests | st.just("named"), _nested, max_leaves=12)
 
 
 @st.composite
-def deep_conditions(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a YAML document
+def deep_conditions(draw: st.DrawFn) -> Any:
     """Nest fifty levels deep."""
     node: Any = draw(tests.filter(lambda test: len(test) == 1))
     for kind in draw(st.lists(st.sampled_from(["not", "all", "any"]), min_size=40, max_size=50)):

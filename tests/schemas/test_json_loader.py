@@ -15,7 +15,7 @@ from schemas.json_loader import json_document, load_json, parse_json
 from schemas.text import decoded
 
 
-def value(text: str) -> Any:  # noqa: ANN401 - any JSON value
+def value(text: str) -> Any:
     return parse_json(Source("a.json", text))
 
 
@@ -102,7 +102,7 @@ JSON = st.recursive(
 
 
 @given(JSON, st.sampled_from([None, 1]))
-def test_every_value_has_a_mark_that_points_at_it(document: Any, indent: int | None) -> None:  # noqa: ANN401
+def test_every_value_has_a_mark_that_points_at_it(document: Any, indent: int | None) -> None:
     source = Source("a.json", json.dumps(document, indent=indent))
     loaded = json_document(source, parse_json(source))
     rows = source.text.split("\n")

@@ -14,7 +14,7 @@ from schemas.diagnostics import Diagnostic, FileHasProblems
 from schemas.yaml_loader import MOST_BYTES, load_yaml, parse_yaml
 
 
-def value(text: str) -> Any:  # noqa: ANN401 - any YAML value
+def value(text: str) -> Any:
     return parse_yaml(text.encode(), "a.yaml").value
 
 
