@@ -39,6 +39,7 @@ _REST_SECONDS = 1.0
 _POLLS = 5
 _POLL_SECONDS = 0.2
 _NOT_FOUND = 2
+_FAILED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,17 @@ class Desk:
         A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
         account bears no trace of it; and a question that failed is asked again, but not for ever.
         """
-        missing, failure = 0, Unknown("the venue cannot tell")
+        missing, failed, failure = 0, 0, Unknown("the venue cannot tell")
         for poll in range(_POLLS):
             found = self._look_up(action, intent)
             if isinstance(found, Found):
                 return self._reported(action, intent, found.report)
-            missing += isinstance(found, NotFound)
-            failure = found if isinstance(found, Unknown) else failure
+            if isinstance(found, Unknown):
+                failed, failure = failed + 1, found
+                if failed >= _FAILED:
+                    break
+            else:
+                missing += 1
             if missing >= _NOT_FOUND:
                 trace = self._trace_of(action, intent)
                 if trace is None:

@@ -152,6 +152,13 @@ def test_a_venue_that_refuses_exits_4(saved: Path, monkeypatch: pytest.MonkeyPat
     assert "market-inactive: the market is closed" in shown.out
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the pauses out of asking again."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
+@pytest.mark.usefixtures("hurried")
 def test_a_venue_that_cannot_tell_exits_9(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PaperBroker, "place_order", lambda *_: Unknown("no answer"))
     monkeypatch.setattr(PaperBroker, "look_up_order", lambda *_: Unknown("no answer"))
@@ -162,6 +169,7 @@ def test_a_venue_that_cannot_tell_exits_9(saved: Path, monkeypatch: pytest.Monke
     assert xp("apply", saved).code == 9
 
 
+@pytest.mark.usefixtures("hurried")
 def test_an_account_that_cannot_be_read_exits_1(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: PaperBroker) -> None:
         raise AccountUnreadable("the venue does not answer")
