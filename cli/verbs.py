@@ -35,6 +35,7 @@ VERBS = {
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
         Verb("halt", _WORK, "Send nothing any more, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),
+        Verb("settle", _LOOK, "Say what became of an order that the venue cannot tell of."),
         Verb("unlock", _LOOK, "Break the lease of an account whose holder hangs."),
         Verb("retry", _LOOK, "Let an exit be tried again that has failed."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from executor.saved_plan import PlannedAction
 from executor.sizing import find_position
-from ruleset.exits import ADOPTED_SOURCE
-from ruleset.observe import held_quantity, order_type, price_of
+from ruleset.observe import held_quantity, is_protective, price_of
+from ruleset.parameters import ADOPTED_SOURCE
 from ruleset.snapshot import Position, Snapshot, TrackerRecord
 
 
@@ -32,15 +32,15 @@ def adopted_record(
         position_source=ADOPTED_SOURCE,
         strategy=old.strategy if old else None,
         first_entry_time=(old.first_entry_time if old else None) or position.opened_at or now,
-        stop_price=trigger or _resting_stop(snapshot, position),
+        stop_price=trigger or _resting_stop(snapshot, position, mark),
         extra={**(old.extra if old else {}), "entry_price_basis": "known" if known else "mark at adoption"},
     )
 
 
-def _resting_stop(snapshot: Snapshot, position: Position) -> Decimal | None:
-    stops = [
-        order.trigger_price
-        for order in snapshot.open_orders
-        if order.symbol == position.symbol and order.side == position.exit_side and order_type(order).startswith("stop")
+def _resting_stop(snapshot: Snapshot, position: Position, mark: Decimal | None) -> Decimal | None:
+    """Give the trigger price of a stop that protects the position already."""
+    resting = [
+        order for order in snapshot.open_orders if order.symbol == position.symbol and order.side == position.exit_side
     ]
+    stops = [order.trigger_price for order in resting if is_protective(order, position.side, mark)]
     return stops[0] if stops else None

@@ -31,6 +31,7 @@ from executor.staleness import (
     ensure_fresh,
     ensure_not_halted,
     ensure_sales_allowed,
+    ensure_same_progress,
     find_drift,
 )
 from executor.state import State, export_state, load_state, state_to_document, take_state
@@ -63,7 +64,9 @@ def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
         return _drift(account, plan, None, read_snapshot(account))
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
-        load_state(journal, account.folder.state)
+        state = load_state(journal, account.folder.state)
+        if journal.plan_status(plan.plan_id) == "unknown":
+            ensure_same_progress(plan, state.progress)
         return _drift(account, plan, journal, read_snapshot(account))
 
 
@@ -99,22 +102,6 @@ def _ensure_not_used(journal: Journal, plan: SavedPlan) -> None:
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
 
 
-def _ensure_same_progress(plan: SavedPlan, before: State, after: State) -> None:
-    """Raise PlanIsStale where orders of an earlier run, settled only now, change what the plan was made from."""
-    touched = {action.key for action in plan.actions if action.kind != "cancel_order"} | set(plan.steps)
-    moved = [
-        key
-        for key in sorted(touched)
-        if before.unwinds.get(key) != after.unwinds.get(key)
-        or before.failed_exits.get(key) != after.failed_exits.get(key)
-    ]
-    if moved:
-        raise PlanIsStale(
-            f"an order of an earlier run was settled only now, and the plan did not know of it: {', '.join(moved)}",
-            hint="make a new plan and look at it",
-        )
-
-
 def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot: Snapshot) -> Drift:
     """Compare a plan with the account; raises PlanIsStale where anything moved."""
     intents = {} if journal is None else journal.intents(plan.plan_id)
@@ -141,11 +128,11 @@ class _Application:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
         desk = Desk(account.broker, account.clock, sleep)
-        before = take_state(journal, account.folder.state)
-        state = settle_open_plans(account, journal, before, desk, self._tell, keep=plan.plan_id)
+        state = take_state(journal, account.folder.state)
+        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
-            _ensure_same_progress(plan, before, state)
+            ensure_same_progress(plan, state.progress)
         snapshot, drift = self._compared()
         if not resumed:
             journal.add_plan(plan.document, account.clock())

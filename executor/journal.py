@@ -82,16 +82,22 @@ class Settlement:
 
 
 class Journal:
-    """The journal of one account; open it with :func:`open_journal`, under the account's lease where it is written."""
+    """The journal of one account; open it with :func:`open_journal`, under the account's lease where it is written.
+
+    Once another process has begun a run, because the lease was taken from a holder that hung, nothing more is written
+    here: what the holder remembers is older than what the journal holds.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._newest = self._newest_run()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Run a block as one durable transaction."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            self._ensure_newest()
             yield self._db
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
@@ -100,6 +106,18 @@ class Journal:
         except BaseException:  # whatever happened inside, half a transaction must not stay open
             self._rollback()
             raise
+
+    def _newest_run(self) -> int:
+        row = self._db.execute("SELECT max(run_id) FROM runs").fetchone()
+        return int(row[0] or 0)
+
+    def _ensure_newest(self) -> None:
+        """Raise FileIsInvalid where another run has begun since this journal was opened."""
+        if self._newest_run() != self._newest:
+            raise FileIsInvalid(
+                "the account was taken over by another run",
+                hint="nothing more was written or sent; the other run settles what this one left open",
+            )
 
     def _rollback(self) -> None:
         if self._db.in_transaction:
@@ -221,7 +239,8 @@ class Journal:
                 "INSERT INTO runs (plan_id, started_at, pid, host) VALUES (?, ?, ?, ?)",
                 (plan_id, time_text(now), os.getpid(), socket.gethostname()),
             )
-        return int(cursor.lastrowid or 0)
+        self._newest = int(cursor.lastrowid or 0)
+        return self._newest
 
     def end_run(
         self, run: int, exit_code: int, summary: Mapping[str, Any], state: Mapping[str, Any], now: datetime

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -40,7 +40,8 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
         write_atomically(_note(lock), _note_text(now))
         yield
     finally:
-        _note(lock).unlink(missing_ok=True)
+        with suppress(OSError):  # in a folder that has become read-only it stays, and means nothing without the lock
+            _note(lock).unlink(missing_ok=True)
         held.release()
 
 

@@ -113,5 +113,5 @@ def _stop(account: Account, journal: Journal, action: PlannedAction, intent: Int
     raise OutcomeUnknown(
         f"nobody can tell what became of {action.kind} {action.symbol} (client order id {action.client_order_id}): "
         f"{resolved.message}",
-        hint="look at the venue's orders; nothing is sent for this account until the order is found or surely gone",
+        hint="nothing is sent for this account until the venue tells; look there, and tell with `exitplan settle`",
     )

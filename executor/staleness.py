@@ -17,6 +17,7 @@ from ruleset.errors import PlanIsExpired, PlanIsStale, RefusedByGuard
 from ruleset.guards import Sale, Verdict, judge_sales
 from ruleset.observe import price_of
 from ruleset.policy import Policy
+from ruleset.progress import Progress
 from ruleset.snapshot import Position, Snapshot
 from ruleset.values import EXACT, ZERO, plain, time_text
 
@@ -79,6 +80,35 @@ def ensure_fresh(plan: SavedPlan, now: datetime) -> None:
             f"the plan was made at {time_text(plan.created_at)}, which is yet to come",
             hint="look at the clock of this machine, then make a new plan",
         )
+
+
+def ensure_same_progress(plan: SavedPlan, progress: Progress) -> None:
+    """Raise PlanIsStale where the exits of a position have come further than the plan knew.
+
+    That is what an order of an earlier run does that is settled only after the plan was made, even where what is held
+    tells nothing: a plan made between the two would begin the unwind anew.
+    """
+    touched = {action.key for action in plan.actions if action.kind != "cancel_order"} | set(plan.steps)
+    moved = [key for key in sorted(touched) if not _is_known(plan, progress, key)]
+    if moved:
+        raise PlanIsStale(
+            f"the plan does not know how far the exits of {', '.join(moved)} have come: an order of an earlier run was "
+            "settled only now, or another plan was applied",
+            hint="make a new plan and look at it",
+        )
+
+
+def _is_known(plan: SavedPlan, progress: Progress, key: str) -> bool:
+    """Tell whether a plan goes on from this progress of a position."""
+    facts, step, unwind = plan.positions[key]["facts"], plan.steps.get(key), progress.unwinds.get(key)
+    if step is not None and step.counts and unwind is not None and unwind.started_at == step.started_at:
+        return unwind.cycle >= step.cycle - 1  # a cycle with no order counts once, however often it was planned
+    counts = (Decimal(unwind.cycle if unwind else 0), Decimal(progress.failed_exits.get(key, 0)))
+    if (Decimal(facts["unwind_cycle"]), Decimal(facts["failed_exits"])) != counts:
+        return False
+    if step is None or unwind is None or step.regrown:
+        return True
+    return (step.initial_quantity, step.started_at) == (unwind.initial_quantity, unwind.started_at)
 
 
 def ensure_sales_allowed(policy: Policy, plan: SavedPlan, snapshot: Snapshot) -> None:

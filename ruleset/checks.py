@@ -9,6 +9,7 @@ from typing import Any
 
 from ruleset.decide import Decision
 from ruleset.facts import Category
+from ruleset.parameters import ADOPTED_SOURCE
 from ruleset.policy import Policy
 
 
@@ -115,7 +116,7 @@ def check(
         (tolerated if is_tolerated else strict).append(found)
     deferred = [found for found in strict if found.is_deferred]
     strict = [found for found in strict if not found.is_deferred]
-    unregistered = [found for found in strict if not _is_registered(found, changes.adopted)]
+    unregistered = [found for found in strict if not _is_registered(found, policy, changes.adopted)]
     return Checks(
         counted=counted - gone,
         max_positions=policy.max_positions,
@@ -138,10 +139,13 @@ def _keys(decisions: Sequence[Decision]) -> tuple[str, ...]:
     return tuple(_key(decision) for decision in decisions)
 
 
-def _is_registered(decision: Decision, adopted: Collection[str]) -> bool:
-    """Tell whether a strategy manages the position: tracked, and not called legacy by the policy."""
+def _is_registered(decision: Decision, policy: Policy, adopted: Collection[str]) -> bool:
+    """Tell whether a strategy manages the position: tracked, and not called legacy by the policy.
+
+    Adoption registers only where the policy counts what is adopted among its strategies.
+    """
     if _key(decision) in adopted:
-        return True
+        return ADOPTED_SOURCE in policy.strategy_sources
     return bool(decision.found.facts["tracked"]) and decision.category is not Category.LEGACY_NON_COMPLIANT
 
 

@@ -9,16 +9,14 @@ from decimal import Decimal
 
 from ruleset.actions import Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from ruleset.decide import Decision
-from ruleset.observe import Observation, order_type, order_value, reaches_minimum
+from ruleset.observe import Observation, is_protective, order_value, reaches_minimum
+from ruleset.parameters import ADOPTED_SOURCE
 from ruleset.policy import ExitRule, Policy, Rule
 from ruleset.progress import Progress
 from ruleset.reasons import reason_for
 from ruleset.snapshot import OpenOrder, Snapshot
 from ruleset.unwind import next_step, slice_quantity
 from ruleset.values import MICRO, ZERO, ceil_to_step, floor_to_step, plain
-
-ADOPTED_SOURCE = "adopted"
-"""The ``position_source`` that adoption writes into the tracker."""
 
 _CLOSE_RANKS = {4: 10, 1: 11}
 _OTHER_CLOSE, _UNWIND, _STOP, _ADOPT = 12, 13, 15, 16
@@ -131,14 +129,14 @@ def _cycle_text(step: UnwindStep) -> str:
 
 
 def _plan_stop(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
-    staying = [order for order in desk.resting(found) if order.id not in desk.stale]
+    trigger = _trigger_price(found, rule)
+    if trigger is None:
+        return Exit(blocked=_blocked(found, rule, "no-price"))
     actions: list[Action] = []
-    if not any(order_type(order) in {"stop", "stop_limit"} for order in staying):
-        trigger = _trigger_price(found, rule)
-        if trigger is None:
-            return Exit(blocked=_blocked(found, rule, "no-price"))
+    uncovered = floor_to_step(found.held - _covered(found, desk), _amount_step(found))
+    if reaches_minimum(found, uncovered):
         released = [order for order in desk.resting(found) if order.id in desk.stale]
-        quantity = floor_to_step(desk.free(found, cancelled=released), _amount_step(found))
+        quantity = floor_to_step(min(uncovered, desk.free(found, cancelled=released)), _amount_step(found))
         if not reaches_minimum(found, quantity):
             return Exit(blocked=_blocked(found, rule, "locked"))
         because = f"{reason_for(rule, found.facts)}; stop {plain((rule.stop_pct or ZERO) * 100)} % from the mark"
@@ -148,6 +146,14 @@ def _plan_stop(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
         because = f"{reason_for(rule, found.facts)}; registered with the tracker"
         actions.append(_order(found, "adopt", rule, because, found.held, _ADOPT))
     return Exit(actions=tuple(actions))
+
+
+def _covered(found: Observation, desk: Desk) -> Decimal:
+    """Add up what resting stops protect: one on the winning side of the mark takes profit and protects nothing."""
+    staying = [order for order in desk.resting(found) if order.id not in desk.stale]
+    return sum(
+        (order.remaining for order in staying if is_protective(order, found.position.side, found.price.mark)), ZERO
+    )
 
 
 def _trigger_price(found: Observation, rule: ExitRule) -> Decimal | None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from ruleset.facts import FactValue
 from ruleset.policy import Policy
 from ruleset.progress import Progress
-from ruleset.snapshot import Market, OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord
+from ruleset.snapshot import Market, OpenOrder, Position, PriceStatus, Side, Snapshot, TrackerRecord
 from ruleset.values import EXACT, MICRO, ZERO, floor_to_step, is_derivative, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
@@ -136,6 +136,13 @@ def order_type(order: OpenOrder) -> str:
     if not order.trigger_price:
         return order.type
     return "stop" if order.price is None else "stop_limit"
+
+
+def is_protective(order: OpenOrder, side: Side, mark: Decimal | None) -> bool:
+    """Tell whether an order is a stop on the losing side of the mark: below it for a long, above it for a short."""
+    if not order.trigger_price or mark is None:
+        return False
+    return order.trigger_price < mark if side == "long" else order.trigger_price > mark
 
 
 def minutes_between(start: datetime, end: datetime) -> int:

@@ -156,6 +156,9 @@ EXIT_ACTIONS: Mapping[str, ExitAction] = {
     )
 }
 
+ADOPTED_SOURCE = "adopted"
+"""The ``position_source`` that adoption writes into the tracker; a policy that adopts lists it in strategy_sources."""
+
 CAP_SCOPES: Mapping[str, str] = {
     "all": "Category B first, then category A.",
     "legacy": "Category B only: what a strategy manages is never closed for the cap.",

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from ruleset.condition_parser import Scope, parse_condition
 from ruleset.conditions import MAX_NODES, Condition, is_finer_than_facts
 from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
-from ruleset.parameters import EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
+from ruleset.parameters import ADOPTED_SOURCE, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
 from ruleset.problems import Path, Problem, did_you_mean
 from ruleset.values import parse_time, plain, unified_symbol
 
@@ -299,6 +299,9 @@ class _Reader:
         for key in ("stop_pct", "adopt"):
             if key in raw and key not in EXIT_ACTIONS[action].keys:
                 self._problem((*path, key), f"{key!r} has no meaning for action {action!r}", on_key=True)
+        if raw.get("adopt") and ADOPTED_SOURCE not in self.parameters["strategy_sources"]:
+            message = f"what is adopted stays a legacy position: {ADOPTED_SOURCE!r} is not among the strategy_sources"
+            self.problems.append(Problem((*path, "adopt"), message, "warning", f"add {ADOPTED_SOURCE!r} to them"))
         return ExitRule(
             raw["id"],
             when,

@@ -109,3 +109,15 @@ def test_a_refresh_asks_before_it_goes_on(folder: Path) -> None:
 
 def test_a_refresh_without_a_plan_is_a_usage_error(folder: Path) -> None:
     assert xp("apply", "--refresh").code == 64
+
+
+def test_nothing_is_unresolved_in_an_account_that_is_well(folder: Path) -> None:
+    assert "No order of platform is unresolved" in xp("settle").out
+    assert xp("settle", "--json").json == {"account": "platform", "unresolved": []}
+
+
+def test_settling_needs_an_unresolved_order_and_a_quantity(folder: Path) -> None:
+    assert xp("settle", "xp0123456789abcdef").code == 64
+    assert xp("settle", "xp0123456789abcdef", "--filled", "some").code == 64
+    assert xp("apply", "--auto-approve").code == 0
+    assert "no order of this account is unresolved" in xp("settle", "xp0123456789abcdef", "--filled", "0").err

@@ -1,0 +1,58 @@
+"""The page on commands, from the command line itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import typer.main
+
+from cli.main import app
+from docs.markdown import code, page, section, table
+
+_DEFAULT = re.compile(r"\s*\[(?P<extra>[^\]]*)\]$")
+_PYTHON_TYPE = re.compile(r" <[^>]*>$")
+_EXTRAS = {"default: ": "default", "env var: ": "environment"}
+
+
+def commands_page() -> str:
+    """Write the page on commands: usage, help, arguments and options of each."""
+    root = typer.main.get_command(app)
+    context = root.make_context("exitplan", ["--help"], resilient_parsing=True)
+    return page("Commands", _help(root), *_sections(root, context))
+
+
+def _sections(group: Any, context: Any) -> list[str]:  # noqa: ANN401 - the classes behind a Typer app are its own affair
+    found = []
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        inner = type(context)(command, info_name=name, parent=context)
+        if hasattr(command, "commands"):
+            found.extend(_sections(command, inner))
+        else:
+            found.append(_section(command, inner))
+    return found
+
+
+def _section(command: Any, context: Any) -> str:  # noqa: ANN401 - as above
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+    rows = [_row(*record) for record in records if record is not None and "--help" not in record[0]]
+    options = [table(["option", "meaning", "default", "environment"], rows)] if rows else []
+    return section(context.command_path, f"```text\n{usage}\n```", _help(command), *options)
+
+
+def _row(names: str, text: str) -> list[str]:
+    found = {"default": "", "environment": ""}
+    match = _DEFAULT.search(text)
+    for part in match["extra"].split("; ") if match else []:
+        for prefix, key in _EXTRAS.items():
+            if part.startswith(prefix):
+                found[key] = part.removeprefix(prefix)
+    meaning = text[: match.start()] if match and any(found.values()) else text
+    return [code(_PYTHON_TYPE.sub("", names)), meaning, found["default"], code(found["environment"])]
+
+
+def _help(command: Any) -> str:  # noqa: ANN401 - as above
+    return str(command.help or "").partition("\f")[0].strip()

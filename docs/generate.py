@@ -1,0 +1,67 @@
+"""Write what is generated: ``python -m docs.generate``, and with ``--check`` only say what is out of date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from docs.commands import commands_page
+from docs.file_formats import schemas_page
+from docs.registries import facts_page, operators_page, parameters_page
+from schemas.build import build_schemas, schema_text
+
+ROOT = Path(__file__).parents[1]
+
+
+def generated_files() -> dict[str, str]:
+    """Generate the reference pages and the JSON Schemas; by path from the root of the checkout."""
+    pages = {
+        "facts": facts_page(),
+        "operators": operators_page(),
+        "parameters": parameters_page(),
+        "commands": commands_page(),
+        "schemas": schemas_page(),
+    }
+    return {
+        **{f"docs/reference/{name}.md": text for name, text in pages.items()},
+        **{f"schemas/{kind}.schema.json": schema_text(schema) for kind, schema in build_schemas().items()},
+    }
+
+
+def stale_files(root: Path = ROOT) -> list[str]:
+    """Name the generated files that are missing or differ from what the code says."""
+    return [name for name, text in generated_files().items() if _content(root / name) != text]
+
+
+def write_files(root: Path = ROOT) -> list[str]:
+    """Write the generated files that are out of date, and name them."""
+    stale = stale_files(root)
+    files = generated_files()
+    for name in stale:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[name], encoding="utf-8")
+    return stale
+
+
+def main() -> int:
+    """Write or check; with ``--check`` exit 1 where something is out of date."""
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only list what is out of date, and exit 1")
+    if not parser.parse_args().check:
+        for name in write_files():
+            print(f"written: {name}")
+        return 0
+    stale = stale_files()
+    for name in stale:
+        print(f"out of date, run make docs: {name}", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def _content(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

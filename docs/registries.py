@@ -1,0 +1,110 @@
+"""Pages on what a policy may say, from the registries of the core."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from docs.markdown import code, codes, page, section, table
+from ruleset import errors
+from ruleset.actions import ACTION_KINDS, BLOCKED_REASONS
+from ruleset.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
+from ruleset.facts import ORDER_FACTS, POSITION_FACTS, Fact
+from ruleset.parameters import CAP_RANKS, CAP_SCOPES, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
+from ruleset.values import plain
+
+_ABOUT_FACTS = """
+What the rules of a policy may ask. Numbers are decimals with six places, rounded toward minus infinity. A fact that
+cannot be known is absent, and every comparison with an absent fact is false: `exists` asks for presence, `not` negates
+the whole condition inside it.
+"""
+_ABOUT_OPERATORS = """
+A condition is a mapping from facts to what they must be, and all of it must hold:
+`{tracked: true, value_usd: {gte: 1, lt: 100}}`. A value alone means equal. `all` and `any` take lists of conditions,
+`not` takes one. `$name` is the value of a parameter; a bare word where a condition is expected is one of the policy's
+`definitions`.
+"""
+
+
+def facts_page() -> str:
+    """Write the page on facts."""
+    return page(
+        "Facts",
+        _ABOUT_FACTS.strip(),
+        section("Of a position", "For the rules of `classification` and `exits`.", _facts_table(POSITION_FACTS)),
+        section("Of an open order", "For the rules of `orders`.", _facts_table(ORDER_FACTS)),
+    )
+
+
+def operators_page() -> str:
+    """Write the page on operators."""
+    rows = [[code(name), operator.meaning, ", ".join(operator.types)] for name, operator in OPERATORS.items()]
+    return page(
+        "Operators",
+        _ABOUT_OPERATORS.strip(),
+        table(["operator", "holds where the fact is", "for facts of type"], rows),
+        f"A condition has at most {MAX_LEVELS} levels, a policy at most {MAX_NODES:,} parts of conditions.",
+    )
+
+
+def parameters_page() -> str:
+    """Write the page on parameters, guards, actions, the cap, blocked reasons and exit codes."""
+    rows = [[code(action.name), action.meaning, codes(action.keys)] for action in EXIT_ACTIONS.values()]
+    return page(
+        "Parameters, guards and actions",
+        section("Parameters", "A policy may name others for its own conditions.", _settings_table(PARAMETERS)),
+        section(
+            "Guards",
+            "Limits of a whole plan and of how it is carried out. Those with a default hold in every policy.",
+            _settings_table(GUARDS),
+        ),
+        section("Exit actions", table(["action", "does", "further keys"], rows)),
+        section("Actions of a plan", _meanings("kind", ACTION_KINDS.items())),
+        section("Why an exit is blocked", "The first that holds.", _meanings("reason", BLOCKED_REASONS.items())),
+        section("The cap", _meanings("`scope`", CAP_SCOPES.items()), _meanings("`rank_by`", CAP_RANKS.items())),
+        section("Severities", "Of rules and alerts: " + codes(SEVERITIES) + "."),
+        section("Errors and exit codes", _errors_tree()),
+    )
+
+
+def _facts_table(facts: Mapping[str, Fact]) -> str:
+    rows = []
+    for fact in facts.values():
+        values = f" One of {codes(fact.values)}." if fact.values else ""
+        limits = " In `exits` only." if fact.exits_only else ""
+        rows.append([code(fact.name), fact.type, fact.meaning + values + limits])
+    return table(["fact", "type", "meaning"], rows)
+
+
+def _settings_table(settings: Mapping[str, Setting]) -> str:
+    rows = [
+        [code(setting.name), setting.type, _limits(setting), code(_default(setting)), setting.meaning]
+        for setting in settings.values()
+    ]
+    return table(["name", "type", "allowed", "default", "meaning"], rows)
+
+
+def _limits(setting: Setting) -> str:
+    if setting.minimum is None:
+        return ""
+    return f"{setting.minimum} or more" if setting.maximum is None else f"{setting.minimum} to {setting.maximum}"
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is None:
+        return ""
+    if isinstance(setting.default, tuple):
+        return f"[{', '.join(setting.default)}]"
+    return plain(Decimal(setting.default))
+
+
+def _meanings(name: str, meanings: Iterable[tuple[str, str]]) -> str:
+    return table([name, "meaning"], ([code(key), meaning] for key, meaning in meanings))
+
+
+def _errors_tree() -> str:
+    """Take the drawing out of the module's docstring: the lines that stand in from the margin."""
+    lines = (inspect.getdoc(errors) or "").splitlines()
+    drawing = [line.removeprefix("    ") for line in lines if line.startswith("    ")]
+    return "\n".join(["Each error, its exit code, and what it means:", "", "```text", *drawing, "```"])
