@@ -20,7 +20,7 @@ READY := .venv/ready-$(firstword $(WHICH))
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage docs docs-check bench format lock clean
+.PHONY: help demo test lint types pytest coverage docs docs-check chaos bench format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ docs: $(BIN)/exitplan  ## write the generated docs
 
 docs-check: $(BIN)/exitplan  ## fail where the generated docs are out of date
 	@$(BIN)/python -m docs.generate --check
+
+chaos: $(BIN)/exitplan  ## at least 1,000 kills and faults: nothing lost, nothing doubled
+	@$(BIN)/python -m tests.chaos
 
 bench: $(BIN)/exitplan .venv/bench  ## compare speeds; installs the other engines first
 	@$(BIN)/python -m bench

@@ -1,0 +1,147 @@
+"""An account on a wire that outlives its clients, and what its venue, its journal and its files say of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from brokers.paper.broker import PaperBroker
+from brokers.registry import open_broker
+from brokers.retrying import RetryingBroker
+from executor.accounts import Account
+from executor.events import Event
+from ruleset.snapshot import Snapshot
+from tests.builders import order, position, record, snapshot
+from tests.chaos.wire import Record, Wire, WireClock, WireFile
+from tests.executor.scene import Scene, stage
+
+
+@dataclass
+class World(Scene):
+    """A scene whose wire, clock and plans are kept in files, for processes that come and go."""
+
+    wire: WireFile = field(kw_only=True)
+    marks: list[tuple[str, float]] = field(default_factory=list)
+    waited_before_run: float = 0.0
+    errors_met: list[str] = field(default_factory=list)
+
+    def open(self) -> Account:
+        """Open the account as exitplan does, questions asked again included."""
+        return replace(super().open(), broker=RetryingBroker(Wire(self.venue(), self.wire), self.clock.sleep))
+
+    def venue(self) -> PaperBroker:
+        broker = open_broker(self.policy["account"], self.root, self.wire.true_time)
+        assert isinstance(broker, PaperBroker)
+        return broker
+
+    def plan(self, *_: object) -> dict[str, Any]:
+        """Make a plan and save it, as whoever reviews it would."""
+        document = super().plan()
+        name = f"{len(list(self.root.glob('plan-*.json'))):03}"
+        (self.root / f"plan-{name}.json").write_text(json.dumps(document))
+        return document
+
+    def heard(self, event: Event) -> None:
+        """Take an event, and note when a run begins and how long its process had waited by then."""
+        super().heard(event)
+        if event.kind == "run_started" and not self.marks:
+            self.marks.append((event.kind, time.perf_counter()))
+            self.waited_before_run = sum(self.clock.slept)
+
+    def saved_plans(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_bytes()) for path in sorted(self.root.glob("plan-*.json"))]
+
+    def is_stopped(self) -> bool:
+        """Tell whether the account rightly waits for a person: others trade in it, and an alert asks for one."""
+        waits = any(row["status"] == "needs_human" for row in self.intents())
+        return waits and bool(self.wire.read().foreign) and "OUTCOME_UNKNOWN" in self.alert_kinds()
+
+    def drain(self) -> None:
+        """Let everything arrive that is under way."""
+        self.clock.advance(60)
+        Wire(self.venue(), self.wire).arrive()
+
+    # --- what is there, past exitplan's own reading ---
+
+    def orders(self) -> list[Mapping[str, Any]]:
+        """The venue's own record of every order, open or closed."""
+        document = self.document()
+        notes = document.get("paper", {})
+        opened = [
+            {**entry, "status": "open", "fills": notes.get("open_orders", {}).get(entry["id"], {}).get("fills", [])}
+            for entry in document["open_orders"]
+        ]
+        return [*opened, *notes.get("closed_orders", [])]
+
+    def sold(self) -> dict[str, Decimal]:
+        """What the venue filled, by client order id."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for entry in self.orders():
+            if entry["client_order_id"]:
+                sums[entry["client_order_id"]] += sum(Decimal(fill["quantity"]) for fill in entry["fills"])
+        return sums
+
+    def holdings(self) -> dict[str, Decimal]:
+        """What the venue says is held, by symbol."""
+        return {entry["symbol"]: abs(Decimal(entry["quantity"])) for entry in self.document()["positions"]}
+
+    def intents(self) -> list[Mapping[str, Any]]:
+        """The journal's rows, read without exitplan."""
+        if not self.folder.journal.exists():
+            return []
+        with closing(sqlite3.connect(self.folder.journal)) as journal:
+            journal.row_factory = sqlite3.Row
+            return [dict(row) for row in journal.execute("SELECT * FROM intents")]
+
+
+def busy() -> Snapshot:
+    """A bit of everything: a zombie, dust, one too many with an order in its way, unwinds, a stale order."""
+    positions = (
+        position("CAP/USD", 50, locked=20),
+        position("DST/USD", "0.5"),
+        position("OWN/USD", 400),
+        position("UNW/USD", 100, locked=10),
+        position("ZOM/USD", 80),
+    )
+    orders = [
+        order("cap", "CAP/USD", "sell", 20, price=500),
+        order("old", "UNW/USD", "sell", 10, price=500, minutes=60),
+    ]
+    return snapshot(*positions, orders=orders, tracked={"OWN/USD": record(), "ZOM/USD": record(entry=None)})
+
+
+def slices() -> Snapshot:
+    """Three positions to unwind, of which a doubled slice would show."""
+    positions = [position(symbol, amount) for symbol, amount in (("AAA/USD", 100), ("BBB/USD", 64), ("CCC/USD", 37))]
+    return snapshot(*positions, position("OWN/USD", 400), tracked={"OWN/USD": record()})
+
+
+def stops() -> Snapshot:
+    """Two positions that get a stop and are adopted, and a zombie."""
+    positions = (position("AAA/USD", 100), position("BBB/USD", 64), position("ZOM/USD", 80))
+    return snapshot(*positions, tracked={"ZOM/USD": record(entry=None)})
+
+
+ACCOUNTS = {
+    "busy": (busy, "default", {"max_positions": 2, "unwind_cycles": 3}),
+    "slices": (slices, "default", {"unwind_cycles": 3}),
+    "stops": (stops, "conservative", {}),
+}
+"""What is played: the account, its policy, and parameters over it."""
+
+
+def build(root: Path, account: str, troubles: Record, options: Mapping[str, Any] | None = None) -> World:
+    """Build a world in an empty folder."""
+    make, base, parameters = ACCOUNTS[account]
+    scene = stage(root, make(), base=base, parameters=parameters, options=dict(options or {}))
+    wire = WireFile(root / "wire.json")
+    wire.write(troubles)
+    return World(root, WireClock(wire=wire), scene.trouble, scene.policy, wire=wire)
