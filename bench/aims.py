@@ -1,0 +1,43 @@
+"""What was aimed for, and whether this run reaches it."""
+
+from __future__ import annotations
+
+from bench.comparison import Results
+from bench.engines import ENGINES, OURS
+from bench.tables import aligned, figure
+
+_OURS_US, _PLAN_US, _PEAK_MB, _GROWTH = 20.0, 60.0, 200.0, 2.0
+
+
+def aims_table(engines: Results, plans: Results) -> str:
+    """Hold the results against the aims."""
+    largest = max(engines[OURS])
+    ours = max(engines[OURS][size].us for size in engines[OURS] if size >= 100)
+    others = {name: found[largest].us for name, found in engines.items() if ENGINES[name].module}
+    fastest = min(others, key=others.__getitem__, default=None)
+    peak = engines[OURS][largest].peak_mb
+    rows = [
+        _row(f"evaluation, checked: at most {_OURS_US:.0f} us a position", f"{figure(ours)} us", ok=ours <= _OURS_US),
+        _row(f"evaluation, whole process: below {_PEAK_MB:.0f} MB", f"{figure(peak)} MB", ok=peak < _PEAK_MB),
+        *(_plan_rows(plans)),
+    ]
+    if fastest is not None:
+        us = engines[OURS][largest].us
+        shown = f"{figure(us)} us, {fastest} {figure(others[fastest])} us"
+        rows.insert(1, _row(f"evaluation, checked: ahead of others at {largest:,}", shown, ok=us < others[fastest]))
+    return aligned(["aim", "measured", "reached"], rows)
+
+
+def _plan_rows(plans: Results) -> list[list[str]]:
+    found = plans["mixed"]
+    middle = found[1_000] if 1_000 in found else found[max(found)]
+    growth = found[max(found)].us / middle.us
+    shown = f"{figure(middle.us)} us"
+    return [
+        _row(f"snapshot to plan: at most {_PLAN_US:.0f} us a position", shown, ok=middle.us <= _PLAN_US),
+        _row(f"snapshot to plan: at most twice that at {max(found):,}", f"x {growth:.2f}", ok=growth <= _GROWTH),
+    ]
+
+
+def _row(aim: str, measured: str, *, ok: bool) -> list[str]:
+    return [aim, measured, "yes" if ok else "no"]

@@ -1,0 +1,100 @@
+"""Run every measurement in a process of its own, and refuse the result where two engines disagree."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.engines import FLOOR, installed_engines
+from bench.tables import aligned, figure
+
+SIZES = (10, 100, 1_000, 10_000, 100_000)
+KINDS = {"mixed": "mixed account", "over": "far over the cap"}
+
+
+class EnginesDisagree(Exception):
+    """Two engines gave different answers, so that no comparison of their speeds means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement; ``size`` is smaller than asked where the whole would have taken too long."""
+
+    size: int
+    us: float
+    added_mb: float
+    peak_mb: float
+    details: Mapping[str, Any]
+
+
+Results = dict[str, dict[int, Measured]]
+
+
+def compare_engines(sizes: Sequence[int], rounds: int) -> Results:
+    """Time every installed engine at every size; the best of the rounds counts. Raises EnginesDisagree."""
+    results: Results = {name: {} for name in installed_engines()}
+    for size in sizes:
+        for _ in range(rounds):
+            for name, found in results.items():
+                _keep(found, size, _measured("engine", name, size))
+        _ensure_equal(size, {name: found[size] for name, found in results.items()})
+    return results
+
+
+def time_plans(sizes: Sequence[int], rounds: int) -> Results:
+    """Time the way from a snapshot to the bytes of its plan at every size."""
+    results: Results = {kind: {} for kind in KINDS}
+    for size in sizes:
+        for _ in range(rounds):
+            for kind, found in results.items():
+                _keep(found, size, _measured("plan", kind, size))
+    return results
+
+
+def engines_table(results: Results) -> str:
+    """Write the CPU microseconds a position of every engine, their ratio to the floor, and their memory."""
+    sizes = list(results[FLOOR])
+    middle = 10_000 if 10_000 in sizes else sizes[-1]
+    header = ["us a position", *(f"{size:,}" for size in sizes), "x floor", "adds MB", "peak MB"]
+    rows = []
+    for name, found in results.items():
+        ratio = figure(found[middle].us / results[FLOOR][middle].us)
+        last = found[sizes[-1]]
+        marks = [figure(found[size].us) + ("*" if found[size].size < size else "") for size in sizes]
+        rows.append([name, *marks, ratio, figure(last.added_mb), figure(last.peak_mb)])
+    return aligned(header, rows)
+
+
+def plans_table(results: Results) -> str:
+    """Write what a plan takes in CPU microseconds a position, and in memory at the largest size."""
+    sizes = list(results["mixed"])
+    header = ["us a position", *(f"{size:,}" for size in sizes), "actions", "peak MB", "plan MB"]
+    rows = []
+    for kind, found in results.items():
+        last = found[sizes[-1]]
+        numbers = [f"{last.details['actions']:,}", figure(last.peak_mb), figure(last.details["plan_mb"])]
+        rows.append([KINDS[kind], *(figure(found[size].us) for size in sizes), *numbers])
+    return aligned(header, rows)
+
+
+def _measured(what: str, name: str, size: int) -> Measured:
+    command = [sys.executable, "-m", "bench.worker", what, name, str(size)]
+    answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)  # noqa: S603 - itself
+    return Measured(answer["size"], answer["us"], answer["added_mb"], answer["peak_mb"], answer)
+
+
+def _keep(found: dict[int, Measured], size: int, new: Measured) -> None:
+    if size not in found or new.us < found[size].us:
+        found[size] = new
+
+
+def _ensure_equal(size: int, found: Mapping[str, Measured]) -> None:
+    floor = found[FLOOR].details
+    for name, measured in found.items():
+        expected = floor["answers" if measured.size == size else "answers_of_a_tenth"]
+        if measured.details["answers"] != expected:
+            raise EnginesDisagree(f"{name} and {FLOOR} answer differently about {size:,} positions")
