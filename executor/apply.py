@@ -136,11 +136,11 @@ class _Application:
         snapshot, drift = self._compared()
         if not resumed:
             journal.add_plan(plan.document, account.clock())
+        self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(_still_held(state, snapshot)))
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
         number = journal.begin_run(plan.plan_id, account.clock())
-        self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         run = Run(account, plan, journal, number, self._tell, stopped, desk, state, snapshot, drift)
         run.execute()
         return self._finish(run)

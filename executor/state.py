@@ -6,6 +6,7 @@ was exported last was edited by hand: it is refused, never silently overwritten,
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -24,6 +25,8 @@ from ruleset.progress import Progress, UnwindProgress, progress_from_document, p
 from ruleset.snapshot import FORMAT_VERSION
 from ruleset.values import ZERO, parse_time, plain, time_text
 from schemas.documents import load_document
+
+_MOST_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,20 @@ def load_state(journal: Journal, path: Path) -> State:
     ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state)).hexdigest()}
     if path.exists() and _sha256_of(path) not in ours:
         raise FileIsInvalid(
-            f"{path}: the state was edited by hand since exitplan wrote it",
+            f"{path}: the state was edited by hand since exitplan wrote it:\n{_difference(state, path)}",
             hint="take the edit in with `exitplan state import`, or undo it with `exitplan state export`",
         )
     return state
+
+
+def _difference(state: State, path: Path) -> str:
+    """Show what a hand edit changed, as a diff from the journal's state to the file's."""
+    ours = state_bytes(state).decode().splitlines()
+    theirs = path.read_bytes().decode(errors="replace").splitlines()
+    lines = list(difflib.unified_diff(ours, theirs, "exitplan's", "the file's", n=1, lineterm=""))
+    more = [f"... and {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
+    shown = [*lines[:_MOST_LINES], *more]
+    return "\n".join("  " + "".join(letter for letter in line if letter.isprintable()) for line in shown)
 
 
 def state_from_file(path: Path) -> State:

@@ -184,3 +184,14 @@ def test_a_file_of_another_time_zone_is_understood(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     file.write_text(json.dumps({"unwind_progress": {}, "last_cleanup_run": "2026-02-18T23:00:00+01:00"}))
     assert state_from_file(file).last_cleanup_run == NOW
+
+
+def test_a_hand_edit_is_refused_with_what_it_changed(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    text = scene.folder.state.read_text()
+    scene.folder.state.write_text(text.replace('"cycle": 1', '"cycle": 3'))
+    with pytest.raises(FileIsInvalid) as refused:
+        scene.apply()
+    assert '-      "cycle": 1,' in str(refused.value)
+    assert '+      "cycle": 3,' in str(refused.value)

@@ -1,0 +1,80 @@
+"""Run the console examples of a page, in order, and compare what they print and how they end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXIT = re.compile(r"\s+#\s*exit (\d+)\s*$")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One ``$ exitplan ...`` line with the lines shown below it; ``line`` is its place in the page."""
+
+    line: int
+    command: str
+    exit_code: int
+    shown: tuple[str, ...]
+
+
+def examples_in(page: str) -> list[Example]:
+    """Find the console examples of a page."""
+    found = []
+    for block in _BLOCK.finditer(page):
+        number = page.count("\n", 0, block.start()) + 2
+        lines = block[1].splitlines()
+        starts = [index for index, line in enumerate(lines) if line.startswith("$ ")]
+        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+            command = lines[start].removeprefix("$ ")
+            match = _EXIT.search(command)
+            code = int(match[1]) if match else 0
+            shown = tuple(line for line in lines[start + 1 : end] if line.strip() not in {"", "..."})
+            found.append(Example(number + start, _EXIT.sub("", command), code, shown))
+    return found
+
+
+def differences(example: Example, folder: Path) -> Iterator[str]:
+    """Run an example; say how it ended otherwise than shown, and which shown line it did not print."""
+    run = subprocess.run(
+        _arguments(example), check=False, cwd=folder, env=_environment(), capture_output=True, text=True, input=""
+    )
+    if run.returncode != example.exit_code:
+        yield f"exit {run.returncode} instead of {example.exit_code}\n{run.stderr}{run.stdout}"
+    missing = first_missing(example.shown, run.stdout + run.stderr)
+    if missing is not None:
+        yield f"not printed, or not here: {missing}\nThe whole output:\n{run.stdout}{run.stderr}"
+
+
+def first_missing(shown: tuple[str, ...], printed: str) -> str | None:
+    """Give the first shown line that does not follow in the output; ``…`` stands for anything, spaces for any."""
+    lines = iter(printed.splitlines())
+    for line in shown:
+        pattern = re.compile(r"\s*" + ".*".join(map(_loosely, line.strip().split("…"))) + r"\s*")
+        if not any(pattern.fullmatch(candidate) for candidate in lines):
+            return line
+    return None
+
+
+def _loosely(text: str) -> str:
+    return r"\s+".join(re.escape(word) for word in re.split(r"\s+", text))
+
+
+def _arguments(example: Example) -> list[str]:
+    name, *arguments = shlex.split(example.command)
+    if name != "exitplan":
+        raise ValueError(f"line {example.line}: only exitplan is run, not {name}")
+    return [sys.executable, "-m", "exitplan", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EXITPLAN_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}

@@ -1,0 +1,55 @@
+"""The examples of the README and of the docs do what they show, in a folder made by ``exitplan init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.console import ROOT, Example, differences, examples_in, first_missing
+
+README = ROOT / "README.md"
+PAGES = [page for page in (README, *sorted((ROOT / "docs").glob("*.md"))) if page.exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_of_a_page_do_what_they_show(page: Path, tmp_path: Path) -> None:
+    examples = examples_in(page.read_text(encoding="utf-8"))
+    start = Example(0, "exitplan init .", 0, ())
+    wrong = [
+        f"{page.name}:{example.line}: $ {example.command}: {difference}"
+        for example in ([start, *examples] if examples else [])
+        for difference in differences(example, tmp_path)
+    ]
+    assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")
+def test_the_readme_has_examples() -> None:
+    assert examples_in(README.read_text(encoding="utf-8"))
+
+
+def test_examples_are_found_with_their_exit_code_and_output() -> None:
+    page = "# Page\n\n```console\n$ exitplan plan --out a.json\nPlan …\n...\nSaved.\n$ exitplan verify  # exit 2\n```\n"
+    assert examples_in(page) == [
+        Example(4, "exitplan plan --out a.json", 0, ("Plan …", "Saved.")),
+        Example(8, "exitplan verify", 2, ()),
+    ]
+
+
+def test_output_is_compared_loosely_and_in_order() -> None:
+    printed = "Plan 20260218-abc  of 3\nfirst\n  second   line\n"
+    assert first_missing(("Plan … of 3", "second line"), printed) is None
+    assert first_missing(("second line", "first"), printed) == "first"
+    assert first_missing(("Plan of 3",), printed) == "Plan of 3"
+    assert first_missing(("second",), printed) == "second"
+
+
+def test_only_exitplan_is_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not rm"):
+        list(differences(Example(1, "rm -r .", 0, ()), tmp_path))
+
+
+def test_a_wrong_exit_code_is_told(tmp_path: Path) -> None:
+    (told,) = differences(Example(1, "exitplan --version", 3, ()), tmp_path)
+    assert told.startswith("exit 0 instead of 3")
