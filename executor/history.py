@@ -86,4 +86,4 @@ def _writing(account: Account) -> Iterator[Journal]:
 
 def _replace_state(account: Account, journal: Journal, state: State) -> None:
     journal.put_state(state_to_document(state))
-    export_state(journal, state, account.folder.state)
+    export_state(journal, state, account.folder.state, over_edits=True)

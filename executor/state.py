@@ -164,14 +164,19 @@ def take_state(journal: Journal, path: Path) -> State:
     return state
 
 
-def export_state(journal: Journal, state: State, path: Path) -> None:
+def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool = False) -> None:
     """Write the state file, which must be the state that the journal holds, and note its hash.
 
+    A file that was edited since the last export is left as it is, unless ``over_edits``: whoever comes next refuses it.
     Raises DataFolderUnusable.
     """
     content = state_bytes(state)
     digest = hashlib.sha256(content).hexdigest()
-    if journal.exported_sha256() == digest and path.exists() and _sha256_of(path) == digest:
+    exported = journal.exported_sha256()
+    found = _sha256_of(path) if path.exists() else None
+    if found == exported == digest:
+        return
+    if found not in {None, exported, digest} and exported is not None and not over_edits:
         return
     write_atomically(path, content)
     journal.note_export(digest)

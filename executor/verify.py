@@ -10,7 +10,7 @@ from executor.lease import account_lease
 from executor.planning import read_snapshot, read_state
 from executor.state import State, export_state, state_to_document, take_state
 from ruleset.checks import AccountState, Checks
-from ruleset.errors import AccountIsLocked, AccountUnreadable
+from ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable
 from ruleset.planner import PlanInput, draft_plan
 
 
@@ -30,7 +30,7 @@ def verify_account(account: Account) -> Checks:
 
 
 def _remember(account: Account, found: AccountState) -> None:
-    """Note the answer in the state, unless another process is at work on the account."""
+    """Note the answer in the state, unless another process is at work on the account or the folder is read-only."""
     try:
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
@@ -39,8 +39,8 @@ def _remember(account: Account, found: AccountState) -> None:
             state = verified(take_state(journal, account.folder.state), account, found)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
-    except AccountIsLocked:
-        pass
+    except (AccountIsLocked, DataFolderUnusable):
+        pass  # what is not remembered can only make a later reader more careful
 
 
 def check_now(account: Account, state: State) -> Checks:

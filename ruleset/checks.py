@@ -127,7 +127,7 @@ def check(
         stale=tuple(order for order in stale if order not in changes.cancelled),
         orders=len(set(orders) - set(changes.cancelled)),
         deferred=_keys(deferred),
-        unwinding=tuple(key for key in _keys(unregistered) if key in unwinding),
+        unwinding=_keys([found for found in unregistered if _key(found) in unwinding and _is_unwound(found)]),
     )
 
 
@@ -147,6 +147,11 @@ def _is_registered(decision: Decision, policy: Policy, adopted: Collection[str])
     if _key(decision) in adopted:
         return ADOPTED_SOURCE in policy.strategy_sources
     return bool(decision.found.facts["tracked"]) and decision.category is not Category.LEGACY_NON_COMPLIANT
+
+
+def _is_unwound(decision: Decision) -> bool:
+    """Tell whether the policy still closes the position: progress may be left from one that did."""
+    return decision.exit is not None and decision.exit.action in {"unwind", "close"}
 
 
 def _was_counted(decision: Decision, *, count_dust: bool) -> bool:

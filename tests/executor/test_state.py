@@ -195,3 +195,13 @@ def test_a_hand_edit_is_refused_with_what_it_changed(on_stage: Stage) -> None:
         scene.apply()
     assert '-      "cycle": 1,' in str(refused.value)
     assert '+      "cycle": 3,' in str(refused.value)
+
+
+def test_a_hand_edit_made_during_a_run_is_not_overwritten_by_its_end(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    scene.trouble.before.append(lambda: scene.folder.state.write_text('{"unwind_progress": {}}'))
+    scene.apply()
+    assert scene.folder.state.read_text() == '{"unwind_progress": {}}'
+    with pytest.raises(FileIsInvalid, match="edited by hand"):
+        scene.apply()
