@@ -24,8 +24,7 @@ import orjson
 from ruleset.errors import DataFolderUnusable, FileIsInvalid
 from ruleset.values import parse_time, plain, time_text
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE plans (
     plan_id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, document BLOB NOT NULL, added_at TEXT NOT NULL, ended_at TEXT
 ) STRICT;
@@ -46,6 +45,19 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), document BLOB NOT NULL, exported_sha256 TEXT) STRICT;
 """
+
+_FILLS = """
+CREATE TABLE fills (
+    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, order_id TEXT,
+    quantity TEXT NOT NULL, average_price TEXT, fee TEXT, fee_currency TEXT, told_at TEXT NOT NULL,
+    PRIMARY KEY (plan_id, action_id, attempt)
+) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS)
+"""What leads from each version of the journal to the next, beginning with an empty file."""
+
+SCHEMA_VERSION = len(_UPGRADES)
 
 Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
 SETTLED: frozenset[str] = frozenset({"done", "refused", "skipped"})
@@ -73,12 +85,18 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an attempt ended: its status, what was filled, the venue's order id, and its words."""
+    """How an attempt ended: its status, what was filled, the venue's order id, and its words.
+
+    The average price, in the market's quote, and the fee are None where the venue does not tell them.
+    """
 
     status: Status
     filled: Decimal = Decimal(0)
     order_id: str | None = None
     message: str | None = None
+    average_price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_currency: str | None = None
 
 
 class Journal:
@@ -213,8 +231,33 @@ class Journal:
                 " WHERE plan_id = ? AND action_id = ?",
                 (settlement.status, *values, intent.plan_id, intent.action_id),
             )
+            if settlement.filled:
+                self._put_fill(db, intent, settlement, moment)
             if state is not None:
                 self._put_state(db, state)
+
+    @staticmethod
+    def _put_fill(db: sqlite3.Connection, intent: Intent, settlement: Settlement, moment: str) -> None:
+        figures = (plain(settlement.filled), _text(settlement.average_price), _text(settlement.fee))
+        db.execute(
+            "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                intent.plan_id,
+                intent.action_id,
+                intent.attempt,
+                settlement.order_id,
+                *figures,
+                settlement.fee_currency,
+                moment,
+            ),
+        )
+
+    def fills(self, plan_id: str) -> list[dict[str, Any]]:
+        """Give what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
+        names = ("action_id", "attempt", "order_id", "quantity", "average_price", "fee", "fee_currency", "told_at")
+        columns = ", ".join(names)
+        rows = self._db.execute(f"SELECT {columns} FROM fills WHERE plan_id = ? ORDER BY rowid", (plan_id,))  # noqa: S608 - our own names
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def back_to_planned(self, intent: Intent, message: str, now: datetime) -> Intent:
         """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt."""
@@ -344,7 +387,8 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: the journal is of version {version}; this exitplan knows up to {SCHEMA_VERSION}",
             hint="use the exitplan that wrote it, or a later one",
         )
-    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    steps = " ".join(_UPGRADES[version:])
+    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
 
 def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:

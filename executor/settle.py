@@ -140,7 +140,7 @@ class Desk:
     def _reported(self, action: PlannedAction, intent: Intent, report: OrderReport) -> Resolved:
         """Settle by what the venue reports; an order that is still open is waited for, unless it is meant to rest."""
         if action.kind == "attach_stop" and report.status in {"open", "closed"}:
-            return Settlement("done", report.filled, report.order_id)
+            return _told(report, None)
         if action.kind == "cancel_order":
             return _cancel_reported(self._awaited(action, intent, report))
         report = self._awaited(action, intent, report)
@@ -151,7 +151,7 @@ class Desk:
         if report.filled == 0:
             return Settlement("refused", report.filled, report.order_id, f"the venue {report.status} it unfilled")
         message = None if report.status == "closed" else f"filled in part, then {report.status}"
-        return Settlement("done", report.filled, report.order_id, message)
+        return _told(report, message)
 
     def _awaited(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
         """Give a market order the time to fill and a cancel the time to be done."""
@@ -229,11 +229,23 @@ def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Resolved:
     return _needs_human(Unknown(f"the position went from {before} to {held}"))
 
 
+def _told(report: OrderReport, message: str | None) -> Settlement:
+    return Settlement(
+        "done",
+        report.filled,
+        report.order_id,
+        message,
+        average_price=report.average_price,
+        fee=report.fee,
+        fee_currency=report.fee_currency,
+    )
+
+
 def _cancel_reported(report: OrderReport) -> Resolved:
     if report.status == "open":
         return NotSent()
     message = "it was filled before it could be cancelled" if report.status == "closed" else None
-    return Settlement("done", report.filled, report.order_id, message)
+    return _told(report, message)
 
 
 def _needs_human(found: Unknown, report: OrderReport | None = None) -> Settlement:

@@ -144,3 +144,20 @@ def test_a_damaged_journal_never_ends_in_a_traceback(on_stage: Stage, seed: int)
         with suppress(ExitplanError):
             act()
     assert scene.held() in {"100", "75"}
+
+
+def test_a_journal_of_the_first_version_is_upgraded_and_keeps_what_it_holds(file: Path) -> None:
+    with open_journal(file) as journal:
+        journal.put_state({"unwind_progress": {}})
+        journal._db.executescript("DROP TABLE fills; PRAGMA user_version = 1;")
+    with open_journal(file) as journal:
+        assert (journal.state(), journal.fills("none")) == ({"unwind_progress": {}}, [])
+
+
+def test_what_was_filled_is_kept_with_its_price_and_fee(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), options={"taker_fee": "0.001"})
+    plan = scene.plan()
+    scene.apply(plan)
+    with open_journal(scene.folder.journal) as journal:
+        (fill,) = journal.fills(plan["plan_id"])
+    assert (fill["quantity"], fill["average_price"], fill["fee"], fill["fee_currency"]) == ("25", "100", "2.5", "USD")
