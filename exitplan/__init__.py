@@ -3,6 +3,6 @@
 The command line is :mod:`cli`; ``python -m exitplan`` is the same as ``exitplan``.
 """
 
-from ruleset.version import VERSION as __version__
+from ruleset.version import VERSION
 
-__all__ = ["__version__"]
+__all__ = ["VERSION"]
