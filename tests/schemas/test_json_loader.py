@@ -45,7 +45,7 @@ def test_a_number_nobody_can_work_with_is_refused_in_its_place(word: str) -> Non
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [('{"a": 1', "1:7"), ('{"a": 1,}', "1:9"), ("{\n'a': 1}", "2:1"), ('{"a":1} x', "1:9"), ("[01]", "1:3")],
+    [('{"a": 1', "1:7"), ('{"a": 1 "b"}', "1:9"), ("{\n'a': 1}", "2:1"), ('{"a":1} x', "1:9"), ("[01]", "1:3")],
 )
 def test_a_syntax_error_names_line_and_column(text: str, place: str) -> None:
     (line,) = lines(text)
