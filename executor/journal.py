@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -438,8 +438,3 @@ def _decimal(text: str | None) -> Decimal | None:
 
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
-
-
-def is_unresolved(intents: Sequence[Intent]) -> bool:
-    """Tell whether any intent may have reached the venue without a clear answer."""
-    return any(intent.status in {"sending", "needs_human"} for intent in intents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ import orjson
 
 from executor.files import write_atomically
 from ruleset.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
-from ruleset.values import time_text, unified_symbol
+from ruleset.values import plain, time_text, unified_symbol
 from schemas.documents import load_document
 
 
@@ -38,7 +39,7 @@ def update_tracker(
     """
     if path.exists():
         load_document(path, "tracker")
-        document = orjson.loads(path.read_bytes())
+        document = json.loads(path.read_text("utf-8-sig"), parse_float=orjson.Fragment, parse_int=orjson.Fragment)
     else:
         document = {"positions": tracker_to_document(records)}
     positions: dict[str, Any] = document["positions"]
@@ -52,8 +53,8 @@ def update_tracker(
     write_atomically(path, orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-def _as_number(value: object) -> float:
-    # A record's own keys may hold numbers with a fraction; whoever wrote them reads them as numbers.
+def _as_number(value: object) -> orjson.Fragment:
+    # A record's own keys may hold numbers with a fraction; whoever wrote them reads them as numbers, digit by digit.
     if isinstance(value, Decimal):
-        return float(value)
+        return orjson.Fragment(plain(value))
     raise TypeError(f"{value!r} has no place in a JSON file")

@@ -15,7 +15,6 @@ from schemas.diagnostics import printable
 
 _PIPE_WIDTH = 100
 _NARROWEST, _WIDEST = 40, 140
-_ANY_HEIGHT = 1_000_000
 
 
 def console(stream: TextIO | None = None) -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from ruleset.actions import BLOCKED_REASONS
@@ -47,11 +46,6 @@ def total(amounts: list[str | None]) -> Decimal:
 def clock_time(text: str) -> str:
     """Write a time of a document to the minute."""
     return f"{parse_time(text):%Y-%m-%d %H:%M} UTC"
-
-
-def hour_and_minute(moment: datetime) -> str:
-    """Write the time of day to the second."""
-    return f"{moment:%H:%M:%S}"
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ from brokers.paper.engine import Prices
 from brokers.registry import open_broker
 from executor.accounts import Account, AccountRequest, open_account
 from executor.apply import apply_plan
-from executor.events import ApplyResult, Event
+from executor.events import EVENT_KINDS, ApplyResult, Event
 from executor.folder import DataFolder
 from executor.planning import plan_account
 from executor.state import State, state_from_document
@@ -114,6 +114,7 @@ class Scene:
 
     def heard(self, event: Event) -> None:
         """Take an event, and look whether the state file can be read at that moment."""
+        assert event.kind in EVENT_KINDS
         self.events.append(event)
         if self.folder.state.exists():
             load_document(self.folder.state, "state")

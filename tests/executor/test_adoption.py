@@ -185,3 +185,16 @@ def test_a_broken_tracker_is_refused_before_anything_is_sent(on_stage: Stage, co
             act()
         assert refusal.value.exit_code == 65
     assert scene.trouble.sent == []
+
+
+def test_numbers_of_other_writers_keep_every_digit(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), base="conservative")
+    scene.track()
+    long_number, large = "0.12345678901234567890123", "123456789012345678901234"
+    other = f'{{"entry_price": 1, "note": {long_number}, "count": {large}}}'
+    scene.folder.tracker.write_text(f'{{"positions": {{"ZZZ/USD": {other}}}, "last_updated": null}}')
+    assert scene.apply().exit_code == 0
+    text = scene.folder.tracker.read_text()
+    assert '"AAA/USD"' in text
+    assert long_number in text
+    assert large in text
