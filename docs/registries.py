@@ -11,7 +11,7 @@ from ruleset import errors
 from ruleset.actions import ACTION_KINDS, BLOCKED_REASONS
 from ruleset.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
 from ruleset.facts import ORDER_FACTS, POSITION_FACTS, Fact
-from ruleset.parameters import CAP_RANKS, CAP_SCOPES, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
+from ruleset.parameters import CAP_RANKS, CAP_SCOPES, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
 from ruleset.values import plain
 
 _ABOUT_FACTS = """
@@ -59,6 +59,7 @@ def parameters_page() -> str:
             "Limits of a whole plan and of how it is carried out. Those with a default hold in every policy.",
             _settings_table(GUARDS),
         ),
+        section("Dust", "The mapping `dust`: what becomes of dust that is too small to sell.", _settings_table(DUST)),
         section("Exit actions", table(["action", "does", "further keys"], rows)),
         section("Actions of a plan", _meanings("kind", ACTION_KINDS.items())),
         section("Why an exit is blocked", "The first that holds.", _meanings("reason", BLOCKED_REASONS.items())),
@@ -96,6 +97,8 @@ def _default(setting: Setting) -> str:
         return ""
     if isinstance(setting.default, tuple):
         return f"[{', '.join(setting.default)}]"
+    if isinstance(setting.default, bool):
+        return str(setting.default).lower()
     return plain(Decimal(setting.default))
 
 

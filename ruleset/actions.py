@@ -34,6 +34,9 @@ BLOCKED_REASONS: Mapping[BlockedReason, str] = {
 SELLING: frozenset[Kind] = frozenset({"close", "unwind"})
 """The kinds whose value the guard ``max_run_pct`` adds up."""
 
+CLOSING: frozenset[Kind] = frozenset({"close", "convert_dust"})
+"""The kinds that leave nothing of a position."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:

@@ -108,7 +108,7 @@ def check(
     judged = [decision for decision in decisions if not decision.is_protected]
     left = [decision for decision in judged if _key(decision) not in changes.closed]
     closed = [decision for decision in judged if _key(decision) in changes.closed]
-    gone = sum(1 for found in closed if _was_counted(found, count_dust=policy.cap.count_untradeable))
+    gone = sum(1 for found in closed if _was_counted(found))
     strict: list[Decision] = []
     tolerated: list[Decision] = []
     for found in left:
@@ -154,9 +154,7 @@ def _is_unwound(decision: Decision) -> bool:
     return decision.exit is not None and decision.exit.action in {"unwind", "close"}
 
 
-def _was_counted(decision: Decision, *, count_dust: bool) -> bool:
+def _was_counted(decision: Decision) -> bool:
     """Tell whether a position that the plan closes was counted by the cap: its dust and zombie exits are not."""
     rule = decision.exit
-    return (rule is not None and not rule.is_dust and not rule.is_zombie) or (
-        count_dust and decision.is_untradeable_dust
-    )
+    return rule is not None and not rule.is_dust and not rule.is_zombie

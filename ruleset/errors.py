@@ -4,6 +4,7 @@
 
     ExitplanError                      1   something went wrong; the base of all below
     |-- AccountUnreadable              1   balances or orders could not be read: no plan, no apply
+    |   `-- CredentialsRefused         3   the venue refuses the credentials, or they may not do what was asked
     |-- DataFolderUnusable             1   the data folder cannot be written
     |-- EngineDisagreement             1   the rule engine and its check disagree: no plan
     |-- CredentialsMissing             3   a live venue without its credentials
@@ -51,6 +52,12 @@ class AccountUnreadable(ExitplanError):
         """Keep the pause that the venue asks for beside the message."""
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class CredentialsRefused(AccountUnreadable):
+    """The venue refuses the credentials, or they may not do what was asked."""
+
+    exit_code = 3
 
 
 class DataFolderUnusable(ExitplanError):

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ruleset.actions import Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
+from ruleset.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
 from ruleset.decide import Decision
 from ruleset.observe import Observation, is_protective, order_value, reaches_minimum
 from ruleset.parameters import ADOPTED_SOURCE
@@ -19,7 +20,7 @@ from ruleset.unwind import next_step, slice_quantity
 from ruleset.values import MICRO, ZERO, ceil_to_step, floor_to_step, plain
 
 _CLOSE_RANKS = {4: 10, 1: 11}
-_OTHER_CLOSE, _UNWIND, _STOP, _ADOPT = 12, 13, 15, 16
+_OTHER_CLOSE, _UNWIND, _CONVERT, _STOP, _ADOPT = 12, 13, 14, 15, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,13 @@ def plan_exit(decision: Decision, desk: Desk) -> Exit:
     if rule.action == "unwind":
         return _plan_unwind(decision.found, rule, desk)
     obstacle = _obstacle(decision.found, rule)
+    if obstacle == "below-minimum" and rule.is_convertible and desk.policy.dust.convert:
+        return _plan_conversion(decision.found, rule, desk)
     if obstacle is not None:
         return Exit(blocked=_blocked(decision.found, rule, obstacle))
     if rule.action == "attach_stop":
         return _plan_stop(decision.found, rule, desk)
     return _plan_close(decision.found, rule, desk)
-
-
-def closes(decision: Decision, desk: Desk) -> bool:
-    """Tell whether the exit of a position would close it in this plan."""
-    exit_ = plan_exit(decision, desk)
-    return any(action.kind == "close" for action in exit_.actions)
 
 
 def _obstacle(found: Observation, rule: ExitRule) -> BlockedReason | None:
@@ -74,9 +71,12 @@ def _obstacle(found: Observation, rule: ExitRule) -> BlockedReason | None:
         return "market-inactive"
     if not facts["sellable"]:
         return "below-minimum"
-    if rule.attempts is not None and facts["failed_exits"] >= rule.attempts * MICRO:  # type: ignore[operator] # a number
-        return "attempts-exhausted"
-    return None
+    return "attempts-exhausted" if _is_exhausted(found, rule) else None
+
+
+def _is_exhausted(found: Observation, rule: ExitRule) -> bool:
+    failed = found.facts["failed_exits"]
+    return rule.attempts is not None and failed >= rule.attempts * MICRO  # type: ignore[operator] # a number
 
 
 def _blocked(found: Observation, rule: ExitRule, reason: BlockedReason) -> Blocked:
@@ -96,6 +96,23 @@ def _plan_close(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
     rank = _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
     order = _order(found, "close", rule, because, quantity, rank)
     return Exit(actions=(*cancels, replace(order, limit_price=_limit_price(found, desk.policy))))
+
+
+def _plan_conversion(found: Observation, rule: ExitRule, desk: Desk) -> Exit:
+    """Plan the conversion of dust that is too small to sell, or say what speaks against it."""
+    if _is_exhausted(found, rule):
+        return Exit(blocked=_blocked(found, rule, "attempts-exhausted"))
+    quote, terms = desk.snapshot.quote, desk.snapshot.conversions.get(found.position.symbol)
+    free = desk.free(found, cancelled=[])
+    obstacle = conversion_obstacle(found, free, terms, desk.policy.dust, quote)
+    because = reason_for(rule, found.facts)
+    if terms is None or obstacle is not None:
+        blocked = _blocked(found, rule, "below-minimum")
+        return Exit(blocked=replace(blocked, because=f"{because}; {NOT_CONVERTED}{obstacle}"))
+    why = f"{because}; too small to sell; the venue converts it for {cost_text(found, free, terms, quote)}"
+    order = _order(found, "convert_dust", rule, why, free, _CONVERT)
+    expects = {**order.expects, "conversion_cost_pct": plain(terms.cost_pct)}
+    return Exit(actions=(replace(order, expects=expects),))
 
 
 def _protocol_number(rule: ExitRule) -> int:

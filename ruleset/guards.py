@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from ruleset.actions import SELLING, Action
-from ruleset.conditions import Condition, Not, Test
 from ruleset.decide import Decision
+from ruleset.facts import Facts
+from ruleset.kleene import truth
 from ruleset.policy import Policy
 from ruleset.snapshot import Market
 from ruleset.values import EXACT, ZERO
@@ -143,18 +144,16 @@ def _is_zombie_for_want(decision: Decision) -> bool:
     """Tell whether the deciding rule called a position a zombie for want of a price or a market."""
     if not decision.is_zombie or decision.rule is None:
         return False
-    facts = decision.found.facts
-    wanting = set()
+    return truth(decision.rule.when, decision.found.facts, _wanting(decision.found.facts)) is None
+
+
+def _wanting(facts: Facts) -> set[str]:
+    """Name the facts that would be others if the market were known, or had a price."""
+    wanting = set[str]()
     if not facts["market_known"]:
-        wanting.add("market_known")
+        wanting |= {"market_known", "market_active", "sellable"}
     if facts["price_status"] == "missing":
-        wanting.add("price_status")
-    return not wanting.isdisjoint(_facts_read(decision.rule.when))
-
-
-def _facts_read(condition: Condition) -> set[str]:
-    if isinstance(condition, Test):
-        return {condition.fact}
-    if isinstance(condition, Not):
-        return _facts_read(condition.part)
-    return set[str]().union(*(_facts_read(part) for part in condition.parts))
+        wanting |= {"price_status", "value_usd", "account_pct"}
+        if facts["has_entry_price"]:
+            wanting.add("pnl_pct")
+    return wanting

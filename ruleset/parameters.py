@@ -134,6 +134,25 @@ GUARDS: Mapping[str, Setting] = _table(
 """The guards of a policy. Those with a default are on in every policy, with that limit where it sets none."""
 
 
+DUST: Mapping[str, Setting] = _table(
+    Setting(
+        name="convert",
+        type="boolean",
+        default=False,
+        meaning="Whether dust too small to sell is converted into the account's quote currency, where the venue can.",
+    ),
+    Setting(
+        "max_cost_pct",
+        "number",
+        Decimal("0.05"),
+        "The largest share of the value that a conversion may cost, as a fraction.",
+        0,
+        1,
+    ),
+)
+"""What a policy says of dust that the venue does not take as an order."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExitAction:
     """What an exit rule may do with a position, and the further keys that such a rule takes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from ruleset.actions import Action, Blocked, Exit, UnwindStep
+from ruleset.actions import CLOSING, SELLING, Action, Blocked, Exit, UnwindStep
 from ruleset.checks import Changes, Checks, check
 from ruleset.decide import Decision, decide
 from ruleset.exits import Desk, cancel_action, plan_exit
@@ -97,7 +97,7 @@ class Exits:
 
     def closes(self, decision: Decision) -> bool:
         """Tell whether the exit of a position would close it."""
-        return any(action.kind == "close" for action in self.of(decision).actions)
+        return any(action.kind in CLOSING for action in self.of(decision).actions)
 
 
 def draft_plan(given: PlanInput) -> Draft:
@@ -192,9 +192,7 @@ def _order_of_actions(action: Action) -> tuple[int, str, str, str]:
 
 def _changes(actions: Sequence[Action], decisions: Sequence[Decision]) -> Changes:
     sold = {
-        (action.symbol, action.position_side): action.quantity
-        for action in actions
-        if action.kind in {"close", "unwind"}
+        (action.symbol, action.position_side): action.quantity for action in actions if action.kind in CLOSING | SELLING
     }
     closed = []
     for decision in decisions:

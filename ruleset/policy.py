@@ -18,11 +18,11 @@ from typing import Any, Literal
 from ruleset.condition_parser import Scope, parse_condition
 from ruleset.conditions import MAX_NODES, Condition, is_finer_than_facts
 from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
-from ruleset.parameters import ADOPTED_SOURCE, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
+from ruleset.parameters import ADOPTED_SOURCE, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
 from ruleset.problems import Path, Problem, did_you_mean
 from ruleset.values import parse_time, plain, unified_symbol
 
-__all__ = ["Cap", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
+__all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
 
 
 _DUST_RULE, _ZOMBIE_RULE = 1, 4
@@ -68,6 +68,11 @@ class ExitRule(Rule):
         return self.number == _DUST_RULE or self.id == "dust"
 
     @property
+    def is_convertible(self) -> bool:
+        """Tell whether what this exit cannot sell may be converted instead: only dust that is to be closed."""
+        return self.is_dust and self.action == "close"
+
+    @property
     def is_zombie(self) -> bool:
         """Tell whether this is the protocol's zombie exit, by its number or its id."""
         return self.number == _ZOMBIE_RULE or self.id == "zombie"
@@ -80,6 +85,14 @@ class Cap:
     scope: str = "all"
     rank_by: tuple[str, ...] = ("value_usd", "pnl_pct", "oldest")
     count_untradeable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dust:
+    """Whether dust too small to sell is converted, and what share of its value that may cost."""
+
+    convert: bool = False
+    max_cost_pct: Decimal = Decimal("0.05")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,7 @@ class Policy:
     orders: tuple[Rule, ...] = ()
     exits: tuple[ExitRule, ...] = ()
     cap: Cap = field(default_factory=Cap)
+    dust: Dust = field(default_factory=Dust)
     protect: tuple[Protection, ...] = ()
     guards: Mapping[str, Decimal] = field(default_factory=dict)
     halt_allows_exits: bool = False
@@ -166,6 +180,7 @@ class _Reader:
         """Read the whole document."""
         self._check_settings("parameters", PARAMETERS)
         self._check_settings("guards", GUARDS)
+        self._check_settings("dust", DUST)
         policy = Policy(
             name=self.document.get("name", ""),
             sha256=policy_sha256(self.document),
@@ -178,6 +193,7 @@ class _Reader:
             orders=tuple(self._orders()),
             exits=tuple(self._exits()),
             cap=self._cap(),
+            dust=self._dust(),
             protect=tuple(self._protect()),
             guards=self._guards(),
             halt_allows_exits=(self.document.get("guards") or {}).get("halt_allows_exits", False),
@@ -342,6 +358,10 @@ class _Reader:
             rank_by=tuple(raw.get("rank_by", default.rank_by)),
             count_untradeable=raw.get("count_untradeable", default.count_untradeable),
         )
+
+    def _dust(self) -> Dust:
+        written = {name: setting.default for name, setting in DUST.items()} | (self.document.get("dust") or {})
+        return Dust(convert=written["convert"], max_cost_pct=Decimal(written["max_cost_pct"]))
 
     def _protect(self) -> list[Protection]:
         found = []

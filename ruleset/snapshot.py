@@ -118,10 +118,24 @@ class TrackerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """The terms on which a venue converts a symbol's base currency into the account's quote currency.
+
+    ``cost_pct`` is the fraction of the mark value that it takes: 0.02 is 2 %. Quantities are in base units; None means
+    no limit.
+    """
+
+    cost_pct: Decimal
+    min_quantity: Decimal | None = None
+    max_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One account at one instant.
 
-    ``rates`` gives units of the account's quote currency for one unit of another currency.
+    ``rates`` gives units of the account's quote currency for one unit of another currency, ``conversions`` by symbol
+    the terms of the conversions that were asked for.
     """
 
     account: str
@@ -134,6 +148,7 @@ class Snapshot:
     markets: Mapping[str, Market] = field(default_factory=dict)
     tracker: Mapping[str, TrackerRecord] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
+    conversions: Mapping[str, Conversion] = field(default_factory=dict)
 
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
@@ -154,6 +169,9 @@ def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
         markets={unified_symbol(symbol): _market(entry) for symbol, entry in (document.get("markets") or {}).items()},
         tracker=tracker_from_document(document.get("tracker") or {}),
         rates={currency: parse_decimal(rate) for currency, rate in (document.get("rates") or {}).items()},
+        conversions={
+            unified_symbol(symbol): _conversion(entry) for symbol, entry in (document.get("conversions") or {}).items()
+        },
     )
 
 
@@ -163,7 +181,8 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 
 
 def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
-    """Write a snapshot in its JSON form, amounts as text, in a fixed order."""
+    """Write a snapshot in its JSON form, amounts as text, in a fixed order; conversions only where there are any."""
+    conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     return {
         "format_version": FORMAT_VERSION,
         "account": snapshot.account,
@@ -176,6 +195,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
         "markets": {symbol: _market_document(market) for symbol, market in sorted(snapshot.markets.items())},
         "tracker": tracker_to_document(snapshot.tracker),
         "rates": {currency: plain(rate) for currency, rate in sorted(snapshot.rates.items())},
+        **({"conversions": conversions} if conversions else {}),
     }
 
 
@@ -254,6 +274,14 @@ def _market(entry: Mapping[str, Any]) -> Market:
     )
 
 
+def _conversion(entry: Mapping[str, Any]) -> Conversion:
+    return Conversion(
+        cost_pct=parse_decimal(entry["cost_pct"]),
+        min_quantity=_decimal(entry.get("min_quantity")),
+        max_quantity=_decimal(entry.get("max_quantity")),
+    )
+
+
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
 
@@ -302,6 +330,14 @@ def _market_document(market: Market) -> dict[str, Any]:
         "last": _text(market.last),
         "price_status": market.price_status,
         "inverse": market.inverse,
+    }
+
+
+def _conversion_document(terms: Conversion) -> dict[str, Any]:
+    return {
+        "cost_pct": plain(terms.cost_pct),
+        "min_quantity": _text(terms.min_quantity),
+        "max_quantity": _text(terms.max_quantity),
     }
 
 

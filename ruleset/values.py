@@ -106,6 +106,11 @@ def unified_symbol(text: str) -> str:
     return symbol if "/" in symbol else symbol.replace("-", "/", 1)
 
 
+def base_of(symbol: str) -> str:
+    """Give the base currency of a unified symbol: the ``ETH`` of ``ETH/USD``."""
+    return symbol.partition("/")[0]
+
+
 def quote_of(symbol: str) -> str | None:
     """Give the quote currency of a unified symbol; None where it has none (``DUSTCOIN``)."""
     _, slash, rest = symbol.partition("/")

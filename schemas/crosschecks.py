@@ -19,6 +19,7 @@ def check_snapshot(document: Mapping[str, Any]) -> list[Problem]:
         *_repeated([entry["id"] for entry in orders], "open_orders", "the order id", key="id"),
         *_same_symbols(document, "markets"),
         *_same_symbols(document, "tracker"),
+        *_same_symbols(document, "conversions"),
     ]
     figures: dict[Path, Any] = {
         ("positions", index, "contract_size"): entry.get("contract_size") for index, entry in enumerate(positions)

@@ -16,7 +16,7 @@ from schemas.diagnostics import Mark
 from schemas.yaml_loader import Document
 
 HEADS = ("version", "name", "description")
-BLOCKS = ("parameters", "definitions", "cap", "guards", "plan", "clean", "account")
+BLOCKS = ("parameters", "definitions", "cap", "dust", "guards", "plan", "clean", "account")
 LISTS: Mapping[str, str] = {"classification": "id", "orders": "id", "exits": "id", "protect": "symbol"}
 """The rule lists, with the key that names an entry."""
 OPTIONS = "options"

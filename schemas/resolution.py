@@ -18,6 +18,7 @@ ORDER = (
     "orders",
     "exits",
     "cap",
+    "dust",
     "protect",
     "guards",
     "plan",

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cli.rendering.screen import heading, rows, section, words
-from cli.rendering.words import clock_time, counted, exact, money, reason_text
+from cli.rendering.words import blocked_text, clock_time, counted, exact, money
 
 Document = Mapping[str, Any]
 _CATEGORY_STYLES = {
@@ -127,7 +127,7 @@ def _planned(position: Document) -> list[str]:
         said.append(f"{action['kind']} {action['side']} {exact(action['quantity'])}{value}: {action['because']}")
     for blocked in position["blocked"]:
         alert = "; an alert is raised" if blocked["escalate"] else ""
-        said.append(f"{blocked['rule']} is blocked: {reason_text(blocked['reason'])}{alert}")
+        said.append(f"{blocked['rule']} is blocked: {blocked_text(blocked)}{alert}")
     step = position["unwind"] or {}
     if step.get("counts"):
         said.append(f"cycle {step['cycle']} of {step['cycles']} counts; nothing is sent")

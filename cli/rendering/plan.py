@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from rich.console import RenderableType
@@ -13,8 +13,9 @@ from rich.text import Text
 
 from cli.rendering.checks import before_and_after, failures
 from cli.rendering.screen import heading, rows, section, words
-from cli.rendering.words import clock_time, counted, exact, money, percent, reason_text, total
+from cli.rendering.words import blocked_text, clock_time, counted, exact, money, percent, total
 from ruleset.parameters import GUARDS
+from ruleset.values import EXACT
 
 Document = Mapping[str, Any]
 
@@ -40,6 +41,7 @@ _CATEGORIES = {
     "DEFERRED": "deferred",
 }
 _MOST_LISTED = 60
+_BASIS_POINT = Decimal("0.0001")
 
 
 def plan_parts(plan: Document) -> list[RenderableType]:
@@ -48,6 +50,7 @@ def plan_parts(plan: Document) -> list[RenderableType]:
         _header(plan),
         _cancels(plan),
         *_exits(plan),
+        _conversions(plan),
         _counting(plan),
         _blocked(plan),
         _left_orders(plan),
@@ -142,7 +145,11 @@ def _cancels(plan: Document) -> RenderableType | None:
 def _exits(plan: Document) -> Iterable[RenderableType]:
     """Draw one section for each exit rule, in the order in which they act; a cancel stands before its close."""
     by_rule: dict[str, list[Document]] = defaultdict(list)
-    exits = [action for action in plan["actions"] if action["phase"] != 2]  # noqa: PLR2004 - phase 2 cancels
+    exits = [
+        action
+        for action in plan["actions"]
+        if action["phase"] != 2 and action["kind"] != "convert_dust"  # noqa: PLR2004 - phase 2 cancels
+    ]
     for action in sorted(exits, key=lambda action: action["kind"] == "cancel_order"):
         by_rule[action["rule"]].append(action)
     for rule, actions in by_rule.items():
@@ -200,6 +207,26 @@ def _value(action: Document) -> str:
     return f"~ {money(action['est_value'])}"
 
 
+def _conversions(plan: Document) -> RenderableType | None:
+    """Show what is converted because it is too small to sell: how much, what it is worth, and what that costs."""
+    found = [action for action in plan["actions"] if action["kind"] == "convert_dust"]
+    table = rows("l", "l", "l", "r", "r", "l")
+    for action in found:
+        why = words((action.get("because") or "").partition("; ")[0], "dim")
+        table.add_row(_sign(action), words(action["symbol"]), _what(action), _value(action), words(_cost(action)), why)
+    note = f"{counted(len(found), 'position')}, too small to sell"
+    return section("Dust to convert", note, table) if found else None
+
+
+def _cost(action: Document) -> str:
+    """Write what a conversion takes of the value, in money and as a share."""
+    share = (action.get("expects") or {}).get("conversion_cost_pct")
+    if share is None or action["est_value"] is None:
+        return "at an unknown cost"
+    cost = EXACT.multiply(Decimal(action["est_value"]), Decimal(share))
+    return f"costs ~ {money(cost)} ({percent(Decimal(share).quantize(_BASIS_POINT, ROUND_CEILING))})"
+
+
 def _counting(plan: Document) -> RenderableType | None:
     """Show unwinds whose cycle is reached already: nothing is sent, but the cycle counts."""
     table = rows("l", "l", "l")
@@ -215,7 +242,7 @@ def _counting(plan: Document) -> RenderableType | None:
 def _blocked(plan: Document) -> RenderableType | None:
     table = rows("l", "l", "l", "l")
     for found in plan["blocked"][:_MOST_LISTED]:
-        reason = reason_text(found["reason"])
+        reason = blocked_text(found)
         alert = "; raises an alert" if found["escalate"] else ""
         short = " short" if found.get("side") == "short" else ""
         table.add_row(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from ruleset.actions import BLOCKED_REASONS
+from ruleset.conversion import NOT_CONVERTED
 from ruleset.values import ZERO, parse_decimal, parse_time, plain
 
 _REASONS = {str(reason): text for reason, text in BLOCKED_REASONS.items()}
@@ -60,6 +63,12 @@ def duration(seconds: float) -> str:
 def reason_text(reason: str) -> str:
     """Say in words why an exit is blocked; a reason that this version does not know speaks for itself."""
     return _REASONS.get(reason, reason)
+
+
+def blocked_text(blocked: Mapping[str, Any]) -> str:
+    """Say why an exit is blocked, and of dust why it is not converted either."""
+    _, separator, why = (blocked.get("because") or "").partition(NOT_CONVERTED)
+    return reason_text(blocked["reason"]) + (f"; {separator}{why}" if separator else "")
 
 
 def counted(number: int, word: str, words: str | None = None) -> str:

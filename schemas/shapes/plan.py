@@ -5,6 +5,7 @@ from __future__ import annotations
 from ruleset.actions import ACTION_KINDS, BLOCKED_REASONS
 from ruleset.facts import Category
 from schemas.shapes.common import (
+    NOT_NEGATIVE_PATTERN,
     Schema,
     amount,
     flag,
@@ -22,6 +23,8 @@ from schemas.shapes.common import (
 )
 
 _OBJECT: Schema = {"type": "object"}
+_POWER_PATTERN = NOT_NEGATIVE_PATTERN.replace("{1,40}", "{1,400}")
+"""A share is a power of what the policy says, and has more digits than that."""
 
 
 def plan_schema() -> Schema:
@@ -163,6 +166,7 @@ def _progress() -> Schema:
         "cycle": {"type": "integer", "minimum": 0, "description": "Cycles done."},
         "remaining_pct": {
             **amount("The share that is left, as a fraction.", optional=False, negative=False, number=True),
+            "pattern": _POWER_PATTERN,
             "maximum": 1,
         },
         "initial_quantity": amount("What was held at the start, above 0.", optional=False, negative=False, number=True),

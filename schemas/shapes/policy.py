@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
-from ruleset.parameters import CAP_RANKS, CAP_SCOPES, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
+from ruleset.parameters import CAP_RANKS, CAP_SCOPES, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
 from schemas.shapes.common import Schema, flag, listed, moment, name, one_of, record, schema, symbol, text
 from schemas.shapes.conditions import (
     DEFINITION_PATTERN,
@@ -19,6 +19,7 @@ from schemas.shapes.conditions import (
     shared_definitions,
 )
 
+_ABOUT_DUST = "What becomes of dust that is too small to sell."
 _NOTHING: Schema = {"not": {}}
 _ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _ID_MESSAGE = "an id of letters, digits, '.', '_' and '-' is expected, at most 64 of them"
@@ -58,6 +59,7 @@ def _top_level() -> dict[str, Schema]:
         "orders": listed(_rule("orders"), "Which open orders are cancelled."),
         "exits": listed(_rule("exits"), "What is done with a position. The first match decides."),
         "cap": _cap(),
+        "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
         "protect": listed(_protection(), "Positions that are never touched and always reported."),
         "guards": record({guard.name: _setting(guard) for guard in GUARDS.values()}, about="Limits of a whole plan."),
         "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
@@ -222,6 +224,16 @@ def _minutes() -> Schema:
     }
 
 
+def _rate_limit() -> Schema:
+    most: Schema = {"type": "number", "exclusiveMinimum": 0}
+    properties = {
+        "burst": {**most, "description": "What the venue takes at once, in ccxt's cost units."},
+        "per_second": {**most, "description": "What it gives back a second, in the same units."},
+    }
+    about = "How fast the venue may be asked, where the key's tier allows more or less than exitplan knows."
+    return record(properties, ("burst", "per_second"), about=about)
+
+
 def account_schema() -> Schema:
     """Describe the account block."""
     reference = "Where the credentials are, never what they are: env:NAME, keyring:NAME or file:PATH."
@@ -235,9 +247,16 @@ def account_schema() -> Schema:
         "base_url": text("Another address of the venue's interface.", pattern="^https?://[^\\s@]+$")
         | {"patternErrorMessage": "an address without user and password is expected: https://...", "x-secret": True},
         "sandbox": {"type": "boolean", "default": False, "description": "Use the venue's sandbox."},
+        "market_types": {
+            **listed({"enum": ["spot", "swap", "future"]}, "The kinds of markets that the account trades in."),
+            "minItems": 1,
+            "uniqueItems": True,
+            "default": ["spot"],
+        },
+        "rate_limit": _rate_limit(),
         "options": {
             "type": "object",
-            "description": "Settings of the venue; never credentials.",
+            "description": "Settings of the venue, for ccxt's client; never credentials.",
             "propertyNames": {
                 "pattern": r"^(?!.*([Ss]ecret|[Aa]pi_?[Kk]ey|[Pp]assw|[Pp]assphrase|[Pp]rivate_?[Kk]ey|[Tt]oken)).*$",
                 "patternErrorMessage": "credentials have no place here, but as a reference: credentials: env:NAME",

@@ -46,6 +46,7 @@ def snapshot_schema() -> Schema:
         "markets": _optional(keyed(_market(), "The venue's listings by symbol; what is not here has no known market.")),
         "tracker": _optional(keyed(tracker_record(numbers=False), "What the position tracker knows, by symbol.")),
         "rates": _optional(keyed(_rate(), "Units of the account's quote currency for one unit of another currency.")),
+        "conversions": _optional(keyed(_conversion(), "The terms of conversions that were asked for, by symbol.")),
         "paper": {"type": ["object", "null"], "description": "The paper venue's own notes; nothing else reads them."},
     }
     required = ("format_version", "account", "venue", "quote", "taken_at", "cash", "positions", "open_orders")
@@ -150,6 +151,16 @@ def _market() -> Schema:
         "inverse": flag("Whether a contract is worth contract_size in quote."),
     }
     return record(properties)
+
+
+def _conversion() -> Schema:
+    properties = {
+        "cost_pct": amount("The fraction of the mark value that the conversion takes.", optional=False),
+        "min_quantity": amount("The smallest quantity, in base units; absent means none.", negative=False),
+        "max_quantity": amount("The largest quantity, in base units; absent means none.", negative=False),
+    }
+    about = "On which terms the venue converts this base currency into the account's quote currency."
+    return record(properties, ("cost_pct",), about=about)
 
 
 def _rate() -> Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from ruleset.progress import Progress, UnwindProgress
 from ruleset.rulebook import Rulebook
-from ruleset.snapshot import Cash, Market, OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord, position_key
+from ruleset.snapshot import (
+    Cash,
+    Conversion,
+    Market,
+    OpenOrder,
+    Position,
+    PriceStatus,
+    Snapshot,
+    TrackerRecord,
+    position_key,
+)
 from ruleset.values import is_derivative
 from tests.builders import NOW, policy_document, rulebook
 
@@ -26,6 +37,7 @@ POLICIES: list[dict[str, Any]] = [
     {"max_positions": 0, "protect": [{"symbol": "A/USD"}, {"symbol": "P/USD:USD"}]},
     {"base": "conservative", "max_positions": 3},
     {"gradual_unwind_pct": Decimal("0.5"), "unwind_cycles": 3, "clean": {"tolerate_untradeable_dust": False}},
+    {"max_positions": 3, "dust": {"convert": True}, "cap": {"count_untradeable": True}},
 ]
 
 _amounts = st.sampled_from(["0.00000001", "0.001", "0.05", "1", "3.339", "10", "1234.56789012", "30000000"]).map(
@@ -120,6 +132,14 @@ good_records = st.builds(
 )
 
 
+conversions = st.builds(
+    Conversion,
+    cost_pct=st.sampled_from(["-0.01", "0", "0.02", "0.05", "0.06"]).map(Decimal),
+    min_quantity=st.none() | st.decimals("0.00000001", "0.0005", places=8),
+    max_quantity=st.none() | st.decimals("0.00000001", "0.001", places=8),
+)
+
+
 @st.composite
 def accounts(draw: st.DrawFn, most: int = 30) -> Snapshot:
     """Draw an account: most of them as accounts are, the rest wild."""
@@ -141,6 +161,7 @@ def accounts(draw: st.DrawFn, most: int = 30) -> Snapshot:
         markets={symbol: draw(markets(wild)) for symbol in named if not wild or draw(st.integers(0, 19))},
         tracker={symbol: draw(records if wild else good_records) for symbol in named if draw(st.booleans())},
         rates={"EUR": Decimal("1.08")} if not wild or draw(st.booleans()) else {},
+        conversions={symbol: draw(conversions) for symbol in named if draw(st.booleans())},
     )
 
 
@@ -165,7 +186,23 @@ def book(changes: Mapping[str, Any]) -> Rulebook:
 
 
 @st.composite
+def crumbled(draw: st.DrawFn, account: Snapshot) -> Snapshot:
+    """Leave of some positions less than the market takes."""
+    held, listed = [], dict(account.markets)
+    for found in account.positions:
+        if draw(st.booleans()):
+            quantity = draw(st.decimals("0.00000001", "0.0005", places=9))
+            held.append(replace(found, quantity=quantity, locked=quantity * draw(st.sampled_from([0, 0, 0, 1])) / 2))
+            listed[found.symbol] = replace(listed.get(found.symbol) or Market(last=Decimal(1)), min_amount=Decimal(1))
+        else:
+            held.append(found)
+    return replace(account, positions=tuple(held), markets=listed)
+
+
+@st.composite
 def cases(draw: st.DrawFn, most: int = 12) -> tuple[Rulebook, Snapshot, Progress]:
     """Draw what a plan depends on."""
-    account = draw(accounts(most))
-    return book(draw(st.sampled_from(POLICIES))), account, draw(progress_of(account))
+    account, changes = draw(accounts(most)), draw(st.sampled_from(POLICIES))
+    if "dust" in changes:
+        account = draw(crumbled(account))
+    return book(changes), account, draw(progress_of(account))

@@ -24,7 +24,7 @@ from tests.builders import NOW
 from tests.ruleset.accounts_strategy import POLICIES, accounts, book, cases
 
 Case = tuple[Rulebook, Snapshot, Progress]
-SENT = {"close", "unwind", "attach_stop"}
+SENT = {"close", "unwind", "attach_stop", "convert_dust"}
 
 
 def given_case(case: Case, scope: PlanScope | None = None) -> PlanInput:
@@ -70,6 +70,8 @@ def _is_released(resting: OpenOrder, action: Action, cancels: set[str | None]) -
 @given(cases())
 def test_what_is_sold_the_venue_takes(case: Case) -> None:
     for action, decision in sent(draft_plan(given_case(case))):
+        if action.kind == "convert_dust":
+            continue
         market = case[1].markets[action.symbol]
         quantity = Fraction(action.quantity)
         assert market.active
@@ -77,6 +79,17 @@ def test_what_is_sold_the_venue_takes(case: Case) -> None:
         assert quantity >= Fraction(market.min_amount or 0)
         worth = decision.found.notional(action.quantity)
         assert worth is None or worth >= (market.min_notional or 0)
+
+
+@given(cases())
+def test_what_is_converted_is_small_free_and_on_the_venue_s_terms(case: Case) -> None:
+    for action, decision in sent(draft_plan(given_case(case))):
+        if action.kind == "convert_dust":
+            terms, position = case[1].conversions[action.symbol], decision.found.position
+            assert not decision.found.facts["sellable"]
+            assert Fraction(action.quantity) == Fraction(position.quantity) - Fraction(position.locked)
+            assert (terms.min_quantity or 0) <= action.quantity <= (terms.max_quantity or action.quantity)
+            assert terms.cost_pct <= case[0].policy.dust.max_cost_pct
 
 
 @given(cases())
@@ -126,9 +139,14 @@ def test_the_cap_chooses_no_more_than_the_excess_and_nothing_while_one_is_deferr
 
 @given(cases(most=4))
 @settings(max_examples=150)
-def test_a_clean_account_needs_nothing(case: Case) -> None:
+def test_a_clean_account_needs_nothing_but_to_have_its_tolerated_dust_converted(case: Case) -> None:
     draft = draft_plan(given_case(case))
-    if draft.checks.state == "CLEAN":
+    converted = {action.symbol for action in draft.actions if action.kind == "convert_dust"}
+    assert not converted or case[0].policy.dust.convert
+    if draft.checks.state == "CLEAN" and converted:
+        assert len(converted) == len(draft.actions)
+        assert converted <= set(draft.checks.tolerated)
+    elif draft.checks.state == "CLEAN":
         assert not draft.actions
         assert not draft.unwinds
         assert draft.forecast == draft.checks

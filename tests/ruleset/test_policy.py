@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ruleset.parameters import GUARDS
-from ruleset.policy import compile_policy, policy_sha256
+from ruleset.policy import Dust, compile_policy, policy_sha256
 from ruleset.problems import Problem
 from tests.builders import Given, Node, compiled, plan_of, policy_document, position, snapshot
 
@@ -90,6 +90,22 @@ def test_the_ends_of_a_range_are_allowed(name: str, value: Node) -> None:
 
 def test_a_percentage_is_told_how_to_be_written() -> None:
     assert error(gradual_unwind_pct=25).hint == "write 0.25 for 25 %"
+
+
+def test_dust_is_left_alone_unless_a_policy_says_otherwise() -> None:
+    policy, _ = compile_policy(policy_document())
+    assert policy is not None
+    assert policy.dust == Dust(convert=False, max_cost_pct=Decimal("0.05"))
+
+
+def test_what_a_policy_says_of_dust_it_may_say_in_part() -> None:
+    policy, problems = compile_policy(policy_document(dust={"convert": True}))
+    assert policy is not None
+    assert (policy.dust, problems) == (Dust(convert=True, max_cost_pct=Decimal("0.05")), [])
+
+
+def test_the_cost_of_a_conversion_has_its_range() -> None:
+    assert error(dust={"max_cost_pct": 5}).hint == "write 0.05 for 5 %"
 
 
 def test_guards_have_their_ranges() -> None:

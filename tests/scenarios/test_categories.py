@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ruleset.snapshot import Market, Snapshot
@@ -10,6 +12,7 @@ from tests.builders import (
     A,
     B,
     C,
+    Node,
     actions,
     blocked,
     guards,
@@ -67,6 +70,34 @@ def test_more_zombies_for_want_of_a_price_or_market_than_half_refuse_the_plan(un
     plan = plan_of(holding(4, unpriced=unpriced, unlisted=unlisted))
     assert guards(plan)["max_zombie_pct"] is False
     assert plan["actions"] or plan["blocked"]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"value_usd": {"exists": False}},
+        {"not": {"account_pct": {"gte": 0}}},
+        {"tracked": True, "not": {"value_usd": {"gt": 0}}},
+    ],
+)
+def test_a_rule_of_one_s_own_that_reads_the_missing_value_counts_as_well(when: Node) -> None:
+    rules = [{"id": "own", "category": C, "when": when}]
+    assert guards(plan_of(holding(4, unpriced=3), classification=rules))["max_zombie_pct"] is False
+    assert guards(plan_of(holding(4, unpriced=2), classification=rules))["max_zombie_pct"] is True
+
+
+def test_a_result_that_is_missing_for_want_of_a_price_counts_where_the_entry_is_known() -> None:
+    rules = [{"id": "own", "category": C, "when": {"pnl_pct": {"exists": False}}}]
+    account = holding(3, unpriced=3)
+    assert guards(plan_of(account, classification=rules))["max_zombie_pct"] is False
+    given = replace(account, tracker=dict.fromkeys(SYMBOLS, record(entry=None)))
+    assert guards(plan_of(given, classification=rules))["max_zombie_pct"] is True
+
+
+def test_a_rule_that_would_hold_with_a_price_as_well_does_not_count() -> None:
+    when = {"any": [{"tracked": True}, {"value_usd": {"exists": False}}]}
+    plan = plan_of(holding(4, unpriced=4), classification=[{"id": "own", "category": C, "when": when}])
+    assert guards(plan)["max_zombie_pct"] is True
 
 
 def test_half_of_them_exactly_do_not() -> None:

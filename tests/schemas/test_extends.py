@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from ruleset.policy import Dust
 from schemas.policies import load_policy
 from tests.schemas.conftest import POLICY, problems_of_policy
 
@@ -28,6 +30,14 @@ def test_mappings_merge_by_key_and_the_later_file_wins(extend: Callable[[str], P
     assert loaded.document["parameters"] == {"dust_usd_threshold": 5, "max_positions": 3}
     assert loaded.policy.max_positions == 3
     assert loaded.document["name"] == "small"
+
+
+def test_what_is_said_of_dust_merges_by_key(extend: Callable[[str], Path], write: Write) -> None:
+    extend("dust: {convert: true, max_cost_pct: 0.2}")
+    loaded = load_policy(write("top.yaml", "version: 1\nextends: leaf.yaml\ndust: {max_cost_pct: 0.1}"))
+    assert loaded.document["dust"] == {"convert": True, "max_cost_pct": Decimal("0.1")}
+    assert loaded.policy.dust == Dust(convert=True, max_cost_pct=Decimal("0.1"))
+    assert loaded.marks["dust", "convert"].file.endswith("leaf.yaml")
 
 
 def test_a_definition_is_replaced_whole(extend: Callable[[str], Path]) -> None:

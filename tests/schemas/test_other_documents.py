@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from ruleset.errors import FileIsInvalid
+from ruleset.progress import progress_from_document
 from schemas.documents import KINDS, Kind, kind_of, parse_document
+from tests.builders import plan_of, position, unwound
+from tests.builders import snapshot as account_of
 from tests.schemas.conftest import problems_of
 
 ENTRY = {
@@ -67,6 +70,16 @@ def test_a_progress_file_needs_only_its_unwinds() -> None:
 def test_figures_of_an_unwind_may_be_text_or_numbers() -> None:
     found = read({"unwind_progress": {"A/USD": {**ENTRY, "remaining_pct": 0.75}, "A/USD#short": ENTRY}}, "state")
     assert found["unwind_progress"]["A/USD"]["remaining_pct"] == Decimal("0.75")
+
+
+@pytest.mark.parametrize("pct", ["0.01234567891", "0." + "123456789" * 4])
+def test_what_a_cycle_leaves_of_an_unwind_is_read_to_its_last_digit(pct: str) -> None:
+    begun = unwound(3, 1, 10)
+    plan = plan_of(account_of(position()), begun, gradual_unwind_pct=Decimal(pct), unwind_cycles=5)
+    left = plan["positions"][0]["unwind"]["remaining_pct"]
+    found = read({"unwind_progress": {"A/USD": {**ENTRY, "cycle": 4, "remaining_pct": left}}}, "state")
+    assert progress_from_document(found).unwinds["A/USD"].remaining_pct == Decimal(left)
+    assert len(left) > 42
 
 
 @pytest.mark.parametrize(

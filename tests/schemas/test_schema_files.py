@@ -9,7 +9,7 @@ from jsonschema import Draft7Validator
 
 from ruleset.conditions import OPERATORS
 from ruleset.facts import ORDER_FACTS, POSITION_FACTS
-from ruleset.parameters import EXIT_ACTIONS, GUARDS, PARAMETERS
+from ruleset.parameters import DUST, EXIT_ACTIONS, GUARDS, PARAMETERS
 from schemas.build import FOLDER, SHAPES, build_schemas, schema_text, write_schemas
 
 KINDS = sorted(SHAPES)
@@ -52,6 +52,7 @@ def test_the_policy_schema_knows_every_operator_parameter_guard_and_action() -> 
     assert set(schema["definitions"]["number_test"]["anyOf"][-1]["properties"]) == set(OPERATORS)
     assert set(properties["parameters"]["properties"]) == set(PARAMETERS)
     assert set(properties["guards"]["properties"]) == set(GUARDS)
+    assert set(properties["dust"]["properties"]) == set(DUST)
     assert set(properties["exits"]["items"]["properties"]["action"]["enum"]) == set(EXIT_ACTIONS)
 
 

@@ -40,6 +40,32 @@ def test_optional_keys_may_be_null(snapshot: Spoil) -> None:
     assert passes("snapshot", snapshot)
 
 
+def test_terms_of_conversion_come_back_as_they_are(snapshot: Spoil) -> None:
+    snapshot["conversions"] = {"ETH-USD": {"cost_pct": "0.02", "min_quantity": "0.001", "max_quantity": None}}
+    written = snapshot_to_document(snapshot_from_document(snapshot))
+    assert parse_document(json.dumps(written).encode(), "snapshot", "s.json") == written
+    assert written["conversions"] == {"ETH/USD": snapshot["conversions"]["ETH-USD"]}
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ({}, "'cost_pct' is missing"),
+        ({"cost_pct": None}, 'conversions["ETH/USD"].cost_pct'),
+        ({"cost_pct": "0.02", "min_quantity": "-1"}, "a decimal that is not negative is expected"),
+        ({"cost_pct": "0.02", "min_quantty": "1"}, "did you mean 'min_quantity'?"),
+    ],
+)
+def test_terms_of_conversion_that_cannot_be_are_refused(snapshot: Spoil, terms: Spoil, words: str) -> None:
+    snapshot["conversions"] = {"ETH/USD": terms}
+    assert words in only(snapshot)
+
+
+def test_terms_of_one_symbol_in_two_spellings_are_refused(snapshot: Spoil) -> None:
+    snapshot["conversions"] = {name: {"cost_pct": "0"} for name in ("ETH/USD", "ETH-USD")}
+    assert "ETH-USD and ETH/USD are the same symbol" in only(snapshot)
+
+
 @pytest.mark.parametrize(
     "key", ["format_version", "account", "venue", "quote", "taken_at", "cash", "positions", "open_orders"]
 )

@@ -1,0 +1,90 @@
+"""What a plan would have to ask a venue beyond the account itself: trades and terms of conversion, where rules care."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import localcontext
+
+from ruleset.actions import Blocked
+from ruleset.facts import Category, Facts
+from ruleset.kleene import possible_rules
+from ruleset.observe import Observation, entry_price, observe_positions
+from ruleset.planner import PlanInput, draft_plan
+from ruleset.policy import Policy
+from ruleset.progress import Progress
+from ruleset.rulebook import Rulebook
+from ruleset.snapshot import Position, Snapshot, position_key
+from ruleset.values import EXACT, is_derivative
+
+
+def positions_needing_basis(
+    rulebook: Rulebook, snapshot: Snapshot, progress: Progress, now: datetime
+) -> tuple[Position, ...]:
+    """Give the positions whose unknown entry price or age could change what the rules say of them.
+
+    Counted as unknown is an entry price that neither the tracker nor the venue has, with the result that follows from
+    it, and an age likewise. Protected positions, deferred ones and those without a market need nothing.
+    """
+    policy = rulebook.policy
+    with localcontext(EXACT):
+        observations, _ = observe_positions(snapshot, policy, progress, now)
+    may_exceed_cap = len(observations) > policy.max_positions
+    return tuple(
+        found.position
+        for found in observations
+        if found.market is not None
+        and not found.facts["protected"]
+        and (unasked := _unasked(found))
+        and (
+            _depends(policy, found.facts, unasked)
+            or (may_exceed_cap and _depends(policy, {**found.facts, "over_cap": True}, unasked))
+        )
+    )
+
+
+def _unasked(found: Observation) -> frozenset[str]:
+    """Name the facts that the account's trades may still tell of a position."""
+    names = set[str]()
+    if entry_price(found) is None:
+        names.add("has_entry_price")
+        if found.price.mark is not None:
+            names.add("pnl_pct")
+            if is_derivative(found.position.symbol):
+                names.add("account_pct")  # equity counts what a derivative has won since its entry
+    if "age_minutes" not in found.facts:
+        names.add("age_minutes")
+    return frozenset(names)
+
+
+def _depends(policy: Policy, facts: Facts, unasked: frozenset[str]) -> bool:
+    """Tell whether the rule that decides, of the classification or of the exits, depends on what is not asked yet."""
+    rules = possible_rules(policy.classification, facts, unasked)
+    categories = {rule.category if rule else Category.STRATEGY_ALIGNED for rule in rules}
+    if categories == {Category.DEFERRED}:
+        return False
+    if len(rules) > 1:
+        return True
+    category = categories.pop().value
+    return len(possible_rules(policy.exits, {**facts, "category": category}, unasked)) > 1
+
+
+def positions_needing_conversion(
+    rulebook: Rulebook, snapshot: Snapshot, progress: Progress, now: datetime
+) -> tuple[Position, ...]:
+    """Give the spot positions that the policy wants converted because they are dust too small to sell.
+
+    None where the policy has ``dust.convert`` off. Terms that the snapshot holds already are not looked at. Raises
+    EngineDisagreement.
+    """
+    if not rulebook.policy.dust.convert:
+        return ()
+    draft = draft_plan(PlanInput(rulebook, replace(snapshot, conversions={}), now, progress))
+    wanted = {position_key(found.symbol, found.side) for found in draft.blocked if _is_convertible(found, rulebook)}
+    positions = [decision.found.position for decision in draft.decisions]
+    return tuple(found for found in positions if found.key in wanted and found.quantity > found.locked)
+
+
+def _is_convertible(blocked: Blocked, rulebook: Rulebook) -> bool:
+    rule = next(rule for rule in rulebook.policy.exits if rule.id == blocked.rule)
+    return blocked.reason == "below-minimum" and rule.is_convertible and not is_derivative(blocked.symbol)

@@ -1,0 +1,73 @@
+"""What nobody asks the venue for could not have changed anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ruleset.needs import positions_needing_basis, positions_needing_conversion
+from ruleset.planner import PlanInput, draft_plan
+from ruleset.progress import Progress
+from ruleset.rulebook import Rulebook
+from ruleset.snapshot import Position, Snapshot
+from ruleset.values import is_derivative
+from tests.builders import NOW
+from tests.ruleset.accounts_strategy import accounts, book, cases, moments, prices
+
+OPEN: dict[str, Any] = {"max_positions": 10_000}
+"""No cap: whom it chooses may hang on results that no rule asks for."""
+WINNERS = {"id": "winners", "category": "ZOMBIE_LEGACY", "when": {"not": {"pnl_pct": {"lte": 0}}}}
+OLD = {"id": "old", "when": {"tracked": False, "age_minutes": {"gt": 60}}, "action": "close"}
+UNAGED = {"id": "unaged", "when": {"any": [{"age_minutes": {"exists": False}}, {"tracked": True}]}, "action": "unwind"}
+POLICIES: list[dict[str, Any]] = [
+    OPEN,
+    {**OPEN, "classification": [WINNERS]},
+    {**OPEN, "exits": [OLD, UNAGED]},
+    {**OPEN, "base": "conservative"},
+]
+
+
+def outcomes(rules: Rulebook, account: Snapshot) -> list[tuple[Any, ...]]:
+    draft = draft_plan(PlanInput(rules, account, NOW))
+    return [(found.found.position.key, found.category, found.rule, found.exit) for found in draft.decisions]
+
+
+def answered(found: Position, price: Decimal, moment: datetime | None) -> Position:
+    entry = found.entry_price if found.entry_price and found.entry_price > 0 else price
+    return replace(found, entry_price=entry, opened_at=found.opened_at or moment)
+
+
+@given(accounts(), st.sampled_from(POLICIES), prices, moments)
+def test_a_basis_that_is_not_needed_changes_no_outcome(
+    account: Snapshot, changes: dict[str, Any], price: Decimal, moment: datetime | None
+) -> None:
+    rules = book(changes)
+    needed = {found.key for found in positions_needing_basis(rules, account, Progress(), NOW)}
+    told = [
+        found if found.key in needed or is_derivative(found.symbol) else answered(found, price, moment)
+        for found in account.positions
+    ]
+    assert outcomes(rules, replace(account, positions=tuple(told))) == outcomes(rules, account)
+
+
+@given(accounts(), st.sampled_from(POLICIES))
+def test_no_basis_is_asked_for_what_is_known(account: Snapshot, changes: dict[str, Any]) -> None:
+    told = replace(account, positions=tuple(answered(found, Decimal(9), NOW) for found in account.positions))
+    assert positions_needing_basis(book(changes), told, Progress(), NOW) == ()
+
+
+@given(cases())
+def test_terms_that_are_not_asked_for_change_no_plan(case: tuple[Rulebook, Snapshot, Progress]) -> None:
+    rules, account, progress = case
+    asked = {found.symbol for found in positions_needing_conversion(rules, account, progress, NOW)}
+    few = {symbol: terms for symbol, terms in account.conversions.items() if symbol in asked}
+    plans = [
+        draft_plan(PlanInput(rules, replace(account, conversions=known), NOW, progress))
+        for known in (few, account.conversions)
+    ]
+    assert plans[0].actions == plans[1].actions
