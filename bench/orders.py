@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -38,7 +38,8 @@ from executor.apply import apply_plan
 from executor.events import Event
 from executor.journal import open_journal
 from executor.planning import plan_account
-from ruleset.snapshot import Cash, Market, Position, Snapshot, snapshot_to_document
+from ruleset.basis import CostBasis
+from ruleset.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document
 from schemas.policies import shipped_policy
 
 Result = TypeVar("Result")
@@ -101,13 +102,21 @@ class EngineBroker:
         """Read the account."""
         return self._engine.snapshot(NOW)
 
-    def place_order(self, request: OrderRequest) -> Outcome:
-        """Take an order."""
-        return self._engine.place(request, NOW)
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
+        """Know of no history."""
+        return {}
 
-    def cancel_order(self, reference: OrderReference) -> Outcome:
-        """Cancel an order."""
-        return self._engine.cancel(reference, NOW)
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
+        """Convert nothing."""
+        return {}
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        """Take orders."""
+        return tuple(self._engine.place(request, NOW) for request in requests)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        """Cancel orders."""
+        return tuple(self._engine.cancel(reference, NOW) for reference in references)
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find an order."""

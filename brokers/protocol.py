@@ -5,19 +5,21 @@ a time.
 
 Writes answer with one of three outcomes. :class:`Done`: the venue took the request. :class:`Refused`: it did
 not, and nothing happened. :class:`Unknown`: nobody can tell, and only :meth:`Broker.look_up_order` may find
-out. An exception out of a write means the same as Unknown.
+out. Orders and cancels go in groups, each with an outcome of its own. An exception out of a write means the same as
+Unknown, for each of its group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from ruleset.snapshot import OrderSide, Side, Snapshot
+from ruleset.basis import CostBasis
+from ruleset.snapshot import Conversion, OrderSide, Position, Side, Snapshot
 from ruleset.values import ZERO
 
 Clock = Callable[[], datetime]
@@ -51,7 +53,13 @@ class RefusalReason(StrEnum):
     UNSUPPORTED = "unsupported"
     PERMISSION_DENIED = "permission-denied"
     RATE_LIMITED = "rate-limited"
+    TRY_AGAIN = "try-again"
     OTHER = "other"
+
+    @property
+    def is_passing(self) -> bool:
+        """Tell whether the same request may be taken a little later: too many of them, or a venue that is busy."""
+        return self in {RefusalReason.RATE_LIMITED, RefusalReason.TRY_AGAIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,8 @@ class Capabilities:
 
     ``unique_client_order_ids`` says among which orders the venue refuses an id it has seen. After
     ``receive_window`` seconds the venue no longer accepts a request that was signed before. ``live`` is true
-    where real money moves.
+    where real money moves. ``writes_at_once`` is how many orders, or how many cancels, it takes in one go, side by
+    side or as a batch.
     """
 
     client_order_ids: LookUpTier
@@ -71,6 +80,7 @@ class Capabilities:
     convert: bool
     receive_window: int
     live: bool
+    writes_at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +106,16 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertRequest:
-    """A spot balance to convert into the account's quote currency, whatever the minimums."""
+    """A spot balance to convert into the account's quote currency, whatever the minimums.
+
+    ``max_cost_pct`` is the largest share of its value at the mark price, as a fraction, that this may cost: what the
+    venue would take more for at that moment is refused. None is any cost.
+    """
 
     client_order_id: str | None
     symbol: str
     quantity: Decimal
+    max_cost_pct: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,12 +227,33 @@ class Broker(Protocol):
         """
         ...
 
-    def place_order(self, request: OrderRequest) -> Outcome:
-        """Send an order once, without any retry of its own."""
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        """Rebuild what positions were bought at, and when, from the venue's trade history; by the position's key.
+
+        What the history does not explain is left out. Raises AccountUnreadable where the question failed.
+        """
         ...
 
-    def cancel_order(self, reference: OrderReference) -> Outcome:
-        """Cancel one order; without one refused as ``unknown-order`` or ``order-closed``."""
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        """Ask on which terms the venue converts spot positions into the account's quote currency; by symbol.
+
+        What it does not convert is left out. Raises AccountUnreadable where the question failed.
+        """
+        ...
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        """Send orders, each once and without any retry; one outcome for each, in their order.
+
+        Whether they go side by side, as a batch or in turn is the venue's business; there are never more than
+        ``writes_at_once`` of them.
+        """
+        ...
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        """Cancel orders, as many at a time; one outcome for each, in their order.
+
+        An order that is not open is refused as ``unknown-order`` or ``order-closed``.
+        """
         ...
 
     def look_up_order(self, reference: OrderReference) -> LookUp:

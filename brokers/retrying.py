@@ -6,14 +6,14 @@ step. Everything ends within a time budget: then the last answer stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     retry_if_result,
     stop_after_attempt,
     wait_random_exponential,
@@ -27,12 +27,12 @@ from brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
-    RefusalReason,
     Refused,
     Unknown,
 )
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Snapshot
+from ruleset.basis import CostBasis
+from ruleset.errors import AccountUnreadable, CredentialsRefused
+from ruleset.snapshot import Conversion, Position, Snapshot
 
 T = TypeVar("T")
 
@@ -69,17 +69,32 @@ class RetryingBroker:
         """Read the account; raises AccountUnreadable where it cannot be read within the budget."""
         return self._again(self._broker.read_account)
 
-    def place_order(self, request: OrderRequest) -> Outcome:
-        """Send an order once."""
-        return self._broker.place_order(request)
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        """Rebuild cost bases; raises AccountUnreadable where that fails within the budget."""
+        return self._again(lambda: self._broker.read_cost_basis(positions))
+
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        """Ask for the terms of conversions; raises AccountUnreadable where that fails within the budget."""
+        return self._again(lambda: self._broker.read_conversions(positions))
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        """Send orders once."""
+        return self._broker.place_orders(requests)
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Convert once."""
         return self._broker.convert_dust(request)
 
-    def cancel_order(self, reference: OrderReference) -> Outcome:
-        """Cancel an order; trying again does no harm, a cancelled order stays cancelled."""
-        return self._again(lambda: self._broker.cancel_order(reference))
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        """Cancel orders, those without a clear answer again; that does no harm, a cancelled order stays cancelled."""
+        answers: dict[OrderReference, Outcome] = {}
+
+        def cancel() -> tuple[Outcome, ...]:
+            asked = [one for one in references if one not in answers or _is_worth_asking_again(answers[one])]
+            answers.update(zip(asked, self._broker.cancel_orders(asked), strict=True))
+            return tuple(answers[one] for one in references)
+
+        return self._again(cancel)
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find an order; a venue that keeps no client ids is asked once, it will not know better later."""
@@ -107,7 +122,7 @@ class RetryingBroker:
             self._sleep(seconds)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(AccountUnreadable) | retry_if_result(_is_worth_asking_again),
+            retry=retry_if_exception(_may_pass) | retry_if_result(_is_worth_asking_again),
             wait=wait,
             stop=stop,
             sleep=sleep,
@@ -117,18 +132,28 @@ class RetryingBroker:
         return retrying(ask)
 
 
+def _may_pass(error: BaseException) -> bool:
+    """Tell a venue that does not answer from one that will not; wrong keys asked with again may be locked out."""
+    return isinstance(error, AccountUnreadable) and not isinstance(error, CredentialsRefused)
+
+
 def _is_worth_asking_again(answer: object) -> bool:
+    if isinstance(answer, tuple):
+        return any(_is_worth_asking_again(each) for each in answer)
     if isinstance(answer, Refused):
-        return answer.reason is RefusalReason.RATE_LIMITED
+        return answer.reason.is_passing
     return isinstance(answer, Unknown)
 
 
 def _retry_after(state: RetryCallState) -> float | None:
+    """Give the pause that the venue asks for; the longest where a group has more than one."""
     outcome = state.outcome
     if outcome is None:
         return None
     said = outcome.exception() if outcome.failed else outcome.result()
-    return getattr(said, "retry_after", None)
+    answers = said if isinstance(said, tuple) else (said,)
+    pauses = [getattr(answer, "retry_after", None) for answer in answers]
+    return max((pause for pause in pauses if pause is not None), default=None)
 
 
 def _last_answer(state: RetryCallState) -> object:

@@ -33,7 +33,7 @@ class AccountRequest:
     account: str | None = None
     policy: Path | None = None
     data: Path = Path("data")
-    overrides: Mapping[str, Decimal] = field(default_factory=dict)
+    overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
     root: Path = Path()
 
 
@@ -50,7 +50,7 @@ class Account:
     broker: Broker
     folder: DataFolder
     clock: Clock
-    overrides: Mapping[str, Decimal]
+    overrides: Mapping[str, Decimal | int]
 
 
 def find_account_files(root: Path) -> list[Path]:

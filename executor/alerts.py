@@ -28,7 +28,7 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
     for kind in (
         AlertKind("POSITION_CAP_VIOLATION", "WARNING", "The account holds more positions than the cap allows."),
         AlertKind("ZOMBIE_ESCALATED", "CRITICAL", "A zombie cannot be closed; a person must look at it."),
-        AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit."),
+        AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit, or it never got there."),
         AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
         AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The venue has not told what became of an order; the account stops."),
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),

@@ -20,7 +20,7 @@ from executor.events import ActionOutcome, ApplyResult, Event, Notify
 from executor.files import ensure_writable
 from executor.journal import Journal, open_journal
 from executor.lease import account_lease
-from executor.planning import read_snapshot
+from executor.planning import read_account, read_snapshot
 from executor.recovery import forget_closed, settle_open_plans
 from executor.run import Run
 from executor.saved_plan import SavedPlan, saved_plan
@@ -35,7 +35,8 @@ from executor.staleness import (
     find_drift,
 )
 from executor.state import State, export_state, load_state, state_to_document, take_state
-from executor.verify import check_now, verified
+from executor.tracker import with_tracker
+from executor.verify import checks_of, verified
 from ruleset.checks import AccountState, Checks
 from ruleset.errors import (
     AccountUnreadable,
@@ -61,13 +62,13 @@ def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
     ensure_not_halted(account)
     ensure_fresh(plan, account.clock())
     if not account.folder.journal.exists():
-        return _drift(account, plan, None, read_snapshot(account))
+        return _drift(account, plan, None, read_account(account))
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress)
-        return _drift(account, plan, journal, read_snapshot(account))
+        return _drift(account, plan, journal, read_account(account))
 
 
 def apply_plan(
@@ -80,7 +81,7 @@ def apply_plan(
 ) -> ApplyResult:
     """Apply a saved plan and verify the account.
 
-    ``stopped`` is asked between actions: the one in flight is finished, the plan stays open, and the exit code is 8.
+    ``stopped`` is asked between actions: what is in flight is finished, the plan stays open, and the exit code is 8.
     Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountUnreadable,
     DataFolderUnusable and OutcomeUnknown (of an earlier run), all before anything is sent.
     """
@@ -149,7 +150,7 @@ class _Application:
         """Read the account and compare; a plan that was open and has gone stale is ended with that."""
         try:
             ensure_fresh(self.plan, self.account.clock())
-            snapshot = read_snapshot(self.account)
+            snapshot = read_account(self.account)
             return snapshot, _drift(self.account, self.plan, self.journal, snapshot)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
@@ -187,7 +188,6 @@ class _Application:
     def _finish(self, run: Run) -> ApplyResult:
         """Verify the account, note how the run ended, and export the state."""
         account, journal = self.account, self.journal
-        self._forget_closed()
         checks = self._verified(run)
         now = account.clock()
         state = replace(run.state, last_cleanup_run=now)
@@ -206,19 +206,17 @@ class _Application:
         return result
 
     def _verified(self, run: Run) -> Checks | None:
+        """Read the account once more: what is gone from it leaves the tracker, what is there is checked."""
+        account = self.account
         try:
-            checks = check_now(self.account, run.state)
+            snapshot = read_snapshot(account, run.state.progress)
+            forget_closed(account, self.journal, self.plan, snapshot)
+            checks = checks_of(account, with_tracker(snapshot, account.folder.tracker), run.state)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
         self._tell("verified", checks.to_document())
         return checks
-
-    def _forget_closed(self) -> None:
-        try:
-            forget_closed(self.account, self.journal, self.plan)
-        except (AccountUnreadable, FileIsInvalid) as error:
-            self._tell("action_skipped", {"message": f"the tracker was not brought up to date: {error}"})
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
         account = self.account
@@ -236,14 +234,13 @@ def _still_held(state: State, snapshot: Snapshot) -> State:
 
 def _exit_code(run: Run, checks: Checks | None) -> int:
     """Give the exit code of a run: the worst that happened."""
-    if run.is_unknown:
-        return 9
-    if run.halt is not None:
-        return 5
-    if run.was_stopped:
-        return 8
-    if run.has_failed:
-        return 4
-    if run.is_unreadable:
-        return 1
-    return 9 if checks is None else 0
+    verdicts = (
+        (run.is_unknown, 9),
+        (run.halt is not None, 5),
+        (run.was_stopped, 8),
+        (run.has_unsent, 9),
+        (run.has_failed, 4),
+        (run.is_unreadable, 1),
+        (checks is None, 9),
+    )
+    return next((code for holds, code in verdicts if holds), 0)

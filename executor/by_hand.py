@@ -8,7 +8,7 @@ from executor.accounts import Account
 from executor.journal import Intent, Journal, Settlement, open_journal
 from executor.lease import account_lease
 from executor.outcomes import after_action
-from executor.planning import read_snapshot
+from executor.planning import read_account
 from executor.saved_plan import PlannedAction, SavedPlan, saved_plan
 from executor.sizing import amount_step
 from executor.state import export_state, state_to_document, take_state
@@ -46,7 +46,7 @@ def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> P
             raise UsageError(f"the order was for {plain(sent)}: {plain(filled)} cannot have been filled")
         settlement = Settlement("done" if filled else "skipped", filled, intent.order_id, "settled by hand")
         if filled:
-            step = amount_step(read_snapshot(account), action.symbol)
+            step = amount_step(read_account(account), action.symbol)
             state = after_action(state, plan, action, settlement, intent.held_before or ZERO, step, now)
         journal.settle(intent, settlement, state_to_document(state), now)
         export_state(journal, state, account.folder.state)

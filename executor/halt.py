@@ -15,7 +15,6 @@ from pathlib import Path
 from executor.files import write_atomically
 from executor.folder import DataFolder
 from executor.saved_plan import PlannedAction
-from ruleset.actions import SELLING
 from ruleset.errors import AccountIsHalted, ExitplanError
 from ruleset.policy import Policy
 from ruleset.values import time_text
@@ -34,7 +33,7 @@ class Halt:
 
     def allows(self, action: PlannedAction, policy: Policy) -> bool:
         """Tell whether an action may be sent all the same: exits and what frees their balance, by the policy."""
-        is_exit = action.kind in SELLING or (action.kind == "cancel_order" and action.phase == _EXITS)
+        is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == _EXITS)
         return policy.halt_allows_exits and is_exit
 
     def error(self) -> AccountIsHalted:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -183,38 +183,35 @@ class Journal:
 
     # --- the order protocol ---
 
-    def begin_sending(
-        self, intent: Intent, fence: int, now: datetime, *, quantity: Decimal, held_before: Decimal | None
-    ) -> Intent:
-        """Move an intent from planned to sending, durably; raises FileIsInvalid where somebody else moved it first."""
-        attempt = intent.attempt + 1
+    def begin_sending(self, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
+        """Move intents from planned to sending, durably and all together.
+
+        Each carries the quantity that it is going to ask for and what is held before. Raises FileIsInvalid where
+        somebody else moved one of them first; then none is.
+        """
         with self._transaction() as db:
-            moved = db.execute(
-                "UPDATE intents SET status = 'sending',"
-                " attempt = ?, fence = ?, quantity = ?, sent_at = ?, held_before = ?"
-                " WHERE plan_id = ? AND action_id = ? AND status = 'planned' AND attempt = ?"
-                " AND ? = (SELECT max(run_id) FROM runs)",
-                (
-                    attempt,
-                    fence,
-                    plain(quantity),
-                    time_text(now),
-                    _text(held_before),
-                    intent.plan_id,
-                    intent.action_id,
-                    intent.attempt,
-                    fence,
-                ),
-            ).rowcount
-            if moved != 1:
-                raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="nothing was sent")
-            db.execute(
-                "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity) VALUES (?, ?, ?, ?, ?)",
-                (intent.plan_id, intent.action_id, attempt, time_text(now), plain(quantity)),
-            )
-        return Intent(
-            intent.plan_id, intent.action_id, "sending", attempt, quantity, now, held_before, order_id=intent.order_id
+            return [self._begin(db, intent, fence, now) for intent in intents]
+
+    @staticmethod
+    def _begin(db: sqlite3.Connection, intent: Intent, fence: int, now: datetime) -> Intent:
+        attempt, moment, quantity = intent.attempt + 1, time_text(now), _text(intent.quantity)
+        moved = db.execute(
+            "UPDATE intents SET status = 'sending',"
+            " attempt = ?, fence = ?, quantity = ?, sent_at = ?, held_before = ?"
+            " WHERE plan_id = ? AND action_id = ? AND status = 'planned' AND attempt = ?"
+            " AND ? = (SELECT max(run_id) FROM runs)",
+            (
+                *(attempt, fence, quantity, moment, _text(intent.held_before)),
+                *(intent.plan_id, intent.action_id, intent.attempt, fence),
+            ),
+        ).rowcount
+        if moved != 1:
+            raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="nothing was sent")
+        db.execute(
+            "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity) VALUES (?, ?, ?, ?, ?)",
+            (intent.plan_id, intent.action_id, attempt, moment, quantity),
         )
+        return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None)
 
     def settle(self, intent: Intent, settlement: Settlement, state: Mapping[str, Any] | None, now: datetime) -> None:
         """Record how an attempt ended and, in the same commit, what that changes in the account's state."""

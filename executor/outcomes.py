@@ -11,7 +11,7 @@ from typing import TypeVar
 from executor.journal import Settlement
 from executor.saved_plan import PlannedAction, SavedPlan
 from executor.state import State
-from ruleset.actions import SELLING, UnwindStep
+from ruleset.actions import UnwindStep
 from ruleset.facts import Category
 from ruleset.progress import UnwindProgress
 from ruleset.unwind import is_reached
@@ -35,10 +35,10 @@ def after_action(
     """
     if action.kind == "cancel_order":
         return _after_cancel(state, action, settlement)
-    if settlement.status == "refused" or (action.kind in SELLING and settlement.filled == 0):
+    if settlement.status == "refused" or (action.reduces and settlement.filled == 0):
         return _failed(state, action.key)
     state = replace(state, failed_exits=_without(state.failed_exits, action.key))
-    if action.kind not in SELLING:
+    if not action.reduces:
         return state
     held = held_before - settlement.filled
     if action.kind == "unwind":

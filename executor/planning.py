@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,13 +16,15 @@ from executor.files import write_atomically
 from executor.journal import open_journal
 from executor.state import State, load_state, state_from_file
 from executor.tracker import with_tracker
+from ruleset.basis import CostBasis
 from ruleset.errors import AccountUnreadable, EngineDisagreement
+from ruleset.needs import positions_needing_basis, positions_needing_conversion
 from ruleset.plan import write_plan
 from ruleset.planner import Draft, PlanInput, PlanScope, draft_plan
 from ruleset.policy import Policy
 from ruleset.progress import Progress, progress_from_document
 from ruleset.rulebook import Rulebook
-from ruleset.snapshot import Snapshot, snapshot_from_document
+from ruleset.snapshot import Position, Snapshot, snapshot_from_document
 from schemas.documents import load_document
 
 
@@ -45,7 +47,24 @@ class Planned:
         return self.given.progress
 
 
-def read_snapshot(account: Account) -> Snapshot:
+def read_snapshot(account: Account, progress: Progress = Progress()) -> Snapshot:  # noqa: B008 - it is frozen
+    """Read the account and, beyond it, what its rules ask for: cost bases, and the terms of conversions.
+
+    Raises AccountUnreadable where any of it cannot be read: what a rule wants to know and nobody could tell is no
+    answer. Raises EngineDisagreement.
+    """
+    snapshot, broker = read_account(account), account.broker
+    rulebook, now = account.rulebook, account.clock()
+    unexplained = positions_needing_basis(rulebook, snapshot, progress, now)
+    if unexplained:
+        snapshot = with_cost_basis(snapshot, broker.read_cost_basis(unexplained))
+    wanted = positions_needing_conversion(rulebook, snapshot, progress, now)
+    if wanted and broker.capabilities.convert:
+        snapshot = replace(snapshot, conversions={**snapshot.conversions, **broker.read_conversions(wanted)})
+    return snapshot
+
+
+def read_account(account: Account) -> Snapshot:
     """Read the account at its venue, with the records of its position tracker.
 
     Raises AccountUnreadable where balances or orders cannot be read, or the venue's account is another one.
@@ -57,6 +76,23 @@ def read_snapshot(account: Account) -> Snapshot:
             f"{account.file} says {account.id} in {account.quote}"
         )
     return with_tracker(snapshot, account.folder.tracker)
+
+
+def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:
+    """Fill in what positions were bought at and when, where the venue's account does not say."""
+    positions = tuple(_explained(found, bases.get(found.key)) for found in snapshot.positions)
+    return replace(snapshot, positions=positions)
+
+
+def _explained(position: Position, basis: CostBasis | None) -> Position:
+    if basis is None:
+        return position
+    known = position.entry_price is not None and position.entry_price > 0
+    return replace(
+        position,
+        entry_price=position.entry_price if known else basis.entry_price,
+        opened_at=position.opened_at or basis.opened_at,
+    )
 
 
 def read_state(account: Account) -> State:
@@ -74,9 +110,10 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
 
     Raises AccountUnreadable, and EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    given = PlanInput(account.rulebook, read_snapshot(account), account.clock(), read_state(account).progress, scope)
+    progress = read_state(account).progress
     try:
-        return planned(given, account.overrides)
+        snapshot = read_snapshot(account, progress)
+        return planned(PlanInput(account.rulebook, snapshot, account.clock(), progress, scope), account.overrides)
     except EngineDisagreement as error:
         _report(account, error)
         raise
@@ -89,7 +126,7 @@ def plan_snapshot(
     progress: Path | None = None,
     scope: PlanScope = PlanScope(),  # noqa: B008 - it is frozen
     now: datetime | None = None,
-    overrides: Mapping[str, Decimal] | None = None,
+    overrides: Mapping[str, Decimal | int] | None = None,
 ) -> Planned:
     """Plan for a recorded account; ``now`` is the moment it was recorded unless given.
 
@@ -100,7 +137,7 @@ def plan_snapshot(
     return planned(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
 
 
-def planned(given: PlanInput, overrides: Mapping[str, Decimal]) -> Planned:
+def planned(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
     """Draft a plan and write it."""
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides), draft, given)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from executor.accounts import Account
 from executor.alerts import raise_alert
-from executor.journal import Intent, Journal, Settlement
+from executor.journal import Journal, Settlement
 from executor.outcomes import after_action
-from executor.planning import read_snapshot
+from executor.planning import read_account
 from executor.saved_plan import PlannedAction, SavedPlan, saved_plan
-from executor.settle import Desk, NotSent
+from executor.settle import Desk, NotSent, Sent
 from executor.sizing import amount_step
 from executor.state import State, state_to_document
 from executor.tracker import update_tracker
-from ruleset.actions import SELLING
 from ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from ruleset.snapshot import Snapshot
 from ruleset.values import ZERO
 
 Tell = Callable[[str, Mapping[str, Any]], None]
+_UNSETTLED = frozenset({"sending", "needs_human"})
 
 
 def settle_open_plans(
@@ -40,21 +40,22 @@ def settle_open_plans(
     return state
 
 
-def forget_closed(account: Account, journal: Journal, plan: SavedPlan) -> None:
+def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot: Snapshot | None = None) -> None:
     """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
 
-    Raises AccountUnreadable, FileIsInvalid for a broken tracker, DataFolderUnusable.
+    ``snapshot`` is the account after the plan; it is read where not given. Raises AccountUnreadable, FileIsInvalid for
+    a broken tracker, DataFolderUnusable.
     """
     intents = journal.intents(plan.plan_id)
-    selling = [action for action in plan.actions if action.kind in SELLING]
-    sold = {action.symbol for action in selling if intents[action.id].status in {"done", "skipped"}}
+    reducing = [action for action in plan.actions if action.reduces]
+    sold = {action.symbol for action in reducing if intents[action.id].status in {"done", "skipped"}}
     if not sold:
         return
-    snapshot = read_snapshot(account)
-    held = {position.symbol for position in snapshot.positions}
-    gone = {symbol for symbol in sold if symbol in snapshot.tracker and symbol not in held}
+    now = snapshot or read_account(account)
+    held = {position.symbol for position in now.positions}
+    gone = {symbol for symbol in sold if symbol in now.tracker and symbol not in held}
     if gone:
-        update_tracker(account.folder.tracker, snapshot.tracker, dict.fromkeys(gone), account.clock())
+        update_tracker(account.folder.tracker, now.tracker, dict.fromkeys(gone), account.clock())
 
 
 def _journalled(document: Mapping[str, Any]) -> SavedPlan:
@@ -69,48 +70,45 @@ def _journalled(document: Mapping[str, Any]) -> SavedPlan:
 
 def _settle_plan(account: Account, journal: Journal, state: State, plan: SavedPlan, desk: Desk, tell: Tell) -> State:
     intents = journal.intents(plan.plan_id)
-    unresolved = [action for action in plan.actions if intents[action.id].status in {"sending", "needs_human"}]
-    if unresolved:
-        snapshot = read_snapshot(account)
-        for action in unresolved:
-            state = _settle_action(account, journal, state, plan, action, intents[action.id], desk, snapshot)
+    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNSETTLED]
+    for action, intent in open_ones:
+        if action.kind == "adopt":  # the tracker's file was replaced or it was not; doing it again does no harm
+            journal.back_to_planned(intent, "interrupted", account.clock())
+    sent = [(action, intent) for action, intent in open_ones if action.kind != "adopt"]
+    if sent:
+        state = _settle_sent(account, journal, state, plan, sent, desk)
     left = sum(1 for intent in journal.intents(plan.plan_id).values() if intent.status == "planned")
-    tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(unresolved), "left": left})
+    tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(open_ones), "left": left})
     return state
 
 
-def _settle_action(  # noqa: PLR0913, PLR0917 - as above
-    account: Account,
-    journal: Journal,
-    state: State,
-    plan: SavedPlan,
-    action: PlannedAction,
-    intent: Intent,
-    desk: Desk,
-    snapshot: Snapshot,
+def _settle_sent(
+    account: Account, journal: Journal, state: State, plan: SavedPlan, sent: Sequence[Sent], desk: Desk
 ) -> State:
-    if action.kind == "adopt":  # the tracker's file was replaced or it was not; doing it again does no harm
-        journal.back_to_planned(intent, "interrupted", account.clock())
-        return state
-    resolved = desk.resolve(action, intent)
-    now = account.clock()
-    if isinstance(resolved, NotSent):
-        journal.back_to_planned(intent, "it never reached the venue", now)
-        return state
-    if resolved.status == "needs_human":
-        _stop(account, journal, action, intent, resolved)
-    step = amount_step(snapshot, action.symbol)
-    state = after_action(state, plan, action, resolved, intent.held_before or ZERO, step, now)
-    journal.settle(intent, resolved, state_to_document(state), now)
+    """Settle every order that may have been sent, those behind one that nobody can tell of as well."""
+    snapshot = read_account(account)
+    stuck: list[OutcomeUnknown] = []
+    for (action, intent), resolved in zip(sent, desk.resolve_all(sent), strict=True):
+        now = account.clock()
+        if isinstance(resolved, NotSent):
+            journal.back_to_planned(intent, "it never reached the venue", now)
+        elif resolved.status == "needs_human":
+            journal.settle(intent, resolved, None, now)
+            stuck.append(_alerted(account, action, resolved))
+        else:
+            step = amount_step(snapshot, action.symbol)
+            state = after_action(state, plan, action, resolved, intent.held_before or ZERO, step, now)
+            journal.settle(intent, resolved, state_to_document(state), now)
+    if stuck:
+        raise stuck[0]
     return state
 
 
-def _stop(account: Account, journal: Journal, action: PlannedAction, intent: Intent, resolved: Settlement) -> None:
-    now = account.clock()
-    journal.settle(intent, resolved, None, now)
+def _alerted(account: Account, action: PlannedAction, resolved: Settlement) -> OutcomeUnknown:
+    """Raise the alert of an order that nobody can tell of, and give the error that stops the account."""
     figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
-    raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, now, figures)
-    raise OutcomeUnknown(
+    raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)
+    return OutcomeUnknown(
         f"nobody can tell what became of {action.kind} {action.symbol} (client order id {action.client_order_id}): "
         f"{resolved.message}",
         hint="nothing is sent for this account until the venue tells; look there, and tell with `exitplan settle`",

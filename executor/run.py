@@ -1,4 +1,7 @@
-"""One run of a plan: every action in its order, each journalled before it is sent and settled before the next."""
+"""One run of a plan: every action in its order, as many at once as the venue takes.
+
+Each is journalled before it is sent, and a group is settled before the next one.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,33 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from brokers.protocol import ConvertRequest, OrderReference, OrderRequest, OrderType, Outcome, RefusalReason, Refused
+from brokers.protocol import RefusalReason
 from executor.accounts import Account
 from executor.adoption import adopted_record
 from executor.alerts import raise_alert
 from executor.events import ActionOutcome
 from executor.halt import Halt, find_halt
 from executor.journal import SETTLED, Intent, Journal, Settlement
+from executor.orders import in_groups, send, takes_stops
 from executor.outcomes import after_action, after_counting
-from executor.planning import read_snapshot
+from executor.planning import read_account, with_cost_basis
 from executor.saved_plan import PlannedAction, SavedPlan
-from executor.settle import Desk, call
+from executor.settle import Desk, Sent
 from executor.sizing import amount_step, find_position, sendable_quantity
 from executor.staleness import Drift, price_status
 from executor.state import State, state_to_document
 from executor.tracker import update_tracker
 from ruleset.actions import SELLING
+from ruleset.basis import CostBasis
 from ruleset.errors import AccountUnreadable
 from ruleset.observe import held_quantity
-from ruleset.snapshot import Snapshot
-from ruleset.values import ZERO, floor_to_step, is_derivative, plain
+from ruleset.snapshot import Position, Snapshot
+from ruleset.values import ZERO, floor_to_step, plain
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
 
+_NEVER_ARRIVED = "it never reached the venue"
 _READS = 4
 _READ_SECONDS = 0.5
 
@@ -39,7 +45,7 @@ Tell = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass
 class Run:
-    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and the flags below it."""
+    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it."""
 
     account: Account
     plan: SavedPlan
@@ -56,6 +62,9 @@ class Run:
     halt: Halt | None = None
     is_unknown: bool = False
     is_unreadable: bool = False
+    has_unsent: bool = False
+    has_asked: bool = False
+    bases: Mapping[str, CostBasis] | None = None
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
@@ -64,7 +73,8 @@ class Run:
         others = [action for action in self.plan.actions if action.kind != "cancel_order"]
         if not self._do_all(cancels, intents):
             return
-        if any(outcome.status == "done" for outcome in self.outcomes.values()) and not self._read_until_free(others):
+        freed = any(outcome.status == "done" for outcome in self.outcomes.values())
+        if freed and others and not self._read_until_free(others):
             return
         if self._do_all(others, intents):
             self._count_cycles()
@@ -75,21 +85,29 @@ class Run:
         return any(outcome.status == "refused" for outcome in self.outcomes.values())
 
     def _do_all(self, actions: list[PlannedAction], intents: Mapping[str, Intent]) -> bool:
-        """Do actions in turn; False where the run has to stop."""
-        for action in actions:
-            if self.stopped():
-                self.was_stopped = True
-                return False
-            halt = find_halt(self.account.folder)
-            if halt is not None and not halt.allows(action, self.account.rulebook.policy):
-                self.halt = halt
-                return False
-            self._do(action, intents[action.id])
-            if self.is_unknown:
+        """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
+        for group in in_groups(actions, self.account.broker.capabilities.writes_at_once):
+            ready: list[Sent] = []
+            for action in group:
+                if not self._may_go_on(action):
+                    break
+                intent = self._prepare(action, intents[action.id])
+                ready += [] if intent is None else [(action, intent)]
+            if ready:
+                self._send(ready)
+            if self.was_stopped or self.halt is not None or self.is_unknown:
                 return False
         return True
 
-    def _do(self, action: PlannedAction, intent: Intent) -> None:
+    def _may_go_on(self, action: PlannedAction) -> bool:
+        self.was_stopped = self.stopped()
+        halt = None if self.was_stopped else find_halt(self.account.folder)
+        if halt is not None and not halt.allows(action, self.account.rulebook.policy):
+            self.halt = halt
+        return not self.was_stopped and self.halt is None
+
+    def _prepare(self, action: PlannedAction, intent: Intent) -> Intent | None:
+        """Give what to send for an action; None where nothing is sent, and why is noted."""
         if intent.status in SETTLED:
             settled = Settlement(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
             self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
@@ -102,8 +120,12 @@ class Run:
                 self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
         elif action.kind == "adopt":
             self._adopt(action, intent)
+        elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
+            told = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
+            self._settle(action, intent, Settlement("refused", message=told))
         else:
-            self._send_until_settled(action, intent)
+            return self._sized(action, intent)
+        return None
 
     def _is_priceless(self, action: PlannedAction) -> bool:
         """Tell whether the price could not be read, be it now or before the cancels."""
@@ -111,26 +133,53 @@ class Run:
             return True
         return action.kind != "cancel_order" and price_status(self.snapshot, action) == "unavailable"
 
-    def _send_until_settled(self, action: PlannedAction, intent: Intent) -> None:
-        for _ in range(MAX_ATTEMPTS):
-            quantity, held = self._size(action)
-            if quantity <= 0:
-                self._skip(action, intent, "what is free of it now is less than the venue accepts")
-                return
-            intent = self.journal.begin_sending(
-                intent, self.number, self.account.clock(), quantity=quantity, held_before=held
-            )
-            self.tell("action_started", _described(action, quantity))
-            outcome = call(lambda sent=quantity: self._send(action, sent))  # type: ignore[misc] # bound at once
-            resolved = self.desk.settle(action, intent, outcome)
+    def _send(self, group: list[Sent]) -> None:
+        """Send a group; what of it never arrived is sent again, one at a time, unless the run has to stop."""
+        for action, intent in self._send_once(group):
+            if not self.is_unknown:
+                self._send_again(action, intent)
+
+    def _send_once(self, group: list[Sent]) -> list[Sent]:
+        """Journal, send and settle a group; gives what of it never reached the venue."""
+        account = self.account
+        intents = self.journal.begin_sending([intent for _, intent in group], self.number, account.clock())
+        sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
+        for action, intent in sent:
+            self.tell("action_started", _described(action, intent.quantity or ZERO))
+        outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
+        unsent: list[Sent] = []
+        rest = 0.0
+        for (action, intent), resolved in zip(sent, self.desk.settle_all(sent, outcomes), strict=True):
             if isinstance(resolved, Settlement):
-                self._settle(action, intent, resolved, held)
-                return
-            intent = self.journal.back_to_planned(intent, "it never reached the venue", self.account.clock())
+                self._settle(action, intent, resolved)
+            else:
+                unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
+                rest = max(rest, resolved.rest)
+        if rest:
+            self.desk.sleep(rest)
+        return unsent
+
+    def _send_again(self, action: PlannedAction, intent: Intent) -> None:
+        for _ in range(MAX_ATTEMPTS - 1):
             if not self._read_again():
                 self.is_unknown = True
                 return
-        self._settle(action, intent, Settlement("refused", message="it never reached the venue"), ZERO)
+            sized = self._sized(action, intent)
+            unsent = [] if sized is None else self._send_once([(action, sized)])
+            if not unsent:
+                return
+            intent = unsent[0][1]
+        self.has_unsent = True
+        self._leave_open(action, _NEVER_ARRIVED)
+        self._alert_failure(action, _NEVER_ARRIVED)
+
+    def _sized(self, action: PlannedAction, intent: Intent) -> Intent | None:
+        """Give the attempt with what it asks for and what is held before; None where there is nothing to send."""
+        quantity, held = self._size(action)
+        if quantity > 0:
+            return replace(intent, quantity=quantity, held_before=held)
+        self._skip(action, intent, "what is free of it now is less than the venue accepts")
+        return None
 
     def _size(self, action: PlannedAction) -> tuple[Decimal, Decimal]:
         """Give what to send now, and what is held of the position."""
@@ -142,31 +191,8 @@ class Run:
         step = self.plan.steps.get(action.key)
         return sendable_quantity(action, step, position, self.snapshot), held_quantity(position)
 
-    def _send(self, action: PlannedAction, quantity: Decimal) -> Outcome:
-        broker = self.account.broker
-        if action.kind == "cancel_order":
-            return broker.cancel_order(OrderReference(symbol=action.symbol, order_id=action.order_id))
-        if action.kind == "convert_dust":
-            request = ConvertRequest(client_order_id=action.client_order_id, symbol=action.symbol, quantity=quantity)
-            return broker.convert_dust(request)
-        if action.kind == "attach_stop" and not broker.capabilities.stop_market:
-            return Refused(RefusalReason.UNSUPPORTED, "the venue takes no stop orders at the market")
-        return broker.place_order(
-            OrderRequest(
-                client_order_id=action.client_order_id,
-                symbol=action.symbol,
-                side=action.side,
-                type=_order_type(action),
-                quantity=quantity,
-                price=action.limit_price,
-                trigger_price=action.trigger_price,
-                reduce_only=is_derivative(action.symbol),
-                position_side=action.position_side,
-            )
-        )
-
-    def _settle(self, action: PlannedAction, intent: Intent, settlement: Settlement, held: Decimal) -> None:
-        now = self.account.clock()
+    def _settle(self, action: PlannedAction, intent: Intent, settlement: Settlement) -> None:
+        now, held = self.account.clock(), intent.held_before or ZERO
         if settlement.status != "needs_human":
             step = amount_step(self.snapshot, action.symbol)
             self.state = after_action(self.state, self.plan, action, settlement, held, step, now)
@@ -183,16 +209,16 @@ class Run:
             self._alert("OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **told})
         elif settlement.status == "refused":
             self.tell("action_refused", told)
-            self._alert_failure(action, settlement)
+            self._alert_failure(action, settlement.message)
         else:
             self.tell("action_done", told)
 
-    def _alert_failure(self, action: PlannedAction, settlement: Settlement) -> None:
+    def _alert_failure(self, action: PlannedAction, reason: str | None) -> None:
         rule = next((rule for rule in self.account.rulebook.policy.exits if rule.id == action.rule), None)
         severity = rule.severity if rule else None
         if severity is None and rule is not None and rule.escalates:
             severity = "CRITICAL"
-        figures = {"symbol": action.symbol, "rule": action.rule, "kind": action.kind, "reason": settlement.message}
+        figures = {"symbol": action.symbol, "rule": action.rule, "kind": action.kind, "reason": reason}
         self._alert("EXIT_FAILED", figures, severity)
 
     def _skip(self, action: PlannedAction, intent: Intent, why: str) -> None:
@@ -200,26 +226,56 @@ class Run:
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
+    def _leave_open(self, action: PlannedAction, why: str) -> None:
+        self.outcomes[action.id] = ActionOutcome(action, "open", message=f"{why}; apply the plan again")
+        self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
+
     def _adopt(self, action: PlannedAction, intent: Intent) -> None:
         """Register a position with the tracker, unless its stop could not be placed."""
         stops = [found for found in self.plan.actions if found.kind == "attach_stop" and found.key == action.key]
-        if any(self.outcomes[stop.id].status != "done" for stop in stops):
+        placed = {self.outcomes[stop.id].status for stop in stops}
+        if "open" in placed:
+            self._leave_open(action, "its stop was not placed yet")
+        elif placed - {"done"}:
             self._skip(action, intent, "its stop was not placed")
-            return
+        elif not self._learn_cost_basis():
+            self._skip(action, intent, "what it was bought at cannot be read")
+        else:
+            self._register(action, intent, stops[0].trigger_price if stops else None)
+
+    def _learn_cost_basis(self) -> bool:
+        """Ask the venue once what positions to adopt were bought at, where nobody has told; False where that failed."""
+        if not self.has_asked:
+            self.has_asked = True
+            adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
+            unknown = [
+                found for found in self.snapshot.positions if found.key in adopted and not self._is_priced(found)
+            ]
+            try:
+                self.bases = self.account.broker.read_cost_basis(unknown) if unknown else {}
+            except AccountUnreadable:
+                self.is_unreadable = True
+        return self.bases is not None
+
+    def _is_priced(self, position: Position) -> bool:
+        record = self.snapshot.tracker.get(position.symbol)
+        return bool(position.entry_price or (record is not None and record.entry_price))
+
+    def _register(self, action: PlannedAction, intent: Intent, trigger: Decimal | None) -> None:
         now = self.account.clock()
-        trigger = stops[0].trigger_price if stops else None
-        record = adopted_record(self.snapshot, action, trigger, now)
+        record = adopted_record(with_cost_basis(self.snapshot, self.bases or {}), action, trigger, now)
         if record is None:
             self._skip(action, intent, "the position is gone")
             return
-        intent = self.journal.begin_sending(intent, self.number, now, quantity=action.quantity, held_before=None)
+        asked = replace(intent, quantity=action.quantity, held_before=None)
+        (intent,) = self.journal.begin_sending([asked], self.number, now)
         update_tracker(self.account.folder.tracker, self.snapshot.tracker, {action.symbol: record}, now)
         self.snapshot = replace(self.snapshot, tracker={**self.snapshot.tracker, action.symbol: record})
-        self._settle(action, intent, Settlement("done"), ZERO)
+        self._settle(action, intent, Settlement("done"))
 
     def _read_again(self) -> bool:
         try:
-            self.snapshot = read_snapshot(self.account)
+            self.snapshot = read_account(self.account)
         except AccountUnreadable as error:
             self.is_unreadable = True
             self.tell("action_skipped", {"message": f"the account cannot be read any more: {error}"})
@@ -241,10 +297,8 @@ class Run:
         if position is None:
             return True
         wanted = min(action.quantity, held_quantity(position))
-        return (
-            floor_to_step(held_quantity(position) - position.locked, amount_step(self.snapshot, action.symbol))
-            >= wanted
-        )
+        free = held_quantity(position) - position.locked
+        return floor_to_step(free, amount_step(self.snapshot, action.symbol)) >= wanted
 
     def _count_cycles(self) -> None:
         for step in self.plan.steps.values():
@@ -260,12 +314,6 @@ class Run:
         account = self.account
         alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
         self.tell("alert", alert)
-
-
-def _order_type(action: PlannedAction) -> OrderType:
-    if action.kind == "attach_stop":
-        return "stop"
-    return "market" if action.limit_price is None else "limit"
 
 
 def _described(action: PlannedAction, quantity: Decimal) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from ruleset.actions import Kind, UnwindStep
+from ruleset.actions import CLOSING, SELLING, Kind, UnwindStep
 from ruleset.errors import FileIsInvalid
 from ruleset.plan import ensure_unaltered
 from ruleset.snapshot import OrderSide, Side, position_key
@@ -45,6 +45,11 @@ class PlannedAction:
         return position_key(self.symbol, self.position_side or "long")
 
     @property
+    def reduces(self) -> bool:
+        """Tell whether it makes the position smaller: a sale or a conversion."""
+        return self.kind in SELLING | CLOSING
+
+    @property
     def expected_quantity(self) -> Decimal | None:
         """The position's quantity when the plan was made."""
         text = self.expects.get("position_quantity")
@@ -55,6 +60,11 @@ class PlannedAction:
         """The mark price when the plan was made; None where there was none."""
         text = self.expects.get("mark_price")
         return None if text is None else Decimal(text)
+
+    @property
+    def expected_cost_pct(self) -> Decimal:
+        """The share of the value that the venue wanted for a conversion when the plan was made; zero where untold."""
+        return Decimal(self.expects.get("conversion_cost_pct") or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ twice answered that it knows no such order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from brokers.protocol import (
     Broker,
     Clock,
+    Done,
     Found,
     LookUp,
     NotFound,
@@ -26,12 +26,13 @@ from brokers.protocol import (
 )
 from executor.journal import Intent, Settlement
 from executor.saved_plan import PlannedAction
-from ruleset.actions import SELLING
 from ruleset.errors import AccountUnreadable
 from ruleset.observe import held_quantity
 from ruleset.snapshot import OpenOrder, Snapshot
 
 Sleep = Callable[[float], None]
+Sent = tuple[PlannedAction, Intent]
+"""An action and the attempt at it that is under way."""
 
 MARGIN_SECONDS = 0.5
 """Waited on top of the venue's receive window, for clocks that differ."""
@@ -44,7 +45,9 @@ _FAILED = 3
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The venue knows no such order and can no longer accept it: it may be sent again."""
+    """The venue knows no such order and can no longer accept it: it may be sent again after a rest of some seconds."""
+
+    rest: float = 0.0
 
 
 Resolved = Settlement | NotSent
@@ -58,19 +61,34 @@ class Desk:
     clock: Clock
     sleep: Sleep
 
-    def settle(self, action: PlannedAction, intent: Intent, outcome: Outcome) -> Resolved:
-        """Turn the answer to a write into a settlement; ``needs_human`` where nobody can tell."""
+    def settle_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Resolved]:
+        """Turn the answers to a group into settlements, in turn; ``needs_human`` where nobody can tell.
+
+        They went out together, so the receive window is waited for once.
+        """
+        waited = False
+        for (action, intent), outcome in zip(sent, outcomes, strict=True):
+            if not waited and not _is_clear(outcome):
+                self._wait_out()
+                waited = True
+            yield self._settle(action, intent, outcome)
+
+    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Resolved]:
+        """Find out about orders that were sent, or may have been, by waiting and asking."""
+        return self.settle_all(sent, [Unknown("interrupted")] * len(sent))
+
+    def _settle(self, action: PlannedAction, intent: Intent, outcome: Outcome) -> Resolved:
         if isinstance(outcome, Refused):
             return self._refused(action, intent, outcome)
         if isinstance(outcome, Unknown):
-            return self.resolve(action, intent)
+            return self._resolve(action, intent)
         return self._reported(action, intent, outcome.report)
 
-    def resolve(self, action: PlannedAction, intent: Intent) -> Resolved:
-        """Find out about an order that was sent, or may have been, by waiting and asking."""
-        self._wait_out(intent.sent_at)
+    def _resolve(self, action: PlannedAction, intent: Intent) -> Resolved:
         if action.kind == "cancel_order":
             return self._resolve_cancel(action)
+        if action.kind == "convert_dust":  # venues take no client ids for conversions
+            return self._by_conversion(action, intent, intent.order_id)
         if self.broker.capabilities.client_order_ids == "C" and intent.order_id is None:
             return self._by_position(action, intent)
         return self._by_look_up(action, intent)
@@ -109,17 +127,16 @@ class Desk:
         if any(order.client_order_id == action.client_order_id for order in snapshot.open_orders):
             return Unknown("it is among the open orders, and the venue cannot look it up")
         held = _held(snapshot, action.key)
-        if action.kind in SELLING and intent.held_before is not None and held != intent.held_before:
+        if action.reduces and intent.held_before is not None and held != intent.held_before:
             return Unknown(f"the position went from {intent.held_before} to {held}, and the venue knows no such order")
         return None
 
-    def _wait_out(self, sent_at: datetime | None) -> None:
+    def _wait_out(self) -> None:
         """Wait until the venue can no longer accept what was sent.
 
         The whole window is waited, whatever the clock says has passed since: a clock that jumped would shorten it.
         """
-        if sent_at is not None:
-            self.sleep(self.broker.capabilities.receive_window + MARGIN_SECONDS)
+        self.sleep(self.broker.capabilities.receive_window + MARGIN_SECONDS)
 
     def _look_up(self, action: PlannedAction, intent: Intent) -> LookUp:
         return self._ask(
@@ -144,6 +161,8 @@ class Desk:
         if action.kind == "cancel_order":
             return _cancel_reported(self._awaited(action, intent, report))
         report = self._awaited(action, intent, report)
+        if report.status == "open" and action.kind == "convert_dust":
+            return self._by_conversion(action, intent, report.order_id)
         if report.status == "open" and action.limit_price is not None:
             report = self._cut(action, intent, report)
         if report.status == "open":
@@ -166,7 +185,7 @@ class Desk:
     def _cut(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
         """Cancel what a collared exit has not filled at once: it is not meant to rest."""
         reference = OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at)
-        call(lambda: self.broker.cancel_order(reference))
+        call(lambda: self.broker.cancel_orders([reference]), 1)
         return self._awaited(action, intent, report)
 
     def _refused(self, action: PlannedAction, intent: Intent, outcome: Refused) -> Resolved:
@@ -177,10 +196,9 @@ class Desk:
             return self._resolve_cancel(action)
         if outcome.reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             # The venue has an order under our id: an earlier attempt that arrived after all.
-            return self.resolve(action, intent)
-        if outcome.reason is RefusalReason.RATE_LIMITED:
-            self.sleep(outcome.retry_after or _REST_SECONDS)
-            return NotSent()
+            return self._resolve(action, intent)
+        if outcome.reason.is_passing:
+            return NotSent(outcome.retry_after or _REST_SECONDS)
         return Settlement("refused", message=f"{outcome.reason.value}: {outcome.message}")
 
     def _resolve_cancel(self, action: PlannedAction) -> Resolved:
@@ -192,8 +210,15 @@ class Desk:
             return Settlement("done", order_id=action.order_id, message="the venue no longer knows the order")
         return _cancel_reported(found.report)
 
+    def _by_conversion(self, action: PlannedAction, intent: Intent, order_id: str | None) -> Resolved:
+        """Compare the position before and after; what the venue took and has not done yet is not sent again."""
+        resolved = self._by_position(action, intent)
+        if isinstance(resolved, NotSent) and order_id is not None:
+            return Settlement("needs_human", order_id=order_id, message=f"conversion {order_id} is still under way")
+        return resolved
+
     def _by_position(self, action: PlannedAction, intent: Intent) -> Resolved:
-        """Compare the position before and after, where the venue keeps no client order ids."""
+        """Compare the position before and after, where the venue keeps no client ids."""
         if intent.held_before is None or intent.quantity is None:
             return _needs_human(Unknown("the position before the order is not known"))
         try:
@@ -253,9 +278,17 @@ def _needs_human(found: Unknown, report: OrderReport | None = None) -> Settlemen
     return Settlement("needs_human", filled, report.order_id if report else None, found.message)
 
 
-def call(write: Callable[[], Outcome]) -> Outcome:
-    """Send once; an exception means the same as no clear answer."""
+def _is_clear(outcome: Outcome) -> bool:
+    """Tell an answer that says what became of a request from one after which the venue has to be asked."""
+    if isinstance(outcome, Refused):
+        return outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID
+    return isinstance(outcome, Done)
+
+
+def call(write: Callable[[], Sequence[Outcome]], count: int) -> Sequence[Outcome]:
+    """Send a group once; an exception, or fewer answers than requests, means no clear answer for any."""
     try:
-        return write()
-    except Exception as error:  # noqa: BLE001 - whatever broke, the order may have gone out
-        return Unknown(f"the call broke off: {type(error).__name__}: {error}")
+        outcomes = write()
+    except Exception as error:  # noqa: BLE001 - whatever broke, the orders may have gone out
+        return [Unknown(f"the call broke off: {type(error).__name__}: {error}")] * count
+    return outcomes if len(outcomes) == count else [Unknown(f"{len(outcomes)} answers to {count} requests")] * count

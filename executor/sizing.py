@@ -32,12 +32,12 @@ def sendable_quantity(
     """
     held = held_quantity(position)
     wanted = [action.quantity, held - position.locked]
+    if action.kind == "convert_dust":  # neither steps nor minimums there
+        return max(min(wanted), ZERO)
     if action.kind == "unwind" and step is not None and action.expected_quantity is not None:
         shrunk = abs(action.expected_quantity) - held
         wanted.append(action.quantity - max(shrunk, ZERO))
     quantity = floor_to_step(min(wanted), amount_step(snapshot, action.symbol))
-    if action.kind == "convert_dust":  # no minimums there
-        return max(quantity, ZERO)
     market = snapshot.markets.get(action.symbol)
     found = Observation(position, market, price_of(snapshot, action.symbol, market), None, None, {})
     return quantity if reaches_minimum(found, quantity) else ZERO

@@ -196,7 +196,7 @@ def _sold_already(plan: SavedPlan, key: str, intents: Mapping[str, Intent]) -> D
         intent = intents.get(action.id)
         if intent is None or intent.filled is None:
             continue
-        if action.kind in SELLING and action.key == key:
+        if action.reduces and action.key == key:
             sold += intent.filled
         elif action.kind == "cancel_order" and alone and action.symbol == position["symbol"]:
             since = max(intent.filled - Decimal(action.expects.get("order_filled") or 0), ZERO)
@@ -208,7 +208,7 @@ def _registered_since(plan: SavedPlan, action: PlannedAction, snapshot: Snapshot
     """Say where a strategy has taken the position over since the plan was made."""
     known = plan.positions[action.key]["facts"]
     record = snapshot.tracker.get(action.symbol)
-    if record is None or action.kind not in SELLING:
+    if record is None or not action.reduces:
         return None
     if known.get("tracked") is not True or known.get("position_source") != record.position_source:
         return f"{action.symbol}: the tracker has registered it since"

@@ -12,6 +12,7 @@ from executor.state import State, export_state, state_to_document, take_state
 from ruleset.checks import AccountState, Checks
 from ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable
 from ruleset.planner import PlanInput, draft_plan
+from ruleset.snapshot import Snapshot
 
 
 def verify_account(account: Account) -> Checks:
@@ -45,8 +46,12 @@ def _remember(account: Account, found: AccountState) -> None:
 
 def check_now(account: Account, state: State) -> Checks:
     """Read the account and run the four checks; raises AccountUnreadable."""
-    given = PlanInput(account.rulebook, read_snapshot(account), account.clock(), state.progress)
-    return draft_plan(given).checks
+    return checks_of(account, read_snapshot(account, state.progress), state)
+
+
+def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:
+    """Run the four checks on an account that was just read."""
+    return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress)).checks
 
 
 def verified(state: State, account: Account, found: AccountState) -> State:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 
 from brokers.paper.broker import PaperBroker
 from brokers.protocol import (
@@ -27,8 +28,9 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
+from ruleset.basis import CostBasis
 from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import PriceStatus, Snapshot
+from ruleset.snapshot import Conversion, Position, PriceStatus, Snapshot
 from ruleset.values import floor_to_step
 
 
@@ -47,6 +49,7 @@ class Fault(Enum):
     REFUSED = "the venue refuses it"
     RATE_LIMITED = "the venue asks to be left alone for three seconds"
     DUPLICATE = "it is done, and then refused because its id is in use"
+    BUSY = "the venue is too busy to take it"
     PARTIAL = "half of it is filled, the rest cancelled"
     DELAYED = "nobody answers, and it arrives a little later"
     OPEN_FIRST = "it is told as open before it is told as filled"
@@ -64,18 +67,22 @@ class Trouble:
 
     ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out goes well.
     ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
+    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades.
     """
 
     writes: deque[Fault] = field(default_factory=deque)
     look_ups: deque[LookUp] = field(default_factory=deque)
     reads: deque[bool] = field(default_factory=deque)
     before: deque[Callable[[], object] | None] = field(default_factory=deque)
+    at_once: int = 1
+    history: dict[str, CostBasis] = field(default_factory=dict)
     window: int = 5
     delay: float = 3
     told_open: int = 3
     tampered: Mapping[str, PriceStatus] = field(default_factory=dict)
     sent: list[Request] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
     under_way: list[tuple[datetime, Act]] = field(default_factory=list)
     reports: dict[str, OrderReport] = field(default_factory=dict)
     opens: dict[str, int] = field(default_factory=dict)
@@ -98,13 +105,11 @@ class FaultyBroker:
 
     @property
     def capabilities(self) -> Capabilities:
-        return replace(self._inner.capabilities, receive_window=self._trouble.window)
+        trouble = self._trouble
+        return replace(self._inner.capabilities, receive_window=trouble.window, writes_at_once=trouble.at_once)
 
     def read_account(self) -> Snapshot:
-        self._trouble.calls.append("read")
-        self._arrive()
-        if self._trouble.reads and not self._trouble.reads.popleft():
-            raise AccountUnreadable("the venue answers 503")
+        self._ask("read")
         snapshot = self._inner.read_account()
         tampered = self._trouble.tampered
         markets = {
@@ -113,11 +118,22 @@ class FaultyBroker:
         }
         return replace(snapshot, markets=markets)
 
-    def place_order(self, request: OrderRequest) -> Outcome:
-        return self._write("place", request, lambda: self._inner.place_order(request))
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        self._ask("basis")
+        history = self._trouble.history
+        return {found.key: history[found.key] for found in positions if found.key in history}
 
-    def cancel_order(self, reference: OrderReference) -> Outcome:
-        return self._write("cancel", reference, lambda: self._inner.cancel_order(reference))
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        self._ask("conversions")
+        return self._inner.read_conversions(positions)
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        self._trouble.groups.append(len(requests))
+        return tuple(self._write("place", one, partial(self._inner.place_order, one)) for one in requests)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        self._trouble.groups.append(len(references))
+        return tuple(self._write("cancel", one, partial(self._inner.cancel_order, one)) for one in references)
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         return self._write("convert", request, lambda: self._inner.convert_dust(request))
@@ -129,6 +145,13 @@ class FaultyBroker:
             return self._trouble.look_ups.popleft()
         found = self._inner.look_up_order(reference)
         return Found(self._told(found.report)) if isinstance(found, Found) else found
+
+    def _ask(self, name: str) -> None:
+        """Read something, which may fail."""
+        self._trouble.calls.append(name)
+        self._arrive()
+        if self._trouble.reads and not self._trouble.reads.popleft():
+            raise AccountUnreadable("the venue answers 503")
 
     def _write(self, name: str, request: Request, act: Act) -> Outcome:
         trouble = self._trouble
@@ -180,6 +203,9 @@ class FaultyBroker:
     def _rate_limited(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.RATE_LIMITED, "too many requests", retry_after=3.0)
 
+    def _busy(self, _: Request, __: Act) -> Outcome:
+        return Refused(RefusalReason.TRY_AGAIN, "the matching engine is busy")
+
     def _duplicate(self, _: Request, act: Act) -> Outcome:
         act()
         return Refused(RefusalReason.DUPLICATE_CLIENT_ORDER_ID, "the id is in use")
@@ -224,6 +250,7 @@ _FAULTS: Mapping[Fault, Callable[[FaultyBroker, Request, Act], Outcome]] = {
     Fault.RAISES_AFTER: FaultyBroker._raises_after,
     Fault.REFUSED: FaultyBroker._refused,
     Fault.RATE_LIMITED: FaultyBroker._rate_limited,
+    Fault.BUSY: FaultyBroker._busy,
     Fault.DUPLICATE: FaultyBroker._duplicate,
     Fault.PARTIAL: FaultyBroker._partial,
     Fault.DELAYED: FaultyBroker._delayed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from brokers.paper.account_file import DEMO, AccountFile, Owner
 from brokers.paper.engine import MatchingEngine, Prices
 from brokers.paper.options import PaperOptions, read_options
+from brokers.paper.pricing import mark_price
 from brokers.protocol import (
     Capabilities,
     Clock,
@@ -22,9 +23,13 @@ from brokers.protocol import (
     OrderReport,
     OrderRequest,
     Outcome,
+    RefusalReason,
+    Refused,
     Unknown,
 )
-from ruleset.snapshot import Snapshot
+from ruleset.basis import CostBasis
+from ruleset.snapshot import Conversion, Position, Snapshot
+from ruleset.values import is_derivative, plain
 
 
 class PaperBroker:
@@ -60,6 +65,27 @@ class PaperBroker:
         """Read the account as of now; the first read of one with ``start_from`` starts it."""
         return self._file.read(self._clock())
 
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
+        """Know of no entry price: the account has no history from before it was recorded."""
+        return {}
+
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        """Convert every spot position that has a price, whatever its size, for the taker's fee."""
+        if not self._options.convert:
+            return {}
+        markets = self.read_account().markets
+        spot = [found.symbol for found in positions if found.side == "long" and not is_derivative(found.symbol)]
+        priced = [symbol for symbol in spot if symbol in markets and mark_price(markets[symbol]) is not None]
+        return dict.fromkeys(priced, Conversion(self._options.taker_fee, None, None))
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        """Take orders one after another."""
+        return tuple(self.place_order(request) for request in requests)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        """Cancel orders one after another."""
+        return tuple(self.cancel_order(reference) for reference in references)
+
     def place_order(self, request: OrderRequest) -> Outcome:
         """Take an order and fill what the prices in the file allow."""
         known = request if self._keeps_ids else replace(request, client_order_id=None)
@@ -80,7 +106,10 @@ class PaperBroker:
         return NotFound() if report is None else Found(report)
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
-        """Turn a spot position into money at the mark price, without regard to minimums."""
+        """Turn a spot position into money at the mark price, without regard to minimums, for the taker's fee."""
+        cost, most = self._options.taker_fee, request.max_cost_pct
+        if most is not None and cost > most:
+            return Refused(RefusalReason.OTHER, f"it costs {plain(cost)} of the value, {plain(most)} is the limit")
         known = request if self._keeps_ids else replace(request, client_order_id=None)
         now = self._clock()
         return self._file.change(now, lambda engine: _kept(engine.convert(known, now)))

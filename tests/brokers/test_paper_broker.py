@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from brokers.paper.broker import PaperBroker, open_paper_account
 from brokers.paper.engine import Prices
 from brokers.protocol import Broker, Capabilities, ConvertRequest, Found, NotFound, Unknown
-from ruleset.snapshot import snapshot_to_document
+from ruleset.snapshot import Conversion, Position, snapshot_to_document
 from tests.brokers.accounts import NOW, by_client_id, by_id, d, done, limit, order, reason, snapshot
 
 
@@ -68,6 +69,31 @@ def test_dust_is_converted(tmp_path: Path) -> None:
     assert done(paper.convert_dust(request)).filled == d("5")
     assert paper.read_account().positions == ()
     assert isinstance(paper.look_up_order(by_client_id("dust")), Found)
+
+
+def test_dust_is_not_converted_for_more_than_it_may_cost(tmp_path: Path) -> None:
+    paper = broker(tmp_path, taker_fee="0.02")
+    request = ConvertRequest(client_order_id="dust", symbol="ETH/USD", quantity=d("5"), max_cost_pct=d("0.019"))
+    assert reason(paper.convert_dust(request)) == "other"
+    assert done(paper.convert_dust(replace(request, max_cost_pct=d("0.02")))).filled == d("5")
+
+
+def test_it_converts_for_the_fee_of_a_taker_what_has_a_price(tmp_path: Path) -> None:
+    positions = [*snapshot().positions, Position("NEW/USD", "long", d("1"))]
+    assert broker(tmp_path, taker_fee="0.02").read_conversions(positions) == {"ETH/USD": Conversion(d("0.02"))}
+    assert broker(tmp_path, convert=False).read_conversions(positions) == {}
+
+
+def test_it_has_no_history_to_tell_a_cost_basis_from(tmp_path: Path) -> None:
+    assert broker(tmp_path).read_cost_basis(snapshot().positions) == {}
+
+
+def test_orders_and_cancels_go_in_groups_each_with_its_own_outcome(tmp_path: Path) -> None:
+    paper = broker(tmp_path)
+    resting, refused = paper.place_orders([limit("sell", "1", "150"), order(quantity="0")])
+    assert (done(resting).status, reason(refused)) == ("open", "invalid-quantity")
+    cancelled, unknown = paper.cancel_orders([by_id(done(resting)), by_client_id("nobody")])
+    assert (done(cancelled).status, reason(unknown)) == ("cancelled", "unknown-order")
 
 
 def test_a_price_moved_fills_what_rests_and_stays(tmp_path: Path) -> None:

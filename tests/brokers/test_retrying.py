@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,12 +23,14 @@ from brokers.protocol import (
     Unknown,
 )
 from brokers.retrying import RetryBudget, RetryingBroker
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Snapshot
+from ruleset.basis import CostBasis
+from ruleset.errors import AccountUnreadable, CredentialsRefused
+from ruleset.snapshot import Conversion, Position, Snapshot
 
 ACCOUNT = Snapshot("platform", "paper", "USD", datetime(2026, 2, 18, tzinfo=UTC))
 USUAL = RetryBudget()
 ORDER = OrderReference(symbol="AAA/USD", client_order_id="xp")
+GONE = Refused(RefusalReason.UNKNOWN_ORDER, "gone")
 
 
 class Wire:
@@ -65,13 +67,19 @@ class Wire:
         found: Snapshot = self._answer()
         return found
 
-    def place_order(self, request: OrderRequest) -> Outcome:
-        outcome: Outcome = self._answer()
-        return outcome
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        found: Mapping[str, CostBasis] = self._answer()
+        return found
 
-    def cancel_order(self, reference: OrderReference) -> Outcome:
-        outcome: Outcome = self._answer()
-        return outcome
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        found: Mapping[str, Conversion] = self._answer()
+        return found
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        return tuple(self._answer() for _ in requests)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        return tuple(self._answer() for _ in references)
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         outcome: Outcome = self._answer()
@@ -121,29 +129,58 @@ def test_all_the_waiting_stays_within_the_budget() -> None:
     assert sum(slept) <= 10
 
 
-@pytest.mark.parametrize("answer", [Unknown("timed out"), Refused(RefusalReason.RATE_LIMITED, "slow down")])
+UNCLEAR = [
+    Unknown("timed out"),
+    Refused(RefusalReason.RATE_LIMITED, "slow down"),
+    Refused(RefusalReason.TRY_AGAIN, "busy"),
+]
+
+
+@pytest.mark.parametrize("answer", UNCLEAR)
 def test_a_cancel_without_a_clear_answer_is_tried_again(answer: Outcome) -> None:
-    wire = Wire(answer, Refused(RefusalReason.UNKNOWN_ORDER, "gone"))
+    wire = Wire(answer, GONE)
     broker, _ = retrying(wire)
-    assert broker.cancel_order(ORDER) == Refused(RefusalReason.UNKNOWN_ORDER, "gone")
+    assert broker.cancel_orders([ORDER]) == (GONE,)
+
+
+def test_of_a_group_only_the_cancels_without_a_clear_answer_are_tried_again() -> None:
+    others = [OrderReference(symbol="AAA/USD", order_id=name) for name in ("first", "second")]
+    limited = Refused(RefusalReason.RATE_LIMITED, "slow down", retry_after=3)
+    wire = Wire(GONE, Unknown("timed out"), limited, GONE)
+    broker, slept = retrying(wire)
+    assert broker.cancel_orders([ORDER, *others]) == (GONE, GONE, GONE)
+    assert (wire.asked, slept) == (5, [3])
+
+
+def test_keys_that_a_venue_refuses_are_not_tried_again() -> None:
+    wire = Wire(CredentialsRefused("wrong key"))
+    with pytest.raises(CredentialsRefused):
+        retrying(wire)[0].read_account()
+    assert wire.asked == 1
+
+
+@pytest.mark.parametrize("ask", [RetryingBroker.read_cost_basis, RetryingBroker.read_conversions])
+def test_what_rules_ask_beside_the_account_is_tried_again(ask: Callable[..., object]) -> None:
+    broker, slept = retrying(Wire(AccountUnreadable("503"), {}))
+    assert (ask(broker, []), len(slept)) == ({}, 1)
 
 
 def test_a_clear_refusal_is_not_argued_with() -> None:
     wire = Wire(Refused(RefusalReason.ORDER_CLOSED, "filled"))
-    retrying(wire)[0].cancel_order(ORDER)
+    retrying(wire)[0].cancel_orders([ORDER])
     assert wire.asked == 1
 
 
 SENDS: list[Callable[[RetryingBroker], Outcome]] = [
-    lambda broker: broker.place_order(
-        OrderRequest(client_order_id="xp", symbol="AAA/USD", side="sell", type="market", quantity=1)  # type: ignore[arg-type] # any number
-    ),
+    lambda broker: broker.place_orders(
+        [OrderRequest(client_order_id="xp", symbol="AAA/USD", side="sell", type="market", quantity=1)]  # type: ignore[arg-type] # any number
+    )[0],
     lambda broker: broker.convert_dust(ConvertRequest(client_order_id="xp", symbol="AAA/USD", quantity=1)),  # type: ignore[arg-type] # as above
 ]
 
 
 @pytest.mark.parametrize("send", SENDS, ids=["order", "conversion"])
-@pytest.mark.parametrize("answer", [Unknown("timed out"), Refused(RefusalReason.RATE_LIMITED, "slow down")])
+@pytest.mark.parametrize("answer", UNCLEAR)
 def test_what_moves_money_is_sent_once_whatever_comes_back(
     send: Callable[[RetryingBroker], Outcome], answer: Outcome
 ) -> None:

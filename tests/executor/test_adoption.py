@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from ruleset.basis import CostBasis
 from ruleset.errors import FileIsInvalid
-from tests.builders import order, position, record, snapshot
+from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, legacy, statuses, zombie
 from tests.faults import SILENT, Crash, Fault
@@ -72,8 +73,56 @@ def test_a_stop_that_works_clears_the_failures_before_it(on_stage: Stage) -> Non
 
 
 def test_a_venue_without_stops_refuses_them_without_being_asked(on_stage: Stage) -> None:
-    scene = on_stage(legacy(), base="conservative", options={"stop_market": False})
+    scene = on_stage(legacy(), base="conservative", options={"stop_market": False, "stop_limit": False})
     assert (scene.apply().exit_code, scene.trouble.sent) == (4, [])
+
+
+@pytest.mark.parametrize(("collar", "limit"), [({}, "84.7"), ({"price_collar_pct": 0.1}, "80.5")])
+def test_a_venue_without_stops_at_the_market_gets_a_limit_beyond_the_trigger(
+    on_stage: Stage, collar: dict[str, float], limit: str
+) -> None:
+    account = legacy(markets={"AAA/USD": market(100, price_step="0.7")})
+    scene = on_stage(account, base="conservative", options={"stop_market": False}, guards=collar)
+    assert scene.apply().exit_code == 0
+    (stop,) = scene.account().open_orders
+    assert (stop.type, stop.trigger_price, stop.price) == ("stop_limit", Decimal("89.6"), Decimal(limit))
+
+
+def test_the_limit_of_a_short_is_above_its_trigger(on_stage: Stage) -> None:
+    symbol = "AAA/USD:USD"
+    account = snapshot(position(symbol, 10, side="short"), markets={symbol: market(100, price_step="0.7")})
+    scene = on_stage(account, base="conservative", options={"stop_market": False})
+    assert scene.apply().exit_code == 0
+    (stop,) = scene.account().open_orders
+    assert (stop.side, stop.trigger_price, stop.price) == ("buy", Decimal("110.6"), Decimal("116.2"))
+
+
+def test_an_adopted_position_keeps_the_price_that_the_venue_knows_it_was_bought_at(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.trouble.history["AAA/USD"] = CostBasis(Decimal(64), NOW)
+    scene.apply()
+    adopted = scene.tracked()["AAA/USD"]
+    assert (adopted.entry_price, adopted.first_entry_time) == (Decimal(64), NOW)
+    assert adopted.extra["entry_price_basis"] == "known"
+
+
+def test_a_position_whose_history_cannot_be_read_is_not_adopted_at_todays_price(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.trouble.reads.extend([True, False])
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result)) == (1, ["done", "skipped"])
+
+
+def test_a_position_whose_stop_never_arrived_is_adopted_once_it_did(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.break_writes(*[Fault.LOST_BEFORE] * 3)
+    first, second = scene.apply(plan), scene.apply(plan)
+    assert [(run.exit_code, statuses(run)) for run in (first, second)] == [
+        (9, ["open", "open"]),
+        (0, ["done", "done"]),
+    ]
 
 
 def test_a_stop_that_rests_already_is_kept_and_the_position_adopted(on_stage: Stage) -> None:

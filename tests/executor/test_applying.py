@@ -48,8 +48,24 @@ def test_cancels_go_before_exits_and_zombies_before_unwinds(on_stage: Stage) -> 
     plan = scene.plan()
     scene.apply(plan)
     assert kinds(plan) == ["cancel_order", "close", "unwind"]
-    assert scene.trouble.calls[1:4] == ["read", "cancel", "read"]
     assert [sent.symbol for sent in scene.trouble.orders] == ["ZZZ/USD", "AAA/USD"]
+
+
+def test_an_account_is_read_before_the_cancels_after_them_and_at_the_end(on_stage: Stage) -> None:
+    stale = order("old", "CCC/USD", "buy", 1, price=90, minutes=60)
+    scene = on_stage(legacy(position("BBB/USD", 1), orders=[stale]))
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert scene.trouble.calls == ["read", "cancel", "read", "place", "place", "read"]
+
+
+def test_cancels_alone_need_no_reading_in_between(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(orders=[order("old", "CCC/USD", "buy", 1, price=90, minutes=60)]))
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert scene.trouble.calls == ["read", "cancel", "read"]
 
 
 def test_the_account_is_read_again_before_any_order(on_stage: Stage) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from executor.journal import Journal, Settlement, open_journal
+from executor.journal import Intent, Journal, Settlement, open_journal
 from ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW
 from tests.executor.conftest import Stage
@@ -30,6 +31,10 @@ def begun(journal: Journal) -> int:
     return journal.begin_run("p1", NOW)
 
 
+def asking(intent: Intent) -> Intent:
+    return replace(intent, quantity=ONE, held_before=ONE)
+
+
 def test_a_plan_is_added_with_all_its_intents_or_not_at_all(file: Path) -> None:
     with open_journal(file) as journal:
         with pytest.raises(KeyError):
@@ -43,9 +48,9 @@ def test_an_intent_is_sent_once_for_each_attempt(file: Path) -> None:
     with open_journal(file) as journal:
         run = begun(journal)
         intent = journal.intents("p1")["a1"]
-        journal.begin_sending(intent, run, NOW, quantity=ONE, held_before=None)
+        journal.begin_sending([asking(intent)], run, NOW)
         with pytest.raises(FileIsInvalid, match="taken by another run"):
-            journal.begin_sending(intent, run, NOW, quantity=ONE, held_before=None)
+            journal.begin_sending([asking(intent)], run, NOW)
 
 
 def test_a_run_that_was_overtaken_can_send_nothing(file: Path) -> None:
@@ -53,16 +58,26 @@ def test_a_run_that_was_overtaken_can_send_nothing(file: Path) -> None:
         old = begun(journal)
         journal.begin_run("p1", NOW)
         with pytest.raises(FileIsInvalid, match="taken by another run"):
-            journal.begin_sending(journal.intents("p1")["a1"], old, NOW, quantity=ONE, held_before=None)
+            journal.begin_sending([asking(journal.intents("p1")["a1"])], old, NOW)
 
 
 def test_what_was_about_to_be_sent_is_known_after_a_crash(file: Path) -> None:
     with open_journal(file) as journal:
         run = begun(journal)
-        sent = journal.begin_sending(journal.intents("p1")["a1"], run, NOW, quantity=ONE, held_before=ONE)
+        sent = journal.begin_sending([asking(intent) for intent in journal.intents("p1").values()], run, NOW)
     with open_journal(file) as journal:
-        assert journal.intents("p1")["a1"] == sent
-        assert journal.intents("p1")["a1"].status == "sending"
+        assert list(journal.intents("p1").values()) == sent
+        assert {intent.status for intent in sent} == {"sending"}
+
+
+def test_of_a_group_all_are_about_to_be_sent_or_none(file: Path) -> None:
+    with open_journal(file) as journal:
+        run = begun(journal)
+        first, second = (asking(intent) for intent in journal.intents("p1").values())
+        journal.begin_sending([second], run, NOW)
+        with pytest.raises(FileIsInvalid, match="a2 was taken by another run"):
+            journal.begin_sending([first, second], run, NOW)
+        assert journal.intents("p1")["a1"].status == "planned"
 
 
 def test_an_outcome_and_the_state_it_changes_are_one_commit(file: Path) -> None:

@@ -84,7 +84,15 @@ def approved(plans: list[dict[str, Any]]) -> Mapping[str, tuple[str, Decimal]]:
 
 @pytest.mark.parametrize("base", ["default", "conservative"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
-@given(account=accounts(), faults=FAULTS, look_ups=LOOK_UPS, reads=READS, tier=TIERS, again=st.booleans())
+@given(
+    account=accounts(),
+    faults=FAULTS,
+    look_ups=LOOK_UPS,
+    reads=READS,
+    tier=TIERS,
+    at_once=st.sampled_from([1, 3]),
+    again=st.booleans(),
+)
 def test_whatever_goes_wrong_the_account_comes_to_rest_and_nothing_is_sold_twice(  # noqa: PLR0917 - drawn by name
     tmp_path: Path,
     base: str,
@@ -93,11 +101,13 @@ def test_whatever_goes_wrong_the_account_comes_to_rest_and_nothing_is_sold_twice
     look_ups: list[LookUp],
     reads: list[bool],
     tier: str,
+    at_once: int,
     again: bool,
 ) -> None:
     folder = tmp_path / str(next(_NUMBERS))
     folder.mkdir()
     scene = stage(folder, account, base=base, parameters={"max_positions": 2}, options={"client_order_ids": tier})
+    scene.trouble.at_once = at_once
     scene.trouble.writes.extend(faults)
     scene.trouble.look_ups.extend(look_ups)
     scene.trouble.reads.extend(reads)

@@ -10,7 +10,7 @@ from brokers.protocol import Found, OrderReference
 from ruleset.errors import OutcomeUnknown
 from tests.builders import order, position, snapshot
 from tests.executor.conftest import Stage
-from tests.executor.scene import legacy, over_cap, resting, statuses
+from tests.executor.scene import legacy, over_cap, resting, statuses, zombie
 from tests.faults import GONE, SILENT, Fault
 
 LOST = [Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.RAISES_BEFORE, Fault.RAISES_AFTER, Fault.DELAYED]
@@ -80,12 +80,21 @@ def test_a_question_that_fails_once_is_asked_again(on_stage: Stage) -> None:
     assert (scene.apply().exit_code, scene.held()) == (0, "75")
 
 
-def test_an_order_that_never_arrives_is_given_up_after_three_times(on_stage: Stage) -> None:
-    scene = on_stage(legacy())
-    scene.break_writes(*[Fault.LOST_BEFORE] * 3)
+@pytest.mark.parametrize("fault", [Fault.LOST_BEFORE, Fault.RATE_LIMITED, Fault.BUSY], ids=lambda fault: fault.name)
+def test_an_order_that_never_arrives_is_left_open_after_three_times(on_stage: Stage, fault: Fault) -> None:
+    scene = on_stage(zombie())
+    scene.break_writes(*[fault] * 3)
     result = scene.apply()
-    assert (result.exit_code, statuses(result), len(scene.trouble.orders)) == (4, ["refused"], 3)
-    assert scene.held() == "100"
+    assert (result.exit_code, statuses(result), len(scene.trouble.orders)) == (9, ["open"], 3)
+    assert (scene.held(), scene.state().failed_exits, scene.alert_kinds()) == ("100", {}, ["EXIT_FAILED"])
+
+
+def test_what_never_arrived_is_sent_when_the_plan_is_applied_again(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    plan = scene.plan()
+    scene.break_writes(*[Fault.LOST_BEFORE] * 3)
+    assert [scene.apply(plan).exit_code, scene.apply(plan).exit_code] == [9, 0]
+    assert scene.held() == "0"
 
 
 def test_where_nobody_can_tell_the_run_stops_with_nine(on_stage: Stage) -> None:

@@ -1,0 +1,67 @@
+"""The trading gate: whether a bot may start trading on an account now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from executor.folder import DataFolder
+from executor.journal import open_journal
+from executor.state import State, load_state, state_from_file
+from ruleset.checks import AccountState
+from ruleset.errors import ExitplanError
+from ruleset.values import time_text
+
+DEFAULT_MAX_AGE = timedelta(hours=1)
+"""How old a verification may be where nobody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """Whether trading may start and why; ``state`` and ``verified_at`` are those of the last verification."""
+
+    open: bool
+    reason: str
+    state: AccountState | None
+    verified_at: datetime | None
+
+
+def trading_gate(where: DataFolder | State, max_age: timedelta, now: datetime) -> GateAnswer:
+    """Open only where the last verification found the account CLEAN, and is at most ``max_age`` old.
+
+    Nothing is asked of the venue. A state that cannot be read, or was edited by hand, keeps the gate closed; so does a
+    verification from the future. Raises nothing of its own.
+    """
+    try:
+        state = where if isinstance(where, State) else recorded_state(where)
+    except ExitplanError as error:
+        return GateAnswer(open=False, reason=f"the state cannot be read: {error}", state=None, verified_at=None)
+    reason = _obstacle(state, max_age, now)
+    said = f"the account was CLEAN at {_told(state.last_verified_at)}"
+    return GateAnswer(reason is None, reason or said, state.account_state, state.last_verified_at)
+
+
+def recorded_state(folder: DataFolder) -> State:
+    """Read what is remembered of an account, changing nothing; raises FileIsInvalid where it was edited by hand."""
+    if folder.journal.exists():
+        with open_journal(folder.journal) as journal:
+            return load_state(journal, folder.state)
+    return state_from_file(folder.state) if folder.state.exists() else State()
+
+
+def _obstacle(state: State, max_age: timedelta, now: datetime) -> str | None:
+    """Say what keeps the gate closed; None where nothing does."""
+    found, at = state.account_state, state.last_verified_at
+    if found is None or at is None:
+        return "the account was never verified"
+    if found is not AccountState.CLEAN:
+        return f"the account was {found.value} when it was last verified, at {time_text(at)}"
+    if at > now:
+        return f"the last verification, at {time_text(at)}, lies in the future: a clock is wrong"
+    if now - at > max_age:
+        return f"the last verification, at {time_text(at)}, is older than {max_age}"
+    return None
+
+
+def _told(at: datetime | None) -> str:
+    return "an unknown time" if at is None else time_text(at)

@@ -1,0 +1,196 @@
+"""Where a venue takes several requests in one go, a run sends them in groups, and nothing else changes."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from brokers.protocol import Done, OrderReport, Outcome, Unknown
+from executor.halt import halt
+from executor.settle import call
+from ruleset.errors import OutcomeUnknown
+from ruleset.snapshot import Snapshot
+from tests.builders import NOW, order, position, snapshot
+from tests.executor.conftest import Stage
+from tests.executor.scene import Scene, stage, statuses
+from tests.executor.test_laws import accounts
+from tests.faults import GONE, SILENT, Crash, Fault
+
+_NUMBERS = itertools.count()
+SYMBOLS = [f"{letter * 3}/USD" for letter in "ABCDE"]
+RESULT = OrderReport(
+    order_id="1",
+    client_order_id=None,
+    symbol="AAA/USD",
+    side="sell",
+    type="market",
+    status="closed",
+    quantity=1,  # type: ignore[arg-type] # any number
+)
+
+
+def five() -> Snapshot:
+    """Five legacy positions of 100, each of which is unwound."""
+    return snapshot(*(position(symbol, 100) for symbol in SYMBOLS))
+
+
+def grouped(scene: Scene, at_once: int = 3) -> Scene:
+    scene.trouble.at_once = at_once
+    return scene
+
+
+def held(scene: Scene) -> list[str]:
+    return [scene.held(symbol) for symbol in SYMBOLS]
+
+
+def test_as_many_go_at_once_as_the_venue_takes(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (0, ["done"] * 5)
+    assert (scene.trouble.groups, held(scene)) == ([3, 2], ["75"] * 5)
+
+
+def test_all_of_a_group_are_in_the_journal_before_the_first_is_sent(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    found: list[str] = []
+    scene.trouble.before.append(lambda: found.extend(row["status"] for row in rows(scene, "intents")))
+    scene.apply()
+    assert found == ["sending", "sending", "sending", "planned", "planned"]
+
+
+def test_cancels_go_with_cancels_alone(on_stage: Stage) -> None:
+    stale = [
+        order(name, symbol, "buy", 1, price=90, minutes=60)
+        for name, symbol in (("1", "AAA/USD"), ("2", "AAA/USD"), ("3", "BBB/USD"))
+    ]
+    scene = grouped(on_stage(snapshot(position("AAA/USD", 100), position("CCC/USD", 100), orders=stale)))
+    assert scene.apply().exit_code == 0
+    assert scene.trouble.groups == [3, 2]
+
+
+def test_one_position_on_both_sides_is_closed_one_side_after_the_other(on_stage: Stage) -> None:
+    symbol = "AAA/USD:USD"
+    scene = grouped(on_stage(snapshot(position(symbol, 10), position(symbol, 10, side="short"))))
+    scene.apply()
+    assert scene.trouble.groups == [1, 1]
+
+
+def test_a_stop_by_a_person_lets_go_what_is_ready_and_no_more(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    plan = scene.plan()
+    assert scene.apply(plan, stop_after=2).exit_code == 8
+    assert held(scene) == ["75", "75", "100", "100", "100"]
+    assert (scene.apply(plan).exit_code, held(scene)) == (0, ["75"] * 5)
+
+
+def test_a_halt_finishes_the_group_in_flight(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    scene.trouble.before.append(lambda: halt(scene.folder.root, "stop", NOW))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (5, ["done", "done", "done", "open", "open"])
+
+
+def test_one_that_nobody_can_tell_of_stops_the_run_once_its_group_is_settled(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    scene.break_writes(Fault.NONE, Fault.LOST_AFTER, Fault.LOST_BEFORE)
+    scene.trouble.look_ups.extend([SILENT, SILENT, SILENT, GONE, GONE])
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (9, ["done", "needs_human", "open", "open", "open"])
+    assert len(scene.trouble.orders) == 3
+
+
+def test_the_receive_window_is_waited_for_once_for_a_group(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()), 5)
+    scene.break_writes(*[Fault.LOST_AFTER] * 5)
+    assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
+    assert scene.clock.slept.count(5.5) == 1
+
+
+def test_what_of_a_group_never_arrived_is_sent_again_alone(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    scene.break_writes(Fault.NONE, Fault.RAISES_AFTER)
+    assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
+    assert scene.trouble.groups == [3, 1, 2]
+
+
+def test_a_group_that_was_too_much_rests_once(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    scene.break_writes(*[Fault.RATE_LIMITED] * 3)
+    assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
+    assert scene.clock.slept == [3.0]
+
+
+@pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("arrived", range(3))
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+def test_a_death_in_the_middle_of_a_group_loses_nothing(on_stage: Stage, fault: Fault, arrived: int, tier: str) -> None:
+    scene = grouped(on_stage(five(), options={"client_order_ids": tier}))
+    plan = scene.plan()
+    scene.break_writes(*[Fault.NONE] * arrived, fault)
+    with pytest.raises(Crash):
+        scene.apply(plan)
+    assert (scene.apply(plan).exit_code, held(scene)) == (0, ["75"] * 5)
+    assert (scene.clock.slept.count(5.5), len(scene.state().unwinds)) == (1, 5)
+
+
+def test_what_a_death_left_behind_is_settled_also_behind_one_that_nobody_can_tell_of(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    plan = scene.plan()
+    scene.break_writes(Fault.NONE, Fault.NONE, Fault.CRASH_AFTER)
+    with pytest.raises(Crash):
+        scene.apply(plan)
+    scene.trouble.look_ups.extend([SILENT] * 3)
+    with pytest.raises(OutcomeUnknown, match="AAA/USD"):
+        scene.apply(plan)
+    assert [row["status"] for row in rows(scene, "intents")] == ["needs_human", "done", "done", "planned", "planned"]
+
+
+@pytest.mark.parametrize("answers", [[], [Done(RESULT)] * 3])
+def test_a_venue_that_answers_more_or_less_than_was_asked_has_answered_nothing(answers: Sequence[Outcome]) -> None:
+    assert call(lambda: answers, 2) == [Unknown(f"{len(answers)} answers to 2 requests")] * 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
+@given(
+    account=accounts(),
+    at_once=st.integers(2, 5),
+    base=st.sampled_from(["default", "conservative"]),
+    faults=st.lists(st.sampled_from([Fault.NONE, Fault.REFUSED, Fault.PARTIAL, Fault.OPEN_FIRST]), max_size=5),
+)
+def test_in_groups_or_one_by_one_a_plan_comes_to_the_same(
+    tmp_path: Path, account: Snapshot, at_once: int, base: str, faults: list[Fault]
+) -> None:
+    def run(number: int) -> Any:
+        folder = tmp_path / str(next(_NUMBERS))
+        folder.mkdir()
+        scene = grouped(stage(folder, account, base=base, parameters={"max_positions": 2}), number)
+        scene.break_writes(*faults)
+        result = scene.apply()
+        journal = [rows(scene, table) for table in ("intents", "attempts", "fills")]
+        document = timeless({"outcomes": result.to_document(), "venue": scene.document(), "journal": journal})
+        return document, scene.state_document() | {"last_cleanup_run": None, "last_verified_at": None}
+
+    first, second = run(1), run(at_once)
+    assert timeless(first) == timeless(second)
+
+
+def timeless(value: Any) -> Any:
+    """Leave out the moments: who waits for one order at a time ends later."""
+    if isinstance(value, dict):
+        return {name: timeless(part) for name, part in value.items() if not name.endswith(("at", "time"))}
+    return [timeless(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def rows(scene: Scene, table: str) -> list[dict[str, Any]]:
+    """The rows of a table of the journal, in the order of the plan."""
+    with closing(sqlite3.connect(scene.folder.journal)) as journal:
+        journal.row_factory = sqlite3.Row
+        return [dict(row) for row in journal.execute(f"SELECT * FROM {table} ORDER BY rowid")]  # noqa: S608 - our own
