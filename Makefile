@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 WORKERS ?= auto
+VENUE ?= kraken
 
 BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -20,13 +21,16 @@ READY := .venv/ready-$(firstword $(WHICH))
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest coverage docs docs-check chaos bench format lock clean
+.PHONY: help demo venue test lint types pytest coverage docs docs-check chaos bench format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(BIN)/exitplan  ## show exitplan at work on a paper account
 	@$(RUN) sh demo/run.sh
+
+venue: $(BIN)/exitplan  ## serve the demo account on loopback as a real venue does (VENUE=kraken or coinbase)
+	@$(BIN)/python -m tests.venues $(VENUE)
 
 test: lint types pytest  ## everything CI checks
 

@@ -1,0 +1,61 @@
+"""Serve the demo account as a venue does: ``python -m tests.venues kraken``, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tests.venues.builders import demo_account
+from tests.venues.fronts import FRONTS
+from tests.venues.server import Handle, serving
+from tests.venues.venue import utc_now
+
+
+def main() -> int:
+    """Serve until a signal comes."""
+    wanted = _arguments()
+    ended = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: ended.set())
+    with serving(
+        wanted.venue, demo_account(utc_now()), port=wanted.port, latency=wanted.latency, file=wanted.file
+    ) as handle:
+        _say(handle, machine=wanted.env)
+        ended.wait()
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.venues", description=__doc__)
+    parser.add_argument("venue", choices=FRONTS)
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds each request is on its way")
+    parser.add_argument("--file", type=Path, help="keep the account in this file")
+    parser.add_argument("--env", action="store_true", help="print only the export lines")
+    return parser.parse_args()
+
+
+def _say(handle: Handle, *, machine: bool) -> None:
+    """Tell how to go on; whoever reads the first line knows that the venue listens."""
+    name = f"{handle.front.name.upper()}_DEMO"
+    exports = [f"export {key}={shlex.quote(value)}" for key, value in handle.credentials.environment(name).items()]
+    init = f"exitplan init practice --from-venue {handle.front.name} --credentials env:{name}"
+    lines = [
+        f"{handle.front.name} on loopback, with the demo account: {handle.base_url}",
+        "",
+        *(f"  {line}" for line in exports),
+        f"  {init} --base-url {handle.base_url}",
+        "  cd practice && exitplan plan && exitplan apply",
+        "",
+        "Ctrl-C ends it.",
+    ]
+    base_url = [f"export {name}_BASE_URL={handle.base_url}"]
+    sys.stdout.write("\n".join([*exports, *base_url] if machine else lines) + "\n")
+    sys.stdout.flush()
+
+
+sys.exit(main())

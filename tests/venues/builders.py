@@ -1,0 +1,33 @@
+"""Terse builders of what a venue starts with."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from brokers.paper.account_file import DEMO
+from brokers.paper.times import start_now
+from ruleset.snapshot import Snapshot, snapshot_from_document
+from tests.venues.venue import Execution, utc_now
+
+
+def demo_account(now: datetime) -> Snapshot:
+    """Give the demo account with its times moved so that it was recorded now."""
+    return snapshot_from_document(start_now(json.loads(DEMO.read_bytes()), now))
+
+
+def bought(symbol: str, quantity: str | int, price: str | int, days: float) -> Execution:
+    """Give a purchase of some days ago, for ``past``."""
+    name, at = f"{symbol} {days} days ago", utc_now() - timedelta(days=days)
+    return Execution(
+        id=name,
+        order=f"order of {name}",
+        symbol=symbol,
+        side="buy",
+        type="market",
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        fee=Decimal(0),
+        at=at,
+    )

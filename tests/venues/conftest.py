@@ -1,0 +1,60 @@
+"""Venues on loopback, each test with its own account, and ccxt clients that share their markets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.venues.builders import demo_account
+from tests.venues.clients import Client, connect
+from tests.venues.server import Handle, serving
+from tests.venues.venue import utc_now
+
+Opener = Callable[..., tuple[Handle, Client]]
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[[str], Client]:
+    """Give clients with the demo account's markets, loaded once."""
+    clients: dict[str, Client] = {}
+
+    def client(name: str) -> Client:
+        if name not in clients:
+            with serving(name, demo_account(utc_now())) as handle:
+                clients[name] = connect(handle)
+                clients[name].load_markets()
+                clients[name].session.close()
+        return clients[name]
+
+    return client
+
+
+@pytest.fixture
+def open_venue(loaded: Callable[[str], Client]) -> Iterator[Opener]:
+    """Serve an account, the demo one if none is given, and connect to it."""
+    with ExitStack() as stack:
+
+        def opened(name: str, **more: Any) -> tuple[Handle, Client]:
+            account = more.pop("account", None) or demo_account(utc_now())
+            handle = stack.enter_context(serving(name, account, **more))
+            client = connect(handle, loaded(name), options=_OPTIONS[name], timeout=5_000)
+            stack.callback(client.session.close)
+            return handle, client
+
+        yield opened
+
+
+_OPTIONS = {"kraken": {}, "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"}}
+
+
+@pytest.fixture
+def kraken(open_venue: Opener) -> tuple[Handle, Client]:
+    return open_venue("kraken")
+
+
+@pytest.fixture
+def coinbase(open_venue: Opener) -> tuple[Handle, Client]:
+    return open_venue("coinbase")

@@ -1,0 +1,60 @@
+"""The fronts there are, by the name ccxt has for the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from brokers.paper.options import PaperOptions
+from ruleset.snapshot import OpenOrder, Snapshot
+from ruleset.values import floor_to_step
+from tests.venues.coinbase import CoinbaseFront
+from tests.venues.kraken import KrakenFront
+from tests.venues.venue import Venue
+from tests.venues.wire import Credentials, Front
+
+
+def open_front(
+    name: str,
+    venue: Venue,
+    staked: Mapping[str, Decimal],
+    page_size: int | None,
+    credentials: Credentials | None,
+) -> Front:
+    """Put a front before a venue; raises KeyError for one there is not."""
+    if name == "kraken":
+        return KrakenFront(venue, staked, page_size, credentials)
+    if name == "coinbase":
+        return CoinbaseFront(venue, staked, page_size, credentials)
+    raise KeyError(name)
+
+
+def _with_limits(snapshot: Snapshot) -> Snapshot:
+    """Give stops a limit one percent beyond their trigger: coinbase has no others."""
+    orders = [
+        replace(order, type="stop_limit", price=_limit(order, snapshot)) if order.type == "stop" else order
+        for order in snapshot.open_orders
+    ]
+    return replace(snapshot, open_orders=tuple(orders))
+
+
+def _limit(order: OpenOrder, snapshot: Snapshot) -> Decimal:
+    trigger, market = order.trigger_price or Decimal(0), snapshot.markets.get(order.symbol)
+    worse = trigger * (Decimal("0.99") if order.side == "sell" else Decimal("1.01"))
+    return floor_to_step(worse, market.price_step if market else None)
+
+
+def account_at(name: str, snapshot: Snapshot) -> Snapshot:
+    """Give the account as it can be at the venue."""
+    return _with_limits(snapshot) if name == "coinbase" else snapshot
+
+
+def options_of(name: str, options: PaperOptions) -> PaperOptions:
+    """Give the paper venue the manners of the venue it plays."""
+    if name == "coinbase":
+        return replace(options, unique_client_order_ids="ever", reduce_only=False, stop_market=False, convert=True)
+    return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)
+
+
+FRONTS = ("kraken", "coinbase")
