@@ -1,0 +1,126 @@
+"""Keep secrets out of every text that leaves: messages, logs, recordings.
+
+What is known is looked for in all the forms it travels in; what only looks like a signature, a signed token or
+a password in a header or a query is taken out wherever it stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+from brokers.live.credentials import Credentials
+
+MASK = "[redacted]"
+SHORTEST_LINE = 16
+"""A line of a PEM text is a secret by itself from this many characters on."""
+
+_SHORTEST_PART = 6
+"""Base64 at an odd place keeps less than the whole value; of shorter values nothing is left to look for."""
+
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+_NAMES = r"sign|signature|sig|passphrase|password|api[-_]?secret|secret[-_]?key|api[-_]?key|access[-_]key|key[-_]id|jwt"
+_BETWEEN = r"""\\*["']?\s*(?:[:=]|%3d)\s*(?:b?\\*["'])?+"""
+_SIGNED = re.compile(
+    rf"""(?ix) (?<![a-z0-9]) (?:
+        (?:[a-z0-9]{{1,20}}[-_]){{0,4}}(?:{_NAMES}) {_BETWEEN} (?P<parameter> (?:[^\s"'&,;<>{{}}\[\]()\\]|\\/)+ )
+      | authorization {_BETWEEN} (?P<header> (?:[^\r\n"'\\]|\\/)+ )
+      | (?:bearer|basic)\ + (?P<bearer> [a-z0-9._~+/=-]{{16,}} )
+      | (?<![_-]) (?P<token> eyj[a-z0-9_-]+ \. [a-z0-9_-]+ \. [a-z0-9_-]+ )
+    )"""
+)
+"""What is signed or secret by its name. Repeats are bounded, so that no reply makes the search slow."""
+
+Span = tuple[int, int]
+
+
+class Redactor:
+    """Takes the secrets of some accounts, and what is signed with them, out of any text.
+
+    An account without credentials is None; what only looks signed is still taken out.
+    """
+
+    __slots__ = ("_forms",)
+
+    def __init__(self, *credentials: Credentials | None) -> None:
+        values = {secret.reveal() for one in credentials if one is not None for secret in one.secrets()}
+        self._forms = sorted({form for value in values for form in _forms_of(value)})
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._forms)} forms)"
+
+    def __reduce_ex__(self, _protocol: object) -> str:
+        raise TypeError("a redactor knows secrets and cannot be pickled or copied")
+
+    def __call__(self, text: str) -> str:
+        """Replace every secret, in whatever form it stands there, by ``[redacted]``."""
+        kept, position = list[str](), 0
+        for start, end in _joined([*self._known(text), *_signed(text)]):
+            kept.append(text[position:start])
+            position = end
+        return MASK.join([*kept, text[position:]])
+
+    def _known(self, text: str) -> Iterator[Span]:
+        for form in self._forms:
+            start = text.find(form)
+            while start >= 0:
+                yield start, start + len(form)
+                # One character on, not one form on: two that overlap are both found.
+                start = text.find(form, start + 1)
+
+
+def _signed(text: str) -> Iterator[Span]:
+    for found in _SIGNED.finditer(text):
+        yield found.span(found.lastgroup or 0)
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Make one span of those that overlap or touch, in the order of the text."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _forms_of(value: str) -> Iterator[str]:
+    """Give all the forms in which a secret may stand in a text."""
+    for part in _parts(value):
+        yield from filter(None, (*_escaped(part), *_in_base64(part.encode())))
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Give a secret, and of one with lines the long ones and all of them run together."""
+    yield value
+    if "\n" not in value:
+        return
+    lines = [line for line in value.split("\n") if line and not line.startswith("-----")]
+    yield from ("".join(lines), " ".join(lines), value.replace("\n", "\r\n"))
+    yield from (line for line in lines if len(line) >= SHORTEST_LINE)
+
+
+def _escaped(value: str) -> Iterator[str]:
+    quoted = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
+    for form in {value, value.replace("\n", "\\n"), *quoted}:
+        yield from (form, form.replace("/", "\\/"), json.dumps(form)[1:-1])
+    for encoded in (quote(value), quote(value, safe=""), quote_plus(value), quote(quote(value, safe=""), safe="")):
+        yield encoded
+        yield _PERCENT.sub(lambda found: found.group().lower(), encoded)
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """Give a value's base64, alone and as it stands inside the base64 of a longer text, at its three offsets."""
+    for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
+        whole = encode(value).decode()
+        yield from (whole, whole.rstrip("="), quote(whole, safe=""))
+        if len(value) < _SHORTEST_PART:
+            continue
+        for offset in range(3):
+            # A character holds six bits; those that mix in bits of a neighbour are left out at both ends.
+            first, last = -(-offset * 8 // 6), (offset + len(value)) * 8 // 6
+            yield encode(b"\0" * offset + value).decode()[first:last]
