@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brokers.registry import VENUES, open_broker
-from ruleset.errors import FileIsInvalid, UsageError
+from brokers.registry import open_broker
+from brokers.venues import KNOWN, dialect_of
+from ruleset.errors import CredentialsMissing, FileIsInvalid, UsageError
 from tests.brokers.accounts import NOW
 
 
@@ -18,11 +19,15 @@ def test_a_paper_account_opens(tmp_path: Path) -> None:
     assert broker.read_account().account == "platform"
 
 
-@pytest.mark.parametrize(("venue", "hint"), [("papr", "did you mean `paper`"), ("kraken", "what works: paper")])
-def test_a_venue_that_is_not_here_says_what_is(tmp_path: Path, venue: str, hint: str) -> None:
-    with pytest.raises(UsageError, match=venue) as failure:
-        open_broker({"id": "platform", "venue": venue}, tmp_path, lambda: NOW)
-    assert hint in str(failure.value.hint)
+def test_a_venue_that_there_is_not_says_which_is_near(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="krakn") as failure:
+        open_broker({"id": "platform", "venue": "krakn", "quote": "USD"}, tmp_path, lambda: NOW)
+    assert failure.value.hint == "did you mean `kraken`?"
+
+
+def test_a_live_account_without_credentials_is_not_opened(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsMissing, match="names no credentials"):
+        open_broker({"id": "platform", "venue": "kraken", "quote": "USD"}, tmp_path, lambda: NOW)
 
 
 def test_wrong_options_are_found_before_anything_is_read(tmp_path: Path) -> None:
@@ -30,5 +35,6 @@ def test_wrong_options_are_found_before_anything_is_read(tmp_path: Path) -> None
         open_broker({"id": "platform", "venue": "paper", "options": {"fee": 1}}, tmp_path, lambda: NOW)
 
 
-def test_every_venue_says_what_it_is() -> None:
-    assert all(venue.name == name and venue.summary for name, venue in VENUES.items())
+@pytest.mark.parametrize("venue", KNOWN)
+def test_every_known_venue_has_a_dialect_of_its_own(venue: str) -> None:
+    assert dialect_of(venue).traits.venue == venue

@@ -1,0 +1,260 @@
+"""A live account behind the Broker protocol, through ccxt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+from functools import partial
+from typing import Any, TypeVar
+
+from brokers.live.client import Connection, open_exchange
+from brokers.live.credentials import Credentials
+from brokers.live.dialect import Dialect, side_by_side
+from brokers.live.failures import is_not_found, outcome_of, reading
+from brokers.live.history import read_cost_basis
+from brokers.live.listings import MAX_AGE, MAX_AGE_OF_ABSENCE, Listings, Shelf
+from brokers.live.parsing import BadReply, amount_of, report_of
+from brokers.live.reading import Reader, Told
+from brokers.live.redaction import Redactor
+from brokers.live.writing import Writer, refuse
+from brokers.protocol import (
+    Capabilities,
+    ConvertRequest,
+    Done,
+    Found,
+    LookUp,
+    NotFound,
+    OrderReference,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from ruleset.basis import CostBasis
+from ruleset.errors import AccountUnreadable
+from ruleset.snapshot import Conversion, Market, Position, Snapshot
+from ruleset.values import EXACT, ZERO, is_derivative, plain, quote_of
+
+T = TypeVar("T")
+_MICRO = Decimal("0.000001")
+_NAMELESS = Refused(RefusalReason.UNSUPPORTED, "orders are cancelled by the venue's ids")
+
+
+class LiveBroker:
+    """One account at one live venue."""
+
+    def __init__(
+        self, dialect: Dialect, connection: Connection, credentials: Credentials, account: str, quote: str
+    ) -> None:
+        self.venue = connection.venue
+        self._dialect = dialect
+        self._quote = quote
+        self._clock = connection.clock
+        self._redact = Redactor(credentials)
+        self._exchange = open_exchange(dialect, replace(connection, credentials=credentials))
+        self._shelf = Shelf(dialect, replace(connection, credentials=credentials))
+        self._live = not connection.sandbox
+        self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask)
+        self._writer = Writer(dialect, self._exchange, self._redact, self._pause)
+        self._markets: Mapping[str, Market] = {}
+        self._triggers: frozenset[str] = frozenset()
+        self._rates: Mapping[str, Decimal] = {}
+        self._held_something = False
+
+    def __repr__(self) -> str:
+        return f"LiveBroker({self.venue})"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the venue can do for this account."""
+        traits = self._dialect.traits
+        return Capabilities(
+            client_order_ids=traits.client_order_ids,
+            unique_client_order_ids=traits.unique_client_order_ids,
+            reduce_only=traits.reduce_only,
+            stop_market=traits.stop_market,
+            stop_limit=traits.stop_limit,
+            convert=traits.convert,
+            receive_window=traits.receive_window,
+            live=self._live,
+            writes_at_once=traits.writes_at_once,
+        )
+
+    # --- reading ---
+
+    def read_account(self) -> Snapshot:
+        """Read the account; raises AccountUnreadable, CredentialsRefused."""
+        now = self._clock()
+        listings = self._listings()
+        told = self._reader.tell()
+        if self._reader.missing_assets(told, listings) and listings.is_older(MAX_AGE_OF_ABSENCE, now):
+            listings = self._listings(MAX_AGE_OF_ABSENCE)
+        snapshot = self._ask("the account", lambda: self._reader.snapshot(told, listings, now))
+        self._refuse_sudden_emptiness(told)
+        self._markets, self._rates = {**self._markets, **snapshot.markets}, snapshot.rates
+        if self._dialect.traits.triggers_apart:
+            self._triggers = frozenset(order.id for order in snapshot.open_orders if order.trigger_price)
+        return snapshot
+
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        """Rebuild what positions cost from our executions; raises AccountUnreadable."""
+        return read_cost_basis(self._dialect, self._exchange, positions, self._markets, self._ask)
+
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        """Ask for quotes; a position that the venue will not convert is left out. Raises AccountUnreadable."""
+        if not self._dialect.traits.convert:
+            return {}
+        spot = [position for position in positions if not is_derivative(position.symbol)]
+        found = side_by_side([partial(self._terms, position) for position in spot], most=self._dialect.at_once)
+        terms = zip((position.symbol for position in spot), found, strict=True)
+        return {symbol: told for symbol, told in terms if told is not None}
+
+    # --- writing ---
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        """Send orders once each, after looking that the venue's steps and minimums are kept."""
+        self._ensure_listings()
+        refusals = [refuse(request, self._market(request.symbol), self._dialect.traits) for request in requests]
+        sent = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
+        outcomes = iter(self._writer.place(sent))
+        return tuple(next(outcomes) if refusal is None else refusal for refusal in refusals)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        """Cancel orders by the venue's ids; one that is named by ours alone is refused."""
+        self._ensure_listings()
+        named = [reference for reference in references if reference.order_id is not None]
+        outcomes = iter(self._writer.cancel(named, self._triggers))
+        return tuple(_NAMELESS if reference.order_id is None else next(outcomes) for reference in references)
+
+    def look_up_order(self, reference: OrderReference) -> LookUp:
+        """Find one order, by the venue's id, else by ours."""
+        try:
+            self._ensure_listings()
+            order = self._found(reference)
+            return NotFound() if order is None else Found(report_of(order))
+        except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
+            if is_not_found(error):
+                return NotFound()
+            told = outcome_of(error, self._redact, self._pause())
+            return Unknown(told.message, told.retry_after)
+
+    def convert_dust(self, request: ConvertRequest) -> Outcome:
+        """Take a fresh quote where it is not dearer than asked for; nothing of it is sent twice."""
+        try:
+            self._ensure_listings()
+            offer, cost = self._offer(request.symbol, request.quantity)
+        except Exception as error:  # noqa: BLE001 - a quote binds nobody: nothing happened
+            told = outcome_of(error, self._redact, self._pause())
+            reason = told.reason if isinstance(told, Refused) else RefusalReason.TRY_AGAIN
+            return Refused(reason, f"no quote for the conversion: {told.message}", told.retry_after)
+        if request.max_cost_pct is not None and cost > request.max_cost_pct:
+            return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
+        currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)
+        try:
+            done = self._dialect.convert(self._exchange, offer, currency, self._quote, quantity)
+            if not done.get("id"):
+                return Unknown("the reply to the conversion names none")
+        except Exception as error:  # noqa: BLE001 - whatever broke, it may be converted
+            return outcome_of(error, self._redact, self._pause())
+        return Done(_converted(done, request))
+
+    # --- how it is done ---
+
+    def _ask(self, what: str, question: Callable[[], T]) -> T:
+        with reading(what, self._redact, self._pause):
+            return question()
+
+    def _pause(self) -> float | None:
+        pause: float | None = self._exchange.pause
+        return pause
+
+    def _listings(self, age: timedelta = MAX_AGE) -> Listings:
+        listings = self._ask("the markets", lambda: self._shelf.listings(self._clock(), age))
+        listings.lend(self._exchange)
+        return listings
+
+    def _ensure_listings(self) -> None:
+        """Have listings, however old: nothing that is under way waits for new ones."""
+        if not self._exchange.markets:
+            self._listings()
+
+    def _market(self, symbol: str) -> Market | None:
+        return self._markets.get(symbol)
+
+    def _found(self, reference: OrderReference) -> Mapping[str, Any] | None:
+        if reference.order_id is not None:
+            return self._found_by_id(reference.order_id, reference.symbol)
+        if self._dialect.traits.client_order_ids == "C":
+            raise BadReply("the venue keeps no client order ids")
+        return self._dialect.find_by_client_id(self._exchange, reference)
+
+    def _found_by_id(self, order_id: str, symbol: str) -> Mapping[str, Any] | None:
+        """Ask by the venue's id; where it keeps two lists of orders, only both of them together know none."""
+        is_trigger = order_id in self._triggers
+        try:
+            return self._dialect.find(self._exchange, order_id, symbol, is_trigger=is_trigger)
+        except Exception as error:
+            if not (is_not_found(error) and self._dialect.traits.triggers_apart):
+                raise
+        return self._dialect.find(self._exchange, order_id, symbol, is_trigger=not is_trigger)
+
+    def _refuse_sudden_emptiness(self, told: Told) -> None:
+        """Take an account that was not empty a moment ago, and all at once is, for a failed question."""
+        if self._held_something and not told.holds_something:
+            raise AccountUnreadable("the venue tells of nothing at all in an account that was not empty a moment ago")
+        self._held_something = told.holds_something
+
+    def _terms(self, position: Position) -> Conversion | None:
+        """Ask for a quote; None where there is nothing to compare it with, or the venue refuses to give one."""
+        quantity = position.quantity - position.locked
+        if quantity <= 0 or self._value(position.symbol, quantity) is None:
+            return None
+
+        def ask() -> Conversion | None:
+            try:
+                return Conversion(self._offer(position.symbol, quantity)[1], quantity, quantity)
+            except Exception as error:
+                told = outcome_of(error, self._redact, None)
+                if isinstance(told, Refused) and not told.reason.is_passing:
+                    return None
+                raise
+
+        return self._ask(f"the conversion of {position.symbol}", ask)
+
+    def _offer(self, symbol: str, quantity: Decimal) -> tuple[Mapping[str, Any], Decimal]:
+        """Get a quote and the share of the value that it costs; raises BadReply where that cannot be told."""
+        currency = symbol.partition("/")[0]
+        offer = self._dialect.quote_conversion(self._exchange, currency, self._quote, plain(quantity))
+        gained, value = amount_of(offer.get("toAmount")), self._value(symbol, quantity)
+        if gained is None or value is None:
+            raise BadReply("the quote cannot be compared with a price")
+        cost = EXACT.subtract(Decimal(1), EXACT.divide(gained, value))
+        return offer, max(cost.quantize(_MICRO, ROUND_CEILING), ZERO)
+
+    def _value(self, symbol: str, quantity: Decimal) -> Decimal | None:
+        """Tell what a quantity is worth in the account's quote currency; None where that is not known."""
+        market, currency = self._market(symbol), quote_of(symbol)
+        mark = None if market is None else market.last or market.bid
+        rate = Decimal(1) if currency == self._quote else self._rates.get(currency or "")
+        if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
+            return None
+        return EXACT.multiply(EXACT.multiply(quantity, mark), rate)
+
+
+def _converted(done: Mapping[str, Any], request: ConvertRequest) -> OrderReport:
+    """Report a conversion that was taken; where the dialect says that it is under way yet, as open."""
+    is_open = done.get("status") == "open"
+    return OrderReport(
+        order_id=str(done["id"]),
+        client_order_id=request.client_order_id,
+        symbol=request.symbol,
+        side="sell",
+        type="convert",
+        status="open" if is_open else "closed",
+        quantity=request.quantity,
+        filled=ZERO if is_open else request.quantity,
+    )

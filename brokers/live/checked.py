@@ -1,0 +1,121 @@
+"""What every ccxt client of ours does besides: check replies, keep to our rate limits and clock, take turns."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from brokers.live.limits import TokenBucket, read_headers, retry_after
+from brokers.protocol import Clock
+
+if TYPE_CHECKING:
+    from brokers.live.dialect import Dialect
+
+LONGEST_WAIT = 60.0
+"""Seconds that a request waits for its turn; a venue that wants a longer rest is not asked."""
+
+Wire = Any
+"""What ccxt hands to its hooks and gets from them."""
+
+
+class CheckedClient:
+    """To be put before a ccxt class; the attributes are set once the client is made."""
+
+    id: str
+    dialect: Dialect
+    bucket: TokenBucket
+    clock: Clock
+    turn: threading.RLock
+    pause: float | None
+
+    def close(self, *_: Wire) -> None:
+        """Leave the connections open: they are shared, and ccxt closes them with any client that is let go."""
+
+    def milliseconds(self) -> int:
+        """Give the time that requests are signed with: ours."""
+        return int(self.clock().timestamp() * 1000)
+
+    def seconds(self) -> int:
+        """Give the same in seconds."""
+        return self.milliseconds() // 1000
+
+    def microseconds(self) -> int:
+        """Give the same in microseconds."""
+        return int(self.clock().timestamp() * 1_000_000)
+
+    def throttle(self, cost: float | None = None) -> None:
+        """Wait until the venue takes another request of this cost; ccxt's own way allows no bursts."""
+        weight = 1.0 if cost is None else float(cost)
+        wait = self.bucket.ready_in(weight)
+        if wait > LONGEST_WAIT:
+            from ccxt.base.errors import RateLimitExceeded  # noqa: PLC0415 - ccxt is loaded only where it is used
+
+            self.pause = wait
+            raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
+        self.bucket.take(weight)
+        self.pause = None  # what an earlier reply asked for is over
+
+    def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
+        """Give the prices that are read without all that ccxt works out besides: a reply tells of hundreds of markets.
+
+        Where a last price is only to be had by working it out, ccxt does.
+        """
+        last = self._price(ticker, "close", "last")
+        if last is None and (ticker.get("open") or ticker.get("average")):
+            return super().safe_ticker(ticker, market)  # type: ignore[misc] # ccxt's, behind this class
+        return {
+            **ticker,
+            "bid": self._price(ticker, "bid"),
+            "ask": self._price(ticker, "ask"),
+            "close": last,
+            "last": last,
+        }
+
+    @staticmethod
+    def _price(ticker: Wire, *names: str) -> str | None:
+        """Give the first of these prices that the venue tells, as text; zero is none, as in ccxt."""
+        told = next((str(ticker[name]) for name in names if ticker.get(name) not in {None, ""}), None)
+        return None if told is None or not told.strip("+-0.") else told
+
+    def fetch2(self, path: str, api: Wire = "public", *more: Wire, **named: Wire) -> Wire:
+        """Sign and send; where private calls must not overtake each other, one at a time."""
+        if self.dialect.traits.in_turn and "private" in str(api):
+            with self.turn:
+                return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # ccxt's, behind this class
+        return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # as above
+
+    def on_rest_response(
+        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], *more: Wire
+    ) -> Wire:
+        """Take from a reply what it says of our limits."""
+        now = time.time()
+        names = self.dialect.traits.headers
+        learned = None if names is None else read_headers(headers, names, now)
+        if learned is not None:
+            self.bucket.learn(learned.remaining, learned.limit, learned.reset_in)
+        self.pause = retry_after(headers, now)
+        if code in {418, 429}:
+            self.bucket.pause(self.pause or 1.0)
+        return super().on_rest_response(code, reason, url, method, headers, *more)  # type: ignore[misc] # as above
+
+    def handle_errors(
+        self, code: int, reason: str, url: str, method: str, headers: Wire, body: str, reply: Wire, *more: Wire
+    ) -> Wire:
+        """Let the venue's errors be raised, then look whether what is left is a reply at all.
+
+        What broke inside a venue, or says nothing, is no answer of it: ccxt would read a refusal out of some of that.
+        """
+        from ccxt.base.errors import BadResponse, ExchangeNotAvailable  # noqa: PLC0415 - ccxt is loaded only where used
+
+        path = urlsplit(url).path
+        if code >= 500:  # noqa: PLR2004 - HTTP
+            raise ExchangeNotAvailable(f"{self.id} {method} {path}: {code} {reason} {body}")
+        if reply == {}:
+            raise BadResponse(f"{self.id} {method} {path}: it is empty")
+        done = super().handle_errors(code, reason, url, method, headers, body, reply, *more)  # type: ignore[misc] # as above
+        if code < 300 and (wrong := self.dialect.complaint(url, reply)) is not None:  # noqa: PLR2004 - HTTP
+            raise BadResponse(f"{self.id} {method} {path}: {wrong}")
+        return done

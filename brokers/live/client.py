@@ -1,0 +1,161 @@
+"""The ccxt client of one account: checked replies, our own rate limits, private calls in turn, shared connections.
+
+ccxt is imported here and nowhere else, when a live account is opened: it takes half a second.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from brokers.live.checked import CheckedClient
+from brokers.live.credentials import Credentials
+from brokers.live.dialect import Dialect, Exchange, MarketType
+from brokers.live.limits import TokenBucket, bucket_for
+from brokers.protocol import Clock
+from ruleset.errors import UsageError
+
+READ_SECONDS = 15
+"""How long a venue may take to answer."""
+_CONNECTIONS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much a venue takes at once, and gives back a second, in ccxt's cost units."""
+
+    burst: float
+    refill: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where and how an account is reached; without ``credentials`` only public calls work."""
+
+    venue: str
+    clock: Clock
+    credentials: Credentials | None = None
+    base_url: str | None = None
+    sandbox: bool = False
+    market_types: tuple[MarketType, ...] = ("spot",)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pace: Pace | None = None
+
+    @property
+    def place(self) -> str:
+        """Name the system that is spoken to: accounts of one place share its markets and connections."""
+        return f"{self.venue}{'/sandbox' if self.sandbox else ''} {self.base_url or ''}".strip()
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What all clients of one place have in common."""
+
+    session: Any
+    turns: dict[str, threading.RLock] = field(default_factory=dict)
+
+
+_SHARED: dict[str, _Shared] = {}
+_SHARING = threading.Lock()
+
+
+def exchange_ids() -> tuple[str, ...]:
+    """Give the ids of every exchange that ccxt speaks to."""
+    import ccxt  # noqa: PLC0415 - loaded only where a live venue is asked for
+
+    return tuple(ccxt.exchanges)
+
+
+def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
+    """Make the ccxt client of an account; nothing is asked yet.
+
+    Raises UsageError for a venue that ccxt does not know, or that has no sandbox.
+    """
+    import ccxt  # noqa: PLC0415 - as above
+
+    if connection.venue not in ccxt.exchanges:
+        raise no_such_venue(connection.venue)
+    base = getattr(ccxt, connection.venue)
+    exchange: Exchange = type(base.__name__, (CheckedClient, base), {})(_config(dialect, connection))
+    exchange.number = str  # amounts come as text, never as floats
+    exchange.clock = connection.clock
+    exchange.dialect = dialect
+    exchange.turn = _shared(connection.place).turns.setdefault(_owner(connection), threading.RLock())
+    exchange.pause = None
+    if connection.sandbox:
+        _use_sandbox(exchange, connection.venue)
+    if connection.base_url is not None:
+        exchange.urls["api"] = _rebased(exchange.urls["api"], connection.base_url)
+    exchange.bucket = _bucket(exchange, dialect, connection)
+    return exchange
+
+
+def _config(dialect: Dialect, connection: Connection) -> dict[str, Any]:
+    config = dialect.config(connection.market_types)
+    config["options"] = {**config.get("options", {}), **connection.options}
+    config |= {"enableRateLimit": True, "timeout": READ_SECONDS * 1000, "session": _shared(connection.place).session}
+    credentials = connection.credentials
+    if credentials is not None:
+        config |= {"apiKey": credentials.api_key.reveal(), "secret": credentials.api_secret.reveal()}
+        if credentials.api_password is not None:
+            config["password"] = credentials.api_password.reveal()
+    return config
+
+
+def _shared(place: str) -> _Shared:
+    from requests import Session  # noqa: PLC0415 - comes with ccxt
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - as above
+
+    with _SHARING:
+        if place not in _SHARED:
+            session = Session()
+            session.max_redirects = 0  # a signed request is for the venue alone, and a write is sent once
+            session.trust_env = False  # as in ccxt: no netrc may put its password where a signature belongs
+            for scheme in ("https://", "http://"):
+                # No retries in there: a write that is repeated by itself is an order that is doubled.
+                session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0))
+            _SHARED[place] = _Shared(session)
+        return _SHARED[place]
+
+
+def _use_sandbox(exchange: Exchange, venue: str) -> None:
+    if not exchange.urls.get("test"):  # ccxt names none for some, and then breaks
+        hint = "practise on a paper copy of the account: exitplan init --from-venue"
+        raise UsageError(f"{venue} has no sandbox", hint=hint)
+    exchange.set_sandbox_mode(True)
+
+
+def _rebased(urls: object, base: str) -> object:
+    """Give the addresses of an exchange at another base, each with its own path."""
+    if isinstance(urls, Mapping):
+        return {name: _rebased(url, base) for name, url in urls.items()}
+    if not isinstance(urls, str):
+        return urls
+    target = urlsplit(base)
+    path = urlsplit(urls.replace("{hostname}", "hostname")).path
+    return urlunsplit((target.scheme, target.netloc, target.path.rstrip("/") + path, "", ""))
+
+
+def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> TokenBucket:
+    """Give the token bucket of an account: shared by all behind one key, or one address, of a venue."""
+    traits = dialect.traits
+    refill = traits.refill or 1000 / float(exchange.rateLimit)
+    owner = _owner(connection) if traits.limited_by == "key" else "address"
+    pace = connection.pace or Pace(traits.burst or max(refill, 1.0), refill)
+    return bucket_for(f"{connection.place} {owner}", pace.burst, pace.refill)
+
+
+def _owner(connection: Connection) -> str:
+    """Tell keys apart; whoever has none is told by the address alone."""
+    return "address" if connection.credentials is None else connection.credentials.fingerprint()
+
+
+def no_such_venue(name: str) -> UsageError:
+    """Say that ccxt knows no such exchange, and the nearest it knows."""
+    near = difflib.get_close_matches(name, [*exchange_ids(), "paper"], n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "exitplan venues lists them"
+    return UsageError(f"there is no venue `{name}`", hint=hint)

@@ -1,0 +1,263 @@
+"""How a venue is spoken to: the generic dialect, in ccxt's unified calls, from which each known venue differs a little.
+
+A dialect knows no account and keeps no state: every call gets the exchange, a ccxt client. It asks and reads; what an
+exception means is decided by who called it. Reads return everything, over as many pages as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Literal, TypeVar
+
+from brokers.live.failures import is_not_found
+from brokers.live.limits import HeaderNames
+from brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings, ticker_of
+from brokers.protocol import LookUpTier, OrderReference, OrderRequest
+from ruleset.snapshot import Market
+from ruleset.values import is_derivative, plain
+
+T = TypeVar("T")
+Exchange = Any
+"""A ccxt client: half a million generated lines, only partly typed."""
+Order = Mapping[str, Any]
+MarketType = Literal["spot", "swap", "future"]
+
+MAX_PAGES = 1_000
+"""No account has this many pages; a venue that goes on gives the same page again and again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What there is to know of a venue, in plain values; ``exitplan venues`` and the documentation print them.
+
+    ``receive_window`` is in seconds. ``burst`` is what the venue takes at once and ``refill`` what it gives back a
+    second, both in ccxt's cost units; None takes ccxt's own pace. ``cancel_batch`` is how many orders one call cancels.
+    ``in_turn`` says that private calls must not overtake each other, ``triggers_apart`` that orders which wait for a
+    trigger are in a list of their own, ``private_listings`` that the venue lists its markets to account holders only.
+    """
+
+    venue: str
+    title: str
+    client_order_ids: LookUpTier = "C"
+    unique_client_order_ids: Literal["open", "ever"] = "open"
+    client_id_parameter: str | None = None
+    receive_window: int = 60
+    writes_at_once: int = 8
+    cancel_batch: int = 0
+    in_turn: bool = False
+    triggers_apart: bool = False
+    private_listings: bool = False
+    stop_market: bool = False
+    stop_limit: bool = False
+    reduce_only: bool = True
+    convert: bool = False
+    history_by_symbol: bool = True
+    unified_wallet: bool = False
+    needs_password: bool = False
+    burst: float | None = None
+    refill: float | None = None
+    limited_by: Literal["key", "ip"] = "key"
+    headers: HeaderNames | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    permissions: str = "reading and trading; never withdrawing"
+    limits_known: tuple[str, ...] = ()
+
+
+def side_by_side(tasks: Sequence[Callable[[], T]], *, most: int = 8) -> list[T]:
+    """Do tasks at the same time and give their results in order; the first failure is raised once all have ended."""
+    if len(tasks) < 2 or most < 2:  # noqa: PLR2004 - nothing to do at the same time
+        return [task() for task in tasks]
+    with ThreadPoolExecutor(min(most, len(tasks))) as pool:
+        running = [pool.submit(task) for task in tasks]
+    return [task.result() for task in running]
+
+
+class Dialect:
+    """The generic dialect: a venue that exitplan knows nothing more of than ccxt does."""
+
+    traits: ClassVar[Traits] = Traits(venue="", title="any other ccxt exchange")
+
+    # --- the client ---
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:  # noqa: ARG002 - some list a type at a time
+        """Give what the ccxt client of this venue is made with."""
+        return {"options": dict(self.traits.options)}
+
+    def complaint(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
+        """Say what is wrong with a reply of status 200 that raised nothing; None where it may be read.
+
+        ccxt reads a garbled reply as an empty account or as no orders.
+        """
+        if reply is None:
+            return "it is no JSON"
+        if not isinstance(reply, dict | list):
+            return "it is neither an object nor a list"
+        return "it is empty" if reply == {} else None
+
+    # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read every currency that a wallet holds."""
+        return balances_of(exchange.fetch_balance(self.of_type(market_type)))
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read every resting order, stops included."""
+        return only_mappings(exchange.fetch_open_orders(None, None, None, self.of_type(market_type)), "orders")
+
+    def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
+        """Read every position of derivatives."""
+        return only_mappings(exchange.fetch_positions(None, self.of_type(market_type)), "positions")
+
+    def reads_all_tickers(self, exchange: Exchange) -> bool:
+        """Tell whether one question gives the prices of all markets, so that nobody has to wait for the symbols."""
+        return bool(exchange.has.get("fetchTickers"))
+
+    def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
+        """Read the prices of all markets of a type at once."""
+        return tickers_of(exchange.fetch_tickers(None, self.of_type(market_type)))
+
+    def read_ticker(self, exchange: Exchange, symbol: str) -> Ticker:
+        """Read the prices of one market."""
+        reply = _an_object(exchange.fetch_ticker(symbol))
+        if not reply.get("info"):
+            raise BadReply("the reply holds no ticker")
+        return ticker_of(reply)
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:  # noqa: ARG002 - others look into it
+        """Correct what ccxt makes of a listing, where the venue means something else by it."""
+        return listing
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read our executions page by page, newest page first."""
+        yield only_mappings(exchange.fetch_my_trades(symbol), "trades")
+
+    def of_type(self, market_type: MarketType) -> dict[str, Any]:
+        """Give the parameters that turn a question to one kind of market."""
+        return {} if market_type == "spot" else {"type": market_type}
+
+    # --- writing ---
+
+    def create(self, exchange: Exchange, request: OrderRequest) -> Order:
+        """Send an order once, and give the venue's reply."""
+        kind = "limit" if request.type in {"limit", "stop_limit"} else "market"
+        # A price beside a market order turns it into an order by cost at some venues.
+        price = None if request.price is None or kind == "market" else plain(request.price)
+        parameters = {**self.order_parameters(request), **self.window_parameters(exchange)}
+        if is_derivative(request.symbol) and exchange.options.get("hedged"):  # as told when its positions were read
+            parameters["hedged"] = True
+        reply = exchange.create_order(request.symbol, kind, request.side, plain(request.quantity), price, parameters)
+        return _an_order(reply)
+
+    def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
+        """Give what goes with an order beyond side, amount and price."""
+        found: dict[str, Any] = {}
+        if self.traits.client_id_parameter is not None and request.client_order_id is not None:
+            found[self.traits.client_id_parameter] = request.client_order_id
+        if request.trigger_price is not None:
+            found["stopLossPrice"] = plain(request.trigger_price)
+        if request.reduce_only and is_derivative(request.symbol):
+            found["reduceOnly"] = True
+        return found
+
+    def window_parameters(self, exchange: Exchange) -> dict[str, Any]:  # noqa: ARG002 - others ask for its time
+        """Give what keeps the venue from taking an order after ``receive_window`` seconds."""
+        return {}
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
+        """Cancel one order."""
+        return exchange.cancel_order(reference.order_id, reference.symbol, self.trigger_parameters(is_trigger))
+
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+        """Cancel up to ``cancel_batch`` orders in one call; gives the refusal of each, None for taken."""
+        raise NotImplementedError
+
+    def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001, ARG002 - for venues with two lists
+        """Give the parameters for an order that waits for its trigger, where the venue keeps those in another list."""
+        return {}
+
+    # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
+        """Ask for one order by the venue's id; raises ccxt's OrderNotFound."""
+        return _an_order(exchange.fetch_order(order_id, symbol, self.trigger_parameters(is_trigger)))
+
+    def find_many(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
+        """Ask for several orders by the venue's ids, in as few calls as can be; what is not found is left out."""
+
+        def ask(reference: OrderReference) -> Order | None:
+            try:
+                return self.find(exchange, reference.order_id or "", reference.symbol, is_trigger=False)
+            except Exception as error:
+                if is_not_found(error):
+                    return None
+                raise
+
+        orders = side_by_side([partial(ask, reference) for reference in references], most=self.at_once)
+        return {str(order["id"]): order for order in orders if order is not None}
+
+    @property
+    def at_once(self) -> int:
+        """How many private calls may be under way at the same time."""
+        return 1 if self.traits.in_turn else self.traits.writes_at_once
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Find an order by our id, open or closed, the newest of them; None where the venue surely knows none."""
+        since = None if reference.since is None else int(reference.since.timestamp() * 1000) - 60_000
+        opened = only_mappings(exchange.fetch_open_orders(reference.symbol), "orders")
+        closed = only_mappings(exchange.fetch_closed_orders(reference.symbol, since), "orders")
+        return with_client_id([*opened, *closed], reference.client_order_id)
+
+    # --- converting dust ---
+
+    def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:
+        """Ask on what terms the venue would convert; the quote has ``id`` and ``toAmount``."""
+        return _an_object(exchange.fetch_convert_quote(currency, quote, quantity))
+
+    def convert(
+        self, exchange: Exchange, offer: Mapping[str, Any], currency: str, quote: str, quantity: str
+    ) -> Mapping[str, Any]:
+        """Take a quote."""
+        return _an_object(exchange.create_convert_trade(offer.get("id"), currency, quote, quantity))
+
+
+def tickers_of(reply: object) -> dict[str, Ticker]:
+    """Read the prices of many markets; an empty answer is no answer, since every venue has markets."""
+    if not isinstance(reply, Mapping) or not reply:
+        raise BadReply("the reply holds no tickers")
+    return {str(symbol): ticker_of(entry) for symbol, entry in reply.items() if isinstance(entry, Mapping)}
+
+
+def with_client_id(orders: Sequence[Order], client_order_id: str | None) -> Order | None:
+    """Pick the newest order that carries our id."""
+    found = [order for order in orders if order.get("clientOrderId") == client_order_id and client_order_id]
+    return max(found, key=lambda order: int(order.get("timestamp") or 0), default=None)
+
+
+def pages_by_cursor(ask: Callable[[str | None], tuple[list[T], str | None]]) -> list[T]:
+    """Read all pages: ``ask`` gives a page and the cursor of the next one; raises BadReply where they do not end."""
+    found, cursor, seen = [], None, set()
+    for _ in range(MAX_PAGES):
+        page, cursor = ask(cursor)
+        found.extend(page)
+        if not cursor:
+            return found
+        if cursor in seen:
+            raise BadReply("the pages go round in a circle")
+        seen.add(cursor)
+    raise BadReply("the pages do not end")
+
+
+def _an_order(reply: object) -> Order:
+    order = _an_object(reply)
+    if not order.get("id"):
+        raise BadReply("the reply names no order")
+    return order
+
+
+def _an_object(reply: object) -> Mapping[str, Any]:
+    if not isinstance(reply, Mapping):
+        raise BadReply("the reply is no object")
+    return reply

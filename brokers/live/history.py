@@ -1,0 +1,72 @@
+"""Rebuild entry prices from our executions, reading no more of them than it takes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from brokers.live.dialect import Dialect, Exchange, side_by_side
+from brokers.live.parsing import trade_of
+from ruleset.basis import CostBasis, Trade, cost_basis
+from ruleset.snapshot import Market, Position
+from ruleset.values import is_derivative
+
+MAX_HISTORY_PAGES = 40
+"""How far back executions are read; what they do not explain by then stays unknown."""
+
+Ask = Callable[[str, Callable[[], Any]], Any]
+
+
+def read_cost_basis(
+    dialect: Dialect, exchange: Exchange, positions: Sequence[Position], markets: Mapping[str, Market], ask: Ask
+) -> dict[str, CostBasis]:
+    """Find what positions cost and since when they are held, by position key; the unexplained are left out.
+
+    Raises AccountUnreadable where the question fails.
+    """
+    longs = [found for found in positions if not is_derivative(found.symbol)]
+    if not longs:
+        return {}
+    if not dialect.traits.history_by_symbol:
+        found: dict[str, CostBasis] = ask(
+            "the trade history", lambda: _explain(longs, dialect.trade_pages(exchange, None), markets)
+        )
+        return found
+    tasks = [
+        partial(ask, "the trade history", partial(_of_one, dialect, exchange, position, markets)) for position in longs
+    ]
+    answers = side_by_side(tasks, most=dialect.at_once)
+    return {key: basis for answer in answers for key, basis in answer.items()}
+
+
+def _of_one(
+    dialect: Dialect, exchange: Exchange, position: Position, markets: Mapping[str, Market]
+) -> dict[str, CostBasis]:
+    return _explain([position], dialect.trade_pages(exchange, position.symbol), markets)
+
+
+def _explain(
+    positions: Sequence[Position], pages: Iterator[list[Mapping[str, Any]]], markets: Mapping[str, Market]
+) -> dict[str, CostBasis]:
+    trades: dict[str, list[Trade]] = defaultdict(list)
+    found: dict[str, CostBasis] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for _, page in zip(range(MAX_HISTORY_PAGES), pages, strict=False):
+        for entry in page:
+            # Trades that happen meanwhile push earlier ones onto the next page, where they come once more.
+            name = tuple(entry.get(key) for key in ("id", "symbol", "side", "timestamp", "amount"))
+            if entry.get("id") is None or name not in seen:
+                seen.add(name)
+                trades[str(entry.get("symbol"))].append(trade_of(entry))
+        for position in positions:
+            if position.key not in found:
+                market = markets.get(position.symbol)
+                step = market.amount_step if market else None
+                basis = cost_basis(trades[position.symbol], position.symbol, position.quantity, step)
+                if basis is not None:
+                    found[position.key] = basis
+        if len(found) == len(positions):
+            break
+    return found

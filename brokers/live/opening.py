@@ -1,0 +1,68 @@
+"""Open a live account from its account block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from brokers.live.broker import LiveBroker
+from brokers.live.client import Connection, Pace, exchange_ids, no_such_venue
+from brokers.live.credentials import read_credentials
+from brokers.live.dialect import MarketType
+from brokers.protocol import Clock
+from brokers.venues import dialect_of
+from ruleset.errors import CredentialsMissing, FileIsInvalid
+
+
+def open_live_account(account: Mapping[str, Any], base: Path, clock: Clock) -> LiveBroker:
+    """Open the account of an ``account`` block; nothing is asked of the venue yet.
+
+    Raises UsageError for a venue that there is not, CredentialsMissing, FileIsInvalid for options of another account.
+    """
+    venue, name = str(account["venue"]), str(account["id"])
+    if venue not in exchange_ids():
+        raise no_such_venue(venue)
+    reference = account.get("credentials")
+    if reference is None:
+        raise CredentialsMissing(
+            f"the account {name} at {venue} names no credentials",
+            hint="add a reference to its account block: credentials: env:NAME, keyring:NAME or file:PATH",
+        )
+    dialect = dialect_of(venue)
+    credentials = read_credentials(str(reference), base, os.environ)
+    if dialect.traits.needs_password and credentials.api_password is None:
+        raise CredentialsMissing(
+            f"{venue} wants a password (passphrase) beside key and secret", hint="it is named when the key is made"
+        )
+    return LiveBroker(dialect, connection_of(account, clock), credentials, name, str(account["quote"]))
+
+
+def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
+    """Give how an account is reached, without its credentials."""
+    options = account.get("options") or {}
+    return Connection(
+        venue=str(account["venue"]),
+        clock=clock,
+        base_url=account.get("base_url"),
+        sandbox=bool(account.get("sandbox")),
+        market_types=_market_types(account, options),
+        options=options,
+        pace=_pace(account.get("rate_limit")),
+    )
+
+
+def _pace(limit: Mapping[str, Any] | None) -> Pace | None:
+    return None if limit is None else Pace(float(limit["burst"]), float(limit["per_second"]))
+
+
+def _market_types(account: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[MarketType, ...]:
+    """Give the kinds of markets an account trades in; ccxt's own ``defaultType`` names one as well."""
+    named = account.get("market_types") or [options.get("defaultType") or "spot"]
+    known = {"spot", "swap", "future"}
+    if unknown := [kind for kind in named if kind not in known]:
+        raise FileIsInvalid(
+            f"there are no markets of type {unknown[0]!r}", hint=f"allowed are {', '.join(sorted(known))}"
+        )
+    return tuple(dict.fromkeys(cast("MarketType", kind) for kind in named))

@@ -1,0 +1,176 @@
+"""Send orders and cancels, each once, and read what became of them. Nothing in here is ever sent again by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+
+from brokers.live.dialect import Dialect, Exchange, Order, Traits, side_by_side
+from brokers.live.failures import outcome_of
+from brokers.live.parsing import report_of
+from brokers.live.redaction import Redactor
+from brokers.protocol import (
+    Done,
+    OrderReference,
+    OrderReport,
+    OrderRequest,
+    Outcome,
+    RefusalReason,
+    Refused,
+)
+from ruleset.snapshot import Market
+from ruleset.values import EXACT, is_derivative, plain
+
+
+def refuse(request: OrderRequest, market: Market | None, traits: Traits) -> Refused | None:
+    """Refuse what the venue would refuse, or worse, would round: off its steps, or below its minimums."""
+    if market is None:
+        return Refused(RefusalReason.UNKNOWN_SYMBOL, f"the venue does not list {request.symbol}")
+    known = {"stop": traits.stop_market, "stop_limit": traits.stop_limit}
+    if not known.get(request.type, True):
+        # Where a trigger means nothing to a venue, the order goes out without it, and at once.
+        return Refused(RefusalReason.UNSUPPORTED, f"exitplan knows of no {request.type} orders at this venue")
+    return _off_step(request, market) or _below_minimum(request, market)
+
+
+def _off_step(request: OrderRequest, market: Market) -> Refused | None:
+    if request.quantity <= 0:
+        return Refused(RefusalReason.INVALID_QUANTITY, f"a quantity of {plain(request.quantity)}")
+    if _is_off(request.quantity, market.amount_step):
+        return Refused(RefusalReason.AMOUNT_STEP, f"{plain(request.quantity)} is no multiple of {market.amount_step}")
+    for price in (request.price, request.trigger_price):
+        if price is not None and (price <= 0 or _is_off(price, market.price_step)):
+            return Refused(RefusalReason.PRICE_STEP, f"{plain(price)} is no multiple of {market.price_step}")
+    return None
+
+
+def _below_minimum(request: OrderRequest, market: Market) -> Refused | None:
+    if market.min_amount is not None and request.quantity < market.min_amount:
+        return Refused(RefusalReason.BELOW_MIN_AMOUNT, f"the least is {plain(market.min_amount)}")
+    price = request.price or market.last or market.bid
+    if market.min_notional is None or price is None or is_derivative(request.symbol):
+        return None
+    if EXACT.multiply(request.quantity, price) < market.min_notional:
+        return Refused(RefusalReason.BELOW_MIN_NOTIONAL, f"the least is worth {plain(market.min_notional)}")
+    return None
+
+
+def _is_off(value: Decimal, step: Decimal | None) -> bool:
+    return step is not None and step > 0 and EXACT.remainder(value, step) != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes to one account; ``pause`` gives the seconds that the venue wants to rest."""
+
+    dialect: Dialect
+    exchange: Exchange
+    redact: Redactor
+    pause: Callable[[], float | None]
+
+    def place(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
+        """Send orders, and ask once what the market orders among them have filled."""
+        sent = side_by_side([partial(self._create, request) for request in requests], most=self.dialect.at_once)
+        return self._followed_up(sent, [request.symbol for request in requests])
+
+    def cancel(self, references: Sequence[OrderReference], triggers: frozenset[str]) -> list[Outcome]:
+        """Cancel orders, in the venue's batches where it has them, and ask once what they had filled."""
+        size = self.dialect.traits.cancel_batch
+        plain_ones = [found for found in references if found.order_id not in triggers]
+        batched = plain_ones if size > 1 and len(plain_ones) > 1 else []
+        outcomes: dict[str, Outcome] = {}
+        for start in range(0, len(batched), size or 1):
+            chunk = batched[start : start + size]
+            outcomes.update(zip((str(found.order_id) for found in chunk), self._cancel_batch(chunk), strict=True))
+        singly = [found for found in references if str(found.order_id) not in outcomes]
+        answers = side_by_side(
+            [partial(self._cancel, found, is_trigger=found.order_id in triggers) for found in singly],
+            most=self.dialect.at_once,
+        )
+        outcomes.update(zip((str(found.order_id) for found in singly), answers, strict=True))
+        return self._followed_up(
+            [outcomes[str(found.order_id)] for found in references], [found.symbol for found in references]
+        )
+
+    def _create(self, request: OrderRequest) -> Outcome:
+        def send() -> OrderReport:
+            return report_of(_told_of(self.dialect.create(self.exchange, request), request), request.quantity)
+
+        return self._answer(send)
+
+    def _cancel(self, reference: OrderReference, *, is_trigger: bool) -> Outcome:
+        def send() -> OrderReport:
+            self.dialect.cancel(self.exchange, reference, is_trigger=is_trigger)
+            return _cancelling(reference)
+
+        return self._answer(send)
+
+    def _cancel_batch(self, references: Sequence[OrderReference]) -> list[Outcome]:
+        try:
+            refusals = self.dialect.cancel_batch(self.exchange, references)
+        except Exception as error:  # noqa: BLE001 - whatever broke, any of them may be cancelled
+            return [outcome_of(error, self.redact, self.pause())] * len(references)
+        return [
+            Done(_cancelling(reference))
+            if refusal is None
+            else Refused(RefusalReason.UNKNOWN_ORDER, self.redact(refusal))
+            for reference, refusal in zip(references, refusals, strict=True)
+        ]
+
+    def _answer(self, send: Callable[[], OrderReport]) -> Outcome:
+        try:
+            return Done(send())
+        except Exception as error:  # noqa: BLE001 - whatever broke, the order may have gone out
+            return outcome_of(error, self.redact, self.pause())
+
+    def _may_ask(self, report: OrderReport) -> bool:
+        """Tell whether an order can be asked for beside others; one that waits may be in a list of its own."""
+        return report.trigger_price is None or not self.dialect.traits.triggers_apart
+
+    def _followed_up(self, outcomes: Sequence[Outcome], symbols: Sequence[str]) -> list[Outcome]:
+        """Ask once for what is told as open: a reply to a write says little of what came of it.
+
+        Where that question fails, the orders stay told as open, and whoever needs to know asks on.
+        """
+        asked = [
+            OrderReference(symbol=symbol, order_id=outcome.report.order_id)
+            for outcome, symbol in zip(outcomes, symbols, strict=True)
+            if isinstance(outcome, Done) and outcome.report.status == "open" and self._may_ask(outcome.report)
+        ]
+        if not asked:
+            return list(outcomes)
+        try:
+            found = self.dialect.find_many(self.exchange, asked)
+            reports = {name: report_of(order) for name, order in found.items()}
+        except Exception:  # noqa: BLE001 - as said above
+            return list(outcomes)
+        return [
+            replace(outcome, report=reports[outcome.report.order_id])
+            if isinstance(outcome, Done) and outcome.report.order_id in reports
+            else outcome
+            for outcome in outcomes
+        ]
+
+
+def _told_of(reply: Order, request: OrderRequest) -> Order:
+    """Fill in what the reply to an order leaves out, from the order itself."""
+    known = {"symbol": request.symbol, "side": request.side, "type": request.type, "amount": plain(request.quantity)}
+    if request.trigger_price is not None:
+        known["triggerPrice"] = plain(request.trigger_price)
+    told = {name: value for name, value in reply.items() if value is not None}
+    return {**known, "clientOrderId": request.client_order_id, **told}
+
+
+def _cancelling(reference: OrderReference) -> OrderReport:
+    """Report an order whose cancel was taken: open until the venue says what it had filled."""
+    return OrderReport(
+        order_id=str(reference.order_id),
+        client_order_id=reference.client_order_id,
+        symbol=reference.symbol,
+        side="sell",
+        type="",
+        status="open",
+        quantity=Decimal(0),
+    )

@@ -1,0 +1,19 @@
+"""The venues of which exitplan knows more than ccxt says: one small file each, with all that is special there."""
+
+from __future__ import annotations
+
+import importlib
+
+from brokers.live.dialect import Dialect
+
+KNOWN = ("coinbase", "kraken", "binance", "okx", "bybit", "alpaca", "kucoin", "gate")
+"""Each is a module of this package with a class of the same name, capitalised."""
+
+
+def dialect_of(venue: str) -> Dialect:
+    """Give the dialect of a venue; the generic one where nothing special is known."""
+    if venue not in KNOWN:
+        return Dialect()
+    module = importlib.import_module(f"brokers.venues.{venue}")
+    dialect: type[Dialect] = getattr(module, venue.capitalize())
+    return dialect()

@@ -1,0 +1,194 @@
+"""Alpaca, https://docs.alpaca.markets/: crypto only, listings for account holders only, stop-limit orders only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
+from brokers.live.failures import exceptions_for, is_not_found
+from brokers.live.limits import HeaderNames
+from brokers.live.parsing import BadReply, Balance, amount_of, only_mappings
+from brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from brokers.venues.wording import by_words
+from ruleset.values import ZERO
+
+_PAGE = 500
+_FILLS = 100
+_LISTS = ("/v2/positions", "/v2/assets", "/v2/account/activities/FILL")
+_ONE_ORDER = re.compile(r"/v2/orders/[^/]+$")
+_WORDS = {
+    "client_order_id must be unique": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "is already in": RefusalReason.ORDER_CLOSED,
+    "is not cancelable": RefusalReason.ORDER_CLOSED,
+    "is not tradable": RefusalReason.MARKET_INACTIVE,
+}
+"""Words under codes that stand for much else."""
+_CODES_OF_MUCH = ("40010001", "42210000")
+
+
+class Alpaca(Dialect):
+    """Crypto at Alpaca; shares and options in the same account are left alone."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="alpaca",
+        title="Alpaca (crypto)",
+        client_order_ids="A",
+        unique_client_order_ids="ever",
+        client_id_parameter="clientOrderId",
+        # Requests carry no time, but an id that was used is never taken again: waiting longer makes nothing safer.
+        receive_window=5,
+        writes_at_once=10,
+        private_listings=True,
+        stop_limit=True,
+        reduce_only=False,
+        history_by_symbol=False,
+        # 200 requests a minute.
+        burst=100.0,
+        refill=1.6,
+        headers=HeaderNames(
+            remaining="x-ratelimit-remaining",
+            limit="x-ratelimit-limit",
+            reset="x-ratelimit-reset",
+            reset_unit="epoch_s",
+        ),
+        # ccxt's 10 is the least worth of a buy; sells may be smaller.
+        options={"minCostUSD": 1},
+        permissions="Trading API keys of a live or paper account; they can't be limited to reading or to trading.",
+        limits_known=(
+            "Keys of paper accounts work with sandbox: true only.",
+            "Crypto only: shares, options and their orders are not read.",
+            "Stops are stop-limit orders: the venue has no other for crypto.",
+            "Market orders are held to within about 2 percent of the price, so they may be filled in part.",
+            "Fees are taken from what is bought and stand in no execution, so what a position cost may stay unknown.",
+            "No conversion of dust.",
+        ),
+    )
+
+    # --- the client ---
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """Tell apart by their words what the venue puts under one code."""
+        from ccxt.base.errors import BadRequest, OrderNotFound  # noqa: PLC0415 - loaded only where a venue is used
+
+        codes: dict[str, Any] = {code: by_words(_WORDS, BadRequest) for code in _CODES_OF_MUCH}
+        broad = exceptions_for({**_WORDS, "cost basis must be": RefusalReason.BELOW_MIN_NOTIONAL})
+        return {
+            **super().config(market_types),
+            "exceptions": {"exact": {**codes, "40410000": OrderNotFound}, "broad": broad},
+        }
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold lists to be lists and the account to have its cash; a cancel is answered by nothing at all."""
+        parts = urlsplit(url)
+        if reply is None and _ONE_ORDER.search(parts.path):
+            return None
+        wrong = super().complaint(url, reply)
+        is_list = parts.path.endswith(_LISTS) or (parts.path.endswith("/v2/orders") and "status=" in parts.query)
+        if wrong is None and is_list and not isinstance(reply, list):
+            return "it is no list"
+        if wrong is None and parts.path.endswith("/v2/account") and not (isinstance(reply, dict) and "cash" in reply):
+            return "it holds no cash"
+        return wrong
+
+    # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - spot is all there is
+        """Read cash from the account and crypto from the positions."""
+        positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
+        held = [_holding(exchange, entry) for entry in positions if entry.get("asset_class") == "crypto"]
+        return [_cash(exchange, exchange.traderPrivateGetV2Account()), *held]
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:  # noqa: ARG002 - as above
+        """Read all pages of resting orders for crypto, newest first."""
+        asked, found = {"status": "open", "limit": _PAGE, "direction": "desc"}, dict[str, Mapping[str, Any]]()
+        for _ in range(MAX_PAGES):
+            page = only_mappings(exchange.traderPrivateGetV2Orders(asked), "orders")
+            known = len(found)
+            found.update({str(entry.get("id")): entry for entry in page})
+            if len(page) < _PAGE:
+                return [_parsed(exchange, entry) for entry in found.values() if entry.get("asset_class") == "crypto"]
+            if len(found) == known:
+                break
+            asked = {**asked, "until": page[-1]["submitted_at"]}
+        raise BadReply("the pages do not end")
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of all symbols, 100 a page, newest first."""
+        more: dict[str, Any] = {}
+        for _ in range(MAX_PAGES):
+            page = only_mappings(
+                exchange.fetch_my_trades(symbol, None, _FILLS, {"direction": "desc", **more}), "trades"
+            )
+            yield page
+            if len(page) < _FILLS:
+                return
+            # Parsed executions stand with the oldest first.
+            more = {"page_token": min(page, key=lambda trade: str(trade["id"]))["id"]}
+
+    # --- writing ---
+
+    def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
+        """Name the trigger as ccxt wants it here: by its other name it is dropped, and the order goes out at once."""
+        found = super().order_parameters(request)
+        if "stopLossPrice" in found:
+            found["triggerPrice"] = found.pop("stopLossPrice")
+        return found
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
+        """Cancel one order; the venue's answer is an empty one, and any other text is none."""
+        reply = exchange.traderPrivateDeleteV2OrdersOrderId({"order_id": reference.order_id})
+        if reply and not isinstance(reply, dict):
+            raise BadReply("the reply to a cancel is neither empty nor JSON")
+        return reply
+
+    # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
+        """Ask for one order by its id."""
+        return _parsed(exchange, exchange.traderPrivateGetV2OrdersOrderId({"order_id": order_id}))
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Ask for an order by our id, at an address that ccxt does not list."""
+        path, asked = "v2/orders:by_client_order_id", {"client_order_id": reference.client_order_id}
+        try:
+            order = _parsed(exchange, exchange.request(path, ["trader", "private"], "GET", asked))
+        except Exception as error:
+            if is_not_found(error):
+                return None
+            raise
+        if order.get("clientOrderId") != reference.client_order_id:
+            raise BadReply("the venue tells of another order than was asked for")
+        return order
+
+
+def _cash(exchange: Exchange, account: Mapping[str, Any]) -> Balance:
+    """Read cash; what orders hold of it is missing in ``cash`` and still part of the equity."""
+    currency, free = exchange.safe_currency_code(account.get("currency")), amount_of(account.get("cash"))
+    if currency is None or free is None:
+        raise BadReply("the account has no currency or no cash")
+    equity, invested = amount_of(account.get("equity")), amount_of(account.get("position_market_value"))
+    locked = ZERO if equity is None or invested is None else max(equity - invested - free, ZERO)
+    return Balance(currency, free, locked)
+
+
+def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
+    """Read a position of crypto, which is named after its price in dollars: BTCUSD, or BTC/USD."""
+    name = str(entry.get("symbol"))
+    base = name.partition("/")[0] if "/" in name else name.removesuffix("USD")
+    total, free = amount_of(entry.get("qty")), amount_of(entry.get("qty_available"))
+    if total is None or free is None or not base or base == name:
+        raise BadReply(f"the position {name} has no amount or no currency")
+    return Balance(str(exchange.safe_currency_code(base)), free, total - free)
+
+
+def _parsed(exchange: Exchange, entry: object) -> Order:
+    """Read an order; older ones name their market without the stroke in between."""
+    if not isinstance(entry, Mapping) or not entry.get("id"):
+        raise BadReply("the reply names no order")
+    name = str(entry.get("symbol"))
+    ids = {str(market["id"]).replace("/", ""): market["id"] for market in exchange.markets.values()}
+    order: Order = exchange.parse_order({**entry, "symbol": ids.get(name, name)})
+    return order

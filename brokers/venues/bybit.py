@@ -1,0 +1,239 @@
+"""Bybit, https://bybit-exchange.github.io/docs/v5/intro: one unified trading account, orders 50 a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from brokers.live.dialect import (
+    Dialect,
+    Exchange,
+    MarketType,
+    Order,
+    Traits,
+    pages_by_cursor,
+    side_by_side,
+)
+from brokers.live.failures import exceptions_for, is_not_found
+from brokers.live.parsing import BadReply, only_mappings
+from brokers.protocol import OrderReference, RefusalReason
+from ruleset.values import is_derivative
+
+_WINDOW = 5
+_PAGE = 50
+_SETTLED_IN = ("USDT", "USDC")
+_MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-balance", "/tickers", "/execution/list")
+_REFUSALS = {
+    "110072": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "170141": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "12141": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "110094": RefusalReason.BELOW_MIN_NOTIONAL,
+    "170140": RefusalReason.BELOW_MIN_NOTIONAL,
+    "170136": RefusalReason.BELOW_MIN_AMOUNT,
+    "170137": RefusalReason.AMOUNT_STEP,
+    "170134": RefusalReason.PRICE_STEP,
+    "170121": RefusalReason.UNKNOWN_SYMBOL,
+    "110017": RefusalReason.REDUCE_ONLY,
+    "110008": RefusalReason.ORDER_CLOSED,
+    "110010": RefusalReason.ORDER_CLOSED,
+    "170139": RefusalReason.ORDER_CLOSED,
+    "170142": RefusalReason.ORDER_CLOSED,
+    "170190": RefusalReason.ORDER_CLOSED,
+    "170143": RefusalReason.UNKNOWN_ORDER,
+}
+_UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
+"""The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
+_WEEKS = 40
+_PARTLY_FILLED = "PartiallyFilledCanceled"
+
+
+class Bybit(Dialect):
+    """Spot, and linear swaps and futures, in the unified trading account of Bybit."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="bybit",
+        title="Bybit",
+        client_order_ids="A",
+        unique_client_order_ids="open",
+        client_id_parameter="clientOrderId",
+        receive_window=_WINDOW,
+        writes_at_once=10,
+        cancel_batch=10,
+        triggers_apart=True,
+        stop_market=True,
+        stop_limit=True,
+        convert=True,
+        unified_wallet=True,
+        # 50 a second in ccxt's units, which stand for the venue's own limits a second and key: 20 orders or 10 reads.
+        burst=50.0,
+        refill=50.0,
+        options={
+            "recvWindow": _WINDOW * 1000,
+            # The account is taken for a unified one: to ask costs two calls, and permissions that exitplan needs not.
+            "enableUnifiedMargin": False,
+            "enableUnifiedAccount": True,
+            "unifiedMarginStatus": 6,
+        },
+        permissions="Read-Write with Unified Trading: Orders and Positions, Spot Trade; Exchange for conversions."
+        " Never: Withdrawal, Account Transfer.",
+        limits_known=(
+            "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
+            "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
+            "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",
+            "Cancelling a stop on the spot market takes two calls where another program has made it.",
+        ),
+    )
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """List only the kinds of markets that are asked for."""
+        kinds = (["spot"] if "spot" in market_types else []) + (["linear"] if set(market_types) - {"spot"} else [])
+        return {
+            "options": {**self.traits.options, "fetchMarkets": {"types": kinds}},
+            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
+        }
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold every reply to have its result, and questions for lists to have them."""
+        wrong, path = super().complaint(url, reply), urlsplit(url).path
+        result = reply.get("result") if isinstance(reply, dict) else None
+        if wrong is not None or not isinstance(result, dict):
+            return wrong or "it holds no result"
+        if path.endswith(_MUST_LIST) and not isinstance(result.get("list"), list):
+            return "it holds no list"
+        if path.endswith("/wallet-balance") and not result["list"]:
+            return "it holds no account"
+        return None
+
+    def of_type(self, market_type: MarketType) -> dict[str, Any]:
+        """Turn a question to the spot market or to linear contracts."""
+        return {"type": "spot"} if market_type == "spot" else {"type": "swap", "subType": "linear"}
+
+    # --- reading ---
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read all pages of resting orders; one list holds also those that wait for a trigger."""
+        if market_type == "spot":
+            return _orders(exchange, "OrderRealtime", {"category": "spot"})
+        tasks = [
+            partial(_orders, exchange, "OrderRealtime", {"category": "linear", "settleCoin": coin})
+            for coin in _SETTLED_IN
+        ]
+        found = [order for orders in side_by_side(tasks) for order in orders]
+        return [order for order in found if exchange.market(order["symbol"])["type"] == market_type]
+
+    def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
+        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
+
+        def positions(coin: str) -> list[Mapping[str, Any]]:
+            return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
+
+        entries = [
+            entry for found in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in found
+        ]
+        parsed = [exchange.parse_position(entry) for entry in entries]
+        if any(position.get("hedged") for position in parsed):
+            exchange.options["hedged"] = True
+        return [
+            position
+            for position in parsed
+            if exchange.safe_market(position["symbol"], None, None, "contract")["type"] in {market_type, None}
+        ]
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of a symbol, week by week as the venue wants it, newest first."""
+        day, end = 86_400_000, exchange.milliseconds()
+        for _ in range(_WEEKS):
+            asked = {"paginate": True, "until": end}
+            yield only_mappings(exchange.fetch_my_trades(symbol, end - 7 * day, None, asked), "trades")
+            end -= 7 * day
+
+    # --- writing ---
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
+        """Cancel an order; of those that wait for a trigger, the spot market has two kinds."""
+        if not is_trigger or is_derivative(reference.symbol):
+            return exchange.cancel_order(reference.order_id, reference.symbol)
+        for kind in ("tpslOrder", "StopOrder"):
+            try:
+                return exchange.cancel_order(reference.order_id, reference.symbol, {"orderFilter": kind})
+            except Exception as error:
+                if kind == "StopOrder" or not is_not_found(error):
+                    raise
+        return None
+
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+        """Cancel up to 10 orders, of each category in a call of its own; each has an answer of its own."""
+        answers: dict[str, str | None] = {}
+        for category in ("spot", "linear"):
+            chunk = [found for found in references if is_derivative(found.symbol) == (category == "linear")]
+            if chunk:
+                answers |= _cancelled(exchange, category, chunk)
+        return [answers[str(found.order_id)] for found in references]
+
+    # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
+        """Ask for an order by its id among those of now, then in the history."""
+        found = self._newest(exchange, symbol, {"orderId": order_id})
+        if found is None:
+            from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where it is used
+
+            raise OrderNotFound(f"bybit knows no order {order_id}")
+        return found
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Ask for an order by our id among those of now, then in the history."""
+        return self._newest(exchange, reference.symbol, {"orderLinkId": reference.client_order_id})
+
+    def _newest(self, exchange: Exchange, symbol: str, asked: Mapping[str, Any]) -> Order | None:
+        category = "linear" if is_derivative(symbol) else "spot"
+        ((key, wanted),) = asked.items()
+        for place in ("OrderRealtime", "OrderHistory"):
+            found = _orders(exchange, place, {"category": category, "symbol": exchange.market_id(symbol), **asked})
+            if any(order["info"].get(key) != wanted for order in found):
+                raise BadReply("the venue tells of another order than was asked for")
+            if found:
+                return max(found, key=lambda order: int(order.get("timestamp") or 0))
+        return None
+
+
+def _listed(ask: Callable[[Mapping[str, Any]], Order], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Read all pages of a list."""
+
+    def page(cursor: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
+        result = ask({**asked, **({"cursor": cursor} if cursor else {})}).get("result") or {}
+        entries = only_mappings(result.get("list"), "entries")
+        # The last page has a cursor as well, which leads to an empty one.
+        return entries, result.get("nextPageCursor") if len(entries) == asked["limit"] else None
+
+    return pages_by_cursor(page)
+
+
+def _orders(exchange: Exchange, place: str, asked: Mapping[str, Any]) -> list[Order]:
+    entries = _listed(getattr(exchange, f"privateGetV5{place}"), {**asked, "limit": _PAGE})
+    kind = "spot" if asked["category"] == "spot" else "contract"
+    return [_order(exchange, entry, kind) for entry in entries]
+
+
+def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
+    """Read an order of a kind of market, which ccxt guesses wrong; one cancelled half-way is not closed to the end."""
+    order: Order = exchange.parse_order(entry, exchange.safe_market(entry.get("symbol"), None, None, kind))
+    return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
+
+
+def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:
+    """Cancel orders of one category: the reply has their ids in one list, what became of them in another."""
+    asked = [{"symbol": exchange.market_id(found.symbol), "orderId": found.order_id} for found in references]
+    reply = exchange.privatePostV5OrderCancelBatch({"category": category, "request": asked})
+    orders = only_mappings((reply.get("result") or {}).get("list"), "orders")
+    results = only_mappings((reply.get("retExtInfo") or {}).get("list"), "results")
+    if [entry.get("orderId") for entry in orders] != [found.order_id for found in references] or len(orders) != len(
+        results
+    ):
+        raise BadReply("the reply does not tell of every order")
+    return {
+        str(found.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
+        for found, entry in zip(references, results, strict=True)
+    }

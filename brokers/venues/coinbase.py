@@ -1,0 +1,190 @@
+"""Coinbase Advanced Trade, https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis: stop-limit orders only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from brokers.live.dialect import (
+    MAX_PAGES,
+    Dialect,
+    Exchange,
+    MarketType,
+    Order,
+    Traits,
+    pages_by_cursor,
+    side_by_side,
+    with_client_id,
+)
+from brokers.live.limits import HeaderNames
+from brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings, ticker_of
+from brokers.protocol import OrderReference
+
+_BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
+_MUST_HOLD = {
+    "/brokerage/accounts": "accounts",
+    "/brokerage/orders/historical/batch": "orders",
+    "/brokerage/orders/historical/fills": "fills",
+    "/brokerage/orders/batch_cancel": "results",
+    "/brokerage/best_bid_ask": "pricebooks",
+    "/brokerage/products": "products",
+    "/brokerage/market/products": "products",
+}
+"""What a reply must hold, by the end of its address: ccxt reads nothing where it is missing."""
+
+
+class Coinbase(Dialect):
+    """Spot at Coinbase."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="coinbase",
+        title="Coinbase Advanced",
+        client_order_ids="B",
+        unique_client_order_ids="ever",
+        client_id_parameter="client_order_id",
+        # An order under an id that was used is not taken again, so waiting longer would make nothing safer.
+        receive_window=5,
+        writes_at_once=20,
+        cancel_batch=100,
+        stop_limit=True,
+        convert=True,
+        history_by_symbol=False,
+        burst=30.0,
+        refill=30.0,
+        headers=HeaderNames(remaining="x-ratelimit-remaining", limit="x-ratelimit-limit", reset="x-ratelimit-reset"),
+        options={"fetchBalance": "v3PrivateGetBrokerageAccounts", "advanced": True},
+        permissions="View and Trade. Never: Transfer.",
+        limits_known=(
+            "Keys are CDP keys: the name is the key, the private key (ES256, PEM) the secret.",
+            "Stops are stop-limit orders: the venue has no other.",
+            "Staked assets are in no list of the API and are not seen.",
+            "The venue converts few currencies; the others stay blocked as below the minimum.",
+        ),
+    )
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold the replies that are lists to hold their list."""
+        wrong = super().complaint(url, reply)
+        if wrong is not None or not isinstance(reply, dict):
+            return wrong
+        path = urlsplit(url).path
+        key = next((key for end, key in _MUST_HOLD.items() if path.endswith(end)), None)
+        if key is not None and not isinstance(reply.get(key), list):
+            return f"it holds no {key}"
+        return None
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read all pages of accounts, with what is on hold."""
+        if market_type != "spot":
+            return super().read_balances(exchange, market_type)
+        reply = exchange.fetch_balance({"v3": True})
+        if (reply.get("info") or {}).get("has_next"):
+            raise BadReply("the pages of accounts do not end")
+        return balances_of(reply)
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read all pages of open orders; there is one list for every kind of market."""
+        return _orders(exchange, {"order_status": "OPEN"}) if market_type == "spot" else []
+
+    def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
+        """Read last prices from the products, and the best bids and asks from a list of their own."""
+        books, products = side_by_side(
+            [exchange.fetch_bids_asks, lambda: super(Coinbase, self).read_tickers(exchange, market_type)]
+        )
+        return {symbol: _with_book(ticker, books.get(symbol)) for symbol, ticker in products.items()}
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
+        """Ask for one order in the list of all: asked for by itself, ccxt can't tell an unknown one from a failure."""
+        for order in _orders(exchange, {"order_ids": [order_id]}):
+            if order.get("id") == order_id:
+                return order
+        from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+        raise OrderNotFound("the venue lists no such order")
+
+    def find_many(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
+        """Ask for orders by their ids, in one list."""
+        names = [str(reference.order_id) for reference in references]
+        return {str(order["id"]): order for order in _orders(exchange, {"order_ids": names})}
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Look through all orders since shortly before ours was sent: the venue cannot be asked for our id."""
+        asked: dict[str, Any] = {"product_ids": [exchange.market(reference.symbol)["id"]]}
+        if reference.since is not None:
+            asked["start_date"] = exchange.iso8601(int(reference.since.timestamp() * 1000) - 60_000)
+        return with_client_id(_orders(exchange, asked), reference.client_order_id)
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
+        """Cancel one order as a batch of one: ccxt raises the same error whatever the reason."""
+        from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - as above
+
+        (refusal,) = self.cancel_batch(exchange, [reference])
+        if refusal is not None:
+            raise OrderNotFound(refusal)
+        return reference.order_id
+
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+        """Cancel up to 100 orders, each with an answer of its own; ccxt raises for all where one is refused."""
+        names = [str(reference.order_id) for reference in references]
+        reply = exchange.v3PrivatePostBrokerageOrdersBatchCancel({"order_ids": names})
+        told = {str(entry.get("order_id")): entry for entry in only_mappings(reply.get("results"), "results")}
+        if set(names) - set(told):
+            raise BadReply("the reply does not tell of every order")
+        return [None if told[name].get("success") is True else str(told[name].get("failure_reason")) for name in names]
+
+    def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:
+        """Ask on what terms the venue would convert; what it gives after its fee ccxt leaves out."""
+        offer = super().quote_conversion(exchange, currency, quote, quantity)
+        total = (offer.get("info") or {}).get("total") or {}
+        if total.get("currency") != quote:
+            raise BadReply("the quote does not say what it gives")
+        return {**offer, "toAmount": total.get("value")}
+
+    def convert(
+        self, exchange: Exchange, offer: Mapping[str, Any], currency: str, quote: str, quantity: str
+    ) -> Mapping[str, Any]:
+        """Take a quote; the reply may come before it is done."""
+        done = super().convert(exchange, offer, currency, quote, quantity)
+        status = (done.get("info") or {}).get("status")
+        return {**done, "status": "closed" if status == "TRADE_STATUS_COMPLETED" else "open"}
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of all symbols by cursor, newest first."""
+        cursor = None
+        for _ in range(MAX_PAGES):
+            page = only_mappings(
+                exchange.fetch_my_trades(symbol, None, 250, {"cursor": cursor} if cursor else {}), "trades"
+            )
+            yield page
+            found = [(entry.get("info") or {}).get("cursor") for entry in page]
+            cursor = next((name for name in found if name), None)
+            if not cursor:
+                return
+
+
+def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
+    """Read every page of a list of orders, 100 a page."""
+
+    def page(cursor: str | None) -> tuple[list[Order], str | None]:
+        more = {"cursor": cursor} if cursor else {}
+        reply = getattr(exchange, _BATCH)({**asked, "limit": 100, **more})
+        orders = only_mappings(reply.get("orders"), "orders")
+        read = [_with_fee_currency(order, exchange) for order in exchange.parse_orders(orders)]
+        return read, reply.get("cursor") if reply.get("has_next") else None
+
+    return pages_by_cursor(page)
+
+
+def _with_fee_currency(order: Order, exchange: Exchange) -> Order:
+    """Name the currency of an order's fee, which ccxt leaves out: the market's quote."""
+    market = exchange.markets.get(order.get("symbol")) or {}
+    return {**order, "fee": {**(order.get("fee") or {}), "currency": market.get("quote")}}
+
+
+def _with_book(ticker: Ticker, book: Mapping[str, Any] | None) -> Ticker:
+    if book is None:
+        return ticker
+    best = ticker_of(book)
+    return replace(ticker, bid=best.bid, ask=best.ask)

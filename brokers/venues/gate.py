@@ -1,0 +1,339 @@
+"""Gate, https://www.gate.com/docs/developers/apiv4/en/: classic and unified accounts, triggers in their own list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side, tickers_of
+from brokers.live.failures import exceptions_for, is_not_found
+from brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings
+from brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from brokers.venues.gate_orders import (
+    MISSING,
+    OURS,
+    PAGE,
+    cancel_outcomes,
+    fired_by,
+    known_order,
+    open_spot_orders,
+    open_swap_orders,
+    waiting_spot_orders,
+    waiting_swap_orders,
+)
+from brokers.venues.two_lists import in_either_list
+from brokers.venues.wording import by_words
+from ruleset.values import is_derivative
+
+T = TypeVar("T")
+
+_FILLS = 1000
+_MONTH = 30 * 86_400
+_REMEMBERED = timedelta(minutes=30)
+"""How long a closed order is surely found by its client id."""
+_UNIFIED = "2"
+_LISTS = re.compile(r"/spot/(accounts|open_orders|my_trades|tickers)$|/futures/\w+/(positions|tickers)$")
+_ORDERS = re.compile(r"/(spot|futures/\w+)/(orders|price_orders)$")
+_REFUSALS = {
+    "ORDER_CLOSED": RefusalReason.ORDER_CLOSED,
+    "ORDER_CANCELLED": RefusalReason.ORDER_CLOSED,
+    "ORDER_FINISHED": RefusalReason.ORDER_CLOSED,
+    "REPEATED_CREATION": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "AMOUNT_TOO_LITTLE": RefusalReason.BELOW_MIN_AMOUNT,
+    "SIZE_TOO_SMALL": RefusalReason.BELOW_MIN_AMOUNT,
+    "INVALID_PRECISION": RefusalReason.AMOUNT_STEP,
+    "POSITION_EMPTY": RefusalReason.REDUCE_ONLY,
+    "INCREASE_POSITION": RefusalReason.REDUCE_ONLY,
+    "AUTO_TRIGGER_PRICE_LESS_LAST": RefusalReason.TRIGGER_SIDE,
+    "AUTO_TRIGGER_PRICE_GREATE_LAST": RefusalReason.TRIGGER_SIDE,
+    "CONTRACT_IN_DELISTING": RefusalReason.MARKET_INACTIVE,
+    # It is our clock, or the way to the venue, that is slow; ccxt calls it a key that is refused.
+    "REQUEST_EXPIRED": RefusalReason.TRY_AGAIN,
+}
+_WORDS = {"too small": RefusalReason.BELOW_MIN_NOTIONAL, "minimum": RefusalReason.BELOW_MIN_NOTIONAL}
+
+
+class Gate(Dialect):
+    """Spot and swaps in a classic or a unified account at Gate."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="gate",
+        title="Gate",
+        client_order_ids="A",
+        unique_client_order_ids="open",
+        client_id_parameter="text",
+        # The venue takes no request that was signed a minute ago.
+        receive_window=60,
+        writes_at_once=10,
+        cancel_batch=20,
+        triggers_apart=True,
+        stop_limit=True,
+        # 200 requests in 10 seconds to an address of the API; orders of spot are 10 a second and market.
+        burst=100.0,
+        refill=20.0,
+        options={"createOrder": {"expiration": _MONTH}, "unifiedAccount": None},
+        permissions=(
+            "Spot trade, Account (read only) and Unified account (read only); Perpetual futures for swaps. "
+            "Never: Withdraw, Wallet."
+        ),
+        limits_known=(
+            "Client order ids have at most 28 characters, and nothing says that the venue keeps them unique.",
+            "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
+            "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",
+            "A write is too old for the venue a minute after it was signed, so what is unknown stays so for that long.",
+            "Swaps in one-way mode only; dated futures are not read; conversion of dust is not offered.",
+        ),
+    )
+
+    # --- the client ---
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """List only the kinds of markets that are asked for."""
+        from ccxt.base.errors import BadRequest  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+        told = {**exceptions_for(_REFUSALS), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
+        kinds = list(market_types)
+        return {
+            "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": kinds},
+            "exceptions": {"exact": told},
+        }
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold lists to be lists and balances to have theirs; ccxt reads nothing where they are missing."""
+        wrong, parts = super().complaint(url, reply), urlsplit(url)
+        is_list = _LISTS.search(parts.path) or (_ORDERS.search(parts.path) and "status=" in parts.query)
+        if wrong is None and is_list and not isinstance(reply, list):
+            return "it is no list"
+        if wrong is None and parts.path.endswith("/unified/accounts") and not _holds(reply, "balances", dict):
+            return "it holds no balances"
+        if wrong is None and re.search(r"/futures/\w+/accounts$", parts.path) and not _holds(reply, "total"):
+            return "it holds no total"
+        return wrong
+
+    # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read a wallet; a unified account has one for all kinds of markets."""
+        if _is_unified(exchange):
+            is_first = market_type == exchange.options["marketTypes"][0]
+            return balances_of(exchange.fetch_balance({"type": "spot"})) if is_first else []
+        if market_type == "spot":
+            return balances_of(exchange.fetch_balance({"type": "spot"}))
+        replies = _of_each_settlement(
+            exchange, market_type, lambda settle: [exchange.fetch_balance({"type": market_type, "settle": settle})]
+        )
+        return [balance for reply in replies for balance in balances_of(reply)]
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read resting orders and those that wait for their trigger, all pages of both."""
+        if market_type == "spot":
+            account = "unified" if _is_unified(exchange) else "spot"
+            lists = [partial(open_spot_orders, exchange, account), partial(waiting_spot_orders, exchange, {})]
+            found = [entry for answer in side_by_side(lists) for entry in answer]
+        else:
+            found = _of_each_settlement(exchange, market_type, partial(open_swap_orders, exchange))
+        return [known_order(order) for order in exchange.parse_orders(found)]
+
+    def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
+        """Read positions in every currency that contracts are settled in."""
+
+        def ask(settle: str) -> list[Mapping[str, Any]]:
+            asked = {"type": market_type, "settle": settle}
+            return only_mappings(exchange.fetch_positions(None, asked), "positions")
+
+        return _of_each_settlement(exchange, market_type, ask)
+
+    def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
+        """Read the prices of all markets of a type, of contracts in every currency that they are settled in."""
+        if market_type == "spot":
+            return tickers_of(exchange.fetch_tickers(None, {"type": "spot"}))
+        asked = [{"type": market_type, "settle": settle} for settle in _settlements(exchange, market_type)]
+        replies = side_by_side([partial(exchange.fetch_tickers, None, one) for one in asked])
+        return {symbol: ticker for reply in replies for symbol, ticker in tickers_of(reply).items()}
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of a symbol month by month, the longest span that the venue answers for."""
+        market, until = exchange.market(symbol), exchange.seconds()
+        for _ in range(MAX_PAGES):
+            for page in range(1, MAX_PAGES):
+                span = {"from": until - _MONTH, "to": until, "limit": _FILLS, "page": page}
+                reply = exchange.privateSpotGetMyTrades({"currency_pair": market["id"], **span})
+                yield exchange.parse_trades(only_mappings(reply, "trades"), market)
+                if len(reply) < _FILLS:
+                    break
+            until -= _MONTH
+
+    # --- writing ---
+
+    def create(self, exchange: Exchange, request: OrderRequest) -> Order:
+        """Send an order once."""
+        _is_unified(exchange)
+        return known_order(super().create(exchange, request))
+
+    def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
+        """Put what the venue wants before our id; ccxt leaves it out where an id begins with a t."""
+        found = super().order_parameters(request)
+        return {**found, "text": f"{OURS}{found['text']}"} if "text" in found else found
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
+        """Cancel one order, in whichever list it is."""
+        _is_unified(exchange)
+
+        def do(waits: bool) -> object:  # noqa: FBT001 - as in_either_list has it
+            return super(Gate, self).cancel(exchange, reference, is_trigger=waits)
+
+        return in_either_list(do, is_trigger=is_trigger)
+
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+        """Cancel up to 20 orders in one call for spot, and in one for each currency that contracts are settled in."""
+        told: dict[str, str | None] = {}
+        markets = {str(reference.order_id): exchange.market(reference.symbol) for reference in references}
+        spot = [{"currency_pair": found["id"], "id": name} for name, found in markets.items() if found["spot"]]
+        if spot:
+            told.update(cancel_outcomes(exchange.privateSpotPostCancelBatchOrders(spot)))
+        for settle in sorted({str(found["settleId"]) for found in markets.values() if not found["spot"]}):
+            names = [name for name, found in markets.items() if found["settleId"] == settle]
+            told.update(
+                cancel_outcomes(exchange.privateFuturesPostSettleBatchCancelOrders([{"settle": settle}, *names]))
+            )
+        if set(markets) - set(told):
+            raise BadReply("the reply does not tell of every order")
+        return [
+            self._cancel_waiting(exchange, reference)
+            if told[str(reference.order_id)] == MISSING
+            else told[str(reference.order_id)]
+            for reference in references
+        ]
+
+    def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
+        """Turn to the list of orders that wait for a trigger."""
+        return {"trigger": True} if is_trigger else {}
+
+    # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
+        """Ask for one order by its id, in whichever list it is; for a trigger that was reached, what it set off."""
+        _is_unified(exchange)
+
+        def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
+            order = known_order(super(Gate, self).find(exchange, order_id, symbol, is_trigger=waits))
+            fired = fired_by(order) if waits else None
+            return order if fired is None else {**ask_plainly(fired), "id": order_id}
+
+        def ask_plainly(name: str) -> Order:
+            return known_order(super(Gate, self).find(exchange, name, symbol, is_trigger=False))
+
+        return in_either_list(ask, is_trigger=is_trigger)
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Ask for an order by our id, then look through the lists of those that are over and those that wait.
+
+        The venue answers for our ids for a while only. Raises BadReply where an order without an id may be the one.
+        """
+        _is_unified(exchange)
+        name = f"{OURS}{reference.client_order_id}"
+        try:
+            return self._checked(exchange.fetch_order(None, reference.symbol, {"text": name}), reference)
+        except Exception as error:
+            if not is_not_found(error):
+                raise
+        return self._among_waiting(exchange, reference) or self._among_closed(exchange, reference)
+
+    def _cancel_waiting(self, exchange: Exchange, reference: OrderReference) -> str | None:
+        """Cancel what is in no list of resting orders: it may wait for a trigger."""
+        try:
+            self.cancel(exchange, reference, is_trigger=True)
+        except Exception as error:
+            if is_not_found(error):
+                return MISSING
+            raise
+        return None
+
+    @staticmethod
+    def _checked(reply: Mapping[str, Any], reference: OrderReference) -> Order:
+        order = known_order(reply)
+        if order.get("clientOrderId") != reference.client_order_id:
+            raise BadReply("the venue tells of another order than was asked for")
+        return order
+
+    @staticmethod
+    def _among_waiting(exchange: Exchange, reference: OrderReference) -> Order | None:
+        market = exchange.market(reference.symbol)
+        if is_derivative(reference.symbol):
+            entries = waiting_swap_orders(exchange, market["settleId"])
+        else:
+            entries = waiting_spot_orders(exchange, {"market": market["id"]})
+        orders = [known_order(order) for order in exchange.parse_orders(entries)]
+        orders = [order for order in orders if order.get("symbol") == reference.symbol]
+        for order in orders:
+            if order.get("clientOrderId") == reference.client_order_id:
+                return order
+        since = 0 if reference.since is None else int(reference.since.timestamp() * 1000) - 60_000
+        if any(not order.get("clientOrderId") and int(order.get("timestamp") or since) >= since for order in orders):
+            raise BadReply("an order that waits for its trigger carries no id, and may be the one that was asked for")
+        return None
+
+    @staticmethod
+    def _among_closed(exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Look through orders that are over, where the venue may have forgotten that they carried our id."""
+        now, sent = exchange.seconds(), 0 if reference.since is None else int(reference.since.timestamp())
+        if now - sent < _REMEMBERED.total_seconds():
+            return None
+        market, since = exchange.market(reference.symbol), max(sent - 60, 0)
+        ask, asked = exchange.privateSpotGetOrders, {"currency_pair": market["id"], "from": since}
+        if is_derivative(reference.symbol):
+            ask = exchange.privateFuturesGetSettleOrders
+            asked = {"contract": market["id"], "settle": market["settleId"]}
+        asked = {**asked, "status": "finished", "limit": PAGE}
+        for page in range(MAX_PAGES):
+            turn = {"offset": page * PAGE} if is_derivative(reference.symbol) else {"page": page + 1}
+            entries = only_mappings(ask({**asked, **turn}), "orders")
+            orders = [known_order(order) for order in exchange.parse_orders(entries, market)]
+            found = [order for order in orders if order.get("clientOrderId") == reference.client_order_id]
+            if found:
+                return found[0]
+            if len(entries) < PAGE or min(int(order.get("timestamp") or 0) for order in orders) < since * 1000:
+                return None
+        raise BadReply("the pages do not end")
+
+
+def _is_unified(exchange: Exchange) -> bool:
+    """Tell which kind of account it is; ccxt takes a question that failed for a classic one."""
+    with exchange.turn:
+        if exchange.options.get("unifiedAccount") is None:
+            mode = (exchange.privateAccountGetDetail().get("key") or {}).get("mode")
+            if mode is None:
+                raise BadReply("the venue does not say whether the account is a unified one")
+            exchange.options["unifiedAccount"] = str(mode) == _UNIFIED
+        return bool(exchange.options["unifiedAccount"])
+
+
+def _settlements(exchange: Exchange, market_type: MarketType) -> list[str]:
+    if market_type != "swap":
+        raise BadReply("dated futures at Gate are not read")
+    return sorted({str(found["settleId"]) for found in exchange.markets.values() if found["type"] == market_type})
+
+
+def _of_each_settlement(exchange: Exchange, market_type: MarketType, ask: Callable[[str], list[T]]) -> list[T]:
+    """Ask in every currency that contracts are settled in; a futures account that was never opened holds nothing."""
+
+    def ask_one(settle: str) -> list[T]:
+        from ccxt.base.errors import AccountNotEnabled  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+        try:
+            return ask(settle)
+        except AccountNotEnabled as error:
+            if "USER_NOT_FOUND" not in str(error):
+                raise
+            return []
+
+    answers = side_by_side([partial(ask_one, settle) for settle in _settlements(exchange, market_type)])
+    return [entry for answer in answers for entry in answer]
+
+
+def _holds(reply: object, key: str, kind: type = object) -> bool:
+    return isinstance(reply, dict) and reply.get(key) is not None and isinstance(reply[key], kind)

@@ -1,0 +1,86 @@
+"""Gate's orders: their lists, what ccxt misreads of them, and what becomes of cancels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brokers.live.dialect import MAX_PAGES, Exchange, Order
+from brokers.live.parsing import BadReply, amount_of, only_mappings
+
+PAGE = 100
+"""Orders a page, the most that the venue gives."""
+OURS = "t-"
+"""The venue wants this before a client order id, and keeps its own words (web, api) in the same field."""
+MISSING = "ORDER_NOT_FOUND"
+"""The venue's word for an order that it does not know."""
+_NOT_OPEN = frozenset({MISSING, "ORDER_CLOSED", "ORDER_CANCELLED", "ORDER_FINISHED"})
+_STATUSES = frozenset({"open", "closed", "canceled", "rejected"})
+_OVER = frozenset({"closed", "cancelled", "finished", "finish"})
+
+
+def open_spot_orders(exchange: Exchange, account: str) -> list[Mapping[str, Any]]:
+    """Read open orders by pages, which the venue makes for each market by itself."""
+    found: list[Mapping[str, Any]] = []
+    for page in range(1, MAX_PAGES):
+        asked = {"account": account, "page": page, "limit": PAGE}
+        groups = only_mappings(exchange.privateSpotGetOpenOrders(asked), "markets with orders")
+        orders = [only_mappings(group.get("orders"), "orders") for group in groups]
+        found.extend(order for group in orders for order in group)
+        if all(len(group) < PAGE for group in orders):
+            return found
+    raise BadReply("the pages do not end")
+
+
+def waiting_spot_orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Read spot orders that wait for their trigger, all pages."""
+    return _pages(exchange.privateSpotGetPriceOrders, {"status": "open", **asked})
+
+
+def open_swap_orders(exchange: Exchange, settle: str) -> list[Mapping[str, Any]]:
+    """Read swap orders settled in one currency, resting ones and those that wait, all pages."""
+    resting = _pages(exchange.privateFuturesGetSettleOrders, {"settle": settle, "status": "open"})
+    return [*resting, *waiting_swap_orders(exchange, settle)]
+
+
+def waiting_swap_orders(exchange: Exchange, settle: str) -> list[Mapping[str, Any]]:
+    """Read swap orders that wait for their trigger, all pages."""
+    return _pages(exchange.privateFuturesGetSettlePriceOrders, {"settle": settle, "status": "open"})
+
+
+def _pages(ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for page in range(MAX_PAGES):
+        entries = only_mappings(ask({**asked, "limit": PAGE, "offset": page * PAGE}), "orders")
+        found.extend(entries)
+        if len(entries) < PAGE:
+            return found
+    raise BadReply("the pages do not end")
+
+
+def cancel_outcomes(reply: object) -> dict[str, str | None]:
+    """Read the outcomes of a batch of cancels: None for taken, else why not; raises BadReply where it is not clear."""
+    told: dict[str, str | None] = {}
+    for entry in only_mappings(reply, "outcomes"):
+        label = str(entry.get("label") or entry.get("message") or "")
+        if entry.get("succeeded") is not True and label not in _NOT_OPEN:
+            raise BadReply(f"the cancel of {entry.get('id')} was answered with {label[:40]!r}")
+        told[str(entry.get("id"))] = None if entry.get("succeeded") is True else label
+    return told
+
+
+def known_order(order: Mapping[str, Any]) -> Order:
+    """Correct what ccxt makes of an order: our id, the status of one that is over, the fee where there is one only."""
+    info, name, status = order.get("info") or {}, str(order.get("clientOrderId") or ""), order.get("status")
+    if status is not None and status not in _STATUSES:
+        status = "canceled" if info.get("status") in _OVER else "open"
+    fees = [fee for fee in order.get("fees") or [] if amount_of(fee.get("cost"))]
+    ours = name.removeprefix(OURS) if name.startswith(OURS) else None
+    return {**order, "clientOrderId": ours, "status": status, "fee": fees[0] if len(fees) == 1 else order.get("fee")}
+
+
+def fired_by(order: Order) -> str | None:
+    """Name the order that a trigger has set off."""
+    info = order.get("info") or {}
+    name = str(info.get("fired_order_id") or info.get("trade_id") or "0")
+    return None if name == "0" else name

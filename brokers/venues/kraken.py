@@ -1,0 +1,156 @@
+"""Kraken, https://docs.kraken.com/api/: one private call at a time, staked balances under names of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, with_client_id
+from brokers.live.failures import exceptions_for
+from brokers.live.parsing import BadReply, Balance, only_mappings
+from brokers.protocol import OrderReference, RefusalReason
+from ruleset.values import ZERO
+
+_WINDOW = 5
+_PAGE = 50
+_QUERY = 50
+_REFUSALS = {
+    "EService:Market in cancel_only mode": RefusalReason.MARKET_INACTIVE,
+    "EService:Market in post_only mode": RefusalReason.MARKET_INACTIVE,
+    "EService:Deadline elapsed": RefusalReason.TRY_AGAIN,
+    "EOrder:Cost minimum not met": RefusalReason.BELOW_MIN_NOTIONAL,
+    "EOrder:Order minimum not met": RefusalReason.BELOW_MIN_AMOUNT,
+    "EOrder:Tick size check failed": RefusalReason.PRICE_STEP,
+    "EOrder:Duplicate client order id": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+}
+"""Refusals that ccxt calls an outage or has no name for."""
+_UNCLEAR = ("EAPI:Invalid nonce",)
+"""What a request that is delivered twice is answered as well, after it was executed the first time."""
+
+
+class Kraken(Dialect):
+    """Spot at Kraken."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="kraken",
+        title="Kraken",
+        client_order_ids="A",
+        unique_client_order_ids="open",
+        client_id_parameter="clientOrderId",
+        receive_window=_WINDOW,
+        writes_at_once=20,
+        cancel_batch=50,
+        in_turn=True,
+        stop_market=True,
+        stop_limit=True,
+        history_by_symbol=False,
+        # 15 points at once, 0.33 back a second for the lowest tier; ccxt counts a point as 3.
+        burst=45.0,
+        refill=1.0,
+        permissions="Query funds; query, create and cancel orders; query closed orders. Never: withdraw funds.",
+        limits_known=(
+            "Private calls are sent one after the other: the nonce of a key must rise. Give exitplan a key of its own.",
+            "Staked balances (BTC.M, SOL.F, ETH2.S and the like) count as locked: they are not sellable.",
+            "No conversion of dust through the API.",
+        ),
+    )
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """Name what kraken says more clearly than ccxt does: a wrong secret, too many requests, an unknown order."""
+        from ccxt.base.errors import (  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+            AuthenticationError,
+            OrderNotFound,
+            RateLimitExceeded,
+        )
+
+        limits = ("EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded", "EGeneral:Too many requests")
+        told = {
+            **exceptions_for(_REFUSALS, _UNCLEAR),
+            **dict.fromkeys(limits, RateLimitExceeded),
+            "EAPI:Invalid signature": AuthenticationError,
+            "EOrder:Unknown order": OrderNotFound,
+        }
+        return {**super().config(market_types), "exceptions": {"exact": told}}
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold every reply to have a result: without one ccxt reads an empty account out of it."""
+        wrong = super().complaint(url, reply)
+        if wrong is None and not (isinstance(reply, dict) and isinstance(reply.get("result"), dict | list)):
+            return "it holds no result"
+        return wrong
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read balances, and add what is staked under a name with a dot to what it is of."""
+        found: dict[str, Balance] = {}
+        for balance in super().read_balances(exchange, market_type):
+            name, dot, _ = balance.currency.partition(".")
+            currency = _asset_of(name, exchange.currencies or {}) if dot else name
+            known = found.get(currency, Balance(currency, ZERO, ZERO))
+            if dot:
+                found[currency] = replace(known, staked=known.staked + balance.total)
+            else:
+                found[currency] = replace(known, free=known.free + balance.free, locked=known.locked + balance.locked)
+        return list(found.values())
+
+    def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
+        """Give the deadline after which the matching engine no longer takes the order."""
+        return {"deadline": exchange.iso8601(exchange.milliseconds() + _WINDOW * 1000)}
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
+        """Cancel one order; ccxt's own way takes a broken connection for what the reply before it said."""
+        return exchange.privatePostCancelOrder({"txid": reference.order_id})
+
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+        """Cancel up to 50 orders; the reply is a number, so where some are missing each one is looked at."""
+        names = [str(reference.order_id) for reference in references]
+        reply = exchange.cancel_orders(names)
+        count = ((reply[0].get("info") or {}).get("result") or {}).get("count")
+        if count is None:
+            raise BadReply("the reply does not say how many orders were cancelled")
+        if Decimal(str(count)) == len(names):
+            return [None] * len(names)
+        orders = self.find_many(exchange, references)
+        return [self._refusal(orders.get(name)) for name in names]
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
+        """Ask for one order by its id."""
+        order: Order = exchange.fetch_order(order_id, symbol)
+        return order
+
+    def find_many(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
+        """Ask for up to 50 orders a call."""
+        names = [str(reference.order_id) for reference in references]
+        chunks = [names[start : start + _QUERY] for start in range(0, len(names), _QUERY)]
+        orders = [order for chunk in chunks for order in exchange.fetch_orders_by_ids(chunk)]
+        return {str(order["id"]): order for order in orders}
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Ask for the open, then for the closed orders with our id."""
+        wanted = {"clientOrderId": reference.client_order_id}
+        for ask in (exchange.fetch_open_orders, exchange.fetch_closed_orders):
+            found = with_client_id(only_mappings(ask(None, None, None, wanted), "orders"), reference.client_order_id)
+            if found is not None:
+                return found
+        return None
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of all symbols, 50 a page."""
+        for page in range(MAX_PAGES):
+            trades = only_mappings(exchange.fetch_my_trades(symbol, None, None, {"ofs": page * _PAGE}), "trades")
+            yield trades
+            if len(trades) < _PAGE:
+                return
+
+    @staticmethod
+    def _refusal(order: Order | None) -> str | None:
+        if order is None:
+            return "the venue knows no such order"
+        return None if order.get("status") in {"open", "canceled"} else f"the order is {order.get('status')}"
+
+
+def _asset_of(name: str, currencies: Mapping[str, Any]) -> str:
+    """Name what is staked: kraken puts a number behind it for the days it is bonded, as in DOT28.S, and in ETH2.S."""
+    bare = name.rstrip("0123456789")
+    return bare if bare in currencies and (name not in currencies or name == "ETH2") else name

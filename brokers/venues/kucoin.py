@@ -1,0 +1,320 @@
+"""KuCoin, https://www.kucoin.com/docs-new/: classic accounts, stops in their own list, open orders by symbol.
+
+Spot orders go through the venue's ``hf`` addresses, the only ones that it still documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
+from brokers.live.failures import exceptions_for, is_not_found
+from brokers.live.limits import HeaderNames
+from brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
+from brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from brokers.venues.two_lists import in_either_list
+from ruleset.snapshot import Market
+from ruleset.values import ZERO, is_derivative, plain
+
+_WINDOW = 5
+_PAGE = 500
+_FILLS = 100
+_WEEK = 7 * 86_400_000
+_REMEMBERED = timedelta(days=3)
+"""How long the venue knows orders that are closed."""
+_TRADING = frozenset({"trade", "trade_hf"})
+"""The accounts that orders are paid from; the funding account (main) is not among them."""
+_MUST_HOLD = {
+    "/api/v1/accounts": None,
+    "/api/v1/positions": None,
+    "/api/v1/orders": "items",
+    "/api/v1/stopOrders": "items",
+    "/api/v1/stop-order": "items",
+    "/api/v1/market/allTickers": "ticker",
+    "/api/v1/contracts/active": None,
+    "/api/v1/hf/fills": "items",
+}
+"""The lists that replies must hold, by address; None where the data are the list."""
+_REFUSALS = {
+    "validation.createOrder.clientOidDuplicated": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "Order size below the minimum requirement.": RefusalReason.BELOW_MIN_AMOUNT,
+    "The quantity is below the minimum requirement.": RefusalReason.BELOW_MIN_AMOUNT,
+    "Order size increment invalid.": RefusalReason.AMOUNT_STEP,
+    "126003": RefusalReason.BELOW_MIN_NOTIONAL,
+    "600100": RefusalReason.BELOW_MIN_NOTIONAL,
+    "600101": RefusalReason.BELOW_MIN_NOTIONAL,
+    "400760": RefusalReason.INVALID_PRICE,
+    "100004": RefusalReason.ORDER_CLOSED,
+    "300009": RefusalReason.REDUCE_ONLY,
+    "126007": RefusalReason.MARKET_INACTIVE,
+    "126009": RefusalReason.MARKET_INACTIVE,
+}
+_UNCLEAR = ("408000",)
+"""The venue timed out inside: the order may have been taken."""
+
+
+class Kucoin(Dialect):
+    """Spot and futures in a classic account at KuCoin."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="kucoin",
+        title="KuCoin",
+        client_order_ids="A",
+        unique_client_order_ids="open",
+        client_id_parameter="clientOid",
+        # The venue takes no request that was signed 5 seconds ago; a clock that is ahead makes that a little more.
+        receive_window=2 * _WINDOW,
+        writes_at_once=10,
+        triggers_apart=True,
+        stop_market=True,
+        stop_limit=True,
+        needs_password=True,
+        # 4,000 weights in 30 seconds for spot, 2,000 for futures, of which ccxt counts each double.
+        burst=2000.0,
+        refill=133.0,
+        headers=HeaderNames(
+            remaining="gw-ratelimit-remaining",
+            limit="gw-ratelimit-limit",
+            reset="gw-ratelimit-reset",
+            reset_unit="ms",
+        ),
+        options={"hf": True},
+        permissions="General, Spot Trading (Futures Trading for swaps and futures). Never: Withdrawal, FlexTransfers.",
+        limits_known=(
+            "The key has a passphrase, which is named when it is made.",
+            "Classic accounts only: a unified trading account is refused.",
+            "Only the trading and the futures account are read: not the funding account, margin accounts or Earn.",
+            "Client order ids are unique among open orders only, and closed orders are found for three days.",
+            "Open orders are asked for by symbol, so reading takes one call more for each symbol that has some.",
+            "Orders that cancel one another (OCO) are not read; what they hold counts as locked.",
+            "A market order that would move the price too far is filled in part, and the rest is cancelled.",
+            "Futures in one-way mode only; conversion of dust is not offered.",
+        ),
+    )
+
+    # --- the client ---
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """List only the kinds of markets that are asked for."""
+        kinds = [*(["spot"] if "spot" in market_types else []), *(["contract"] if set(market_types) - {"spot"} else [])]
+        listed = {"types": kinds, "fetchTickersFees": False}
+        return {
+            "options": {**self.traits.options, "fetchMarkets": listed, "marketTypes": list(market_types)},
+            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
+        }
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold every reply to have data, and those that are lists their list."""
+        wrong, path = super().complaint(url, reply), urlsplit(url).path
+        if wrong is not None:
+            return wrong
+        if not isinstance(reply, dict) or "data" not in reply:
+            return "it holds no data"
+        if path not in _MUST_HOLD:
+            return None
+        data, key = reply["data"], _MUST_HOLD[path]
+        found = data.get(key) if key is not None and isinstance(data, dict) else data
+        # An order that was just placed is answered at the address that lists futures' orders, with its id alone.
+        is_list = isinstance(found, list) or (isinstance(data, dict) and "orderId" in data)
+        return None if is_list else f"it holds no {key or 'list'}"
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the larger of the venue's two minimums for the worth of an order; ccxt knows one of them."""
+        told = amount_of((market.get("info") or {}).get("minFunds")) if market.get("spot") else None
+        return listing if told is None else replace(listing, min_notional=max(told, listing.min_notional or ZERO))
+
+    # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read the trading account, or the futures account in each currency that contracts are settled in."""
+        _ensure_classic(exchange)
+        if market_type == "spot":
+            return _trading_balances(exchange, exchange.privateGetAccounts()["data"])
+        if market_type == "future" and "swap" in exchange.options["marketTypes"]:
+            return []  # one wallet for both, and read already
+        contracts = [market for market in exchange.markets.values() if market.get("linear")]
+        settled = sorted({str(market["settle"]) for market in contracts})
+        asks = [partial(exchange.fetch_balance, {"type": "contract", "code": currency}) for currency in settled]
+        return [balance for reply in side_by_side(asks) for balance in balances_of(reply)]
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read resting orders, symbol by symbol, and all that wait for a trigger."""
+        if market_type == "spot":
+            resting, waiting = side_by_side([partial(_resting, exchange), partial(_waiting, exchange, {})])
+            return [*resting, *waiting]
+        lists: list[Callable[[], list[Order]]] = [
+            partial(_pages, exchange, exchange.futuresPrivateGetOrders, {"status": "active"}),
+            partial(_pages, exchange, exchange.futuresPrivateGetStopOrders, {}),
+        ]
+        orders = [order for answer in side_by_side(lists) for order in answer]
+        return [order for order in orders if exchange.market(order["symbol"])["type"] == market_type]
+
+    def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
+        """Read positions; ccxt gives the time of the reply as that of their opening."""
+        _ensure_classic(exchange)
+        return [
+            {**entry, "timestamp": entry["info"].get("openingTimestamp")}
+            for entry in only_mappings(exchange.fetch_positions(), "positions")
+            if exchange.market(entry["symbol"])["type"] == market_type
+        ]
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of a symbol week by week, the longest span that the venue answers for."""
+        market, until = exchange.market(symbol), exchange.milliseconds()
+        for _ in range(MAX_PAGES):
+            asked = {"symbol": market["id"], "limit": _FILLS, "startAt": until - _WEEK, "endAt": until}
+            for _ in range(MAX_PAGES):
+                data = exchange.privateGetHfFills(asked)["data"]
+                yield exchange.parse_trades(only_mappings(data["items"], "fills"), market)
+                if len(data["items"]) < _FILLS or not data.get("lastId"):
+                    break
+                asked = {**asked, "lastId": data["lastId"]}
+            until -= _WEEK
+
+    # --- writing ---
+
+    def create(self, exchange: Exchange, request: OrderRequest) -> Order:
+        """Send an order once; one of futures in the margin mode that the position has."""
+        _ensure_classic(exchange)
+        if not is_derivative(request.symbol):
+            return super().create(exchange, request)
+        mode = exchange.fetch_margin_mode(request.symbol)["marginMode"]
+        limit = request.type in {"limit", "stop_limit"}
+        order: Order = exchange.create_order(
+            request.symbol,
+            "limit" if limit else "market",
+            request.side,
+            # ccxt compares it with a number, and contracts are whole ones.
+            int(request.quantity),
+            plain(request.price) if limit and request.price is not None else None,
+            {**self.order_parameters(request), "marginMode": mode},
+        )
+        return order
+
+    def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
+        """Let stops of futures look at the last price, which is the one that plans are made with."""
+        is_stop = request.trigger_price is not None and is_derivative(request.symbol)
+        return {**super().order_parameters(request), **({"stopPriceType": "TP"} if is_stop else {})}
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
+        """Cancel one order, in whichever list it is; futures have one address for both."""
+        _ensure_classic(exchange)
+        if is_derivative(reference.symbol):
+            return super().cancel(exchange, reference, is_trigger=False)
+        do = partial(self._cancel_spot, exchange, reference)
+        return in_either_list(do, is_trigger=is_trigger)
+
+    def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
+        """Turn to the list of orders that wait for a trigger."""
+        return {"trigger": True} if is_trigger else {}
+
+    # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
+        """Ask for one order by its id, in whichever list it is; futures have one address for both."""
+        _ensure_classic(exchange)
+        if is_derivative(symbol):
+            return super().find(exchange, order_id, symbol, is_trigger=False)
+
+        def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
+            if not waits:
+                return super(Kucoin, self).find(exchange, order_id, symbol, is_trigger=False)
+            return _the_one(_waiting(exchange, {"orderIds": order_id}), order_id)
+
+        return in_either_list(ask, is_trigger=is_trigger)
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Ask for an order by our id, of spot in both lists; raises BadReply where the venue may have forgotten it."""
+        _ensure_classic(exchange)
+        name = reference.client_order_id
+        try:
+            order: Order = exchange.fetch_order(None, reference.symbol, {"clientOid": name})
+        except Exception as error:
+            if not is_not_found(error):
+                raise
+        else:
+            if order.get("clientOrderId") != name:
+                raise BadReply("the venue tells of another order than was asked for")
+            return order
+        waiting = None if is_derivative(reference.symbol) else _waiting_by_client_id(exchange, reference)
+        if waiting is None and reference.since is not None:
+            age = timedelta(milliseconds=exchange.milliseconds() - int(reference.since.timestamp() * 1000))
+            if age > _REMEMBERED:
+                raise BadReply("the venue forgets orders three days after they are closed")
+        return waiting
+
+    def _cancel_spot(self, exchange: Exchange, reference: OrderReference, waits: bool) -> object:  # noqa: FBT001 - as in_either_list has it
+        return super().cancel(exchange, reference, is_trigger=waits)
+
+
+def _ensure_classic(exchange: Exchange) -> None:
+    """Raise BadReply for a unified account: its classic lists are empty, as if there was nothing."""
+    with exchange.turn:
+        if exchange.is_uta_enabled():
+            raise BadReply("this is a unified trading account; exitplan reads classic ones at KuCoin")
+
+
+def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[Balance]:
+    found: dict[str, Balance] = {}
+    for account in accounts:
+        if account.get("type") not in _TRADING:
+            continue
+        currency = exchange.safe_currency_code(account.get("currency"))
+        free, locked = amount_of(account.get("available")), amount_of(account.get("holds"))
+        if currency is None or free is None or locked is None:
+            raise BadReply("an account without a currency or an amount")
+        known = found.get(currency, Balance(currency, ZERO, ZERO))
+        found[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
+    return list(found.values())
+
+
+def _resting(exchange: Exchange) -> list[Order]:
+    """Ask which symbols have open orders, then for those of each."""
+    data = exchange.privateGetHfOrdersActiveSymbols()["data"]
+    symbols = (data or {}).get("symbols") or []
+    replies = side_by_side([partial(exchange.privateGetHfOrdersActive, {"symbol": name}) for name in symbols])
+    found = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
+    return list(exchange.parse_orders(found))
+
+
+def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
+    """Read spot orders that wait for their trigger."""
+    return _pages(exchange, exchange.privateGetStopOrder, {"status": "NEW", **asked})
+
+
+def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Order]:
+    """Read all pages of a list of orders."""
+    found: list[Mapping[str, Any]] = []
+    for page in range(1, MAX_PAGES):
+        data = ask({**asked, "currentPage": page, "pageSize": _PAGE})["data"]
+        items = only_mappings(data["items"], "orders")
+        found.extend(items)
+        if page >= int(data.get("totalPage") or 0) or not items:
+            return list(exchange.parse_orders(found))
+    raise BadReply("the pages do not end")
+
+
+def _waiting_by_client_id(exchange: Exchange, reference: OrderReference) -> Order | None:
+    asked = {"clientOid": reference.client_order_id, "symbol": exchange.market(reference.symbol)["id"]}
+    try:
+        data = exchange.privateGetStopOrderQueryOrderByClientOid(asked)["data"]
+    except Exception as error:
+        if is_not_found(error):
+            return None
+        raise
+    orders = exchange.parse_orders(only_mappings(data or [], "orders"))
+    return next((order for order in orders if order.get("clientOrderId") == reference.client_order_id), None)
+
+
+def _the_one(orders: Sequence[Order], order_id: str) -> Order:
+    from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+    for order in orders:
+        if order.get("id") == order_id:
+            return order
+    raise OrderNotFound("order not exist")

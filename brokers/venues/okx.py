@@ -1,0 +1,307 @@
+"""OKX, https://www.okx.com/docs-v5/en/: one trading account for all, stops in lists of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from brokers.live.dialect import (
+    MAX_PAGES,
+    Dialect,
+    Exchange,
+    MarketType,
+    Order,
+    Traits,
+    pages_by_cursor,
+    side_by_side,
+)
+from brokers.live.failures import exceptions_for, is_not_found
+from brokers.live.parsing import BadReply, Balance, balance_of, only_mappings
+from brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from brokers.venues.two_lists import in_either_list
+from ruleset.values import is_derivative, plain
+
+_WINDOW = 30
+_PAGE = 100
+_KINDS: Mapping[MarketType, str] = {"spot": "SPOT", "swap": "SWAP", "future": "FUTURES"}
+_WAITING = ("conditional,oco", "trigger", "move_order_stop")
+"""The lists of orders that wait for a trigger; the venue gives no two of them at once, but the first pair."""
+_AT_MARKET = "-1"
+_BEING_CANCELLED = "51410"
+_REFUSALS = {
+    "51016": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "51065": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
+    "51020": RefusalReason.BELOW_MIN_AMOUNT,
+    "51100": RefusalReason.BELOW_MIN_AMOUNT,
+    "51120": RefusalReason.BELOW_MIN_AMOUNT,
+    "51118": RefusalReason.BELOW_MIN_NOTIONAL,
+    "51121": RefusalReason.AMOUNT_STEP,
+    "51169": RefusalReason.REDUCE_ONLY,
+    "51112": RefusalReason.REDUCE_ONLY,
+    "51205": RefusalReason.REDUCE_ONLY,
+    "51277": RefusalReason.TRIGGER_SIDE,
+    "51280": RefusalReason.TRIGGER_SIDE,
+    "50061": RefusalReason.RATE_LIMITED,
+    "50100": RefusalReason.PERMISSION_DENIED,
+    "50119": RefusalReason.PERMISSION_DENIED,
+    "50120": RefusalReason.PERMISSION_DENIED,
+}
+_UNCLEAR = ("51149", "51054")
+"""The venue timed out inside: the order may have been taken."""
+_NEVER_TRIGGERED = {"live", "pause", "canceled", "order_failed"}
+
+
+class Okx(Dialect):
+    """Spot, swaps and futures in the trading account of OKX."""
+
+    traits: ClassVar[Traits] = Traits(
+        venue="okx",
+        title="OKX",
+        client_order_ids="A",
+        unique_client_order_ids="open",
+        client_id_parameter="clOrdId",
+        receive_window=_WINDOW,
+        writes_at_once=20,
+        cancel_batch=20,
+        triggers_apart=True,
+        stop_market=True,
+        stop_limit=True,
+        convert=True,
+        unified_wallet=True,
+        needs_password=True,
+        # The limits hold for each address of the API by itself; this is the tightest of those that are used at once.
+        burst=20.0,
+        refill=10.0,
+        options={"createOrder": "privatePostTradeOrder", "fetchOrder": {"method": "privateGetTradeOrder"}},
+        permissions="Read and Trade. Never: Withdraw.",
+        limits_known=(
+            "The key has a passphrase, which is named when it is made.",
+            "Only the trading account is read: what is in the funding account or in Earn is not seen.",
+            "Client order ids are letters and digits only, and unique among open orders only.",
+            "A write is too old for the venue 30 seconds after it was signed.",
+            "Orders of trading bots, and iceberg, TWAP and chase orders are not read; what they hold counts as locked.",
+            "The venue names no least value of an order, only a least amount.",
+        ),
+    )
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """List only the kinds of markets that are asked for."""
+        return {
+            "options": {**self.traits.options, "fetchMarkets": {"types": list(market_types)}},
+            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
+        }
+
+    def complaint(self, url: str, reply: object) -> str | None:
+        """Hold every reply to have its list of data, and that for balances to have some account in it."""
+        wrong = super().complaint(url, reply)
+        if wrong is not None:
+            return wrong
+        if not isinstance(reply, dict) or not isinstance(reply.get("data"), list):
+            return "it holds no data"
+        if urlsplit(url).path.endswith("/account/balance") and not isinstance(_details(reply), list):
+            return "it holds no balances"
+        return None
+
+    # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - one wallet
+        """Read the trading account: what is available, and what is frozen by orders, positions and bots."""
+        reply = exchange.privateGetAccountBalance()
+        return [
+            balance_of(
+                exchange.safe_currency_code(entry.get("ccy")),
+                {"free": entry.get("availBal"), "used": entry.get("frozenBal")},
+            )
+            for entry in only_mappings(_details(reply), "balances")
+        ]
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read all pages of resting orders, and of the orders that wait for a trigger, which are in other lists."""
+        kind = {"instType": _KINDS[market_type]}
+        tasks: list[Callable[[], list[Order]]] = [
+            partial(_pages, exchange, exchange.privateGetTradeOrdersPending, kind, "ordId")
+        ]
+        tasks += [
+            partial(_pages, exchange, exchange.privateGetTradeOrdersAlgoPending, {**kind, "ordType": which}, "algoId")
+            for which in _WAITING
+        ]
+        return [order for orders in side_by_side(tasks) for order in orders]
+
+    def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
+        """Read positions; where one may hold both sides of a symbol, orders have to name the side."""
+        kind = {"instType": _KINDS[market_type]}
+        found = only_mappings(exchange.fetch_positions(None, kind), "positions")
+        if any(position.get("hedged") for position in found):
+            exchange.options["hedged"] = True
+        modes = {position["symbol"]: position.get("marginMode") for position in found}
+        exchange.options["marginModes"] = {**exchange.options.get("marginModes", {}), **modes}
+        return found
+
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
+        """Read executions of three months, 100 a page, newest first."""
+        asked: dict[str, Any] = {}
+        for _ in range(MAX_PAGES):
+            page = only_mappings(exchange.fetch_my_trades(symbol, None, _PAGE, asked), "trades")
+            yield page
+            if len(page) < _PAGE:
+                return
+            asked = {"after": min((trade["info"]["billId"] for trade in page), key=int)}
+
+    # --- writing ---
+
+    def create(self, exchange: Exchange, request: OrderRequest) -> Order:
+        """Send an order, with the time after which the matching engine shall no longer take it.
+
+        ccxt knows no such header, so the request is signed and sent step by step.
+        """
+        waits, price = request.trigger_price is not None, None if request.price is None else plain(request.price)
+        kind = "limit" if request.type in {"limit", "stop_limit"} else "market"
+        order = exchange.create_order_request(
+            request.symbol,
+            kind,
+            request.side,
+            plain(request.quantity),
+            price if kind == "limit" else None,
+            {**self.order_parameters(request), **_of_position(exchange, request)},
+        )
+        path, cost = ("trade/order-algo", 1.0) if waits else ("trade/order", 1 / 3)
+        exchange.throttle(cost)
+        signed = exchange.sign(path, ["private"], "POST", order)
+        headers = {**signed["headers"], "expTime": str(exchange.milliseconds() + _WINDOW * 1000)}
+        data = only_mappings(exchange.fetch(signed["url"], "POST", headers, signed["body"]).get("data"), "orders")
+        if not data or not (data[0].get("ordId") or data[0].get("algoId")):
+            raise BadReply("the reply names no order")
+        told: Order = exchange.parse_order(data[0], exchange.market(request.symbol))
+        return {**told, "clientOrderId": request.client_order_id}
+
+    def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
+        """Give our id to orders that wait for a trigger under the name that they are looked up by."""
+        found = super().order_parameters(request)
+        if request.trigger_price is not None and request.client_order_id is not None:
+            found["algoClOrdId"] = request.client_order_id
+        return found
+
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
+        """Cancel an order, in whichever list it is: no two have the same id."""
+        cancel = super().cancel
+        return in_either_list(lambda waits: cancel(exchange, reference, is_trigger=waits), is_trigger=is_trigger)
+
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+        """Cancel up to 20 orders, each with an answer of its own."""
+        asked = [{"instId": exchange.market_id(found.symbol), "ordId": found.order_id} for found in references]
+        reply = exchange.privatePostTradeCancelBatchOrders(asked)
+        told = {str(entry.get("ordId")): entry for entry in only_mappings(reply.get("data"), "orders")}
+        if {str(found.order_id) for found in references} - set(told):
+            raise BadReply("the reply does not tell of every order")
+        answers = [told[str(found.order_id)] for found in references]
+        return [None if entry.get("sCode") in {"0", _BEING_CANCELLED} else str(entry.get("sMsg")) for entry in answers]
+
+    def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
+        """Turn to the list of orders that wait for a trigger."""
+        return {"trigger": True} if is_trigger else {}
+
+    # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
+        """Ask for an order, in whichever list it is: no two have the same id."""
+        return in_either_list(
+            lambda waits: self._ask(exchange, order_id, symbol, {}, is_trigger=waits), is_trigger=is_trigger
+        )
+
+    def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
+        """Ask for the newest order with our id, in both lists."""
+        asked = {"clientOrderId": reference.client_order_id}
+        try:
+            return in_either_list(
+                lambda waits: self._ask(exchange, None, reference.symbol, asked, is_trigger=waits), is_trigger=False
+            )
+        except Exception as error:
+            if is_not_found(error):
+                return None
+            raise
+
+    def _ask(
+        self, exchange: Exchange, order_id: str | None, symbol: str, asked: Mapping[str, Any], *, is_trigger: bool
+    ) -> Order:
+        order: Order = exchange.fetch_order(order_id, symbol, {**asked, **self.trigger_parameters(is_trigger)})
+        names = {order.get("clientOrderId"), order["info"].get("algoClOrdId")}
+        if asked and asked["clientOrderId"] not in names:
+            raise BadReply("the venue tells of another order than was asked for")
+        if not is_trigger:
+            return order
+        waiting, sent = _waiting(order), order["info"].get("ordId")
+        if waiting["status"] != "closed" or not sent:
+            return waiting
+        # It was triggered: what came of it, the order tells that it has sent.
+        try:
+            result = exchange.fetch_order(sent, symbol)
+        except Exception as error:
+            if is_not_found(error):
+                raise BadReply("the order was triggered, and what it has sent is not known any more") from error
+            raise
+        return {**waiting, **{name: result[name] for name in ("status", "filled", "average", "fee", "cost")}}
+
+    def convert(
+        self, exchange: Exchange, offer: Mapping[str, Any], currency: str, quote: str, quantity: str
+    ) -> Mapping[str, Any]:
+        """Take a quote; the venue may answer that it was refused."""
+        done = super().convert(exchange, offer, currency, quote, quantity)
+        if (done.get("info") or {}).get("state") == "rejected":
+            from ccxt.base.errors import InvalidOrder  # noqa: PLC0415 - ccxt is loaded only where it is used
+
+            raise InvalidOrder("the venue did not convert it")
+        return done
+
+
+def _of_position(exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
+    """Give what an order must repeat of the position it is for: the margin mode, and that both sides may be held."""
+    if not is_derivative(request.symbol):
+        return {}
+    mode = exchange.options.get("marginModes", {}).get(request.symbol)
+    found: dict[str, Any] = {} if mode is None else {"tdMode": mode}
+    return {**found, "hedged": True} if exchange.options.get("hedged") else found
+
+
+def _pages(
+    exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any], key: str
+) -> list[Order]:
+    """Read all pages of a list of orders, 100 a page, each after the last of the one before."""
+
+    def page(cursor: str | None) -> tuple[list[Order], str | None]:
+        more = {"after": cursor} if cursor else {}
+        entries = only_mappings(ask({**asked, "limit": str(_PAGE), **more}).get("data"), "orders")
+        orders = exchange.parse_orders(entries)
+        after = str(entries[-1][key]) if len(entries) == _PAGE else None
+        return [_waiting(order) for order in orders] if key == "algoId" else orders, after
+
+    return pages_by_cursor(page)
+
+
+def _waiting(order: Order) -> Order:
+    """Read an order that waits for a trigger as one: ccxt keeps trigger, price and our id of it under other names."""
+    info = order["info"]
+    is_stop = bool(info.get("slTriggerPx"))
+    trigger = info.get("triggerPx") or info.get("slTriggerPx") or info.get("tpTriggerPx") or info.get("moveTriggerPx")
+    price = info.get("ordPx") or info.get("slOrdPx" if is_stop else "tpOrdPx")
+    at_market = price in {None, "", _AT_MARKET}
+    return {
+        **order,
+        "clientOrderId": _client_id(order),
+        "type": "market" if at_market else "limit",
+        "price": None if at_market else price,
+        "triggerPrice": trigger or info.get("last") or info.get("activePx"),
+        "filled": "0" if info.get("state") in _NEVER_TRIGGERED else info.get("actualSz") or None,
+        "average": info.get("actualPx") or None,
+    }
+
+
+def _client_id(order: Order) -> str | None:
+    return order["info"].get("algoClOrdId") or order.get("clientOrderId")
+
+
+def _details(reply: Mapping[str, Any]) -> object:
+    """Give the balances of the trading account."""
+    first = next(iter(reply["data"]), None)
+    return first.get("details") if isinstance(first, dict) else None

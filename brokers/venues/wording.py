@@ -1,0 +1,18 @@
+"""Refusals of venues that put many of them under one code, told apart by their words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from brokers.live.failures import exceptions_for
+from brokers.protocol import RefusalReason
+
+
+def by_words(words: Mapping[str, RefusalReason], otherwise: type[Exception]) -> Callable[[str], Exception]:
+    """Give what makes an exception of a message, to stand in a ccxt table in place of an exception's class."""
+    told = exceptions_for(words)
+
+    def exception(message: str) -> Exception:
+        return next((kind for word, kind in told.items() if word in message), otherwise)(message)
+
+    return exception

@@ -1,0 +1,387 @@
+"""Binance, asked over the wire: what goes out and what is made of its answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from brokers.protocol import (
+    Done,
+    Found,
+    NotFound,
+    OrderReference,
+    OrderRequest,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from ruleset.errors import CredentialsRefused
+from tests.brokers.venues.binance_replies import (
+    ACCOUNT,
+    FILLED,
+    FUTURES,
+    ORDER,
+    ORDERS,
+    SPOT,
+    TIME,
+    order,
+    position,
+)
+from tests.brokers.venues.recorded import NO_ANSWERS, Recorded, Replies, Reply, at_venue
+
+d = Decimal
+SELL = OrderRequest(client_order_id="xp0001", symbol="SOL/USDT", side="sell", type="market", quantity=d("1.5"))
+SWAP = OrderRequest(
+    client_order_id="xp0001", symbol="SOL/USDT:USDT", side="sell", type="market", quantity=d("4"), reduce_only=True
+)
+WANTED = OrderReference(symbol="SOL/USDT", client_order_id="xp0001")
+
+
+@pytest.fixture
+def spot() -> Iterator[Recorded]:
+    with at_venue("binance", SPOT) as recorded:
+        yield recorded
+
+
+@pytest.fixture
+def trading(spot: Recorded) -> Recorded:
+    """Give an account that was read, so that orders may be sent."""
+    spot.broker.read_account()
+    spot.forget()
+    return spot
+
+
+def futures() -> AbstractContextManager[Recorded]:
+    return at_venue("binance", FUTURES, market_types=("swap",))
+
+
+def place(account: Recorded, request: OrderRequest, reply: Any) -> Any:
+    account.answer(f"POST {ORDER}", reply)
+    return account.broker.place_orders([request])[0]
+
+
+def refusal(code: int, message: str, status: int = 400) -> Reply:
+    return Reply({"code": code, "msg": message}, status)
+
+
+# --- reading ---
+
+
+def test_the_account_is_read_in_four_calls(spot: Recorded) -> None:
+    spot.broker.read_account()
+    assert sorted(sent.path for sent in spot.sent) == [
+        "/api/v3/account",
+        "/api/v3/exchangeInfo",
+        "/api/v3/openOrders",
+        "/api/v3/ticker/24hr",
+    ]
+    assert "symbol" not in spot.only(ORDERS).query
+
+
+def test_what_rests_in_orders_is_locked_and_cash_is_the_quote_currency(spot: Recorded) -> None:
+    snapshot = spot.broker.read_account()
+    held = {position.symbol: (position.quantity, position.locked) for position in snapshot.positions}
+    assert held["SOL/USDT"] == (d(5), d(2))
+    assert (snapshot.cash.free, snapshot.cash.locked) == (d(1000), d(20))
+
+
+def test_simple_earn_counts_as_locked_of_its_currency_and_ldo_is_itself(spot: Recorded) -> None:
+    held = {found.symbol: (found.quantity, found.locked) for found in spot.broker.read_account().positions}
+    assert held["BTC/USDT"] == (d("0.5"), d("0.4"))
+    assert held["LDO/USDT"] == (d(7), d(0))
+    assert set(held) == {"SOL/USDT", "BTC/USDT", "LDO/USDT"}
+
+
+def test_a_stop_rests_among_the_open_orders(spot: Recorded) -> None:
+    limit, stop = spot.broker.read_account().open_orders
+    assert (limit.id, limit.type, limit.price, limit.trigger_price) == ("11", "limit", d(200), None)
+    assert (stop.id, stop.type, stop.price, stop.trigger_price) == ("12", "stop_limit", d(119), d(120))
+    assert stop.created_at == datetime.fromtimestamp(TIME / 1000, UTC)
+
+
+def test_markets_have_their_steps_minimums_and_prices(spot: Recorded) -> None:
+    market = spot.broker.read_account().markets["SOL/USDT"]
+    assert (market.amount_step, market.price_step) == (d("0.001"), d("0.01"))
+    assert (market.min_amount, market.min_notional, market.last) == (d("0.001"), d(5), d(150))
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [*itertools.product([ACCOUNT, ORDERS], NO_ANSWERS), (ACCOUNT, []), (ACCOUNT, {"a": 1}), (ORDERS, {"a": 1})],
+)
+def test_a_garbled_answer_is_no_empty_account(spot: Recorded, question: str, reply: Any) -> None:
+    assert "could not be read" in str(spot.refuses_to_read(question, reply))
+
+
+def test_a_key_that_is_refused_is_told_as_that_even_after_it_has_worked(spot: Recorded) -> None:
+    spot.broker.read_account()
+    error = spot.refuses_to_read(ACCOUNT, refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    assert isinstance(error, CredentialsRefused)
+    assert spot.tells(str(error)) == []
+
+
+def test_too_many_questions_are_told_with_the_rest_that_the_venue_wants(spot: Recorded) -> None:
+    limited = Reply({"code": -1003, "msg": "Too much request weight used."}, 429, {"Retry-After": "7"})
+    assert spot.refuses_to_read(ACCOUNT, limited).retry_after == 7.0
+
+
+# --- sending orders ---
+
+
+def test_a_market_sell_goes_out_by_quantity_with_our_id_and_a_short_window(trading: Recorded) -> None:
+    outcome = place(trading, SELL, FILLED)
+    sent = trading.only(f"POST {ORDER}").form
+    assert {"quantity": "1.5", "type": "MARKET", "side": "SELL", "newClientOrderId": "xp0001"}.items() <= sent.items()
+    assert sent["recvWindow"] == "5000"
+    assert not {"price", "quoteOrderQty", "clientOrderId", "timeInForce"} & set(sent)
+    assert isinstance(outcome, Done)
+
+
+def test_the_reply_to_a_market_sell_tells_its_fills(trading: Recorded) -> None:
+    report = place(trading, SELL, FILLED).report
+    assert (report.order_id, report.client_order_id, report.status) == ("77", "xp0001", "closed")
+    assert (report.quantity, report.filled, report.average_price) == (d("1.5"), d("1.5"), d(150))
+    assert (report.fee, report.fee_currency) == (d("0.225"), "USDT")
+    assert len(trading.sent) == 1  # nothing is left to ask
+
+
+def test_a_price_beside_a_market_order_does_not_make_it_one_by_cost(trading: Recorded) -> None:
+    place(trading, replace(SELL, price=d(100)), FILLED)
+    assert "quoteOrderQty" not in trading.only(f"POST {ORDER}").form
+
+
+def test_a_limit_order_that_is_marketable_goes_out_with_its_price(trading: Recorded) -> None:
+    trading.answer(f"GET {ORDER}", order(78, executedQty="1.500", origQty="1.500", status="FILLED"))
+    place(trading, replace(SELL, type="limit", price=d("149.25")), order(78))
+    sent = trading.only(f"POST {ORDER}").form
+    assert (sent["type"], sent["price"], sent["timeInForce"]) == ("LIMIT", "149.25", "GTC")
+
+
+@pytest.mark.parametrize(
+    ("kind", "price", "sent_as"), [("stop", None, "STOP_LOSS"), ("stop_limit", d(118), "STOP_LOSS_LIMIT")]
+)
+def test_stops_go_out_with_their_trigger(trading: Recorded, kind: Any, price: Decimal | None, sent_as: str) -> None:
+    request = replace(SELL, type=kind, price=price, trigger_price=d(120))
+    outcome = place(trading, request, order(79, type=sent_as, stopPrice="120.00"))
+    sent = trading.only(f"POST {ORDER}").form
+    assert (sent["type"], sent["stopPrice"], sent.get("price")) == (sent_as, "120", None if price is None else "118")
+    assert outcome.report.trigger_price == d(120)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (refusal(-2010, "Account has insufficient balance for requested action."), RefusalReason.INSUFFICIENT_BALANCE),
+        (refusal(-1013, "Filter failure: NOTIONAL"), RefusalReason.BELOW_MIN_NOTIONAL),
+        (refusal(-2010, "Duplicate order sent."), RefusalReason.DUPLICATE_CLIENT_ORDER_ID),
+        (refusal(-2010, "Stop price would trigger immediately."), RefusalReason.TRIGGER_SIDE),
+        (refusal(-1121, "Invalid symbol."), RefusalReason.UNKNOWN_SYMBOL),
+        (refusal(-1021, "Timestamp for this request is outside of the recvWindow."), RefusalReason.TRY_AGAIN),
+        (refusal(-1015, "Too many new orders."), RefusalReason.RATE_LIMITED),
+        (refusal(-2015, "Invalid API-key, IP, or permissions for action."), RefusalReason.PERMISSION_DENIED),
+        (refusal(-2014, "API-key format invalid."), RefusalReason.PERMISSION_DENIED),
+    ],
+)
+def test_refusals_are_told_by_their_reason(trading: Recorded, reply: Reply, reason: RefusalReason) -> None:
+    outcome = place(trading, SELL, reply)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is reason
+    assert trading.tells(outcome.message) == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *NO_ANSWERS,
+        refusal(-1007, "Timeout waiting for response from backend server. Execution status unknown.", 408),
+        refusal(-1006, "An unexpected response was received from the message bus. Execution status unknown."),
+        refusal(-9999, "Something broke.", 503),
+        Reply({"symbol": "SOLUSDT"}),
+        ConnectionResetError("gone"),
+    ],
+)
+def test_whatever_is_no_clear_answer_to_an_order_is_unknown(trading: Recorded, reply: Any) -> None:
+    assert isinstance(place(trading, SELL, reply), Unknown)
+    assert len(trading.all(f"POST {ORDER}")) == 1
+
+
+# --- cancelling and looking up ---
+
+
+def test_orders_are_cancelled_one_by_one_each_with_its_own_answer(trading: Recorded) -> None:
+    trading.answer(f"DELETE {ORDER}?orderId=11", order(11, status="CANCELED"))
+    trading.answer(f"DELETE {ORDER}?orderId=13", refusal(-2011, "Unknown order sent."))
+    trading.answer(f"GET {ORDER}?orderId=11", order(11, status="CANCELED", executedQty="0.500"))
+    references = [OrderReference(symbol="SOL/USDT", order_id=name) for name in ("11", "13")]
+    first, second = trading.broker.cancel_orders(references)
+    assert isinstance(first, Done)
+    assert (first.report.status, first.report.filled) == ("cancelled", d("0.5"))
+    assert isinstance(second, Refused)
+    assert second.reason is RefusalReason.UNKNOWN_ORDER
+
+
+def test_an_order_is_found_by_our_id(trading: Recorded) -> None:
+    trading.answer(f"GET {ORDER}", order(77, clientOrderId="xp0001", status="FILLED", executedQty="2.000"))
+    found = trading.broker.look_up_order(WANTED)
+    assert isinstance(found, Found)
+    assert (found.report.order_id, found.report.status) == ("77", "closed")
+    asked = trading.only(f"GET {ORDER}").query
+    assert (asked["origClientOrderId"], asked["symbol"]) == ("xp0001", "SOLUSDT")
+    assert "orderId" not in asked
+
+
+def test_an_order_is_found_by_the_venues_id(trading: Recorded) -> None:
+    trading.answer(f"GET {ORDER}?orderId=77", order(77))
+    found = trading.broker.look_up_order(OrderReference(symbol="SOL/USDT", order_id="77"))
+    assert isinstance(found, Found)
+
+
+def test_an_order_that_the_venue_does_not_know_is_not_found(trading: Recorded) -> None:
+    trading.answer(f"GET {ORDER}", refusal(-2013, "Order does not exist."))
+    assert isinstance(trading.broker.look_up_order(WANTED), NotFound)
+
+
+@pytest.mark.parametrize("reply", [*NO_ANSWERS, order(5, clientOrderId="another")])
+def test_no_answer_about_an_order_is_unknown(trading: Recorded, reply: Any) -> None:
+    trading.answer(f"GET {ORDER}", reply)
+    assert isinstance(trading.broker.look_up_order(WANTED), Unknown)
+
+
+# --- what positions cost, and dust ---
+
+
+def test_executions_of_more_than_a_page_are_read_backwards_in_time(trading: Recorded) -> None:
+    def trades(sent: Any) -> list[dict[str, Any]]:
+        first = 0 if "endTime" in sent.query else 1000
+        return [_trade(number) for number in range(first, first + 1000)][: 1000 if first else 7]
+
+    trading.answer("GET /api/v3/myTrades", trades)
+    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    trading.broker.read_cost_basis([sol])
+    asked = [sent.query.get("endTime") for sent in trading.all("GET /api/v3/myTrades")]
+    assert asked == [None, str(TIME + 1000)]
+
+
+def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
+    terms = {"quoteId": "q1", "ratio": "150", "toAmount": "0.149", "fromAmount": "0.001", "validTimestamp": TIME}
+    trading.answer("POST /sapi/v1/convert/getQuote", terms)
+    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    found = trading.broker.read_conversions([sol])
+    assert trading.only("POST /sapi/v1/convert/getQuote").form["fromAmount"] == "3"
+    assert "SOL/USDT" in found
+
+
+# --- futures ---
+
+
+def test_positions_of_futures_have_contracts_and_entry_price_but_no_time() -> None:
+    with futures() as account:
+        snapshot = account.broker.read_account()
+        (held,) = snapshot.positions
+        assert (held.symbol, held.side, held.quantity, held.contract_size) == ("SOL/USDT:USDT", "long", d(4), d(1))
+        assert (held.entry_price, held.opened_at) == (d("140.5"), None)
+        assert (snapshot.cash.free, snapshot.cash.locked) == (d(480), d(60))
+        assert len([sent for sent in account.sent if not sent.path.endswith("exchangeInfo")]) == 5
+
+
+def test_stops_of_futures_are_read_from_their_own_list_and_cancelled_there() -> None:
+    with futures() as account:
+        limit, stop = account.broker.read_account().open_orders
+        assert (limit.id, limit.reduce_only, stop.id, stop.trigger_price) == ("31", True, "41", d(130))
+        account.answer(
+            "DELETE /fapi/v1/algoOrder", {"algoId": 41, "clientAlgoId": "stop41", "code": "200", "msg": "ok"}
+        )
+        account.answer("GET /fapi/v1/order", refusal(-2013, "Order does not exist."))
+        account.broker.cancel_orders([OrderReference(symbol="SOL/USDT:USDT", order_id="41")])
+        assert account.only("DELETE /fapi/v1/algoOrder").query["algoId"] == "41"
+
+
+def test_a_close_of_futures_only_reduces() -> None:
+    with futures() as account:
+        account.broker.read_account()
+        account.answer("POST /fapi/v1/order", {**FILLED, "positionSide": "BOTH", "origQty": "4", "executedQty": "4"})
+        account.broker.place_orders([SWAP])
+        sent = account.only("POST /fapi/v1/order").form
+        assert (sent["reduceOnly"], sent["quantity"], sent["newClientOrderId"]) == ("true", "4", "xp0001")
+        assert "positionSide" not in sent
+
+
+def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces() -> None:
+    with futures() as account:
+        account.answer("GET /fapi/v3/positionRisk", [position("4", "LONG"), position("-2", "SHORT")])
+        assert {found.side for found in account.broker.read_account().positions} == {"long", "short"}
+        account.answer("POST /fapi/v1/order", {**FILLED, "positionSide": "LONG"})
+        account.broker.place_orders([SWAP])
+        sent = account.only("POST /fapi/v1/order").form
+        assert (sent["positionSide"], sent.get("reduceOnly")) == ("LONG", None)
+
+
+def test_a_stop_of_futures_goes_out_to_their_own_list_under_our_id() -> None:
+    with futures() as account:
+        account.broker.read_account()
+        account.answer("POST /fapi/v1/algoOrder", {"algoId": 42, "clientAlgoId": "xp0001", "algoStatus": "NEW"})
+        (outcome,) = account.broker.place_orders([replace(SWAP, type="stop", trigger_price=d(120))])
+        sent = account.only("POST /fapi/v1/algoOrder").form
+        assert (sent["clientAlgoId"], sent["triggerPrice"], sent["type"]) == ("xp0001", "120", "STOP_MARKET")
+        assert (sent["algoType"], sent["reduceOnly"]) == ("CONDITIONAL", "true")
+        assert isinstance(outcome, Done)
+        assert (outcome.report.order_id, outcome.report.status) == ("42", "open")
+
+
+def test_a_stop_of_futures_is_found_by_our_id_in_the_second_list() -> None:
+    with futures() as account:
+        account.broker.read_account()
+        stop = FUTURES.reply_to(account.only("GET /fapi/v1/openAlgoOrders")).document[0]
+        account.answer("GET /fapi/v1/order", refusal(-2013, "Order does not exist."))
+        account.answer("GET /fapi/v1/algoOrder", stop)
+        wanted = OrderReference(symbol="SOL/USDT:USDT", client_order_id="stop41")
+        found = account.broker.look_up_order(wanted)
+        assert isinstance(found, Found)
+        assert found.report.order_id == "41"
+
+
+def test_swaps_and_futures_share_a_wallet_that_is_counted_once() -> None:
+    with at_venue("binance", FUTURES, market_types=("swap", "future")) as account:
+        snapshot = account.broker.read_account()
+        assert (snapshot.cash.free, len(snapshot.positions), len(snapshot.open_orders)) == (d(480), 1, 2)
+
+
+def test_spot_and_futures_have_wallets_of_their_own() -> None:
+    both = Replies({**dict(SPOT._known), **dict(FUTURES._known)})
+    with at_venue("binance", both, market_types=("spot", "swap")) as account:
+        snapshot = account.broker.read_account()
+        assert snapshot.cash.free == d(1480)
+        assert {"SOL/USDT", "SOL/USDT:USDT"} <= {found.symbol for found in snapshot.positions}
+        assert {found.symbol for found in snapshot.open_orders} == {"SOL/USDT", "SOL/USDT:USDT"}
+
+
+def test_a_refused_reduction_is_told_as_that() -> None:
+    with futures() as account:
+        account.broker.read_account()
+        account.answer("POST /fapi/v1/order", refusal(-2022, "ReduceOnly Order is rejected."))
+        (outcome,) = account.broker.place_orders([SWAP])
+        assert isinstance(outcome, Refused)
+        assert outcome.reason is RefusalReason.REDUCE_ONLY
+
+
+def _trade(number: int) -> dict[str, Any]:
+    return {
+        "symbol": "SOLUSDT",
+        "id": number,
+        "orderId": number,
+        "price": "140",
+        "qty": "0.001",
+        "quoteQty": "0.14",
+        "commission": "0",
+        "commissionAsset": "BNB",
+        "time": TIME + number,
+        "isBuyer": True,
+        "isMaker": False,
+    }
