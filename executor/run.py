@@ -25,7 +25,6 @@ from executor.settle import Desk, Sent
 from executor.sizing import amount_step, find_position, sendable_quantity
 from executor.staleness import Drift, price_status
 from executor.state import State, state_to_document
-from executor.tracker import update_tracker
 from ruleset.actions import SELLING
 from ruleset.basis import CostBasis
 from ruleset.errors import AccountUnreadable
@@ -35,6 +34,9 @@ from ruleset.values import ZERO, floor_to_step, plain
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
+
+LONGEST_REST = 60.0
+"""Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
 
 _NEVER_ARRIVED = "it never reached the venue"
 _READS = 4
@@ -63,6 +65,7 @@ class Run:
     is_unknown: bool = False
     is_unreadable: bool = False
     has_unsent: bool = False
+    must_rest: bool = False
     has_asked: bool = False
     bases: Mapping[str, CostBasis] | None = None
 
@@ -95,7 +98,7 @@ class Run:
                 ready += [] if intent is None else [(action, intent)]
             if ready:
                 self._send(ready)
-            if self.was_stopped or self.halt is not None or self.is_unknown:
+            if self.was_stopped or self.halt is not None or self.is_unknown or self.must_rest:
                 return False
         return True
 
@@ -155,6 +158,11 @@ class Run:
             else:
                 unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
                 rest = max(rest, resolved.rest)
+        if rest > LONGEST_REST:
+            self.must_rest = True
+            for action, _ in unsent:
+                self._leave_unsent(action, f"the venue wants to be left alone for {rest:.0f} seconds")
+            return []
         if rest:
             self.desk.sleep(rest)
         return unsent
@@ -169,9 +177,12 @@ class Run:
             if not unsent:
                 return
             intent = unsent[0][1]
+        self._leave_unsent(action, _NEVER_ARRIVED)
+
+    def _leave_unsent(self, action: PlannedAction, why: str) -> None:
         self.has_unsent = True
-        self._leave_open(action, _NEVER_ARRIVED)
-        self._alert_failure(action, _NEVER_ARRIVED)
+        self._leave_open(action, why)
+        self._alert_failure(action, why)
 
     def _sized(self, action: PlannedAction, intent: Intent) -> Intent | None:
         """Give the attempt with what it asks for and what is held before; None where there is nothing to send."""
@@ -269,7 +280,7 @@ class Run:
             return
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self.journal.begin_sending([asked], self.number, now)
-        update_tracker(self.account.folder.tracker, self.snapshot.tracker, {action.symbol: record}, now)
+        self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
         self.snapshot = replace(self.snapshot, tracker={**self.snapshot.tracker, action.symbol: record})
         self._settle(action, intent, Settlement("done"))
 

@@ -48,6 +48,7 @@ class Fault(Enum):
     RAISES_AFTER = "the connection breaks after it was done"
     REFUSED = "the venue refuses it"
     RATE_LIMITED = "the venue asks to be left alone for three seconds"
+    BANNED = "the venue asks to be left alone for an hour"
     DUPLICATE = "it is done, and then refused because its id is in use"
     BUSY = "the venue is too busy to take it"
     PARTIAL = "half of it is filled, the rest cancelled"
@@ -203,6 +204,9 @@ class FaultyBroker:
     def _rate_limited(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.RATE_LIMITED, "too many requests", retry_after=3.0)
 
+    def _banned(self, _: Request, __: Act) -> Outcome:
+        return Refused(RefusalReason.RATE_LIMITED, "far too many requests", retry_after=3600.0)
+
     def _busy(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.TRY_AGAIN, "the matching engine is busy")
 
@@ -250,6 +254,7 @@ _FAULTS: Mapping[Fault, Callable[[FaultyBroker, Request, Act], Outcome]] = {
     Fault.RAISES_AFTER: FaultyBroker._raises_after,
     Fault.REFUSED: FaultyBroker._refused,
     Fault.RATE_LIMITED: FaultyBroker._rate_limited,
+    Fault.BANNED: FaultyBroker._banned,
     Fault.BUSY: FaultyBroker._busy,
     Fault.DUPLICATE: FaultyBroker._duplicate,
     Fault.PARTIAL: FaultyBroker._partial,

@@ -77,8 +77,8 @@ class CheckedClient:
     @staticmethod
     def _price(ticker: Wire, *names: str) -> str | None:
         """Give the first of these prices that the venue tells, as text; zero is none, as in ccxt."""
-        told = next((str(ticker[name]) for name in names if ticker.get(name) not in {None, ""}), None)
-        return None if told is None or not told.strip("+-0.") else told
+        told = next((text for name in names if (text := "" if ticker.get(name) is None else str(ticker[name]))), "")
+        return told if told.lower().partition("e")[0].strip("+-0.") else None
 
     def fetch2(self, path: str, api: Wire = "public", *more: Wire, **named: Wire) -> Wire:
         """Sign and send; where private calls must not overtake each other, one at a time."""
@@ -86,6 +86,15 @@ class CheckedClient:
             with self.turn:
                 return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # ccxt's, behind this class
         return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # as above
+
+    def sign(self, *asked: Wire, **named: Wire) -> Wire:
+        """Sign a request; a secret of another form than the venue's is a wrong secret, and nothing was sent."""
+        try:
+            return super().sign(*asked, **named)  # type: ignore[misc] # as above
+        except ValueError:
+            from ccxt.base.errors import AuthenticationError  # noqa: PLC0415 - as above
+
+            raise AuthenticationError(f"{self.id} cannot sign with this secret: it has another form") from None
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], *more: Wire

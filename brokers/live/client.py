@@ -6,6 +6,7 @@ ccxt is imported here and nowhere else, when a live account is opened: it takes 
 from __future__ import annotations
 
 import difflib
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,11 @@ _SHARED: dict[str, _Shared] = {}
 _SHARING = threading.Lock()
 
 
+_LOGGER = logging.getLogger("exitplan.ccxt")
+_LOGGER.setLevel(logging.WARNING)
+"""ccxt tells a logger at level DEBUG of every request, keys and signatures in its headers."""
+
+
 def exchange_ids() -> tuple[str, ...]:
     """Give the ids of every exchange that ccxt speaks to."""
     import ccxt  # noqa: PLC0415 - loaded only where a live venue is asked for
@@ -81,6 +87,7 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
         raise no_such_venue(connection.venue)
     base = getattr(ccxt, connection.venue)
     exchange: Exchange = type(base.__name__, (CheckedClient, base), {})(_config(dialect, connection))
+    exchange.logger = _LOGGER
     exchange.number = str  # amounts come as text, never as floats
     exchange.clock = connection.clock
     exchange.dialect = dialect

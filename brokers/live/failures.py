@@ -58,6 +58,8 @@ def unreadable(what: str, error: Exception, redact: Redactor, pause: float | Non
     if isinstance(error, errors.AuthenticationError):
         hint = "look at the key: is it right, does it live, may it read and trade, is this address allowed to use it?"
         return CredentialsRefused(told, hint=hint)
+    if isinstance(error, errors.ExchangeNotAvailable | errors.RequestTimeout) or type(error) is errors.NetworkError:
+        return AccountUnreadable(told, hint="does the venue answer, and can it be reached from here?")
     limited = isinstance(error, errors.RateLimitExceeded | errors.DDoSProtection)
     return AccountUnreadable(told, retry_after=(pause or RATE_LIMIT_PAUSE) if limited else None)
 

@@ -116,6 +116,7 @@ class Shelf:
             "read_at": time_text(listings.read_at),
             "markets": list(exchange.markets.values()),
             "currencies": exchange.currencies,
+            "helpers": {name: exchange.options.get(name) for name in _helpers(exchange)},
         }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +131,7 @@ class Shelf:
                 return None
             exchange = self._anonymous()
             exchange.set_markets(document["markets"], document["currencies"])
+            exchange.options.update(document["helpers"])
             return Listings(exchange, parse_time(document["read_at"])) if exchange.markets else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # a cache that is damaged is no cache
@@ -142,6 +144,11 @@ _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 def forget_listings() -> None:
     """Forget what is in memory, as a new process would have to."""
     _LOADED.clear()
+
+
+def _helpers(exchange: Exchange) -> list[str]:
+    """Name what ccxt keeps beside the markets to find them by, such as kraken's other names for a pair."""
+    return list(exchange.options.get("marketHelperProps") or ())
 
 
 def _ccxt_version() -> str:

@@ -44,8 +44,9 @@ class Coinbase(Dialect):
         client_order_ids="B",
         unique_client_order_ids="ever",
         client_id_parameter="client_order_id",
-        # An order under an id that was used is not taken again, so waiting longer would make nothing safer.
-        receive_window=5,
+        # A request is accepted as long as its token lives. That an id is taken only once does not help where the
+        # order is not sent again: a later plan sells under another id.
+        receive_window=120,
         writes_at_once=20,
         cancel_batch=100,
         stop_limit=True,

@@ -115,9 +115,11 @@ def apply(broker: Broker, draft: Draft) -> None:
     """Send a plan as it stands; every answer must be done."""
     for number, action in enumerate(draft.actions):
         if action.order_id is not None:
-            done(broker.cancel_order(OrderReference(symbol=action.symbol, order_id=action.order_id)))
+            [cancelled] = broker.cancel_orders([OrderReference(symbol=action.symbol, order_id=action.order_id)])
+            done(cancelled)
         else:
-            done(broker.place_order(_market_order(action, number)))
+            [placed] = broker.place_orders([_market_order(action, number)])
+            done(placed)
 
 
 def _market_order(action: Action, number: int) -> OrderRequest:

@@ -97,6 +97,15 @@ def test_what_never_arrived_is_sent_when_the_plan_is_applied_again(on_stage: Sta
     assert scene.held() == "0"
 
 
+def test_a_venue_that_wants_a_long_rest_ends_the_run_and_nothing_is_waited_for(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
+    plan = scene.plan()
+    scene.break_writes(Fault.BANNED)
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result), sum(scene.clock.slept)) == (9, ["open", "open"], 0)
+    assert scene.apply(plan).exit_code == 0
+
+
 def test_where_nobody_can_tell_the_run_stops_with_nine(on_stage: Stage) -> None:
     scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
     scene.break_writes(Fault.LOST_AFTER)

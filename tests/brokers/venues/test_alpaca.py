@@ -163,6 +163,7 @@ def test_a_market_order_stopped_by_the_collar_is_filled_in_part(account: Recorde
 def test_a_stop_keeps_its_trigger_and_does_not_go_out_as_a_limit_order(account: Recorded) -> None:
     told = {"order_type": "stop_limit", "type": "stop_limit", "limit_price": "118.5", "stop_price": "120"}
     account.answer(PLACE, venue.order(1, status="accepted", **told))
+    account.answer(f"GET /v2/orders/{ONE}", venue.order(1, status="accepted", **told))
     stop = OrderRequest(
         client_order_id="xp-2",
         symbol="SOL/USD",

@@ -1,0 +1,122 @@
+"""What positions cost, rebuilt from the venue's trade history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ruleset.basis import CostBasis
+from ruleset.errors import AccountUnreadable
+from ruleset.snapshot import Position
+from tests.brokers.live.accounts import VENUES, Opened
+from tests.brokers.live.conftest import Opener
+from tests.builders import position, snapshot
+from tests.venues.builders import bought
+from tests.venues.faults import fault
+from tests.venues.venue import Execution
+
+every_venue = pytest.mark.parametrize("venue", VENUES)
+
+
+def sold(symbol: str, quantity: int, price: int, days: float) -> Execution:
+    return replace(bought(symbol, quantity, price, days), side="sell", id=f"sale of {symbol} {days} days ago")
+
+
+def held_with(open_at: Opener, venue: str, *positions: Position, past: Sequence[Execution], **more: Any) -> Opened:
+    return open_at(venue, snapshot(*positions), past=past, **more).ready()
+
+
+def basis_of(opened: Opened, *symbols: str) -> dict[str, tuple[Any, int]]:
+    """Give entry price and age in whole days."""
+    read = opened.broker.read_account()
+    wanted = [found for found in read.positions if not symbols or found.symbol in symbols]
+    opened.forget_calls()
+    found = opened.broker.read_cost_basis(wanted)
+    return {symbol: (one.entry_price, days_since(one, read.taken_at)) for symbol, one in found.items()}
+
+
+def days_since(basis: CostBasis, now: Any) -> int:
+    days: int = round((now - basis.opened_at) / timedelta(days=1))
+    return days
+
+
+@every_venue
+def test_trades_that_explain_what_is_held_tell_its_average_price_and_its_age(open_at: Opener, venue: str) -> None:
+    past = [bought("AAA/USD", 4, 50, 30), bought("AAA/USD", 6, 100, 10), bought("BBB/USD", 5, 7, 3)]
+    opened = held_with(open_at, venue, position("AAA/USD", 10), position("BBB/USD", 5), past=past)
+    assert basis_of(opened) == {"AAA/USD": (80, 30), "BBB/USD": (7, 3)}
+    assert len(opened.calls()) == 1
+
+
+@every_venue
+def test_a_position_that_was_closed_and_opened_anew_counts_from_then(open_at: Opener, venue: str) -> None:
+    past = [bought("AAA/USD", 10, 50, 30), sold("AAA/USD", 10, 60, 20), bought("AAA/USD", 10, 90, 2)]
+    assert basis_of(held_with(open_at, venue, position(), past=past)) == {"AAA/USD": (90, 2)}
+
+
+@every_venue
+def test_a_deposit_is_not_explained_and_left_out(open_at: Opener, venue: str) -> None:
+    past = [bought("AAA/USD", 4, 50, 30), bought("BBB/USD", 5, 7, 3)]
+    opened = held_with(open_at, venue, position("AAA/USD", 10), position("BBB/USD", 5), past=past)
+    assert basis_of(opened) == {"BBB/USD": (7, 3)}
+
+
+@every_venue
+def test_a_trade_of_long_ago_is_found_on_a_later_page(open_at: Opener, venue: str) -> None:
+    noise = [bought("BBB/USD", 1, 7, 1 + number / 100) for number in range(120)]
+    past = [*noise, bought("AAA/USD", 10, 50, 300)]
+    opened = held_with(open_at, venue, position("AAA/USD"), position("BBB/USD", 120), past=past, page_size=50)
+    assert basis_of(opened, "AAA/USD") == {"AAA/USD": (50, 300)}
+    assert len(opened.calls()) == 3
+
+
+@every_venue
+def test_no_more_pages_are_read_than_it_takes(open_at: Opener, venue: str) -> None:
+    past = [bought("BBB/USD", 1, 7, 1 + number / 100) for number in range(120)]
+    opened = held_with(open_at, venue, position("BBB/USD", 30), past=past, page_size=50)
+    opened.broker.read_cost_basis([position("BBB/USD", 50)])
+    assert len(opened.calls()) == 1
+
+
+@every_venue
+@pytest.mark.parametrize("kind", ["lost_before", "error_before", "html", "empty", "cut", "bare"])
+def test_a_history_that_cannot_be_read_is_no_history(open_at: Opener, venue: str, kind: str) -> None:
+    opened = held_with(open_at, venue, position(), past=[bought("AAA/USD", 10, 50, 30)])
+    opened.plan_faults("reads", fault(kind))
+    with pytest.raises(AccountUnreadable, match="the trade history could not be read"):
+        opened.broker.read_cost_basis([position()])
+
+
+@every_venue
+def test_a_second_page_that_cannot_be_read_makes_no_guess_from_the_first(open_at: Opener, venue: str) -> None:
+    past = [bought("AAA/USD", 1, 7, 1 + number / 100) for number in range(80)]
+    opened = held_with(open_at, venue, position(quantity=80), past=past, page_size=50)
+    opened.plan_faults("reads", "none", "error_before")
+    with pytest.raises(AccountUnreadable):
+        opened.broker.read_cost_basis([position(quantity=80)])
+
+
+def test_a_trade_that_moves_to_the_next_page_meanwhile_counts_once(
+    open_at: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = [bought("AAA/USD", 1, 7, 1 + number / 100) for number in range(60)]
+    opened = held_with(open_at, "kraken", position(quantity=60), position("BBB/USD"), past=past)
+    venue, ask = opened.handle.venue, opened.broker._dialect.trade_pages
+
+    def pages(*asked: Any) -> Any:
+        for page in ask(*asked):
+            yield page
+            venue.past = [bought("BBB/USD", 1, 7, 0.5), *venue.past]
+
+    monkeypatch.setattr(opened.broker._dialect, "trade_pages", pages)
+    found = opened.broker.read_cost_basis([position(quantity=60)])
+    assert found["AAA/USD"].entry_price == 7
+
+
+def test_nothing_is_asked_where_nothing_is_held(opened: Opened) -> None:
+    assert opened.broker.read_cost_basis([]) == {}
+    assert opened.calls() == []

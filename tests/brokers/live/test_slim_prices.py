@@ -1,0 +1,28 @@
+"""Only the prices that are read are worked out of a ticker; they are the ones that ccxt would give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import ccxt
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brokers.live.client import Connection, open_exchange
+from brokers.live.parsing import ticker_of
+from brokers.venues import dialect_of
+
+NOW = datetime(2026, 2, 18, 22, tzinfo=UTC)
+CLIENT = open_exchange(dialect_of("kraken"), Connection(venue="kraken", clock=lambda: NOW))
+NAMES = ("bid", "ask", "last", "close", "open", "average", "change", "percentage")
+TOLD = st.sampled_from([None, "", "0", "0.0", "0E-8", "1e-8", "1.5", "2", "-3", "7.25"])
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), TOLD))
+def test_the_prices_are_those_of_ccxt(told: dict[str, str | None]) -> None:
+    assert ticker_of(CLIENT.safe_ticker(dict(told))) == ticker_of(ccxt.kraken.safe_ticker(CLIENT, dict(told)))
+
+
+def test_what_is_not_read_is_not_worked_out() -> None:
+    told = {"bid": "99", "ask": "101", "last": "100", "close": "100", "open": "50", "change": None}
+    assert CLIENT.safe_ticker(dict(told))["change"] is None
