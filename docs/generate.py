@@ -9,13 +9,14 @@ from pathlib import Path
 from docs.commands import commands_page
 from docs.file_formats import schemas_page
 from docs.registries import facts_page, operators_page, parameters_page
+from docs.venues import venues_page
 from schemas.build import build_schemas, schema_text
 
 ROOT = Path(__file__).parents[1]
 
 
 def generated_files() -> dict[str, str]:
-    """Generate the reference pages and the JSON Schemas; by path from the root of the checkout."""
+    """Generate the reference pages, the parts of the page on venues and the JSON Schemas; by path from the checkout."""
     pages = {
         "facts": facts_page(),
         "operators": operators_page(),
@@ -25,6 +26,7 @@ def generated_files() -> dict[str, str]:
     }
     return {
         **{f"docs/reference/{name}.md": text for name, text in pages.items()},
+        "docs/venues.md": venues_page(),
         **{f"schemas/{kind}.schema.json": schema_text(schema) for kind, schema in build_schemas().items()},
     }
 

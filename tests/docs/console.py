@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +42,14 @@ def examples_in(page: str) -> list[Example]:
     return found
 
 
-def differences(example: Example, folder: Path) -> Iterator[str]:
-    """Run an example; say how it ended otherwise than shown, and which shown line it did not print."""
+def differences(example: Example, folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run an example; say how it ended otherwise than shown, and which shown line it did not print.
+
+    ``environ`` are further variables that it runs with.
+    """
+    environment = {**_environment(), **(environ or {})}
     run = subprocess.run(
-        _arguments(example), check=False, cwd=folder, env=_environment(), capture_output=True, text=True, input=""
+        _arguments(example), check=False, cwd=folder, env=environment, capture_output=True, text=True, input=""
     )
     if run.returncode != example.exit_code:
         yield f"exit {run.returncode} instead of {example.exit_code}\n{run.stderr}{run.stdout}"

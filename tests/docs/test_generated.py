@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import docs.venues
+from brokers.venues import KNOWN, dialect_of
 from docs.generate import ROOT, generated_files, stale_files, write_files
 
 
@@ -26,3 +30,25 @@ def test_every_command_and_every_key_of_a_policy_is_in_the_reference() -> None:
     assert "## exitplan policy show" in files["docs/reference/commands.md"]
     assert "| `-o, --out FILE` |" in files["docs/reference/commands.md"]
     assert "| `exits[].stop_pct` |" in files["docs/reference/schemas.md"]
+
+
+def test_the_page_on_venues_has_every_known_venue_with_its_limits_and_keeps_what_is_written_by_hand() -> None:
+    page = generated_files()["docs/venues.md"]
+    for traits in (dialect_of(name).traits for name in KNOWN):
+        assert f"### {traits.title}\n" in page
+        assert all(f"- {limit}\n" in page for limit in traits.limits_known)
+    assert "## Rate limits" in page
+
+
+def test_the_generated_parts_of_the_page_on_venues_are_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "venues.md"
+    copy.write_text("By hand.\n<!-- generated: overview -->\nout of date\n<!-- end -->\nMore.\n", encoding="utf-8")
+    monkeypatch.setattr(docs.venues, "PAGE", copy)
+    page = docs.venues.venues_page()
+    copy.write_text(page, encoding="utf-8")
+    assert docs.venues.venues_page() == page
+    assert page.startswith("By hand.\n")
+    assert page.endswith("<!-- end -->\nMore.\n")
+    assert "out of date" not in page

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.docs.console import ROOT, Example, differences, examples_in, first_missing
+from tests.venues.builders import demo_account
+from tests.venues.server import serving
+from tests.venues.venue import utc_now
 
 README = ROOT / "README.md"
+LOOPBACK = "http://127.0.0.1:8080"
+"""Where the pages have a venue on loopback; here it listens where there is room."""
 PAGES = [page for page in (README, *sorted((ROOT / "docs").glob("*.md"))) if page.exists()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_examples_of_a_page_do_what_they_show(page: Path, tmp_path: Path) -> None:
-    examples = examples_in(page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    examples = examples_in(text)
     start = Example(0, "exitplan init .", 0, ())
-    wrong = [
-        f"{page.name}:{example.line}: $ {example.command}: {difference}"
-        for example in ([start, *examples] if examples else [])
-        for difference in differences(example, tmp_path)
-    ]
+    with kraken_for(text, tmp_path / "cache") as (address, environ):
+        wrong = [
+            f"{page.name}:{example.line}: $ {example.command}: {difference}"
+            for example in ([start, *examples] if examples else [])
+            for difference in differences(_moved(example, address), tmp_path, environ)
+        ]
     assert not wrong, "\n\n".join(wrong)
+
+
+@contextmanager
+def kraken_for(text: str, cache: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Serve a kraken where a page needs one; gives its address and the variables that its examples run with."""
+    if LOOPBACK not in text:
+        yield LOOPBACK, {}
+        return
+    with serving("kraken", demo_account(utc_now())) as handle:
+        credentials = handle.credentials.environment("KRAKEN_DEMO")
+        yield handle.base_url, {**credentials, "EXITPLAN_CACHE_DIR": str(cache)}
+
+
+def _moved(example: Example, address: str) -> Example:
+    return replace(example, command=example.command.replace(LOOPBACK, address))
 
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")

@@ -1,0 +1,186 @@
+"""A folder made from a live account: the account's file, a recording of it, and a paper copy to practise on."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brokers.registry import PAPER, open_broker
+from brokers.retrying import RetryingBroker
+from cli.requests import present
+from cli.snapshot import record
+from cli.venue_facts import account_block, scalar, traits_of, usual_credentials, usual_quote
+from executor.accounts import Account, read_account_files
+from executor.folder import DataFolder
+from ruleset.errors import UsageError
+from ruleset.rulebook import Rulebook
+from schemas.policies import LoadedPolicy, load_policy, shipped_policy
+from schemas.shapes.policy import account_schema
+
+_ACCOUNTS = "policies/accounts"
+_HEAD = "# yaml-language-server: $schema=../../schemas/policy.schema.json\nversion: 1\n"
+_HINTS = """\
+# What a strategy of yours has registered is aligned, the rest is legacy. Name the sources that count:
+# parameters: {{strategy_sources: [my_bot, adopted]}}
+# What must never be touched:
+# protect:
+#   - {{symbol: BTC/{quote}, reason: cold storage}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueWish:
+    """What was typed of a live account to start from; None is left to us."""
+
+    venue: str
+    credentials: str | None = None
+    quote: str | None = None
+    account: str | None = None
+    base_url: str | None = None
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAccount:
+    """A live account to start from; ``credentials`` is a reference as seen from the working folder."""
+
+    id: str
+    venue: str
+    title: str
+    quote: str
+    credentials: str
+    base_url: str | None
+    sandbox: bool
+
+    @property
+    def paper_id(self) -> str:
+        """The id of the paper copy."""
+        return f"{self.id}-paper"
+
+    @property
+    def own_files(self) -> tuple[str, str, str]:
+        """Name the files of this account in its folder: live account, paper copy, recording."""
+        return (
+            f"{_ACCOUNTS}/{self.id}.yaml",
+            f"{_ACCOUNTS}/{self.paper_id}.yaml",
+            f"recordings/{self.id}.json",
+        )
+
+    def block(self, credentials: str) -> dict[str, Any]:
+        """Give the account block, with the credentials under that reference."""
+        return {
+            "id": self.id,
+            "venue": self.venue,
+            "quote": self.quote,
+            "credentials": credentials,
+            "base_url": self.base_url,
+            "sandbox": self.sandbox or None,
+        }
+
+
+def read_wish(wish: VenueWish) -> LiveAccount:
+    """Complete and check what was typed; raises UsageError, which repeats no value that may be a secret."""
+    if wish.venue == PAPER:
+        raise UsageError("the paper venue has no live account", hint="exitplan init alone makes paper accounts")
+    traits = traits_of(wish.venue)
+    quote = wish.quote or usual_quote(wish.venue)
+    if quote is None:
+        raise UsageError("in which currency is the account valued?", hint="name it: --quote USDT")
+    found = LiveAccount(
+        id=wish.account or wish.venue,
+        venue=wish.venue,
+        title=traits.title,
+        quote=quote.upper(),
+        credentials=wish.credentials or usual_credentials(wish.venue),
+        base_url=wish.base_url,
+        sandbox=wish.sandbox,
+    )
+    _ensure_shape("--account", "id", found.paper_id)
+    _ensure_shape("--credentials", "credentials", found.credentials)
+    if found.base_url is not None:
+        _ensure_shape("--base-url", "base_url", found.base_url)
+    return found
+
+
+def ensure_free(found: LiveAccount, folder: Path, *, force: bool) -> None:
+    """Raise UsageError where a file of the account is there already, or another file has one of its ids."""
+    there = [name for name in found.own_files if (folder / name).exists()]
+    if there and not force:
+        listed = "".join(f"\n  {folder / name}" for name in there)
+        raise UsageError(
+            f"these files are there already:{listed}",
+            hint="name the account otherwise with --account, or record it anew with --force",
+        )
+    own = {(folder / name).resolve() for name in found.own_files}
+    known = read_account_files(folder).sound
+    for name in (found.id, found.paper_id):
+        if name in known and known[name].path.resolve() not in own:
+            raise UsageError(f"the id {name!r} is that of {known[name].path}", hint="name another one with --account")
+
+
+def record_live(found: LiveAccount, folder: Path) -> dict[str, Any]:
+    """Read the account once, under the policy of the folder, in the form of a snapshot file.
+
+    Raises CredentialsMissing, CredentialsRefused, AccountUnreadable.
+    """
+    loaded = _policy_of(folder)
+    block = {key: value for key, value in found.block(found.credentials).items() if value is not None}
+    account = Account(
+        id=found.id,
+        venue=found.venue,
+        quote=found.quote,
+        file=folder / found.own_files[0],
+        loaded=loaded,
+        rulebook=Rulebook.of(loaded.policy),
+        broker=RetryingBroker(open_broker(block, Path(), present), time.sleep),
+        folder=DataFolder.of(folder / "data", found.id),
+        clock=present,
+        overrides={},
+    )
+    return record(account)
+
+
+def account_files(found: LiveAccount, folder: Path) -> Mapping[str, str]:
+    """Write the account's two files, by their names in the folder."""
+    live, paper, recording = found.own_files
+    place = " in its sandbox" if found.sandbox else ""
+    copy = {"file": f"../../data/paper/{found.paper_id}.json", "start_from": f"../../{recording}"}
+    return {
+        live: (
+            f"{_HEAD}name: {scalar(found.id)}\n"
+            f"description: {scalar(f'The live account {found.id} at {found.venue}{place}.')}\n"
+            f"extends: ../default.yaml\n{_HINTS.format(quote=found.quote)}"
+            + account_block(found.block(_seen_from(found.credentials, folder / _ACCOUNTS)))
+        ),
+        paper: (
+            f"{_HEAD}name: {scalar(found.paper_id)}\n"
+            f"description: {scalar(f'A paper copy of {found.id}, to practise on.')}\n"
+            f"extends: {scalar(f'{found.id}.yaml')}  # the same rules, on paper\n"
+            + account_block({"id": found.paper_id, "venue": PAPER, "quote": found.quote, "options": copy})
+        ),
+    }
+
+
+def _policy_of(folder: Path) -> LoadedPolicy:
+    own = folder / "policies/default.yaml"
+    return load_policy(own if own.is_file() else shipped_policy("default"))
+
+
+def _ensure_shape(option: str, key: str, value: str) -> None:
+    shape = account_schema()["properties"][key]
+    if re.search(shape["pattern"], value) is None:
+        raise UsageError(f"{option}: {shape['patternErrorMessage']}")
+
+
+def _seen_from(reference: str, folder: Path) -> str:
+    """Give a reference to a file as the account file in a folder has to name it."""
+    kind, _, name = reference.partition(":")
+    path = Path(name.strip())
+    if kind != "file" or path.is_absolute() or name.strip().startswith("~"):
+        return reference
+    return f"file:{os.path.relpath(path.parent.resolve() / path.name, folder.resolve())}"

@@ -1,0 +1,50 @@
+"""The parts of the page on venues that come from the code; the rest of it is written by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import fill
+
+from brokers.live.dialect import Traits
+from brokers.registry import PAPER
+from cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
+from cli.venue_facts import all_traits, example_block
+from docs.markdown import code, table
+
+PAGE = Path(__file__).with_name("venues.md")
+_WIDTH = 125
+_PART = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+
+
+def venues_page() -> str:
+    """Give the page with its generated parts as the code has them now; raises KeyError for a part that is none."""
+    return _PART.sub(
+        lambda part: f"{part['begin']}\n{_PARTS[part['name']]()}\n\n{part['end']}", PAGE.read_text(encoding="utf-8")
+    )
+
+
+def _overview() -> str:
+    rows = [[code(found.venue) if is_known(found) else found.venue, *_cells(found)] for found in all_traits()]
+    meanings = [[column.name, column.meaning] for column in COLUMNS[1:]]
+    columns = table([column.name for column in COLUMNS], rows)
+    return "\n\n".join([columns, table(["column", "says"], meanings), fill(GENERIC, _WIDTH)])
+
+
+def _cells(traits: Traits) -> list[str]:
+    return [column.cell(traits) for column in COLUMNS[1:]]
+
+
+def _sheets() -> str:
+    return "\n\n".join(_sheet(traits) for traits in all_traits() if is_known(traits) and traits.venue != PAPER)
+
+
+def _sheet(traits: Traits) -> str:
+    limits = "\n".join(f"- {limit}" for limit in traits.limits_known)
+    references = table(["reference", "reads"], [[code(name), meaning] for name, meaning in credential_rows(traits)])
+    block = f"```yaml\n{example_block(traits)}```"
+    return "\n\n".join([f"### {traits.title}", f"**Key.** {traits.permissions}", limits, references, block])
+
+
+_PARTS: Mapping[str, Callable[[], str]] = {"overview": _overview, "sheets": _sheets}

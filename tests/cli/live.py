@@ -1,0 +1,45 @@
+"""A venue on loopback, seen from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.venues import coinbase_auth, kraken_auth
+from tests.venues.builders import demo_account
+from tests.venues.server import Handle, serving
+from tests.venues.venue import utc_now
+from tests.venues.wire import Credentials
+
+NAME = "LOOPBACK"
+"""What the variables with the credentials begin with."""
+_MAKERS = {"kraken": kraken_auth.new_credentials, "coinbase": coinbase_auth.new_credentials}
+
+
+@contextmanager
+def live_venue(venue: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Handle]:
+    """Serve the demo account, its credentials in the environment and the markets cached in a folder."""
+    monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(cache))
+    with serving(venue, demo_account(utc_now())) as handle:
+        use_credentials(handle.credentials, monkeypatch)
+        yield handle
+
+
+def use_credentials(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put credentials into the environment."""
+    for variable, value in credentials.environment(NAME).items():
+        monkeypatch.setenv(variable, value)
+
+
+def foreign_credentials(venue: str) -> Credentials:
+    """Make credentials of the venue's form that nobody there knows."""
+    return _MAKERS[venue]()
+
+
+def init_words(handle: Handle, *more: str) -> tuple[str, ...]:
+    """Give the words that start from that venue."""
+    words = ("init", "--from-venue", handle.front.name, "--credentials", f"env:{NAME}", "--base-url", handle.base_url)
+    return (*words, *more)
