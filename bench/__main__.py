@@ -1,34 +1,48 @@
-"""Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs."""
+"""Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
+
+``python -m bench live`` measures live venues alone, ``python -m bench deciding`` all the rest.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.aims import aims_table
 from bench.comparison import SIZES, EnginesDisagree, compare_engines, engines_table, plans_table, time_plans
 from bench.engines import ENGINES, installed_engines
+from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
 from bench.startup import startup_table, time_startup
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main() -> int:
-    """Run every comparison; exit 1 where two engines disagree."""
+    """Run every comparison that is asked for; exit 1 where two engines disagree."""
     options = _parser().parse_args()
+    for section in options.sections or SECTIONS:
+        try:
+            measured = SECTIONS[section](options)
+        except EnginesDisagree as disagreement:
+            print(f"no result: {disagreement}", file=sys.stderr)
+            return 1
+        print(measured)
+        if options.write:
+            PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), section, measured), encoding="utf-8")
+    return 0
+
+
+def _deciding(options: argparse.Namespace) -> str:
     sizes = [size for size in SIZES if size <= options.largest]
     missing = sorted(set(ENGINES) - set(installed_engines()))
     if missing:
         print(f"not installed, so left out: {', '.join(missing)}", file=sys.stderr)
-    try:
-        engines = compare_engines(sizes, options.rounds)
-    except EnginesDisagree as disagreement:
-        print(f"no result: {disagreement}", file=sys.stderr)
-        return 1
+    engines = compare_engines(sizes, options.rounds)
     plans = time_plans(sizes, options.rounds)
     sections = [
         describe_machine(),
@@ -38,24 +52,45 @@ def main() -> int:
         "## Orders through the journal\n\n" + orders_table(measure_orders()),
         "## Aims\n\n" + aims_table(engines, plans),
     ]
-    measured = "\n\n".join(sections)
-    print(measured)
-    if options.write:
-        PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
-    return 0
+    return "\n\n".join(sections)
 
 
-def replaced(page: str, measured: str) -> str:
-    """Put new figures between the marks of the page."""
-    before, _, rest = page.partition(BEGIN)
-    _, found, after = rest.partition(END)
+def _live(options: argparse.Namespace) -> str:
+    sizes = [size for size in live.SIZES if size <= options.largest]
+    costs = live.measure_live(sizes, rounds=options.rounds)
+    load = f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
+    return f"{describe_machine()}\n{load}\n\n{live.live_tables(costs)}"
+
+
+SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "live": _live}
+"""What can be measured by itself; each has its own marks on the page."""
+
+
+def marks(section: str) -> tuple[str, str]:
+    """Give the marks between which the page has the figures of a section."""
+    return f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+
+
+def replaced(page: str, section: str, measured: str) -> str:
+    """Put new figures between the marks of a section; raises ValueError where the page lacks them."""
+    begin, end = marks(section)
+    before, _, rest = page.partition(begin)
+    _, found, after = rest.partition(end)
     if not found:
-        raise ValueError(f"the page lacks the marks {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}"
+        raise ValueError(f"the page lacks the marks {begin} and {end}")
+    return f"{before}{begin}\n\n{measured}\n\n{end}{after}"
+
+
+def _section(name: str) -> str:
+    # With choices, argparse refuses its own default of none.
+    if name not in SECTIONS:
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(SECTIONS)}")
+    return name
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", type=_section, help=f"{' or '.join(SECTIONS)}; all, unless named")
     parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md")
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="the largest account, in positions")
     parser.add_argument("--rounds", type=int, default=2, help="repetitions of everything; the best counts")

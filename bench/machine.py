@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("durable-rules", "orjson", "zen-engine", "rule-engine", "json-logic-qubit", "typer")
+_PACKAGES = ("durable-rules", "orjson", "zen-engine", "rule-engine", "json-logic-qubit", "typer", "ccxt", "requests")
 
 
 def describe_machine() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from brokers.live.dialect import (
     with_client_id,
 )
 from brokers.live.limits import HeaderNames
-from brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings, ticker_of
+from brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
 from brokers.protocol import OrderReference
 
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
@@ -90,11 +91,22 @@ class Coinbase(Dialect):
         return _orders(exchange, {"order_status": "OPEN"}) if market_type == "spot" else []
 
     def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
-        """Read last prices from the products, and the best bids and asks from a list of their own."""
+        """Read last prices from the products, and the best bids and asks from a list of their own.
+
+        Straight from the replies: ccxt's way through 1,600 tickers takes longer than the questions.
+        """
+        kind = {"product_type": "SPOT" if market_type == "spot" else "FUTURE"}
         books, products = side_by_side(
-            [exchange.fetch_bids_asks, lambda: super(Coinbase, self).read_tickers(exchange, market_type)]
+            [exchange.v3PrivateGetBrokerageBestBidAsk, partial(exchange.v3PublicGetBrokerageMarketProducts, kind)]
         )
-        return {symbol: _with_book(ticker, books.get(symbol)) for symbol, ticker in products.items()}
+        tops = {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")}
+        found = {
+            str(exchange.safe_symbol(product.get("product_id"))): _ticker(product, tops.get(product.get("product_id")))
+            for product in only_mappings(products.get("products"), "products")
+        }
+        if not found:
+            raise BadReply("the reply holds no products")
+        return found
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for one order in the list of all: asked for by itself, ccxt can't tell an unknown one from a failure."""
@@ -184,8 +196,12 @@ def _with_fee_currency(order: Order, exchange: Exchange) -> Order:
     return {**order, "fee": {**(order.get("fee") or {}), "currency": market.get("quote")}}
 
 
-def _with_book(ticker: Ticker, book: Mapping[str, Any] | None) -> Ticker:
-    if book is None:
-        return ticker
-    best = ticker_of(book)
-    return replace(ticker, bid=best.bid, ask=best.ask)
+def _ticker(product: Mapping[str, Any], book: Mapping[str, Any] | None) -> Ticker:
+    """Read a product's prices; zero is none."""
+    bid, ask = (_best((book or {}).get(side)) for side in ("bids", "asks"))
+    return Ticker(bid, ask, amount_of(product.get("price")) or None)
+
+
+def _best(side: object) -> Decimal | None:
+    levels = only_mappings(side or [], "levels")
+    return amount_of(levels[0].get("price")) or None if levels else None

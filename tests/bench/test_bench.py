@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench.__main__ import BEGIN, END, PAGE, replaced
+from bench.__main__ import PAGE, SECTIONS, _parser, marks, replaced
 from bench.comparison import EnginesDisagree, Measured, compare_engines, engines_table
 from bench.engines import ENGINES, FLOOR, installed_engines
 from bench.portfolio import facts_of, portfolio
@@ -61,10 +61,20 @@ def test_tables_are_aligned_and_figures_short() -> None:
 
 
 def test_only_what_is_between_the_marks_is_replaced() -> None:
-    assert replaced(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    begin, end = marks("live")
+    page = f"before\n{begin}\nold\n{end}\nafter\n"
+    assert replaced(page, "live", "new") == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
     with pytest.raises(ValueError, match="lacks the marks"):
-        replaced("a page", "new")
+        replaced(page, "deciding", "new")
 
 
-def test_the_page_has_the_marks() -> None:
-    assert replaced(PAGE.read_text(encoding="utf-8"), "new")
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_page_has_the_marks_of_every_section(section: str) -> None:
+    assert replaced(PAGE.read_text(encoding="utf-8"), section, "new")
+
+
+def test_everything_is_measured_unless_a_section_is_named() -> None:
+    assert _parser().parse_args([]).sections == []
+    assert _parser().parse_args(["live"]).sections == ["live"]
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["dead"])
