@@ -26,6 +26,7 @@ from brokers.protocol import (
 )
 from executor.journal import Intent, Settlement
 from executor.saved_plan import PlannedAction
+from ruleset.actions import SELLING
 from ruleset.errors import AccountUnreadable
 from ruleset.observe import held_quantity
 from ruleset.snapshot import OpenOrder, Snapshot
@@ -64,11 +65,15 @@ class Desk:
     def settle_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Resolved]:
         """Turn the answers to a group into settlements, in turn; ``needs_human`` where nobody can tell.
 
-        They went out together, so the receive window is waited for once.
+        What the venue shows already needs no waiting. They went out together, so the receive window is waited for once.
         """
         waited = False
         for (action, intent), outcome in zip(sent, outcomes, strict=True):
             if not waited and not _is_clear(outcome):
+                found = self._found_at_once(action, intent)
+                if found is not None:
+                    yield found
+                    continue
                 self._wait_out()
                 waited = True
             yield self._settle(action, intent, outcome)
@@ -76,6 +81,14 @@ class Desk:
     def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Resolved]:
         """Find out about orders that were sent, or may have been, by waiting and asking."""
         return self.settle_all(sent, [Unknown("interrupted")] * len(sent))
+
+    def _found_at_once(self, action: PlannedAction, intent: Intent) -> Resolved | None:
+        """Settle an order that the venue finds under our id before anything is waited for; None where it does not."""
+        is_order = action.kind in SELLING or action.kind == "attach_stop"
+        if not is_order or self.broker.capabilities.client_order_ids == "C":
+            return None
+        found = self._look_up(action, intent)
+        return self._reported(action, intent, found.report) if isinstance(found, Found) else None
 
     def _settle(self, action: PlannedAction, intent: Intent, outcome: Outcome) -> Resolved:
         if isinstance(outcome, Refused):

@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from brokers.adapted.holdings import Holding, rates_of, read_holdings
+from brokers.adapted.holdings import Holding, NoSuchMethod, rates_of, read_holdings
 from brokers.adapted.resting import Resting, read_orders
 from brokers.adapted.values import amount_of
 from brokers.protocol import (
@@ -102,7 +102,7 @@ class AdaptedBroker:
         return without_derived(snapshot, holdings, self.tracked(snapshot))
 
     def ask_price(self, name: str) -> object:
-        """Ask for a price; raises what the object raises, and AccountUnreadable where it cannot be asked."""
+        """Ask for a price; raises what the object raises, and NoSuchMethod where it cannot be asked."""
         return self._method("get_current_price")(name)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
@@ -167,7 +167,7 @@ class AdaptedBroker:
     def _method(self, name: str) -> Callable[..., object]:
         method = getattr(self.source, name, None)
         if not callable(method):
-            raise AccountUnreadable(f"the broker object has no method {name}", hint="the account cannot do without it")
+            raise NoSuchMethod(f"the broker object has no method {name}", hint="the account cannot do without it")
         return method  # type: ignore[no-any-return] # of somebody's own class
 
     def _close(self, request: OrderRequest) -> Outcome:
@@ -216,7 +216,7 @@ class AdaptedBroker:
         """Call a method that changes something; False becomes Refused, an exception Unknown."""
         try:
             method = self._method(name)
-        except AccountUnreadable as error:
+        except NoSuchMethod as error:
             return Refused(RefusalReason.UNSUPPORTED, str(error))
         try:
             answer = method(*arguments)

@@ -14,9 +14,14 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import cast
 
 from brokers.adapted.values import amount_of, first_amount, moment_of, symbol_of
-from ruleset.errors import AccountUnreadable, ExitplanError
+from ruleset.errors import AccountUnreadable
 from ruleset.snapshot import Market, Position, PriceStatus, Side
 from ruleset.values import EXACT, ZERO, quote_of
+
+
+class NoSuchMethod(AccountUnreadable):
+    """The object lacks a method without which the account cannot be read."""
+
 
 AskPrice = Callable[[str], object]
 """Asks for the price of a symbol in the caller's spelling; may raise anything."""
@@ -117,7 +122,7 @@ def _told_price(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> 
         return entry["current_price"], None
     try:
         return ask_price(name), None
-    except ExitplanError:
+    except NoSuchMethod:
         raise
     except Exception:  # noqa: BLE001 - whatever the object raises, the question failed
         return None, "unavailable"

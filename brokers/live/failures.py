@@ -65,7 +65,11 @@ def unreadable(what: str, error: Exception, redact: Redactor, pause: float | Non
 
 
 def outcome_of(error: Exception, redact: Redactor, pause: float | None) -> Refused | Unknown:
-    """Tell what an exception out of a write means."""
+    """Tell what an exception out of a write means.
+
+    A nonce or a time that the venue finds too old is no clear refusal: a request that is delivered twice is answered so
+    as well, after it was executed the first time.
+    """
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
     message = explain(error, redact)
@@ -73,8 +77,6 @@ def outcome_of(error: Exception, redact: Redactor, pause: float | None) -> Refus
         return Unknown(message, pause)
     if isinstance(error, errors.RateLimitExceeded):
         return Refused(RefusalReason.RATE_LIMITED, message, retry_after=pause or RATE_LIMIT_PAUSE)
-    if isinstance(error, errors.InvalidNonce):
-        return Refused(RefusalReason.TRY_AGAIN, message)
     if isinstance(error, errors.ExchangeError) and not _says_it_broke(error):
         told = getattr(error, "reason", None)
         if isinstance(told, RefusalReason):

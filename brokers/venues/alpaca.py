@@ -38,8 +38,8 @@ class Alpaca(Dialect):
         client_order_ids="A",
         unique_client_order_ids="ever",
         client_id_parameter="clientOrderId",
-        # Requests carry no time, but an id that was used is never taken again: waiting longer makes nothing safer.
-        receive_window=5,
+        # Requests carry no time, so nothing at the venue ends their validity: this is how long one may be on its way.
+        receive_window=60,
         writes_at_once=10,
         private_listings=True,
         stop_limit=True,

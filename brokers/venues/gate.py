@@ -51,9 +51,9 @@ _REFUSALS = {
     "AUTO_TRIGGER_PRICE_LESS_LAST": RefusalReason.TRIGGER_SIDE,
     "AUTO_TRIGGER_PRICE_GREATE_LAST": RefusalReason.TRIGGER_SIDE,
     "CONTRACT_IN_DELISTING": RefusalReason.MARKET_INACTIVE,
-    # It is our clock, or the way to the venue, that is slow; ccxt calls it a key that is refused.
-    "REQUEST_EXPIRED": RefusalReason.TRY_AGAIN,
 }
+_UNCLEAR = ("REQUEST_EXPIRED",)
+"""What a request that is delivered twice may be answered as well, after it was executed the first time."""
 _WORDS = {"too small": RefusalReason.BELOW_MIN_NOTIONAL, "minimum": RefusalReason.BELOW_MIN_NOTIONAL}
 
 
@@ -95,7 +95,7 @@ class Gate(Dialect):
         """List only the kinds of markets that are asked for."""
         from ccxt.base.errors import BadRequest  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
 
-        told = {**exceptions_for(_REFUSALS), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
+        told = {**exceptions_for(_REFUSALS, _UNCLEAR), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
         kinds = list(market_types)
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": kinds},

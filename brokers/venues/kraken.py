@@ -19,15 +19,14 @@ _QUERY = 50
 _REFUSALS = {
     "EService:Market in cancel_only mode": RefusalReason.MARKET_INACTIVE,
     "EService:Market in post_only mode": RefusalReason.MARKET_INACTIVE,
-    "EService:Deadline elapsed": RefusalReason.TRY_AGAIN,
     "EOrder:Cost minimum not met": RefusalReason.BELOW_MIN_NOTIONAL,
     "EOrder:Order minimum not met": RefusalReason.BELOW_MIN_AMOUNT,
     "EOrder:Tick size check failed": RefusalReason.PRICE_STEP,
     "EOrder:Duplicate client order id": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
 }
 """Refusals that ccxt calls an outage or has no name for."""
-_UNCLEAR = ("EAPI:Invalid nonce",)
-"""What a request that is delivered twice is answered as well, after it was executed the first time."""
+_UNCLEAR = ("EService:Deadline elapsed",)
+"""What a request that is delivered twice may be answered as well, after it was executed the first time."""
 
 
 class Kraken(Dialect):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.chaos.experiment import Experiment
+from tests.chaos.kinds import LIVE, PAPER
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.suite import Result, run_safely, run_suite, tries_until_caught
 
@@ -25,21 +26,27 @@ def main() -> int:
     if options.repeat:
         return _repeat(options.repeat)
     began = time.monotonic()
-    result = run_suite(options.kills, options.seed, options.seconds)
-    say(table(result))
-    say(f"\n{result.kills} kills in {time.monotonic() - began:.0f} s, seed {options.seed}\n")
-    for experiment, violations in result.failures[:_SHOWN]:
+    wanted = {PAPER: options.kills, **dict.fromkeys(LIVE, options.live_kills)}
+    results = {
+        venue: run_suite(kills, options.seed, options.seconds, venue) for venue, kills in wanted.items() if kills
+    }
+    say(table(results))
+    kills = sum(result.kills for result in results.values())
+    say(f"\n{kills} kills in {time.monotonic() - began:.0f} s, seed {options.seed}\n")
+    failures = [failure for result in results.values() for failure in result.failures]
+    for experiment, violations in failures[:_SHOWN]:
         say(f"{violations[0].kind}: {violations[0].text}\n  repeat it with: --repeat '{written(experiment)}'")
     survivors = _bite(options.seed)
-    if result.kills < options.kills:
-        say(f"too few kills within {options.seconds:.0f} s")
-    return int(bool(result.failures) or bool(survivors) or result.kills < options.kills)
+    slow = [venue for venue, result in results.items() if result.kills < wanted[venue]]
+    if slow:
+        say(f"too few kills within {options.seconds:.0f} s: {', '.join(slow)}")
+    return int(bool(failures) or bool(survivors) or bool(slow))
 
 
-def table(result: Result) -> str:
-    """Write what the experiments add up to, a line for each kind."""
+def table(results: Mapping[str, Result]) -> str:
+    """Write what the experiments add up to, a line for each kind at each venue."""
     header = (
-        "kind",
+        "venue and kind",
         "runs",
         "kills",
         "faults",
@@ -53,16 +60,19 @@ def table(result: Result) -> str:
     )
     rows = [
         (
-            name,
+            f"{venue}: {name}",
             *(str(count) for count in (tally.runs, tally.kills, tally.faults, tally.stopped)),
             *(str(tally.broken.get(kind, 0)) for kind in ("lost", "doubled", "invalid", "slow")),
             f"{tally.worked:.2f} s",
             f"{tally.waited:.1f} s",
         )
+        for venue, result in results.items()
         for name, tally in result.tallies.items()
     ]
     sums = [str(sum(int(row[column]) for row in rows)) for column in range(1, 9)]
-    rows.append(("all", *sums, max((row[9] for row in rows), default=""), max((row[10] for row in rows), default="")))
+    tallies = [tally for result in results.values() for tally in result.tallies.values()]
+    worked, waited = max(tally.worked for tally in tallies), max(tally.waited for tally in tallies)
+    rows.append(("all", *sums, f"{worked:.2f} s", f"{waited:.1f} s"))
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     return "\n".join("  ".join(_padded(row, widths)) for row in (header, *rows))
 
@@ -85,13 +95,14 @@ def _bite(seed: int) -> list[str]:
 
 def written(experiment: Experiment) -> str:
     """Write an experiment as one word for a command line."""
-    return ":".join((experiment.kind, experiment.account, str(experiment.seed), ",".join(map(str, experiment.at))))
+    at = ",".join(map(str, experiment.at))
+    return ":".join((experiment.venue, experiment.kind, experiment.account, str(experiment.seed), at))
 
 
 def _repeat(text: str) -> int:
-    kind, account, seed, at = text.split(":")
+    venue, kind, account, seed, at = text.split(":")
     points = tuple(int(number) for number in at.split(","))
-    _, report = run_safely(Experiment(kind, account, int(seed), points))
+    _, report = run_safely(Experiment(kind, account, int(seed), points, venue=venue))
     for violation in report.violations:
         say(f"{violation.kind}: {violation.text}")
     return int(bool(report.violations))
@@ -105,8 +116,9 @@ def say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=1000, help="how many processes are to die at least")
+    parser.add_argument("--live-kills", type=int, default=300, help="the same for each live venue, over HTTP")
     parser.add_argument("--seed", type=int, default=1, help="what chance starts from")
-    parser.add_argument("--seconds", type=float, default=900, help="give up after this time")
+    parser.add_argument("--seconds", type=float, default=900, help="give up on a venue after this time")
     parser.add_argument("--repeat", metavar="EXPERIMENT", help="run one experiment again, as a failure names it")
     return parser
 

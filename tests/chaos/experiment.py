@@ -22,16 +22,16 @@ import pytest
 from executor.journal import Journal
 from executor.lease import break_lease
 from ruleset.errors import AccountUnreadable, ExitplanError, OutcomeUnknown, PlanIsUnusable
-from tests.chaos.kinds import KINDS
+from tests.chaos.kinds import PAPER, kinds_at
+from tests.chaos.live_world import build_live
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.oracle import Violation, broken_files, judge, judge_progress, judge_rest
 from tests.chaos.process import Child, die, fork, stop
-from tests.chaos.wire import WINDOW
-from tests.chaos.world import ACCOUNTS, build
-from tests.executor.crashes import Points
+from tests.chaos.wire import Record
+from tests.chaos.world import ACCOUNTS, World, build
 
-RECOVERY_SECONDS = 1.0
-"""How long an account may take to recover, beside waiting for the receive window to pass."""
+PAUSE_SECONDS = 0.2
+"""Waited between the two questions for each order of a group that never arrived."""
 MOST_CYCLES = 25
 _NOBODY = 65534
 _PAGE = 4096
@@ -49,6 +49,7 @@ class Experiment:
     seed: int
     at: tuple[int, ...] = (0,)
     mutant: str | None = None
+    venue: str = PAPER
 
 
 @dataclass
@@ -80,20 +81,23 @@ def run(experiment: Experiment) -> Report:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def count_points(account: str) -> int:
+def count_points(account: str, venue: str = PAPER) -> int:
     """Count the points of an undisturbed run."""
     root = Path(tempfile.mkdtemp(prefix="exitplan-chaos-", dir=_fast_folder()))
     try:
-        world = build(root, account, KINDS["killed at every point"].troubles(Random(0)))  # noqa: S311 - seeded cases
+        world = _world(root, Experiment("killed at every point", account, 0, venue=venue), Record())
+        world.open()
 
         def counted() -> None:
-            points = Points()
+            world.prepare()
+            points = world.points()
             points.install(pytest.MonkeyPatch())
             world.apply()
             (root / "count").write_text(str(points.passed))
 
         if fork(counted, root / "errors").wait():
             raise Unrecovered((root / "errors").read_text())
+        world.end()
         return int((root / "count").read_text())
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -104,23 +108,33 @@ def _fast_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - below it a folder with a random name
 
 
+def _world(root: Path, experiment: Experiment, troubles: Record) -> World:
+    kind, account = kinds_at(experiment.venue)[experiment.kind], experiment.account
+    if experiment.venue == PAPER:
+        return build(root, account, troubles, kind.options)
+    return build_live(root, experiment.venue, account, troubles, kind.options)
+
+
 class _Stage:
     """The experiment under way."""
 
     def __init__(self, experiment: Experiment, root: Path) -> None:
         self.experiment = experiment
-        self.kind = KINDS[experiment.kind]
+        self.kind = kinds_at(experiment.venue)[experiment.kind]
         self.chance = Random(experiment.seed)  # noqa: S311 - seeded cases
-        self.world = build(root, experiment.account, self.kind.troubles(self.chance), self.kind.options)
-        self.start = ACCOUNTS[experiment.account][0]()
-        self.world.open()  # the policy goes into the engine once, here, for all children to come
+        self.world = _world(root, experiment, self.kind.troubles(self.chance))
+        self.start = ACCOUNTS[experiment.account].account()
         self.report = Report(experiment.kind)
         self.errors = root / "errors"
 
     def run(self) -> Report:
-        _DEATHS[self.kind.death](self)
-        self._finished()
-        self.report.faults += sum(count for name, count in self.world.wire.read().met.items() if name != "none")
+        try:
+            self.world.open()  # the policy goes into the engine once, here, for all children to come
+            _DEATHS[self.kind.death](self)
+            self._finished()
+            self.report.faults += self.world.faults_met()
+        finally:
+            self.world.end()
         return self.report
 
     # --- in the parent ---
@@ -150,11 +164,17 @@ class _Stage:
             self.report.violations += [Violation(kind, text) for kind, text in told["violations"]]
         self.report.stopped += self.world.is_stopped()
         self.report.violations += judge(self.world) + judge_rest(self.world, self.start)
+        self.report.violations += [Violation("invalid", f"{name} holds a secret") for name in self.world.leaks()]
 
     # --- in a child ---
 
+    def _harm_at(self, at: int, act: Callable[[], object]) -> Callable[[], None]:
+        """Do harm when the numbered point is passed."""
+        return lambda: self.world.points(at, act).install(pytest.MonkeyPatch())
+
     def _prepare(self) -> None:
         random.seed(self.experiment.seed)
+        self.world.prepare()
         if self.experiment.mutant:
             MUTANTS[self.experiment.mutant].install(pytest.MonkeyPatch())
 
@@ -181,15 +201,15 @@ class _Stage:
         self._prepare()
         world = self.world
         found: list[Violation] = []
-        troubled = world.wire.read()
-        calm = not (troubled.writes or troubled.look_ups or troubled.reads or troubled.elapsed < troubled.blind_until)
+        calm = world.is_calm()
         plans = world.saved_plans()
         plan = plans[-1] if plans and self.chance.random() < 2 / 3 else None
         began = time.perf_counter()
         self._cycle(plan, found)
         worked = next((at for kind, at in world.marks if kind == "run_started"), time.perf_counter()) - began
         waited = world.waited_before_run
-        if (calm and worked > RECOVERY_SECONDS) or (calm and waited > WINDOW + 1):
+        longest = world.window + 1 + PAUSE_SECONDS * (world.wire.read().at_once - 1)
+        if calm and (worked > world.recovery_seconds or waited > longest):
             found.append(Violation("slow", f"recovered in {worked:.2f} s of work and {waited:.1f} s of waiting"))
         self._until_quiet(found)
         return {"worked": worked, "waited": waited, "violations": [(entry.kind, entry.text) for entry in found]}
@@ -223,20 +243,16 @@ class _Stage:
             self.world.errors_met.append(f"{type(error).__name__}: {error}")
 
 
-def _harm_at(at: int, act: Callable[[], object]) -> Callable[[], None]:
-    """Do harm when the numbered point is passed."""
-    return lambda: Points(at, die=act).install(pytest.MonkeyPatch())
-
-
 def _die_at_points(stage: _Stage) -> None:
     for at in stage.experiment.at:
-        stage._ended(stage._child(_harm_at(at, die), resume=stage.chance.random() < 0.75))
+        stage._ended(stage._child(stage._harm_at(at, die), resume=stage.chance.random() < 0.75))
 
 
 def _die_at_any_moment(stage: _Stage) -> None:
     for _ in stage.experiment.at:
         child = stage._child(lambda: None)
-        killed = child.kill_after(stage.chance.uniform(0.005, 0.12), lambda: broken_files(stage.world))
+        seconds = stage.chance.uniform(0.005, stage.world.longest_life)
+        killed = child.kill_after(seconds, lambda: broken_files(stage.world))
         stage.report.kills += killed
         stage._look()
 
@@ -249,7 +265,7 @@ def _fill_disk(stage: _Stage) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, hard))
 
     stage.report.faults += 1
-    stage._ended(stage._child(_harm_at(stage.experiment.at[0], full)))
+    stage._ended(stage._child(stage._harm_at(stage.experiment.at[0], full)))
     _die_after(stage)
 
 
@@ -266,7 +282,7 @@ def _lock_folder(stage: _Stage) -> None:
         folder.chmod(0o555)
 
     stage.report.faults += 1
-    stage._ended(stage._child(_harm_at(stage.experiment.at[0], close)))
+    stage._ended(stage._child(stage._harm_at(stage.experiment.at[0], close)))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     _die_after(stage)
@@ -274,7 +290,7 @@ def _lock_folder(stage: _Stage) -> None:
 
 def _die_after(stage: _Stage) -> None:
     for at in stage.experiment.at[1:]:
-        stage._ended(stage._child(_harm_at(at, die)))
+        stage._ended(stage._child(stage._harm_at(at, die)))
 
 
 def _corrupt(stage: _Stage) -> None:

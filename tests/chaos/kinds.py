@@ -9,6 +9,9 @@ from typing import Literal
 
 from tests.chaos.wire import Record
 
+PAPER = "paper"
+LIVE = ("kraken", "coinbase")
+
 Death = Literal["point", "twice", "random", "disk full", "read-only", "corrupted", "writers", "race"]
 
 
@@ -17,7 +20,7 @@ class Kind:
     """One kind of experiment.
 
     ``writes``, ``look_ups`` and ``reads`` are what may go wrong with each, drawn anew for every experiment; the process
-    dies as ``death`` says.
+    dies as ``death`` says. ``accounts`` and ``venues`` are those it is played with.
     """
 
     name: str
@@ -26,7 +29,8 @@ class Kind:
     look_ups: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
-    accounts: tuple[str, ...] = ("slices", "busy", "stops")
+    accounts: tuple[str, ...] = ("slices", "busy", "stops", "grouped")
+    venues: tuple[str, ...] = (PAPER, *LIVE)
 
     def troubles(self, chance: Random) -> Record:
         """Draw what goes wrong."""
@@ -66,24 +70,71 @@ KINDS: Mapping[str, Kind] = {
         Kind("killed at any moment", "random"),
         Kind("reply lost before", writes=("lost_before",)),
         Kind("reply lost after", writes=("lost_after",)),
-        Kind("late execution", writes=("late",), accounts=("slices",)),
+        Kind("late execution", writes=("late",), accounts=("slices", "grouped")),
         Kind("duplicate delivery", writes=("doubled",), options={"unique_client_order_ids": "ever"}),
         Kind("5xx", writes=("lost_before", "lost_after"), look_ups=("5xx",), reads=("5xx",)),
         Kind("disconnect", writes=("raises_before", "raises_after")),
         Kind("slow reply", writes=("slow",)),
-        Kind("rate limit", writes=("rate_limited",)),
+        Kind("rate limit", writes=("rate_limited", "busy")),
         Kind("partial fill", options={"depth": "20"}),
-        Kind("order vanishes", writes=("vanished",), accounts=("slices", "busy")),
+        Kind("order vanishes", writes=("vanished",), accounts=("slices", "busy", "grouped")),
         Kind("cancelled by the venue", writes=("cancelled",)),
         Kind("others trade", writes=("traded",)),
         Kind("clock jumps", writes=("jumped",)),
         Kind("disk full", "disk full"),
         Kind("read-only folder", "read-only"),
         Kind("corrupted journal", "corrupted"),
-        Kind("two writers", "writers", accounts=("slices",)),
+        Kind("two writers", "writers", accounts=("slices", "grouped")),
         Kind("two at once", "race"),
         Kind("all of it", "random", EVERYTHING, ("5xx",), ("5xx",)),
     )
 }
+
+_BROKEN = ("lost_before", "lost_after")
+_SERVER_ERRORS = ("error_before", "error_after", "bad_gateway", "gateway_timeout")
+_GARBLED = ("html", "empty", "bare", "cut")
+_TROUBLES = ("error_before", "lost_before", "rate_limited", *_GARBLED)
+
+OVER_HTTP: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("killed at every point"),
+        Kind("killed twice", "twice"),
+        Kind("killed at any moment", "random"),
+        Kind("two writers", "writers", accounts=("slices", "grouped")),
+        Kind("two at once", "race"),
+        Kind("connection lost", writes=_BROKEN, look_ups=_BROKEN, reads=_BROKEN),
+        Kind("garbled reply", writes=(*_GARBLED, "unexecuted")),
+        Kind("garbled answer", writes=_BROKEN, look_ups=_GARBLED, reads=_GARBLED),
+        Kind("5xx", writes=_SERVER_ERRORS, look_ups=("error_before",), reads=("error_before",)),
+        Kind("429", writes=("rate_limited",), look_ups=("rate_limited",), reads=("rate_limited",)),
+        Kind("late execution", writes=("late", "just_in_time", "too_late")),
+        Kind("duplicate delivery", writes=("redelivered",)),
+        Kind("id in use", writes=("duplicate",), accounts=("slices", "grouped"), venues=("kraken",)),
+        Kind("refused", writes=("refused",)),
+        Kind("partial fill", writes=("partial", "cancelled")),
+        Kind("told as open first", writes=("open_first",)),
+        Kind("order vanishes", writes=("vanished",), accounts=("slices", "busy", "grouped")),
+        Kind("slow reply", writes=("slow", "stuck"), look_ups=("slow",), reads=("slow",)),
+        Kind("timed out", writes=("timed_out", "held"), look_ups=("timed_out",), accounts=("slices", "busy")),
+        Kind("cancel lingers", writes=("lingers",), accounts=("busy", "grouped")),
+        Kind("others trade", writes=("traded",)),
+        Kind(
+            "all of it",
+            "random",
+            (*_BROKEN, *_SERVER_ERRORS, *_GARBLED, "rate_limited", "late", "slow", "vanished", "partial", "open_first"),
+            _TROUBLES,
+            _TROUBLES,
+        ),
+    )
+}
+"""What goes wrong with a live account over HTTP; ``Record`` names the faults of :mod:`tests.chaos.loopback`."""
+
+
+def kinds_at(venue: str) -> Mapping[str, Kind]:
+    """Give the kinds of experiment with accounts of a venue."""
+    known = KINDS if venue == PAPER else OVER_HTTP
+    return {name: kind for name, kind in known.items() if venue in kind.venues}
+
 
 Draw = Callable[[Random], Record]

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 
 import pytest
 
+import brokers.live.writing
+from brokers.live.failures import outcome_of
+from brokers.protocol import OrderReference, RefusalReason, Refused
+from brokers.venues.kraken import Kraken
 from executor.journal import Intent, Journal
 from executor.settle import Desk, NotSent
-from ruleset.values import plain, time_text
+from ruleset.values import ZERO, plain, time_text
+from tests.chaos.kinds import PAPER
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A safety that is taken out, and the kind of experiment in which that must show."""
+    """A safety that is taken out, and the kind of experiment and the account with which that must show.
+
+    ``at`` is the first of the points to die at, ``seed`` is added to what chance starts from. A ``slow`` one takes many
+    seconds to show.
+    """
 
     safety: str
     kind: str
     install: Callable[[pytest.MonkeyPatch], None]
+    account: str = "slices"
+    at: int = 12
+    venue: str = PAPER
+    seed: int = 0
+    slow: bool = False
 
 
 def _without_look_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Desk, "_by_look_up", lambda *_: NotSent())
+    patch.setattr(Desk, "_found_at_once", lambda *_: None)
 
 
 def _without_wait(patch: pytest.MonkeyPatch) -> None:
@@ -37,23 +52,22 @@ def _with_one_question(patch: pytest.MonkeyPatch) -> None:
 
 
 def _without_swap(patch: pytest.MonkeyPatch) -> None:
-    def begin(
-        journal: Journal, intent: Intent, fence: int, now: datetime, *, quantity: Decimal, held_before: Decimal | None
-    ) -> Intent:
+    def begin(journal: Journal, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
         with journal._transaction() as db:
-            db.execute(
-                "UPDATE intents SET status = 'sending', attempt = attempt + 1, fence = ?, quantity = ?, sent_at = ?,"
-                " held_before = ? WHERE plan_id = ? AND action_id = ?",
-                (
-                    fence,
-                    plain(quantity),
-                    time_text(now),
-                    None if held_before is None else plain(held_before),
-                    intent.plan_id,
-                    intent.action_id,
-                ),
-            )
-        return replace(intent, status="sending", quantity=quantity, sent_at=now, held_before=held_before)
+            for intent in intents:
+                db.execute(
+                    "UPDATE intents SET status = 'sending', attempt = attempt + 1, fence = ?, quantity = ?,"
+                    " sent_at = ?, held_before = ? WHERE plan_id = ? AND action_id = ?",
+                    (
+                        fence,
+                        plain(intent.quantity or ZERO),
+                        time_text(now),
+                        None if intent.held_before is None else plain(intent.held_before),
+                        intent.plan_id,
+                        intent.action_id,
+                    ),
+                )
+        return [replace(intent, status="sending", sent_at=now) for intent in intents]
 
     patch.setattr(Journal, "begin_sending", begin)
     patch.setattr(Journal, "_ensure_newest", lambda _: None)
@@ -63,10 +77,75 @@ def _without_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Journal, "_ensure_newest", lambda _: None)
 
 
+def _without_the_others(patch: pytest.MonkeyPatch) -> None:
+    begin_sending = Journal.begin_sending
+
+    def begin(journal: Journal, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
+        first = begin_sending(journal, intents[:1], fence, now)
+        return first + [replace(intent, status="sending", attempt=1, sent_at=now) for intent in intents[1:]]
+
+    patch.setattr(Journal, "begin_sending", begin)
+
+
+def _with_sending_again(patch: pytest.MonkeyPatch) -> None:
+    create = Kraken.create
+
+    def insisting(dialect: Kraken, *asked: Any) -> Any:
+        try:
+            return create(dialect, *asked)
+        except Exception:  # noqa: BLE001 - whatever it is: that is what is wrong with it
+            return create(dialect, *asked)
+
+    patch.setattr(Kraken, "create", insisting)
+
+
+def _with_trust_in_nonsense(patch: pytest.MonkeyPatch) -> None:
+    def read(error: Exception, *more: Any) -> Any:
+        if type(error).__name__ in {"BadResponse", "BadReply"}:
+            return Refused(RefusalReason.TRY_AGAIN, "nonsense")
+        return outcome_of(error, *more)
+
+    patch.setattr(brokers.live.writing, "outcome_of", read)
+
+
+def _with_open_orders_only(patch: pytest.MonkeyPatch) -> None:
+    find = Kraken.find_by_client_id
+
+    def find_open(dialect: Kraken, exchange: Any, reference: OrderReference) -> Any:
+        found = find(dialect, exchange, reference)
+        return found if found is not None and found.get("status") == "open" else None
+
+    patch.setattr(Kraken, "find_by_client_id", find_open)
+
+
+def _without_window(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Kraken, "window_parameters", lambda *_: {})
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "no look-up": Mutant("asking the venue for an order of unknown outcome", "reply lost after", _without_look_up),
     "no wait": Mutant("waiting until the venue can no longer accept it", "late execution", _without_wait),
     "one question": Mutant("asking twice and looking at the position", "order vanishes", _with_one_question),
     "no compare-and-swap": Mutant("the compare-and-swap and the fence", "two writers", _without_swap),
     "no fence": Mutant("the fence alone", "two writers", _without_fence),
+    "one of a group": Mutant(
+        "journalling all of a group before the first is sent", "killed twice", _without_the_others, "grouped", 50
+    ),
+    "sends again": Mutant(
+        "sending an order over HTTP only once", "connection lost", _with_sending_again, at=27, venue="kraken", seed=3
+    ),
+    "nonsense": Mutant(
+        "taking a garbled reply for no answer", "garbled reply", _with_trust_in_nonsense, venue="kraken"
+    ),
+    "open orders only": Mutant(
+        "looking for an order among the closed ones", "garbled reply", _with_open_orders_only, venue="kraken", slow=True
+    ),
+    "no deadline": Mutant(
+        "telling the venue until when it may take an order",
+        "late execution",
+        _without_window,
+        at=22,
+        venue="kraken",
+        seed=2,
+    ),
 }

@@ -43,7 +43,7 @@ def broken_files(world: World) -> list[Violation]:
 
 def _false_clean(world: World) -> list[Violation]:
     """CLEAN while the venue holds what nobody manages; the file may be older than what others have done since."""
-    if world.wire.read().foreign or not world.folder.state.exists():
+    if world.has_foreign_trades() or not world.folder.state.exists():
         return []
     try:
         clean = load_document(world.folder.state, "state").get("account_state") == "CLEAN"
@@ -99,8 +99,11 @@ def _disagreement(
         rests = any(entry["id"] == action["order_id"] and entry["status"] == "open" for entry in orders)
         return [Violation("lost", f"{about}, and the order rests")] if status == "done" and rests else []
     if action["kind"] == "attach_stop":
-        there = any(entry["client_order_id"] == action["client_order_id"] for entry in orders)
-        return [] if there == (status == "done") else [Violation("lost", f"{about}, the venue's word: {there}")]
+        name = action["client_order_id"]
+        taken = {entry["status"] for entry in orders if entry["client_order_id"] == name}
+        # A venue that takes a stop and cancels it at once may be believed either way.
+        right = bool(taken) if status == "done" else taken <= {"cancelled"}
+        return [] if right else [Violation("lost", f"{about}, the venue's word: {', '.join(taken) or 'no order'}")]
     if action["kind"] != "adopt" and told != filled:
         return [Violation("lost", f"{about} with {told} filled, the venue filled {filled}")]
     return []
@@ -108,7 +111,7 @@ def _disagreement(
 
 def judge_progress(world: World, plan: Mapping[str, Any], start: Snapshot) -> list[Violation]:
     """Check, after a plan was finished, that its unwinds stand where the venue's fills put them."""
-    if world.wire.read().foreign:
+    if world.has_foreign_trades():
         return []
     held, progress = world.holdings(), world.state().unwinds
     first = {entry.symbol: entry.quantity for entry in start.positions}
@@ -132,7 +135,7 @@ def judge_progress(world: World, plan: Mapping[str, Any], start: Snapshot) -> li
 
 def judge_rest(world: World, start: Snapshot) -> list[Violation]:
     """Check that an account at rest holds what it should, and that what is gone was sold."""
-    held, foreign = world.holdings(), world.wire.read().foreign
+    held, foreign = world.holdings(), world.has_foreign_trades()
     gone = {entry.symbol: abs(entry.quantity) - held.get(entry.symbol, Decimal(0)) for entry in start.positions}
     told: dict[str, Decimal] = {}
     for entry in world.orders():

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.chaos.experiment import Experiment, Report, count_points, run
-from tests.chaos.kinds import KINDS
+from tests.chaos.kinds import PAPER, kinds_at
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.oracle import Violation
 from tests.chaos.world import ACCOUNTS
 
 _BATCH = 48
+_SPARED = 4
 EVERY_POINT = "killed at every point"
 
 
@@ -55,12 +56,15 @@ class Result:
         return sum(tally.kills for tally in self.tallies.values())
 
 
-def run_suite(kills: int, seed: int, seconds: float) -> Result:
-    """Run experiments until there were enough kills, or until the time is up."""
-    result = Result({name: Tally() for name in KINDS}, [])
+def run_suite(kills: int, seed: int, seconds: float, venue: str = PAPER) -> Result:
+    """Run experiments with a venue's accounts until there were enough kills, or until the time is up."""
+    result = Result({name: Tally() for name in kinds_at(venue)}, [])
     until = time.monotonic() + seconds
-    points = {account: count_points(account) for account in ACCOUNTS}
-    waiting = itertools.chain(at_every_point(points, seed), drawn(points, seed))
+    points = {account: count_points(account, venue) for account in ACCOUNTS}
+    everywhere = at_every_point(points, seed, venue)
+    if venue != PAPER:  # these take their time, so not every place is taken every time
+        everywhere = itertools.islice(everywhere, seed % _SPARED, None, _SPARED)
+    waiting = itertools.chain(everywhere, drawn(points, seed, venue))
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
         while result.kills < kills and time.monotonic() < until:
             batch = list(itertools.islice(waiting, _BATCH))
@@ -84,30 +88,31 @@ def run_safely(experiment: Experiment) -> tuple[Experiment, Report]:
         return experiment, Report(experiment.kind, violations=[Violation("lost", f"{type(error).__name__}: {error}")])
 
 
-def at_every_point(points: Mapping[str, int], seed: int) -> Iterator[Experiment]:
+def at_every_point(points: Mapping[str, int], seed: int, venue: str = PAPER) -> Iterator[Experiment]:
     """Die once at every point of every account."""
     for account, most in points.items():
         for at in range(1, most + 1):
-            yield Experiment(EVERY_POINT, account, seed + at, (at,))
+            yield Experiment(EVERY_POINT, account, seed + at, (at,), venue=venue)
 
 
-def drawn(points: Mapping[str, int], seed: int) -> Iterator[Experiment]:
+def drawn(points: Mapping[str, int], seed: int, venue: str = PAPER) -> Iterator[Experiment]:
     """Draw experiments of all other kinds in turn, without end."""
-    others = [kind for kind in KINDS.values() if kind.name != EVERY_POINT]
+    others = [kind for kind in kinds_at(venue).values() if kind.name != EVERY_POINT]
     for number, kind in enumerate(itertools.cycle(others)):
         chance = Random(seed * 1_000_003 + number)  # noqa: S311 - seeded cases
         account = chance.choice(kind.accounts)
         deaths = 3 if kind.death == "twice" else 2
         at = tuple(chance.randint(1, points[account] // (turn + 1)) for turn in range(deaths))
-        yield Experiment(kind.name, account, chance.randrange(10**6), at)
+        yield Experiment(kind.name, account, chance.randrange(10**6), at, venue=venue)
 
 
 def tries_until_caught(mutant: str, seed: int, most: int) -> int | None:
     """Run experiments without one safety until one fails; gives how many it took, None where the mutant survives."""
-    kind = KINDS[MUTANTS[mutant].kind]
+    taken = MUTANTS[mutant]
     for number in range(most):
-        account = kind.accounts[0]
-        _, report = run_safely(Experiment(kind.name, account, seed + number, (12 + 5 * (number % 6),), mutant))
+        at = (taken.at + 5 * (number % 6),)
+        tried = Experiment(taken.kind, taken.account, seed + taken.seed + number, at, mutant, taken.venue)
+        _, report = run_safely(tried)
         if report.violations:
             return number + 1
     return None

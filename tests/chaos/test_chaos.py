@@ -21,7 +21,7 @@ from tests.faults import Crash, Fault
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the children do one thing and are gone
 
-POINTS = {"slices": 49, "busy": 77, "stops": 67}
+POINTS = {"slices": 49, "busy": 77, "stops": 67, "grouped": 102}
 """About how many places an undisturbed run comes by."""
 
 
@@ -39,7 +39,7 @@ def test_wherever_a_process_is_killed_nothing_is_lost_and_nothing_doubled(accoun
     assert (result.failures, result.kills) == ([], len(sample))
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize("mutant", [name for name, taken in MUTANTS.items() if not taken.slow])
 def test_without_a_safety_it_fails(mutant: str) -> None:
     assert tries_until_caught(mutant, 1, 12) is not None
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,9 @@ from brokers.protocol import (
     Outcome,
     Unknown,
 )
+from ruleset.basis import CostBasis
 from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Snapshot
+from ruleset.snapshot import Conversion, Position, Snapshot
 from ruleset.values import floor_to_step, plain
 from tests.builders import NOW
 from tests.executor.scene import StillClock
@@ -48,10 +51,14 @@ class Record:
     """What the wire remembers; times are seconds since the scene was set, in the venue's time.
 
     ``writes``, ``look_ups`` and ``reads`` are what goes wrong with the next of each; ``skew`` is how far our clock is
-    ahead of the venue's; ``foreign`` are the symbols that others trade.
+    ahead of the venue's; ``foreign`` are the symbols that others trade; ``at_once`` is how many requests the venue
+    takes in one go. Between our sleeps time stands still, unless it ``began`` to go on by the machine's own clock: then
+    sleeping is skipped, and nothing else.
     """
 
+    at_once: int = 1
     elapsed: float = 0.0
+    began: float | None = None
     skew: float = 0.0
     blind_until: float = 0.0
     writes: list[str] = field(default_factory=list)
@@ -60,6 +67,11 @@ class Record:
     under_way: list[dict[str, Any]] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     met: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> float:
+        """Seconds that have passed at the venue."""
+        return self.elapsed + (0.0 if self.began is None else time.monotonic() - self.began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,12 @@ class WireFile:
 
     def true_time(self) -> datetime:
         """Tell the venue's time."""
-        return NOW + timedelta(seconds=self.read().elapsed)
+        return NOW + timedelta(seconds=self.read().passed)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for everybody."""
+        with self.changing() as record:
+            record.elapsed += seconds
 
 
 @dataclass
@@ -98,11 +115,10 @@ class WireClock(StillClock):
 
     def __call__(self) -> datetime:
         record = self.wire.read()
-        return NOW + timedelta(seconds=record.elapsed + record.skew)
+        return NOW + timedelta(seconds=record.passed + record.skew)
 
     def advance(self, seconds: float) -> None:
-        with self.wire.changing() as record:
-            record.elapsed += seconds
+        self.wire.advance(seconds)
 
 
 class Wire:
@@ -116,7 +132,8 @@ class Wire:
 
     @property
     def capabilities(self) -> Capabilities:
-        return replace(self._inner.capabilities, receive_window=WINDOW)
+        at_once = self._file.read().at_once
+        return replace(self._inner.capabilities, receive_window=WINDOW, writes_at_once=at_once)
 
     def read_account(self) -> Snapshot:
         self.arrive()
@@ -133,11 +150,17 @@ class Wire:
             return NotFound()
         return self._inner.look_up_order(reference)
 
-    def place_order(self, request: OrderRequest) -> Outcome:
-        return self._write("place", request, lambda: self._inner.place_order(request))
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        return self._inner.read_cost_basis(positions)
 
-    def cancel_order(self, reference: OrderReference) -> Outcome:
-        return self._write("cancel", reference, lambda: self._inner.cancel_order(reference))
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        return self._inner.read_conversions(positions)
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        return tuple(self._write("place", one, partial(self._inner.place_order, one)) for one in requests)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        return tuple(self._write("cancel", one, partial(self._inner.cancel_order, one)) for one in references)
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         return self._write("convert", request, lambda: self._inner.convert_dust(request))
@@ -165,10 +188,10 @@ class Wire:
         trouble = Trouble(writes=deque([Fault[fault.upper()]]))
         faulty = FaultyBroker(self._inner, trouble, self._file.true_time)
         if isinstance(request, OrderRequest):
-            return faulty.place_order(request)
+            return faulty.place_orders([request])[0]
         if isinstance(request, ConvertRequest):
             return faulty.convert_dust(request)
-        return faulty.cancel_order(request)
+        return faulty.cancel_orders([request])[0]
 
     # --- what goes wrong beyond the faults of a single connection ---
 

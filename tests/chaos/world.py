@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,7 +20,8 @@ from executor.accounts import Account
 from executor.events import Event
 from ruleset.snapshot import Snapshot
 from tests.builders import order, position, record, snapshot
-from tests.chaos.wire import Record, Wire, WireClock, WireFile
+from tests.chaos.wire import WINDOW, Record, Wire, WireClock, WireFile
+from tests.executor.crashes import Points, raise_crash
 from tests.executor.scene import Scene, stage
 
 
@@ -32,6 +33,12 @@ class World(Scene):
     marks: list[tuple[str, float]] = field(default_factory=list)
     waited_before_run: float = 0.0
     errors_met: list[str] = field(default_factory=list)
+    window: int = WINDOW
+    """Seconds for which the venue accepts a request after it was signed."""
+    recovery_seconds: float = 1.0
+    """How long an account may take to recover, beside waiting for the receive window to pass."""
+    longest_life: float = 0.12
+    """Seconds after which a process that is to be killed at any moment is killed at the latest."""
 
     def open(self) -> Account:
         """Open the account as exitplan does, questions asked again included."""
@@ -62,7 +69,36 @@ class World(Scene):
     def is_stopped(self) -> bool:
         """Tell whether the account rightly waits for a person: others trade in it, and an alert asks for one."""
         waits = any(row["status"] == "needs_human" for row in self.intents())
-        return waits and bool(self.wire.read().foreign) and "OUTCOME_UNKNOWN" in self.alert_kinds()
+        return waits and self.has_foreign_trades() and "OUTCOME_UNKNOWN" in self.alert_kinds()
+
+    # --- what is played ---
+
+    def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
+        """Give the places at which a process may die."""
+        return Points(at, die=die)
+
+    def has_foreign_trades(self) -> bool:
+        """Tell whether others have traded in the account."""
+        return bool(self.wire.read().foreign)
+
+    def is_calm(self) -> bool:
+        """Tell whether nothing goes wrong any more."""
+        record = self.wire.read()
+        return not (record.writes or record.look_ups or record.reads or record.elapsed < record.blind_until)
+
+    def faults_met(self) -> int:
+        """Count what has gone wrong on the way."""
+        return sum(count for name, count in self.wire.read().met.items() if name != "none")
+
+    def leaks(self) -> list[str]:
+        """Name the files that hold a secret."""
+        return []
+
+    def prepare(self) -> None:
+        """Make a process ready that is about to act for the account."""
+
+    def end(self) -> None:
+        """End what outlives the clients."""
 
     def drain(self) -> None:
         """Let everything arrive that is under way."""
@@ -130,18 +166,43 @@ def stops() -> Snapshot:
     return snapshot(*positions, tracked={"ZOM/USD": record(entry=None)})
 
 
+def many() -> Snapshot:
+    """More of everything than goes at once: zombies, dust, unwinds, and stale orders in front of them."""
+    zombies = [f"Z{number}/USD" for number in range(3)]
+    unwound = [f"U{number}/USD" for number in range(4)]
+    positions = [
+        *(position(symbol, 40 + 7 * number) for number, symbol in enumerate(zombies)),
+        *(position(symbol, 50 + 9 * number, locked=10) for number, symbol in enumerate(unwound)),
+        position("DST/USD", "0.5"),
+        position("OWN/USD", 400),
+    ]
+    orders = [order(symbol[:2], symbol, "sell", 10, price=500, minutes=60) for symbol in unwound]
+    tracked = {"OWN/USD": record(), **{symbol: record(entry=None) for symbol in zombies}}
+    return snapshot(*positions, orders=orders, tracked=tracked)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is played: an account, its policy with parameters over it, and how many requests the venue takes at once."""
+
+    account: Callable[[], Snapshot]
+    base: str = "default"
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    at_once: int = 1
+
+
 ACCOUNTS = {
-    "busy": (busy, "default", {"max_positions": 2, "unwind_cycles": 3}),
-    "slices": (slices, "default", {"unwind_cycles": 3}),
-    "stops": (stops, "conservative", {}),
+    "busy": Play(busy, parameters={"max_positions": 2, "unwind_cycles": 3}),
+    "slices": Play(slices, parameters={"unwind_cycles": 3}),
+    "stops": Play(stops, "conservative"),
+    "grouped": Play(many, parameters={"unwind_cycles": 3}, at_once=3),
 }
-"""What is played: the account, its policy, and parameters over it."""
 
 
 def build(root: Path, account: str, troubles: Record, options: Mapping[str, Any] | None = None) -> World:
     """Build a world in an empty folder."""
-    make, base, parameters = ACCOUNTS[account]
-    scene = stage(root, make(), base=base, parameters=parameters, options=dict(options or {}))
+    play = ACCOUNTS[account]
+    scene = stage(root, play.account(), base=play.base, parameters=dict(play.parameters), options=dict(options or {}))
     wire = WireFile(root / "wire.json")
-    wire.write(troubles)
+    wire.write(replace(troubles, at_once=play.at_once))
     return World(root, WireClock(wire=wire), scene.trouble, scene.policy, wire=wire)

@@ -18,7 +18,7 @@ def stuck(on_stage: Stage, fault: Fault) -> tuple[Scene, Any, str]:
     """An account that stopped because nobody can tell what became of its slice of 25."""
     scene = on_stage(legacy())
     scene.break_writes(fault)
-    scene.trouble.look_ups.extend([SILENT] * 3)
+    scene.trouble.look_ups.extend([SILENT] * 4)
     plan = scene.plan()
     assert scene.apply(plan).exit_code == 9
     (name,) = unresolved_orders(scene.open())

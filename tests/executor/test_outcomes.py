@@ -39,7 +39,7 @@ def test_nothing_is_sent_again_before_the_receive_window_is_over(on_stage: Stage
     scene.apply()
     assert scene.clock.slept[0] == 5.5  # the window of 5 s and a margin of half a second
     calls = scene.trouble.calls
-    assert calls[calls.index("place") :][:6] == ["place", "look up", "look up", "read", "read", "place"]
+    assert calls[calls.index("place") :][:7] == ["place", "look up", "look up", "look up", "read", "read", "place"]
 
 
 def test_an_order_is_sent_again_under_the_same_id(on_stage: Stage) -> None:
@@ -53,14 +53,14 @@ def test_an_order_is_sent_again_under_the_same_id(on_stage: Stage) -> None:
 def test_one_answer_of_not_found_is_not_enough(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     scene.break_writes(Fault.LOST_AFTER)
-    scene.trouble.look_ups.extend([SILENT, GONE])
+    scene.trouble.look_ups.extend([GONE, SILENT, GONE])
     assert (scene.apply().exit_code, len(scene.trouble.orders), scene.held()) == (0, 1, "75")
 
 
 def test_a_venue_that_forgets_an_order_cannot_make_us_sell_twice(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     scene.break_writes(Fault.LOST_AFTER)
-    scene.trouble.look_ups.extend([GONE, GONE])
+    scene.trouble.look_ups.extend([GONE] * 3)
     result = scene.apply()
     assert (result.exit_code, statuses(result), scene.held()) == (0, ["done"], "75")
 
@@ -211,14 +211,14 @@ def test_the_venue_itself_knows_the_order_by_our_id(on_stage: Stage) -> None:
 
 def test_a_clock_that_was_set_back_does_not_make_us_wait_for_hours(on_stage: Stage) -> None:
     scene = on_stage(legacy())
-    scene.break_writes(Fault.LOST_AFTER)
+    scene.break_writes(Fault.LOST_BEFORE)
     scene.trouble.before.append(lambda: scene.clock.advance(-86_400))
     assert (scene.apply().exit_code, max(scene.clock.slept)) == (0, 5.5)
 
 
 def test_a_clock_that_jumps_ahead_does_not_shorten_the_wait(on_stage: Stage) -> None:
     scene = on_stage(legacy())
-    scene.break_writes(Fault.LOST_AFTER)
+    scene.break_writes(Fault.LOST_BEFORE)
     scene.trouble.before.append(lambda: scene.clock.advance(600))
     assert (scene.apply().exit_code, max(scene.clock.slept)) == (0, 5.5)
 

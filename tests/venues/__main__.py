@@ -41,15 +41,18 @@ def _arguments() -> argparse.Namespace:
 
 def _say(handle: Handle, *, machine: bool) -> None:
     """Tell how to go on; whoever reads the first line knows that the venue listens."""
-    name = f"{handle.front.name.upper()}_DEMO"
+    venue = handle.front.name
+    name = f"{venue.upper()}_DEMO"
     exports = [f"export {key}={shlex.quote(value)}" for key, value in handle.credentials.environment(name).items()]
-    init = f"exitplan init practice --from-venue {handle.front.name} --credentials env:{name}"
+    init = f"exitplan init practice --from-venue {venue} --credentials env:{name}"
     lines = [
-        f"{handle.front.name} on loopback, with the demo account: {handle.base_url}",
+        f"{venue} on loopback, with the demo account: {handle.base_url}",
         "",
         *(f"  {line}" for line in exports),
         f"  {init} --base-url {handle.base_url}",
-        "  cd practice && exitplan plan && exitplan apply",
+        "  cd practice",
+        f"  exitplan plan --account {venue}-paper     # practise on a paper copy",
+        f"  exitplan apply --account {venue}          # on the venue itself; it asks",
         "",
         "Ctrl-C ends it.",
     ]

@@ -53,7 +53,7 @@ class Door:
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
-            self.closing.wait(seconds)
+            (self.venue.wait or self.closing.wait)(seconds)
 
     def _done(self, request: Request) -> Reply:
         return self.front.authenticate(request) or self.front.act(request)
@@ -111,6 +111,10 @@ class Door:
         self.front.act(request)
         return self.front.act(request)
 
+    def _redelivered(self, request: Request, _: Fault) -> Answer:
+        self._done(request)
+        return self._done(request)
+
     def _twisted(self, request: Request, met: Fault) -> Answer:
         with self.venue.twisted(_TWISTS[met.kind]):
             return self._done(request)
@@ -166,6 +170,7 @@ _FAULTS: Mapping[Kind, Callable[[Door, Request, Fault], Answer]] = {
     Kind.DUPLICATE: Door._duplicate,
     Kind.DELAYED: Door._delayed,
     Kind.DOUBLED: Door._doubled,
+    Kind.REDELIVERED: Door._redelivered,
     Kind.SLOW: Door._none,
     Kind.STUCK: Door._none,
     Kind.PARTIAL: Door._twisted,

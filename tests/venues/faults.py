@@ -39,6 +39,8 @@ class Kind(StrEnum):
     """Nobody answers; it is executed a little later, unless its window has passed by then."""
     DOUBLED = "doubled"
     """Executed twice; the reply is the second one's."""
+    REDELIVERED = "redelivered"
+    """Delivered twice, each time through the gate; the reply is the second one's."""
     SLOW = "slow"
     """Executed at once, answered late."""
     STUCK = "stuck"

@@ -122,6 +122,7 @@ def control(venue: Venue, wishes: Mapping[str, Any]) -> Document:
             "met": dict(venue.faults.met),
             "waiting": {sort.value: len(venue.faults.queue(sort)) for sort in Sort},
             "under_way": len(venue.faults.under_way),
+            "hidden": sum(until > venue.now() for until in venue.faults.hidden.values()),
             "snapshot": snapshot_to_document(venue.snapshot()),
         }
 

@@ -185,6 +185,15 @@ def test_a_request_executed_twice_doubles_where_only_open_orders_have_their_ids(
     assert left == {"kraken": "16", "coinbase": "17"}
 
 
+def test_a_request_delivered_twice_is_executed_once(open_venue: Opener) -> None:
+    told = {}
+    for name in NAMES:
+        opened = open_venue(name)
+        opened[0].venue.faults.plan("writes", "redelivered")
+        told[name] = (type(try_to_sell(opened)).__name__, held(opened[0]))
+    assert told == {"kraken": ("InvalidNonce", "17"), "coinbase": ("dict", "17")}
+
+
 def test_half_an_order_is_filled_and_the_rest_cancelled(venue: Opened) -> None:
     venue[0].venue.faults.plan("writes", "partial")
     found = venue[1].fetch_order(sell(venue)["id"])

@@ -76,7 +76,8 @@ class Venue:
 
     With a ``file`` the account is written there, whole, after each change, in the form of a paper account, and goes on
     from there. ``past`` are trades from before. ``latency`` are seconds on the way of each request, ``headers`` go with
-    each reply, and a ``read_only`` key may change nothing.
+    each reply, and a ``read_only`` key may change nothing. ``wait`` passes the time of what is slow, in place of real
+    time.
     """
 
     start: Snapshot
@@ -87,6 +88,7 @@ class Venue:
     past: Sequence[Execution] = ()
     read_only: bool = False
     headers: dict[str, str] = field(default_factory=dict)
+    wait: Callable[[float], object] | None = None
     log: list[Call] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)

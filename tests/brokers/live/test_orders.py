@@ -177,7 +177,6 @@ def test_one_refusal_of_a_group_leaves_the_others_alone_and_in_their_order(opene
         ("EOrder:Duplicate client order id", RefusalReason.DUPLICATE_CLIENT_ORDER_ID),
         ("EService:Market in cancel_only mode", RefusalReason.MARKET_INACTIVE),
         ("EService:Market in post_only mode", RefusalReason.MARKET_INACTIVE),
-        ("EService:Deadline elapsed", RefusalReason.TRY_AGAIN),
         ("EAPI:Rate limit exceeded", RefusalReason.RATE_LIMITED),
         ("EOrder:Rate limit exceeded", RefusalReason.RATE_LIMITED),
         ("EGeneral:Permission denied", RefusalReason.PERMISSION_DENIED),
@@ -194,6 +193,7 @@ def test_refusals_of_kraken_are_told_apart(kraken: Opened, words: str, expected:
 @pytest.mark.parametrize(
     "words",
     [
+        "EService:Deadline elapsed",
         "EService:Unavailable",
         "EService:Busy",
         "EGeneral:Internal error",

@@ -233,7 +233,6 @@ def test_a_marketable_limit_keeps_its_price(account: Recorded) -> None:
         ("REPEATED_CREATION", "repeated", RefusalReason.DUPLICATE_CLIENT_ORDER_ID),
         ("READ_ONLY", "read only key", RefusalReason.PERMISSION_DENIED),
         ("INVALID_KEY", "invalid key", RefusalReason.PERMISSION_DENIED),
-        ("REQUEST_EXPIRED", "gap 61s", RefusalReason.TRY_AGAIN),
         ("TOO_MANY_REQUESTS", "slow down", RefusalReason.RATE_LIMITED),
     ],
 )

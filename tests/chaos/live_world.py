@@ -1,0 +1,184 @@
+"""A live account on loopback: ccxt's real clients over HTTP before a venue that outlives them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import brokers.live.client
+from brokers.live.checked import CheckedClient
+from brokers.live.listings import CACHE_VARIABLE
+from brokers.paper.options import read_options
+from brokers.protocol import Clock
+from brokers.registry import open_broker
+from brokers.retrying import RetryingBroker
+from executor.accounts import Account, AccountRequest, open_account
+from executor.folder import DataFolder
+from tests.chaos.loopback import CLIENT_SECONDS, WINDOWS, Loopback, credentials_at, start
+from tests.chaos.wire import Record, WireClock, WireFile
+from tests.chaos.world import ACCOUNTS, World
+from tests.executor.crashes import Points, raise_crash
+from tests.executor.scene import stage
+from tests.venues import coinbase_shapes, kraken_shapes
+from tests.venues.fronts import account_at
+
+_NAME = "CHAOS"
+"""What the variables with the credentials begin with."""
+_AT_ONCE = {"burst": 100_000, "per_second": 100_000}
+_AT_ONCE_AT_MOST = 20
+_SHORTEST_SECRET = 12
+_OWN_FILES = frozenset({"paper.json", "wire.json", "port"})
+
+
+@dataclass
+class LiveWorld(World):
+    """A world whose account is at a venue over HTTP."""
+
+    venue_name: str = field(kw_only=True)
+    loopback: Loopback = field(kw_only=True)
+    resting: frozenset[str] = field(kw_only=True)
+
+    def open(self) -> Account:
+        """Open the account as exitplan does; the policy is loaded into the engine only once."""
+        block = {**self.policy["account"], "base_url": self.loopback.base_url}
+        file = self.root / "account.yaml"
+        file.write_text(yaml.safe_dump(self.policy))
+        with pytest.MonkeyPatch.context() as patch:
+            for variable, value in credentials_at(self.venue_name).environment(_NAME).items():
+                patch.setenv(variable, value)
+            account = _opened(file, self.clock)
+            broker = open_broker(block, self.root, self.clock)
+        folder = DataFolder.of(self.root / "data", account.id)
+        retrying = RetryingBroker(broker, self.clock.sleep)
+        return replace(account, file=file, broker=retrying, folder=folder, clock=self.clock)
+
+    def prepare(self) -> None:
+        """Let this process, which is about to die, keep the listings with the rest, and be impatient."""
+        os.environ[CACHE_VARIABLE] = str(self.root / "cache")
+        brokers.live.client.READ_SECONDS = CLIENT_SECONDS
+
+    def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
+        return WirePoints(at, die=die)
+
+    def has_foreign_trades(self) -> bool:
+        return any(self._is_foreign(entry) for entry in super().orders())
+
+    def _is_foreign(self, entry: Mapping[str, Any]) -> bool:
+        ours = entry["client_order_id"] or entry.get("type") == "convert" or entry["id"] in self.resting
+        return not ours and bool(entry["fills"])
+
+    def is_calm(self) -> bool:
+        told = self.loopback.control()
+        return not (sum(told["waiting"].values()) or told["under_way"] or told["hidden"])
+
+    def faults_met(self) -> int:
+        return sum(count for name, count in self.loopback.control()["met"].items() if name != "none")
+
+    def drain(self) -> None:
+        self.clock.advance(4 * self.window)
+        self.loopback.control()
+
+    def end(self) -> None:
+        self.loopback.end()
+
+    # --- what is there, past exitplan's own reading ---
+
+    def orders(self) -> list[Mapping[str, Any]]:
+        """The venue's own record of every order, under the ids that the venue gives them."""
+        return [{**entry, "id": _NAMED[self.venue_name](entry["id"])} for entry in super().orders()]
+
+    def sold(self) -> dict[str, Decimal]:
+        """What the venue filled, by client order id; a conversion has none, and is put down to what asked for it."""
+        sums = super().sold()
+        for entry in super().orders():
+            if entry.get("type") == "convert":
+                name = self._asked_by(entry["symbol"])
+                sums[name] = sums.get(name, Decimal(0)) + sum(Decimal(fill["quantity"]) for fill in entry["fills"])
+        return sums
+
+    def _asked_by(self, symbol: str) -> str:
+        done = {(row["plan_id"], row["action_id"]) for row in self.intents() if row["status"] == "done"}
+        asked = [
+            ((plan["plan_id"], action["id"]) in done, action["client_order_id"])
+            for plan in self.saved_plans()
+            for action in plan["actions"]
+            if (action["kind"], action["symbol"]) == ("convert_dust", symbol)
+        ]
+        return str(max(asked)[1]) if asked else f"conversion of {symbol}"
+
+    def leaks(self) -> list[str]:
+        """Name the files of ours that hold a part of the credentials."""
+        pair = credentials_at(self.venue_name)
+        lines = [line for line in (pair.key, *pair.secret.splitlines()) if not line.startswith("-----")]
+        secrets = [line.encode() for line in lines if len(line) >= _SHORTEST_SECRET]
+        files = [path for path in self.root.rglob("*") if path.is_file() and path.name not in _OWN_FILES]
+        return [path.name for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+class WirePoints(Points):
+    """The places of any run, and those before and after each request over HTTP."""
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        super().install(patch)
+        patch.setattr(CheckedClient, "fetch2", self.around(CheckedClient.fetch2))
+
+
+_NAMED: Mapping[str, Callable[[str], str]] = {
+    "kraken": lambda name: kraken_shapes.kraken_id("O", name),
+    "coinbase": coinbase_shapes.new_uuid,
+}
+
+
+_OPENED: dict[str, Account] = {}
+
+
+def _opened(file: Path, clock: Clock) -> Account:
+    text = file.read_text()
+    if text not in _OPENED:
+        _OPENED[text] = open_account(AccountRequest(clock=clock, account=str(file)))
+    return _OPENED[text]
+
+
+def build_live(
+    root: Path, venue: str, account: str, troubles: Record, options: Mapping[str, Any] | None = None
+) -> LiveWorld:
+    """Build a world in an empty folder, and start its venue."""
+    play = ACCOUNTS[account]
+    start_with = account_at(venue, play.account())
+    scene = stage(root, start_with, base=play.base, parameters=dict(play.parameters))
+    scene.policy["account"] = {
+        "id": "platform",
+        "venue": venue,
+        "quote": start_with.quote,
+        "credentials": f"env:{_NAME}",
+        "base_url": "http://127.0.0.1",
+        "rate_limit": _AT_ONCE,
+    }
+    (root / "paper.json").unlink()
+    wire = WireFile(root / "wire.json")
+    wire.write(Record(at_once=_AT_ONCE_AT_MOST, began=time.monotonic()))
+    manners = read_options({"taker_fee": 0, "maker_fee": 0, "spread": 0, **(options or {})})
+    faults = {"writes": troubles.writes, "look_ups": troubles.look_ups, "reads": troubles.reads}
+    world = LiveWorld(
+        root,
+        WireClock(wire=wire),
+        scene.trouble,
+        scene.policy,
+        wire=wire,
+        window=WINDOWS[venue],
+        recovery_seconds=5.0,
+        longest_life=0.5,
+        venue_name=venue,
+        loopback=start(venue, start_with, manners, wire, faults),
+        resting=frozenset(order.id for order in start_with.open_orders),
+    )
+    world.track(**{symbol.partition("/")[0]: entry for symbol, entry in start_with.tracker.items()})
+    return world

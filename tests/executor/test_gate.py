@@ -1,0 +1,61 @@
+"""The trading gate: open only after a verification that is CLEAN and fresh."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from executor.folder import DataFolder
+from executor.gate import DEFAULT_MAX_AGE, trading_gate
+from executor.state import State
+from ruleset.checks import AccountState
+from tests.builders import NOW, ago, snapshot
+from tests.executor.conftest import Stage
+
+CLEAN = State(account_state=AccountState.CLEAN, last_verified_at=ago(30))
+
+
+def test_a_clean_and_fresh_verification_opens_it() -> None:
+    answer = trading_gate(CLEAN, DEFAULT_MAX_AGE, NOW)
+    assert (answer.open, answer.state, answer.verified_at) == (True, AccountState.CLEAN, ago(30))
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (State(), "never verified"),
+        (replace(CLEAN, last_verified_at=None), "never verified"),
+        (replace(CLEAN, last_verified_at=ago(61)), "is older than 1:00:00"),
+        (replace(CLEAN, last_verified_at=ago(-1)), "lies in the future"),
+        (replace(CLEAN, account_state=AccountState.NEEDS_CLEANUP), "NEEDS_CLEANUP"),
+        (replace(CLEAN, account_state=AccountState.CLEANUP_IN_PROGRESS), "CLEANUP_IN_PROGRESS"),
+        (replace(CLEAN, account_state=AccountState.UNKNOWN), "UNKNOWN"),
+    ],
+)
+def test_anything_else_keeps_it_closed(state: State, reason: str) -> None:
+    answer = trading_gate(state, DEFAULT_MAX_AGE, NOW)
+    assert (answer.open, reason in answer.reason) == (False, True)
+
+
+def test_it_reads_what_a_verification_has_left(on_stage: Stage) -> None:
+    scene = on_stage(snapshot())
+    assert trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW).open is False
+    scene.verify()
+    assert trading_gate(scene.folder, timedelta(0), NOW).open is True
+
+
+def test_a_state_that_was_edited_keeps_it_closed(on_stage: Stage) -> None:
+    scene = on_stage(snapshot())
+    scene.verify()
+    scene.folder.state.write_text(scene.folder.state.read_text().replace("22:00:00Z", "22:59:00Z"))
+    answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW)
+    assert (answer.open, "edited by hand" in answer.reason) == (False, True)
+
+
+def test_a_damaged_state_file_keeps_it_closed(on_stage: Stage) -> None:
+    folder: DataFolder = on_stage(snapshot()).folder
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.state.write_text("{")
+    assert trading_gate(folder, DEFAULT_MAX_AGE, NOW).open is False
