@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,8 +30,13 @@ def check_snapshot(document: Mapping[str, Any]) -> list[Problem]:
 
 
 def check_tracker(document: Mapping[str, Any]) -> list[Problem]:
-    """Check that no symbol is there twice, once as ETH-USD and once as ETH/USD."""
-    return _same_symbols(document, "positions")
+    """Check that times exist, and that no symbol is there twice, once as ETH-USD and once as ETH/USD."""
+    problems = _same_symbols(document, "positions")
+    for name, record in document["positions"].items():
+        opened = record.get("first_entry_time")
+        if isinstance(opened, str) and not _exists(opened):
+            problems.append(Problem(("positions", name, "first_entry_time"), f"there is no time {opened!r}"))
+    return problems
 
 
 def check_state(document: Mapping[str, Any]) -> list[Problem]:
@@ -45,6 +51,14 @@ def check_state(document: Mapping[str, Any]) -> list[Problem]:
             message = f"a fraction from 0 to 1 is expected, found {entry['remaining_pct']!r}"
             problems.append(Problem(("unwind_progress", name, "remaining_pct"), message))
     return problems
+
+
+def _exists(moment: str) -> bool:
+    try:
+        datetime.fromisoformat(moment).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return False
+    return True
 
 
 def _repeated(names: list[str], block: str, noun: str, key: str | None = None) -> list[Problem]:

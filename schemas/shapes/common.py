@@ -13,6 +13,7 @@ NAME_PATTERN = r"^[^\s\u0000-\u001f\u007f]{1,128}$"
 DECIMAL_PATTERN = r"^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 NOT_NEGATIVE_PATTERN = r"^\+?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+LOCAL_TIME_PATTERN = TIME_PATTERN.removesuffix("$") + "?$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
@@ -106,6 +107,12 @@ def moment(about: str, *, optional: bool = True) -> Schema:
         },
         about,
     )
+
+
+def local_moment(about: str) -> Schema:
+    """Describe a time that other programs write too: one without a zone is local time."""
+    message = "an ISO 8601 time is expected, such as 2026-02-18T22:00:00Z"
+    return text(about, optional=True, pattern=LOCAL_TIME_PATTERN, patternErrorMessage=message)
 
 
 def sha256(about: str) -> Schema:

@@ -10,6 +10,7 @@ from schemas.shapes.common import (
     format_version,
     keyed,
     listed,
+    local_moment,
     moment,
     name,
     one_of,
@@ -58,7 +59,7 @@ def tracker_schema() -> Schema:
     """Describe the position tracker's file."""
     properties = {
         "positions": keyed(tracker_record(numbers=True), "The tracked positions by symbol."),
-        "last_updated": moment("When the tracker was last written."),
+        "last_updated": local_moment("When the tracker was last written; without a zone in local time."),
     }
     about = "What strategies have opened, by symbol; exitplan reads it and keeps what it does not know."
     return schema("tracker", "Position tracker", about, record(properties, ("positions",), extra=True))
@@ -77,13 +78,19 @@ def alert_schema() -> Schema:
 
 
 def tracker_record(*, numbers: bool) -> Schema:
-    """Describe what the tracker knows of one symbol; with ``numbers`` amounts may be JSON numbers."""
+    """Describe what the tracker knows of one symbol.
+
+    With ``numbers``, as in the tracker's own file, amounts may be JSON numbers and a time without a zone is local.
+    """
+    opened = (
+        local_moment("When it was opened; without a zone in local time.") if numbers else moment("When it was opened.")
+    )
     properties = {
         "entry_price": amount("What was paid for one unit.", number=numbers),
         "quantity": amount("How much was bought.", number=numbers),
         "position_source": text("Who opened the position.", optional=True),
         "strategy": text("The strategy that manages it.", optional=True),
-        "first_entry_time": moment("When it was opened."),
+        "first_entry_time": opened,
         "stop_price": amount("Where the strategy would sell.", number=numbers),
         "exit_logic": flag("Whether the strategy has a way out of it."),
     }

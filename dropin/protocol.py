@@ -1,0 +1,247 @@
+"""The Legacy Position Exit Protocol under its published name and methods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from brokers.adapted.broker import AdaptedBroker, equity_of
+from brokers.protocol import Clock
+from dropin.classify import Classified, classify
+from dropin.names import AccountState, PositionCategory
+from dropin.results import Finished, diagnostics_of, state_of
+from dropin.settings import DEFAULT_POLICY, policy_file, read_overrides
+from dropin.sources import Setup, account_id, adapt, spelling_of
+from dropin.venues import VenueIntegration
+from executor.accounts import Account
+from executor.apply import apply_plan
+from executor.folder import DataFolder
+from executor.gate import DEFAULT_MAX_AGE, recorded_state, trading_gate
+from executor.planning import plan_account
+from executor.saved_plan import saved_plan
+from executor.staleness import ensure_applicable
+from executor.state import state_to_document
+from executor.verify import verify_account
+from ruleset.errors import ExitplanError
+from ruleset.planner import PlanScope
+from ruleset.policy import Policy
+from ruleset.values import time_text, unified_symbol
+from schemas.policies import load_policy
+
+Result = dict[str, Any]
+
+
+def _present() -> datetime:
+    return datetime.now(UTC)
+
+
+class LegacyPositionExitProtocol:
+    """Bring an account back to a clean, strategy-aligned state, under a policy, by a plan, through the executor.
+
+    ``broker_integration`` is any object with the published broker methods, or what ``get_broker_integration`` gives.
+    ``position_tracker`` is the platform account's; a user's lies in the user's folder, as the platform's does where
+    None is given. The parameters are set over the policy, one that is None is the policy's: 8 positions, dust below
+    0.01 of the account, orders stale after 30 minutes, unwinds of 0.25 in 4 cycles, where that is the shipped one.
+    ``policy`` is a file, or a name such as ``conservative``; without one the account's own, else ``default``. With
+    ``dry_run`` nothing is sent, and every method tells what it would have done.
+
+    Errors are those of ``ruleset.errors``: AccountUnreadable where the broker does not answer, RefusedByGuard where a
+    guard of the policy refuses what would be done.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the published constructor
+        self,
+        position_tracker: object = None,
+        broker_integration: Any = None,  # noqa: ANN401 - what has the six methods
+        max_positions: int | None = None,
+        dust_pct_threshold: float | Decimal | str | None = None,
+        stale_order_minutes: float | Decimal | str | None = None,
+        gradual_unwind_pct: float | Decimal | str | None = None,
+        unwind_cycles: int | None = None,
+        data_dir: str | Path = "./data",
+        *,
+        policy: str | Path | None = None,
+        dry_run: bool = False,
+        clock: Clock = _present,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        overrides = read_overrides(
+            max_positions=max_positions,
+            dust_pct_threshold=dust_pct_threshold,
+            stale_order_minutes=stale_order_minutes,
+            gradual_unwind_pct=gradual_unwind_pct,
+            unwind_cycles=unwind_cycles,
+        )
+        self.position_tracker = position_tracker
+        self.broker = broker_integration
+        self.data_dir = Path(data_dir)
+        self.dry_run = dry_run
+        self._sleep = sleep
+        chosen = None if policy is None else policy_file(policy)
+        self._setup = Setup(chosen, overrides, self.data_dir, clock, position_tracker)
+        self._loaded = load_policy(chosen or policy_file(DEFAULT_POLICY), overrides)
+        self._opened: dict[str | None, Account] = {}
+        self._account(None)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of the platform account, with the parameters set over it."""
+        return self._account(None).loaded.policy
+
+    @property
+    def max_positions(self) -> int:
+        """The cap in force."""
+        return self.policy.max_positions
+
+    @property
+    def state(self) -> Result:
+        """What is remembered of the platform account, as in its state file."""
+        return self.state_of()
+
+    def state_of(self, user_id: str | None = None) -> Result:
+        """Give what is remembered of an account, as in its state file; raises FileIsInvalid where it was edited."""
+        return state_to_document(recorded_state(self._folder(user_id)))
+
+    # --- phase 1 ---
+
+    def classify_position(self, position: Mapping[str, Any], account_balance: object) -> PositionCategory:
+        """Classify one position by itself, in an account of this equity; the cap does not count."""
+        (found,) = self._classified([position], account_balance, capped=False)
+        return found.category
+
+    def classify_all_positions(
+        self, positions: Sequence[Mapping[str, Any]], account_balance: object
+    ) -> dict[str, Result]:
+        """Classify positions as all of an account of this equity: category, exit strategy and position, by symbol.
+
+        Positions without a symbol are told as ``UNKNOWN``, ``UNKNOWN.2`` and so on. Nothing is written.
+        """
+        at = time_text(self._setup.clock())
+        found = zip(self._classified(positions, account_balance, capped=True), positions, strict=True)
+        return {
+            classified.name: {
+                "category": classified.category.value,
+                "position": position,
+                "exit_strategy": classified.strategy.value,
+                "classified_at": at,
+            }
+            for classified, position in found
+        }
+
+    # --- phases 2 and 3 ---
+
+    def cancel_stale_orders(self, user_id: str | None = None) -> tuple[int, float]:
+        """Cancel the stale orders of an account; gives how many, and what they held."""
+        return self._carry_out(self._account(user_id), PlanScope(phase=2)).cancelled()
+
+    def execute_controlled_exits(
+        self, classified: Mapping[str, Any], account_balance: object, user_id: str | None = None
+    ) -> dict[str, bool]:
+        """Run the exits of the symbols named, in the account as it is now, and tell which were done.
+
+        ``account_balance`` is the equity; at a venue of exitplan's the venue's own counts. What was classified is not
+        taken on trust: the account is read and classified anew. A symbol without an exit is left out.
+        """
+        if not classified:
+            return {}
+        account = self._account(user_id, equity_of(account_balance))
+        scope = PlanScope(targets=tuple(unified_symbol(str(name)) for name in classified), phase=3)
+        exits = self._carry_out(account, scope).exits(spelling_of(account.broker))
+        named = {unified_symbol(str(name)): str(name) for name in classified}
+        told = {named.get(unified_symbol(name)): done for name, done in exits.items()}
+        return {name: done for name, done in told.items() if name is not None}
+
+    # --- phase 4 ---
+
+    def verify_clean_state(self, user_id: str | None = None) -> tuple[AccountState, Result]:
+        """Check an account; what could not be read NEEDS_CLEANUP, with the reason under ``error``."""
+        account = self._account(user_id)
+        at, spelling = time_text(self._setup.clock()), spelling_of(account.broker)
+        try:
+            checks = verify_account(account).to_document()
+        except ExitplanError as error:
+            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, spelling, str(error))
+        return state_of(checks), diagnostics_of(checks, at, spelling)
+
+    def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
+        """Tell whether the last verification found the account CLEAN and is no older than this; asks nobody."""
+        return trading_gate(self._folder(user_id), max_age, self._setup.clock()).open
+
+    # --- all of it ---
+
+    def run_full_protocol(self, user_id: str | None = None) -> Result:
+        """Classify, cancel, exit and verify by one plan; ``success`` is true where the account is CLEAN in the end.
+
+        What goes wrong on the way is told under ``error``, and then ``success`` is false.
+        """
+        results: Result = {"started_at": time_text(self._setup.clock()), "user_id": user_id}
+        try:
+            self._run(results, user_id)
+        except ExitplanError as error:
+            results["error"] = str(error)
+            results["success"] = False
+        results["completed_at"] = time_text(self._setup.clock())
+        return results
+
+    def _run(self, results: Result, user_id: str | None) -> None:
+        account = self._account(user_id)
+        spelling = spelling_of(account.broker)
+        plan = plan_account(account).document
+        held = len(plan["positions"])
+        results["phase1_classification"] = {"total_positions": held, "classified": held}
+        finished = self._finish(account, plan)
+        cancelled, freed = finished.cancelled()
+        results["phase2_order_cleanup"] = {"orders_cancelled": cancelled, "capital_freed_usd": freed}
+        exits = finished.exits(spelling)
+        done = sum(exits.values())
+        results["phase3_controlled_exits"] = {
+            "positions_processed": len(exits),
+            "successful": done,
+            "failed": len(exits) - done,
+        }
+        checks = finished.checks
+        diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling)
+        state = state_of(checks)
+        results["phase4_verification"] = {"account_state": state.value, "diagnostics": diagnostics}
+        results["success"] = state is AccountState.CLEAN and finished.is_settled
+        if "error" in diagnostics:
+            results["error"] = diagnostics["error"]
+
+    # --- how ---
+
+    def _carry_out(self, account: Account, scope: PlanScope) -> Finished:
+        return self._finish(account, plan_account(account, scope).document)
+
+    def _finish(self, account: Account, plan: Result) -> Finished:
+        """Apply a plan, unless nothing is to be sent; raises RefusedByGuard where a guard refuses it."""
+        if not self.dry_run:
+            return Finished(plan, apply_plan(account, plan, sleep=self._sleep))
+        ensure_applicable(account, saved_plan(plan))
+        return Finished(plan, None)
+
+    def _classified(self, positions: Sequence[Mapping[str, Any]], balance: object, *, capped: bool) -> list[Classified]:
+        account = self._account(None)
+        return classify(account, positions, equity_of(balance), self._ask_price(account), capped=capped)
+
+    def _ask_price(self, account: Account) -> Callable[[str], object]:
+        broker = account.broker
+        return broker.ask_price if isinstance(broker, AdaptedBroker) else self.broker.get_current_price
+
+    def _account(self, user_id: str | None, equity: Decimal | None = None) -> Account:
+        if isinstance(self.broker, VenueIntegration):
+            if user_id not in self._opened:
+                self._opened[user_id] = self.broker.open(user_id, self._setup)
+            return self._opened[user_id]
+        return adapt(self.broker, user_id, self._setup, self._loaded, equity)
+
+    def _folder(self, user_id: str | None) -> DataFolder:
+        return DataFolder.of(self.data_dir, self._account_id(user_id))
+
+    def _account_id(self, user_id: str | None) -> str:
+        if isinstance(self.broker, VenueIntegration) and user_id is None:
+            return account_id(self.broker.user_id)
+        return account_id(user_id)

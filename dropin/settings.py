@@ -1,0 +1,65 @@
+"""What a caller sets: parameters over a policy, and which policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from brokers.adapted.values import amount_of
+from ruleset.errors import UsageError
+from ruleset.parameters import PARAMETERS
+from ruleset.policy import Policy
+from ruleset.problems import did_you_mean
+from ruleset.rulebook import Rulebook
+from schemas.policies import SHIPPED, shipped_policy
+
+Overrides = Mapping[str, Decimal | int]
+DEFAULT_POLICY = "default"
+
+_RULEBOOKS: dict[str, Rulebook] = {}
+
+
+def read_overrides(**given: object) -> dict[str, Decimal | int]:
+    """Collect the parameters that a caller sets over the policy, exactly as they print; None sets nothing.
+
+    Raises UsageError for one that is no number or out of range.
+    """
+    return {name: _parameter(name, value) for name, value in given.items() if value is not None}
+
+
+def _parameter(name: str, value: object) -> Decimal | int:
+    setting, number = PARAMETERS[name], amount_of(value)
+    if number is None:
+        raise UsageError(f"{name} is {value!r}; a number is expected")
+    if setting.type == "integer" and number != int(number):
+        raise UsageError(f"{name} is {value!r}; a whole number is expected")
+    low, high = setting.minimum, setting.maximum
+    if (low is not None and number < low) or (high is not None and number > high):
+        allowed = f"{low} or more" if high is None else f"{low} to {high}"
+        raise UsageError(f"{name} is {value!r}; allowed is {allowed}")
+    return int(number) if setting.type == "integer" else number
+
+
+def policy_file(policy: str | Path) -> Path:
+    """Find a policy: a file, else by its name among ``policies/`` of the working folder and those shipped.
+
+    Raises UsageError where there is none.
+    """
+    path = Path(policy)
+    if path.suffix in {".yaml", ".yml"} or path.name != str(policy):
+        return path
+    local = Path("policies") / f"{policy}.yaml"
+    found = local if local.is_file() else shipped_policy(str(policy))
+    if not found.is_file():
+        names = [known.stem for known in sorted(SHIPPED.glob("*.yaml"))]
+        hint = did_you_mean(str(policy), names) or f"shipped are {', '.join(names)}; a file is named by its path"
+        raise UsageError(f"there is no policy {str(policy)!r}", hint=hint)
+    return found
+
+
+def rulebook_of(policy: Policy) -> Rulebook:
+    """Load a policy into the engine, once a process: what the engine has loaded it never lets go."""
+    if policy.sha256 not in _RULEBOOKS:
+        _RULEBOOKS[policy.sha256] = Rulebook.of(policy)
+    return _RULEBOOKS[policy.sha256]
