@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from cli.applying import carry_out
+from cli.apply_many import apply_crowd, apply_files
+from cli.applying import ApplyWish, carry_out
 from cli.approval import ask_for_approval
-from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
-from cli.plan import PlanOutput, deliver_plan, ensure_not_refused, has_changes
+from cli.delivery import PlanOutput, deliver_plan, ensure_not_refused, has_changes
+from cli.many import Crowd
+from cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_JOBS,
+    AccountsOption,
+    AllOption,
+    DataOption,
+    JobsOption,
+    JsonOption,
+    PolicyOption,
+    TagOption,
+)
 from cli.rendering.refresh import show_changes
 from cli.rendering.run import show_result
 from cli.requests import Where, load_plan, open_requested, overrides_of, recorded_scope
@@ -26,19 +39,17 @@ from executor.refresh import compare_plans
 from ruleset.errors import UsageError
 
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
+PlansArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PLAN...]", help="Saved plans, or folders of them; without any, plans are made, shown and asked about."
+    ),
+]
+JsonIntoOption = Annotated[
+    Path | None, typer.Option("--json-into", metavar="FILE", help="Write the events to a file as well, one a line.")
+]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="Make the saved plan anew, show what differs, and ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and show everything, and send nothing.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyWish:
-    """How a plan is to be carried out."""
-
-    dry_run: bool = False
-    auto_approve: bool = False
-    refresh: bool = False
-    as_json: bool = False
-    json_into: Path | None = None
 
 
 app = verb_app()
@@ -46,19 +57,17 @@ app = verb_app()
 
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    plan: Annotated[
-        Path | None,
-        typer.Argument(metavar="PLAN", help="A saved plan; without it one is made, shown and asked about."),
-    ] = None,
+    plans: PlansArgument = None,
     dry_run: DryRunOption = False,
     auto_approve: AutoApproveOption = False,
     refresh: RefreshOption = False,
-    account: AccountOption = None,
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
     policy: PolicyOption = None,
     as_json: JsonOption = False,
-    json_into: Annotated[
-        Path | None, typer.Option("--json-into", metavar="FILE", help="Write the events to a file as well, one a line.")
-    ] = None,
+    json_into: JsonIntoOption = None,
+    jobs: JobsOption = DEFAULT_JOBS,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Carry out a plan, once, and verify the account after it.
@@ -71,14 +80,30 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     With --json every event is one line of JSON. Ctrl-C stops after the action in flight; applying the same plan again
     goes on from there.
 
+    Several plans, a folder of them, or several accounts are worked on side by side, each by itself, and what goes wrong
+    with one stops no other; a table tells what each came to. Without files each account is asked about on its own. With
+    --json every event names its account, and the last line tells of all. The exit code is the worst, in this order: 9,
+    4, 1, 3, 65, 64, 6, 5, 7, 8, 2, 0.
+
     Exits with 0, 4 where the venue refused an action, 5 where a guard refuses the plan, 6 where the plan cannot be used
     any more, 7 where the account is in use, 8 where it was cancelled, 9 where nobody can tell what became of an order.
     """
-    if refresh and plan is None:
-        raise UsageError("--refresh makes a saved plan anew", hint="name the plan, or leave --refresh out")
-    where = Where(account, policy, data)
+    crowd = Crowd.of(account, tag, every=every, jobs=jobs)
     wish = ApplyWish(dry_run, auto_approve, refresh, as_json, json_into)
-    raise typer.Exit(apply_fresh(where, wish) if plan is None else apply_saved(plan, where, wish))
+    raise typer.Exit(apply_requested(plans or (), crowd, Where(policy=policy, data=data), wish))
+
+
+def apply_requested(plans: Sequence[Path], crowd: Crowd, where: Where, wish: ApplyWish) -> int:
+    """Apply one saved plan, several of them, or what is planned now for one account or several."""
+    if wish.refresh and not plans:
+        raise UsageError("--refresh makes a saved plan anew", hint="name the plan, or leave --refresh out")
+    if len(plans) == 1 and not plans[0].is_dir():
+        return apply_saved(plans[0], replace(where, account=crowd.only_name), wish)
+    if plans:
+        return apply_files(plans, crowd, where, wish)
+    if crowd.is_one:
+        return apply_fresh(replace(where, account=crowd.only_name), wish)
+    return apply_crowd(crowd, where, wish)
 
 
 def apply_saved(path: Path, where: Where, wish: ApplyWish) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 import orjson
@@ -18,6 +20,17 @@ from executor.events import ApplyResult, Event
 from ruleset.errors import ExitplanError
 
 Watch = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyWish:
+    """How a plan is to be carried out."""
+
+    dry_run: bool = False
+    auto_approve: bool = False
+    refresh: bool = False
+    as_json: bool = False
+    json_into: Path | None = None
 
 
 def carry_out(
@@ -36,6 +49,31 @@ def carry_out(
                 watch(event)
 
         return apply_plan(account, document, notify=notify, stopped=stopped)
+
+
+@contextmanager
+def telling_of_many(*, as_json: bool, json_into: Path | None) -> Iterator[Callable[[str], Watch]]:
+    """Give who watches the run of an account, by its id; every event of several accounts names its account.
+
+    On a screen the events of several accounts would only mix, so none are drawn there.
+    """
+    turn = Lock()
+    with ExitStack() as stack:
+        targets: list[Callable[[bytes], object]] = [write_bytes] if as_json else []
+        if json_into is not None:
+            file = stack.enter_context(_opened(json_into))
+            targets.append(lambda line: (file.write(line), file.flush()))
+
+        def watching(account: str) -> Watch:
+            def watch(event: Event) -> None:
+                line = event_line(event, account)
+                for tell in targets:
+                    with turn, suppress(OSError):  # as below
+                        tell(line)
+
+            return watch
+
+        yield watching
 
 
 @contextmanager
@@ -73,6 +111,9 @@ def _opened(path: Path) -> IO[bytes]:
         ) from problem
 
 
-def event_line(event: Event) -> bytes:
-    """Write an event as one line of JSON."""
-    return orjson.dumps(event.to_document(), option=orjson.OPT_APPEND_NEWLINE, default=str)
+def event_line(event: Event, account: str | None = None) -> bytes:
+    """Write an event as one line of JSON; where there are several accounts with the one it is about."""
+    document = event.to_document()
+    if account is not None:
+        document = {"event": document.pop("event"), "account": account, **document}
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str)

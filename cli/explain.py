@@ -30,6 +30,7 @@ from cli.requests import (
     ensure_symbol,
     held_symbols,
     make_requested_plan,
+    only_one,
     read_overrides,
 )
 from cli.streams import write_json
@@ -59,7 +60,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     then what the plan does with the position.
     """
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
-    explained = explain_requested(symbol, Where(account, policy, data), Recording(snapshot, progress, now), overrides)
+    where = Where(only_one(account), policy, data)
+    explained = explain_requested(symbol, where, Recording(snapshot, progress, now), overrides)
     if as_json:
         write_json(explained)
     else:

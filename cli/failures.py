@@ -79,7 +79,7 @@ class ReportingGroup(TyperGroup):
 
 def report(problem: ExitplanError, *, as_json: bool) -> int:
     """Write a failure to stderr; returns its exit code."""
-    typer.echo(json.dumps(_error_document(problem)) if as_json else _worded(problem), err=True)
+    typer.echo(json.dumps({"error": error_document(problem)}) if as_json else _worded(problem), err=True)
     return problem.exit_code
 
 
@@ -112,36 +112,20 @@ def silence_stdout() -> None:
         os.close(nowhere)
 
 
-def _code_of(problem: BaseException, *, as_json: bool) -> int:
+def as_error(problem: BaseException) -> ExitplanError:
+    """Word whatever was raised as a failure that a person can read."""
     if isinstance(problem, ExitplanError):
-        return report(problem, as_json=as_json)
+        return problem
     if isinstance(problem, KeyboardInterrupt):
-        return report(CancelledByUser("interrupted"), as_json=as_json)
-    if isinstance(problem, BrokenPipeError):
-        silence_stdout()
-        return _BROKEN_PIPE
+        return CancelledByUser("interrupted")
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
-        return report(ExitplanError(f"{where}{problem.strerror or problem}"), as_json=as_json)
-    return _report_unexpected(problem, as_json=as_json)
+        return ExitplanError(f"{where}{problem.strerror or problem}")
+    return _unexpected(problem)
 
 
-def _report_unexpected(problem: BaseException, *, as_json: bool) -> int:
-    if os.environ.get(_DEBUG):
-        traceback.print_exception(problem)
-    place = traceback.extract_tb(problem.__traceback__)[-1]
-    said = f"unexpected {type(problem).__name__}: {problem} ({Path(place.filename).name}:{place.lineno})"
-    hint = f"this is a mistake in exitplan; please report it with what {_DEBUG}=1 shows"
-    return report(ExitplanError(" ".join(said.split()), hint=hint), as_json=as_json)
-
-
-def _worded(problem: ExitplanError) -> str:
-    """Word a failure; the problems of a file say themselves that they are errors."""
-    text = str(problem) if hasattr(problem, "diagnostics") else f"error: {problem}"
-    return f"{text}\nhint: {problem.hint}" if problem.hint else text
-
-
-def _error_document(problem: ExitplanError) -> dict[str, Any]:
+def error_document(problem: ExitplanError) -> dict[str, Any]:
+    """Write a failure in its JSON form."""
     said: dict[str, Any] = {
         "type": type(problem).__name__,
         "message": str(problem),
@@ -151,7 +135,29 @@ def _error_document(problem: ExitplanError) -> dict[str, Any]:
     found = getattr(problem, "diagnostics", None)
     if found is not None:
         said["problems"] = [diagnostic_document(diagnostic) for diagnostic in found]
-    return {"error": said}
+    return said
+
+
+def _code_of(problem: BaseException, *, as_json: bool) -> int:
+    if isinstance(problem, BrokenPipeError):
+        silence_stdout()
+        return _BROKEN_PIPE
+    return report(as_error(problem), as_json=as_json)
+
+
+def _unexpected(problem: BaseException) -> ExitplanError:
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(problem)
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    said = f"unexpected {type(problem).__name__}: {problem} ({Path(place.filename).name}:{place.lineno})"
+    hint = f"this is a mistake in exitplan; please report it with what {_DEBUG}=1 shows"
+    return ExitplanError(" ".join(said.split()), hint=hint)
+
+
+def _worded(problem: ExitplanError) -> str:
+    """Word a failure; the problems of a file say themselves that they are errors."""
+    text = str(problem) if hasattr(problem, "diagnostics") else f"error: {problem}"
+    return f"{text}\nhint: {problem.hint}" if problem.hint else text
 
 
 def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see _UsageProblem

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.requests import Where, open_requested, present
+from cli.requests import Where, find_requested, only_one, present
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.halt import halt
@@ -29,13 +29,14 @@ def command(
     Plans can be made and looked at all the same. The halt is a file in the data folder, HALT; making it with any
     other tool does the same.
     """
-    path = halt(halted_folder(account, data), reason, present())
+    named = only_one(account)
+    path = halt(halted_folder(named, data), reason, present())
     if as_json:
-        write_json({"halted": True, "file": str(path), "account": account})
+        write_json({"halted": True, "file": str(path), "account": named})
     else:
         typer.echo(f"Halted by {path}: nothing is sent until `exitplan resume`.")
 
 
 def halted_folder(account: str | None, data: Path) -> Path:
     """Give the folder that a halt is about: the data folder, or that of one account."""
-    return data if account is None else open_requested(Where(account, data=data)).folder.path
+    return data if account is None else find_requested(Where(account, data=data)).path

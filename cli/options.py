@@ -8,13 +8,36 @@ from typing import Annotated
 import typer
 
 AccountOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--account",
         "-a",
         metavar="ID",
         help="The account: its id, or the path of its file.  [default: platform, else the only one]",
     ),
+]
+AccountsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--account",
+        "-a",
+        metavar="ID",
+        help="An account: its id, or the path of its file; may be given more than once.  "
+        "[default: platform, else the only one]",
+    ),
+]
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="Every account that carries this tag in its account block; may be given more than once.",
+    ),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Every account that has an account file.")]
+JobsOption = Annotated[
+    int,
+    typer.Option("--jobs", metavar="N", min=1, max=64, help="How many accounts are worked on side by side."),
 ]
 PolicyOption = Annotated[
     Path | None,
@@ -79,3 +102,4 @@ NowOption = Annotated[
 ]
 
 DEFAULT_DATA = Path("data")
+DEFAULT_JOBS = 8

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
-from cli.requests import Where, open_requested
+from cli.requests import Where, only_one, open_requested
 from cli.streams import write_json
 from cli.verbs import verb_app
 from ruleset.values import plain
@@ -37,7 +37,7 @@ def show(
 
     It is what is left after every `extends`; each part is shown with the place it comes from.
     """
-    loaded = requested_policy(Where(account, policy, data))
+    loaded = requested_policy(Where(only_one(account), policy, data))
     if as_json:
         write_json(
             {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from executor.accounts import Account, AccountRequest, open_account
+from executor.accounts import Account, AccountRequest, find_account, open_account
+from executor.folder import DataFolder
 from executor.planning import Planned, plan_account, plan_snapshot
+from executor.selection import AccountSelection
 from ruleset.errors import FileIsInvalid, NoSuchSymbol, UsageError
 from ruleset.parameters import PARAMETERS
 from ruleset.planner import PlanScope
@@ -24,6 +27,7 @@ from schemas.policies import LoadedPolicy, load_policy, shipped_policy
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PHASES = {1: "classify", 2: "cancel stale orders", 3: "exit", 4: "verify"}
 
 
@@ -60,17 +64,27 @@ def present() -> datetime:
     return datetime.now(UTC)
 
 
+def only_one(accounts: Sequence[str] | None) -> str | None:
+    """Give the one account that was named, None where none was; raises UsageError for several."""
+    return AccountSelection(tuple(accounts or ())).only_name
+
+
+def find_requested(where: Where) -> DataFolder:
+    """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
+    found = find_account(AccountRequest(clock=present, account=where.account))
+    return DataFolder.of(where.data, found.id)
+
+
+def request_of(where: Where, overrides: Overrides | None = None) -> AccountRequest:
+    """Give what was asked for in the words of the executor."""
+    return AccountRequest(
+        clock=present, account=where.account, policy=where.policy, data=where.data, overrides=overrides or {}
+    )
+
+
 def open_requested(where: Where, overrides: Overrides | None = None) -> Account:
     """Open the account that was asked for; raises NoSuchAccount, FileIsInvalid, CredentialsMissing."""
-    return open_account(
-        AccountRequest(
-            clock=present,
-            account=where.account,
-            policy=where.policy,
-            data=where.data,
-            overrides=overrides or {},
-        )
-    )
+    return open_account(request_of(where, overrides))
 
 
 def make_requested_plan(
@@ -108,6 +122,13 @@ def read_recording(recording: Recording) -> datetime | None:
                 raise UsageError(f"{option} goes with --snapshot", hint="an account is planned as it stands now")
         return None
     return None if recording.now is None else read_time("--now", recording.now)
+
+
+def ensure_no_recording(recording: Recording) -> None:
+    """Raise UsageError for a recorded account where several accounts are meant."""
+    read_recording(recording)
+    if recording.snapshot is not None:
+        raise UsageError("--snapshot is one recorded account", hint="leave out --tag, --all and all but one --account")
 
 
 def _policy_for_recording(where: Where, overrides: Overrides) -> LoadedPolicy:
@@ -173,6 +194,14 @@ def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
     raise UsageError(f"{option} is {value}; allowed is {limits}", hint=hint)
 
 
+def read_duration(option: str, text: str) -> timedelta:
+    """Read how long something may take, such as 90s, 15m, 1h or 1d; raises UsageError."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise UsageError(f"{option} takes a duration, found {text!r}", hint="such as 90s, 15m, 1h or 1d")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
 def read_time(option: str, text: str) -> datetime:
     """Read a time as a person types it; raises UsageError."""
     try:
@@ -208,11 +237,12 @@ def recorded_scope(plan: dict[str, Any]) -> PlanScope:
     return PlanScope(targets, excludes, rules, scope.get("phase"))
 
 
-def ensure_phase(phase: int | None) -> None:
-    """Raise UsageError for a phase that there is not."""
+def ensure_phase(phase: int | None) -> int | None:
+    """Give the phase that was asked for; raises UsageError for one that there is not."""
     if phase is not None and phase not in PHASES:
         known = ", ".join(f"{number} {does}" for number, does in PHASES.items())
         raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")
+    return phase
 
 
 def ensure_symbols(snapshot: Snapshot, narrowing: Narrowing) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from cli.halt import halted_folder
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from cli.requests import only_one
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.halt import resume
@@ -20,8 +21,9 @@ def command(account: AccountOption = None, as_json: JsonOption = False, data: Da
     Without --account that of every account. A plan that the halt stopped half-way goes on where it was when it is
     applied again.
     """
-    ended = resume(halted_folder(account, data))
+    named = only_one(account)
+    ended = resume(halted_folder(named, data))
     if as_json:
-        write_json({"resumed": ended, "account": account})
+        write_json({"resumed": ended, "account": named})
     else:
         typer.echo("Resumed: orders are sent again." if ended else "Nothing was halted here.")

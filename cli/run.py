@@ -2,57 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.apply import ApplyWish, apply_document
+from cli.apply import apply_document
+from cli.applying import ApplyWish
+from cli.delivery import ensure_not_refused, show_plan
+from cli.legacy import Mode, find_for_line, one_name
+from cli.many import Crowd
 from cli.options import (
     DEFAULT_DATA,
-    AccountOption,
-    DataOption,
-    DustPctOption,
+    DEFAULT_JOBS,
+    AccountsOption,
+    AllOption,
+    JobsOption,
     JsonOption,
     MaxPositionsOption,
     PhaseOption,
     PolicyOption,
     StaleMinutesOption,
+    TagOption,
 )
-from cli.plan import ensure_not_refused, show_plan
 from cli.rendering.run import show_phases
-from cli.requests import Where, ensure_phase, open_requested, read_overrides
+from cli.requests import Where, ensure_phase, read_overrides, request_of
+from cli.run_many import VERIFY, RunWish, run_many
 from cli.streams import write_bytes
 from cli.verbs import verb_app
 from cli.verify import code_of, verify_and_show
-from executor.accounts import Account
+from executor.accounts import Account, find_account_files, open_account_file
 from executor.planning import plan_account
 from ruleset.errors import UsageError
 from ruleset.plan import plan_bytes
 from ruleset.planner import PlanScope
 
-_VERIFY = 4
+BrokerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        metavar="VENUE",
+        help="The venue of the account, such as paper. Where no account file is at it, the account of the keys in the "
+        "environment, such as COINBASE_API_KEY, is meant.",
+    ),
+]
+UserOption = Annotated[
+    str | None, typer.Option("--user-id", "--account-id", metavar="ID", help="The same as --account.")
+]
+ModeOption = Annotated[
+    Mode | None,
+    typer.Option(
+        "--mode", help="full: all accounts, the platform account first; user-background: a user must be named."
+    ),
+]
+DustOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dust-pct",
+        "--dust-threshold-pct",
+        metavar="FRACTION",
+        help="Set dust_pct_threshold over the policy, as a fraction: 0.01 is 1 %.",
+    ),
+]
+DataDirOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", "--data-dir", envvar="EXITPLAN_DATA", metavar="DIR", help="Where state, journal and alerts are kept."
+    ),
+]
+VerifyOption = Annotated[bool, typer.Option("--verify-only", help="Phase 4 alone: no trades.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send nothing.")]
 
+_CLASSIFY = 1
 
 app = verb_app()
 
 
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    broker: Annotated[
-        str | None,
-        typer.Option("--broker", metavar="VENUE", help="The venue that the account must be at, such as paper."),
-    ] = None,
-    user_id: Annotated[str | None, typer.Option("--user-id", metavar="ID", help="The same as --account.")] = None,
-    account: AccountOption = None,
+    broker: BrokerOption = None,
+    user_id: UserOption = None,
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
+    mode: ModeOption = None,
     policy: PolicyOption = None,
     phase: PhaseOption = None,
-    verify_only: Annotated[bool, typer.Option("--verify-only", help="Phase 4 alone: no trades.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send nothing.")] = False,
+    verify_only: VerifyOption = False,
+    dry_run: DryRunOption = False,
     max_positions: MaxPositionsOption = None,
-    dust_pct: DustPctOption = None,
+    dust_pct: DustOption = None,
     stale_minutes: StaleMinutesOption = None,
+    jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
-    data: DataOption = DEFAULT_DATA,
+    data: DataDirOption = DEFAULT_DATA,
 ) -> None:
     """Run the whole protocol: classify, cancel, exit, verify.
 
@@ -60,38 +104,48 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     do. To review first, use `exitplan plan --out FILE` and `exitplan apply FILE`.
 
     Exits with 0 only where the account is CLEAN in the end, with 2 where it is not yet; otherwise as `exitplan apply`.
+    Several accounts are worked on as by `exitplan apply`.
     """
-    ensure_phase(phase)
-    where = Where(one_account(account, user_id), policy, data)
-    opened = open_requested(where, read_overrides(max_positions, dust_pct, stale_minutes))
-    ensure_venue(opened, broker)
-    raise typer.Exit(run_protocol(opened, _VERIFY if verify_only else phase, dry_run=dry_run, as_json=as_json))
+    wish = RunWish(
+        Where(policy=policy, data=data),
+        read_overrides(max_positions, dust_pct, stale_minutes),
+        phase=VERIFY if verify_only else ensure_phase(phase),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    crowd = crowd_of(Crowd.of(account, tag, every=every, jobs=jobs), mode, user_id)
+    raise typer.Exit(run_one(crowd, user_id, broker, wish) if crowd.is_one else run_many(crowd, broker, wish))
 
 
-def one_account(account: str | None, user: str | None) -> str | None:
-    """Give the account that two options name; raises UsageError where they differ."""
-    if account is not None and user is not None and account != user:
-        raise UsageError(f"--account {account} and --user-id {user} are two accounts", hint="give one of them")
-    return account if user is None else user
+def crowd_of(crowd: Crowd, mode: Mode | None, user: str | None) -> Crowd:
+    """Give the accounts that a mode of the original means; raises UsageError where it contradicts what is named."""
+    if user is not None and not crowd.is_one:
+        raise UsageError("--user-id names one account", hint="leave it out, or --account, --tag and --all")
+    named = user is not None or crowd.selection.names
+    if mode is Mode.USER_BACKGROUND and not named and crowd.is_one:
+        raise UsageError("--mode user-background is about a user's account", hint="name it with --user-id")
+    if mode is Mode.FULL and not named and crowd.is_one and find_account_files(Path()):
+        return replace(crowd, selection=replace(crowd.selection, every=True))
+    return crowd
 
 
-def ensure_venue(account: Account, venue: str | None) -> None:
-    """Raise UsageError where the account is at another venue than the command line says."""
-    if venue is not None and venue != account.venue:
-        raise UsageError(
-            f"the account {account.id} is at {account.venue}, not at {venue}",
-            hint=f"its venue is set in {account.file}",
-        )
+def run_one(crowd: Crowd, user: str | None, broker: str | None, wish: RunWish) -> int:
+    """Run the protocol for the one account that a line is about; returns the exit code."""
+    where = replace(wish.where, account=one_name(crowd.only_name, user))
+    trades = not wish.dry_run and wish.phase not in {_CLASSIFY, VERIFY}
+    found = find_for_line(broker, where, trades=trades, as_json=wish.as_json)
+    opened = open_account_file(found, request_of(where, wish.overrides))
+    return run_protocol(opened, wish.phase, dry_run=wish.dry_run, as_json=wish.as_json)
 
 
 def run_protocol(account: Account, phase: int | None, *, dry_run: bool, as_json: bool) -> int:
     """Run all phases, or one; returns the exit code."""
-    if phase == _VERIFY:
+    if phase == VERIFY:
         return verify_and_show(account, as_json=as_json)
     document = plan_account(account, PlanScope(phase=phase)).document
-    _show_phases(document, as_json=as_json and (dry_run or phase == 1), quiet=as_json)
+    _show_phases(document, as_json=as_json and (dry_run or phase == _CLASSIFY), quiet=as_json)
     ensure_not_refused(document)
-    if dry_run or phase == 1:
+    if dry_run or phase == _CLASSIFY:
         return code_of(document["checks"]["state"])
     result = apply_document(account, document, ApplyWish(as_json=as_json))
     if not as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.requests import Where, open_requested
+from cli.requests import Where, only_one, open_requested
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.by_hand import settle_by_hand, unresolved_orders
@@ -34,7 +34,7 @@ def command(
     you say here is believed. An order that is still open is cancelled there before. The plan stays open: apply it
     again.
     """
-    opened = open_requested(Where(account, data=data))
+    opened = open_requested(Where(only_one(account), data=data))
     if order is None:
         waiting = unresolved_orders(opened)
         if as_json:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.delivery import show_plan
 from cli.failures import warn
 from cli.options import JsonOption
-from cli.plan import show_plan
 from cli.rendering.words import clock_time, duration
 from cli.requests import load_plan, present
 from cli.streams import write_json

@@ -7,25 +7,43 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
-from cli.requests import Where, open_requested
+from cli.many import Crowd, Stopped, ask_each, deliver_answers
+from cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_JOBS,
+    AccountsOption,
+    AllOption,
+    DataOption,
+    JobsOption,
+    JsonOption,
+    PolicyOption,
+    TagOption,
+)
+from cli.plan_many import make_folder
+from cli.rendering.many import Sheet
+from cli.requests import Where, open_requested, request_of
 from cli.streams import json_bytes, save, write_bytes
 from cli.verbs import verb_app
-from executor.accounts import Account
+from executor.accounts import Account, AccountFile, open_account_file
 from executor.planning import read_snapshot
+from ruleset.errors import UsageError
 from ruleset.snapshot import snapshot_to_document
 
 app = verb_app()
 
 
 @app.command()
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; stdout without it.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Where to, stdout without it; of several accounts, a folder."),
     ] = None,
-    account: AccountOption = None,
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
     policy: PolicyOption = None,
     data: DataOption = DEFAULT_DATA,
+    jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
 ) -> None:
     """Record an account in a snapshot file.
@@ -34,7 +52,10 @@ def command(
 
     `exitplan plan --snapshot FILE` plans from it at any time, and a paper account can start from it.
     """
-    document = record(open_requested(Where(account, policy, data)))
+    crowd = Crowd.of(account, tag, every=every, jobs=jobs)
+    if not crowd.is_one:
+        raise typer.Exit(snapshot_many(crowd, Where(policy=policy, data=data), out, as_json=as_json))
+    document = record(open_requested(Where(crowd.only_name, policy, data)))
     content = json_bytes(document)
     if out is None:
         write_bytes(content)
@@ -49,3 +70,26 @@ def command(
 def record(account: Account) -> dict[str, Any]:
     """Read an account, and give it in the form of a snapshot file."""
     return snapshot_to_document(read_snapshot(account))
+
+
+def snapshot_many(crowd: Crowd, where: Where, folder: Path | None, *, as_json: bool) -> int:
+    """Record several accounts, each in a file of its own; returns the worst exit code. Raises UsageError."""
+    if folder is None:
+        raise UsageError("several accounts are recorded into a folder", hint="name it with --out DIR")
+    selected = crowd.select()
+    make_folder(folder, [f"{Path(who.name).name}.snapshot.json" for who in selected])
+
+    def work(file: AccountFile, _stopped: Stopped) -> tuple[tuple[Path, dict[str, Any]], int]:
+        document = record(open_account_file(file, request_of(where)))
+        path = folder / f"{file.id}.snapshot.json"
+        save(path, json_bytes(document))
+        return (path, document), 0
+
+    answers = ask_each(selected, work, jobs=crowd.jobs, quiet=as_json)
+    sheet: Sheet[tuple[Path, dict[str, Any]]] = Sheet(
+        ("positions", "file"),
+        "rl",
+        lambda found: [f"{len(found[1]['positions']):,}", str(found[0])],
+        lambda found: {"file": str(found[0]), "snapshot": found[1]},
+    )
+    return deliver_answers(answers, sheet, as_json=as_json)

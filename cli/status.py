@@ -5,25 +5,70 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from rich.text import Text
 
-from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.rendering.screen import show
+from cli.many import Crowd, Stopped, ask_each, deliver_answers
+from cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_JOBS,
+    AccountsOption,
+    AllOption,
+    DataOption,
+    JobsOption,
+    JsonOption,
+    TagOption,
+)
+from cli.rendering.checks import state_text
+from cli.rendering.many import Sheet
+from cli.rendering.screen import show, words
 from cli.rendering.status import status_parts
-from cli.requests import Where, open_requested
+from cli.rendering.words import clock_time
+from cli.requests import Where, open_requested, request_of
 from cli.streams import write_json
 from cli.verbs import verb_app
+from executor.accounts import AccountFile, open_account_file
 from executor.history import account_status
 
 app = verb_app()
 
 
 @app.command()
-def command(account: AccountOption = None, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
+def command(
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
+    jobs: JobsOption = DEFAULT_JOBS,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
     """Show unwinds under way, escalations and the last run.
 
     This is what exitplan remembers; nothing is asked of the venue.
     """
-    show_status(account_status(open_requested(Where(account, data=data))), as_json=as_json)
+    crowd = Crowd.of(account, tag, every=every, jobs=jobs)
+    if not crowd.is_one:
+        raise typer.Exit(status_many(crowd, Where(data=data), as_json=as_json))
+    show_status(account_status(open_requested(Where(crowd.only_name, data=data))), as_json=as_json)
+
+
+def status_many(crowd: Crowd, where: Where, *, as_json: bool) -> int:
+    """Show how several accounts stand, a line each; returns the worst exit code."""
+
+    def work(file: AccountFile, _stopped: Stopped) -> tuple[dict[str, Any], int]:
+        return account_status(open_account_file(file, request_of(where))), 0
+
+    answers = ask_each(crowd.select(), work, jobs=crowd.jobs, quiet=as_json)
+    headings = ("account was", "last run", "verified", "unwinds", "escalated", "open plans")
+    return deliver_answers(answers, Sheet(headings, "lllrrr", _cells, lambda status: status), as_json=as_json)
+
+
+def _cells(status: dict[str, Any]) -> list[Text | str]:
+    times = [clock_time(status[key]) if status[key] else "never" for key in ("last_cleanup_run", "last_verified_at")]
+    state = (
+        words("not verified yet") if status["account_state"] is None else state_text({"state": status["account_state"]})
+    )
+    counts = [f"{len(status[key]):,}" for key in ("unwind_progress", "escalated", "open_plans")]
+    return [state, *times, *counts]
 
 
 def show_status(status: dict[str, Any], *, as_json: bool) -> None:

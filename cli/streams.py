@@ -25,6 +25,11 @@ def write_json(document: Mapping[str, Any] | list[Any]) -> None:
     write_bytes(json_bytes(document))
 
 
+def write_line(document: Mapping[str, Any]) -> None:
+    """Write a document to stdout as one line of JSON."""
+    write_bytes(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str))
+
+
 def json_bytes(document: Mapping[str, Any] | list[Any]) -> bytes:
     """Write a document as JSON for people and programs; decimals become text."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str)

@@ -9,7 +9,7 @@ import typer
 from cli.approval import ask_for_approval
 from cli.failures import warn
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.requests import Where, open_requested
+from cli.requests import Where, only_one, open_requested
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.lease import break_lease, holder_of
@@ -30,7 +30,7 @@ def command(
     that process first if you can. Should it wake up, its next order is refused by the journal; an order it has
     already sent is looked up by the next run.
     """
-    opened = open_requested(Where(account, data=data))
+    opened = open_requested(Where(only_one(account), data=data))
     holder = holder_of(opened.folder.lock)
     if holder is not None:
         warn(f"the account {opened.id} is in use {holder}: make sure that it is not at work")

@@ -23,13 +23,15 @@ _START, _WORK, _LOOK = "Start", "Plan and apply", "Look closer"
 VERBS = {
     verb.name: verb
     for verb in (
-        Verb("init", _START, "Make a folder with policies and a paper account to try."),
+        Verb("init", _START, "Make a folder with policies and an account to try."),
+        Verb("venues", _START, "Show the venues, and what each of them can do."),
         Verb("validate", _START, "Check files: every problem with file, line and column."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Draw a saved plan, also one that cannot be applied any more."),
         Verb("apply", _WORK, "Carry out a plan, once, and verify the account after it."),
         Verb("verify", _WORK, "Run the four checks of a clean account; nothing is traded."),
         Verb("run", _WORK, "Run the whole protocol: classify, cancel, exit, verify."),
+        Verb("gate", _WORK, "Say whether a bot may start: the account was CLEAN a moment ago."),
         Verb("explain", _LOOK, "Explain a position: its facts, the rules, what decided."),
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from brokers.protocol import Broker, Clock
 from brokers.registry import open_broker
 from brokers.retrying import RetryingBroker
 from executor.folder import PLATFORM, DataFolder
+from executor.tracker import Tracker, TrackerFile
 from ruleset.errors import FileIsInvalid, NoSuchAccount
 from ruleset.problems import nearest
 from ruleset.rulebook import Rulebook
@@ -39,7 +41,7 @@ class AccountRequest:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account ready to be planned for."""
+    """An account ready to be planned for; ``own_tracker`` is a position tracker in another place than its folder."""
 
     id: str
     venue: str
@@ -51,6 +53,63 @@ class Account:
     folder: DataFolder
     clock: Clock
     overrides: Mapping[str, Decimal | int]
+    own_tracker: Tracker | None = None
+
+    @property
+    def tracker(self) -> Tracker:
+        """The position tracker: the file in the account's folder unless there is another."""
+        return self.own_tracker or TrackerFile(self.folder.tracker)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFile:
+    """An account file that is sound; ``loaded`` is its policy, with nothing set over it."""
+
+    path: Path
+    loaded: LoadedPolicy
+
+    @property
+    def block(self) -> Mapping[str, Any]:
+        """The account block."""
+        return self.loaded.account or {}
+
+    @property
+    def id(self) -> str:
+        """The account's id."""
+        return str(self.block["id"])
+
+    @property
+    def venue(self) -> str:
+        """The venue that the account is at."""
+        return str(self.block["venue"])
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The words to find the account by."""
+        return frozenset(str(tag) for tag in self.block.get("tags") or ())
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """An account file that cannot be used and why; ``id`` is None where it cannot be read."""
+
+    path: Path
+    error: FileIsInvalid
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFiles:
+    """The account files below a folder; a broken one does not hide the others."""
+
+    sound: Mapping[str, AccountFile]
+    broken: tuple[BrokenFile, ...]
+
+    def problem_of(self, name: str) -> FileIsInvalid | None:
+        """Say why an account that is not among the sound ones may be in a broken file; None where all are sound."""
+        named = [found.error for found in self.broken if found.id == name]
+        unnamed = [found.error for found in self.broken if found.id is None]
+        return next(iter([*named, *unnamed]), None)
 
 
 def find_account_files(root: Path) -> list[Path]:
@@ -60,68 +119,26 @@ def find_account_files(root: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix in {".yaml", ".yml"})
 
 
-def open_account(request: AccountRequest) -> Account:
-    """Open an account; without a name the platform account, else the only one there is.
-
-    Raises NoSuchAccount, FileIsInvalid for a broken account file or policy, UsageError for a venue that is not known.
-    """
-    file, own = _find(request)
-    block = own.account or {}
-    loaded = own
-    if request.policy is not None:
-        loaded = load_policy(request.policy, request.overrides)
-    elif request.overrides:
-        loaded = load_policy(file, request.overrides)
-    name = str(block["id"])
-    return Account(
-        id=name,
-        venue=str(block["venue"]),
-        quote=str(block["quote"]),
-        file=file,
-        loaded=loaded,
-        rulebook=Rulebook.of(loaded.policy),
-        broker=RetryingBroker(open_broker(block, file.parent, request.clock), time.sleep),
-        folder=DataFolder.of(request.data, name),
-        clock=request.clock,
-        overrides=request.overrides,
-    )
-
-
-def _find(request: AccountRequest) -> tuple[Path, LoadedPolicy]:
-    """Find the account file: by its path, else by the id in its account block."""
-    wanted = request.account
-    if wanted is not None and (Path(wanted).suffix in {".yaml", ".yml"} or "/" in wanted):
-        return _with_account(Path(wanted))
-    files = find_account_files(request.root)
-    if wanted is None and len(files) == 1:
-        return _with_account(files[0])
-    by_id, broken = _by_id(files)
-    found = by_id.get(wanted or PLATFORM)
-    if found is not None:
-        return found
-    if broken:
-        raise broken[0]
-    raise _no_such_account(wanted, list(by_id), request.root)
-
-
-def _by_id(files: list[Path]) -> tuple[dict[str, tuple[Path, LoadedPolicy]], list[FileIsInvalid]]:
-    """Load account files; a broken one must not hide the others, but is told where the wanted one is not found."""
-    by_id: dict[str, tuple[Path, LoadedPolicy]] = {}
-    broken = []
-    for path in files:
+def read_account_files(root: Path) -> AccountFiles:
+    """Load the account files below a folder; of two that carry one id neither can be used."""
+    sound: dict[str, AccountFile] = {}
+    broken: list[BrokenFile] = []
+    for path in find_account_files(root):
         try:
-            file, loaded = _with_account(path)
+            found = load_account_file(path)
         except FileIsInvalid as error:
-            broken.append(error)
+            broken.append(BrokenFile(path, error))
             continue
-        name = str((loaded.account or {})["id"])
-        if name in by_id:
-            raise FileIsInvalid(f"{path}: the account id {name!r} is used by {by_id[name][0]} as well")
-        by_id[name] = (file, loaded)
-    return by_id, broken
+        first = sound.setdefault(found.id, found)
+        if first is not found:
+            clash = FileIsInvalid(f"{path}: the account id {found.id!r} is used by {first.path} as well")
+            broken.append(BrokenFile(path, clash, found.id))
+    clashing = {entry.id for entry in broken}
+    return AccountFiles({name: found for name, found in sound.items() if name not in clashing}, tuple(broken))
 
 
-def _with_account(path: Path) -> tuple[Path, LoadedPolicy]:
+def load_account_file(path: Path) -> AccountFile:
+    """Load one account file; raises FileIsInvalid, also for a policy without an account block."""
     loaded = load_policy(path)
     if not loaded.account:
         raise FileIsInvalid(
@@ -131,10 +148,66 @@ def _with_account(path: Path) -> tuple[Path, LoadedPolicy]:
     missing = [name for name in _NEEDED if not loaded.account.get(name)]
     if missing:
         raise FileIsInvalid(f"{path}: the account block says nothing of its {', '.join(missing)}")
-    return path, loaded
+    return AccountFile(path, loaded)
 
 
-def _no_such_account(wanted: str | None, known: list[str], root: Path) -> NoSuchAccount:
+def is_path(account: str) -> bool:
+    """Tell the path of an account file from an id."""
+    return Path(account).suffix in {".yaml", ".yml"} or "/" in account
+
+
+def open_account(request: AccountRequest) -> Account:
+    """Open an account; without a name the platform account, else the only one there is.
+
+    Raises NoSuchAccount, FileIsInvalid for a broken account file or policy, UsageError for a venue that is not known.
+    """
+    return open_account_file(find_account(request), request)
+
+
+def open_account_file(found: AccountFile, request: AccountRequest) -> Account:
+    """Open the account of a file that was found already, with the policy and overrides of a request.
+
+    Raises as :func:`open_account` does.
+    """
+    loaded = found.loaded
+    if request.policy is not None:
+        loaded = load_policy(request.policy, request.overrides)
+    elif request.overrides:
+        loaded = load_policy(found.path, request.overrides)
+    return Account(
+        id=found.id,
+        venue=found.venue,
+        quote=str(found.block["quote"]),
+        file=found.path,
+        loaded=loaded,
+        rulebook=Rulebook.of(loaded.policy),
+        broker=RetryingBroker(open_broker(found.block, found.path.parent, request.clock), time.sleep),
+        folder=DataFolder.of(request.data, found.id),
+        clock=request.clock,
+        overrides=request.overrides,
+    )
+
+
+def find_account(request: AccountRequest) -> AccountFile:
+    """Find an account's file by its path, else by the id in its account block; raises as :func:`open_account` does."""
+    wanted = request.account
+    if wanted is not None and is_path(wanted):
+        return load_account_file(Path(wanted))
+    paths = find_account_files(request.root)
+    if wanted is None and len(paths) == 1:
+        return load_account_file(paths[0])
+    files = read_account_files(request.root)
+    found = files.sound.get(wanted or PLATFORM)
+    if found is not None:
+        return found
+    problem = files.problem_of(wanted or PLATFORM)
+    if problem is not None:
+        raise problem
+    raise no_such_account(wanted, list(files.sound), request.root)
+
+
+def no_such_account(wanted: str | None, known: list[str], root: Path) -> NoSuchAccount:
+    """Word that an account is not there, with the nearest id that is."""
     if not known:
         places = " or ".join(str(root / name) for name in ACCOUNT_FOLDERS)
         return NoSuchAccount(f"there are no account files in {places}", hint="make some to try with: exitplan init")

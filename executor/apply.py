@@ -35,7 +35,6 @@ from executor.staleness import (
     find_drift,
 )
 from executor.state import State, export_state, load_state, state_to_document, take_state
-from executor.tracker import with_tracker
 from executor.verify import checks_of, verified
 from ruleset.checks import AccountState, Checks
 from ruleset.errors import (
@@ -211,7 +210,7 @@ class _Application:
         try:
             snapshot = read_snapshot(account, run.state.progress)
             forget_closed(account, self.journal, self.plan, snapshot)
-            checks = checks_of(account, with_tracker(snapshot, account.folder.tracker), run.state)
+            checks = checks_of(account, account.tracker.with_records(snapshot), run.state)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None

@@ -15,7 +15,6 @@ from executor.alerts import raise_alert
 from executor.files import write_atomically
 from executor.journal import open_journal
 from executor.state import State, load_state, state_from_file
-from executor.tracker import with_tracker
 from ruleset.basis import CostBasis
 from ruleset.errors import AccountUnreadable, EngineDisagreement
 from ruleset.needs import positions_needing_basis, positions_needing_conversion
@@ -75,7 +74,7 @@ def read_account(account: Account) -> Snapshot:
             f"the venue answers for account {snapshot.account} in {snapshot.quote}; "
             f"{account.file} says {account.id} in {account.quote}"
         )
-    return with_tracker(snapshot, account.folder.tracker)
+    return account.tracker.with_records(snapshot)
 
 
 def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:

@@ -14,7 +14,6 @@ from executor.saved_plan import PlannedAction, SavedPlan, saved_plan
 from executor.settle import Desk, NotSent, Sent
 from executor.sizing import amount_step
 from executor.state import State, state_to_document
-from executor.tracker import update_tracker
 from ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from ruleset.snapshot import Snapshot
 from ruleset.values import ZERO
@@ -55,7 +54,7 @@ def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot:
     held = {position.symbol for position in now.positions}
     gone = {symbol for symbol in sold if symbol in now.tracker and symbol not in held}
     if gone:
-        update_tracker(account.folder.tracker, now.tracker, dict.fromkeys(gone), account.clock())
+        account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
 
 
 def _journalled(document: Mapping[str, Any]) -> SavedPlan:

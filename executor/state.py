@@ -19,12 +19,13 @@ import orjson
 
 from executor.files import write_atomically
 from executor.journal import Journal
+from executor.published import published_state
 from ruleset.checks import AccountState
 from ruleset.errors import FileIsInvalid
 from ruleset.progress import Progress, UnwindProgress, progress_from_document, progress_to_document
 from ruleset.snapshot import FORMAT_VERSION
 from ruleset.values import ZERO, parse_time, plain, time_text
-from schemas.documents import load_document
+from schemas.documents import load_document, parse_document
 
 _MOST_LINES = 40
 
@@ -140,7 +141,13 @@ def _difference(state: State, path: Path) -> str:
 
 
 def state_from_file(path: Path) -> State:
-    """Read a state file that was written by hand or by another program; raises FileIsInvalid for a broken one."""
+    """Read a state file that was written by hand or by another program, the published protocol among them.
+
+    Raises FileIsInvalid for a broken one.
+    """
+    published = published_state(path)
+    if published is not None:
+        return _understood(parse_document(published, "state", str(path)), str(path))
     return _understood(load_document(path, "state"), str(path))
 
 

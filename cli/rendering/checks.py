@@ -24,6 +24,9 @@ _NAMES = {
     "registered_positions": "all registered",
     "stale_orders": "no stale orders",
 }
+CHECKS = tuple(_NAMES)
+"""The four checks, in their order."""
+
 _FAILURES = {
     "position_count": "too many positions",
     "zombie_positions": "zombies",
@@ -63,7 +66,9 @@ def before_and_after(before: Document | None, after: Document) -> Table:
 
 def state_text(checks: Document) -> Text:
     """Write the state that checks come to, in its colour."""
-    return words(checks["state"], STATE_STYLES.get(checks["state"], ""))
+    text = words(checks["state"], STATE_STYLES.get(checks["state"], ""))
+    text.no_wrap = True
+    return text
 
 
 def failures(checks: Document) -> str:

@@ -113,9 +113,18 @@ def test_a_tracker_keeps_unknown_keys_and_reads_numbers_exactly() -> None:
     assert str(found["positions"]["A/USD"]["entry_price"]) == "0.1"
 
 
-def test_a_tracker_time_without_zone_is_refused() -> None:
-    tracker = {"positions": {"A/USD": {"first_entry_time": "2026-01-01T00:00:00"}}}
-    assert "an ISO 8601 time in UTC is expected" in only(tracker, "tracker")
+def test_a_tracker_time_without_zone_is_local_time_and_accepted() -> None:
+    tracker = {"positions": {"A/USD": {"first_entry_time": "2026-01-01T00:00:00.123456"}}}
+    assert parse_document(json.dumps(tracker).encode(), "tracker", "tracker") == tracker
+
+
+@pytest.mark.parametrize("moment", ["2026-13-01T00:00:00", "2026-01-01T25:00:00Z"])
+def test_a_tracker_time_that_does_not_exist_is_refused(moment: str) -> None:
+    assert "there is no time" in only({"positions": {"A/USD": {"first_entry_time": moment}}}, "tracker")
+
+
+def test_a_tracker_time_that_is_none_is_refused() -> None:
+    assert "an ISO 8601 time is expected" in only({"positions": {"A/USD": {"first_entry_time": "noon"}}}, "tracker")
 
 
 def test_a_tracker_with_a_symbol_in_two_spellings_is_refused() -> None:

@@ -1,0 +1,179 @@
+"""Several accounts at once: each asked by itself, side by side; what goes wrong with one stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Generic, TypeVar
+
+from cli.failures import as_error, error_document, report
+from cli.interrupts import asking_to_stop
+from cli.options import DEFAULT_JOBS
+from cli.rendering.many import AccountsBar, Sheet, answers_table, show_answers
+from cli.streams import write_json, write_line
+from executor.accounts import AccountFile
+from executor.selection import AccountSelection, Selected, select_accounts
+from ruleset.errors import CancelledByUser, ExitplanError
+
+T = TypeVar("T")
+Stopped = Callable[[], bool]
+Work = Callable[[AccountFile, Stopped], tuple[T, int]]
+"""What is done for one account: gives what came of it, and its exit code."""
+
+WORST_FIRST = (9, 4, 1, 3, 65, 64, 6, 5, 7, 8, 2, 0)
+"""Exit codes by what they ask of a person, most first; any other counts as 1.
+
+An order that nobody can tell of comes first, then one that failed, then what could not be done, then what was not
+allowed, and at last what is only pending.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The accounts that a command line is about, and how many of them are worked on side by side."""
+
+    selection: AccountSelection
+    jobs: int = DEFAULT_JOBS
+
+    @classmethod
+    def of(
+        cls, accounts: Sequence[str] | None, tags: Sequence[str] | None, *, every: bool, jobs: int = DEFAULT_JOBS
+    ) -> Crowd:
+        """Collect what was typed."""
+        return cls(AccountSelection(tuple(accounts or ()), tuple(tags or ()), every), jobs)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether one account is meant, so that everything is as it is for one."""
+        return self.selection.is_for_one
+
+    @property
+    def only_name(self) -> str | None:
+        """The one account that is named, None where none is."""
+        return self.selection.only_name
+
+    def select(self) -> tuple[Selected, ...]:
+        """Find the accounts; raises NoSuchAccount, UsageError."""
+        return select_accounts(self.selection, Path())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What one account came to: what was asked of it, or why there is nothing to tell."""
+
+    account: str
+    venue: str | None
+    exit_code: int
+    result: T | None = None
+    problem: ExitplanError | None = None
+
+    @classmethod
+    def failed(cls, who: Selected, problem: ExitplanError) -> Answer[T]:
+        """Give the answer of an account with which something went wrong."""
+        return cls(who.name, who.venue, problem.exit_code, problem=problem)
+
+
+def worst_exit_code(codes: Iterable[int]) -> int:
+    """Give the exit code that asks most of a person, by :data:`WORST_FIRST`; 0 where there are none."""
+    return min((code if code in WORST_FIRST else 1 for code in codes), key=WORST_FIRST.index, default=0)
+
+
+def ask_each(selected: Sequence[Selected], work: Work[T], *, jobs: int, quiet: bool) -> list[Answer[T]]:
+    """Do the same for each account, ``jobs`` of them side by side; answers come in the order of the accounts.
+
+    Whatever is raised for one account is its answer. Ctrl-C lets those that have begun finish what is in flight; those
+    that have not begun answer that they were cancelled. ``quiet`` draws no bar.
+    """
+    with asking_to_stop() as stopped, nullcontext() if quiet else AccountsBar(len(selected)) as bar:
+
+        def task(who: Selected) -> Callable[[], Answer[T]]:
+            return lambda: _answer(who, work, stopped)
+
+        return _side_by_side([task(who) for who in selected], jobs, lambda: bar.advance() if bar else None)
+
+
+def _answer(who: Selected, work: Work[T], stopped: Stopped) -> Answer[T]:
+    if isinstance(who.file, ExitplanError):
+        return Answer.failed(who, who.file)
+    if stopped():
+        return Answer.failed(who, CancelledByUser("cancelled before it was begun"))
+    try:
+        result, code = work(who.file, stopped)
+    except BaseException as problem:  # noqa: BLE001 - nothing that one account does may stop the others, or be waited for
+        return Answer.failed(who, as_error(problem))
+    return Answer(who.name, who.venue, code, result)
+
+
+def _side_by_side(tasks: Sequence[Callable[[], T]], jobs: int, ended: Callable[[], object]) -> list[T]:
+    """Run tasks, none of which raises, in threads that do not keep a process alive which is told to break off."""
+    waiting: SimpleQueue[tuple[int, Callable[[], T]]] = SimpleQueue()
+    finished: SimpleQueue[tuple[int, T]] = SimpleQueue()
+    for entry in enumerate(tasks):
+        waiting.put(entry)
+
+    def work() -> None:
+        while True:
+            try:
+                number, task = waiting.get_nowait()
+            except Empty:
+                return
+            finished.put((number, task()))
+
+    for _ in range(min(jobs, len(tasks))):
+        Thread(target=work, daemon=True).start()
+    results: dict[int, T] = {}
+    for _ in tasks:
+        number, result = finished.get()
+        results[number] = result
+        ended()
+    return [results[number] for number in range(len(tasks))]
+
+
+def deliver_answers(
+    answers: Sequence[Answer[T]], sheet: Sheet[T], *, as_json: bool, last_event: str | None = None
+) -> int:
+    """Show what each account came to, and what went wrong with which; returns the worst exit code.
+
+    After events that were told as JSON, one a line, the document is one more of them: ``last_event`` is its kind.
+    """
+    code = worst_exit_code(answer.exit_code for answer in answers)
+    if as_json:
+        document = answers_document(answers, sheet.document)
+        if last_event is None:
+            write_json(document)
+        else:
+            write_line({"event": last_event, **document})
+        return code
+    show_answers(answers_table(answers, sheet))
+    for answer in answers:
+        if answer.problem is not None:
+            report_of(answer.account, answer.problem)
+    return code
+
+
+def answers_document(answers: Sequence[Answer[T]], document: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+    """Write answers as one document: the worst exit code, and one entry an account."""
+    return {
+        "exit_code": worst_exit_code(answer.exit_code for answer in answers),
+        "accounts": [_answer_document(answer, document) for answer in answers],
+    }
+
+
+def _answer_document(answer: Answer[T], document: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "account": answer.account,
+        "venue": answer.venue,
+        "exit_code": answer.exit_code,
+        "error": None if answer.problem is None else error_document(answer.problem),
+        **({} if answer.result is None else document(answer.result)),
+    }
+
+
+def report_of(account: str, problem: ExitplanError) -> None:
+    """Write to stderr what went wrong with one account."""
+    named = str(problem).startswith(account)
+    report(problem if named else ExitplanError(f"{account}: {problem}", hint=problem.hint), as_json=False)

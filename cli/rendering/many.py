@@ -1,0 +1,110 @@
+"""Several accounts: a bar while they are worked on, and a table of what each came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from cli.rendering.screen import console, show, titled, words
+from ruleset.errors import ExitplanError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+_LONG = 4
+"""From this many accounts on, a terminal shows a bar."""
+
+_ENDS = {
+    0: ("ok", "green"),
+    1: ("error", "bold red"),
+    2: ("pending", "yellow"),
+    3: ("credentials", "bold red"),
+    4: ("some failed", "bold red"),
+    5: ("refused", "bold red"),
+    6: ("plan unusable", "bold red"),
+    7: ("locked", "yellow"),
+    8: ("cancelled", "yellow"),
+    9: ("unknown", "bold magenta"),
+    64: ("usage", "bold red"),
+    65: ("invalid file", "bold red"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet(Generic[T]):
+    """How a verb shows what accounts came to: the columns of its table, and the JSON form."""
+
+    headings: tuple[str, ...]
+    justify: str
+    cells: Callable[[T], Sequence[Text | str]]
+    document: Callable[[T], dict[str, Any]]
+
+
+class Told(Protocol[T_co]):
+    """What is drawn of an answer."""
+
+    @property
+    def account(self) -> str: ...  # noqa: D102 - as the fields of an answer
+    @property
+    def venue(self) -> str | None: ...  # noqa: D102
+    @property
+    def exit_code(self) -> int: ...  # noqa: D102
+    @property
+    def result(self) -> T_co | None: ...  # noqa: D102
+    @property
+    def problem(self) -> ExitplanError | None: ...  # noqa: D102
+
+
+class AccountsBar:
+    """A bar of how many accounts are done; on a terminal only, and for many only."""
+
+    def __init__(self, accounts: int) -> None:
+        target = console()
+        self._bar: Progress | None = None
+        if target.is_terminal and accounts >= _LONG:
+            self._bar = Progress(
+                TextColumn("  accounts"), BarColumn(), MofNCompleteColumn(), console=target, transient=True
+            )
+            self._task = self._bar.add_task("", total=accounts)
+
+    def __enter__(self) -> AccountsBar:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def advance(self) -> None:
+        """Count one account more."""
+        if self._bar:
+            self._bar.advance(self._task)
+
+
+def answers_table(answers: Sequence[Told[T]], sheet: Sheet[T]) -> Table:
+    """Draw one row an account: what it came to, or in the last column that it failed."""
+    table = titled("account", "venue", *sheet.headings, "exit", "", justify=f"ll{sheet.justify}rl")
+    for answer in answers:
+        cells = [""] * len(sheet.headings) if answer.result is None else sheet.cells(answer.result)
+        label, style = _ENDS.get(answer.exit_code, ("error", "bold red"))
+        drawn = [cell if isinstance(cell, Text) else words(cell) for cell in cells]
+        table.add_row(
+            words(answer.account, "bold"),
+            words(answer.venue or "?"),
+            *drawn,
+            words(answer.exit_code),
+            words(label, style),
+        )
+    return table
+
+
+def show_answers(table: Table) -> None:
+    """Write the table to stdout."""
+    with suppress(OSError):  # the exit code must tell how the accounts fared, not how the drawing did
+        show(table)

@@ -1,0 +1,92 @@
+"""Run the protocol for several accounts: each by itself, and a table of what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cli.apply_many import APPLIED, FINISHED, Applied, carry_out_each
+from cli.applying import ApplyWish, Watch
+from cli.delivery import ensure_not_refused
+from cli.legacy import ensure_venue
+from cli.many import Crowd, Stopped, deliver_answers
+from cli.requests import Overrides, Where, request_of
+from cli.verify import code_of, deliver_verifications, verify_each
+from executor.accounts import AccountFile, open_account_file
+from executor.apply import apply_plan
+from executor.planning import plan_account
+from executor.selection import Selected
+from ruleset.errors import NoSuchAccount, UsageError
+from ruleset.planner import PlanScope
+
+VERIFY = 4
+"""The phase that trades nothing."""
+
+_CLASSIFY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunWish:
+    """How the protocol is to be run."""
+
+    where: Where
+    overrides: Overrides
+    phase: int | None = None
+    dry_run: bool = False
+    as_json: bool = False
+
+
+def run_many(crowd: Crowd, venue: str | None, wish: RunWish) -> int:
+    """Run all phases, or one, for each account; returns the worst exit code."""
+    selected = at_venue(crowd.select(), crowd, venue)
+    if wish.phase == VERIFY:
+        answers = verify_each(selected, wish.where, wish.overrides, crowd.jobs, quiet=wish.as_json)
+        return deliver_verifications(answers, as_json=wish.as_json)
+
+    def work(file: AccountFile, stopped: Stopped, watch: Watch) -> tuple[Applied, int]:
+        ran = _run(file, wish, stopped, watch)
+        sent = 0 if ran.result is None else ran.result.exit_code
+        return ran, sent or code_of(ran.state)
+
+    applying = carry_out_each(selected, work, ApplyWish(as_json=wish.as_json), crowd.jobs)
+    return deliver_answers(applying, APPLIED, as_json=wish.as_json, last_event=FINISHED)
+
+
+def _run(file: AccountFile, wish: RunWish, stopped: Stopped, watch: Watch) -> Applied:
+    """Plan for one account and apply the plan, unless nothing is to be sent; raises RefusedByGuard."""
+    account = open_account_file(file, request_of(wish.where, wish.overrides))
+    document = plan_account(account, PlanScope(phase=wish.phase)).document
+    ensure_not_refused(document)
+    if wish.dry_run or wish.phase == _CLASSIFY:
+        return Applied(document)
+    return Applied(document, apply_plan(account, document, notify=watch, stopped=stopped))
+
+
+def at_venue(selected: Sequence[Selected], crowd: Crowd, venue: str | None) -> list[Selected]:
+    """Narrow accounts to those at a venue; one that was named and is elsewhere is told as a mistake.
+
+    Broken files stay, since they may be at the venue. Raises NoSuchAccount where none is left.
+    """
+    if venue is None:
+        return list(selected)
+    named = set(crowd.selection.names)
+    left = [
+        _elsewhere(who, venue) for who in selected if who.venue in {venue, None} or not _is_by_group(who, crowd, named)
+    ]
+    if not left:
+        raise NoSuchAccount(f"none of the accounts is at {venue}")
+    return left
+
+
+def _is_by_group(who: Selected, crowd: Crowd, named: set[str]) -> bool:
+    """Tell whether an account is meant by its tag or as one of all, and not by its name."""
+    return (crowd.selection.every or bool(crowd.selection.tags)) and who.name not in named
+
+
+def _elsewhere(who: Selected, venue: str) -> Selected:
+    if isinstance(who.file, AccountFile):
+        try:
+            ensure_venue(who.file, venue)
+        except UsageError as problem:
+            return replace(who, file=problem)
+    return who

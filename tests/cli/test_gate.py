@@ -1,0 +1,122 @@
+"""The trading gate: open only where the last verification is CLEAN and fresh, and never by mistake."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran, xp
+
+
+@pytest.fixture
+def clean(folder: Path) -> Path:
+    """A demo account that is CLEAN: whatever it holds is registered, nothing else is asked of it."""
+    for _ in range(6):
+        if xp("run", "--policy", tolerant(folder)).code == 0:
+            return folder
+    raise AssertionError(xp("verify", "--policy", tolerant(folder)).out)
+
+
+def tolerant(folder: Path) -> Path:
+    """A policy under which the demo account becomes CLEAN: the coin that nobody lists is out of its hands."""
+    path = folder / "policies/tolerant.yaml"
+    path.write_text(
+        "version: 1\nname: tolerant\nextends: default.yaml\n"
+        "protect: [{symbol: LUNA/USD, reason: nobody lists it}]\n"
+        "exits: [{id: legacy, rule: 3, when: {category: LEGACY_NON_COMPLIANT}, action: close}]\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def later(monkeypatch: pytest.MonkeyPatch, **passed: float) -> None:
+    monkeypatch.setattr("cli.gate.present", lambda: datetime.now(UTC) + timedelta(**passed))
+
+
+def gate(*words: str) -> Ran:
+    return xp("gate", *words)
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_clean_account_that_was_just_verified_may_trade() -> None:
+    shown = gate("--account", "platform")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("platform: open, the account was CLEAN at ")
+    assert shown.out.count("\n") == 1
+    told = gate("--json").json
+    assert (told["account"], told["open"], told["state"], told["max_age_seconds"]) == ("platform", True, "CLEAN", 3600)
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_verification_that_is_too_old_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch, minutes=59)
+    assert gate().code == 0
+    assert gate("--max-age", "15m").code == 2
+    later(monkeypatch, minutes=61)
+    shown = gate()
+    assert (shown.code, "is older than" in shown.out) == (2, True)
+    assert gate("--max-age", "1d").code == 0
+    later(monkeypatch, hours=-1)
+    assert "lies in the future" in gate().out
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_account_that_was_never_verified_may_not_trade() -> None:
+    shown = gate()
+    assert (shown.code, shown.out) == (2, "platform: closed, the account was never verified\n")
+    assert not Path("data/journal.db").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_account_that_is_not_clean_may_not_trade() -> None:
+    xp("verify")
+    shown = gate("--json")
+    assert (shown.code, shown.json["state"], shown.json["exit_code"]) == (2, "NEEDS_CLEANUP", 2)
+
+
+def test_neither_the_venue_nor_its_keys_are_needed(clean: Path) -> None:
+    path = clean / "policies/accounts/demo.yaml"
+    text = path.read_text(encoding="utf-8").partition("  options:")[0].replace("venue: paper", "venue: kraken")
+    path.write_text(text + "  credentials: env:NOBODY_HAS_SET\n", encoding="utf-8")
+    assert gate().code == 0
+
+
+def test_an_account_without_a_file_that_was_verified_before_is_found_by_its_id(clean: Path) -> None:
+    for path in clean.glob("policies/accounts/*.yaml"):
+        path.unlink()
+    assert gate().code == 0
+    assert gate("--account", "platform").code == 0
+    assert gate("--account", "user9").code == 64
+    assert "cannot be '..'" in gate("--account", "..").err
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_state_that_was_edited_by_hand_closes_it() -> None:
+    path = Path("data/legacy_exit_protocol_state.json")
+    path.write_text(path.read_text(encoding="utf-8").replace("cleaned", "cleaned "), encoding="utf-8")
+    shown = gate()
+    assert (shown.code, "the state cannot be read" in shown.out) == (2, True)
+
+
+def test_of_several_accounts_each_is_told_and_one_closes_for_all(clean: Path) -> None:
+    shown = gate("--all")
+    assert shown.code == 2
+    assert [line.split(",")[0] for line in shown.out.splitlines()] == ["platform: open", "user123: closed"]
+    (clean / "policies/accounts/broken.yaml").write_text("version: [", encoding="utf-8")
+    broken = gate("--all", "--json")
+    assert (broken.code, [entry["exit_code"] for entry in broken.json["accounts"]]) == (65, [0, 2, 65])
+    assert "this is not YAML" in gate("--all").err
+
+
+@pytest.mark.parametrize("text", ["0s", "1", "h", "-1h", "1w", "1.5h", "", "9999999d"])
+@pytest.mark.usefixtures("folder")
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    shown = gate(f"--max-age={text}")
+    assert (shown.code, "such as 90s, 15m, 1h or 1d" in shown.err) == (64, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_account_that_is_mistyped_is_told() -> None:
+    assert "did you mean 'platform'?" in gate("--account", "plaform").err
