@@ -30,6 +30,7 @@ _UP = Context(prec=40, rounding=ROUND_CEILING)
 """A quotient that does not end is rounded up in its 40th digit, so that a fact, rounded down, is the value's own."""
 _DERIVED = Context(prec=18)
 _ONE = Decimal(1)
+_HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,10 @@ def read_holdings(told: object, ask_price: AskPrice) -> list[Holding]:
     Those that name no symbol are kept apart as ``UNKNOWN``, ``UNKNOWN.2`` and so on.
     """
     entries = entries_of(told, "get_open_positions")
+    whole = _HUNDRED if any(_is_in_percent(entry) for entry in entries) else _ONE
     found: dict[str, Holding] = {}
     for entry in entries:
-        holding = _holding(entry, _unknown_name(found), ask_price)
+        holding = _holding(entry, _unknown_name(found), ask_price, whole)
         symbol = holding.position.symbol
         if symbol in found:
             raise AccountUnreadable(f"get_open_positions tells the position of {holding.name} twice")
@@ -90,18 +92,17 @@ def _unknown_name(found: Mapping[str, Holding]) -> str:
     return f"UNKNOWN.{unknown + 1}" if unknown else "UNKNOWN"
 
 
-def _holding(entry: Mapping[str, object], unknown: str, ask_price: AskPrice) -> Holding:
+def _holding(entry: Mapping[str, object], unknown: str, ask_price: AskPrice, whole: Decimal) -> Holding:
     name, quantity = entry.get("symbol"), amount_of(entry.get("quantity"))
     symbol = symbol_of(name)
-    side: Side = "short" if str(entry.get("side")).casefold() == "short" else "long"
-    bare = Position(symbol or unknown, side, quantity or ZERO, opened_at=_opened_at(entry))
+    bare = Position(symbol or unknown, _side(entry), quantity or ZERO, opened_at=_opened_at(entry))
     if symbol is None:
         return Holding(unknown, bare, None, entry.get("quantity"))
     market = _priced(entry, str(name), ask_price)
     value = first_amount(entry, "size_usd", "usd_value")
     known = first_amount(entry, "entry_price")
     is_known = known is not None and known > 0
-    entry_price = known if is_known else _derived_entry(entry, market)
+    entry_price = known if is_known else _derived_entry(entry, market, whole)
     position, market = _valued(replace(bare, entry_price=entry_price), market, quantity, value)
     return Holding(str(name), position, market, entry.get("quantity"), is_derived=not is_known)
 
@@ -155,12 +156,24 @@ def _without_quantity(position: Position, market: Market, value: Decimal | None)
     return held, replace(market, min_amount=EXACT.multiply(quantity, Decimal(2)))
 
 
-def _derived_entry(entry: Mapping[str, object], market: Market) -> Decimal | None:
-    """Give the price that the position was bought at as it follows from its result, a fraction; None without."""
+def _side(entry: Mapping[str, object]) -> Side:
+    return "short" if str(entry.get("side")).casefold() == "short" else "long"
+
+
+def _is_in_percent(entry: Mapping[str, object]) -> bool:
+    """Tell whether a result can only be in percent: as a fraction a long position would have lost all, or more."""
     result = amount_of(entry.get("pnl_pct"))
-    if not result or result <= -1 or market.last is None:
+    return result is not None and result <= -_ONE and _side(entry) == "long"
+
+
+def _derived_entry(entry: Mapping[str, object], market: Market, whole: Decimal) -> Decimal | None:
+    """Give the price that the position was bought at as it follows from its result, a share of ``whole``."""
+    result = amount_of(entry.get("pnl_pct"))
+    if not result or market.last is None:
         return None
-    return _DERIVED.divide(market.last, EXACT.add(_ONE, result))
+    gained = _DERIVED.divide(result, whole)
+    paid = EXACT.subtract(_ONE, gained) if _side(entry) == "short" else EXACT.add(_ONE, gained)
+    return _DERIVED.divide(market.last, paid) if paid > 0 else None
 
 
 def _opened_at(entry: Mapping[str, object]) -> datetime | None:

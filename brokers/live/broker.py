@@ -29,6 +29,7 @@ from brokers.protocol import (
     OrderReference,
     OrderReport,
     OrderRequest,
+    OrderStatus,
     Outcome,
     RefusalReason,
     Refused,
@@ -63,6 +64,7 @@ class LiveBroker:
         self._markets: Mapping[str, Market] = {}
         self._triggers: frozenset[str] = frozenset()
         self._rates: Mapping[str, Decimal] = {}
+        self._conversions: dict[str, ConvertRequest] = {}
         self._held_something = False
 
     def __repr__(self) -> str:
@@ -91,8 +93,10 @@ class LiveBroker:
         now = self._clock()
         listings = self._listings()
         told = self._reader.tell()
-        if self._reader.missing_assets(told, listings) and listings.is_older(MAX_AGE_OF_ABSENCE, now):
+        if self._reader.is_unlisted(told, listings) and listings.is_older(MAX_AGE_OF_ABSENCE, now):
             listings = self._listings(MAX_AGE_OF_ABSENCE)
+            # What the venue told was read with the old ones, and orders in a new market under a wrong name.
+            told = self._reader.tell()
         snapshot = self._ask("the account", lambda: self._reader.snapshot(told, listings, now))
         self._refuse_sudden_emptiness(told)
         self._markets, self._rates = {**self._markets, **snapshot.markets}, snapshot.rates
@@ -134,6 +138,8 @@ class LiveBroker:
         """Find one order, by the venue's id, else by ours."""
         try:
             self._ensure_listings()
+            if (conversion := self._conversions.get(str(reference.order_id))) is not None:
+                return Found(self._told_of(conversion, str(reference.order_id)))
             order = self._found(reference)
             return NotFound() if order is None else Found(report_of(order))
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
@@ -160,7 +166,10 @@ class LiveBroker:
                 return Unknown("the reply to the conversion names none")
         except Exception as error:  # noqa: BLE001 - whatever broke, it may be converted
             return outcome_of(error, self._redact, self._pause())
-        return Done(_converted(done, request))
+        if done.get("status") == "rejected":
+            return Refused(RefusalReason.OTHER, "the venue did not convert it")
+        self._conversions[str(done["id"])] = request
+        return Done(_converted(done, str(done["id"]), request))
 
     # --- how it is done ---
 
@@ -206,7 +215,15 @@ class LiveBroker:
         """Take an account that was not empty a moment ago, and all at once is, for a failed question."""
         if self._held_something and not told.holds_something:
             raise AccountUnreadable("the venue tells of nothing at all in an account that was not empty a moment ago")
+        if told.has_resting_orders and not told.holds_something:
+            raise AccountUnreadable("the venue tells of resting orders, and of nothing that they could hold")
         self._held_something = told.holds_something
+
+    def _told_of(self, conversion: ConvertRequest, name: str) -> OrderReport:
+        """Ask what became of a conversion of ours."""
+        currency = conversion.symbol.partition("/")[0]
+        done = self._dialect.find_conversion(self._exchange, name, currency, self._quote)
+        return _converted(done, name, conversion)
 
     def _terms(self, position: Position) -> Conversion | None:
         """Ask for a quote; None where there is nothing to compare it with, or the venue refuses to give one."""
@@ -245,16 +262,17 @@ class LiveBroker:
         return EXACT.multiply(EXACT.multiply(quantity, mark), rate)
 
 
-def _converted(done: Mapping[str, Any], request: ConvertRequest) -> OrderReport:
-    """Report a conversion that was taken; where the dialect says that it is under way yet, as open."""
-    is_open = done.get("status") == "open"
+def _converted(done: Mapping[str, Any], name: str, request: ConvertRequest) -> OrderReport:
+    """Report a conversion that was taken; it has filled what the venue says that it finished, else nothing."""
+    told: dict[str, OrderStatus] = {"closed": "closed", "rejected": "rejected"}
+    status = told.get(str(done.get("status")), "open")
     return OrderReport(
-        order_id=str(done["id"]),
+        order_id=name,
         client_order_id=request.client_order_id,
         symbol=request.symbol,
         side="sell",
         type="convert",
-        status="open" if is_open else "closed",
+        status=status,
         quantity=request.quantity,
-        filled=ZERO if is_open else request.quantity,
+        filled=request.quantity if status == "closed" else ZERO,
     )

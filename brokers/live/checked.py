@@ -87,6 +87,11 @@ class CheckedClient:
                 return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # ccxt's, behind this class
         return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # as above
 
+    def handle_option_integer_and_params(self, params: Wire, method: str, option: str, otherwise: Wire = None) -> Wire:
+        """Read one of ccxt's options; it never repeats a request by itself, whatever an account's options say."""
+        found, rest = super().handle_option_integer_and_params(params, method, option, otherwise)  # type: ignore[misc] # as above
+        return [0 if option == "maxRetriesOnFailure" else found, rest]
+
     def sign(self, *asked: Wire, **named: Wire) -> Wire:
         """Sign a request; a secret of another form than the venue's is a wrong secret, and nothing was sent."""
         try:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -116,12 +117,15 @@ def _config(dialect: Dialect, connection: Connection) -> dict[str, Any]:
 def _shared(place: str) -> _Shared:
     from requests import Session  # noqa: PLC0415 - comes with ccxt
     from requests.adapters import HTTPAdapter  # noqa: PLC0415 - as above
+    from requests.cookies import RequestsCookieJar  # noqa: PLC0415 - as above
 
     with _SHARING:
         if place not in _SHARED:
             session = Session()
             session.max_redirects = 0  # a signed request is for the venue alone, and a write is sent once
             session.trust_env = False  # as in ccxt: no netrc may put its password where a signature belongs
+            # No cookies: none goes from one account to another, and no thread finds them changed while it reads them.
+            session.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
             for scheme in ("https://", "http://"):
                 # No retries in there: a write that is repeated by itself is an order that is doubled.
                 session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0))

@@ -220,7 +220,15 @@ class Dialect:
         self, exchange: Exchange, offer: Mapping[str, Any], currency: str, quote: str, quantity: str
     ) -> Mapping[str, Any]:
         """Take a quote."""
-        return _an_object(exchange.create_convert_trade(offer.get("id"), currency, quote, quantity))
+        return self.conversion_of(exchange.create_convert_trade(offer.get("id"), currency, quote, quantity))
+
+    def find_conversion(self, exchange: Exchange, name: str, currency: str, quote: str) -> Mapping[str, Any]:  # noqa: ARG002 - some want both
+        """Ask what became of a conversion."""
+        return self.conversion_of(exchange.fetch_convert_trade(name, currency))
+
+    def conversion_of(self, reply: object) -> Mapping[str, Any]:
+        """Read a conversion: its ``id``, and as ``status`` open, closed or rejected; nothing said is open."""
+        return _an_object(reply)
 
 
 def tickers_of(reply: object) -> dict[str, Ticker]:

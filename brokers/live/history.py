@@ -11,7 +11,7 @@ from brokers.live.dialect import Dialect, Exchange, side_by_side
 from brokers.live.parsing import trade_of
 from ruleset.basis import CostBasis, Trade, cost_basis
 from ruleset.snapshot import Market, Position
-from ruleset.values import is_derivative
+from ruleset.values import base_of, is_derivative, quote_of
 
 MAX_HISTORY_PAGES = 40
 """How far back executions are read; what they do not explain by then stays unknown."""
@@ -52,6 +52,7 @@ def _explain(
 ) -> dict[str, CostBasis]:
     trades: dict[str, list[Trade]] = defaultdict(list)
     found: dict[str, CostBasis] = {}
+    explained = set[str]()
     seen: set[tuple[Any, ...]] = set()
     for _, page in zip(range(MAX_HISTORY_PAGES), pages, strict=False):
         for entry in page:
@@ -61,12 +62,24 @@ def _explain(
                 seen.add(name)
                 trades[str(entry.get("symbol"))].append(trade_of(entry))
         for position in positions:
-            if position.key not in found:
+            if position.key not in explained:
                 market = markets.get(position.symbol)
                 step = market.amount_step if market else None
-                basis = cost_basis(trades[position.symbol], position.symbol, position.quantity, step)
+                basis = cost_basis(trades.get(position.symbol, []), position.symbol, position.quantity, step)
                 if basis is not None:
-                    found[position.key] = basis
-        if len(found) == len(positions):
+                    explained.add(position.key)
+                    if not _moved_elsewhere(trades, position.symbol, basis):
+                        found[position.key] = basis
+        if len(explained) == len(positions):
             break
     return found
+
+
+def _moved_elsewhere(trades: Mapping[str, Sequence[Trade]], symbol: str, basis: CostBasis) -> bool:
+    """Tell whether what is held was also bought, sold or spent in another market since: then the sum only seems right.
+
+    Pages come newest first, so all trades since then have been read.
+    """
+    asset = base_of(symbol)
+    others = [name for name in trades if name != symbol and asset in {base_of(name), quote_of(name)}]
+    return any(basis.opened_at is None or trade.at >= basis.opened_at for name in others for trade in trades[name])

@@ -10,7 +10,7 @@ from typing import Any, cast
 from brokers.live.broker import LiveBroker
 from brokers.live.client import Connection, Pace, exchange_ids, no_such_venue
 from brokers.live.credentials import read_credentials
-from brokers.live.dialect import MarketType
+from brokers.live.dialect import Dialect, MarketType
 from brokers.protocol import Clock
 from brokers.venues import dialect_of
 from ruleset.errors import CredentialsMissing, FileIsInvalid
@@ -36,7 +36,9 @@ def open_live_account(account: Mapping[str, Any], base: Path, clock: Clock) -> L
         raise CredentialsMissing(
             f"{venue} wants a password (passphrase) beside key and secret", hint="it is named when the key is made"
         )
-    return LiveBroker(dialect, connection_of(account, clock), credentials, name, str(account["quote"]))
+    connection = connection_of(account, clock)
+    _refuse_own_options(dialect, connection)
+    return LiveBroker(dialect, connection, credentials, name, str(account["quote"]))
 
 
 def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
@@ -51,6 +53,15 @@ def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
         options=options,
         pace=_pace(account.get("rate_limit")),
     )
+
+
+def _refuse_own_options(dialect: Dialect, connection: Connection) -> None:
+    """Refuse options on which it depends what is read, and for how long an order may still arrive."""
+    own = dialect.config(connection.market_types).get("options", {}).keys() & connection.options.keys()
+    if own:
+        raise FileIsInvalid(
+            f"the option {min(own)} is set by exitplan itself at {connection.venue}", hint="leave it out"
+        )
 
 
 def _pace(limit: Mapping[str, Any] | None) -> Pace | None:

@@ -51,6 +51,11 @@ class Told:
             amount_of(entry.get("contracts")) for entry in self.positions
         )
 
+    @property
+    def has_resting_orders(self) -> bool:
+        """Tell whether orders rest that hold a balance; of those that wait for a trigger some venues hold none."""
+        return any(kind == "spot" and not order.get("triggerPrice") for kind, order in self.orders)
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -132,12 +137,11 @@ class Reader:
             rates=self._rates(symbols, prices),
         )
 
-    def missing_assets(self, told: Told, listings: Listings) -> list[str]:
-        """Name what is held and traded in no market that is listed."""
-        held = [
-            found.currency for found in told.balances.get("spot", ()) if found.total and found.currency != self.quote
-        ]
-        return [currency for currency in held if not listings.by_base.get(currency)]
+    def is_unlisted(self, told: Told, listings: Listings) -> bool:
+        """Tell whether something is held, or rests, that no market which is listed trades."""
+        held = {found.currency for found in told.balances.get("spot", ()) if found.total} - {self.quote}
+        symbols = {entry.get("symbol") for entry in [*told.positions, *(order for _, order in told.orders)]}
+        return not (held <= listings.by_base.keys() and symbols <= listings.markets.keys())
 
     def _cash(self, told: Told) -> Cash:
         own = [found for wallet in told.balances.values() for found in wallet if found.currency == self.quote]

@@ -12,6 +12,7 @@ from brokers.live.failures import exceptions_for, is_not_found
 from brokers.live.limits import HeaderNames
 from brokers.live.parsing import BadReply, Balance, only_mappings
 from brokers.protocol import OrderReference, RefusalReason
+from brokers.venues.conversions import told_by
 from ruleset.values import ZERO, is_derivative
 
 _WINDOW = 5
@@ -46,7 +47,8 @@ class Binance(Dialect):
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="newClientOrderId",
-        receive_window=_WINDOW,
+        # A request may be signed up to a second ahead of the venue's clock.
+        receive_window=_WINDOW + 1,
         writes_at_once=10,
         triggers_apart=True,
         stop_market=True,
@@ -172,3 +174,7 @@ class Binance(Dialect):
                 raise BadReply("the venue tells of another order than was asked for")
             return dict(order)
         return None
+
+    def conversion_of(self, reply: object) -> Mapping[str, Any]:
+        """Read a conversion; the reply that it was taken comes before it is done."""
+        return told_by(super().conversion_of(reply), "orderStatus", finished="SUCCESS", refused="FAIL")

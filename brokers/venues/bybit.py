@@ -19,6 +19,7 @@ from brokers.live.dialect import (
 from brokers.live.failures import exceptions_for, is_not_found
 from brokers.live.parsing import BadReply, only_mappings
 from brokers.protocol import OrderReference, RefusalReason
+from brokers.venues.conversions import told_by
 from ruleset.values import is_derivative
 
 _WINDOW = 5
@@ -58,7 +59,8 @@ class Bybit(Dialect):
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOrderId",
-        receive_window=_WINDOW,
+        # A request may be signed up to a second ahead of the venue's clock.
+        receive_window=_WINDOW + 1,
         writes_at_once=10,
         cancel_batch=10,
         triggers_apart=True,
@@ -197,6 +199,10 @@ class Bybit(Dialect):
             if found:
                 return max(found, key=lambda order: int(order.get("timestamp") or 0))
         return None
+
+    def conversion_of(self, reply: object) -> Mapping[str, Any]:
+        """Read a conversion; the reply that it was taken comes before it is done."""
+        return told_by(super().conversion_of(reply), "exchangeStatus", finished="success", refused="failure")
 
 
 def _listed(ask: Callable[[Mapping[str, Any]], Order], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -22,6 +22,7 @@ from brokers.live.dialect import (
 from brokers.live.limits import HeaderNames
 from brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
 from brokers.protocol import OrderReference
+from brokers.venues.conversions import told_by
 
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
 _MUST_HOLD = {
@@ -84,6 +85,7 @@ class Coinbase(Dialect):
         reply = exchange.fetch_balance({"v3": True})
         if (reply.get("info") or {}).get("has_next"):
             raise BadReply("the pages of accounts do not end")
+        _require_whole((reply.get("info") or {}).get("accounts"))
         return balances_of(reply)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
@@ -155,13 +157,14 @@ class Coinbase(Dialect):
             raise BadReply("the quote does not say what it gives")
         return {**offer, "toAmount": total.get("value")}
 
-    def convert(
-        self, exchange: Exchange, offer: Mapping[str, Any], currency: str, quote: str, quantity: str
-    ) -> Mapping[str, Any]:
-        """Take a quote; the reply may come before it is done."""
-        done = super().convert(exchange, offer, currency, quote, quantity)
-        status = (done.get("info") or {}).get("status")
-        return {**done, "status": "closed" if status == "TRADE_STATUS_COMPLETED" else "open"}
+    def conversion_of(self, reply: object) -> Mapping[str, Any]:
+        """Read a conversion; the reply that it was taken may come before it is done."""
+        words = {"finished": "TRADE_STATUS_COMPLETED", "refused": "TRADE_STATUS_CANCELED"}
+        return told_by(super().conversion_of(reply), "status", **words)
+
+    def find_conversion(self, exchange: Exchange, name: str, currency: str, quote: str) -> Mapping[str, Any]:
+        """Ask what became of a conversion; the venue wants both currencies with its id."""
+        return self.conversion_of(exchange.fetch_convert_trade(name, currency, {"toCode": quote}))
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of all symbols by cursor, newest first."""
@@ -185,9 +188,19 @@ def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
         reply = getattr(exchange, _BATCH)({**asked, "limit": 100, **more})
         orders = only_mappings(reply.get("orders"), "orders")
         read = [_with_fee_currency(order, exchange) for order in exchange.parse_orders(orders)]
+        if reply.get("has_next") and not reply.get("cursor"):
+            raise BadReply("there are more pages, and no way to them")
         return read, reply.get("cursor") if reply.get("has_next") else None
 
     return pages_by_cursor(page)
+
+
+def _require_whole(accounts: object) -> None:
+    """Raise BadReply for an account without its kind or one of its amounts: ccxt leaves such a one out."""
+    for entry in only_mappings(accounts, "accounts"):
+        amounts = [entry.get(name) for name in ("available_balance", "hold")]
+        if not entry.get("type") or not all(isinstance(found, Mapping) and found.get("value") for found in amounts):
+            raise BadReply(f"the account of {entry.get('currency')} is not told whole")
 
 
 def _with_fee_currency(order: Order, exchange: Exchange) -> Order:

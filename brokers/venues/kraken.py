@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, with_client_id
 from brokers.live.failures import exceptions_for
 from brokers.live.parsing import BadReply, Balance, only_mappings
-from brokers.protocol import OrderReference, RefusalReason
+from brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from ruleset.values import ZERO
 
 _WINDOW = 5
@@ -25,6 +26,8 @@ _REFUSALS = {
     "EOrder:Duplicate client order id": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
 }
 """Refusals that ccxt calls an outage or has no name for."""
+_MUST_HOLD = {"OpenOrders": "open", "ClosedOrders": "closed", "TradesHistory": "trades"}
+"""What a result must hold, by the end of its address: ccxt reads nothing where it is missing."""
 _UNCLEAR = ("EService:Deadline elapsed",)
 """What a request that is delivered twice may be answered as well, after it was executed the first time."""
 
@@ -53,6 +56,9 @@ class Kraken(Dialect):
             "Private calls are sent one after the other: the nonce of a key must rise. Give exitplan a key of its own.",
             "Staked balances (BTC.M, SOL.F, ETH2.S and the like) count as locked: they are not sellable.",
             "No conversion of dust through the API.",
+            "Spot only: margin positions and futures are not read.",
+            "An order ends with a deadline that goes by this machine's clock: keep it set.",
+            "Fees of sales are taken in the quote currency.",
         ),
     )
 
@@ -76,8 +82,12 @@ class Kraken(Dialect):
     def complaint(self, url: str, reply: object) -> str | None:
         """Hold every reply to have a result: without one ccxt reads an empty account out of it."""
         wrong = super().complaint(url, reply)
-        if wrong is None and not (isinstance(reply, dict) and isinstance(reply.get("result"), dict | list)):
+        result = reply.get("result") if isinstance(reply, dict) else None
+        if wrong is None and not isinstance(result, dict | list):
             return "it holds no result"
+        key = _MUST_HOLD.get(urlsplit(url).path.rpartition("/")[2])
+        if wrong is None and key is not None and not (isinstance(result, dict) and isinstance(result.get(key), dict)):
+            return f"it holds no {key}"
         return wrong
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
@@ -92,6 +102,10 @@ class Kraken(Dialect):
             else:
                 found[currency] = replace(known, free=known.free + balance.free, locked=known.locked + balance.locked)
         return list(found.values())
+
+    def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
+        """Have the fee of a sale taken from what it brings: by default it comes off what is left of the position."""
+        return {**super().order_parameters(request), "oflags": "fciq"}
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
         """Give the deadline after which the matching engine no longer takes the order."""

@@ -276,6 +276,8 @@ def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]])
 def _resting(exchange: Exchange) -> list[Order]:
     """Ask which symbols have open orders, then for those of each."""
     data = exchange.privateGetHfOrdersActiveSymbols()["data"]
+    if data is not None and "symbols" not in data:
+        raise BadReply("the reply does not say which symbols have orders")
     symbols = (data or {}).get("symbols") or []
     replies = side_by_side([partial(exchange.privateGetHfOrdersActive, {"symbol": name}) for name in symbols])
     found = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]

@@ -20,6 +20,7 @@ from brokers.live.dialect import (
 from brokers.live.failures import exceptions_for, is_not_found
 from brokers.live.parsing import BadReply, Balance, balance_of, only_mappings
 from brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from brokers.venues.conversions import told_by
 from brokers.venues.two_lists import in_either_list
 from ruleset.values import is_derivative, plain
 
@@ -62,7 +63,8 @@ class Okx(Dialect):
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clOrdId",
-        receive_window=_WINDOW,
+        # A request may be signed up to 30 seconds ahead of the venue's clock, and its end is told by the same clock.
+        receive_window=2 * _WINDOW,
         writes_at_once=20,
         cancel_batch=20,
         triggers_apart=True,
@@ -243,16 +245,9 @@ class Okx(Dialect):
             raise
         return {**waiting, **{name: result[name] for name in ("status", "filled", "average", "fee", "cost")}}
 
-    def convert(
-        self, exchange: Exchange, offer: Mapping[str, Any], currency: str, quote: str, quantity: str
-    ) -> Mapping[str, Any]:
-        """Take a quote; the venue may answer that it was refused."""
-        done = super().convert(exchange, offer, currency, quote, quantity)
-        if (done.get("info") or {}).get("state") == "rejected":
-            from ccxt.base.errors import InvalidOrder  # noqa: PLC0415 - ccxt is loaded only where it is used
-
-            raise InvalidOrder("the venue did not convert it")
-        return done
+    def conversion_of(self, reply: object) -> Mapping[str, Any]:
+        """Read a conversion; the venue may have refused it."""
+        return told_by(super().conversion_of(reply), "state", finished="fullyFilled", refused="rejected")
 
 
 def _of_position(exchange: Exchange, request: OrderRequest) -> dict[str, Any]:

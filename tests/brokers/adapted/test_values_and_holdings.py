@@ -78,6 +78,31 @@ def test_a_symbol_in_any_spelling_is_one_symbol() -> None:
     assert [symbol_of(name) for name in ("BTC-USD", "BTC/USD", "BTCUSD")] == ["BTC/USD", "BTC/USD", "BTCUSD"]
 
 
+def entry_prices(*results: tuple[str, float]) -> list[Decimal | None]:
+    told = [
+        {"symbol": f"P{number}-USD", "side": side, "quantity": 1, "current_price": 90, "pnl_pct": result}
+        for number, (side, result) in enumerate(results)
+    ]
+    return [holding.position.entry_price for holding in read_holdings(told, no_price)]
+
+
+def test_a_result_leads_to_the_price_that_was_paid() -> None:
+    assert entry_prices(("long", -0.1), ("long", 0.5)) == [Decimal(100), Decimal(60)]
+    assert entry_prices(("short", 0.1), ("short", -0.5)) == [Decimal(100), Decimal(60)]
+
+
+def test_where_a_result_can_only_be_in_percent_all_of_them_are() -> None:
+    assert entry_prices(("long", -10.0), ("long", 50.0), ("long", 0.0)) == [Decimal(100), Decimal(60), None]
+    assert entry_prices(("short", -2.0), ("long", 0.5)) == [Decimal(30), Decimal(60)]
+
+
+@given(st.lists(st.floats(-99, 300).filter(lambda result: abs(result) > 1e-6), min_size=2, max_size=6))
+def test_the_worst_result_is_the_worst_on_any_scale(results: list[float]) -> None:
+    paid = [price or Decimal(90) for price in entry_prices(*(("long", result) for result in results))]
+    by_loss = sorted(range(len(results)), key=lambda number: results[number])
+    assert sorted((price for price in paid), reverse=True) == [paid[number] for number in by_loss]
+
+
 @pytest.mark.parametrize(
     ("told", "equity"),
     [(5, "5"), ({"total": 7, "available": 3}, "7"), ({"available": 3}, "3"), ({"total": 0, "available": 3}, "3")],

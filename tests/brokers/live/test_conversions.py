@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.protocol import ConvertRequest, Done, Outcome, RefusalReason, Refused, Unknown
+from brokers.protocol import ConvertRequest, Done, Found, OrderReference, Outcome, RefusalReason, Refused, Unknown
 from ruleset.errors import AccountUnreadable
 from ruleset.snapshot import Conversion
 from tests.brokers.live.accounts import Opened, holding
@@ -41,6 +41,16 @@ def test_a_balance_is_converted_into_cash(coinbase: Opened) -> None:
     after = coinbase.broker.read_account()
     assert [found.symbol for found in after.positions] == ["AAA/USD"]
     assert after.cash.free == Decimal("10499.5")
+
+
+def test_what_became_of_a_conversion_is_asked_by_its_id(coinbase: Opened) -> None:
+    taken = coinbase.broker.convert_dust(dust())
+    assert isinstance(taken, Done)
+    coinbase.forget_calls()
+    found = coinbase.broker.look_up_order(OrderReference(symbol="BBB/USD", order_id=taken.report.order_id))
+    assert isinstance(found, Found)
+    assert found.report == taken.report
+    assert [call.path.rpartition("/")[2] for call in coinbase.calls()] == [taken.report.order_id]
 
 
 def test_a_conversion_that_is_too_dear_is_refused_and_nothing_is_taken(coinbase: Opened) -> None:

@@ -14,7 +14,7 @@ from ruleset.errors import AccountUnreadable
 from ruleset.snapshot import Position
 from tests.brokers.live.accounts import VENUES, Opened
 from tests.brokers.live.conftest import Opener
-from tests.builders import position, snapshot
+from tests.builders import market, position, snapshot
 from tests.venues.builders import bought
 from tests.venues.faults import fault
 from tests.venues.venue import Execution
@@ -27,7 +27,8 @@ def sold(symbol: str, quantity: int, price: int, days: float) -> Execution:
 
 
 def held_with(open_at: Opener, venue: str, *positions: Position, past: Sequence[Execution], **more: Any) -> Opened:
-    return open_at(venue, snapshot(*positions), past=past, **more).ready()
+    markets = more.pop("markets", None)
+    return open_at(venue, snapshot(*positions, markets=markets), past=past, **more).ready()
 
 
 def basis_of(opened: Opened, *symbols: str) -> dict[str, tuple[Any, int]]:
@@ -63,6 +64,24 @@ def test_a_deposit_is_not_explained_and_left_out(open_at: Opener, venue: str) ->
     past = [bought("AAA/USD", 4, 50, 30), bought("BBB/USD", 5, 7, 3)]
     opened = held_with(open_at, venue, position("AAA/USD", 10), position("BBB/USD", 5), past=past)
     assert basis_of(opened) == {"BBB/USD": (7, 3)}
+
+
+ELSEWHERE = {"AAA/USD": market(), "AAA/EUR": market(), "CCC/AAA": market(), "EUR/USD": market()}
+
+
+@every_venue
+@pytest.mark.parametrize("other", ["AAA/EUR", "CCC/AAA"])
+def test_an_asset_that_moved_in_another_market_since_is_not_explained(open_at: Opener, venue: str, other: str) -> None:
+    past = [bought("AAA/USD", 10, 50, 300), sold(other, 10, 60, 200), bought(other, 10, 90, 2)]
+    opened = held_with(open_at, venue, position("AAA/USD", 10), past=past, markets=ELSEWHERE)
+    assert basis_of(opened, "AAA/USD") == {}
+
+
+@every_venue
+def test_what_moved_in_another_market_before_takes_nothing_from_the_explanation(open_at: Opener, venue: str) -> None:
+    past = [bought("AAA/EUR", 10, 50, 300), sold("AAA/EUR", 10, 60, 200), bought("AAA/USD", 10, 90, 2)]
+    opened = held_with(open_at, venue, position("AAA/USD", 10), past=past, markets=ELSEWHERE)
+    assert basis_of(opened, "AAA/USD") == {"AAA/USD": (90, 2)}
 
 
 @every_venue

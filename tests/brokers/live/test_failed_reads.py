@@ -196,6 +196,15 @@ def test_a_client_that_goes_leaves_the_connections_of_the_others_open(kraken: Op
     assert adapter.poolmanager.pools.keys() == pools != []
 
 
+def test_resting_orders_without_a_balance_that_they_could_hold_are_no_account(
+    open_at: Opener, account: Snapshot
+) -> None:
+    opened = open_at("kraken", account)
+    opened.handle.front._holdings = dict  # type: ignore[attr-defined] # as below
+    with pytest.raises(AccountUnreadable, match="nothing that they could hold"):
+        opened.broker.read_account()
+
+
 def test_balances_that_are_all_gone_while_orders_still_hold_some_could_not_be_read(kraken: Opened) -> None:
     nothing: dict[str, tuple[Decimal, Decimal]] = {}
     kraken.handle.front._holdings = lambda: nothing  # type: ignore[attr-defined] # as a part of the venue that is down

@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -184,6 +185,15 @@ def test_a_kind_of_market_that_there_is_not_is_told(kraken: Opened) -> None:
         open_account(kraken.handle, market_types=["sopt"])
 
 
+def test_an_option_on_which_it_depends_how_long_an_order_may_arrive_cannot_be_set() -> None:
+    block = {"id": "demo", "venue": "binance", "quote": "USDT", "credentials": "env:LOOPBACK"}
+    made_up = {"LOOPBACK_API_KEY": "made-up-key", "LOOPBACK_API_SECRET": "made-up-secret"}
+    with mock.patch.dict("os.environ", made_up):
+        open_live_account({**block, "options": {"defaultMarginMode": "isolated"}}, Path(), utc_now)
+        with pytest.raises(FileIsInvalid, match="the option recvWindow is set by exitplan itself at binance"):
+            open_live_account({**block, "options": {"recvWindow": 60_000}}, Path(), utc_now)
+
+
 # --- sharing ---
 
 MAKERS = {"kraken": kraken_auth.new_credentials, "coinbase": coinbase_auth.new_credentials}
@@ -198,6 +208,12 @@ def test_fifty_accounts_of_a_venue_share_markets_and_connections(open_at: Opener
     assert len({id(broker._exchange.markets) for broker in brokers}) == 1
     assert len({id(broker._exchange.session) for broker in brokers}) == 1
     assert len({id(broker._exchange.bucket) for broker in brokers}) == 50
+
+
+def test_no_cookie_of_one_account_is_kept_for_another(kraken: Opened) -> None:
+    kraken.handle.venue.headers["Set-Cookie"] = "session=of-this-account; Path=/"
+    kraken.broker.read_account()
+    assert list(open_account(kraken.handle)._exchange.session.cookies) == []
 
 
 def test_another_account_of_a_venue_takes_little_memory(kraken: Opened) -> None:

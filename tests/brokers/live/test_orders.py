@@ -10,7 +10,7 @@ import pytest
 from brokers.protocol import Done, Outcome, RefusalReason, Refused, Unknown
 from ruleset.snapshot import Snapshot
 from ruleset.values import parse_time
-from tests.brokers.live.accounts import VENUES, Opened, many, priced, sell
+from tests.brokers.live.accounts import VENUES, Opened, many, open_account, priced, sell
 from tests.brokers.live.conftest import Opener
 from tests.builders import position, snapshot
 from tests.venues.coinbase_auth import LONGEST
@@ -62,6 +62,7 @@ def test_a_market_order_carries_our_id_in_the_venues_own_parameter_and_no_price(
             "ordertype": "market",
             "volume": "2",
             "cl_ord_id": sell().client_order_id,
+            "oflags": "fciq",
         },
         "coinbase": {
             "product_id": "AAA-USD",
@@ -71,6 +72,12 @@ def test_a_market_order_carries_our_id_in_the_venues_own_parameter_and_no_price(
         },
     }
     assert sent(opened) == orders[opened.handle.front.name]
+
+
+def test_the_fee_of_a_sale_at_kraken_is_taken_from_what_it_brings(kraken: Opened) -> None:
+    kraken.place_one(sell())
+    (order,) = [call for call in kraken.calls() if call.path.endswith("/AddOrder")]
+    assert order.params["oflags"] == "fciq"
 
 
 def test_an_order_at_kraken_has_a_deadline_within_the_receive_window(kraken: Opened) -> None:
@@ -253,6 +260,17 @@ def test_an_order_without_a_clear_answer_is_unknown_and_never_sent_again(opened:
     assert isinstance(opened.place_one(sell()), Unknown)
     assert len(opened.calls("writes")) == 1
     assert opened.calls("look_ups") == []
+
+
+@pytest.mark.parametrize("options", [{"maxRetriesOnFailure": 3}, {"AddOrder": {"maxRetriesOnFailure": 3}}])
+def test_no_option_of_an_account_lets_the_client_send_an_order_again(kraken: Opened, options: dict[str, Any]) -> None:
+    broker = open_account(kraken.handle, options=options)
+    broker.read_account()
+    kraken.plan_faults("writes", "error_after")
+    kraken.forget_calls()
+    (outcome,) = broker.place_orders([sell()])
+    assert isinstance(outcome, Unknown)
+    assert kraken.paths() == ["AddOrder"]
 
 
 def test_an_order_that_is_answered_by_a_redirect_is_unknown_and_goes_nowhere_else(opened: Opened) -> None:

@@ -100,6 +100,20 @@ def test_listings_older_than_ten_minutes_are_read_anew_before_an_asset_is_called
 
 
 @every_venue
+def test_an_order_in_a_market_that_is_new_is_told_under_its_symbol(open_at: Opener, venue: str) -> None:
+    opened, watch = open_at(venue, holding("AAA/USD")), Watch()
+    broker = open_account_by(watch, opened.handle)
+    broker.read_account()
+    served, resting = opened.handle.venue, order("o1", "NEW/USD", quantity=3, price=200)
+    served.start = snapshot(position("AAA/USD"), position("NEW/USD", locked=3), orders=[resting])
+    served.engine = type(served.engine)(served.start, None, served.options)
+    watch.ahead += timedelta(minutes=11)
+    read = broker.read_account()
+    assert [(found.symbol, found.quantity) for found in read.open_orders] == [("NEW/USD", Decimal(3))]
+    assert held(read)["NEW/USD"] == ("10", "3")
+
+
+@every_venue
 def test_listings_of_half_an_hour_do_where_every_asset_is_known(open_at: Opener, venue: str) -> None:
     opened, watch = open_at(venue, holding("AAA/USD")), Watch()
     broker = open_account_by(watch, opened.handle)

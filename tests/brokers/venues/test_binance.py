@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from brokers.protocol import (
+    ConvertRequest,
     Done,
     Found,
     NotFound,
     OrderReference,
     OrderRequest,
+    Outcome,
     RefusalReason,
     Refused,
     Unknown,
 )
-from ruleset.errors import CredentialsRefused
+from ruleset.errors import AccountUnreadable, CredentialsRefused
 from tests.brokers.venues.binance_replies import (
     ACCOUNT,
     FILLED,
@@ -276,6 +278,50 @@ def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
     found = trading.broker.read_conversions([sol])
     assert trading.only("POST /sapi/v1/convert/getQuote").form["fromAmount"] == "3"
     assert "SOL/USDT" in found
+
+
+@pytest.mark.parametrize("reply", [{"code": 0}, {"trades": []}, "<html>"])
+def test_a_history_that_is_no_list_is_no_history(trading: Recorded, reply: Any) -> None:
+    trading.answer("GET /api/v3/myTrades", reply)
+    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    with pytest.raises(AccountUnreadable):
+        trading.broker.read_cost_basis([sol])
+
+
+@pytest.mark.parametrize(
+    ("word", "becomes", "filled"),
+    [("SUCCESS", "closed", d("0.001")), ("PROCESS", "open", d(0)), ("ACCEPT_SUCCESS", "open", d(0))],
+)
+def test_a_conversion_is_done_only_once_the_venue_says_so(
+    trading: Recorded, word: str, becomes: str, filled: Decimal
+) -> None:
+    told = converted(trading, word)
+    assert isinstance(told, Done)
+    assert (told.report.status, told.report.filled) == (becomes, filled)
+
+
+def test_a_conversion_that_failed_is_refused(trading: Recorded) -> None:
+    assert isinstance(converted(trading, "FAIL"), Refused)
+
+
+def test_what_became_of_a_conversion_is_asked_by_its_id(trading: Recorded) -> None:
+    told = converted(trading, "PROCESS")
+    assert isinstance(told, Done)
+    trading.answer("GET /sapi/v1/convert/orderStatus", {"orderId": 933256278426274426, "orderStatus": "SUCCESS"})
+    found = trading.broker.look_up_order(OrderReference(symbol="SOL/USDT", order_id=told.report.order_id))
+    assert isinstance(found, Found)
+    assert (found.report.status, found.report.filled) == ("closed", d("0.001"))
+    assert trading.only("GET /sapi/v1/convert/orderStatus").query["orderId"] == told.report.order_id
+
+
+def converted(trading: Recorded, word: str) -> Outcome:
+    terms = {"quoteId": "q1", "ratio": "150", "toAmount": "0.149", "fromAmount": "0.001", "validTimestamp": TIME}
+    trading.answer("POST /sapi/v1/convert/getQuote", terms)
+    taken = {"orderId": "933256278426274426", "createTime": TIME, "orderStatus": word}
+    trading.answer("POST /sapi/v1/convert/acceptQuote", taken)
+    return trading.broker.convert_dust(
+        ConvertRequest(client_order_id="xp0001", symbol="SOL/USDT", quantity=d("0.001"), max_cost_pct=d("0.01"))
+    )
 
 
 # --- futures ---

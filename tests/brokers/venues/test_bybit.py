@@ -343,9 +343,29 @@ def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
     trading.answer("POST /v5/asset/exchange/quote-apply", told(quote))
     trading.answer("POST /v5/asset/exchange/convert-execute", told({"quoteTxId": "q1", "exchangeStatus": "processing"}))
     dust = ConvertRequest(client_order_id="xp0001", symbol="SOL/USDT", quantity=d("0.001"), max_cost_pct=d("0.01"))
-    assert isinstance(trading.broker.convert_dust(dust), Done)
+    taken = trading.broker.convert_dust(dust)
+    assert isinstance(taken, Done)
+    assert (taken.report.status, taken.report.filled) == ("open", d(0))
+    for word, becomes, amount in [
+        ("processing", "open", "0"),
+        ("success", "closed", "0.001"),
+        ("failure", "rejected", "0"),
+    ]:
+        result = {"result": {**quote, "exchangeTxId": "q1", "exchangeStatus": word}}
+        trading.answer("GET /v5/asset/exchange/convert-result-query", told(result))
+        found = trading.broker.look_up_order(OrderReference(symbol="SOL/USDT", order_id=taken.report.order_id))
+        assert isinstance(found, Found)
+        assert (found.report.status, found.report.filled) == (becomes, d(amount))
     assert trading.only("POST /v5/asset/exchange/quote-apply").form["accountType"] == "eb_convert_uta"
     assert trading.only("POST /v5/asset/exchange/convert-execute").form == {"quoteTxId": "q1"}
+
+
+def test_a_conversion_that_failed_is_refused(trading: Recorded) -> None:
+    quote = {"quoteTxId": "q1", "fromCoin": "SOL", "toCoin": "USDT", "fromAmount": "0.001", "toAmount": "0.149"}
+    trading.answer("POST /v5/asset/exchange/quote-apply", told(quote))
+    trading.answer("POST /v5/asset/exchange/convert-execute", told({"quoteTxId": "q1", "exchangeStatus": "failure"}))
+    dust = ConvertRequest(client_order_id="xp0001", symbol="SOL/USDT", quantity=d("0.001"))
+    assert isinstance(trading.broker.convert_dust(dust), Refused)
 
 
 # --- swaps ---

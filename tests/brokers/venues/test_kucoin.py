@@ -98,6 +98,11 @@ def test_a_unified_account_is_not_taken_for_an_empty_one() -> None:
         assert "unified trading account" in str(error)
 
 
+def test_symbols_with_orders_that_are_left_out_are_not_none(account: Recorded) -> None:
+    refusal = account.refuses_to_read("GET /api/v1/hf/orders/active/symbols", venue.ok({}))
+    assert "which symbols have orders" in str(refusal)
+
+
 @pytest.mark.parametrize("reply", [*NO_ANSWERS, Reply({"code": "200000"}), venue.ok(None), venue.ok({})])
 @pytest.mark.parametrize("path", ["/api/v1/accounts", "/api/v1/stop-order"])
 def test_what_is_no_answer_is_no_empty_account(account: Recorded, path: str, reply: Any) -> None:

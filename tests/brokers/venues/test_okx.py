@@ -31,6 +31,7 @@ from tests.brokers.venues.okx_replies import (
     ORDER,
     PENDING,
     POSITIONS,
+    SWAP_MARKET,
     TIME,
     WAITING,
     error,
@@ -39,6 +40,7 @@ from tests.brokers.venues.okx_replies import (
     position,
     refused,
     stop,
+    ticker,
     told,
 )
 from tests.brokers.venues.recorded import NO_ANSWERS, Recorded, Reply, Sent, at_venue
@@ -160,7 +162,12 @@ def test_a_market_sell_goes_out_once_with_our_id_and_a_time_to_live(trading: Rec
     }
     signed = datetime.fromisoformat(sent.headers["ok-access-timestamp"])
     lives = int(sent.headers["exptime"]) / 1000 - signed.timestamp()
-    assert 0 <= lives - trading.broker.capabilities.receive_window < 1
+    assert 30 <= lives < 31
+
+
+def test_a_request_signed_ahead_of_the_venues_clock_is_over_within_the_receive_window(trading: Recorded) -> None:
+    ahead, lives = 30, 30  # what the venue lets a clock be ahead, and what the order is given from then
+    assert trading.broker.capabilities.receive_window >= ahead + lives
 
 
 def test_what_a_market_order_filled_is_asked_for_once(trading: Recorded) -> None:
@@ -393,6 +400,20 @@ def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces(swa
     swaps.broker.place_orders([CLOSE])
     sent = swaps.only(f"POST {ORDER}").form
     assert (sent["posSide"], "reduceOnly" in sent, "hedged" in sent) == ("long", False, False)
+
+
+def test_an_inverse_contract_is_held_in_contracts_worth_their_size_in_quote(swaps: Recorded) -> None:
+    coin = {"instId": "SOL-USD-SWAP", "settleCcy": "SOL", "ctVal": "10", "ctType": "inverse", "uly": "SOL-USD"}
+    swaps.answer("GET /api/v5/public/instruments", told(SWAP_MARKET, {**SWAP_MARKET, **coin}))
+    swaps.answer("GET /api/v5/market/ticker", told(ticker("SOL-USD-SWAP", "151", "SWAP")))
+    swaps.answer(POSITIONS, told(position("-7", instId="SOL-USD-SWAP")))
+    snapshot = swaps.broker.read_account()
+    (held,) = snapshot.positions
+    assert (held.symbol, held.side, held.quantity, held.contract_size) == ("SOL/USD:SOL", "short", d(7), d(10))
+    assert snapshot.markets[held.symbol].inverse is True
+    swaps.broker.place_orders([replace(CLOSE, symbol=held.symbol, side="buy", quantity=d(7))])
+    sent = swaps.only(f"POST {ORDER}").form
+    assert (sent["instId"], sent["side"], sent["sz"], sent["reduceOnly"]) == ("SOL-USD-SWAP", "buy", "7", True)
 
 
 def test_spot_and_swaps_share_a_wallet_that_is_counted_once() -> None:
