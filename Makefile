@@ -14,7 +14,8 @@ FAILED := { tail -n 60 .venv/setup.log >&2; echo "Set-up failed: the end of .ven
 # The interpreter behind $(PYTHON), also where that is a venv's or a shim, and a key that changes with it or with the checkout's
 # place: scripts and the editable install name both by their full path.
 WHICH := $(shell $(PYTHON) -I -c 'import os, sys, zlib; base = getattr(sys, "_base_executable", "") or sys.executable; \
-	print("%s-%08x" % (sys.version.split()[0], zlib.crc32((base + os.getcwd()).encode())), base)' 2>/dev/null)
+	key = zlib.crc32((os.path.realpath(base) + os.getcwd()).encode()); \
+	print("%s-%08x" % (sys.version.split()[0], key), base)' 2>/dev/null)
 BASE := $(wordlist 2,$(words $(WHICH)),$(WHICH))
 READY := .venv/ready-$(firstword $(WHICH))
 

@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     from what was approved, and asks. Without a file a plan is made and shown, and only `yes` goes on; a live account
     asks for its id.
 
-    With --json every event is one line of JSON. Ctrl-C stops after the action in flight; applying the same plan again
+    With --json every event is one line of JSON. Ctrl-C stops after the orders in flight; applying the same plan again
     goes on from there.
 
     Several plans, a folder of them, or several accounts are worked on side by side, each by itself, and what goes wrong

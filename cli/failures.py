@@ -116,8 +116,8 @@ def as_error(problem: BaseException) -> ExitplanError:
     """Word whatever was raised as a failure that a person can read."""
     if isinstance(problem, ExitplanError):
         return problem
-    if isinstance(problem, KeyboardInterrupt):
-        return CancelledByUser("interrupted")
+    if isinstance(problem, KeyboardInterrupt) or isinstance(problem.__cause__, KeyboardInterrupt):
+        return CancelledByUser("interrupted")  # one that falls into the making of a class is wrapped by Python 3.11
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
         return ExitplanError(f"{where}{problem.strerror or problem}")

@@ -14,9 +14,10 @@ from brokers.registry import PAPER, open_broker
 from brokers.retrying import RetryingBroker
 from cli.requests import present
 from cli.snapshot import record
-from cli.venue_facts import account_block, scalar, traits_of, usual_credentials, usual_quote
+from cli.venue_facts import account_block, scalar, traits_of
 from executor.accounts import Account, read_account_files
 from executor.folder import DataFolder
+from executor.implied import usual_credentials, usual_quote
 from ruleset.errors import UsageError
 from ruleset.rulebook import Rulebook
 from schemas.policies import LoadedPolicy, load_policy, shipped_policy

@@ -44,7 +44,8 @@ def command(
     the start script of a bot, as in `exitplan gate --account platform && exec my-bot`.
 
     Exits with 0 only where the last verification found every account CLEAN and is fresh enough, with 2 where one was
-    not, was never verified, or too long ago. A halt does not close the gate: it stops exitplan, not the bot.
+    not, was never verified, or too long ago. It is closed too while the account is halted, or an order of exitplan's is
+    not settled. A bot that runs already is not stopped.
     """
     age = read_duration("--max-age", max_age)
     crowd = Crowd.of(account, tag, every=every)

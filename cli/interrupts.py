@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: the first asks it to stop after the action in flight, the second breaks off."""
+"""Ctrl-C during a run: the first asks it to stop after the orders in flight, the second breaks off."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def asking_to_stop() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        typer.echo("\nstopping after the action in flight; once more breaks off", err=True)
+        typer.echo("\nstopping after the orders in flight; once more breaks off", err=True)
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:

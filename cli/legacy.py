@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from brokers.registry import PAPER
 from cli.failures import warn
 from cli.requests import Where, default_policy, request_of
-from cli.venue_facts import traits_of, usual_credentials, usual_quote
-from executor.accounts import (
-    AccountFile,
-    AccountFiles,
-    find_account,
-    is_path,
-    no_such_account,
-    read_account_files,
-)
+from cli.venue_facts import traits_of
+from executor.accounts import AccountFile, AccountFiles, find_account, is_path, read_account_files
 from executor.folder import PLATFORM
-from executor.implied import implied_account
+from executor.implied import account_at, ensure_venue, implied_account, implied_block
 from ruleset.errors import NoSuchAccount, UsageError
 
 USUAL_VENUE = "coinbase"
@@ -56,7 +47,8 @@ def find_for_line(venue: str | None, where: Where, *, trades: bool, as_json: boo
         found = find_account(request_of(where))
         ensure_venue(found, venue)
         return found
-    return _at_venue(venue, where.account, files) or _implied(venue, where, files, as_json=as_json)
+    found_there = account_at(venue, where.account, files, naming="--user-id or --account")
+    return found_there or _implied(venue, where, files, as_json=as_json)
 
 
 def _unnamed_venue(files: AccountFiles, *, trades: bool) -> str | None:
@@ -71,51 +63,14 @@ def _unnamed_venue(files: AccountFiles, *, trades: bool) -> str | None:
     return USUAL_VENUE
 
 
-def ensure_venue(found: AccountFile, venue: str | None) -> None:
-    """Raise UsageError where an account is at another venue than the command line says."""
-    if venue is not None and venue != found.venue:
-        raise UsageError(
-            f"the account {found.id} is at {found.venue}, not at {venue}", hint=f"its venue is set in {found.path}"
-        )
-
-
-def _at_venue(venue: str, wanted: str | None, files: AccountFiles) -> AccountFile | None:
-    """Find the account file that is meant at a venue; None where none is there."""
-    there: Mapping[str, AccountFile] = {name: file for name, file in files.sound.items() if file.venue == venue}
-    found = there.get(wanted or PLATFORM)
-    if found is None and wanted is None and len(there) == 1:
-        return next(iter(there.values()))
-    if found is not None or not there:
-        return found
-    if wanted is None:
-        raise UsageError(
-            f"which account at {venue}?", hint=f"name one with --user-id or --account: {', '.join(sorted(there))}"
-        )
-    if wanted in files.sound:
-        ensure_venue(files.sound[wanted], venue)
-    raise files.problem_of(wanted) or no_such_account(wanted, sorted(there), Path())
-
-
 def _implied(venue: str, where: Where, files: AccountFiles, *, as_json: bool) -> AccountFile:
     """Imply an account from a venue and the keys in the environment, and say so."""
     name = where.account or PLATFORM
-    if name in files.sound:
-        ensure_venue(files.sound[name], venue)
-    problem = files.problem_of(name)
-    if problem is not None:
-        raise problem
-    traits_of(venue)
-    quote = usual_quote(venue)
-    if venue == PAPER or quote is None:
-        raise NoSuchAccount(
-            f"no account file is at {venue}",
-            hint="make one with: exitplan init" + ("" if venue == PAPER else f" --from-venue {venue}"),
-        )
-    # A user has keys of their own: with the platform's, one account at the venue would have two journals.
-    credentials = usual_credentials(venue if name == PLATFORM else f"{venue}_{name}")
-    policy = where.policy or default_policy()
-    block = {"id": name, "venue": venue, "quote": quote, "credentials": credentials}
+    if name not in files.sound and files.problem_of(name) is None:
+        traits_of(venue)
+    block, policy = implied_block(venue, name, files), where.policy or default_policy()
     found = implied_account(policy, block)
+    credentials, quote = block["credentials"], block["quote"]
     warn(
         f"no account file is at {venue}: {name} is the account of {credentials}, in {quote}, under {policy.name}",
         as_json=as_json,

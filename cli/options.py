@@ -16,6 +16,15 @@ AccountOption = Annotated[
         help="The account: its id, or the path of its file.  [default: platform, else the only one]",
     ),
 ]
+HaltedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--account",
+        "-a",
+        metavar="ID",
+        help="The account: its id, or the path of its file.  [default: every account]",
+    ),
+]
 AccountsOption = Annotated[
     list[str] | None,
     typer.Option(

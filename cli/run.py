@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +35,7 @@ from cli.verbs import verb_app
 from cli.verify import code_of, verify_and_show
 from executor.accounts import Account, find_account_files, open_account_file
 from executor.planning import plan_account
+from executor.verify import no_old_answer
 from ruleset.errors import UsageError
 from ruleset.plan import plan_bytes
 from ruleset.planner import PlanScope
@@ -100,7 +102,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Run the whole protocol: classify, cancel, exit, verify.
 
-    It does not ask, on live accounts neither: it is made for cron, and the guards of the policy bound what one run may
+    It does not ask, not even on live accounts: it is made for cron, and the guards of the policy bound what one run may
     do. To review first, use `exitplan plan --out FILE` and `exitplan apply FILE`.
 
     Exits with 0 only where the account is CLEAN in the end, with 2 where it is not yet; otherwise as `exitplan apply`.
@@ -114,7 +116,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         as_json=as_json,
     )
     crowd = crowd_of(Crowd.of(account, tag, every=every, jobs=jobs), mode, user_id)
-    raise typer.Exit(run_one(crowd, user_id, broker, wish) if crowd.is_one else run_many(crowd, broker, wish))
+    venue = None if broker is None else broker.casefold()
+    raise typer.Exit(run_one(crowd, user_id, venue, wish) if crowd.is_one else run_many(crowd, venue, wish))
 
 
 def crowd_of(crowd: Crowd, mode: Mode | None, user: str | None) -> Crowd:
@@ -142,12 +145,14 @@ def run_protocol(account: Account, phase: int | None, *, dry_run: bool, as_json:
     """Run all phases, or one; returns the exit code."""
     if phase == VERIFY:
         return verify_and_show(account, as_json=as_json)
-    document = plan_account(account, PlanScope(phase=phase)).document
-    _show_phases(document, as_json=as_json and (dry_run or phase == _CLASSIFY), quiet=as_json)
-    ensure_not_refused(document)
-    if dry_run or phase == _CLASSIFY:
-        return code_of(document["checks"]["state"])
-    result = apply_document(account, document, ApplyWish(as_json=as_json))
+    only_looks = dry_run or phase == _CLASSIFY
+    with nullcontext() if only_looks else no_old_answer(account):
+        document = plan_account(account, PlanScope(phase=phase)).document
+        _show_phases(document, as_json=as_json and only_looks, quiet=as_json)
+        ensure_not_refused(document)
+        if only_looks:
+            return code_of(document["checks"]["state"])
+        result = apply_document(account, document, ApplyWish(as_json=as_json))
     if not as_json:
         show_phases(document, result.to_document())
     return result.exit_code or code_of(result.checks.state.value if result.checks else "UNKNOWN")

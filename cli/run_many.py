@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from cli.apply_many import APPLIED, FINISHED, Applied, carry_out_each
 from cli.applying import ApplyWish, Watch
 from cli.delivery import ensure_not_refused
-from cli.legacy import ensure_venue
 from cli.many import Crowd, Stopped, deliver_answers
 from cli.requests import Overrides, Where, request_of
 from cli.verify import code_of, deliver_verifications, verify_each
 from executor.accounts import AccountFile, open_account_file
 from executor.apply import apply_plan
+from executor.implied import ensure_venue
 from executor.planning import plan_account
 from executor.selection import Selected
+from executor.verify import no_old_answer
 from ruleset.errors import NoSuchAccount, UsageError
 from ruleset.planner import PlanScope
 
@@ -55,11 +57,13 @@ def run_many(crowd: Crowd, venue: str | None, wish: RunWish) -> int:
 def _run(file: AccountFile, wish: RunWish, stopped: Stopped, watch: Watch) -> Applied:
     """Plan for one account and apply the plan, unless nothing is to be sent; raises RefusedByGuard."""
     account = open_account_file(file, request_of(wish.where, wish.overrides))
-    document = plan_account(account, PlanScope(phase=wish.phase)).document
-    ensure_not_refused(document)
-    if wish.dry_run or wish.phase == _CLASSIFY:
-        return Applied(document)
-    return Applied(document, apply_plan(account, document, notify=watch, stopped=stopped))
+    only_looks = wish.dry_run or wish.phase == _CLASSIFY
+    with nullcontext() if only_looks else no_old_answer(account):
+        document = plan_account(account, PlanScope(phase=wish.phase)).document
+        ensure_not_refused(document)
+        if only_looks:
+            return Applied(document)
+        return Applied(document, apply_plan(account, document, notify=watch, stopped=stopped))
 
 
 def at_venue(selected: Sequence[Selected], crowd: Crowd, venue: str | None) -> list[Selected]:

@@ -12,22 +12,10 @@ from brokers.live.dialect import Dialect, Traits
 from brokers.paper.options import PaperOptions
 from brokers.registry import PAPER
 from brokers.venues import KNOWN, dialect_of
+from executor.implied import usual_credentials, usual_quote
 
 ANY_OTHER = "any other"
 """How the exchanges are called that are spoken to in ccxt's general terms alone."""
-
-_QUOTES = {
-    PAPER: "USD",
-    "coinbase": "USD",
-    "kraken": "USD",
-    "alpaca": "USD",
-    "binance": "USDT",
-    "okx": "USDT",
-    "bybit": "USDT",
-    "kucoin": "USDT",
-    "gate": "USDT",
-}
-"""The currency that most markets of a venue trade against."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/:~-]*(?<!:)")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -71,16 +59,6 @@ def paper_traits() -> Traits:
             "What it can do is set in its options, so that it plays a poorer venue.",
         ),
     )
-
-
-def usual_quote(venue: str) -> str | None:
-    """Give the currency that a venue trades against mostly; None where that is not known."""
-    return _QUOTES.get(venue)
-
-
-def usual_credentials(venue: str) -> str:
-    """Give the reference under which the keys of a venue are looked for when nobody names one."""
-    return f"env:{re.sub(r'[^A-Z0-9]', '_', venue.upper())}"
 
 
 def example_block(traits: Traits) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from brokers.protocol import Clock
 from dropin.results import Finished
-from dropin.settings import policy_file, read_overrides
+from dropin.settings import DUST_USD, MAX_POSITIONS, policy_file, read_overrides
 from dropin.sources import Setup, account_id, adapt
 from dropin.venues import VenueIntegration
 from executor.accounts import Account, AccountRequest, open_account
@@ -20,6 +21,7 @@ from executor.apply import apply_plan
 from executor.planning import plan_account
 from executor.saved_plan import saved_plan
 from executor.staleness import ensure_applicable
+from executor.verify import no_old_answer
 from ruleset.errors import ExitplanError
 from schemas.policies import load_policy
 
@@ -36,13 +38,13 @@ class ForcedPositionCleanup:
 
     Through the same plan, guards and journal as everything else. ``broker_integration`` is as for
     LegacyPositionExitProtocol; without one the accounts are those of the account files below the working folder.
-    Parameters that are None are the policy's. With ``dry_run`` nothing is sent.
+    Parameters that are left out, or None, are the policy's. With ``dry_run`` nothing is sent.
     """
 
     def __init__(  # noqa: PLR0913 - the published constructor and where the account is
         self,
-        dust_threshold_usd: float | Decimal | str | None = None,
-        max_positions: int | None = None,
+        dust_threshold_usd: float | Decimal | str | None = DUST_USD,
+        max_positions: int | None = MAX_POSITIONS,
         dry_run: bool = False,  # noqa: FBT001, FBT002 - as published
         *,
         broker_integration: object = None,
@@ -74,9 +76,10 @@ class ForcedPositionCleanup:
         }
         try:
             account = self._account(user_id)
-            plan = plan_account(account).document
-            figures["initial_positions"] = len(plan["positions"])
-            figures.update(_figures(account, self._finish(account, plan)))
+            with nullcontext() if self.dry_run else no_old_answer(account):
+                plan = plan_account(account).document
+                figures["initial_positions"] = len(plan["positions"])
+                figures.update(_figures(account, self._finish(account, plan)))
         except ExitplanError as error:
             figures["error"] = str(error)
         return figures

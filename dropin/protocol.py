@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,16 @@ from brokers.protocol import Clock
 from dropin.classify import Classified, classify
 from dropin.names import AccountState, PositionCategory
 from dropin.results import Finished, diagnostics_of, state_of
-from dropin.settings import DEFAULT_POLICY, policy_file, read_overrides
+from dropin.settings import (
+    DEFAULT_POLICY,
+    DUST_PCT,
+    MAX_POSITIONS,
+    STALE_MINUTES,
+    UNWIND_CYCLES,
+    UNWIND_PCT,
+    policy_file,
+    read_overrides,
+)
 from dropin.sources import Setup, account_id, adapt, spelling_of
 from dropin.venues import VenueIntegration
 from executor.accounts import Account
@@ -25,7 +35,7 @@ from executor.planning import plan_account
 from executor.saved_plan import saved_plan
 from executor.staleness import ensure_applicable
 from executor.state import state_to_document
-from executor.verify import verify_account
+from executor.verify import no_old_answer, verify_account
 from ruleset.errors import ExitplanError
 from ruleset.planner import PlanScope
 from ruleset.policy import Policy
@@ -44,8 +54,8 @@ class LegacyPositionExitProtocol:
 
     ``broker_integration`` is any object with the published broker methods, or what ``get_broker_integration`` gives.
     ``position_tracker`` is the platform account's; a user's lies in the user's folder, as the platform's does where
-    None is given. The parameters are set over the policy, one that is None is the policy's: 8 positions, dust below
-    0.01 of the account, orders stale after 30 minutes, unwinds of 0.25 in 4 cycles, where that is the shipped one.
+    None is given. A parameter that is given is set over the policy, also one that equals its default; one that is left
+    out, or None, is the policy's. The defaults are what the shipped policy says.
     ``policy`` is a file, or a name such as ``conservative``; without one the account's own, else ``default``. With
     ``dry_run`` nothing is sent, and every method tells what it would have done.
 
@@ -57,11 +67,11 @@ class LegacyPositionExitProtocol:
         self,
         position_tracker: object = None,
         broker_integration: Any = None,  # noqa: ANN401 - what has the six methods
-        max_positions: int | None = None,
-        dust_pct_threshold: float | Decimal | str | None = None,
-        stale_order_minutes: float | Decimal | str | None = None,
-        gradual_unwind_pct: float | Decimal | str | None = None,
-        unwind_cycles: int | None = None,
+        max_positions: int | None = MAX_POSITIONS,
+        dust_pct_threshold: float | Decimal | str | None = DUST_PCT,
+        stale_order_minutes: float | Decimal | str | None = STALE_MINUTES,
+        gradual_unwind_pct: float | Decimal | str | None = UNWIND_PCT,
+        unwind_cycles: int | None = UNWIND_CYCLES,
         data_dir: str | Path = "./data",
         *,
         policy: str | Path | None = None,
@@ -159,13 +169,13 @@ class LegacyPositionExitProtocol:
 
     def verify_clean_state(self, user_id: str | None = None) -> tuple[AccountState, Result]:
         """Check an account; what could not be read NEEDS_CLEANUP, with the reason under ``error``."""
-        account = self._account(user_id)
-        at, spelling = time_text(self._setup.clock()), spelling_of(account.broker)
+        at = time_text(self._setup.clock())
         try:
+            account = self._account(user_id)
             checks = verify_account(account).to_document()
         except ExitplanError as error:
-            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, spelling, str(error))
-        return state_of(checks), diagnostics_of(checks, at, spelling)
+            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, str, str(error))
+        return state_of(checks), diagnostics_of(checks, at, spelling_of(account.broker))
 
     def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
         """Tell whether the last verification found the account CLEAN and is no older than this; asks nobody."""
@@ -190,10 +200,11 @@ class LegacyPositionExitProtocol:
     def _run(self, results: Result, user_id: str | None) -> None:
         account = self._account(user_id)
         spelling = spelling_of(account.broker)
-        plan = plan_account(account).document
-        held = len(plan["positions"])
-        results["phase1_classification"] = {"total_positions": held, "classified": held}
-        finished = self._finish(account, plan)
+        with nullcontext() if self.dry_run else no_old_answer(account):
+            plan = plan_account(account).document
+            held = len(plan["positions"])
+            results["phase1_classification"] = {"total_positions": held, "classified": held}
+            finished = self._finish(account, plan)
         cancelled, freed = finished.cancelled()
         results["phase2_order_cleanup"] = {"orders_cancelled": cancelled, "capital_freed_usd": freed}
         exits = finished.exits(spelling)
@@ -242,6 +253,6 @@ class LegacyPositionExitProtocol:
         return DataFolder.of(self.data_dir, self._account_id(user_id))
 
     def _account_id(self, user_id: str | None) -> str:
-        if isinstance(self.broker, VenueIntegration) and user_id is None:
-            return account_id(self.broker.user_id)
+        if isinstance(self.broker, VenueIntegration) and user_id in {None, self.broker.user_id, self.broker.id}:
+            return self.broker.id
         return account_id(user_id)

@@ -17,15 +17,34 @@ from schemas.policies import SHIPPED, shipped_policy
 Overrides = Mapping[str, Decimal | int]
 DEFAULT_POLICY = "default"
 
+
+class UsualCount(int):
+    """A whole number that stands for "as the policy says", and shows what the shipped policy says."""
+
+
+class UsualNumber(float):
+    """A number that stands for "as the policy says", and shows what the shipped policy says."""
+
+
+MAX_POSITIONS = UsualCount(8)
+DUST_PCT = UsualNumber(0.01)
+DUST_USD = UsualNumber(1.0)
+STALE_MINUTES = UsualCount(30)
+UNWIND_PCT = UsualNumber(0.25)
+UNWIND_CYCLES = UsualCount(4)
+
 _RULEBOOKS: dict[str, Rulebook] = {}
 
 
 def read_overrides(**given: object) -> dict[str, Decimal | int]:
-    """Collect the parameters that a caller sets over the policy, exactly as they print; None sets nothing.
+    """Collect the parameters that a caller sets over the policy, exactly as they print.
 
+    A default sets nothing, since the policy knows better; nor does None. The same number given by a caller sets it.
     Raises UsageError for one that is no number or out of range.
     """
-    return {name: _parameter(name, value) for name, value in given.items() if value is not None}
+    usual = (UsualCount, UsualNumber)
+    chosen = {name: value for name, value in given.items() if value is not None and not isinstance(value, usual)}
+    return {name: _parameter(name, value) for name, value in chosen.items()}
 
 
 def _parameter(name: str, value: object) -> Decimal | int:

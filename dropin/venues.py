@@ -15,9 +15,17 @@ from brokers.registry import PAPER, open_broker
 from brokers.retrying import RetryingBroker
 from dropin.settings import DEFAULT_POLICY, policy_file, rulebook_of
 from dropin.sources import Setup, account_id, dashed, with_own_tracker
-from executor.accounts import Account, AccountFile, AccountRequest, open_account_file, read_account_files
-from executor.folder import DataFolder
-from ruleset.errors import AccountUnreadable, NoSuchAccount, OutcomeUnknown, UsageError
+from executor.accounts import (
+    Account,
+    AccountFile,
+    AccountFiles,
+    AccountRequest,
+    open_account_file,
+    read_account_files,
+)
+from executor.folder import PLATFORM, DataFolder
+from executor.implied import account_at, implied_block
+from ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
 from ruleset.observe import price_of
 from ruleset.snapshot import OpenOrder, Position, Snapshot
 from ruleset.values import EXACT, floor_to_step, is_derivative, time_text, unified_symbol
@@ -33,43 +41,30 @@ def get_broker_integration(
     user_id: str | None = None,
     *,
     root: str | Path = ".",
-    quote: str = "USD",
+    quote: str | None = None,
     clock: Clock = _present,
 ) -> VenueIntegration:
     """Open a venue behind the methods of the published protocol's brokers.
 
-    The account is the one whose file, below ``root``, carries the id (``platform`` without a ``user_id``). Without a
-    file the platform's account is at the venue all the same, with credentials from the environment: for ``coinbase``
-    the variables COINBASE_API_KEY and COINBASE_API_SECRET. Raises NoSuchAccount for a user without an account file,
-    UsageError for a venue that there is not, or another than the account's, CredentialsMissing, FileIsInvalid.
+    The account is that of the command line's ``--broker``: of the account files at the venue, below ``root``, the one
+    that carries the id (``platform`` without a ``user_id``), else the only one. Where none is there it is implied by
+    the keys in the environment: COINBASE_API_KEY and COINBASE_API_SECRET for ``coinbase``, COINBASE_USER123_API_KEY and
+    so on for a user, in ``quote`` or what the venue trades against mostly. Raises NoSuchAccount, UsageError for a venue
+    that there is not, or where several accounts may be meant, CredentialsMissing, FileIsInvalid.
     """
-    name = broker_name.casefold()
-    found = _find(account_id(user_id), name, Path(root))
-    block = found.block if found is not None else _block(name, quote)
+    name, wanted = broker_name.casefold(), None if user_id is None else account_id(user_id)
+    files = read_account_files(Path(root))
+    found = account_at(name, wanted, files, naming="user_id")
+    block = found.block if found is not None else _block(name, wanted, files, quote)
     integration = VenueIntegration(name, user_id, block, Path(root), clock, found)
     integration.account  # noqa: B018 - what is missing is told now, not at the first order
     return integration
 
 
-def _find(wanted: str, venue: str, root: Path) -> AccountFile | None:
-    files = read_account_files(root)
-    found = files.sound.get(wanted)
-    problem = files.problem_of(wanted)
-    if found is None and problem is not None:
-        raise problem
-    if found is None and wanted != account_id(None):
-        raise NoSuchAccount(
-            f"no account file carries the id {wanted!r}",
-            hint="a user's account needs one, so that nobody trades with the keys of the platform",
-        )
-    if found is not None and found.venue != venue:
-        raise UsageError(f"the account {wanted} is at {found.venue}, not at {venue}", hint=f"see {found.path}")
-    return found
-
-
-def _block(venue: str, quote: str) -> Mapping[str, Any]:
-    block = {"id": account_id(None), "venue": venue, "quote": quote}
-    return block if venue == PAPER else {**block, "credentials": f"env:{venue.upper()}"}
+def _block(venue: str, wanted: str | None, files: AccountFiles, quote: str | None) -> Mapping[str, Any]:
+    if venue == PAPER and wanted is None and PLATFORM not in files.sound and files.problem_of(PLATFORM) is None:
+        return {"id": PLATFORM, "venue": PAPER, "quote": quote or "USD"}
+    return implied_block(venue, wanted or PLATFORM, files, quote)
 
 
 @dataclass
@@ -89,6 +84,11 @@ class VenueIntegration:
     _account: Account | None = None
 
     @property
+    def id(self) -> str:
+        """The account's id."""
+        return str(self.block["id"])
+
+    @property
     def account(self) -> Account:
         """The account, opened once, under its own policy."""
         if self._account is None:
@@ -97,7 +97,7 @@ class VenueIntegration:
 
     def open(self, user_id: str | None, setup: Setup) -> Account:
         """Open the account of a user, or this one, under a policy; raises as :func:`get_broker_integration` does."""
-        if user_id not in {None, self.user_id}:
+        if user_id not in {None, self.user_id, self.id}:
             other = get_broker_integration(self.venue, user_id, root=self.root, clock=self.clock)
             return other.open(user_id, setup)
         account = self._opened(setup)
@@ -111,14 +111,14 @@ class VenueIntegration:
             return self._shared(open_account_file(self.file, request))
         loaded = load_policy(setup.policy or policy_file(DEFAULT_POLICY), setup.overrides)
         return Account(
-            id=str(self.block["id"]),
+            id=self.id,
             venue=self.venue,
             quote=str(self.block["quote"]),
             file=loaded.files[-1],
             loaded=loaded,
             rulebook=rulebook_of(loaded.policy),
             broker=open_block(self.block, self.root, self.clock) if self._account is None else self._account.broker,
-            folder=DataFolder.of(setup.data, str(self.block["id"])),
+            folder=DataFolder.of(setup.data, self.id),
             clock=setup.clock,
             overrides=setup.overrides,
         )
@@ -202,9 +202,9 @@ class VenueIntegration:
         return self.account.broker
 
     def _read(self, user_id: str | None) -> Snapshot:
-        if user_id not in {None, self.user_id}:
+        if user_id not in {None, self.user_id, self.id}:
             raise UsageError(
-                f"this is the account {account_id(self.user_id)}, not that of {user_id}",
+                f"this is the account {self.id}, not that of {user_id}",
                 hint=f"open it with get_broker_integration({self.venue!r}, user_id={user_id!r})",
             )
         return self._broker.read_account()

@@ -24,7 +24,7 @@ def unresolved_orders(account: Account) -> dict[str, PlannedAction]:
     if not account.folder.journal.exists():
         return {}
     with open_journal(account.folder.journal) as journal:
-        return {action.client_order_id: action for _, action, _ in _unresolved(journal)}
+        return {action.client_order_id: action for _, action, _ in unresolved_in(journal)}
 
 
 def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> PlannedAction:
@@ -54,7 +54,7 @@ def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> P
 
 
 def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAction, Intent]:
-    waiting = {found[1].client_order_id: found for found in _unresolved(journal)}
+    waiting = {found[1].client_order_id: found for found in unresolved_in(journal)}
     if client_order_id in waiting:
         return waiting[client_order_id]
     if not waiting:
@@ -64,7 +64,8 @@ def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAct
     raise UsageError(f"no unresolved order carries the id {client_order_id!r}", hint=hint)
 
 
-def _unresolved(journal: Journal) -> list[tuple[SavedPlan, PlannedAction, Intent]]:
+def unresolved_in(journal: Journal) -> list[tuple[SavedPlan, PlannedAction, Intent]]:
+    """List the actions of open plans that may have reached the venue without a clear answer."""
     found: list[tuple[SavedPlan, PlannedAction, Intent]] = []
     for document in journal.open_plans():
         plan = saved_plan(document)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from executor.by_hand import unresolved_in
 from executor.folder import DataFolder
+from executor.halt import find_halt
 from executor.journal import open_journal
 from executor.state import State, load_state, state_from_file
 from ruleset.checks import AccountState
@@ -29,14 +31,14 @@ class GateAnswer:
 def trading_gate(where: DataFolder | State, max_age: timedelta, now: datetime) -> GateAnswer:
     """Open only where the last verification found the account CLEAN, and is at most ``max_age`` old.
 
-    Nothing is asked of the venue. A state that cannot be read, or was edited by hand, keeps the gate closed; so does a
-    verification from the future. Raises nothing of its own.
+    Nothing is asked of the venue. A state that cannot be read, or was edited by hand, keeps the gate closed; so do a
+    verification from the future, a halt, and an order that nobody can tell of. Raises nothing of its own.
     """
     try:
-        state = where if isinstance(where, State) else recorded_state(where)
+        state, reason = (where, None) if isinstance(where, State) else (recorded_state(where), _standstill(where))
     except ExitplanError as error:
         return GateAnswer(open=False, reason=f"the state cannot be read: {error}", state=None, verified_at=None)
-    reason = _obstacle(state, max_age, now)
+    reason = reason or _obstacle(state, max_age, now)
     said = f"the account was CLEAN at {_told(state.last_verified_at)}"
     return GateAnswer(reason is None, reason or said, state.account_state, state.last_verified_at)
 
@@ -47,6 +49,18 @@ def recorded_state(folder: DataFolder) -> State:
         with open_journal(folder.journal) as journal:
             return load_state(journal, folder.state)
     return state_from_file(folder.state) if folder.state.exists() else State()
+
+
+def _standstill(folder: DataFolder) -> str | None:
+    """Say what keeps exitplan itself from going on with an account; None where nothing does."""
+    halted = find_halt(folder)
+    if halted is not None:
+        return str(halted.error())
+    if not folder.journal.exists():
+        return None
+    with open_journal(folder.journal) as journal:
+        waiting = len(unresolved_in(journal))
+    return f"what became of {waiting} of its orders is not settled yet" if waiting else None
 
 
 def _obstacle(state: State, max_age: timedelta, now: datetime) -> str | None:

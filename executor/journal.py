@@ -257,7 +257,10 @@ class Journal:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def back_to_planned(self, intent: Intent, message: str, now: datetime) -> Intent:
-        """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt."""
+        """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt.
+
+        What was known of an order is forgotten with it: the next attempt must not be looked up as this one.
+        """
         with self._transaction() as db:
             db.execute(
                 "UPDATE attempts SET outcome = 'not sent', message = ?, settled_at = ?"
@@ -265,10 +268,11 @@ class Journal:
                 (message, time_text(now), intent.plan_id, intent.action_id, intent.attempt),
             )
             db.execute(
-                "UPDATE intents SET status = 'planned' WHERE plan_id = ? AND action_id = ?",
+                "UPDATE intents SET status = 'planned', filled = NULL, order_id = NULL"
+                " WHERE plan_id = ? AND action_id = ?",
                 (intent.plan_id, intent.action_id),
             )
-        return replace(intent, status="planned")
+        return replace(intent, status="planned", filled=None, order_id=None)
 
     # --- runs ---
 

@@ -58,12 +58,13 @@ def send(broker: Broker, sent: Sequence[Sent], snapshot: Snapshot, policy: Polic
 
 
 def _conversion(action: PlannedAction, intent: Intent, policy: Policy) -> ConvertRequest:
-    """Ask for a conversion that may cost what the plan said, and as much more as prices may have moved since."""
+    """Ask for a conversion that may cost what the plan said, and more as prices move, up to what the policy allows."""
+    most = action.expected_cost_pct + policy.guards["max_price_move_pct"]
     return ConvertRequest(
         client_order_id=action.client_order_id,
         symbol=action.symbol,
         quantity=_quantity(action, intent),
-        max_cost_pct=action.expected_cost_pct + policy.guards["max_price_move_pct"],
+        max_cost_pct=min(most, policy.dust.max_cost_pct),
     )
 
 

@@ -83,6 +83,10 @@ class Run:
             self._count_cycles()
 
     @property
+    def _has_to_stop(self) -> bool:
+        return self.was_stopped or self.halt is not None or self.is_unknown or self.must_rest
+
+    @property
     def has_failed(self) -> bool:
         """Tell whether the venue refused any action."""
         return any(outcome.status == "refused" for outcome in self.outcomes.values())
@@ -98,7 +102,7 @@ class Run:
                 ready += [] if intent is None else [(action, intent)]
             if ready:
                 self._send(ready)
-            if self.was_stopped or self.halt is not None or self.is_unknown or self.must_rest:
+            if self._has_to_stop:
                 return False
         return True
 
@@ -139,8 +143,9 @@ class Run:
     def _send(self, group: list[Sent]) -> None:
         """Send a group; what of it never arrived is sent again, one at a time, unless the run has to stop."""
         for action, intent in self._send_once(group):
-            if not self.is_unknown:
-                self._send_again(action, intent)
+            if self._has_to_stop:
+                break
+            self._send_again(action, intent)
 
     def _send_once(self, group: list[Sent]) -> list[Sent]:
         """Journal, send and settle a group; gives what of it never reached the venue."""
@@ -171,6 +176,8 @@ class Run:
         for _ in range(MAX_ATTEMPTS - 1):
             if not self._read_again():
                 self.is_unknown = True
+                return
+            if not self._may_go_on(action):
                 return
             sized = self._sized(action, intent)
             unsent = [] if sized is None else self._send_once([(action, sized)])

@@ -152,14 +152,16 @@ class Desk:
         self.sleep(self.broker.capabilities.receive_window + MARGIN_SECONDS)
 
     def _look_up(self, action: PlannedAction, intent: Intent) -> LookUp:
-        return self._ask(
-            OrderReference(
-                symbol=action.symbol,
-                order_id=intent.order_id,
-                client_order_id=action.client_order_id,
-                since=intent.sent_at,
-            )
+        reference = OrderReference(
+            symbol=action.symbol,
+            order_id=intent.order_id,
+            client_order_id=action.client_order_id,
+            since=intent.sent_at,
         )
+        found = self._ask(reference)
+        if isinstance(found, Found) and not _is_of(found.report, action):
+            return Unknown("the venue tells of another order than was asked for")
+        return found
 
     def _ask(self, reference: OrderReference) -> LookUp:
         try:
@@ -244,6 +246,11 @@ class Desk:
         if resting:
             return _needs_human(Unknown(f"order {resting[0].id} may be the one"))
         return _by_difference(intent.held_before, _held(snapshot, action.key), intent.quantity)
+
+
+def _is_of(report: OrderReport, action: PlannedAction) -> bool:
+    """Tell whether an order may be an action's; some replies leave its symbol out."""
+    return report.side == action.side and report.symbol in {"", action.symbol}
 
 
 def _held(snapshot: Snapshot, key: str) -> Decimal:

@@ -120,7 +120,7 @@ def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = 
     with _writing(path):
         if path.exists():
             load_document(path, "tracker")
-            document = json.loads(path.read_text("utf-8-sig"), parse_float=Digits, parse_int=Digits)
+            document = json.loads(path.read_bytes(), parse_float=Digits, parse_int=Digits)
         else:
             document = {"positions": before()}
         yield document["positions"]

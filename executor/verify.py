@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from executor.accounts import Account
@@ -10,7 +12,14 @@ from executor.lease import account_lease
 from executor.planning import read_snapshot, read_state
 from executor.state import State, export_state, state_to_document, take_state
 from ruleset.checks import AccountState, Checks
-from ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable
+from ruleset.errors import (
+    AccountIsHalted,
+    AccountIsLocked,
+    CancelledByUser,
+    DataFolderUnusable,
+    FileIsInvalid,
+    RefusedByGuard,
+)
 from ruleset.planner import PlanInput, draft_plan
 from ruleset.snapshot import Snapshot
 
@@ -19,19 +28,34 @@ def verify_account(account: Account) -> Checks:
     """Check an account as it is now, and remember the answer in its state.
 
     Where another process is at work on the account, the answer is given and not remembered. Raises AccountUnreadable
-    where balances or orders cannot be read: then the state is UNKNOWN.
+    where balances or orders cannot be read, FileIsInvalid for a broken tracker: then the state is UNKNOWN.
     """
-    try:
+    with no_old_answer(account):
         checks = check_now(account, read_state(account))
-    except AccountUnreadable:
-        _remember(account, AccountState.UNKNOWN)
-        raise
     _remember(account, checks.state)
     return checks
 
 
+@contextmanager
+def no_old_answer(account: Account) -> Iterator[None]:
+    """Let no earlier answer stand where the block fails to give a new one.
+
+    The state is UNKNOWN then, and NEEDS_CLEANUP where a guard refused what there was to do. Raises what the block does.
+    """
+    try:
+        yield
+    except (AccountIsHalted, AccountIsLocked, CancelledByUser):  # these say nothing of how it stands
+        raise
+    except RefusedByGuard:
+        _remember(account, AccountState.NEEDS_CLEANUP)
+        raise
+    except Exception:  # whatever broke, nobody knows how the account stands
+        _remember(account, AccountState.UNKNOWN)
+        raise
+
+
 def _remember(account: Account, found: AccountState) -> None:
-    """Note the answer in the state, unless another process is at work on the account or the folder is read-only."""
+    """Note the answer in the state, unless somebody else is at work on the account or the state cannot be written."""
     try:
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
@@ -40,8 +64,8 @@ def _remember(account: Account, found: AccountState) -> None:
             state = verified(take_state(journal, account.folder.state), account, found)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
-    except (AccountIsLocked, DataFolderUnusable):
-        pass  # what is not remembered can only make a later reader more careful
+    except (AccountIsLocked, DataFolderUnusable, FileIsInvalid):
+        pass  # whoever is at work notes what it finds; a state that cannot be read keeps the gate closed
 
 
 def check_now(account: Account, state: State) -> Checks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ruleset.facts import Category
+from ruleset.facts import Category, Facts
 from ruleset.observe import Observation
 from ruleset.policy import Cap, ClassificationRule, ExitRule, Policy
 from ruleset.rulebook import Rulebook, first_of, ids_of
@@ -107,14 +107,14 @@ def _over_cap(decisions: Sequence[Decision], counted: Sequence[Decision], policy
 
 
 def _rank(decision: Decision, rank_by: Sequence[str]) -> tuple[tuple[bool, int] | str, ...]:
-    facts = decision.found.facts
-    keys: list[tuple[bool, int] | str] = []
-    for name in rank_by:
-        if name == "pnl_pct":
-            keys.append((False, int(facts.get("pnl_pct", 0))))
-        elif name == "oldest":
-            keys.append(("age_minutes" not in facts, -int(facts.get("age_minutes", 0))))
-        else:
-            keys.append((name not in facts, int(facts.get(name, 0))))
     position = decision.found.position
-    return (*keys, position.symbol, position.side)
+    return (*(rank_of(decision.found.facts, name) for name in rank_by), position.symbol, position.side)
+
+
+def rank_of(facts: Facts, name: str) -> tuple[bool, int]:
+    """Give the place of a position by one of the cap's ranks; the lowest is chosen first."""
+    if name == "pnl_pct":
+        return (False, int(facts.get("pnl_pct", 0)))
+    if name == "oldest":
+        return ("age_minutes" not in facts, -int(facts.get("age_minutes", 0)))
+    return (name not in facts, int(facts.get(name, 0)))

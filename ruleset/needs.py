@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import localcontext
 
 from ruleset.actions import Blocked
+from ruleset.decide import rank_of
 from ruleset.facts import Category, Facts
 from ruleset.kleene import possible_rules
 from ruleset.observe import Observation, entry_price, observe_positions
@@ -17,11 +21,14 @@ from ruleset.rulebook import Rulebook
 from ruleset.snapshot import Position, Snapshot, position_key
 from ruleset.values import EXACT, is_derivative
 
+_RANKED = {"oldest": "age_minutes"}
+"""The fact that a rank of the cap looks at, where it has another name."""
+
 
 def positions_needing_basis(
     rulebook: Rulebook, snapshot: Snapshot, progress: Progress, now: datetime
 ) -> tuple[Position, ...]:
-    """Give the positions whose unknown entry price or age could change what the rules say of them.
+    """Give the positions whose unknown entry price or age could change what the rules or the cap say of them.
 
     Counted as unknown is an entry price that neither the tracker nor the venue has, with the result that follows from
     it, and an age likewise. Protected positions, deferred ones and those without a market need nothing.
@@ -30,6 +37,7 @@ def positions_needing_basis(
     with localcontext(EXACT):
         observations, _ = observe_positions(snapshot, policy, progress, now)
     may_exceed_cap = len(observations) > policy.max_positions
+    tied = _tied(policy, observations) if may_exceed_cap else frozenset()
     return tuple(
         found.position
         for found in observations
@@ -37,7 +45,8 @@ def positions_needing_basis(
         and not found.facts["protected"]
         and (unasked := _unasked(found))
         and (
-            _depends(policy, found.facts, unasked)
+            found.position.key in tied
+            or _depends(policy, found.facts, unasked)
             or (may_exceed_cap and _depends(policy, {**found.facts, "over_cap": True}, unasked))
         )
     )
@@ -55,6 +64,34 @@ def _unasked(found: Observation) -> frozenset[str]:
     if "age_minutes" not in found.facts:
         names.add("age_minutes")
     return frozenset(names)
+
+
+def _tied(policy: Policy, observations: Sequence[Observation]) -> frozenset[str]:
+    """Name the positions whose place among those that the cap may choose hangs on what is not asked yet."""
+    places = {found.position.key: _place(policy, found) for found in observations if _may_be_chosen(policy, found)}
+    shared = Counter(place[:length] for place in places.values() for length in range(len(place) + 1))
+    unsure = {place for place in places.values() if len(place) < len(policy.cap.rank_by)}
+    return frozenset(
+        key
+        for key, place in places.items()
+        if place in unsure and (shared[place] > 1 or any(place[:length] in unsure for length in range(len(place))))
+    )
+
+
+def _may_be_chosen(policy: Policy, found: Observation) -> bool:
+    if found.facts["protected"] or not found.facts["sellable"]:
+        return False
+    rules = possible_rules(policy.classification, found.facts, _unasked(found))
+    categories = {rule.category if rule else Category.STRATEGY_ALIGNED for rule in rules}
+    chosen = {Category.LEGACY_NON_COMPLIANT} | ({Category.STRATEGY_ALIGNED} if policy.cap.scope == "all" else set())
+    return not categories.isdisjoint(chosen)
+
+
+def _place(policy: Policy, found: Observation) -> tuple[tuple[bool, int], ...]:
+    """Give a position's place by the cap's ranks, as far as it is known without asking."""
+    unasked = _unasked(found)
+    known = itertools.takewhile(lambda name: _RANKED.get(name, name) not in unasked, policy.cap.rank_by)
+    return tuple(rank_of(found.facts, name) for name in known)
 
 
 def _depends(policy: Policy, facts: Facts, unasked: frozenset[str]) -> bool:

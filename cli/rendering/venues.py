@@ -12,7 +12,8 @@ from brokers.live.dialect import Traits
 from brokers.registry import PAPER
 from brokers.venues import KNOWN
 from cli.rendering.screen import heading, rows, section, show, titled, words
-from cli.venue_facts import ANY_OTHER, example_block, usual_credentials
+from cli.venue_facts import ANY_OTHER, example_block
+from executor.implied import usual_credentials
 
 LOOK_UP_TIERS = {
     "A": "by our id",

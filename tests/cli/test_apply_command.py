@@ -132,8 +132,10 @@ def test_a_plan_that_a_guard_refuses_exits_5(folder: Path) -> None:
     assert xp("plan", "--out", "plan.json").code == 5
     assert xp("apply", "plan.json").code == 5
     assert xp("apply", "--auto-approve").code == 5
-    assert xp("run").code == 5
     assert not STATE.exists()
+    assert xp("run").code == 5
+    assert xp("gate", "--json").json["state"] == "NEEDS_CLEANUP"
+    assert xp("history", "--json").json["runs"] == []
 
 
 def test_an_account_in_use_exits_7(saved: Path) -> None:

@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 
 import cli.plan
+from cli.failures import as_error
 from ruleset.errors import CredentialsMissing, EngineDisagreement, ExitplanError
 from tests.cli.conftest import xp
 
@@ -57,3 +58,9 @@ def test_as_json_it_has_type_message_hint_and_exit_code(monkeypatch: pytest.Monk
     failing(monkeypatch, CredentialsMissing("no key for kraken", hint="set one"))
     expected = {"type": "CredentialsMissing", "message": "no key for kraken", "hint": "set one", "exit_code": 3}
     assert xp("plan", "--json").error == expected
+
+
+def test_an_interrupt_that_python_has_wrapped_is_no_mistake_of_ours() -> None:
+    wrapped = RuntimeError("Error calling __set_name__")
+    wrapped.__cause__ = KeyboardInterrupt()
+    assert (str(as_error(wrapped)), as_error(wrapped).exit_code) == ("interrupted", 8)

@@ -120,3 +120,28 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_an_account_that_is_mistyped_is_told() -> None:
     assert "did you mean 'platform'?" in gate("--account", "plaform").err
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_run_that_cannot_read_the_account_closes_it_and_a_dry_run_does_not() -> None:
+    Path("data/positions.json").write_text("{broken", encoding="utf-8")
+    assert xp("run", "--dry-run").code == 65
+    assert gate().code == 0
+    assert xp("run").code == 65
+    assert (gate().code, gate("--json").json["state"]) == (2, "UNKNOWN")
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_run_of_several_that_cannot_read_one_closes_that_one() -> None:
+    Path("data/positions.json").write_text("{broken", encoding="utf-8")
+    assert xp("run", "--all", "--json").code == 65
+    assert gate("--account", "platform", "--json").json["state"] == "UNKNOWN"
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_halted_account_may_not_trade() -> None:
+    xp("halt", "something is wrong")
+    shown = gate()
+    assert (shown.code, "everything is halted" in shown.out, shown.out.count("\n")) == (2, True, 1)
+    xp("resume")
+    assert gate().code == 0

@@ -34,6 +34,32 @@ def test_resuming_what_was_not_halted_says_so(folder: Path) -> None:
     assert "Nothing was halted" in xp("resume").out
 
 
+def test_a_halt_names_the_command_that_ends_it(folder: Path) -> None:
+    assert "nothing is sent for user123 until `exitplan resume --account user123`" in xp("halt", "-a", "user123").out
+    assert "nothing is sent for any account until `exitplan resume`" in xp("halt").out
+
+
+def test_the_platform_account_shares_its_halt_with_every_account_and_is_told_so(folder: Path) -> None:
+    assert "nothing is sent for any account" in xp("halt", "--account", "platform").out
+    assert "for every account" in xp("resume", "--account", "platform").out
+
+
+def test_resuming_one_account_does_not_claim_to_end_the_halt_of_all(folder: Path) -> None:
+    for words in (("halt",), ("halt", "--account", "user123")):
+        assert xp(*words).code == 0
+    resumed = xp("resume", "--account", "user123").out
+    assert "orders are sent again" not in resumed
+    assert "data/HALT still halts every account" in resumed
+    assert "orders are sent again for every account" in xp("resume").out
+
+
+def test_resuming_all_names_the_accounts_that_stay_halted_on_their_own(folder: Path) -> None:
+    assert xp("halt", "--account", "user123").code == 0
+    told = xp("resume").out
+    assert "Nothing was halted" in told
+    assert "data/users/user123/HALT" in told
+
+
 def test_nothing_is_unlocked_where_nobody_is_at_work(folder: Path) -> None:
     assert "Nobody holds" in xp("unlock").out
 

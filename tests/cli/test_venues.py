@@ -11,7 +11,8 @@ import yaml
 
 from brokers.live.dialect import Traits
 from brokers.venues import KNOWN
-from cli.venue_facts import all_traits, scalar, traits_of, usual_quote
+from cli.venue_facts import all_traits, scalar, traits_of
+from executor.implied import usual_quote
 from schemas.policies import load_policy
 from tests.cli.conftest import xp
 

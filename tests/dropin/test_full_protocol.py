@@ -217,3 +217,20 @@ def test_the_state_file_of_the_published_protocol_is_taken_over(tmp_path: Path) 
     state = program.protocol.state
     assert state["unwind_progress"]["LTC/USD"]["cycle"] == 1
     assert state["cleanup_metrics"]["total_positions_cleaned"] == 7
+
+
+def test_a_run_that_fails_leaves_no_old_answer_for_the_gate(tmp_path: Path) -> None:
+    program = bot(tmp_path)
+    assert program.protocol.run_full_protocol()["success"]
+    program.broker.will("get_open_positions", RAISES)
+    assert "the venue is away" in program.protocol.run_full_protocol()["error"]
+    assert program.protocol.should_enable_trading() is False
+    assert program.protocol.state["account_state"] == "UNKNOWN"
+
+
+def test_a_run_that_a_guard_refuses_closes_the_gate(tmp_path: Path) -> None:
+    program = bot(tmp_path, max_positions=1)
+    assert program.protocol.run_full_protocol()["success"]
+    program.broker.positions = {name: held(name, 3000.0) for name in ("AAA-USD", "BBB-USD", "CCC-USD")}
+    assert "refused by a guard" in program.protocol.run_full_protocol()["error"]
+    assert program.protocol.should_enable_trading() is False

@@ -121,6 +121,51 @@ def test_credentials_come_from_the_environment_where_there_is_no_account_file(
         get_broker_integration("coinbase", root=tmp_path)
 
 
+def test_a_user_without_an_account_file_has_keys_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COINBASE_API_KEY", "the platform's")
+    with pytest.raises(CredentialsMissing, match="COINBASE_USER123_API_KEY"):
+        get_broker_integration("coinbase", user_id="user123", root=tmp_path)
+
+
+def test_an_account_that_cannot_be_opened_is_not_clean(folder: Path) -> None:
+    state, told = protocol().verify_clean_state("nobody")
+    assert (state, told["all_checks_pass"]) == (AccountState.NEEDS_CLEANUP, False)
+    assert "'nobody'" in told["error"]
+    assert protocol().run_full_protocol("nobody")["success"] is False
+    assert protocol().should_enable_trading("nobody") is False
+
+
+def test_the_only_account_file_at_a_venue_is_meant_whatever_its_id(folder: Path) -> None:
+    (folder / "policies/accounts/user123.yaml").unlink()
+    demo = folder / "policies/accounts/demo.yaml"
+    demo.write_text(demo.read_text().replace("id: platform", "id: kraken-paper"))
+    venue = get_broker_integration("Paper")
+    mine = LegacyPositionExitProtocol(None, venue)
+    mine.run_full_protocol()
+    assert json.loads(run("history", "--json", "--account", "kraken-paper"))["runs"]
+    assert mine.state == mine.state_of("kraken-paper")
+    assert (venue.id, mine.state["account_state"]) == ("kraken-paper", "NEEDS_CLEANUP")
+    assert not (folder / "data/journal.db").exists()
+
+
+def test_of_several_account_files_at_a_venue_one_must_be_named(folder: Path) -> None:
+    demo = folder / "policies/accounts/demo.yaml"
+    demo.write_text(demo.read_text().replace("id: platform", "id: demo"))
+    with pytest.raises(UsageError, match="which account at paper"):
+        get_broker_integration("paper")
+    assert get_broker_integration("paper", user_id="demo").id == "demo"
+
+
+@pytest.mark.parametrize(("venue", "quote"), [("alpaca", "USD"), ("binance", "USDT"), ("bybit", "USDT")])
+def test_an_implied_account_is_in_the_currency_that_the_command_line_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: str, quote: str
+) -> None:
+    monkeypatch.setenv(f"{venue.upper()}_API_KEY", "a-key-of-sixteen")
+    monkeypatch.setenv(f"{venue.upper()}_API_SECRET", "a-secret-of-more-than-sixteen")
+    assert get_broker_integration(venue, root=tmp_path).account.quote == quote
+    assert get_broker_integration(venue, root=tmp_path, quote="EUR").account.quote == "EUR"
+
+
 def test_a_paper_account_needs_no_file_but_its_own(tmp_path: Path) -> None:
     shutil.copy(ROOT / "brokers/paper/demo-account.json", tmp_path / "platform.paper.json")
     assert get_broker_integration("paper", root=tmp_path).get_open_positions()

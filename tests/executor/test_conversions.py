@@ -36,17 +36,21 @@ def test_dust_is_converted_and_closed_as_a_sale_closes(on_stage: Stage) -> None:
     assert (scene.tracked(), scene.says()) == ({}, "CLEAN")
 
 
-def test_a_conversion_may_cost_what_was_planned_and_what_prices_may_move(on_stage: Stage) -> None:
-    scene = crumbs(on_stage)
+@pytest.mark.parametrize(("allowed", "most"), [("0.5", "0.07"), ("0.05", "0.05")])
+def test_a_conversion_may_cost_more_as_prices_move_and_never_more_than_allowed(
+    on_stage: Stage, allowed: str, most: str
+) -> None:
+    dust = {"convert": True, "max_cost_pct": float(allowed)}
+    scene = on_stage(snapshot(CRUMB), dust=dust, options={"taker_fee": "0.02"})
     scene.apply()
     (request,) = requests(scene)
-    assert (request.quantity, request.max_cost_pct) == (Decimal("0.0005"), Decimal("0.07"))
+    assert (request.quantity, request.max_cost_pct) == (Decimal("0.0005"), Decimal(most))
 
 
 def test_a_conversion_that_has_become_too_dear_is_refused(on_stage: Stage) -> None:
     scene = crumbs(on_stage)
     plan = scene.plan()
-    scene.policy["account"]["options"]["taker_fee"] = "0.08"
+    scene.policy["account"]["options"]["taker_fee"] = "0.06"
     result = scene.apply(plan)
     assert (result.exit_code, statuses(result), scene.held()) == (4, ["refused"], "0.0005")
 

@@ -9,10 +9,13 @@ import pytest
 
 from executor.folder import DataFolder
 from executor.gate import DEFAULT_MAX_AGE, trading_gate
+from executor.halt import halt, resume
 from executor.state import State
 from ruleset.checks import AccountState
 from tests.builders import NOW, ago, snapshot
 from tests.executor.conftest import Stage
+from tests.executor.scene import legacy
+from tests.faults import SILENT, Fault
 
 CLEAN = State(account_state=AccountState.CLEAN, last_verified_at=ago(30))
 
@@ -59,3 +62,25 @@ def test_a_damaged_state_file_keeps_it_closed(on_stage: Stage) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.state.write_text("{")
     assert trading_gate(folder, DEFAULT_MAX_AGE, NOW).open is False
+
+
+def test_a_halt_keeps_it_closed_until_it_ends(on_stage: Stage) -> None:
+    scene = on_stage(snapshot())
+    scene.verify()
+    for folder in (scene.folder.root, scene.folder.path):
+        halt(folder, "the venue is on fire", NOW)
+        answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW)
+        assert (answer.open, "the venue is on fire" in answer.reason) == (False, True)
+        resume(folder)
+        assert trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW).open is True
+
+
+def test_an_order_that_nobody_can_tell_of_keeps_it_closed(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([SILENT] * 4)
+    assert scene.apply().exit_code == 9
+    scene.hold("AAA/USD", None)
+    assert scene.verify().state == "CLEAN"
+    answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, scene.clock.now)
+    assert (answer.open, answer.reason) == (False, "what became of 1 of its orders is not settled yet")

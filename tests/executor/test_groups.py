@@ -135,6 +135,29 @@ def test_a_group_that_was_too_much_rests_once(on_stage: Stage) -> None:
     assert scene.clock.slept == [3.0]
 
 
+def test_a_halt_during_the_rest_leaves_what_never_arrived_unsent(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    scene.break_writes(*[Fault.RATE_LIMITED] * 3)
+    scene.trouble.before.append(lambda: halt(scene.folder.root, "stop", NOW))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), held(scene)) == (5, ["open"] * 5, ["100"] * 5)
+
+
+def test_a_stop_during_the_rest_does_as_well_and_the_plan_goes_on_later(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    plan = scene.plan()
+    scene.break_writes(*[Fault.BUSY] * 3)
+    assert (scene.apply(plan, stop_after=3).exit_code, held(scene)) == (8, ["100"] * 5)
+    assert (scene.apply(plan).exit_code, held(scene)) == (0, ["75"] * 5)
+
+
+def test_a_venue_that_wants_a_long_rest_gets_it_from_the_whole_group(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()))
+    scene.break_writes(*[Fault.LOST_BEFORE] * 3, Fault.BANNED)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.trouble.groups) == (9, ["open"] * 5, [3, 1])
+
+
 @pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER], ids=lambda fault: fault.name)
 @pytest.mark.parametrize("arrived", range(3))
 @pytest.mark.parametrize("tier", ["A", "B", "C"])

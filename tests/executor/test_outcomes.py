@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from brokers.protocol import Found, OrderReference
+from brokers.protocol import Done, Found, OrderReference, OrderReport
 from ruleset.errors import OutcomeUnknown
 from tests.builders import order, position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy, over_cap, resting, statuses, zombie
 from tests.faults import GONE, SILENT, Fault
 
+TOLD_OPEN = OrderReport(
+    order_id="x1",
+    client_order_id=None,
+    symbol="AAA/USD",
+    side="sell",
+    type="market",
+    status="open",
+    quantity=Decimal(25),
+)
 LOST = [Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.RAISES_BEFORE, Fault.RAISES_AFTER, Fault.DELAYED]
 
 
@@ -71,6 +81,25 @@ def test_an_order_that_left_traces_and_is_never_found_again_needs_a_human(on_sta
     scene.trouble.look_ups.extend([GONE] * 9)
     result = scene.apply()
     assert (result.exit_code, statuses(result), scene.held()) == (9, ["needs_human"], "75")
+
+
+def test_another_order_than_was_asked_for_is_not_adopted(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.trouble.look_ups.append(Found(replace(TOLD_OPEN, symbol="BBB/USD", status="closed", filled=Decimal(7))))
+    assert (scene.apply().exit_code, scene.held()) == (0, "75")
+
+
+def test_an_order_that_was_told_and_has_vanished_is_not_taken_for_the_next_attempt(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    with monkeypatch.context() as venue:
+        venue.setattr("brokers.paper.broker.PaperBroker.place_order", lambda *_: Done(TOLD_OPEN))
+        assert scene.apply(plan).exit_code == 9
+    scene.break_writes(Fault.LOST_AFTER)
+    assert (scene.apply(plan).exit_code, scene.held(), len(scene.trouble.orders)) == (0, "75", 2)
 
 
 def test_a_question_that_fails_once_is_asked_again(on_stage: Stage) -> None:

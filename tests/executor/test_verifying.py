@@ -5,6 +5,15 @@ from __future__ import annotations
 import pytest
 
 from executor.history import account_status
+from executor.verify import no_old_answer
+from ruleset.errors import (
+    AccountIsHalted,
+    AccountIsLocked,
+    CancelledByUser,
+    ExitplanError,
+    FileIsInvalid,
+    RefusedByGuard,
+)
 from ruleset.planner import PlanScope
 from tests.builders import NOW, order, position, record, snapshot
 from tests.executor.conftest import Stage
@@ -107,6 +116,32 @@ def test_while_somebody_is_at_work_the_answer_is_given_and_not_remembered(on_sta
     scene.trouble.before.append(lambda: answers.append((scene.verify().state, scene.says())))
     scene.apply()
     assert answers == [("NEEDS_CLEANUP", None)]
+
+
+def test_where_the_tracker_is_broken_no_old_answer_stands(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position(), tracked=["AAA/USD"]))
+    assert state(scene) == "CLEAN"
+    scene.folder.tracker.write_text("{broken")
+    with pytest.raises(FileIsInvalid, match="this is not JSON"):
+        scene.verify()
+    assert scene.says() == "UNKNOWN"
+
+
+def test_what_a_guard_refuses_needs_cleanup_and_a_mistake_of_ours_is_unknown(on_stage: Stage) -> None:
+    scene = on_stage(snapshot())
+    for problem, said in [(RefusedByGuard("too much"), "NEEDS_CLEANUP"), (KeyError("bug"), "UNKNOWN")]:
+        with pytest.raises(type(problem)), no_old_answer(scene.open()):
+            raise problem
+        assert scene.says() == said
+
+
+@pytest.mark.parametrize("problem", [AccountIsLocked("busy"), AccountIsHalted("stop"), CancelledByUser("no")])
+def test_what_says_nothing_of_the_account_leaves_the_last_answer(on_stage: Stage, problem: ExitplanError) -> None:
+    scene = on_stage(snapshot())
+    scene.verify()
+    with pytest.raises(type(problem)), no_old_answer(scene.open()):
+        raise problem
+    assert scene.says() == "CLEAN"
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.PARTIAL])

@@ -20,7 +20,14 @@ from tests.builders import NOW
 from tests.ruleset.accounts_strategy import accounts, book, cases, moments, prices
 
 OPEN: dict[str, Any] = {"max_positions": 10_000}
-"""No cap: whom it chooses may hang on results that no rule asks for."""
+RANKED: list[dict[str, Any]] = [
+    {"max_positions": most, "cap": {"scope": scope, "rank_by": ranks}}
+    for most, scope, ranks in (
+        (2, "all", ["pnl_pct"]),
+        (3, "legacy", ["oldest", "value_usd"]),
+        (0, "all", ["value_usd"]),
+    )
+]
 WINNERS = {"id": "winners", "category": "ZOMBIE_LEGACY", "when": {"not": {"pnl_pct": {"lte": 0}}}}
 OLD = {"id": "old", "when": {"tracked": False, "age_minutes": {"gt": 60}}, "action": "close"}
 UNAGED = {"id": "unaged", "when": {"any": [{"age_minutes": {"exists": False}}, {"tracked": True}]}, "action": "unwind"}
@@ -29,12 +36,17 @@ POLICIES: list[dict[str, Any]] = [
     {**OPEN, "classification": [WINNERS]},
     {**OPEN, "exits": [OLD, UNAGED]},
     {**OPEN, "base": "conservative"},
+    {"max_positions": 2},
+    *RANKED,
 ]
 
 
 def outcomes(rules: Rulebook, account: Snapshot) -> list[tuple[Any, ...]]:
     draft = draft_plan(PlanInput(rules, account, NOW))
-    return [(found.found.position.key, found.category, found.rule, found.exit) for found in draft.decisions]
+    return [
+        (found.found.position.key, found.category, found.rule, None if found.is_deferred else found.exit)
+        for found in draft.decisions
+    ]
 
 
 def answered(found: Position, price: Decimal, moment: datetime | None) -> Position:
@@ -49,7 +61,9 @@ def test_a_basis_that_is_not_needed_changes_no_outcome(
     rules = book(changes)
     needed = {found.key for found in positions_needing_basis(rules, account, Progress(), NOW)}
     told = [
-        found if found.key in needed or is_derivative(found.symbol) else answered(found, price, moment)
+        found
+        if found.key in needed or is_derivative(found.symbol) or found.symbol not in account.markets
+        else answered(found, price, moment)
         for found in account.positions
     ]
     assert outcomes(rules, replace(account, positions=tuple(told))) == outcomes(rules, account)

@@ -84,6 +84,24 @@ def test_exits_that_ask_for_the_result_need_the_basis() -> None:
     assert basis(snapshot(position(), position("BBB/USD", entry=90)), exits=LOSERS) == ["AAA/USD"]
 
 
+@pytest.mark.parametrize(
+    ("ranks", "asked"),
+    [
+        (["pnl_pct"], ["AAA/USD", "CCC/USD"]),
+        (["oldest"], ["AAA/USD", "BBB/USD", "CCC/USD"]),
+        (["value_usd", "pnl_pct"], ["AAA/USD"]),
+        (["value_usd"], []),
+    ],
+)
+def test_what_the_cap_ranks_by_is_asked_for_where_it_is_needed_to_tell_positions_apart(
+    ranks: list[str], asked: list[str]
+) -> None:
+    account = snapshot(position(), position("BBB/USD", entry=90), position("CCC/USD", 30))
+    ranked = {"cap": {"scope": "all", "rank_by": ranks, "count_untradeable": False}}
+    assert basis(account, max_positions=1, **ranked) == asked
+    assert basis(account, max_positions=3, **ranked) == []
+
+
 def test_without_a_price_there_is_no_result_to_know() -> None:
     assert basis(snapshot(position(), markets={"AAA/USD": market(None)}), exits=LOSERS) == []
 
