@@ -123,6 +123,10 @@ class EngineBroker:
         report = self._engine.look_up(reference)
         return NotFound() if report is None else Found(report)
 
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        """Find several orders, one by one."""
+        return tuple(self.look_up_order(reference) for reference in references)
+
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Convert a balance."""
         return self._engine.convert(request, NOW)

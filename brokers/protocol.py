@@ -68,8 +68,8 @@ class Capabilities:
 
     ``unique_client_order_ids`` says among which orders the venue refuses an id it has seen. After
     ``receive_window`` seconds the venue no longer accepts a request that was signed before. ``live`` is true
-    where real money moves. ``writes_at_once`` is how many orders, or how many cancels, it takes in one go, side by
-    side or as a batch.
+    where real money moves. ``writes_at_once`` is how many orders and ``cancels_at_once`` how many cancels go to it in
+    one go, side by side, in turn or as a batch: what is on its way, no halt holds back.
     """
 
     client_order_ids: LookUpTier
@@ -81,6 +81,7 @@ class Capabilities:
     receive_window: int
     live: bool
     writes_at_once: int = 1
+    cancels_at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +259,10 @@ class Broker(Protocol):
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find one order, open or closed; the newest where a client id was used more than once."""
+        ...
+
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        """Find several orders in as few questions as can be; one answer for each, in their order."""
         ...
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:

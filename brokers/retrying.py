@@ -105,6 +105,15 @@ class RetryingBroker:
             else self._again(lambda: self._broker.look_up_order(reference))
         )
 
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        """Find several orders; all of them are asked for again where any question failed."""
+        hopeless = self.capabilities.client_order_ids == "C" and all(one.order_id is None for one in references)
+        return (
+            self._broker.look_up_orders(references)
+            if hopeless
+            else self._again(lambda: self._broker.look_up_orders(references))
+        )
+
     def _again(self, ask: Callable[[], T]) -> T:
         waited = 0.0
 

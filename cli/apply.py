@@ -12,7 +12,7 @@ import typer
 
 from cli.apply_many import apply_crowd, apply_files
 from cli.applying import ApplyWish, carry_out
-from cli.approval import ask_for_approval
+from cli.approval import approve
 from cli.delivery import PlanOutput, deliver_plan, ensure_not_refused, has_changes
 from cli.many import Crowd
 from cli.options import (
@@ -138,7 +138,7 @@ def apply_refreshed(account: Account, old: dict[str, Any], wish: ApplyWish) -> i
         return 0
     ensure_not_refused(document)
     if not wish.auto_approve:
-        ask_for_approval(account.id, live=account.broker.capabilities.live)
+        approve(account)
     return apply_document(account, document, wish).exit_code
 
 
@@ -157,7 +157,7 @@ def apply_fresh(where: Where, wish: ApplyWish) -> int:
     if not (changes or wish.as_json or any(blocked["escalate"] for blocked in document["blocked"])):
         return 0
     if changes and not wish.auto_approve:
-        ask_for_approval(account.id, live=account.broker.capabilities.live)
+        approve(account)
     return apply_document(account, document, wish).exit_code
 
 

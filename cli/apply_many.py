@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from cli.applying import ApplyWish, Watch, telling_of_many
-from cli.approval import ask_for_approval
+from cli.approval import approve
 from cli.delivery import PlanOutput, ensure_not_refused, has_changes, show_plan
 from cli.many import Answer, Crowd, Stopped, ask_each, deliver_answers
 from cli.plan_many import PLAN_FILES, PlannedAccount, PlanWish, plan_each, plan_sheet
@@ -155,7 +155,7 @@ def _approved(answer: Answer[PlannedAccount], wish: ApplyWish) -> Answer[Applied
             return Answer(answer.account, answer.venue, 0, Applied(document))
         if has_changes(document) and not wish.auto_approve:
             show_plan(document)
-            ask_for_approval(made.account.id, live=made.account.broker.capabilities.live)
+            approve(made.account)
     except ExitplanError as problem:
         return Answer(answer.account, answer.venue, problem.exit_code, Applied(document), problem)
     return None

@@ -6,9 +6,17 @@ import sys
 
 import typer
 
+from executor.accounts import Account
+from executor.staleness import ensure_not_halted
 from ruleset.errors import CancelledByUser
 
 _YES = "yes"
+
+
+def approve(account: Account) -> None:
+    """Ask whether to go on with an account; raises CancelledByUser, and AccountIsHalted before anything is asked."""
+    ensure_not_halted(account)
+    ask_for_approval(account.id, live=account.broker.capabilities.live)
 
 
 def ask_for_approval(account: str, *, live: bool) -> None:

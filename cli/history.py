@@ -9,7 +9,7 @@ import typer
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from cli.rendering.screen import show
 from cli.rendering.status import history_table
-from cli.requests import Where, only_one, open_requested
+from cli.requests import Where, only_one, open_offline
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.history import past_runs
@@ -25,7 +25,7 @@ def command(
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """List past runs: when, which plan, what came of it."""
-    show_history(past_runs(open_requested(Where(only_one(account), data=data)))[:limit], as_json=as_json)
+    show_history(past_runs(open_offline(Where(only_one(account), data=data)))[:limit], as_json=as_json)
 
 
 def show_history(runs: list[dict[str, Any]], *, as_json: bool) -> None:

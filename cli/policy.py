@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
-from cli.requests import Where, only_one, open_requested
+from cli.requests import Where, only_one, open_offline
 from cli.streams import write_json
 from cli.verbs import verb_app
 from ruleset.values import plain
@@ -53,7 +53,7 @@ def show(
 
 def requested_policy(where: Where) -> LoadedPolicy:
     """Load the policy file that was named, else the account's."""
-    return load_policy(where.policy) if where.policy is not None else open_requested(where).loaded
+    return load_policy(where.policy) if where.policy is not None else open_offline(where).loaded
 
 
 def _files(loaded: LoadedPolicy) -> list[str]:

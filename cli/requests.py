@@ -75,16 +75,29 @@ def find_requested(where: Where) -> DataFolder:
     return DataFolder.of(where.data, found.id)
 
 
-def request_of(where: Where, overrides: Overrides | None = None) -> AccountRequest:
+def request_of(where: Where, overrides: Overrides | None = None, *, offline: bool = False) -> AccountRequest:
     """Give what was asked for in the words of the executor."""
     return AccountRequest(
-        clock=present, account=where.account, policy=where.policy, data=where.data, overrides=overrides or {}
+        clock=present,
+        account=where.account,
+        policy=where.policy,
+        data=where.data,
+        overrides=overrides or {},
+        offline=offline,
     )
 
 
 def open_requested(where: Where, overrides: Overrides | None = None) -> Account:
     """Open the account that was asked for; raises NoSuchAccount, FileIsInvalid, CredentialsMissing."""
     return open_account(request_of(where, overrides))
+
+
+def open_offline(where: Where, overrides: Overrides | None = None) -> Account:
+    """Open the account that was asked for without its venue, and so without keys; raises NoSuchAccount, FileIsInvalid.
+
+    For what reads and writes the account's files alone.
+    """
+    return open_account(request_of(where, overrides, offline=True))
 
 
 def make_requested_plan(
@@ -133,7 +146,7 @@ def ensure_no_recording(recording: Recording) -> None:
 
 def _policy_for_recording(where: Where, overrides: Overrides) -> LoadedPolicy:
     if where.account is not None and where.policy is None:
-        return open_requested(where, overrides).loaded
+        return open_offline(where, overrides).loaded
     return load_policy(where.policy or default_policy(), overrides)
 
 

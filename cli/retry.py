@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.requests import Where, only_one, open_requested
+from cli.requests import Where, only_one, open_offline
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.history import retry
@@ -28,7 +28,7 @@ def command(
     The failures and the escalation of the position are cleared; the next plan has its exit again.
     """
     name = unified_symbol(symbol)
-    opened = open_requested(Where(only_one(account), data=data))
+    opened = open_offline(Where(only_one(account), data=data))
     cleared = retry(opened, name)
     if as_json:
         write_json({"account": opened.id, "symbol": name, "cleared": cleared})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.requests import Where, only_one, open_requested
+from cli.requests import Where, only_one, open_offline, open_requested
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.by_hand import settle_by_hand, unresolved_orders
@@ -34,8 +34,9 @@ def command(
     you say here is believed. An order that is still open is cancelled there before. The plan stays open: apply it
     again.
     """
-    opened = open_requested(Where(only_one(account), data=data))
+    where = Where(only_one(account), data=data)
     if order is None:
+        opened = open_offline(where)
         waiting = unresolved_orders(opened)
         if as_json:
             write_json({"account": opened.id, "unresolved": list(waiting)})
@@ -47,7 +48,9 @@ def command(
         return
     if filled is None:
         raise UsageError("how much of it was filled?", hint="--filled QUANTITY, 0 if it never traded")
-    action = settle_by_hand(opened, order, _quantity(filled))
+    quantity = _quantity(filled)
+    opened = open_requested(where) if quantity else open_offline(where)
+    action = settle_by_hand(opened, order, quantity)
     if as_json:
         write_json({"account": opened.id, "order": order, "symbol": action.symbol, "filled": filled})
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.options import DEFAULT_DATA, AccountOption, DataOption
-from cli.requests import Where, only_one, open_requested
+from cli.requests import Where, only_one, open_offline
 from cli.verbs import verb_app
 from executor.history import import_state, restore_state
 
@@ -20,7 +20,7 @@ def state() -> None:
 @app.command("import")
 def take_in(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> None:
     """Take in the state file as it was edited."""
-    opened = open_requested(Where(only_one(account), data=data))
+    opened = open_offline(Where(only_one(account), data=data))
     import_state(opened)
     typer.echo(f"Took in {opened.folder.state}.")
 
@@ -28,6 +28,6 @@ def take_in(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> N
 @app.command("export")
 def put_back(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> None:
     """Write the state file anew, over any edit."""
-    opened = open_requested(Where(only_one(account), data=data))
+    opened = open_offline(Where(only_one(account), data=data))
     restore_state(opened)
     typer.echo(f"Wrote {opened.folder.state}.")

@@ -23,7 +23,7 @@ from cli.rendering.many import Sheet
 from cli.rendering.screen import show, words
 from cli.rendering.status import status_parts
 from cli.rendering.words import clock_time
-from cli.requests import Where, open_requested, request_of
+from cli.requests import Where, open_offline, request_of
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.accounts import AccountFile, open_account_file
@@ -48,14 +48,14 @@ def command(
     crowd = Crowd.of(account, tag, every=every, jobs=jobs)
     if not crowd.is_one:
         raise typer.Exit(status_many(crowd, Where(data=data), as_json=as_json))
-    show_status(account_status(open_requested(Where(crowd.only_name, data=data))), as_json=as_json)
+    show_status(account_status(open_offline(Where(crowd.only_name, data=data))), as_json=as_json)
 
 
 def status_many(crowd: Crowd, where: Where, *, as_json: bool) -> int:
     """Show how several accounts stand, a line each; returns the worst exit code."""
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[dict[str, Any], int]:
-        return account_status(open_account_file(file, request_of(where))), 0
+        return account_status(open_account_file(file, request_of(where, offline=True))), 0
 
     answers = ask_each(crowd.select(), work, jobs=crowd.jobs, quiet=as_json)
     headings = ("account was", "last run", "verified", "unwinds", "escalated", "open plans")

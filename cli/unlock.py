@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from brokers.registry import PAPER
 from cli.approval import ask_for_approval
 from cli.failures import warn
 from cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
-from cli.requests import Where, only_one, open_requested
+from cli.requests import Where, only_one, open_offline
 from cli.streams import write_json
 from cli.verbs import verb_app
 from executor.lease import break_lease, holder_of
@@ -30,12 +31,12 @@ def command(
     that process first if you can. Should it wake up, its next order is refused by the journal; an order it has
     already sent is looked up by the next run.
     """
-    opened = open_requested(Where(only_one(account), data=data))
+    opened = open_offline(Where(only_one(account), data=data))
     holder = holder_of(opened.folder.lock)
     if holder is not None:
         warn(f"the account {opened.id} is in use {holder}: make sure that it is not at work")
         if not auto_approve:
-            ask_for_approval(opened.id, live=opened.broker.capabilities.live)
+            ask_for_approval(opened.id, live=opened.venue != PAPER)
     broken = None if holder is None else break_lease(opened.folder.lock)
     if as_json:
         write_json({"account": opened.id, "unlocked": broken is not None, "holder": broken})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.account_checks import with_venues_checked
 from cli.failures import diagnostic_document
 from cli.options import JsonOption
 from cli.rendering.words import counted
@@ -32,9 +33,11 @@ def command(
     """Check files: every problem with file, line and column.
 
     YAML files are policies or account files; what a JSON file is can be seen from its keys: a snapshot, plan, state,
-    tracker or alert. Exits with 0, also where there are only warnings, with 65 where anything is wrong.
+    tracker or alert. An account file must name a venue that there is, and a live one credentials; neither is asked.
+
+    Exits with 0, also where there are only warnings, with 65 where anything is wrong.
     """
-    results = validate_paths(paths or [_default_folder()])
+    results = with_venues_checked(validate_paths(paths or [_default_folder()]))
     raise typer.Exit(show_validated(results, as_json=as_json))
 
 

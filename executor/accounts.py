@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from brokers.protocol import Broker, Clock
 from brokers.registry import open_broker
 from brokers.retrying import RetryingBroker
 from executor.folder import PLATFORM, DataFolder
+from executor.offline import OfflineBroker
 from executor.tracker import Tracker, TrackerFile
 from ruleset.errors import FileIsInvalid, NoSuchAccount
 from ruleset.problems import nearest
@@ -28,7 +29,8 @@ _NEEDED = ("id", "venue", "quote")
 class AccountRequest:
     """Which account is meant and how: ``account`` is an id or a path, ``policy`` replaces the account's own policy.
 
-    ``overrides`` are parameters set over the policy.
+    ``overrides`` are parameters set over the policy. An account that is opened ``offline`` needs no keys and cannot ask
+    its venue: for those who read the account's files and nothing else.
     """
 
     clock: Clock
@@ -37,6 +39,7 @@ class AccountRequest:
     data: Path = Path("data")
     overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
     root: Path = Path()
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +184,17 @@ def open_account_file(found: AccountFile, request: AccountRequest) -> Account:
         file=found.path,
         loaded=loaded,
         rulebook=Rulebook.of(loaded.policy),
-        broker=RetryingBroker(open_broker(found.block, found.path.parent, request.clock), time.sleep),
+        broker=_broker_of(found, request),
         folder=DataFolder.of(request.data, found.id),
         clock=request.clock,
         overrides=request.overrides,
     )
+
+
+def _broker_of(found: AccountFile, request: AccountRequest) -> Broker:
+    if request.offline:
+        return cast("Broker", OfflineBroker(found.venue))
+    return RetryingBroker(open_broker(found.block, found.path.parent, request.clock), time.sleep)
 
 
 def find_account(request: AccountRequest) -> AccountFile:

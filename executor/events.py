@@ -14,6 +14,7 @@ from ruleset.values import plain, time_text
 
 EVENT_KINDS: Mapping[str, str] = {
     "run_started": "A run has begun; nothing was sent yet.",
+    "run_recovering": "An earlier run was cut short: the venue is asked what became of its orders.",
     "run_recovered": "An earlier run had left orders open; they are settled now.",
     "action_started": "An action is about to be sent.",
     "action_done": "The venue did it; filled tells how much.",

@@ -26,10 +26,11 @@ _EXITS = 3
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A halt in force: the file that says so, and what it says."""
+    """A halt in force: the file that says so, what it says, and the account it is of; None where it is of all."""
 
     path: Path
     text: str
+    account: str | None = None
 
     def allows(self, action: PlannedAction, policy: Policy) -> bool:
         """Tell whether an action may be sent all the same: exits and what frees their balance, by the policy."""
@@ -39,20 +40,25 @@ class Halt:
     def error(self) -> AccountIsHalted:
         """Word the halt as an error."""
         said = f": {self.text}" if self.text else ""
+        whose, of_whom, ending = "everything", "", ""
+        if self.account is not None:
+            whose = f"the account {self.account}"
+            of_whom, ending = f" for {self.account}", f" --account {self.account}"
         return AccountIsHalted(
-            f"everything is halted by {self.path}{said}",
-            hint="nothing is sent while it exists; end it with: exitplan resume",
+            f"{whose} is halted by {self.path}{said}",
+            hint=f"nothing is sent{of_whom} while it exists; end it with: exitplan resume{ending}",
         )
 
 
 def find_halt(folder: DataFolder) -> Halt | None:
     """Find the halt in force for an account; a place that cannot be looked at counts as one."""
-    for path in dict.fromkeys((folder.root / NAME, folder.path / NAME)):
+    for place in dict.fromkeys((folder.root, folder.path)):
+        path, account = place / NAME, None if place == folder.root else place.name
         try:
             if path.exists():
-                return Halt(path, _text_of(path))
+                return Halt(path, _text_of(path), account)
         except OSError as error:
-            return Halt(path, f"it cannot be looked at: {error.strerror or error}")
+            return Halt(path, f"it cannot be looked at: {error.strerror or error}", account)
     return None
 
 

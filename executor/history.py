@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from executor.accounts import Account
 from executor.journal import Journal, open_journal
-from executor.lease import account_lease
+from executor.lease import account_lease, holder_of
 from executor.planning import read_state
 from executor.state import State, export_state, state_from_document, state_from_file, state_to_document, take_state
 from ruleset.values import unified_symbol
 
 
 def past_runs(account: Account) -> list[dict[str, Any]]:
-    """Give the account's runs, the newest first; none where it never had any."""
+    """Give the account's runs, the newest first; none where it never had any.
+
+    ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
+    ``under_way`` is true for the run that is at work now.
+    """
     if not account.folder.journal.exists():
         return []
+    at_work = holder_of(account.folder.lock) is not None
     with open_journal(account.folder.journal) as journal:
-        return journal.runs()
+        runs = journal.runs()
+        newest = max((run["run"] for run in runs), default=0)
+        return [
+            {**run, **_counts(run, journal), "under_way": at_work and not run["ended_at"] and run["run"] == newest}
+            for run in runs
+        ]
+
+
+def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:
+    if run["summary"] is not None:
+        statuses = [outcome["status"] for outcome in run["summary"].get("outcomes", [])]
+    else:  # it was killed, or is at work: what it has sent carries its number
+        sent = journal.intents(run["plan_id"]).values()
+        statuses = [intent.status for intent in sent if intent.fence == run["run"]]
+    return {status: statuses.count(status) for status in ("done", "refused")}
 
 
 def account_status(account: Account) -> dict[str, Any]:

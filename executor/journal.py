@@ -68,7 +68,7 @@ class Intent:
     """One action of a journalled plan and how far it has come.
 
     ``quantity`` is what the last attempt asked for, ``held_before`` the position before it, ``filled`` what the venue
-    filled of it; all in the position's units.
+    filled of it; all in the position's units. ``fence`` is the number of the run that sent it last.
     """
 
     plan_id: str
@@ -81,6 +81,7 @@ class Intent:
     filled: Decimal | None = None
     order_id: str | None = None
     message: str | None = None
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ class Journal:
     def intents(self, plan_id: str) -> dict[str, Intent]:
         """Give a plan's intents by action id, in the order of the plan."""
         rows = self._db.execute(
-            "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message"
+            "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
             " FROM intents WHERE plan_id = ? ORDER BY number",
             (plan_id,),
         )
@@ -211,7 +212,7 @@ class Journal:
             "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity) VALUES (?, ?, ?, ?, ?)",
             (intent.plan_id, intent.action_id, attempt, moment, quantity),
         )
-        return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None)
+        return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
 
     def settle(self, intent: Intent, settlement: Settlement, state: Mapping[str, Any] | None, now: datetime) -> None:
         """Record how an attempt ended and, in the same commit, what that changes in the account's state."""
@@ -418,7 +419,7 @@ def _intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLit
 
 
 def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
-    action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message = row
+    action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence = row
     return Intent(
         plan_id,
         action_id,
@@ -430,6 +431,7 @@ def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of 
         _decimal(filled),
         order_id,
         message,
+        fence,
     )
 
 

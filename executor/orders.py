@@ -20,11 +20,12 @@ STOP_COLLAR_PCT = Decimal("0.05")
 _PLACED = SELLING | {"attach_stop"}
 
 
-def in_groups(actions: Iterable[PlannedAction], at_once: int) -> Iterator[list[PlannedAction]]:
+def in_groups(actions: Iterable[PlannedAction], venue: Capabilities) -> Iterator[list[PlannedAction]]:
     """Split actions into groups that may be sent at once: in their order, of one sort, no two orders on one symbol."""
     group: list[PlannedAction] = []
     for action in actions:
-        if group and not (len(group) < at_once and _goes_with(group, action)):
+        most = venue.cancels_at_once if action.kind == "cancel_order" else venue.writes_at_once
+        if group and not (len(group) < most and _goes_with(group, action)):
             yield group
             group = []
         group.append(action)

@@ -75,6 +75,7 @@ def _settle_plan(account: Account, journal: Journal, state: State, plan: SavedPl
             journal.back_to_planned(intent, "interrupted", account.clock())
     sent = [(action, intent) for action, intent in open_ones if action.kind != "adopt"]
     if sent:
+        tell("run_recovering", {"plan_id": plan.plan_id, "orders": len(sent)})
         state = _settle_sent(account, journal, state, plan, sent, desk)
     left = sum(1 for intent in journal.intents(plan.plan_id).values() if intent.status == "planned")
     tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(open_ones), "left": left})

@@ -93,7 +93,7 @@ class Run:
 
     def _do_all(self, actions: list[PlannedAction], intents: Mapping[str, Intent]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
-        for group in in_groups(actions, self.account.broker.capabilities.writes_at_once):
+        for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
             for action in group:
                 if not self._may_go_on(action):

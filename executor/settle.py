@@ -7,7 +7,7 @@ twice answered that it knows no such order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from brokers.protocol import (
@@ -67,46 +67,53 @@ class Desk:
 
         What the venue shows already needs no waiting. They went out together, so the receive window is waited for once.
         """
+        group = _Group(self, [one for one, told in zip(sent, outcomes, strict=True) if self._is_looked_up(one, told)])
         waited = False
         for (action, intent), outcome in zip(sent, outcomes, strict=True):
-            if not waited and not _is_clear(outcome):
-                found = self._found_at_once(action, intent)
-                if found is not None:
-                    yield found
-                    continue
-                self._wait_out()
-                waited = True
-            yield self._settle(action, intent, outcome)
+            resolved = self._found_at_once(action, intent, group)
+            if resolved is None:
+                if not waited and not _is_clear(outcome):
+                    self._wait_out()
+                    waited = True
+                resolved = self._settle(action, intent, outcome, group)
+            group.unresolved.pop(action.id, None)
+            yield resolved
 
     def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Resolved]:
         """Find out about orders that were sent, or may have been, by waiting and asking."""
         return self.settle_all(sent, [Unknown("interrupted")] * len(sent))
 
-    def _found_at_once(self, action: PlannedAction, intent: Intent) -> Resolved | None:
+    def _is_looked_up(self, sent: Sent, outcome: Outcome) -> bool:
+        """Tell whether the venue is to be asked for an order, by our id or by its own."""
+        action, intent = sent
+        if _is_clear(outcome) or not (action.kind in SELLING or action.kind == "attach_stop"):
+            return False
+        return self.broker.capabilities.client_order_ids != "C" or intent.order_id is not None
+
+    def _found_at_once(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved | None:
         """Settle an order that the venue finds under our id before anything is waited for; None where it does not."""
-        is_order = action.kind in SELLING or action.kind == "attach_stop"
-        if not is_order or self.broker.capabilities.client_order_ids == "C":
+        if action.id not in group.unresolved:
             return None
-        found = self._look_up(action, intent)
+        found = group.answer(0, action.id)
         return self._reported(action, intent, found.report) if isinstance(found, Found) else None
 
-    def _settle(self, action: PlannedAction, intent: Intent, outcome: Outcome) -> Resolved:
+    def _settle(self, action: PlannedAction, intent: Intent, outcome: Outcome, group: _Group) -> Resolved:
         if isinstance(outcome, Refused):
-            return self._refused(action, intent, outcome)
+            return self._refused(action, intent, outcome, group)
         if isinstance(outcome, Unknown):
-            return self._resolve(action, intent)
+            return self._resolve(action, intent, group)
         return self._reported(action, intent, outcome.report)
 
-    def _resolve(self, action: PlannedAction, intent: Intent) -> Resolved:
+    def _resolve(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved:
         if action.kind == "cancel_order":
             return self._resolve_cancel(action)
         if action.kind == "convert_dust":  # venues take no client ids for conversions
             return self._by_conversion(action, intent, intent.order_id)
         if self.broker.capabilities.client_order_ids == "C" and intent.order_id is None:
             return self._by_position(action, intent)
-        return self._by_look_up(action, intent)
+        return self._by_look_up(action, intent, group)
 
-    def _by_look_up(self, action: PlannedAction, intent: Intent) -> Resolved:
+    def _by_look_up(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved:
         """Ask until the order is found, or twice not found with the account as it was before it.
 
         A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
@@ -114,7 +121,7 @@ class Desk:
         """
         missing, failed, failure = 0, 0, Unknown("the venue cannot tell")
         for poll in range(_POLLS):
-            found = self._look_up(action, intent)
+            found = group.answer(poll + 1, action.id)
             if isinstance(found, Found):
                 return self._reported(action, intent, found.report)
             if isinstance(found, Unknown):
@@ -124,25 +131,13 @@ class Desk:
             else:
                 missing += 1
             if missing >= _NOT_FOUND:
-                trace = self._trace_of(action, intent)
+                trace = _trace_of(group.account(poll + 1), action, intent)
                 if trace is None:
                     return NotSent()
                 failure = trace
-            self.sleep(_POLL_SECONDS * 2**poll)
+            if not group.has_asked(poll + 2):
+                self.sleep(_POLL_SECONDS * 2**poll)
         return _needs_human(failure)
-
-    def _trace_of(self, action: PlannedAction, intent: Intent) -> Unknown | None:
-        """Look for signs that an order arrived which the venue does not find; None where there are none."""
-        try:
-            snapshot = self.broker.read_account()
-        except AccountUnreadable as error:
-            return Unknown(str(error))
-        if any(order.client_order_id == action.client_order_id for order in snapshot.open_orders):
-            return Unknown("it is among the open orders, and the venue cannot look it up")
-        held = _held(snapshot, action.key)
-        if action.reduces and intent.held_before is not None and held != intent.held_before:
-            return Unknown(f"the position went from {intent.held_before} to {held}, and the venue knows no such order")
-        return None
 
     def _wait_out(self) -> None:
         """Wait until the venue can no longer accept what was sent.
@@ -151,17 +146,14 @@ class Desk:
         """
         self.sleep(self.broker.capabilities.receive_window + MARGIN_SECONDS)
 
-    def _look_up(self, action: PlannedAction, intent: Intent) -> LookUp:
-        reference = OrderReference(
-            symbol=action.symbol,
-            order_id=intent.order_id,
-            client_order_id=action.client_order_id,
-            since=intent.sent_at,
-        )
-        found = self._ask(reference)
-        if isinstance(found, Found) and not _is_of(found.report, action):
-            return Unknown("the venue tells of another order than was asked for")
-        return found
+    def look_up(self, asked: Sequence[Sent]) -> list[LookUp]:
+        """Ask for orders, all at once; whatever breaks, none of them is known."""
+        references = [_reference_to(action, intent) for action, intent in asked]
+        try:
+            answers = self.broker.look_up_orders(references)
+        except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
+            return [Unknown(f"the look-up failed: {error}")] * len(references)
+        return [_checked(found, action) for found, (action, _) in zip(answers, asked, strict=True)]
 
     def _ask(self, reference: OrderReference) -> LookUp:
         try:
@@ -203,7 +195,7 @@ class Desk:
         call(lambda: self.broker.cancel_orders([reference]), 1)
         return self._awaited(action, intent, report)
 
-    def _refused(self, action: PlannedAction, intent: Intent, outcome: Refused) -> Resolved:
+    def _refused(self, action: PlannedAction, intent: Intent, outcome: Refused, group: _Group) -> Resolved:
         if action.kind == "cancel_order" and outcome.reason in {
             RefusalReason.UNKNOWN_ORDER,
             RefusalReason.ORDER_CLOSED,
@@ -211,7 +203,7 @@ class Desk:
             return self._resolve_cancel(action)
         if outcome.reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             # The venue has an order under our id: an earlier attempt that arrived after all.
-            return self._resolve(action, intent)
+            return self._resolve(action, intent, group)
         if outcome.reason.is_passing:
             return NotSent(outcome.retry_after or _REST_SECONDS)
         return Settlement("refused", message=f"{outcome.reason.value}: {outcome.message}")
@@ -246,6 +238,71 @@ class Desk:
         if resting:
             return _needs_human(Unknown(f"order {resting[0].id} may be the one"))
         return _by_difference(intent.held_before, _held(snapshot, action.key), intent.quantity)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The questions about orders that went out together: each round asks for all that are unresolved at once.
+
+    Every order takes its own answers, a round after the other. Round 0 is asked before anything is waited for.
+    """
+
+    desk: Desk
+    sent: Sequence[Sent]
+    unresolved: dict[str, Sent] = field(init=False)
+    rounds: list[dict[str, LookUp]] = field(default_factory=list)
+    accounts: dict[int, Snapshot] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.unresolved = {action.id: (action, intent) for action, intent in self.sent}
+
+    def has_asked(self, number: int) -> bool:
+        """Tell whether a round was asked already."""
+        return number < len(self.rounds)
+
+    def answer(self, number: int, name: str) -> LookUp:
+        """Give an order's answer of a round, asking for the round where it is new."""
+        while not self.has_asked(number):
+            asked = list(self.unresolved.values())
+            answers = self.desk.look_up(asked)
+            self.rounds.append({action.id: found for (action, _), found in zip(asked, answers, strict=True)})
+        return self.rounds[number][name]
+
+    def account(self, number: int) -> Snapshot | Unknown:
+        """Read the account after a round, once for all of the group."""
+        if number not in self.accounts:
+            try:
+                self.accounts[number] = self.desk.broker.read_account()
+            except AccountUnreadable as error:
+                return Unknown(str(error))
+        return self.accounts[number]
+
+
+def _reference_to(action: PlannedAction, intent: Intent) -> OrderReference:
+    return OrderReference(
+        symbol=action.symbol,
+        order_id=intent.order_id,
+        client_order_id=action.client_order_id,
+        since=intent.sent_at,
+    )
+
+
+def _checked(found: LookUp, action: PlannedAction) -> LookUp:
+    if isinstance(found, Found) and not _is_of(found.report, action):
+        return Unknown("the venue tells of another order than was asked for")
+    return found
+
+
+def _trace_of(account: Snapshot | Unknown, action: PlannedAction, intent: Intent) -> Unknown | None:
+    """Look for signs that an order arrived which the venue does not find; None where there are none."""
+    if isinstance(account, Unknown):
+        return account
+    if any(order.client_order_id == action.client_order_id for order in account.open_orders):
+        return Unknown("it is among the open orders, and the venue cannot look it up")
+    held = _held(account, action.key)
+    if action.reduces and intent.held_before is not None and held != intent.held_before:
+        return Unknown(f"the position went from {intent.held_before} to {held}, and the venue knows no such order")
+    return None
 
 
 def _is_of(report: OrderReport, action: PlannedAction) -> bool:

@@ -66,13 +66,13 @@ Act = Callable[[], Outcome]
 class Trouble:
     """What is going to go wrong, in order, and what went over the wire; it outlives every connection.
 
-    ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out goes well.
+    ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out, or None, goes well.
     ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
     ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades.
     """
 
     writes: deque[Fault] = field(default_factory=deque)
-    look_ups: deque[LookUp] = field(default_factory=deque)
+    look_ups: deque[LookUp | None] = field(default_factory=deque)
     reads: deque[bool] = field(default_factory=deque)
     before: deque[Callable[[], object] | None] = field(default_factory=deque)
     at_once: int = 1
@@ -107,7 +107,12 @@ class FaultyBroker:
     @property
     def capabilities(self) -> Capabilities:
         trouble = self._trouble
-        return replace(self._inner.capabilities, receive_window=trouble.window, writes_at_once=trouble.at_once)
+        return replace(
+            self._inner.capabilities,
+            receive_window=trouble.window,
+            writes_at_once=trouble.at_once,
+            cancels_at_once=trouble.at_once,
+        )
 
     def read_account(self) -> Snapshot:
         self._ask("read")
@@ -142,10 +147,14 @@ class FaultyBroker:
     def look_up_order(self, reference: OrderReference) -> LookUp:
         self._trouble.calls.append("look up")
         self._arrive()
-        if self._trouble.look_ups:
-            return self._trouble.look_ups.popleft()
+        scripted = self._trouble.look_ups.popleft() if self._trouble.look_ups else None
+        if scripted is not None:
+            return scripted
         found = self._inner.look_up_order(reference)
         return Found(self._told(found.report)) if isinstance(found, Found) else found
+
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        return tuple(self.look_up_order(reference) for reference in references)
 
     def _ask(self, name: str) -> None:
         """Read something, which may fail."""

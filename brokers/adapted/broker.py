@@ -132,6 +132,10 @@ class AdaptedBroker:
         found = next((entry.order for entry in orders if entry.order.id == reference.order_id), None)
         return NotFound() if found is None else Found(_report(found, "open"))
 
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        """Find several orders, one by one."""
+        return tuple(self.look_up_order(reference) for reference in references)
+
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Refuse: there is no method for it."""
         return Refused(RefusalReason.UNSUPPORTED, f"the broker object converts nothing, {request.symbol} neither")

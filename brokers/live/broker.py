@@ -84,6 +84,7 @@ class LiveBroker:
             receive_window=traits.receive_window,
             live=self._live,
             writes_at_once=traits.writes_at_once,
+            cancels_at_once=max(traits.cancel_batch, traits.writes_at_once),
         )
 
     # --- reading ---
@@ -148,6 +149,13 @@ class LiveBroker:
             told = outcome_of(error, self._redact, self._pause())
             return Unknown(told.message, told.retry_after)
 
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        """Find several orders: by our ids in one list where the venue has one, else side by side."""
+        if len(references) > 1 and self._dialect.traits.lists_by_client_id and all(_is_ours(one) for one in references):
+            return self._listed(references)
+        singly = [partial(self.look_up_order, reference) for reference in references]
+        return tuple(side_by_side(singly, most=self._dialect.at_once))
+
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Take a fresh quote where it is not dearer than asked for; nothing of it is sent twice."""
         try:
@@ -172,6 +180,16 @@ class LiveBroker:
         return Done(_converted(done, str(done["id"]), request))
 
     # --- how it is done ---
+
+    def _listed(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        try:
+            self._ensure_listings()
+            orders = self._dialect.list_by_client_id(self._exchange, references)
+            reports = {name: Found(report_of(order)) for name, order in orders.items()}
+        except Exception as error:  # noqa: BLE001 - as above: none of them is known
+            told = outcome_of(error, self._redact, self._pause())
+            return (Unknown(told.message, told.retry_after),) * len(references)
+        return tuple(reports.get(str(one.client_order_id), NotFound()) for one in references)
 
     def _ask(self, what: str, question: Callable[[], T]) -> T:
         with reading(what, self._redact, self._pause):
@@ -260,6 +278,10 @@ class LiveBroker:
         if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
             return None
         return EXACT.multiply(EXACT.multiply(quantity, mark), rate)
+
+
+def _is_ours(reference: OrderReference) -> bool:
+    return reference.order_id is None and reference.client_order_id is not None and reference.since is not None
 
 
 def _converted(done: Mapping[str, Any], name: str, request: ConvertRequest) -> OrderReport:

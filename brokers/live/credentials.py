@@ -33,7 +33,6 @@ REQUIRED = FIELDS[:2]
 COINBASE_FIELDS = {"name": "api_key", "privateKey": "api_secret"}
 """The keys of the file that Coinbase lets its users download, and what they are here."""
 
-_HOW_TO_SET = "set it in the shell that runs exitplan: export NAME_API_KEY=..., export NAME_API_SECRET=..."
 _FORMS = "write env:NAME, keyring:NAME or file:PATH"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PEM = "-----BEGIN "
@@ -115,7 +114,13 @@ def _from_environment(name: str, _base: Path, environ: Mapping[str, str]) -> Cre
         raise CredentialsMissing("what follows env: is not the name of a variable", hint="write it as in env:KRAKEN")
     variables = {field: f"{name}_{field.upper()}" for field in FIELDS}
     found = {field: environ.get(variable) for field, variable in variables.items()}
-    return _credentials(f"env:{name}", found, lambda field: f"the environment variable {variables[field]}", _HOW_TO_SET)
+    exports = ", ".join(f"export {variables[field]}=..." for field in REQUIRED)
+    return _credentials(
+        f"env:{name}",
+        found,
+        lambda field: f"the environment variable {variables[field]}",
+        hint=f"set it in the shell that runs exitplan: {exports}",
+    )
 
 
 def _from_keyring(name: str, _base: Path, _environ: Mapping[str, str]) -> Credentials:

@@ -36,7 +36,7 @@ class Traits:
     ``receive_window`` is in seconds. ``burst`` is what the venue takes at once and ``refill`` what it gives back a
     second, both in ccxt's cost units; None takes ccxt's own pace. ``cancel_batch`` is how many orders one call cancels.
     ``in_turn`` says that private calls must not overtake each other, ``triggers_apart`` that orders which wait for a
-    trigger are in a list of their own, ``private_listings`` that the venue lists its markets to account holders only.
+    trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds all with our ids, ``private_listings`` that the venue lists its markets to account holders only.
     """
 
     venue: str
@@ -49,6 +49,7 @@ class Traits:
     cancel_batch: int = 0
     in_turn: bool = False
     triggers_apart: bool = False
+    lists_by_client_id: bool = False
     private_listings: bool = False
     stop_market: bool = False
     stop_limit: bool = False
@@ -210,6 +211,10 @@ class Dialect:
         closed = only_mappings(exchange.fetch_closed_orders(reference.symbol, since), "orders")
         return with_client_id([*opened, *closed], reference.client_order_id)
 
+    def list_by_client_id(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
+        """Find several orders by our ids in the lists since the first was sent, the newest of each id."""
+        raise NotImplementedError
+
     # --- converting dust ---
 
     def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:
@@ -242,6 +247,19 @@ def with_client_id(orders: Sequence[Order], client_order_id: str | None) -> Orde
     """Pick the newest order that carries our id."""
     found = [order for order in orders if order.get("clientOrderId") == client_order_id and client_order_id]
     return max(found, key=lambda order: int(order.get("timestamp") or 0), default=None)
+
+
+def newest_by_client_id(orders: Sequence[Order], references: Sequence[OrderReference]) -> dict[str, Order]:
+    """Pick the newest order of each of our ids."""
+    names = [str(reference.client_order_id) for reference in references]
+    found = {name: with_client_id(orders, name) for name in names}
+    return {name: order for name, order in found.items() if order is not None}
+
+
+def sent_since(references: Sequence[OrderReference]) -> int:
+    """Give the time in milliseconds, a minute before the first of these was sent, for clocks that differ."""
+    first = min(reference.since for reference in references if reference.since is not None)
+    return int(first.timestamp() * 1000) - 60_000
 
 
 def pages_by_cursor(ask: Callable[[str | None], tuple[list[T], str | None]]) -> list[T]:

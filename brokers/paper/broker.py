@@ -105,6 +105,10 @@ class PaperBroker:
         report = self._file.ask(self._clock(), lambda engine: engine.look_up(visible))
         return NotFound() if report is None else Found(report)
 
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        """Find several orders, one by one."""
+        return tuple(self.look_up_order(reference) for reference in references)
+
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Turn a spot position into money at the mark price, without regard to minimums, for the taker's fee."""
         cost, most = self._options.taker_fee, request.max_cost_pct

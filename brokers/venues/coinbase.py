@@ -15,7 +15,9 @@ from brokers.live.dialect import (
     MarketType,
     Order,
     Traits,
+    newest_by_client_id,
     pages_by_cursor,
+    sent_since,
     side_by_side,
     with_client_id,
 )
@@ -51,6 +53,7 @@ class Coinbase(Dialect):
         receive_window=120,
         writes_at_once=20,
         cancel_batch=100,
+        lists_by_client_id=True,
         stop_limit=True,
         convert=True,
         history_by_symbol=False,
@@ -130,6 +133,12 @@ class Coinbase(Dialect):
         if reference.since is not None:
             asked["start_date"] = exchange.iso8601(int(reference.since.timestamp() * 1000) - 60_000)
         return with_client_id(_orders(exchange, asked), reference.client_order_id)
+
+    def list_by_client_id(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
+        """Look through all orders since shortly before the first of them was sent."""
+        products = sorted({exchange.market(reference.symbol)["id"] for reference in references})
+        since = exchange.iso8601(sent_since(references))
+        return newest_by_client_id(_orders(exchange, {"product_ids": products, "start_date": since}), references)
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
         """Cancel one order as a batch of one: ccxt raises the same error whatever the reason."""

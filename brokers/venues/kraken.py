@@ -8,7 +8,17 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, with_client_id
+from brokers.live.dialect import (
+    MAX_PAGES,
+    Dialect,
+    Exchange,
+    MarketType,
+    Order,
+    Traits,
+    newest_by_client_id,
+    sent_since,
+    with_client_id,
+)
 from brokers.live.failures import exceptions_for
 from brokers.live.parsing import BadReply, Balance, only_mappings
 from brokers.protocol import OrderReference, OrderRequest, RefusalReason
@@ -42,7 +52,8 @@ class Kraken(Dialect):
         unique_client_order_ids="open",
         client_id_parameter="clientOrderId",
         receive_window=_WINDOW,
-        writes_at_once=20,
+        writes_at_once=5,  # one after the other: a halt waits for no more than these
+        lists_by_client_id=True,
         cancel_batch=50,
         in_turn=True,
         stop_market=True,
@@ -147,6 +158,22 @@ class Kraken(Dialect):
             if found is not None:
                 return found
         return None
+
+    def list_by_client_id(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
+        """Look through the open orders and those closed since shortly before the first was sent, 50 a page."""
+        orders = only_mappings(exchange.fetch_open_orders(), "orders")
+        found = newest_by_client_id(orders, references)
+        start, read = sent_since(references) // 1000, 0
+        for _ in range(MAX_PAGES):
+            if len(found) == len(references):
+                return found
+            result = exchange.privatePostClosedOrders({"start": start, "ofs": read})["result"]
+            page = [exchange.parse_order({**order, "id": name}) for name, order in result["closed"].items()]
+            orders, read = [*orders, *page], read + len(page)
+            found = newest_by_client_id(orders, references)
+            if not page or read >= int(result["count"]):
+                return found
+        raise BadReply("the pages of closed orders do not end")
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of all symbols, 50 a page."""

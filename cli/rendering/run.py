@@ -81,6 +81,7 @@ def _line(event: Event, width: int) -> Text | None:
         return _action_line(event.kind, data, width)
     drawn: dict[str, Callable[[Document], Text]] = {
         "run_started": _started,
+        "run_recovering": _recovering,
         "run_recovered": _recovered,
         "cycle_counted": _cycle,
         "alert": _alert,
@@ -92,6 +93,11 @@ def _line(event: Event, width: int) -> Text | None:
 def _started(data: Document) -> Text:
     again = "Going on with" if data.get("resumed") else "Applying"
     return heading(f"{again} {data['plan_id']}", counted(data["actions"], "action"))
+
+
+def _recovering(data: Document) -> Text:
+    orders = counted(data["orders"], "order")
+    return words(f"  An earlier run was cut short: asking the venue what became of {orders} ...", "yellow")
 
 
 def _recovered(data: Document) -> Text:

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.rendering.fitting import FittedTable
 from schemas.diagnostics import printable
 
 _PIPE_WIDTH = 100
@@ -57,9 +58,9 @@ def rows(*justify: str) -> Table:
     return table
 
 
-def titled(*headings: str, justify: str = "") -> Table:
+def titled(*headings: str, justify: str = "") -> FittedTable:
     """Start a table with headings and no lines; ``justify`` holds ``l`` or ``r`` for each column."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    table = FittedTable(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for number, heading in enumerate(headings):
         side = justify[number : number + 1]
         table.add_column(heading, justify="right" if side == "r" else "left", overflow="fold")

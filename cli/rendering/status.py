@@ -14,7 +14,7 @@ from cli.rendering.words import clock_time, exact, money, percent, reason_text
 
 Document = Mapping[str, Any]
 _MEANINGS = {
-    None: ("open", "yellow"),
+    None: ("cut off", "yellow"),
     0: ("done", "green"),
     1: ("error", "bold red"),
     4: ("some failed", "bold red"),
@@ -90,16 +90,16 @@ def history_table(runs: Sequence[Document]) -> Table:
     """Draw past runs, one a line."""
     table = titled("run", "started", "plan", "result", "done", "refused", "account then", justify="rlllrrl")
     for run in runs:
-        statuses = [outcome["status"] for outcome in (run["summary"] or {}).get("outcomes", [])]
         label, style = _MEANINGS.get(run["exit_code"], (f"exit {run['exit_code']}", "bold red"))
+        label = "under way" if run["under_way"] else label
         state = run["account_state"] or "?"
         table.add_row(
             words(run["run"]),
             words(clock_time(run["started_at"])),
             words(run["plan_id"]),
             words(label, style),
-            words(statuses.count("done")),
-            words(statuses.count("refused")),
+            words(run["done"]),
+            words(run["refused"]),
             words(state, STATE_STYLES.get(state, "")),
         )
     return table

@@ -89,6 +89,9 @@ class Wire:
         found: LookUp = self._answer()
         return found
 
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        return tuple(self.look_up_order(reference) for reference in references)
+
 
 def retrying(wire: Wire, budget: RetryBudget = USUAL) -> tuple[RetryingBroker, list[float]]:
     slept: list[float] = []

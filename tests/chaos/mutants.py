@@ -48,7 +48,7 @@ def _without_wait(patch: pytest.MonkeyPatch) -> None:
 
 def _with_one_question(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("executor.settle._NOT_FOUND", 1)
-    patch.setattr(Desk, "_trace_of", lambda *_: None)
+    patch.setattr("executor.settle._trace_of", lambda *_: None)
 
 
 def _without_swap(patch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ class Wire:
     @property
     def capabilities(self) -> Capabilities:
         at_once = self._file.read().at_once
-        return replace(self._inner.capabilities, receive_window=WINDOW, writes_at_once=at_once)
+        return replace(self._inner.capabilities, receive_window=WINDOW, writes_at_once=at_once, cancels_at_once=at_once)
 
     def read_account(self) -> Snapshot:
         self.arrive()
@@ -149,6 +149,9 @@ class Wire:
         if reference.order_id is None and record.elapsed < record.blind_until:
             return NotFound()
         return self._inner.look_up_order(reference)
+
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        return tuple(self.look_up_order(reference) for reference in references)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
         return self._inner.read_cost_basis(positions)

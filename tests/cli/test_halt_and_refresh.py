@@ -30,6 +30,21 @@ def test_a_halt_of_one_account_leaves_the_others_alone(folder: Path) -> None:
     assert xp("apply", "--auto-approve", "--account", "user123").code == 5
 
 
+@pytest.mark.parametrize("line", ["apply", "apply --all", "apply plan.json --refresh"])
+def test_on_a_halted_account_nobody_is_asked(line: str, saved: Path) -> None:
+    xp("halt", "fire drill")
+    refused = xp(*line.split())
+    assert (refused.code, "fire drill" in refused.out + refused.err) == (5, True)
+    assert "Only 'yes' goes on" not in refused.err
+
+
+def test_an_apply_names_the_halted_account_and_the_command_that_ends_its_halt(folder: Path) -> None:
+    xp("halt", "--account", "user123")
+    refused = xp("apply", "--auto-approve", "--account", "user123").err
+    assert "the account user123 is halted by" in refused
+    assert "exitplan resume --account user123" in refused
+
+
 def test_resuming_what_was_not_halted_says_so(folder: Path) -> None:
     assert "Nothing was halted" in xp("resume").out
 

@@ -162,7 +162,9 @@ def test_status_and_history(snapshot: SnapshotAssertion) -> None:
             "plan_id": "b",
             "exit_code": None,
             "account_state": None,
-            "summary": None,
+            "done": 3,
+            "refused": 0,
+            "under_way": False,
         },
         {
             "run": 1,
@@ -170,7 +172,9 @@ def test_status_and_history(snapshot: SnapshotAssertion) -> None:
             "plan_id": "a",
             "exit_code": 5,
             "account_state": "CLEAN",
-            "summary": {"outcomes": [{"status": "done"}, {"status": "refused"}]},
+            "done": 1,
+            "refused": 1,
+            "under_way": False,
         },
     ]
     assert drawn(*status_parts(status), history_table(runs)) == snapshot

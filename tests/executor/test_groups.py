@@ -101,7 +101,7 @@ def test_a_halt_finishes_the_group_in_flight(on_stage: Stage) -> None:
 def test_one_that_nobody_can_tell_of_stops_the_run_once_its_group_is_settled(on_stage: Stage) -> None:
     scene = grouped(on_stage(five()))
     scene.break_writes(Fault.NONE, Fault.LOST_AFTER, Fault.LOST_BEFORE)
-    scene.trouble.look_ups.extend([*[SILENT] * 4, GONE, GONE])
+    scene.trouble.look_ups.extend([SILENT, GONE] * 4)
     result = scene.apply()
     assert (result.exit_code, statuses(result)) == (9, ["done", "needs_human", "open", "open", "open"])
     assert len(scene.trouble.orders) == 3
@@ -178,7 +178,7 @@ def test_what_a_death_left_behind_is_settled_also_behind_one_that_nobody_can_tel
     scene.break_writes(Fault.NONE, Fault.NONE, Fault.CRASH_AFTER)
     with pytest.raises(Crash):
         scene.apply(plan)
-    scene.trouble.look_ups.extend([SILENT] * 4)
+    scene.trouble.look_ups.extend([SILENT, None, None] * 4)
     with pytest.raises(OutcomeUnknown, match="AAA/USD"):
         scene.apply(plan)
     assert [row["status"] for row in rows(scene, "intents")] == ["needs_human", "done", "done", "planned", "planned"]

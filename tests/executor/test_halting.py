@@ -8,6 +8,7 @@ import pytest
 
 from executor.halt import NAME, find_halt, halt, resume
 from ruleset.errors import AccountIsHalted
+from tests.builders import NOW
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting, statuses
 
@@ -85,3 +86,17 @@ def test_a_halt_is_made_and_ended(on_stage: Stage) -> None:
     assert found is not None
     assert "maintenance" in found.text
     assert (resume(scene.folder.root), resume(scene.folder.root), find_halt(scene.folder)) == (True, False, None)
+
+
+def test_a_halt_of_all_says_so_and_one_of_an_account_names_it_and_how_to_end_it(on_stage: Stage) -> None:
+    folder = on_stage(legacy(), account_id="user1").folder
+    halt(folder.path, "one", NOW)
+    own = find_halt(folder)
+    halt(folder.root, "all", NOW)
+    of_all = find_halt(folder)
+    assert own is not None
+    assert of_all is not None
+    assert "the account user1 is halted by" in str(own.error())
+    assert str(own.error().hint).endswith("exitplan resume --account user1")
+    assert "everything is halted by" in str(of_all.error())
+    assert str(of_all.error().hint).endswith("exitplan resume")

@@ -106,6 +106,12 @@ def test_every_missing_variable_is_named() -> None:
     )
 
 
+def test_the_hint_names_the_variables_to_set() -> None:
+    assert refusal("env:MY_BOT").hint == (
+        "set it in the shell that runs exitplan: export MY_BOT_API_KEY=..., export MY_BOT_API_SECRET=..."
+    )
+
+
 def test_an_empty_variable_is_missing() -> None:
     assert str(refusal("env:K", environ=BOTH | {"K_API_SECRET": " \n"})) == (
         "the environment variable K_API_SECRET is empty"

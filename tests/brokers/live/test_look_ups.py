@@ -142,3 +142,37 @@ def test_an_order_that_a_page_of_the_pages_does_not_tell_is_not_called_missing(o
     place(opened, "another", quantity=1)
     opened.plan_faults("look_ups", "none", "cut")
     assert isinstance(opened.broker.look_up_order(named(None, client_order_id=OURS, since=utc_now())), Unknown)
+
+
+def test_several_orders_are_looked_up_in_a_call_or_two(opened: Opened) -> None:
+    names = {
+        f"xp{number:016d}": place(opened, f"xp{number:016d}", 1, 150 if number % 2 else None) for number in range(6)
+    }
+    asked = [*names, "xp9999999999999999"]
+    opened.forget_calls()
+    answers = opened.broker.look_up_orders(
+        [named(None, client_order_id=name, since=utc_now() - timedelta(seconds=5)) for name in asked]
+    )
+    assert [found(answer).order_id for answer in answers[:-1]] == list(names.values())
+    assert {found(answer).status for answer in answers[:-1]} == {"open", "closed"}
+    assert answers[-1] == NotFound()
+    assert len(opened.calls()) <= 2
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_several_orders_are_found_behind_many_others(open_at: Opener, venue: str) -> None:
+    opened = open_at(venue, snapshot(position("AAA/USD", 100)), page_size=3).ready()
+    names = [place(opened, f"xp{number:016d}", 1) for number in range(8)]
+    references = [
+        named(None, client_order_id=f"xp{number:016d}", since=utc_now() - timedelta(seconds=5)) for number in (0, 7)
+    ]
+    assert [found(answer).order_id for answer in opened.broker.look_up_orders(references)] == [names[0], names[7]]
+
+
+def test_where_the_list_cannot_be_read_none_of_them_is_known(opened: Opened) -> None:
+    place(opened)
+    since = utc_now() - timedelta(seconds=5)
+    for sort in ("reads", "look_ups"):
+        opened.plan_faults(sort, *["error_before"] * 3)
+    references = [named(None, client_order_id=name, since=since) for name in (OURS, "xp9999999999999999")]
+    assert all(isinstance(answer, Unknown) for answer in opened.broker.look_up_orders(references))

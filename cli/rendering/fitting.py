@@ -1,0 +1,89 @@
+"""Tables in narrow terminals: long texts wrap first, then headings between words; what is still too wide is parted.
+
+A word is never split unless it is longer than :data:`LONGEST_WORD`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.table import Column, Table
+from rich.text import Text
+
+LONGEST_WORD = 32
+"""Cells up to this long, such as the id of a plan, are words and not long texts."""
+_LEAST_OF_A_TEXT = 24
+_WORD = re.compile(r"\s*\S+")
+_PADDINGS = (2, 1)
+
+
+class FittedTable(Table):
+    """A table without lines that parts into several, each with the first column, where the width is too small."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the table, or its parts with an empty line between them."""
+        parts = list(self._parts(list(self.columns), options.max_width))
+        for number, (columns, widths, padding) in enumerate(parts):
+            if number:
+                yield Segment.line()
+            yield self._part(columns, widths, padding)
+
+    def _parts(self, columns: list[Column], room: int) -> Iterator[tuple[list[Column], list[int], int]]:
+        fitted = fit(columns, room)
+        count = len(columns)
+        while fitted is None and count > 2:  # noqa: PLR2004 - the first column and one more
+            count -= 1
+            fitted = fit(columns[:count], room)
+        yield columns[:count], *(fitted or ([room // max(count, 1) - 1] * count, 1))
+        if count < len(columns):
+            yield from self._parts([columns[0], *columns[count:]], room)
+
+    def _part(self, columns: Sequence[Column], widths: Sequence[int], padding: int) -> Table:
+        part = Table(box=None, padding=(0, padding, 0, 0), header_style=self.header_style, pad_edge=False)
+        for column, width in zip(columns, widths, strict=True):
+            part.add_column(column.header, justify=column.justify, overflow="fold", width=max(width, 1))
+        for cells in zip(*(column.cells for column in columns), strict=True):
+            part.add_row(*cells)
+        return part
+
+
+def fit(columns: Sequence[Column], room: int) -> tuple[list[int], int] | None:
+    """Give each column a width and all of them a padding so that they fit into the room; None where they cannot."""
+    texts = [[_plain(cell) for cell in (column.header, *column.cells)] for column in columns]
+    whole = [max(max(map(cell_len, text.splitlines() or [""])) for text in column) for column in texts]
+    least = [min(max(map(_longest_word, (column.header, *column.cells))), LONGEST_WORD) for column in columns]
+    kept = [
+        full if full <= LONGEST_WORD else max(word, _LEAST_OF_A_TEXT) for full, word in zip(whole, least, strict=True)
+    ]
+    for floors in (kept, least):
+        for padding in _PADDINGS:
+            widths = _shrunk(whole, floors, room - padding * len(columns))
+            if widths is not None:
+                return widths, padding
+    return None
+
+
+def _shrunk(whole: Sequence[int], floors: Sequence[int], room: int) -> list[int] | None:
+    """Shorten the widest columns, none below its floor; None where that is not enough."""
+    if sum(floors) > room:
+        return None
+    widths = list(whole)
+    while sum(widths) > room:
+        widest = max((at for at in range(len(widths)) if widths[at] > floors[at]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return widths
+
+
+def _plain(cell: object) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell)
+
+
+def _longest_word(cell: object) -> int:
+    text = _plain(cell)
+    if isinstance(cell, Text) and cell.no_wrap:
+        return cell_len(text)
+    return max((cell_len(word) for word in _WORD.findall(text)), default=0)

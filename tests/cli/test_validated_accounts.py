@@ -1,0 +1,65 @@
+"""``exitplan validate`` of account files: the venue must be one, and a live one needs credentials."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ran, xp
+
+FILE = "account.yaml"
+
+
+def validated(venue: str, *more: str) -> Ran:
+    block = ["account:", "  id: a", f"  venue: {venue}", "  quote: USD", *(f"  {line}" for line in more)]
+    text = "\n".join(["version: 1", "name: a", "parameters: {max_positions: 3}", *block, ""])
+    Path(FILE).write_text(text, encoding="utf-8")
+    return xp("validate", FILE)
+
+
+@pytest.mark.parametrize(
+    ("venue", "near"), [("krakn", "kraken"), ("papr", "paper"), ("Kraken", "kraken"), ("bitfinx", "bitfinex")]
+)
+def test_a_venue_that_there_is_not_is_told_with_its_place_and_the_nearest_name(venue: str, near: str) -> None:
+    shown = validated(venue, "credentials: env:K")
+    assert shown.code == 65
+    assert f"{FILE}:6:10: error: " in shown.out
+    assert f"there is no venue '{venue}'" in shown.out
+    assert f"did you mean '{near}'?" in shown.out
+
+
+@pytest.mark.parametrize("venue", ["kraken", "bitfinex"])
+def test_a_live_venue_without_credentials_is_told(venue: str) -> None:
+    shown = validated(venue)
+    assert (shown.code, "1 error" in shown.out) == (65, True)
+    assert f"{FILE}:6:10: error: " in shown.out
+    assert "credentials: env:NAME" in shown.out
+
+
+@pytest.mark.parametrize("venue", ["kraken", "bitfinex"])
+def test_a_live_venue_with_credentials_is_sound_and_they_are_not_looked_for(venue: str) -> None:
+    assert validated(venue, "credentials: env:NOWHERE").code == 0
+
+
+def test_a_paper_account_needs_no_credentials() -> None:
+    assert validated("paper").code == 0
+
+
+def test_a_mistake_in_a_shared_base_is_told_once() -> None:
+    validated("krakn")
+    Path("child.yaml").write_text(f"version: 1\nname: c\nextends: {FILE}\n", encoding="utf-8")
+    shown = xp("validate", FILE, "child.yaml", "--json").json
+    assert (shown["errors"], [entry["ok"] for entry in shown["files"]]) == (1, [False, False])
+
+
+def test_known_venues_are_checked_without_loading_ccxt() -> None:
+    validated("kraken", "credentials: env:K")
+    code = f"import sys; from tests.cli.conftest import xp; assert xp('validate', '{FILE}').code == 0; "
+    code += "sys.exit('ccxt' in sys.modules)"
+    root = str(Path(__file__).parents[2])
+    ran = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": root})
+    assert ran.returncode == 0

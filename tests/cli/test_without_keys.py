@@ -1,0 +1,69 @@
+"""What reads an account's files alone needs no keys of its venue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from executor.accounts import AccountRequest, open_account
+from executor.lease import account_lease
+from ruleset.errors import AccountUnreadable
+from tests.cli.conftest import write_account, xp
+from tests.executor.scene import NOW
+
+LINES = [
+    "status",
+    "status --all",
+    "status --json",
+    "history",
+    "retry LUNA/USD",
+    "state export",
+    "state import",
+    "policy show",
+    "unlock",
+    "settle",
+    "halt",
+    "resume",
+    "validate",
+]
+
+
+@pytest.fixture
+def keyless(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work with an account that was run once, whose venue is a live one now and its keys are nowhere."""
+    for field in ("KEY", "SECRET"):
+        monkeypatch.delenv(f"NOWHERE_API_{field}", raising=False)
+    xp("run")
+    write_account(folder, "  credentials: env:NOWHERE\n")
+    file = folder / "policies/accounts/demo.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("venue: paper", "venue: kraken"), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_no_keys_are_needed_for_what_reads_only_files(line: str, keyless: Path) -> None:
+    shown = xp(*line.split())
+    assert (shown.code, shown.err) == (0, "")
+
+
+@pytest.mark.parametrize("line", ["plan", "verify", "snapshot", "run"])
+def test_what_asks_the_venue_says_which_variables_to_set(line: str, keyless: Path) -> None:
+    shown = xp(line)
+    assert shown.code == 3
+    assert "export NOWHERE_API_KEY=..., export NOWHERE_API_SECRET=..." in shown.err
+
+
+def test_breaking_the_lease_of_a_live_account_asks_for_its_id(keyless: Path) -> None:
+    with account_lease(Path("data/account.lock"), "platform", NOW):
+        shown = xp("unlock")
+    assert (shown.code, "Type the account's id" in shown.err) == (8, True)
+
+
+def test_an_account_opened_without_its_venue_cannot_be_asked_anything(keyless: Path) -> None:
+    account = open_account(AccountRequest(clock=lambda: NOW, offline=True, account="platform"))
+    assert account.broker.venue == "kraken"
+    with pytest.raises(AccountUnreadable, match="kraken cannot be asked"):
+        account.broker.read_account()
+    with pytest.raises(AccountUnreadable):
+        _ = account.broker.capabilities

@@ -1,0 +1,47 @@
+"""Past runs, those that were killed among them."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.history import past_runs
+from executor.lease import account_lease
+from tests.executor.conftest import Stage
+from tests.executor.scene import Scene, over_cap, resting
+from tests.faults import Crash, Fault
+
+
+def killed(on_stage: Stage) -> Scene:
+    """Die after the first of two actions, while the second is on its way."""
+    scene = on_stage(over_cap(locked=40, orders=(resting(),)), parameters={"max_positions": 2})
+    scene.break_writes(Fault.NONE, Fault.CRASH_AFTER)
+    with pytest.raises(Crash):
+        scene.apply()
+    return scene
+
+
+def told(scene: Scene) -> list[tuple[int | None, int, int, bool]]:
+    return [(run["exit_code"], run["done"], run["refused"], run["under_way"]) for run in past_runs(scene.open())]
+
+
+def test_a_run_that_was_killed_counts_what_the_journal_has_of_it(on_stage: Stage) -> None:
+    assert told(killed(on_stage)) == [(None, 1, 0, False)]
+
+
+def test_what_is_settled_later_counts_for_the_run_that_sent_it(on_stage: Stage) -> None:
+    scene = killed(on_stage)
+    assert scene.apply(scene.plans[0]).exit_code == 0
+    assert told(scene)[1] == (None, 2, 0, False)
+
+
+def test_a_run_without_an_end_is_under_way_while_its_account_is_in_use(on_stage: Stage) -> None:
+    scene = killed(on_stage)
+    with account_lease(scene.folder.lock, "platform", scene.clock()):
+        assert told(scene) == [(None, 1, 0, True)]
+
+
+def test_a_run_that_ended_counts_its_outcomes(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(locked=40, orders=(resting(),)), parameters={"max_positions": 2})
+    scene.break_writes(Fault.NONE, Fault.REFUSED)
+    assert scene.apply().exit_code == 4
+    assert told(scene) == [(4, 1, 1, False)]
