@@ -9,7 +9,7 @@ from typing import Any
 
 from executor.accounts import Account
 from executor.journal import Journal, open_journal
-from executor.lease import account_lease, holder_of
+from executor.lease import account_lease, seems_held_by
 from executor.planning import read_state
 from executor.state import State, export_state, state_from_document, state_from_file, state_to_document, take_state
 from ruleset.values import unified_symbol
@@ -19,18 +19,19 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
     """Give the account's runs, the newest first; none where it never had any.
 
     ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
-    ``under_way`` is true for the run that is at work now.
+    ``under_way`` is true for a run that is at work on this machine now.
     """
     if not account.folder.journal.exists():
         return []
-    at_work = holder_of(account.folder.lock) is not None
     with open_journal(account.folder.journal) as journal:
         runs = journal.runs()
         newest = max((run["run"] for run in runs), default=0)
-        return [
-            {**run, **_counts(run, journal), "under_way": at_work and not run["ended_at"] and run["run"] == newest}
-            for run in runs
-        ]
+
+        def under_way(run: Mapping[str, Any]) -> bool:
+            is_open = run["run"] == newest and run["ended_at"] is None
+            return is_open and seems_held_by(account.folder.lock, run["pid"], run["host"])
+
+        return [{**run, **_counts(run, journal), "under_way": under_way(run)} for run in runs]
 
 
 def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:

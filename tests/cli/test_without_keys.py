@@ -9,8 +9,8 @@ import pytest
 from executor.accounts import AccountRequest, open_account
 from executor.lease import account_lease
 from ruleset.errors import AccountUnreadable
+from tests.builders import NOW
 from tests.cli.conftest import write_account, xp
-from tests.executor.scene import NOW
 
 LINES = [
     "status",

@@ -40,6 +40,17 @@ def test_a_run_without_an_end_is_under_way_while_its_account_is_in_use(on_stage:
         assert told(scene) == [(None, 1, 0, True)]
 
 
+def test_a_note_that_a_dead_process_left_is_no_run_under_way(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = killed(on_stage)
+    with account_lease(scene.folder.lock, "platform", scene.clock()), monkeypatch.context() as dead:
+        dead.setattr("os.kill", gone)
+        assert told(scene) == [(None, 1, 0, False)]
+
+
+def gone(_pid: int, _signal: int) -> None:
+    raise ProcessLookupError
+
+
 def test_a_run_that_ended_counts_its_outcomes(on_stage: Stage) -> None:
     scene = on_stage(over_cap(locked=40, orders=(resting(),)), parameters={"max_positions": 2})
     scene.break_writes(Fault.NONE, Fault.REFUSED)
