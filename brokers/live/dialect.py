@@ -36,7 +36,8 @@ class Traits:
     ``receive_window`` is in seconds. ``burst`` is what the venue takes at once and ``refill`` what it gives back a
     second, both in ccxt's cost units; None takes ccxt's own pace. ``cancel_batch`` is how many orders one call cancels.
     ``in_turn`` says that private calls must not overtake each other, ``triggers_apart`` that orders which wait for a
-    trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds all with our ids, ``private_listings`` that the venue lists its markets to account holders only.
+    trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
+    all with our ids, ``private_listings`` that the venue lists its markets to account holders only.
     """
 
     venue: str

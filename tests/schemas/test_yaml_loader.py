@@ -196,8 +196,8 @@ def test_marks_point_at_the_text_of_the_value(document: dict[str, Any]) -> None:
         for part in path:
             found = found[part]
         if isinstance(found, str):
-            assert yaml.safe_load(lines[mark.line - 1][mark.column - 1 :].partition('": ')[0].rstrip(",]}")) is not None
-            assert lines[mark.line - 1][mark.column - 1] == '"'
+            escaped = found.replace("\\", "\\\\").replace('"', '\\"')
+            assert lines[mark.line - 1][mark.column - 1 :].startswith(f'"{escaped}"')
         if mark.key is not None:
             assert lines[mark.key.line - 1][mark.key.column - 1] in '"?'
 
