@@ -66,8 +66,8 @@ Act = Callable[[], Outcome]
 class Trouble:
     """What is going to go wrong, in order, and what went over the wire; it outlives every connection.
 
-    ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left
-    out, or None, goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
+    ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out, or None,
+    goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
     ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades.
     """
 
