@@ -12,7 +12,7 @@ from cli.venue_facts import traits_of
 from executor.accounts import AccountFile, AccountFiles, find_account, is_path, read_account_files
 from executor.folder import PLATFORM
 from executor.implied import account_at, ensure_venue, implied_account, implied_block
-from ruleset.errors import NoSuchAccount, UsageError
+from ruleset.errors import UsageError
 
 USUAL_VENUE = "coinbase"
 """The venue that the original took where none was named."""
@@ -34,7 +34,7 @@ def one_name(*names: str | None) -> str | None:
     return found[0] if found else None
 
 
-def find_for_line(venue: str | None, where: Where, *, trades: bool, as_json: bool) -> AccountFile:
+def find_for_line(venue: str | None, where: Where, *, as_json: bool) -> AccountFile:
     """Find the account that a line is about; where no account file is at the venue it names, one is implied.
 
     Raises UsageError where the line may mean two accounts, or names an account that is at another venue; NoSuchAccount,
@@ -42,7 +42,7 @@ def find_for_line(venue: str | None, where: Where, *, trades: bool, as_json: boo
     """
     files = read_account_files(Path())
     if venue is None:
-        venue = _unnamed_venue(files, trades=trades)
+        venue = _unnamed_venue(files)
     if venue is None or (where.account is not None and is_path(where.account)):
         found = find_account(request_of(where))
         ensure_venue(found, venue)
@@ -51,15 +51,10 @@ def find_for_line(venue: str | None, where: Where, *, trades: bool, as_json: boo
     return found_there or _implied(venue, where, files, as_json=as_json)
 
 
-def _unnamed_venue(files: AccountFiles, *, trades: bool) -> str | None:
-    """Give the original's own venue, where there are its keys and no account files; never to trade there."""
+def _unnamed_venue(files: AccountFiles) -> str | None:
+    """Give the original's own venue, where there are its keys in the environment and no account files."""
     if files.sound or files.broken or f"{USUAL_VENUE.upper()}_API_KEY" not in os.environ:
         return None
-    if trades:
-        raise NoSuchAccount(
-            "at which venue? There are no account files, and orders go to none that nobody has named",
-            hint=f"--broker {USUAL_VENUE}",
-        )
     return USUAL_VENUE
 
 

@@ -135,8 +135,7 @@ def crowd_of(crowd: Crowd, mode: Mode | None, user: str | None) -> Crowd:
 def run_one(crowd: Crowd, user: str | None, broker: str | None, wish: RunWish) -> int:
     """Run the protocol for the one account that a line is about; returns the exit code."""
     where = replace(wish.where, account=one_name(crowd.only_name, user))
-    trades = not wish.dry_run and wish.phase not in {_CLASSIFY, VERIFY}
-    found = find_for_line(broker, where, trades=trades, as_json=wish.as_json)
+    found = find_for_line(broker, where, as_json=wish.as_json)
     opened = open_account_file(found, request_of(where, wish.overrides))
     return run_protocol(opened, wish.phase, dry_run=wish.dry_run, as_json=wish.as_json)
 

@@ -143,15 +143,21 @@ def test_a_user_has_keys_and_a_state_of_their_own(coinbase: Handle, monkeypatch:
 
 
 @pytest.mark.parametrize("line", ["--verify-only", "--phase 1", "--max-positions 10 --dust-pct 0.02 --dry-run"])
-def test_what_trades_nothing_needs_no_venue_to_be_named(coinbase: Handle, line: str) -> None:
-    assert run(line).code == 2
+def test_without_a_venue_and_account_files_the_keys_of_coinbase_are_meant(coinbase: Handle, line: str) -> None:
+    shown = run(line)
+    assert (shown.code, "platform is the account of env:COINBASE" in shown.err) == (2, True)
     assert not coinbase.venue.calls("writes")
 
 
-@pytest.mark.parametrize("line", ["", "--phase 2", "--user-id user123"])
-def test_orders_go_to_no_venue_that_nobody_has_named(coinbase: Handle, line: str) -> None:
-    shown = run(line)
-    assert (shown.code, "hint: --broker coinbase" in shown.err) == (64, True)
+@pytest.mark.parametrize("line", ["", "--phase 2"])
+def test_so_they_are_for_lines_that_trade(coinbase: Handle, line: str) -> None:
+    assert run(line).code == 2
+    assert coinbase.venue.calls("writes")
+
+
+def test_a_user_without_keys_never_trades_with_those_of_the_platform(coinbase: Handle) -> None:
+    shown = run("--user-id user123")
+    assert (shown.code, "COINBASE_USER123_API_KEY is missing" in shown.err) == (3, True)
     assert not coinbase.venue.calls()
 
 
