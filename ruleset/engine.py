@@ -18,12 +18,16 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import durable_rules_engine
 import orjson
 
 from ruleset.conditions import Group, Leaf, Lowered, Op
-from ruleset.errors import EngineDisagreement
+from ruleset.errors import EngineDisagreement, EngineMissing
 from ruleset.facts import Facts, FactValue
+
+try:
+    import durable_rules_engine
+except ImportError as problem:
+    raise EngineMissing(str(problem)) from problem
 
 ENGINE_NAME = "durable_rules"
 ENGINE_VERSION = "2.0.28"

@@ -7,6 +7,7 @@
     |   `-- CredentialsRefused         3   the venue refuses the credentials, or they may not do what was asked
     |-- DataFolderUnusable             1   the data folder cannot be written
     |-- EngineDisagreement             1   the rule engine and its check disagree: no plan
+    |-- EngineMissing                  1   the rule engine cannot be imported
     |-- CredentialsMissing             3   a live venue without its credentials
     |-- RefusedByGuard                 5   a guard of the policy refuses the plan
     |   `-- AccountIsHalted            5   a halt file exists
@@ -62,6 +63,18 @@ class CredentialsRefused(AccountUnreadable):
 
 class DataFolderUnusable(ExitplanError):
     """The data folder cannot be written, so nothing may be sent."""
+
+
+class EngineMissing(ExitplanError):
+    """The rule engine's C extension is missing, or was built without the definition that Python 3.13 needs."""
+
+    def __init__(self, reason: str) -> None:
+        """Name the one command that builds it as it has to be."""
+        build = 'CC="cc -DPyEval_CallObject=PyObject_CallObject" pip install --no-cache-dir --force-reinstall --no-deps'
+        super().__init__(
+            f"the rule engine durable-rules cannot be imported: {reason}",
+            hint=f"build it anew: {build} durable-rules==2.0.28",
+        )
 
 
 class EngineDisagreement(ExitplanError):

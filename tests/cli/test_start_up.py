@@ -90,3 +90,18 @@ def test_ctrl_c_while_planning_is_cancelled() -> None:
     )
     assert shown.returncode == 8
     assert shown.stderr == "error: interrupted\n"
+
+
+def test_an_engine_that_cannot_be_imported_is_named_with_the_line_that_builds_it(tmp_path: Path) -> None:
+    broken = tmp_path / "durable_rules_engine.py"
+    broken.write_text("raise ImportError('undefined symbol: PyEval_CallObject')", encoding="utf-8")
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    assert process("init", "here").returncode == 0
+    line = [sys.executable, "-m", "exitplan", "plan"]
+    shown = subprocess.run(
+        line, cwd="here", capture_output=True, text=True, env=environment(PYTHONPATH=path), check=False, timeout=60
+    )
+    assert shown.returncode == 1
+    assert "durable-rules cannot be imported: undefined symbol: PyEval_CallObject" in shown.stderr
+    assert 'CC="cc -DPyEval_CallObject=PyObject_CallObject" pip install' in shown.stderr
+    assert "Traceback" not in shown.stderr

@@ -1,0 +1,86 @@
+"""What we rely on inside ccxt beyond its unified calls: the reason for its upper bound in pyproject.toml."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import ccxt
+import pytest
+
+from brokers.live.checked import CheckedClient
+from brokers.venues import KNOWN
+
+ROOT = Path(__file__).parents[3]
+
+OVERRIDDEN = {
+    "close": "self clean_instance_data",
+    "fetch2": "self path api method params config",
+    "handle_errors": "self statusCode statusText url method responseHeaders responseBody response requestHeaders "
+    "requestBody",
+    "handle_option_integer_and_params": "self params methodName optionName defaultValue",
+    "microseconds": "",
+    "milliseconds": "",
+    "on_rest_response": "self code reason url method response_headers response_body request_headers request_body",
+    "safe_ticker": "self ticker market",
+    "seconds": "",
+    "sign": "self path api method params",
+    "throttle": "self cost",
+}
+"""What CheckedClient puts itself before, with ccxt's own parameters."""
+
+ATTRIBUTES = {"logger", "markets", "number", "options", "precisionMode", "rateLimit", "timeout", "urls"}
+"""What is read or set on a client."""
+
+
+@pytest.mark.parametrize("name", sorted(OVERRIDDEN))
+def test_what_is_overridden_is_there_with_these_parameters(name: str) -> None:
+    method = getattr(ccxt.Exchange, name)
+    assert " ".join(inspect.signature(method).parameters) == OVERRIDDEN[name]
+
+
+def test_nothing_else_is_overridden() -> None:
+    ours = {
+        name for name, value in vars(CheckedClient).items() if inspect.isfunction(value) and not name.startswith("_")
+    }
+    assert ours == OVERRIDDEN.keys()
+
+
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES))
+def test_an_attribute_that_is_read_is_there(name: str) -> None:
+    assert hasattr(ccxt.kraken(), name)
+
+
+@pytest.mark.parametrize("venue", sorted(KNOWN))
+def test_every_method_that_a_dialect_calls_is_there(venue: str) -> None:
+    exchange = getattr(ccxt, venue)()
+    for name in _called(ROOT / "brokers" / "venues" / f"{venue}.py"):
+        assert hasattr(exchange, name), f"ccxt's {venue} has no {name}"
+
+
+def test_every_method_that_all_venues_share_is_there() -> None:
+    for path in sorted((ROOT / "brokers" / "live").glob("*.py")):
+        for name in _called(path):
+            assert hasattr(ccxt.kraken(), name), f"ccxt has no {name} ({path.name})"
+
+
+def test_the_bound_is_the_series_that_these_tests_ran_with() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    major, minor, _ = ccxt.__version__.split(".")
+    assert f'"ccxt>={ccxt.__version__},<{major}.{int(minor) + 1}"' in text
+
+
+OURS = {"bucket", "clock", "dialect", "pause", "turn"}
+"""What we put on a client ourselves."""
+
+
+def _called(path: Path) -> set[str]:
+    """Name what a file reads off something called ``exchange``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in {"exchange", "self.exchange", "self._exchange"}
+    } - OURS

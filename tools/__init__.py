@@ -1,0 +1,1 @@
+"""What sets the checkout up and keeps its lock files honest."""
