@@ -9,11 +9,11 @@ from decimal import Decimal
 from importlib.util import find_spec
 
 from bench.rules import by_hand, facts_read
-from ruleset.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test
-from ruleset.evaluator import generate
-from ruleset.facts import Facts
-from ruleset.matcher import Matcher
-from ruleset.values import MICRO
+from exitplan.ruleset.engine.evaluator import generate
+from exitplan.ruleset.engine.matcher import Matcher
+from exitplan.ruleset.language.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test
+from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.values import MICRO
 
 Ask = Callable[[], list[int]]
 """Ask all rules about all positions; gives for each position the rules that match, as a bit mask."""

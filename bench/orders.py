@@ -22,8 +22,8 @@ from unittest import mock
 import orjson
 
 from bench.tables import aligned, figure
-from brokers.paper.engine import MatchingEngine
-from brokers.protocol import (
+from exitplan.brokers.paper.engine import MatchingEngine
+from exitplan.brokers.protocol import (
     Capabilities,
     ConvertRequest,
     Found,
@@ -33,14 +33,14 @@ from brokers.protocol import (
     OrderRequest,
     Outcome,
 )
-from executor.accounts import Account, AccountRequest, open_account
-from executor.apply import apply_plan
-from executor.events import Event
-from executor.journal import open_journal
-from executor.planning import plan_account
-from ruleset.basis import CostBasis
-from ruleset.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document
-from schemas.policies import shipped_policy
+from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.executor.apply.apply import apply_plan
+from exitplan.executor.apply.events import Event
+from exitplan.executor.plan import plan_account
+from exitplan.executor.store.journal import open_journal
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document
+from exitplan.schemas.policies import shipped_policy
 
 Result = TypeVar("Result")
 NOW = datetime(2026, 2, 18, 22, tzinfo=UTC)

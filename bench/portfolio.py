@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
-from ruleset.facts import Facts
-from ruleset.observe import observe_positions
-from ruleset.policy import Policy
-from ruleset.progress import Progress
-from ruleset.snapshot import Cash, Market, OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord
-from ruleset.values import EXACT
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.facts import observe_positions
+from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord
+from exitplan.ruleset.model.values import EXACT
 
 TAKEN_AT = datetime(2026, 2, 18, 22, 0, tzinfo=UTC)
 _CHUNK = 1000

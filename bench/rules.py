@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from ruleset.conditions import AllOf, Condition, Op, Test
-from ruleset.facts import Facts
-from ruleset.policy import Policy
-from schemas.policies import load_policy, shipped_policy
+from exitplan.ruleset.language.conditions import AllOf, Condition, Op, Test
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.schemas.policies import load_policy, shipped_policy
 
 _STALE_LOSER = AllOf((Test("pnl_pct", Op.LT, Decimal("-0.5")), Test("age_minutes", Op.GT, Decimal(43_200))))
 

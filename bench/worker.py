@@ -17,9 +17,9 @@ from typing import TypeVar
 from bench.engines import ENGINES
 from bench.portfolio import facts_of, portfolio
 from bench.rules import bench_policy, twelve_rules
-from ruleset.plan import make_plan, plan_bytes
-from ruleset.planner import PlanInput, draft_plan
-from ruleset.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.planning.plan import make_plan, plan_bytes
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 
 _STATUS = Path("/proc/self/status")
 _ENOUGH_SECONDS = 4.0

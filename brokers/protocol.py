@@ -18,9 +18,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from ruleset.basis import CostBasis
-from ruleset.snapshot import Conversion, OrderSide, Position, Side, Snapshot
-from ruleset.values import ZERO
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, OrderSide, Position, Side, Snapshot
+from exitplan.ruleset.model.values import ZERO
 
 Clock = Callable[[], datetime]
 """Gives the present as an aware UTC time."""

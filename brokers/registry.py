@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brokers.paper.broker import open_paper_account
-from brokers.protocol import Broker, Clock
+from exitplan.brokers.paper.broker import open_paper_account
+from exitplan.brokers.protocol import Broker, Clock
 
 PAPER = "paper"
 
@@ -20,6 +20,6 @@ def open_broker(account: Mapping[str, Any], base: Path, clock: Clock) -> Broker:
     """
     if str(account.get("venue") or PAPER) == PAPER:
         return open_paper_account(account, base, clock)
-    from brokers.live.opening import open_live_account  # noqa: PLC0415 - ccxt is loaded only for a live venue
+    from exitplan.brokers.live.opening import open_live_account  # noqa: PLC0415 - ccxt is loaded only for a live venue
 
     return open_live_account(account, base, clock)

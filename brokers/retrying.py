@@ -19,7 +19,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from brokers.protocol import (
+from exitplan.brokers.protocol import (
     Broker,
     Capabilities,
     ConvertRequest,
@@ -30,9 +30,9 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable, CredentialsRefused
-from ruleset.snapshot import Conversion, Position, Snapshot
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from brokers.registry import PAPER
-from brokers.venues import KNOWN
-from ruleset.problems import Problem, did_you_mean
-from schemas.diagnostics import Diagnostic, FileHasProblems, locate
-from schemas.policies import LoadedPolicy, load_policy
-from schemas.validation import Validated
+from exitplan.brokers.registry import PAPER
+from exitplan.brokers.venues import KNOWN
+from exitplan.ruleset.language.problems import Problem, did_you_mean
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, locate
+from exitplan.schemas.policies import LoadedPolicy, load_policy
+from exitplan.schemas.validation import Validated
 
 
 def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
@@ -58,6 +58,6 @@ def _by_likelihood(others: Iterable[str]) -> list[str]:
 
 
 def _exchange_ids() -> tuple[str, ...]:
-    from brokers.live.client import exchange_ids  # noqa: PLC0415 - ccxt is loaded only where it is asked
+    from exitplan.brokers.live.client import exchange_ids  # noqa: PLC0415 - ccxt is loaded only where it is asked
 
     return exchange_ids()

@@ -9,19 +9,25 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.applying import ApplyWish, Watch, telling_of_many
-from cli.approval import approve
-from cli.delivery import PlanOutput, ensure_not_refused, has_changes, show_plan
-from cli.many import Answer, Crowd, Stopped, ask_each, deliver_answers
-from cli.plan_many import PLAN_FILES, PlannedAccount, PlanWish, plan_each, plan_sheet
-from cli.rendering.checks import state_text
-from cli.rendering.many import Sheet, answers_table, show_answers
-from cli.requests import Narrowing, Where, load_plan, overrides_of, request_of
-from executor.accounts import AccountFile, AccountFiles, no_such_account, open_account_file, read_account_files
-from executor.apply import apply_plan, check_plan
-from executor.events import ApplyResult
-from executor.selection import Selected
-from ruleset.errors import ExitplanError, FileIsInvalid, UsageError
+from exitplan.cli.apply_runner import ApplyOptions, Watch, telling_of_many
+from exitplan.cli.approval import approve
+from exitplan.cli.arguments import AccountRef, Narrowing, load_plan, overrides_of, request_of
+from exitplan.cli.many import AccountSet, Answer, Stopped, ask_each, deliver_answers
+from exitplan.cli.plan_many import PLAN_FILES, PlannedAccount, PlanOptions, plan_each, plan_sheet
+from exitplan.cli.plan_output import PlanOutput, ensure_not_refused, has_changes, show_plan
+from exitplan.cli.rendering.checks import state_text
+from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
+from exitplan.executor.accounts.account import (
+    AccountFile,
+    AccountFiles,
+    no_such_account,
+    open_account_file,
+    read_account_files,
+)
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.apply.apply import apply_plan, check_plan
+from exitplan.executor.apply.events import ApplyResult
+from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
 
 FINISHED = "accounts_finished"
 """The last event of a command on several accounts: what each came to."""
@@ -42,9 +48,9 @@ class Applied:
         return "UNKNOWN" if self.result.checks is None else self.result.checks.state.value
 
 
-def apply_files(paths: Sequence[Path], crowd: Crowd, where: Where, wish: ApplyWish) -> int:
+def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRef, wish: ApplyOptions) -> int:
     """Apply saved plans, each to the account that it names; returns the worst exit code."""
-    if crowd.selection.names or not crowd.is_one:
+    if account_set.selection.names or not account_set.is_one:
         raise UsageError(
             "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
         )
@@ -62,14 +68,14 @@ def apply_files(paths: Sequence[Path], crowd: Crowd, where: Where, wish: ApplyWi
         result = apply_plan(account, document, notify=watch, stopped=stopped)
         return Applied(document, result), result.exit_code
 
-    answers = carry_out_each(selected, work, wish, crowd.jobs)
+    answers = carry_out_each(selected, work, wish, account_set.jobs)
     return deliver_answers(answers, APPLIED, as_json=wish.as_json, last_event=FINISHED)
 
 
 def carry_out_each(
     selected: Sequence[Selected],
     work: Callable[[AccountFile, Stopped, Watch], tuple[Applied, int]],
-    wish: ApplyWish,
+    wish: ApplyOptions,
     jobs: int,
 ) -> list[Answer[Applied]]:
     """Do for each account what sends orders, told as JSON where that is wished for."""
@@ -119,12 +125,12 @@ def _account_of(name: str, files: AccountFiles) -> AccountFile | ExitplanError:
     return found or no_such_account(name, list(files.sound), Path())
 
 
-def apply_crowd(crowd: Crowd, where: Where, wish: ApplyWish) -> int:
+def apply_account_set(account_set: AccountSet, where: AccountRef, wish: ApplyOptions) -> int:
     """Plan several accounts, ask about each, and apply what was approved; returns the worst exit code."""
     if wish.as_json and not (wish.auto_approve or wish.dry_run):
         raise UsageError("--json cannot ask", hint="add --auto-approve, or apply saved plans")
-    selected = crowd.select()
-    planned = plan_each(selected, PlanWish(where, Narrowing(), {}, PlanOutput(wish.as_json)), crowd.jobs)
+    selected = account_set.select()
+    planned = plan_each(selected, PlanOptions(where, Narrowing(), {}, PlanOutput(wish.as_json)), account_set.jobs)
     if wish.dry_run:
         return deliver_answers(planned, plan_sheet(None), as_json=wish.as_json)
     if not wish.as_json:
@@ -138,12 +144,12 @@ def apply_crowd(crowd: Crowd, where: Where, wish: ApplyWish) -> int:
         return Applied(made.document, result), result.exit_code
 
     approved = [who for who in selected if answers[who.name] is None]
-    applied = {answer.account: answer for answer in carry_out_each(approved, work, wish, crowd.jobs)}
+    applied = {answer.account: answer for answer in carry_out_each(approved, work, wish, account_set.jobs)}
     told = [answers[who.name] or applied[who.name] for who in selected]
     return deliver_answers(told, APPLIED, as_json=wish.as_json, last_event=FINISHED)
 
 
-def _approved(answer: Answer[PlannedAccount], wish: ApplyWish) -> Answer[Applied] | None:
+def _approved(answer: Answer[PlannedAccount], wish: ApplyOptions) -> Answer[Applied] | None:
     """Ask about one account; None where its plan is to be applied, else why nothing is."""
     made = answer.result
     if made is None:
@@ -181,5 +187,5 @@ def _document(applied: Applied) -> dict[str, Any]:
     }
 
 
-APPLIED = Sheet(("actions", "done", "refused", "unknown", "account is"), "rrrrl", _cells, _document)
+APPLIED = TableSpec(("actions", "done", "refused", "unknown", "account is"), "rrrrl", _cells, _document)
 """How several accounts to which plans were applied are shown."""

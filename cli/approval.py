@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from executor.accounts import Account
-from executor.staleness import ensure_not_halted
-from ruleset.errors import CancelledByUser
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.staleness import ensure_not_halted
+from exitplan.ruleset.errors import CancelledByUser
 
 _YES = "yes"
 

@@ -15,8 +15,8 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
-from cli.verbs import VERBS, LoadedVerbs
-from ruleset.errors import CancelledByUser, ExitplanError, UsageError
+from exitplan.cli.verbs import VERBS, LoadedVerbs
+from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 
 _UsageProblem = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """The base of all complaints about a command line; where Typer keeps it differs between its versions."""
@@ -161,7 +161,7 @@ def _worded(problem: ExitplanError) -> str:
 
 
 def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see _UsageProblem
-    """Word a complaint of Typer's about the command line; returns the exit code of usage errors."""
+    """Word a validate_reply of Typer's about the command line; returns the exit code of usage errors."""
     context = problem.ctx
     asks_for_help = type(problem).__name__ == "NoArgsIsHelpError"
     if asks_for_help and not as_json:

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brokers.registry import PAPER, open_broker
-from brokers.retrying import RetryingBroker
-from cli.requests import present
-from cli.snapshot import record
-from cli.venue_facts import account_block, scalar, traits_of
-from executor.accounts import Account, read_account_files
-from executor.folder import DataFolder
-from executor.implied import usual_credentials, usual_quote
-from ruleset.errors import UsageError
-from ruleset.rulebook import Rulebook
-from schemas.policies import LoadedPolicy, load_policy, shipped_policy
-from schemas.shapes.policy import account_schema
+from exitplan.brokers.registry import PAPER, open_broker
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.cli.arguments import present
+from exitplan.cli.commands.snapshot import record
+from exitplan.cli.venue_facts import account_block, scalar, traits_of
+from exitplan.executor.accounts.account import Account, read_account_files
+from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quote
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.errors import UsageError
+from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
+from exitplan.schemas.shapes.policy import account_schema
 
 _ACCOUNTS = "policies/accounts"
 _HEAD = "# yaml-language-server: $schema=../../schemas/policy.schema.json\nversion: 1\n"
@@ -35,7 +35,7 @@ _HINTS = """\
 
 
 @dataclass(frozen=True, slots=True)
-class VenueWish:
+class VenueOptions:
     """What was typed of a live account to start from; None is left to us."""
 
     venue: str
@@ -84,7 +84,7 @@ class LiveAccount:
         }
 
 
-def read_wish(wish: VenueWish) -> LiveAccount:
+def read_options(wish: VenueOptions) -> LiveAccount:
     """Complete and check what was typed; raises UsageError, which repeats no value that may be a secret."""
     if wish.venue == PAPER:
         raise UsageError("the paper venue has no live account", hint="exitplan init alone makes paper accounts")

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import ReportingGroup, silence_stdout
-from ruleset.version import VERSION
+from exitplan.cli.failures import ReportingGroup, silence_stdout
+from exitplan.ruleset.version import VERSION
 
 app = typer.Typer(
     name="exitplan",

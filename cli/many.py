@@ -10,14 +10,14 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-from cli.failures import as_error, error_document, report
-from cli.interrupts import asking_to_stop
-from cli.options import DEFAULT_JOBS
-from cli.rendering.many import AccountsBar, Sheet, answers_table, show_answers
-from cli.streams import write_json, write_line
-from executor.accounts import AccountFile
-from executor.selection import AccountSelection, Selected, select_accounts
-from ruleset.errors import CancelledByUser, ExitplanError
+from exitplan.cli.failures import as_error, error_document, report
+from exitplan.cli.interrupts import asking_to_stop
+from exitplan.cli.options import DEFAULT_JOBS
+from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers
+from exitplan.cli.streams import write_json, write_line
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.selection import AccountSelection, Selected, select_accounts
+from exitplan.ruleset.errors import CancelledByUser, ExitplanError
 
 T = TypeVar("T")
 Stopped = Callable[[], bool]
@@ -33,7 +33,7 @@ allowed, and at last what is only pending.
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class AccountSet:
     """The accounts that a command line is about, and how many of them are worked on side by side."""
 
     selection: AccountSelection
@@ -42,7 +42,7 @@ class Crowd:
     @classmethod
     def of(
         cls, accounts: Sequence[str] | None, tags: Sequence[str] | None, *, every: bool, jobs: int = DEFAULT_JOBS
-    ) -> Crowd:
+    ) -> AccountSet:
         """Collect what was typed."""
         return cls(AccountSelection(tuple(accounts or ()), tuple(tags or ()), every), jobs)
 
@@ -134,7 +134,7 @@ def _side_by_side(tasks: Sequence[Callable[[], T]], jobs: int, ended: Callable[[
 
 
 def deliver_answers(
-    answers: Sequence[Answer[T]], sheet: Sheet[T], *, as_json: bool, last_event: str | None = None
+    answers: Sequence[Answer[T]], sheet: TableSpec[T], *, as_json: bool, last_event: str | None = None
 ) -> int:
     """Show what each account came to, and what went wrong with which; returns the worst exit code.
 

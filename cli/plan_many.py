@@ -11,31 +11,31 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from cli.delivery import PlanOutput, code_of_plan
-from cli.many import Answer, Crowd, Stopped, ask_each, deliver_answers
-from cli.options import DEFAULT_DATA
-from cli.rendering.many import Sheet
-from cli.rendering.plan import refused_guards
-from cli.rendering.screen import words
-from cli.rendering.words import money
-from cli.requests import Narrowing, Overrides, Where, held_symbols, request_of, scope_of
-from cli.streams import save
-from executor.accounts import Account, AccountFile, open_account_file
-from executor.planning import Planned, plan_account
-from executor.selection import Selected
-from ruleset.errors import ExitplanError, NoSuchSymbol
-from ruleset.plan import plan_bytes
-from ruleset.values import unified_symbol
+from exitplan.cli.arguments import AccountRef, Narrowing, Overrides, held_symbols, request_of, scope_of
+from exitplan.cli.many import AccountSet, Answer, Stopped, ask_each, deliver_answers
+from exitplan.cli.options import DEFAULT_DATA
+from exitplan.cli.plan_output import PlanOutput, code_of_plan
+from exitplan.cli.rendering.many import TableSpec
+from exitplan.cli.rendering.plan import refused_guards
+from exitplan.cli.rendering.screen import words
+from exitplan.cli.rendering.words import money
+from exitplan.cli.streams import save
+from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.plan import Planned, plan_account
+from exitplan.ruleset.errors import ExitplanError, NoSuchSymbol
+from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.planning.plan import plan_bytes
 
 PLAN_FILES = "*.plan.json"
 """The plans in a folder of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlanWish:
+class PlanOptions:
     """How several accounts are to be planned; the output's file is a folder."""
 
-    where: Where
+    where: AccountRef
     narrowing: Narrowing
     overrides: Overrides
     output: PlanOutput
@@ -54,12 +54,12 @@ class PlannedAccount:
         return self.planned.document
 
 
-def plan_many(crowd: Crowd, wish: PlanWish) -> int:
+def plan_many(account_set: AccountSet, wish: PlanOptions) -> int:
     """Plan each account, save and show what there is; returns the worst exit code."""
-    selected = crowd.select()
+    selected = account_set.select()
     if wish.output.out is not None:
         make_folder(wish.output.out, [_file_name(who.name) for who in selected])
-    answers = plan_each(selected, wish, crowd.jobs)
+    answers = plan_each(selected, wish, account_set.jobs)
     _ensure_held(answers, wish.narrowing)
     code = deliver_answers(answers, plan_sheet(wish.output.out), as_json=wish.output.as_json)
     if wish.output.out is not None and not wish.output.as_json:
@@ -67,7 +67,7 @@ def plan_many(crowd: Crowd, wish: PlanWish) -> int:
     return code
 
 
-def _next_step(folder: Path, where: Where) -> str:
+def _next_step(folder: Path, where: AccountRef) -> str:
     line = ["exitplan", "apply", str(folder)]
     if where.policy is not None:
         line += ["--policy", str(where.policy)]
@@ -76,7 +76,7 @@ def _next_step(folder: Path, where: Where) -> str:
     return shlex.join(line)
 
 
-def plan_each(selected: Sequence[Selected], wish: PlanWish, jobs: int) -> list[Answer[PlannedAccount]]:
+def plan_each(selected: Sequence[Selected], wish: PlanOptions, jobs: int) -> list[Answer[PlannedAccount]]:
     """Plan accounts side by side, each as :func:`plan_one` does."""
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[PlannedAccount, int]:
@@ -86,7 +86,7 @@ def plan_each(selected: Sequence[Selected], wish: PlanWish, jobs: int) -> list[A
     return ask_each(selected, work, jobs=jobs, quiet=wish.output.as_json)
 
 
-def plan_one(file: AccountFile, wish: PlanWish) -> PlannedAccount:
+def plan_one(file: AccountFile, wish: PlanOptions) -> PlannedAccount:
     """Plan one account of several and save its plan; a symbol that others hold need not be held by this one."""
     account = open_account_file(file, request_of(wish.where, wish.overrides))
     made = plan_account(account, scope_of(wish.narrowing, account.loaded.policy))
@@ -124,14 +124,14 @@ def _ensure_held(answers: Sequence[Answer[PlannedAccount]], narrowing: Narrowing
             raise NoSuchSymbol(f"none of the accounts has a position or an open order of {unified_symbol(name)}")
 
 
-def plan_sheet(folder: Path | None) -> Sheet[PlannedAccount]:
+def plan_sheet(folder: Path | None) -> TableSpec[PlannedAccount]:
     """Give how plans of several accounts are shown."""
 
     def document(made: PlannedAccount) -> dict[str, Any]:
         name = None if folder is None else str(folder / _file_name(made.account.id))
         return {"file": name, "plan": made.document}
 
-    return Sheet(("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document)
+    return TableSpec(("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document)
 
 
 def _cells(made: PlannedAccount) -> list[Text | str]:

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from cli.apply_many import APPLIED, FINISHED, Applied, carry_out_each
-from cli.applying import ApplyWish, Watch
-from cli.delivery import ensure_not_refused
-from cli.many import Crowd, Stopped, deliver_answers
-from cli.requests import Overrides, Where, request_of
-from cli.verify import code_of, deliver_verifications, verify_each
-from executor.accounts import AccountFile, open_account_file
-from executor.apply import apply_plan
-from executor.implied import ensure_venue
-from executor.planning import plan_account
-from executor.selection import Selected
-from executor.verify import no_old_answer
-from ruleset.errors import NoSuchAccount, UsageError
-from ruleset.planner import PlanScope
+from exitplan.cli.apply_many import APPLIED, FINISHED, Applied, carry_out_each
+from exitplan.cli.apply_runner import ApplyOptions, Watch
+from exitplan.cli.arguments import AccountRef, Overrides, request_of
+from exitplan.cli.commands.verify import code_of, deliver_verifications, verify_each
+from exitplan.cli.many import AccountSet, Stopped, deliver_answers
+from exitplan.cli.plan_output import ensure_not_refused
+from exitplan.executor.accounts.account import AccountFile, open_account_file
+from exitplan.executor.accounts.env_accounts import ensure_venue
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.apply.apply import apply_plan
+from exitplan.executor.plan import plan_account
+from exitplan.executor.verify import no_old_answer
+from exitplan.ruleset.errors import NoSuchAccount, UsageError
+from exitplan.ruleset.planning.planner import PlanScope
 
 VERIFY = 4
 """The phase that trades nothing."""
@@ -28,21 +28,21 @@ _CLASSIFY = 1
 
 
 @dataclass(frozen=True, slots=True)
-class RunWish:
+class RunOptions:
     """How the protocol is to be run."""
 
-    where: Where
+    where: AccountRef
     overrides: Overrides
     phase: int | None = None
     dry_run: bool = False
     as_json: bool = False
 
 
-def run_many(crowd: Crowd, venue: str | None, wish: RunWish) -> int:
+def run_many(account_set: AccountSet, venue: str | None, wish: RunOptions) -> int:
     """Run all phases, or one, for each account; returns the worst exit code."""
-    selected = at_venue(crowd.select(), crowd, venue)
+    selected = at_venue(account_set.select(), account_set, venue)
     if wish.phase == VERIFY:
-        answers = verify_each(selected, wish.where, wish.overrides, crowd.jobs, quiet=wish.as_json)
+        answers = verify_each(selected, wish.where, wish.overrides, account_set.jobs, quiet=wish.as_json)
         return deliver_verifications(answers, as_json=wish.as_json)
 
     def work(file: AccountFile, stopped: Stopped, watch: Watch) -> tuple[Applied, int]:
@@ -50,11 +50,11 @@ def run_many(crowd: Crowd, venue: str | None, wish: RunWish) -> int:
         sent = 0 if ran.result is None else ran.result.exit_code
         return ran, sent or code_of(ran.state)
 
-    applying = carry_out_each(selected, work, ApplyWish(as_json=wish.as_json), crowd.jobs)
+    applying = carry_out_each(selected, work, ApplyOptions(as_json=wish.as_json), account_set.jobs)
     return deliver_answers(applying, APPLIED, as_json=wish.as_json, last_event=FINISHED)
 
 
-def _run(file: AccountFile, wish: RunWish, stopped: Stopped, watch: Watch) -> Applied:
+def _run(file: AccountFile, wish: RunOptions, stopped: Stopped, watch: Watch) -> Applied:
     """Plan for one account and apply the plan, unless nothing is to be sent; raises RefusedByGuard."""
     account = open_account_file(file, request_of(wish.where, wish.overrides))
     only_looks = wish.dry_run or wish.phase == _CLASSIFY
@@ -66,25 +66,27 @@ def _run(file: AccountFile, wish: RunWish, stopped: Stopped, watch: Watch) -> Ap
         return Applied(document, apply_plan(account, document, notify=watch, stopped=stopped))
 
 
-def at_venue(selected: Sequence[Selected], crowd: Crowd, venue: str | None) -> list[Selected]:
+def at_venue(selected: Sequence[Selected], account_set: AccountSet, venue: str | None) -> list[Selected]:
     """Narrow accounts to those at a venue; one that was named and is elsewhere is told as a mistake.
 
     Broken files stay, since they may be at the venue. Raises NoSuchAccount where none is left.
     """
     if venue is None:
         return list(selected)
-    named = set(crowd.selection.names)
+    named = set(account_set.selection.names)
     left = [
-        _elsewhere(who, venue) for who in selected if who.venue in {venue, None} or not _is_by_group(who, crowd, named)
+        _elsewhere(who, venue)
+        for who in selected
+        if who.venue in {venue, None} or not _is_by_group(who, account_set, named)
     ]
     if not left:
         raise NoSuchAccount(f"none of the accounts is at {venue}")
     return left
 
 
-def _is_by_group(who: Selected, crowd: Crowd, named: set[str]) -> bool:
+def _is_by_group(who: Selected, account_set: AccountSet, named: set[str]) -> bool:
     """Tell whether an account is meant by its tag or as one of all, and not by its name."""
-    return (crowd.selection.every or bool(crowd.selection.tags)) and who.name not in named
+    return (account_set.selection.every or bool(account_set.selection.tags)) and who.name not in named
 
 
 def _elsewhere(who: Selected, venue: str) -> Selected:

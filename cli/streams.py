@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from executor.files import write_atomically
-from ruleset.errors import DataFolderUnusable, ExitplanError
+from exitplan.executor.store.files import write_atomically
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 
 def write_bytes(content: bytes) -> None:

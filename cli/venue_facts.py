@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from brokers.live.dialect import Dialect, Traits
-from brokers.paper.options import PaperOptions
-from brokers.registry import PAPER
-from brokers.venues import KNOWN, dialect_of
-from executor.implied import usual_credentials, usual_quote
+from exitplan.brokers.live.dialect import Dialect, Traits
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.registry import PAPER
+from exitplan.brokers.venues import KNOWN, dialect_of
+from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quote
 
 ANY_OTHER = "any other"
 """How the exchanges are called that are spoken to in ccxt's general terms alone."""
@@ -32,7 +32,7 @@ def traits_of(venue: str) -> Traits:
         return paper_traits()
     if venue in KNOWN:
         return dialect_of(venue).traits
-    from brokers.live.client import exchange_ids, no_such_venue  # noqa: PLC0415 - only a name that is not known well
+    from exitplan.brokers.live.client import exchange_ids, no_such_venue  # noqa: PLC0415 - only a name that is not known well
 
     if venue not in exchange_ids():
         raise no_such_venue(venue)

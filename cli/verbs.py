@@ -27,25 +27,28 @@ VERBS = {
         Verb("venues", _START, "Show the venues, and what each of them can do."),
         Verb("validate", _START, "Check files: every problem with file, line and column."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
-        Verb("show", _WORK, "Draw a saved plan, also one that cannot be applied any more."),
+        Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),
         Verb("apply", _WORK, "Carry out a plan, once, and verify the account after it."),
         Verb("verify", _WORK, "Run the four checks of a clean account; nothing is traded."),
         Verb("run", _WORK, "Run the whole protocol: classify, cancel, exit, verify."),
-        Verb("gate", _WORK, "Say whether a bot may start: the account was CLEAN a moment ago."),
+        Verb("gate", _WORK, "Check that the account was recently verified CLEAN."),
         Verb("explain", _LOOK, "Explain a position: its facts, the rules, what decided."),
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
-        Verb("halt", _WORK, "Send nothing any more, for all accounts or one."),
+        Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),
-        Verb("settle", _LOOK, "Say what became of an order that the venue cannot tell of."),
+        Verb("resolve", _LOOK, "Record what became of an order whose outcome the venue cannot tell."),
         Verb("unlock", _LOOK, "Break the lease of an account whose holder hangs."),
         Verb("retry", _LOOK, "Let an exit be tried again that has failed."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
-        Verb("state", _LOOK, "Settle a state file that was edited by hand."),
+        Verb("state", _LOOK, "Import or export the state file."),
     )
 }
+
+HIDDEN = {"settle": "resolve"}
+"""Former names, which keep working and are not listed."""
 
 
 class LoadedVerbs(MutableMapping[str, Any]):
@@ -57,8 +60,9 @@ class LoadedVerbs(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the class of Typer's commands has no public name
         """Give a verb, loading it; raises KeyError for a name that is none."""
+        name = HIDDEN.get(name, name)
         if name not in self._loaded and name in VERBS:
-            command = typer.main.get_command(importlib.import_module(f"cli.{name}").app)
+            command = typer.main.get_command(importlib.import_module(f"exitplan.cli.commands.{name}").app)
             command.name = name
             self._loaded[name] = command
         return self._loaded[name]

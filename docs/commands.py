@@ -7,8 +7,8 @@ from typing import Any
 
 import typer.main
 
-from cli.main import app
 from docs.markdown import code, page, section, table
+from exitplan.cli.main import app
 
 _DEFAULT = re.compile(r"\s*\[(?P<extra>[^\]]*)\]$")
 _PYTHON_TYPE = re.compile(r" <[^>]*>$")

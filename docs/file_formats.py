@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from docs.markdown import code, codes, page, section, table
-from schemas.build import build_schemas
+from exitplan.schemas.build import build_schemas
 
 Schema = Mapping[str, Any]
 _ABOUT = "Every file of exitplan is checked before anything is read from it. The schemas themselves are in `schemas/`."

@@ -10,7 +10,7 @@ from docs.commands import commands_page
 from docs.file_formats import schemas_page
 from docs.registries import facts_page, operators_page, parameters_page
 from docs.venues import venues_page
-from schemas.build import build_schemas, schema_text
+from exitplan.schemas.build import build_schemas, schema_text
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,12 +7,21 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from docs.markdown import code, codes, page, section, table
-from ruleset import errors
-from ruleset.actions import ACTION_KINDS, BLOCKED_REASONS
-from ruleset.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
-from ruleset.facts import ORDER_FACTS, POSITION_FACTS, Fact
-from ruleset.parameters import CAP_RANKS, CAP_SCOPES, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
-from ruleset.values import plain
+from exitplan.ruleset import errors
+from exitplan.ruleset.language.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
+from exitplan.ruleset.language.parameters import (
+    CAP_RANKS,
+    CAP_SCOPES,
+    DUST,
+    EXIT_ACTIONS,
+    GUARDS,
+    PARAMETERS,
+    SEVERITIES,
+    Setting,
+)
+from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS, Fact
+from exitplan.ruleset.model.values import plain
+from exitplan.ruleset.planning.actions import ACTION_KINDS, BLOCKED_REASONS
 
 _ABOUT_FACTS = """
 What the rules of a policy may ask. Numbers are decimals with six places, rounded toward minus infinity. A fact that

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import fill
 
-from brokers.live.dialect import Traits
-from brokers.registry import PAPER
-from cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
-from cli.venue_facts import all_traits, example_block
 from docs.markdown import code, table
+from exitplan.brokers.live.dialect import Traits
+from exitplan.brokers.registry import PAPER
+from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
+from exitplan.cli.venue_facts import all_traits, example_block
 
 PAGE = Path(__file__).with_name("venues.md")
 _WIDTH = 125

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from brokers.adapted.broker import snapshot_of, without_derived
-from brokers.adapted.holdings import AskPrice, read_holdings
-from dropin.names import ExitStrategy
-from executor.accounts import Account
-from executor.planning import read_state
-from ruleset.decide import Decision
-from ruleset.facts import Category
-from ruleset.parameters import PARAMETERS
-from ruleset.planner import PlanInput, draft_plan
-from ruleset.rulebook import Rulebook
+from exitplan.brokers.duck_typed.broker import snapshot_of, without_derived
+from exitplan.brokers.duck_typed.holdings import AskPrice, read_holdings
+from exitplan.dropin.names import ExitStrategy
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.plan import read_state
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.protocol import Clock
-from dropin.results import Finished
-from dropin.settings import DUST_USD, MAX_POSITIONS, policy_file, read_overrides
-from dropin.sources import Setup, account_id, adapt
-from dropin.venues import VenueIntegration
-from executor.accounts import Account, AccountRequest, open_account
-from executor.apply import apply_plan
-from executor.planning import plan_account
-from executor.saved_plan import saved_plan
-from executor.staleness import ensure_applicable
-from executor.verify import no_old_answer
-from ruleset.errors import ExitplanError
-from schemas.policies import load_policy
+from exitplan.brokers.protocol import Clock
+from exitplan.dropin.results import Finished
+from exitplan.dropin.settings import DUST_USD, MAX_POSITIONS, policy_file, read_overrides
+from exitplan.dropin.sources import Setup, account_id, adapt
+from exitplan.dropin.venues import VenueIntegration
+from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.executor.apply.apply import apply_plan
+from exitplan.executor.apply.staleness import ensure_applicable
+from exitplan.executor.plan import plan_account
+from exitplan.executor.store.saved_plan import saved_plan
+from exitplan.executor.verify import no_old_answer
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.schemas.policies import load_policy
 
 POLICY = "forced-cleanup"
 _CAP_RULE = "over-cap"

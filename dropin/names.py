@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ruleset.facts import Category as PositionCategory
+from exitplan.ruleset.model.fact_registry import Category as PositionCategory
 
 __all__ = ["AccountState", "ExitStrategy", "PositionCategory"]
 

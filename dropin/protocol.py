@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.adapted.broker import AdaptedBroker, equity_of
-from brokers.protocol import Clock
-from dropin.classify import Classified, classify
-from dropin.names import AccountState, PositionCategory
-from dropin.results import Finished, diagnostics_of, state_of
-from dropin.settings import (
+from exitplan.brokers.duck_typed.broker import AdaptedBroker, equity_of
+from exitplan.brokers.protocol import Clock
+from exitplan.dropin.classify import Classified, classify
+from exitplan.dropin.names import AccountState, PositionCategory
+from exitplan.dropin.results import Finished, diagnostics_of, state_of
+from exitplan.dropin.settings import (
     DEFAULT_POLICY,
     DUST_PCT,
     MAX_POSITIONS,
@@ -25,22 +25,22 @@ from dropin.settings import (
     policy_file,
     read_overrides,
 )
-from dropin.sources import Setup, account_id, adapt, spelling_of
-from dropin.venues import VenueIntegration
-from executor.accounts import Account
-from executor.apply import apply_plan
-from executor.folder import DataFolder
-from executor.gate import DEFAULT_MAX_AGE, recorded_state, trading_gate
-from executor.planning import plan_account
-from executor.saved_plan import saved_plan
-from executor.staleness import ensure_applicable
-from executor.state import state_to_document
-from executor.verify import no_old_answer, verify_account
-from ruleset.errors import ExitplanError
-from ruleset.planner import PlanScope
-from ruleset.policy import Policy
-from ruleset.values import time_text, unified_symbol
-from schemas.policies import load_policy
+from exitplan.dropin.sources import Setup, account_id, adapt, spelling_of
+from exitplan.dropin.venues import VenueIntegration
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.apply.apply import apply_plan
+from exitplan.executor.apply.staleness import ensure_applicable
+from exitplan.executor.gate import DEFAULT_MAX_AGE, recorded_state, trading_gate
+from exitplan.executor.plan import plan_account
+from exitplan.executor.store.saved_plan import saved_plan
+from exitplan.executor.store.state import state_to_document
+from exitplan.executor.verify import no_old_answer, verify_account
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.values import time_text, unified_symbol
+from exitplan.ruleset.planning.planner import PlanScope
+from exitplan.schemas.policies import load_policy
 
 Result = dict[str, Any]
 
@@ -59,8 +59,8 @@ class LegacyPositionExitProtocol:
     ``policy`` is a file, or a name such as ``conservative``; without one the account's own, else ``default``. With
     ``dry_run`` nothing is sent, and every method tells what it would have done.
 
-    Errors are those of ``ruleset.errors``: AccountUnreadable where the broker does not answer, RefusedByGuard where a
-    guard of the policy refuses what would be done.
+    Errors are those of ``exitplan.ruleset.errors``: AccountUnreadable where the broker does not answer, RefusedByGuard
+    where a guard of the policy refuses what would be done.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the published constructor

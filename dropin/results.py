@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dropin.names import AccountState
-from dropin.sources import Spelling
-from executor.events import ApplyResult
-from ruleset.values import ZERO
+from exitplan.dropin.names import AccountState
+from exitplan.dropin.sources import Spelling
+from exitplan.executor.apply.events import ApplyResult
+from exitplan.ruleset.model.values import ZERO
 
 Document = Mapping[str, Any]
 _CANCEL = "cancel_order"

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from brokers.adapted.values import amount_of
-from ruleset.errors import UsageError
-from ruleset.parameters import PARAMETERS
-from ruleset.policy import Policy
-from ruleset.problems import did_you_mean
-from ruleset.rulebook import Rulebook
-from schemas.policies import SHIPPED, shipped_policy
+from exitplan.brokers.duck_typed.values import amount_of
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.schemas.policies import SHIPPED, shipped_policy
 
 Overrides = Mapping[str, Decimal | int]
 DEFAULT_POLICY = "default"

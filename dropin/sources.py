@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from brokers.adapted.broker import QUOTE, VENUE, AdaptedBroker
-from brokers.adapted.values import amount_of, moment_of
-from brokers.protocol import Broker, Clock
-from dropin.settings import Overrides, rulebook_of
-from dropin.tracker import PositionTracker
-from executor.accounts import Account
-from executor.folder import PLATFORM, DataFolder
-from executor.tracker import Tracker, TrackerFile
-from ruleset.errors import AccountUnreadable, UsageError
-from ruleset.snapshot import Snapshot, TrackerRecord
-from ruleset.values import is_derivative
-from schemas.policies import LoadedPolicy
+from exitplan.brokers.duck_typed.broker import QUOTE, VENUE, AdaptedBroker
+from exitplan.brokers.duck_typed.values import amount_of, moment_of
+from exitplan.brokers.protocol import Broker, Clock
+from exitplan.dropin.settings import Overrides, rulebook_of
+from exitplan.dropin.tracker import PositionTracker
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.store.tracker import Tracker, TrackerFile
+from exitplan.ruleset.errors import AccountUnreadable, UsageError
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.values import is_derivative
+from exitplan.schemas.policies import LoadedPolicy
 
 Spelling = Callable[[str], str]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -8,12 +8,12 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.adapted.values import amount_of
-from brokers.protocol import Clock
-from executor.tracker import Digits, changed_tracker
-from ruleset.errors import UsageError
-from ruleset.values import plain, time_text, unified_symbol
-from schemas.documents import load_document
+from exitplan.brokers.duck_typed.values import amount_of
+from exitplan.brokers.protocol import Clock
+from exitplan.executor.store.tracker import Digits, changed_tracker
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.model.values import plain, time_text, unified_symbol
+from exitplan.schemas.documents import load_document
 
 Record = dict[str, Any]
 _AMOUNTS = ("entry_price", "quantity", "size_usd", "stop_price")

@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.protocol import Broker, Clock, Done, Found, OrderReference, OrderReport, OrderRequest, Refused
-from brokers.registry import PAPER, open_broker
-from brokers.retrying import RetryingBroker
-from dropin.settings import DEFAULT_POLICY, policy_file, rulebook_of
-from dropin.sources import Setup, account_id, dashed, with_own_tracker
-from executor.accounts import (
+from exitplan.brokers.protocol import Broker, Clock, Done, Found, OrderReference, OrderReport, OrderRequest, Refused
+from exitplan.brokers.registry import PAPER, open_broker
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.dropin.settings import DEFAULT_POLICY, policy_file, rulebook_of
+from exitplan.dropin.sources import Setup, account_id, dashed, with_own_tracker
+from exitplan.executor.accounts.account import (
     Account,
     AccountFile,
     AccountFiles,
@@ -23,13 +23,13 @@ from executor.accounts import (
     open_account_file,
     read_account_files,
 )
-from executor.folder import PLATFORM, DataFolder
-from executor.implied import account_at, implied_block
-from ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
-from ruleset.observe import price_of
-from ruleset.snapshot import OpenOrder, Position, Snapshot
-from ruleset.values import EXACT, floor_to_step, is_derivative, time_text, unified_symbol
-from schemas.policies import load_policy
+from exitplan.executor.accounts.env_accounts import account_at, implied_block
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
+from exitplan.ruleset.model.facts import price_of
+from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
+from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, time_text, unified_symbol
+from exitplan.schemas.policies import load_policy
 
 
 def _present() -> datetime:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from executor.by_hand import unresolved_in
-from executor.folder import DataFolder
-from executor.halt import find_halt
-from executor.journal import open_journal
-from executor.state import State, load_state, state_from_file
-from ruleset.checks import AccountState
-from ruleset.errors import ExitplanError
-from ruleset.values import time_text
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.apply.manual_resolution import unresolved_in
+from exitplan.executor.store.halt import find_halt
+from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.state import State, load_state, state_from_file
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.checks import AccountState
 
 DEFAULT_MAX_AGE = timedelta(hours=1)
 """How old a verification may be where nobody says otherwise."""

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from executor.accounts import Account
-from executor.journal import open_journal
-from executor.lease import account_lease
-from executor.planning import read_snapshot, read_state
-from executor.state import State, export_state, state_to_document, take_state
-from ruleset.checks import AccountState, Checks
-from ruleset.errors import (
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.state import State, export_state, state_to_document, take_state
+from exitplan.ruleset.errors import (
     AccountIsHalted,
     AccountIsLocked,
     CancelledByUser,
@@ -20,8 +19,9 @@ from ruleset.errors import (
     FileIsInvalid,
     RefusedByGuard,
 )
-from ruleset.planner import PlanInput, draft_plan
-from ruleset.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 
 
 def verify_account(account: Account) -> Checks:

@@ -7,14 +7,14 @@ of the published Legacy Position Exit Protocol; each is loaded when it is first 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ruleset.version import VERSION
+from exitplan.ruleset.version import VERSION
 
 if TYPE_CHECKING:
-    from dropin.cleanup import ForcedPositionCleanup
-    from dropin.names import AccountState, ExitStrategy, PositionCategory
-    from dropin.protocol import LegacyPositionExitProtocol
-    from dropin.tracker import PositionTracker
-    from dropin.venues import get_broker_integration
+    from exitplan.dropin.cleanup import ForcedPositionCleanup
+    from exitplan.dropin.names import AccountState, ExitStrategy, PositionCategory
+    from exitplan.dropin.protocol import LegacyPositionExitProtocol
+    from exitplan.dropin.tracker import PositionTracker
+    from exitplan.dropin.venues import get_broker_integration
 
 __all__ = [
     "VERSION",
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AccountState": "dropin.names",
-    "ExitStrategy": "dropin.names",
-    "ForcedPositionCleanup": "dropin.cleanup",
-    "LegacyPositionExitProtocol": "dropin.protocol",
-    "PositionCategory": "dropin.names",
-    "PositionTracker": "dropin.tracker",
-    "get_broker_integration": "dropin.venues",
+    "AccountState": "exitplan.dropin.names",
+    "ExitStrategy": "exitplan.dropin.names",
+    "ForcedPositionCleanup": "exitplan.dropin.cleanup",
+    "LegacyPositionExitProtocol": "exitplan.dropin.protocol",
+    "PositionCategory": "exitplan.dropin.names",
+    "PositionTracker": "exitplan.dropin.tracker",
+    "get_broker_integration": "exitplan.dropin.venues",
 }
 
 

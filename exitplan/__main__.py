@@ -1,6 +1,6 @@
 """Run the command line with ``python -m exitplan``."""
 
-from cli.main import main
+from exitplan.cli.main import main
 
 if __name__ == "__main__":
     main()

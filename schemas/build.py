@@ -1,4 +1,4 @@
-"""Write the JSON Schemas that editors and checks use; ``python -m schemas.build``."""
+"""Write the JSON Schemas that editors and checks use; ``python -m exitplan.schemas.build``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from schemas.shapes.common import Schema
-from schemas.shapes.plan import plan_schema, state_schema
-from schemas.shapes.policy import policy_schema
-from schemas.shapes.snapshot import alert_schema, snapshot_schema, tracker_schema
+from exitplan.schemas.shapes.common import Schema
+from exitplan.schemas.shapes.plan import plan_schema, state_schema
+from exitplan.schemas.shapes.policy import policy_schema
+from exitplan.schemas.shapes.snapshot import alert_schema, snapshot_schema, tracker_schema
 
 FOLDER = Path(__file__).parent
 SHAPES: Mapping[str, Callable[[], Schema]] = {

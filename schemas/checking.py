@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ruleset.problems import Problem
-from schemas.translation import translate
-from schemas.validators import violations
+from exitplan.ruleset.language.problems import Problem
+from exitplan.schemas.error_messages import translate
+from exitplan.schemas.validators import violations
 
 
 def check(kind: str, value: Any) -> list[Problem]:  # noqa: ANN401 - any document

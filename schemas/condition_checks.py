@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ruleset.condition_parser import Scope, parse_condition
-from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS
-from ruleset.parameters import PARAMETERS
-from ruleset.problems import Path, Problem
-from schemas.diagnostics import Diagnostic, locate
-from schemas.yaml_loader import Document
+from exitplan.ruleset.language.condition_parser import Scope, parse_condition
+from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.language.problems import Path, Problem
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS
+from exitplan.schemas.loading.diagnostics import Diagnostic, locate
+from exitplan.schemas.loading.yaml_loader import Document
 
 _FACTS = {"classification": CLASSIFICATION_FACTS, "orders": ORDER_FACTS, "exits": POSITION_FACTS}
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from typing import Any, Literal, get_args
 
-from ruleset.problems import Problem
-from schemas.checking import check
-from schemas.crosschecks import check_snapshot, check_state, check_tracker
-from schemas.diagnostics import FileHasProblems, Source, locate
-from schemas.json_loader import json_document, load_json, parse_json
-from schemas.text import decoded
-from schemas.validators import passes
+from exitplan.ruleset.language.problems import Problem
+from exitplan.schemas.checking import check
+from exitplan.schemas.loading.diagnostics import FileHasProblems, Source, locate
+from exitplan.schemas.loading.json_loader import json_document, load_json, parse_json
+from exitplan.schemas.loading.text import decoded
+from exitplan.schemas.semantic_checks import check_snapshot, check_state, check_tracker
+from exitplan.schemas.validators import passes
 
 Kind = Literal["snapshot", "plan", "state", "tracker", "alert"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

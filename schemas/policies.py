@@ -9,15 +9,23 @@ from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any
 
-from ruleset.policy import Policy, compile_policy
-from ruleset.problems import Path, Problem
-from schemas.chain import read_chain
-from schemas.checking import check
-from schemas.condition_checks import check_conditions
-from schemas.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
-from schemas.layers import LISTS, Layer, entry_name, is_list_of_entries, layer_of, merge, operations
-from schemas.resolution import Resolved, resolve
-from schemas.yaml_loader import Document
+from exitplan.ruleset.language.policy import Policy, compile_policy
+from exitplan.ruleset.language.problems import Path, Problem
+from exitplan.schemas.checking import check
+from exitplan.schemas.condition_checks import check_conditions
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
+from exitplan.schemas.loading.yaml_loader import Document
+from exitplan.schemas.merging.extends import read_chain
+from exitplan.schemas.merging.merge_result import Resolved, resolve
+from exitplan.schemas.merging.policy_merge import (
+    LISTS,
+    Layer,
+    entry_name,
+    is_list_of_entries,
+    layer_of,
+    merge,
+    operations,
+)
 
 SHIPPED = FilePath(__file__).parents[1] / "policies"
 """The folder of the policies that come with exitplan."""

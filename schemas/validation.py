@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from schemas.diagnostics import Diagnostic, FileHasProblems, Mark
-from schemas.documents import kind_of, parse_document
-from schemas.json_loader import load_json, parse_json
-from schemas.policies import load_policy
-from schemas.text import display_name
+from exitplan.schemas.documents import kind_of, parse_document
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark
+from exitplan.schemas.loading.json_loader import load_json, parse_json
+from exitplan.schemas.loading.text import display_name
+from exitplan.schemas.policies import load_policy
 
 _POLICY_SUFFIXES = {".yaml", ".yml"}
 

@@ -15,10 +15,10 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from ruleset.problems import Path
-from ruleset.values import parse_time
-from schemas.build import FOLDER
-from schemas.shapes.common import Schema
+from exitplan.ruleset.language.problems import Path
+from exitplan.ruleset.model.values import parse_time
+from exitplan.schemas.build import FOLDER
+from exitplan.schemas.shapes.common import Schema
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -9,13 +9,13 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from ruleset.plan import Document, make_plan
-from ruleset.planner import PlanInput, PlanScope
-from ruleset.policy import Policy, compile_policy
-from ruleset.progress import Progress, UnwindProgress
-from ruleset.rulebook import Rulebook
-from ruleset.snapshot import Cash, Market, OpenOrder, OrderSide, Position, Side, Snapshot, TrackerRecord
-from schemas.policies import load_policy, shipped_policy
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.language.policy import Policy, compile_policy
+from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, OrderSide, Position, Side, Snapshot, TrackerRecord
+from exitplan.ruleset.planning.plan import Document, make_plan
+from exitplan.ruleset.planning.planner import PlanInput, PlanScope
+from exitplan.schemas.policies import load_policy, shipped_policy
 
 NOW = datetime(2026, 2, 18, 22, tzinfo=UTC)
 Amount = str | int

@@ -10,8 +10,8 @@ from decimal import Decimal
 from enum import Enum
 from functools import partial
 
-from brokers.paper.broker import PaperBroker
-from brokers.protocol import (
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import (
     Broker,
     Capabilities,
     Clock,
@@ -28,10 +28,10 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Conversion, Position, PriceStatus, Snapshot
-from ruleset.values import floor_to_step
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Position, PriceStatus, Snapshot
+from exitplan.ruleset.model.values import floor_to_step
 
 
 class Crash(BaseException):

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from importlib import metadata
@@ -99,15 +99,21 @@ def environments() -> Iterator[dict[str, str]]:
             }
 
 
-def find_gaps(roots: Iterable[str], pins: Iterable[Pin], requires: Requires) -> list[str]:
+def find_gaps(roots: Sequence[str], pins: Iterable[Pin], requires: Requires) -> list[str]:
     """Name what the roots and the locked packages require and the lock does not hold, each with who requires it."""
-    lines = list(pins)
-    return sorted(
-        {gap for environment in environments() for gap in _gaps_in(environment, list(roots), lines, requires)}
-    )
+    lines, found = list(pins), dict[str, list[str]]()
+    for environment in environments():
+        where = "Python {python_version} on {sys_platform} {platform_machine}".format(**environment)
+        for gap in dict.fromkeys(_gaps_in(environment, roots, lines, requires)):
+            found.setdefault(gap, []).append(where)
+    return [
+        f"{gap} ({places[0]}{f' and {len(places) - 1} more' if places[1:] else ''})" for gap, places in found.items()
+    ]
 
 
-def _gaps_in(environment: Mapping[str, str], roots: list[str], pins: list[Pin], requires: Requires) -> Iterator[str]:
+def _gaps_in(
+    environment: Mapping[str, str], roots: Sequence[str], pins: list[Pin], requires: Requires
+) -> Iterator[str]:
     locked = {pin.name: pin for pin in pins if pin.is_for(environment)}
     asked = [("pyproject.toml", Requirement(root), "") for root in roots]
     asked += [(pin.key, Requirement(one), "") for pin in locked.values() for one in requires.get(pin.key, ())]
@@ -124,14 +130,11 @@ def _gaps_in(environment: Mapping[str, str], roots: list[str], pins: list[Pin], 
             continue
         name = canonicalize_name(requirement.name)
         pin = locked.get(name)
-        where = (
-            f"Python {environment['python_version']} on {environment['sys_platform']} {environment['platform_machine']}"
-        )
         if pin is None:
-            yield f"{who} requires {requirement}, which is not locked ({where})"
+            yield f"{who} requires {requirement}, which is not locked"
             continue
         if not requirement.specifier.contains(pin.version, prereleases=True):
-            yield f"{who} requires {requirement}, but {pin.version} is locked ({where})"
+            yield f"{who} requires {requirement}, but {pin.version} is locked"
         for wanted in requirement.extras:
             if (name, wanted) not in seen:
                 seen.add((name, wanted))

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import orjson
 
-from executor.folder import DataFolder
-from ruleset.snapshot import Cash, Market, OpenOrder, Position, Snapshot, TrackerRecord, tracker_to_document
-from schemas.policies import shipped_policy
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.ruleset.model.snapshot import (
+    Cash,
+    Market,
+    OpenOrder,
+    Position,
+    Snapshot,
+    TrackerRecord,
+    tracker_to_document,
+)
+from exitplan.schemas.policies import shipped_policy
 
 BASES, QUOTES = 200, ("USD", "USDC", "EUR", "BTC")
 """What the venue lists: 800 markets, about as many as coinbase has for spot. Each reply of prices tells of all."""

@@ -42,12 +42,12 @@ class Manners:
     cancels: int
     orders: int
     asked: int
-    in_turn: bool
+    serialize_private: bool
 
 
 MANNERS: Mapping[str, Manners] = {
-    "kraken": Manners(reading=2, cancels=50, orders=1, asked=50, in_turn=True),
-    "coinbase": Manners(reading=1, cancels=100, orders=20, asked=100, in_turn=False),
+    "kraken": Manners(reading=2, cancels=50, orders=1, asked=50, serialize_private=True),
+    "coinbase": Manners(reading=1, cancels=100, orders=20, asked=100, serialize_private=False),
 }
 
 
@@ -59,5 +59,5 @@ def trips(venue: str, phase: str, orders: int, cancels: int) -> int:
     needed = 2 * manners.reading
     if cancels:
         needed += ceil(cancels / manners.cancels) + manners.reading
-        needed += ceil(cancels / manners.asked) if manners.in_turn else 0
-    return needed + ceil(orders / manners.orders) + (ceil(orders / manners.asked) if manners.in_turn else 1)
+        needed += ceil(cancels / manners.asked) if manners.serialize_private else 0
+    return needed + ceil(orders / manners.orders) + (ceil(orders / manners.asked) if manners.serialize_private else 1)

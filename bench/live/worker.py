@@ -19,17 +19,17 @@ from typing import Any, TypeVar
 
 from bench.live.account import cancels_of, closes_of, write_files
 from bench.live.venue import Loopback, venue_apart
-from brokers.live.broker import LiveBroker
-from brokers.live.credentials import read_credentials
-from brokers.live.dialect import Dialect, Exchange, tickers_of
-from brokers.live.opening import connection_of
-from brokers.live.parsing import Ticker
-from brokers.retrying import RetryingBroker
-from brokers.venues import dialect_of
-from executor.accounts import Account, AccountRequest, open_account
-from executor.apply import apply_plan
-from executor.planning import plan_account
-from ruleset.checks import AccountState
+from exitplan.brokers.live.broker import LiveBroker
+from exitplan.brokers.live.credentials import read_credentials
+from exitplan.brokers.live.dialect import Dialect, Exchange, tickers_of
+from exitplan.brokers.live.opening import connection_of
+from exitplan.brokers.live.parsing import Ticker
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.brokers.venues import dialect_of
+from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.executor.apply.apply import apply_plan
+from exitplan.executor.plan import plan_account
+from exitplan.ruleset.planning.checks import AccountState
 
 Result = TypeVar("Result")
 MODES = ("batch", "one by one")
@@ -80,7 +80,7 @@ def one_by_one(account: Account) -> Account:
 def _singly(dialect: Dialect) -> Dialect:
     ours = type(dialect)
     parts = {
-        "traits": replace(ours.traits, writes_at_once=1, cancel_batch=0, in_turn=True),
+        "traits": replace(ours.traits, writes_at_once=1, cancel_batch=0, serialize_private=True),
         "reads_all_tickers": lambda _self, _exchange: False,
         "read_ticker": _read_ticker,
         "find_many": Dialect.find_many,

@@ -9,17 +9,17 @@ from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from brokers.live.client import Connection, open_exchange
-from brokers.live.credentials import Credentials
-from brokers.live.dialect import Dialect, side_by_side
-from brokers.live.failures import is_not_found, outcome_of, reading
-from brokers.live.history import read_cost_basis
-from brokers.live.listings import MAX_AGE, MAX_AGE_OF_ABSENCE, Listings, Shelf
-from brokers.live.parsing import BadReply, amount_of, report_of
-from brokers.live.reading import Reader, Told
-from brokers.live.redaction import Redactor
-from brokers.live.writing import Writer, refuse
-from brokers.protocol import (
+from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.credentials import Credentials
+from exitplan.brokers.live.dialect import Dialect, side_by_side
+from exitplan.brokers.live.failures import is_not_found, outcome_of, reading
+from exitplan.brokers.live.history import read_cost_basis
+from exitplan.brokers.live.listings import MAX_AGE, MAX_AGE_OF_ABSENCE, Listings, MarketCache
+from exitplan.brokers.live.parsing import BadReply, amount_of, report_of
+from exitplan.brokers.live.reading import Reader, VenueReply
+from exitplan.brokers.live.redaction import Redactor
+from exitplan.brokers.live.writing import Writer, refuse
+from exitplan.brokers.protocol import (
     Capabilities,
     ConvertRequest,
     Done,
@@ -35,10 +35,10 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Conversion, Market, Position, Snapshot
-from ruleset.values import EXACT, ZERO, is_derivative, plain, quote_of
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Market, Position, Snapshot
+from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative, plain, quote_of
 
 T = TypeVar("T")
 _MICRO = Decimal("0.000001")
@@ -57,7 +57,7 @@ class LiveBroker:
         self._clock = connection.clock
         self._redact = Redactor(credentials)
         self._exchange = open_exchange(dialect, replace(connection, credentials=credentials))
-        self._shelf = Shelf(dialect, replace(connection, credentials=credentials))
+        self._shelf = MarketCache(dialect, replace(connection, credentials=credentials))
         self._live = not connection.sandbox
         self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask)
         self._writer = Writer(dialect, self._exchange, self._redact, self._pause)
@@ -229,7 +229,7 @@ class LiveBroker:
                 raise
         return self._dialect.find(self._exchange, order_id, symbol, is_trigger=not is_trigger)
 
-    def _refuse_sudden_emptiness(self, told: Told) -> None:
+    def _refuse_sudden_emptiness(self, told: VenueReply) -> None:
         """Take an account that was not empty a moment ago, and all at once is, for a failed question."""
         if self._held_something and not told.holds_something:
             raise AccountUnreadable("the venue tells of nothing at all in an account that was not empty a moment ago")

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from brokers.live.limits import TokenBucket, read_headers, retry_after
-from brokers.protocol import Clock
+from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
+from exitplan.brokers.protocol import Clock
 
 if TYPE_CHECKING:
-    from brokers.live.dialect import Dialect
+    from exitplan.brokers.live.dialect import Dialect
 
 LONGEST_WAIT = 60.0
 """Seconds that a request waits for its turn; a venue that wants a longer rest is not asked."""
@@ -82,7 +82,7 @@ class CheckedClient:
 
     def fetch2(self, path: str, api: Wire = "public", *more: Wire, **named: Wire) -> Wire:
         """Sign and send; where private calls must not overtake each other, one at a time."""
-        if self.dialect.traits.in_turn and "private" in str(api):
+        if self.dialect.traits.serialize_private and "private" in str(api):
             with self.turn:
                 return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # ccxt's, behind this class
         return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # as above
@@ -130,6 +130,6 @@ class CheckedClient:
         if reply == {}:
             raise BadResponse(f"{self.id} {method} {path}: it is empty")
         done = super().handle_errors(code, reason, url, method, headers, body, reply, *more)  # type: ignore[misc] # as above
-        if code < 300 and (wrong := self.dialect.complaint(url, reply)) is not None:  # noqa: PLR2004 - HTTP
+        if code < 300 and (wrong := self.dialect.validate_reply(url, reply)) is not None:  # noqa: PLR2004 - HTTP
             raise BadResponse(f"{self.id} {method} {path}: {wrong}")
         return done

@@ -14,12 +14,12 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from brokers.live.checked import CheckedClient
-from brokers.live.credentials import Credentials
-from brokers.live.dialect import Dialect, Exchange, MarketType
-from brokers.live.limits import TokenBucket, bucket_for
-from brokers.protocol import Clock
-from ruleset.errors import UsageError
+from exitplan.brokers.live.checked import CheckedClient
+from exitplan.brokers.live.credentials import Credentials
+from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
+from exitplan.brokers.live.limits import TokenBucket, bucket_for
+from exitplan.brokers.protocol import Clock
+from exitplan.ruleset.errors import UsageError
 
 READ_SECONDS = 15
 """How long a venue may take to answer."""

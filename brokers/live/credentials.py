@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never, final
 
-from ruleset.errors import CredentialsMissing
-from ruleset.problems import nearest
-from schemas.diagnostics import FileHasProblems, Source
-from schemas.json_loader import json_document, parse_json
-from schemas.text import decoded, display_name
-from schemas.yaml_loader import Document, parse_yaml
+from exitplan.ruleset.errors import CredentialsMissing
+from exitplan.ruleset.language.problems import nearest
+from exitplan.schemas.loading.diagnostics import FileHasProblems, Source
+from exitplan.schemas.loading.json_loader import json_document, parse_json
+from exitplan.schemas.loading.text import decoded, display_name
+from exitplan.schemas.loading.yaml_loader import Document, parse_yaml
 
 MOST_BYTES = 65_536
 """The largest credentials file that is read."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
-from brokers.live.failures import is_not_found
-from brokers.live.limits import HeaderNames
-from brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings, ticker_of
-from brokers.protocol import LookUpTier, OrderReference, OrderRequest
-from ruleset.snapshot import Market
-from ruleset.values import is_derivative, plain
+from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.limits import HeaderNames
+from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings, ticker_of
+from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import is_derivative, plain
 
 T = TypeVar("T")
 Exchange = Any
@@ -35,8 +35,8 @@ class Traits:
 
     ``receive_window`` is in seconds. ``burst`` is what the venue takes at once and ``refill`` what it gives back a
     second, both in ccxt's cost units; None takes ccxt's own pace. ``cancel_batch`` is how many orders one call cancels.
-    ``in_turn`` says that private calls must not overtake each other, ``triggers_apart`` that orders which wait for a
-    trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
+    ``serialize_private`` says that private calls must not overtake each other, ``triggers_apart`` that orders which
+    wait for a trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
     all with our ids, ``private_listings`` that the venue lists its markets to account holders only.
     """
 
@@ -48,7 +48,7 @@ class Traits:
     receive_window: int = 60
     writes_at_once: int = 8
     cancel_batch: int = 0
-    in_turn: bool = False
+    serialize_private: bool = False
     triggers_apart: bool = False
     lists_by_client_id: bool = False
     private_listings: bool = False
@@ -88,7 +88,7 @@ class Dialect:
         """Give what the ccxt client of this venue is made with."""
         return {"options": dict(self.traits.options)}
 
-    def complaint(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
+    def validate_reply(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
         """Say what is wrong with a reply of status 200 that raised nothing; None where it may be read.
 
         ccxt reads a garbled reply as an empty account or as no orders.
@@ -203,7 +203,7 @@ class Dialect:
     @property
     def at_once(self) -> int:
         """How many private calls may be under way at the same time."""
-        return 1 if self.traits.in_turn else self.traits.writes_at_once
+        return 1 if self.traits.serialize_private else self.traits.writes_at_once
 
     def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
         """Find an order by our id, open or closed, the newest of them; None where the venue surely knows none."""

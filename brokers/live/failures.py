@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from brokers.live.parsing import BadReply
-from brokers.live.redaction import Redactor
-from brokers.protocol import RefusalReason, Refused, Unknown
-from ruleset.errors import AccountUnreadable, CredentialsRefused, ExitplanError
+from exitplan.brokers.live.parsing import BadReply
+from exitplan.brokers.live.redaction import Redactor
+from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused, ExitplanError
 
 RATE_LIMIT_PAUSE = 2.0
 """Seconds of rest after a venue said `too many requests` without saying for how long."""

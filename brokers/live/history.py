@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from brokers.live.dialect import Dialect, Exchange, side_by_side
-from brokers.live.parsing import trade_of
-from ruleset.basis import CostBasis, Trade, cost_basis
-from ruleset.snapshot import Market, Position
-from ruleset.values import base_of, is_derivative, quote_of
+from exitplan.brokers.live.dialect import Dialect, Exchange, side_by_side
+from exitplan.brokers.live.parsing import trade_of
+from exitplan.ruleset.model.cost_basis import CostBasis, Trade, cost_basis
+from exitplan.ruleset.model.snapshot import Market, Position
+from exitplan.ruleset.model.values import base_of, is_derivative, quote_of
 
 MAX_HISTORY_PAGES = 40
 """How far back executions are read; what they do not explain by then stays unknown."""

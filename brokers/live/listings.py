@@ -19,12 +19,12 @@ from typing import Any
 import orjson
 import platformdirs
 
-from brokers.live.client import Connection, open_exchange
-from brokers.live.dialect import Dialect, Exchange
-from brokers.live.parsing import BadReply
-from brokers.paper.storage import replace_file
-from ruleset.errors import DataFolderUnusable
-from ruleset.values import parse_time, time_text
+from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.dialect import Dialect, Exchange
+from exitplan.brokers.live.parsing import BadReply
+from exitplan.brokers.paper.storage import replace_file
+from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.model.values import parse_time, time_text
 
 MAX_AGE = timedelta(hours=1)
 """How long listings are believed; what a venue changed meanwhile, its refusal of an order tells."""
@@ -66,7 +66,7 @@ class Listings:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class MarketCache:
     """Where the listings of one place are kept."""
 
     dialect: Dialect

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from brokers.live.broker import LiveBroker
-from brokers.live.client import Connection, Pace, exchange_ids, no_such_venue
-from brokers.live.credentials import read_credentials
-from brokers.live.dialect import Dialect, MarketType
-from brokers.protocol import Clock
-from brokers.venues import dialect_of
-from ruleset.errors import CredentialsMissing, FileIsInvalid
+from exitplan.brokers.live.broker import LiveBroker
+from exitplan.brokers.live.client import Connection, Pace, exchange_ids, no_such_venue
+from exitplan.brokers.live.credentials import read_credentials
+from exitplan.brokers.live.dialect import Dialect, MarketType
+from exitplan.brokers.protocol import Clock
+from exitplan.brokers.venues import dialect_of
+from exitplan.ruleset.errors import CredentialsMissing, FileIsInvalid
 
 
 def open_live_account(account: Mapping[str, Any], base: Path, clock: Clock) -> LiveBroker:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from brokers.protocol import OrderReport, OrderStatus
-from ruleset.basis import Trade
-from ruleset.snapshot import Market, OpenOrder, OrderSide, Position
-from ruleset.values import EXACT, ZERO
+from exitplan.brokers.protocol import OrderReport, OrderStatus
+from exitplan.ruleset.model.cost_basis import Trade
+from exitplan.ruleset.model.snapshot import Market, OpenOrder, OrderSide, Position
+from exitplan.ruleset.model.values import EXACT, ZERO
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)

@@ -9,11 +9,11 @@ from decimal import Context, Decimal
 from functools import partial
 from typing import Any
 
-from brokers.live.dialect import Dialect, Exchange, MarketType, Order, side_by_side
-from brokers.live.listings import Listings
-from brokers.live.parsing import BadReply, Balance, Ticker, amount_of, market_of, open_order_of, position_of
-from ruleset.snapshot import Cash, Market, Position, Snapshot
-from ruleset.values import ZERO, is_derivative, quote_of
+from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType, Order, side_by_side
+from exitplan.brokers.live.listings import Listings
+from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, market_of, open_order_of, position_of
+from exitplan.ruleset.model.snapshot import Cash, Market, Position, Snapshot
+from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 
 _BRIDGES = ("USD", "USDT", "USDC", "EUR", "BTC", "ETH")
 """Quote currencies in the order in which a market is looked for, and over which one is changed into another."""
@@ -36,7 +36,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class VenueReply:
     """What a venue told of an account, as it told it."""
 
     balances: Mapping[MarketType, Sequence[Balance]]
@@ -68,7 +68,7 @@ class Reader:
     market_types: tuple[MarketType, ...]
     ask: Callable[[str, Callable[[], Any]], Any]
 
-    def tell(self) -> Told:
+    def tell(self) -> VenueReply:
         """Ask for balances, orders, positions and, where one question gives them all, prices."""
         wallets = self.market_types
         if self.dialect.traits.unified_wallet:  # what it holds besides cash belongs to the spot market
@@ -83,7 +83,7 @@ class Reader:
         balances = {kind: next(answers) for kind in wallets}
         orders = [(kind, order) for kind in self.market_types for order in next(answers)]
         positions = [entry for _ in derivatives for entry in next(answers)]
-        return Told(balances, orders, positions, next(answers, None))
+        return VenueReply(balances, orders, positions, next(answers, None))
 
     def all_prices(self) -> Prices:
         """Read the prices of all markets; where the question fails, no price is known."""
@@ -117,7 +117,7 @@ class Reader:
         question = getattr(self.dialect, name)
         return lambda: self.ask(what, lambda: question(self.exchange, kind))
 
-    def snapshot(self, told: Told, listings: Listings, taken_at: datetime) -> Snapshot:
+    def snapshot(self, told: VenueReply, listings: Listings, taken_at: datetime) -> Snapshot:
         """Put together what was told; prices that are still missing are asked for here."""
         positions = [*self._spot_positions(told, listings), *_derivatives(told, listings)]
         orders = [open_order_of(order) for _, order in told.orders]
@@ -137,18 +137,18 @@ class Reader:
             rates=self._rates(symbols, prices),
         )
 
-    def is_unlisted(self, told: Told, listings: Listings) -> bool:
+    def is_unlisted(self, told: VenueReply, listings: Listings) -> bool:
         """Tell whether something is held, or rests, that no market which is listed trades."""
         held = {found.currency for found in told.balances.get("spot", ()) if found.total} - {self.quote}
         symbols = {entry.get("symbol") for entry in [*told.positions, *(order for _, order in told.orders)]}
         return not (held <= listings.by_base.keys() and symbols <= listings.markets.keys())
 
-    def _cash(self, told: Told) -> Cash:
+    def _cash(self, told: VenueReply) -> Cash:
         own = [found for wallet in told.balances.values() for found in wallet if found.currency == self.quote]
         free = sum((found.free for found in own), ZERO)
         return Cash(free, sum((found.locked + found.staked for found in own), ZERO))
 
-    def _spot_positions(self, told: Told, listings: Listings) -> list[Position]:
+    def _spot_positions(self, told: VenueReply, listings: Listings) -> list[Position]:
         held = [found for found in told.balances.get("spot", ()) if found.total and found.currency != self.quote]
         return [
             Position(
@@ -240,7 +240,7 @@ def _trades(market: Mapping[str, Any]) -> bool:
     return market.get("active") is not False
 
 
-def _derivatives(told: Told, listings: Listings) -> list[Position]:
+def _derivatives(told: VenueReply, listings: Listings) -> list[Position]:
     found: dict[str, Position] = {}
     for entry in told.positions:
         position = position_of(entry, listings.markets.get(str(entry.get("symbol")), {}))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-from brokers.live.credentials import Credentials
+from exitplan.brokers.live.credentials import Credentials
 
 MASK = "[redacted]"
 SHORTEST_LINE = 16

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from brokers.live.dialect import Dialect, Exchange, Order, Traits, side_by_side
-from brokers.live.failures import outcome_of
-from brokers.live.parsing import report_of
-from brokers.live.redaction import Redactor
-from brokers.protocol import (
+from exitplan.brokers.live.dialect import Dialect, Exchange, Order, Traits, side_by_side
+from exitplan.brokers.live.failures import outcome_of
+from exitplan.brokers.live.parsing import report_of
+from exitplan.brokers.live.redaction import Redactor
+from exitplan.brokers.protocol import (
     Done,
     OrderReference,
     OrderReport,
@@ -20,8 +20,8 @@ from brokers.protocol import (
     RefusalReason,
     Refused,
 )
-from ruleset.snapshot import Market
-from ruleset.values import EXACT, is_derivative, plain
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import EXACT, is_derivative, plain
 
 
 def refuse(request: OrderRequest, market: Market | None, traits: Traits) -> Refused | None:

@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 
 import orjson
 
-from brokers.paper.engine import MatchingEngine
-from brokers.paper.notes import Notes, notes_from_document, notes_to_document
-from brokers.paper.options import PaperOptions
-from brokers.paper.storage import locked, replace_file
-from brokers.paper.times import start_now
-from ruleset.errors import AccountUnreadable, DataFolderUnusable, FileIsInvalid
-from ruleset.snapshot import Snapshot, snapshot_from_document, snapshot_to_document
-from ruleset.values import plain
-from schemas.documents import parse_document
+from exitplan.brokers.paper.engine import MatchingEngine
+from exitplan.brokers.paper.notes import Notes, notes_from_document, notes_to_document
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.storage import locked, replace_file
+from exitplan.brokers.paper.times import start_now
+from exitplan.ruleset.errors import AccountUnreadable, DataFolderUnusable, FileIsInvalid
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.values import plain
+from exitplan.schemas.documents import parse_document
 
 DEMO = Path(__file__).with_name("demo-account.json")
 """The account shipped to try exitplan on."""

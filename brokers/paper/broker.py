@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from brokers.paper.account_file import DEMO, AccountFile, Owner
-from brokers.paper.engine import MatchingEngine, Prices
-from brokers.paper.options import PaperOptions, read_options
-from brokers.paper.pricing import mark_price
-from brokers.protocol import (
+from exitplan.brokers.paper.account_file import DEMO, AccountFile, Owner
+from exitplan.brokers.paper.engine import MatchingEngine, Prices
+from exitplan.brokers.paper.options import PaperOptions, read_options
+from exitplan.brokers.paper.pricing import mark_price
+from exitplan.brokers.protocol import (
     Capabilities,
     Clock,
     ConvertRequest,
@@ -27,9 +27,9 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.basis import CostBasis
-from ruleset.snapshot import Conversion, Position, Snapshot
-from ruleset.values import is_derivative, plain
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
+from exitplan.ruleset.model.values import is_derivative, plain
 
 
 class PaperBroker:

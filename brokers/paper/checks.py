@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from brokers.paper.ledger import Ledger
-from brokers.paper.options import PaperOptions
-from brokers.paper.pricing import Terms, cost_of_buy, is_self_funding, mark_price, reduces, taker_price
-from brokers.protocol import ConvertRequest, OrderRequest, RefusalReason, Refused
-from ruleset.snapshot import Market, Side
-from ruleset.values import ZERO, is_derivative, plain
+from exitplan.brokers.paper.ledger import Ledger
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.pricing import Terms, cost_of_buy, is_self_funding, mark_price, reduces, taker_price
+from exitplan.brokers.protocol import ConvertRequest, OrderRequest, RefusalReason, Refused
+from exitplan.ruleset.model.snapshot import Market, Side
+from exitplan.ruleset.model.values import ZERO, is_derivative, plain
 
 LARGEST = Decimal("1e24")
 """No order is above this, in units or in value, so that no amount outgrows what a snapshot file can hold."""

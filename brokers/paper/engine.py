@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from brokers.paper.checks import Case, aimed_side, first_refusal, refuse_conversion
-from brokers.paper.ledger import Ledger
-from brokers.paper.notes import HISTORY, Notes, OpenNote
-from brokers.paper.options import PaperOptions
-from brokers.paper.orders import Hold, PaperOrder, to_open_order, to_report
-from brokers.paper.pricing import (
+from exitplan.brokers.paper.checks import Case, aimed_side, first_refusal, refuse_conversion
+from exitplan.brokers.paper.ledger import Ledger
+from exitplan.brokers.paper.notes import HISTORY, Notes, OpenNote
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.orders import Hold, PaperOrder, to_open_order, to_report
+from exitplan.brokers.paper.pricing import (
     Terms,
     crosses,
     exactly,
@@ -24,8 +24,8 @@ from brokers.paper.pricing import (
     taker_price,
     touch_price,
 )
-from brokers.paper.recorded import hold_of, take_over_orders
-from brokers.protocol import (
+from exitplan.brokers.paper.recorded import hold_of, take_over_orders
+from exitplan.brokers.protocol import (
     ConvertRequest,
     Done,
     OrderReference,
@@ -35,8 +35,8 @@ from brokers.protocol import (
     RefusalReason,
     Refused,
 )
-from ruleset.snapshot import Market, PriceStatus, Snapshot
-from ruleset.values import ZERO, floor_to_step
+from exitplan.ruleset.model.snapshot import Market, PriceStatus, Snapshot
+from exitplan.ruleset.model.values import ZERO, floor_to_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Context, Decimal
 
-from brokers.paper.orders import Fill, Hold, PaperOrder
-from brokers.paper.pricing import Money, Terms, cost_of_buy
-from ruleset.snapshot import Cash, Market, Position, Side, Snapshot, TrackerRecord
-from ruleset.values import DEFAULT_STEP, ZERO, floor_to_step, is_derivative, quote_of
+from exitplan.brokers.paper.orders import Fill, Hold, PaperOrder
+from exitplan.brokers.paper.pricing import Money, Terms, cost_of_buy
+from exitplan.ruleset.model.snapshot import Cash, Market, Position, Side, Snapshot, TrackerRecord
+from exitplan.ruleset.model.values import DEFAULT_STEP, ZERO, floor_to_step, is_derivative, quote_of
 
 _ENTRY = Context(prec=28)
 Key = tuple[str, Side]

@@ -13,9 +13,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from brokers.paper.orders import Fill, Hold, PaperOrder
-from ruleset.snapshot import OrderSide, Side
-from ruleset.values import ZERO, parse_decimal, parse_time, plain, time_text
+from exitplan.brokers.paper.orders import Fill, Hold, PaperOrder
+from exitplan.ruleset.model.snapshot import OrderSide, Side
+from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain, time_text
 
 HISTORY = 10_000
 """Closed orders that are remembered; the oldest go first."""

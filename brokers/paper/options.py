@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from brokers.protocol import LookUpTier
-from ruleset.errors import FileIsInvalid
-from ruleset.values import ZERO, parse_decimal, unified_symbol
+from exitplan.brokers.protocol import LookUpTier
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.values import ZERO, parse_decimal, unified_symbol
 
 Reader = Callable[[object], object]
 

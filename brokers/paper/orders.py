@@ -9,10 +9,10 @@ from decimal import Context, Decimal
 from functools import reduce
 from typing import Literal
 
-from brokers.paper.pricing import reduces
-from brokers.protocol import OrderReport
-from ruleset.snapshot import OpenOrder, OrderSide, Side
-from ruleset.values import EXACT, ZERO
+from exitplan.brokers.paper.pricing import reduces
+from exitplan.brokers.protocol import OrderReport
+from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide, Side
+from exitplan.ruleset.model.values import EXACT, ZERO
 
 _AVERAGE = Context(prec=28)
 

@@ -12,9 +12,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from brokers.paper.options import PaperOptions
-from ruleset.snapshot import Market, OrderSide, Side
-from ruleset.values import EXACT, ZERO, ceil_to_step, floor_to_step
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.ruleset.model.snapshot import Market, OrderSide, Side
+from exitplan.ruleset.model.values import EXACT, ZERO, ceil_to_step, floor_to_step
 
 PLACES = Decimal("1e-36")
 """The finest money the books keep; a snapshot file holds at most 40 decimal places."""

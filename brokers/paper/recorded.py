@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from brokers.paper.checks import aimed_side
-from brokers.paper.ledger import Ledger, fit_holds
-from brokers.paper.notes import Notes, OpenNote
-from brokers.paper.orders import Hold, PaperOrder, sum_exactly
-from brokers.paper.pricing import Terms, cost_of_buy, is_self_funding, mark_price
-from brokers.protocol import OrderRequest
-from ruleset.snapshot import Market, OpenOrder, Snapshot
-from ruleset.values import ZERO
+from exitplan.brokers.paper.checks import aimed_side
+from exitplan.brokers.paper.ledger import Ledger, fit_holds
+from exitplan.brokers.paper.notes import Notes, OpenNote
+from exitplan.brokers.paper.orders import Hold, PaperOrder, sum_exactly
+from exitplan.brokers.paper.pricing import Terms, cost_of_buy, is_self_funding, mark_price
+from exitplan.brokers.protocol import OrderRequest
+from exitplan.ruleset.model.snapshot import Market, OpenOrder, Snapshot
+from exitplan.ruleset.model.values import ZERO
 
 
 def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[str, PaperOrder]:

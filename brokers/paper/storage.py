@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ruleset.errors import AccountIsLocked, DataFolderUnusable
+from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 
 LOCK_SECONDS = 10
 """A change of a paper account takes milliseconds; whoever waits this long waits for something stuck."""

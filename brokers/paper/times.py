@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ruleset.values import parse_time, time_text
+from exitplan.ruleset.model.values import parse_time, time_text
 
 
 def start_now(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:

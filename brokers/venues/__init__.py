@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from brokers.live.dialect import Dialect
+from exitplan.brokers.live.dialect import Dialect
 
 KNOWN = ("coinbase", "kraken", "binance", "okx", "bybit", "alpaca", "kucoin", "gate")
 """Each is a module of this package with a class of the same name, capitalised."""
@@ -14,6 +14,6 @@ def dialect_of(venue: str) -> Dialect:
     """Give the dialect of a venue; the generic one where nothing special is known."""
     if venue not in KNOWN:
         return Dialect()
-    module = importlib.import_module(f"brokers.venues.{venue}")
+    module = importlib.import_module(f"exitplan.brokers.venues.{venue}")
     dialect: type[Dialect] = getattr(module, venue.capitalize())
     return dialect()

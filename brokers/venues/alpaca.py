@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
-from brokers.live.failures import exceptions_for, is_not_found
-from brokers.live.limits import HeaderNames
-from brokers.live.parsing import BadReply, Balance, amount_of, only_mappings
-from brokers.protocol import OrderReference, OrderRequest, RefusalReason
-from brokers.venues.wording import by_words
-from ruleset.values import ZERO
+from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
+from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.limits import HeaderNames
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, only_mappings
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.wording import by_words
+from exitplan.ruleset.model.values import ZERO
 
 _PAGE = 500
 _FILLS = 100
@@ -80,12 +80,12 @@ class Alpaca(Dialect):
             "exceptions": {"exact": {**codes, "40410000": OrderNotFound}, "broad": broad},
         }
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold lists to be lists and the account to have its cash; a cancel is answered by nothing at all."""
         parts = urlsplit(url)
         if reply is None and _ONE_ORDER.search(parts.path):
             return None
-        wrong = super().complaint(url, reply)
+        wrong = super().validate_reply(url, reply)
         is_list = parts.path.endswith(_LISTS) or (parts.path.endswith("/v2/orders") and "status=" in parts.query)
         if wrong is None and is_list and not isinstance(reply, list):
             return "it is no list"

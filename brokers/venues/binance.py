@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
-from brokers.live.failures import exceptions_for, is_not_found
-from brokers.live.limits import HeaderNames
-from brokers.live.parsing import BadReply, Balance, only_mappings
-from brokers.protocol import OrderReference, RefusalReason
-from brokers.venues.conversions import told_by
-from ruleset.values import ZERO, is_derivative
+from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
+from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.limits import HeaderNames
+from exitplan.brokers.live.parsing import BadReply, Balance, only_mappings
+from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.venues.conversions import told_by
+from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _TRADES = 1000
@@ -86,9 +86,9 @@ class Binance(Dialect):
             "exceptions": {"exact": told, **by_market},
         }
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold balances to have their list, and lists to be lists."""
-        wrong, path = super().complaint(url, reply), urlsplit(url).path
+        wrong, path = super().validate_reply(url, reply), urlsplit(url).path
         key = next((key for end, key in _MUST_HOLD.items() if path.endswith(end)), None)
         if wrong is None and key is not None and not (isinstance(reply, dict) and isinstance(reply.get(key), list)):
             return f"it holds no {key}"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import (
+from exitplan.brokers.live.dialect import (
     Dialect,
     Exchange,
     MarketType,
@@ -16,11 +16,11 @@ from brokers.live.dialect import (
     pages_by_cursor,
     side_by_side,
 )
-from brokers.live.failures import exceptions_for, is_not_found
-from brokers.live.parsing import BadReply, only_mappings
-from brokers.protocol import OrderReference, RefusalReason
-from brokers.venues.conversions import told_by
-from ruleset.values import is_derivative
+from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.parsing import BadReply, only_mappings
+from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.venues.conversions import told_by
+from exitplan.ruleset.model.values import is_derivative
 
 _WINDOW = 5
 _PAGE = 50
@@ -96,9 +96,9 @@ class Bybit(Dialect):
             "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have its result, and questions for lists to have them."""
-        wrong, path = super().complaint(url, reply), urlsplit(url).path
+        wrong, path = super().validate_reply(url, reply), urlsplit(url).path
         result = reply.get("result") if isinstance(reply, dict) else None
         if wrong is not None or not isinstance(result, dict):
             return wrong or "it holds no result"

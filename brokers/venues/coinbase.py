@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import (
+from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
@@ -21,10 +21,10 @@ from brokers.live.dialect import (
     side_by_side,
     with_client_id,
 )
-from brokers.live.limits import HeaderNames
-from brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
-from brokers.protocol import OrderReference
-from brokers.venues.conversions import told_by
+from exitplan.brokers.live.limits import HeaderNames
+from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
+from exitplan.brokers.protocol import OrderReference
+from exitplan.brokers.venues.conversions import told_by
 
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
 _MUST_HOLD = {
@@ -70,9 +70,9 @@ class Coinbase(Dialect):
         ),
     )
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold the replies that are lists to hold their list."""
-        wrong = super().complaint(url, reply)
+        wrong = super().validate_reply(url, reply)
         if wrong is not None or not isinstance(reply, dict):
             return wrong
         path = urlsplit(url).path

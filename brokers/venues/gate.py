@@ -9,11 +9,20 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side, tickers_of
-from brokers.live.failures import exceptions_for, is_not_found
-from brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings
-from brokers.protocol import OrderReference, OrderRequest, RefusalReason
-from brokers.venues.gate_orders import (
+from exitplan.brokers.live.dialect import (
+    MAX_PAGES,
+    Dialect,
+    Exchange,
+    MarketType,
+    Order,
+    Traits,
+    side_by_side,
+    tickers_of,
+)
+from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.gate_orders import (
     MISSING,
     OURS,
     PAGE,
@@ -25,9 +34,9 @@ from brokers.venues.gate_orders import (
     waiting_spot_orders,
     waiting_swap_orders,
 )
-from brokers.venues.two_lists import in_either_list
-from brokers.venues.wording import by_words
-from ruleset.values import is_derivative
+from exitplan.brokers.venues.two_lists import in_either_list
+from exitplan.brokers.venues.wording import by_words
+from exitplan.ruleset.model.values import is_derivative
 
 T = TypeVar("T")
 
@@ -102,9 +111,9 @@ class Gate(Dialect):
             "exceptions": {"exact": told},
         }
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold lists to be lists and balances to have theirs; ccxt reads nothing where they are missing."""
-        wrong, parts = super().complaint(url, reply), urlsplit(url)
+        wrong, parts = super().validate_reply(url, reply), urlsplit(url)
         is_list = _LISTS.search(parts.path) or (_ORDERS.search(parts.path) and "status=" in parts.query)
         if wrong is None and is_list and not isinstance(reply, list):
             return "it is no list"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brokers.live.dialect import MAX_PAGES, Exchange, Order
-from brokers.live.parsing import BadReply, amount_of, only_mappings
+from exitplan.brokers.live.dialect import MAX_PAGES, Exchange, Order
+from exitplan.brokers.live.parsing import BadReply, amount_of, only_mappings
 
 PAGE = 100
 """Orders a page, the most that the venue gives."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import (
+from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
@@ -19,10 +19,10 @@ from brokers.live.dialect import (
     sent_since,
     with_client_id,
 )
-from brokers.live.failures import exceptions_for
-from brokers.live.parsing import BadReply, Balance, only_mappings
-from brokers.protocol import OrderReference, OrderRequest, RefusalReason
-from ruleset.values import ZERO
+from exitplan.brokers.live.failures import exceptions_for
+from exitplan.brokers.live.parsing import BadReply, Balance, only_mappings
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.ruleset.model.values import ZERO
 
 _WINDOW = 5
 _PAGE = 50
@@ -55,7 +55,7 @@ class Kraken(Dialect):
         writes_at_once=5,  # one after the other: a halt waits for no more than these
         lists_by_client_id=True,
         cancel_batch=50,
-        in_turn=True,
+        serialize_private=True,
         stop_market=True,
         stop_limit=True,
         history_by_symbol=False,
@@ -90,9 +90,9 @@ class Kraken(Dialect):
         }
         return {**super().config(market_types), "exceptions": {"exact": told}}
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have a result: without one ccxt reads an empty account out of it."""
-        wrong = super().complaint(url, reply)
+        wrong = super().validate_reply(url, reply)
         result = reply.get("result") if isinstance(reply, dict) else None
         if wrong is None and not isinstance(result, dict | list):
             return "it holds no result"

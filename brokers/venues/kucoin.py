@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
-from brokers.live.failures import exceptions_for, is_not_found
-from brokers.live.limits import HeaderNames
-from brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
-from brokers.protocol import OrderReference, OrderRequest, RefusalReason
-from brokers.venues.two_lists import in_either_list
-from ruleset.snapshot import Market
-from ruleset.values import ZERO, is_derivative, plain
+from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
+from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.limits import HeaderNames
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.two_lists import in_either_list
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative, plain
 
 _WINDOW = 5
 _PAGE = 500
@@ -108,9 +108,9 @@ class Kucoin(Dialect):
             "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have data, and those that are lists their list."""
-        wrong, path = super().complaint(url, reply), urlsplit(url).path
+        wrong, path = super().validate_reply(url, reply), urlsplit(url).path
         if wrong is not None:
             return wrong
         if not isinstance(reply, dict) or "data" not in reply:

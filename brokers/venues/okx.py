@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from brokers.live.dialect import (
+from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
@@ -17,12 +17,12 @@ from brokers.live.dialect import (
     pages_by_cursor,
     side_by_side,
 )
-from brokers.live.failures import exceptions_for, is_not_found
-from brokers.live.parsing import BadReply, Balance, balance_of, only_mappings
-from brokers.protocol import OrderReference, OrderRequest, RefusalReason
-from brokers.venues.conversions import told_by
-from brokers.venues.two_lists import in_either_list
-from ruleset.values import is_derivative, plain
+from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.parsing import BadReply, Balance, balance_of, only_mappings
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.conversions import told_by
+from exitplan.brokers.venues.two_lists import in_either_list
+from exitplan.ruleset.model.values import is_derivative, plain
 
 _WINDOW = 30
 _PAGE = 100
@@ -95,9 +95,9 @@ class Okx(Dialect):
             "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
 
-    def complaint(self, url: str, reply: object) -> str | None:
+    def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have its list of data, and that for balances to have some account in it."""
-        wrong = super().complaint(url, reply)
+        wrong = super().validate_reply(url, reply)
         if wrong is not None:
             return wrong
         if not isinstance(reply, dict) or not isinstance(reply.get("data"), list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import is_not_found
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from brokers.live.failures import exceptions_for
-from brokers.protocol import RefusalReason
+from exitplan.brokers.live.failures import exceptions_for
+from exitplan.brokers.protocol import RefusalReason
 
 
 def by_words(words: Mapping[str, RefusalReason], otherwise: type[Exception]) -> Callable[[str], Exception]:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from cli.rendering.screen import titled, words
-from cli.rendering.words import counted
+from exitplan.cli.rendering.screen import titled, words
+from exitplan.cli.rendering.words import counted
 
 _MOST_NAMED = 4
 STATE_STYLES = {

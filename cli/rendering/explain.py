@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.rendering.screen import heading, rows, section, words
-from cli.rendering.words import blocked_text, clock_time, counted, exact, money
+from exitplan.cli.rendering.screen import heading, rows, section, words
+from exitplan.cli.rendering.words import blocked_text, clock_time, counted, exact, money
 
 Document = Mapping[str, Any]
 _CATEGORY_STYLES = {

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.rendering.screen import console, show, titled, words
-from ruleset.errors import ExitplanError
+from exitplan.cli.rendering.screen import console, show, titled, words
+from exitplan.ruleset.errors import ExitplanError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -36,7 +36,7 @@ _ENDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet(Generic[T]):
+class TableSpec(Generic[T]):
     """How a verb shows what accounts came to: the columns of its table, and the JSON form."""
 
     headings: tuple[str, ...]
@@ -45,7 +45,7 @@ class Sheet(Generic[T]):
     document: Callable[[T], dict[str, Any]]
 
 
-class Told(Protocol[T_co]):
+class AccountResult(Protocol[T_co]):
     """What is drawn of an answer."""
 
     @property
@@ -87,7 +87,7 @@ class AccountsBar:
             self._bar.advance(self._task)
 
 
-def answers_table(answers: Sequence[Told[T]], sheet: Sheet[T]) -> Table:
+def answers_table(answers: Sequence[AccountResult[T]], sheet: TableSpec[T]) -> Table:
     """Draw one row an account: what it came to, or in the last column that it failed."""
     table = titled("account", "venue", *sheet.headings, "exit", "", justify=f"ll{sheet.justify}rl")
     for answer in answers:

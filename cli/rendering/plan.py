@@ -11,11 +11,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.rendering.checks import before_and_after, failures
-from cli.rendering.screen import heading, rows, section, words
-from cli.rendering.words import blocked_text, clock_time, counted, exact, money, percent, total
-from ruleset.parameters import GUARDS
-from ruleset.values import EXACT
+from exitplan.cli.rendering.checks import before_and_after, failures
+from exitplan.cli.rendering.screen import heading, rows, section, words
+from exitplan.cli.rendering.words import blocked_text, clock_time, counted, exact, money, percent, total
+from exitplan.ruleset.language.parameters import GUARDS
+from exitplan.ruleset.model.values import EXACT
 
 Document = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.rendering.plan import summary_line
-from cli.rendering.screen import rows, section, show, words
-from executor.refresh import Change
+from exitplan.cli.rendering.plan import summary_line
+from exitplan.cli.rendering.screen import rows, section, show, words
+from exitplan.executor.apply.refresh import Change
 
 _NAMES = {
     "quantity": "quantity",

@@ -10,11 +10,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from cli.rendering.checks import checks_table, state_text
-from cli.rendering.plan import positions_text
-from cli.rendering.screen import console, heading, rows, show, titled, words
-from cli.rendering.words import counted, exact
-from executor.events import Event
+from exitplan.cli.rendering.checks import checks_table, state_text
+from exitplan.cli.rendering.plan import positions_text
+from exitplan.cli.rendering.screen import console, heading, rows, show, titled, words
+from exitplan.cli.rendering.words import counted, exact
+from exitplan.executor.apply.events import Event
 
 Document = Mapping[str, Any]
 _LONG = 8

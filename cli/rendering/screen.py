@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.rendering.fitting import FittedTable
-from schemas.diagnostics import printable
+from exitplan.cli.rendering.fitting import FittedTable
+from exitplan.schemas.loading.diagnostics import printable
 
 _PIPE_WIDTH = 100
 _NARROWEST, _WIDEST = 40, 140

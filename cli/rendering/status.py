@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from cli.rendering.checks import STATE_STYLES
-from cli.rendering.screen import heading, rows, titled, words
-from cli.rendering.words import clock_time, exact, money, percent, reason_text
+from exitplan.cli.rendering.checks import STATE_STYLES
+from exitplan.cli.rendering.screen import heading, rows, titled, words
+from exitplan.cli.rendering.words import clock_time, exact, money, percent, reason_text
 
 Document = Mapping[str, Any]
 _MEANINGS = {

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.text import Text
 
-from brokers.live.dialect import Traits
-from brokers.registry import PAPER
-from brokers.venues import KNOWN
-from cli.rendering.screen import heading, rows, section, show, titled, words
-from cli.venue_facts import ANY_OTHER, example_block
-from executor.implied import usual_credentials
+from exitplan.brokers.live.dialect import Traits
+from exitplan.brokers.registry import PAPER
+from exitplan.brokers.venues import KNOWN
+from exitplan.cli.rendering.screen import heading, rows, section, show, titled, words
+from exitplan.cli.venue_facts import ANY_OTHER, example_block
+from exitplan.executor.accounts.env_accounts import usual_credentials
 
 LOOK_UP_TIERS = {
     "A": "by our id",
@@ -74,13 +74,13 @@ COLUMNS = (
     Column(
         "orders",
         "how many orders are sent side by side",
-        lambda traits: "1" if traits.in_turn else str(traits.writes_at_once),
+        lambda traits: "1" if traits.serialize_private else str(traits.writes_at_once),
     ),
     Column("cancels", "how many orders one call cancels", lambda traits: str(max(traits.cancel_batch, 1))),
     Column("stops", "which stop orders there are: market, limit, both or none", _stops),
     Column("reduce", "whether derivatives are closed by orders that can only reduce", lambda t: _yes(t.reduce_only)),
     Column("dust", "whether dust is converted through the venue's own conversion", lambda t: _yes(t.convert)),
-    Column("in turn", "whether private calls wait for each other", lambda t: _yes(t.in_turn)),
+    Column("in turn", "whether private calls wait for each other", lambda t: _yes(t.serialize_private)),
     Column(
         "password",
         "whether a password (passphrase) goes with the key",
@@ -129,7 +129,7 @@ def traits_document(traits: Traits) -> dict[str, Any]:
         "unique_client_order_ids": None if traits.client_order_ids == "C" else traits.unique_client_order_ids,
         "receive_window_seconds": traits.receive_window,
         "writes_at_once": traits.writes_at_once,
-        "in_turn": traits.in_turn,
+        "serialize_private": traits.serialize_private,
         "cancel_batch": traits.cancel_batch,
         "stop_market": traits.stop_market,
         "stop_limit": traits.stop_limit,

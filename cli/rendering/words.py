@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from ruleset.actions import BLOCKED_REASONS
-from ruleset.conversion import NOT_CONVERTED
-from ruleset.values import ZERO, parse_decimal, parse_time, plain
+from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain
+from exitplan.ruleset.planning.actions import BLOCKED_REASONS
+from exitplan.ruleset.planning.conversion import NOT_CONVERTED
 
 _REASONS = {str(reason): text for reason, text in BLOCKED_REASONS.items()}
 _CENTS = Decimal("0.01")

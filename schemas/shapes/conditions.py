@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ruleset.conditions import OPERATORS, Operator
-from ruleset.facts import Fact, FactType
-from schemas.shapes.common import Schema
+from exitplan.ruleset.language.conditions import OPERATORS, Operator
+from exitplan.ruleset.model.fact_registry import Fact, FactType
+from exitplan.schemas.shapes.common import Schema
 
 PARAMETER_PATTERN = r"^\$[A-Za-z_][A-Za-z0-9_]*$"
 DEFINITION_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ruleset.actions import ACTION_KINDS, BLOCKED_REASONS
-from ruleset.facts import Category
-from schemas.shapes.common import (
+from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.planning.actions import ACTION_KINDS, BLOCKED_REASONS
+from exitplan.schemas.shapes.common import (
     NOT_NEGATIVE_PATTERN,
     Schema,
     amount,

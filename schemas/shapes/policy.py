@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ruleset.facts import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
-from ruleset.parameters import CAP_RANKS, CAP_SCOPES, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, SEVERITIES, Setting
-from schemas.shapes.common import Schema, flag, listed, moment, name, one_of, record, schema, symbol, text
-from schemas.shapes.conditions import (
+from exitplan.ruleset.language.parameters import (
+    CAP_RANKS,
+    CAP_SCOPES,
+    DUST,
+    EXIT_ACTIONS,
+    GUARDS,
+    PARAMETERS,
+    SEVERITIES,
+    Setting,
+)
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
+from exitplan.schemas.shapes.common import Schema, flag, listed, moment, name, one_of, record, schema, symbol, text
+from exitplan.schemas.shapes.conditions import (
     DEFINITION_PATTERN,
     PARAMETER_PATTERN,
     condition_schema,

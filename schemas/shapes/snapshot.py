@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ruleset.parameters import SEVERITIES
-from schemas.shapes.common import (
+from exitplan.ruleset.language.parameters import SEVERITIES
+from exitplan.schemas.shapes.common import (
     Schema,
     amount,
     flag,

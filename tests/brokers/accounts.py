@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from brokers.paper.engine import MatchingEngine
-from brokers.paper.options import PaperOptions, read_options
-from brokers.protocol import Done, OrderReference, OrderReport, OrderRequest, Outcome, Refused
-from ruleset.snapshot import Cash, Market, OpenOrder, Position, Snapshot
+from exitplan.brokers.paper.engine import MatchingEngine
+from exitplan.brokers.paper.options import PaperOptions, read_options
+from exitplan.brokers.protocol import Done, OrderReference, OrderReport, OrderRequest, Outcome, Refused
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, Snapshot
 
 NOW = datetime(2026, 2, 18, 22, 0, tzinfo=UTC)
 

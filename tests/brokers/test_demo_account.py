@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from brokers.paper.account_file import DEMO
-from brokers.protocol import Broker, OrderReference, OrderRequest
-from brokers.registry import open_broker
-from ruleset.actions import Action
-from ruleset.planner import Draft, PlanInput, draft_plan
-from ruleset.policy import Policy, Protection, compile_policy
-from ruleset.progress import Progress, UnwindProgress
-from ruleset.rulebook import Rulebook
-from ruleset.snapshot import Snapshot, snapshot_from_document
-from schemas.documents import load_document
-from schemas.yaml_loader import load_yaml
+from exitplan.brokers.paper.account_file import DEMO
+from exitplan.brokers.protocol import Broker, OrderReference, OrderRequest
+from exitplan.brokers.registry import open_broker
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.language.policy import Policy, Protection, compile_policy
+from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
+from exitplan.schemas.documents import load_document
+from exitplan.schemas.loading.yaml_loader import load_yaml
 from tests.brokers.accounts import NOW, done
 
 DEFAULT = Path(__file__).parents[2] / "policies" / "default.yaml"

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.paper.engine import MatchingEngine
-from ruleset.snapshot import Cash, Position, Side, TrackerRecord
+from exitplan.brokers.paper.engine import MatchingEngine
+from exitplan.ruleset.model.snapshot import Cash, Position, Side, TrackerRecord
 from tests.brokers.accounts import NOW, cash, d, done, engine, limit, order, position, reason, snapshot
 
 LINEAR = "BTC/USDT:USDT"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from brokers.paper.engine import Prices
-from brokers.protocol import ConvertRequest, OrderReference
-from ruleset.snapshot import Cash, Market, OpenOrder, Position
+from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.protocol import ConvertRequest, OrderReference
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position
 from tests.brokers.accounts import (
     NOW,
     by_client_id,
@@ -169,7 +169,7 @@ def test_an_order_never_takes_the_id_of_a_recorded_one() -> None:
 
 
 def test_only_the_latest_closed_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brokers.paper.engine.HISTORY", 2)
+    monkeypatch.setattr("exitplan.brokers.paper.engine.HISTORY", 2)
     venue = engine()
     names = [done(venue.place(order(), NOW)).order_id for _ in range(3)]
     assert [closed.id for closed in venue.notes().closed_orders] == names[1:]

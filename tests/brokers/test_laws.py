@@ -11,11 +11,11 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.paper.engine import MatchingEngine, Prices
-from brokers.paper.notes import notes_from_document, notes_to_document
-from brokers.paper.orders import PaperOrder, sum_exactly
-from brokers.protocol import ConvertRequest, OrderReference, OrderRequest
-from ruleset.snapshot import OrderSide, snapshot_from_document, snapshot_to_document
+from exitplan.brokers.paper.engine import MatchingEngine, Prices
+from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
+from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.protocol import ConvertRequest, OrderReference, OrderRequest
+from exitplan.ruleset.model.snapshot import OrderSide, snapshot_from_document, snapshot_to_document
 from tests.brokers.accounts import NOW, charging, d, snapshot
 
 SYMBOL = "ETH/USD"

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.paper.options import PaperOptions, read_options
-from ruleset.errors import FileIsInvalid
+from exitplan.brokers.paper.options import PaperOptions, read_options
+from exitplan.ruleset.errors import FileIsInvalid
 
 
 def test_without_options_a_typical_venue_is_played() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from brokers.paper.broker import PaperBroker, open_paper_account
-from brokers.paper.engine import Prices
-from brokers.protocol import Broker, Capabilities, ConvertRequest, Found, NotFound, Unknown
-from ruleset.snapshot import Conversion, Position, snapshot_to_document
+from exitplan.brokers.paper.broker import PaperBroker, open_paper_account
+from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.protocol import Broker, Capabilities, ConvertRequest, Found, NotFound, Unknown
+from exitplan.ruleset.model.snapshot import Conversion, Position, snapshot_to_document
 from tests.brokers.accounts import NOW, by_client_id, by_id, d, done, limit, order, reason, snapshot
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from brokers.paper.pricing import mark_price, round_down, round_up
-from ruleset.snapshot import Market
+from exitplan.brokers.paper.pricing import mark_price, round_down, round_up
+from exitplan.ruleset.model.snapshot import Market
 from tests.brokers.accounts import d
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brokers.protocol import ConvertRequest, OrderRequest
+from exitplan.brokers.protocol import ConvertRequest, OrderRequest
 from tests.brokers.accounts import (
     NOW,
     by_client_id,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brokers.registry import open_broker
-from brokers.venues import KNOWN, dialect_of
-from ruleset.errors import CredentialsMissing, FileIsInvalid, UsageError
+from exitplan.brokers.registry import open_broker
+from exitplan.brokers.venues import KNOWN, dialect_of
+from exitplan.ruleset.errors import CredentialsMissing, FileIsInvalid, UsageError
 from tests.brokers.accounts import NOW
 
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.paper.engine import MatchingEngine, Prices
-from brokers.protocol import OrderReference, OrderReport
-from ruleset.snapshot import Cash, Position, Snapshot
+from exitplan.brokers.paper.engine import MatchingEngine, Prices
+from exitplan.brokers.protocol import OrderReference, OrderReport
+from exitplan.ruleset.model.snapshot import Cash, Position, Snapshot
 from tests.brokers.accounts import (
     NOW,
     by_id,

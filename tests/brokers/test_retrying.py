@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import (
+from exitplan.brokers.protocol import (
     Broker,
     Capabilities,
     ConvertRequest,
@@ -22,10 +22,10 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from brokers.retrying import RetryBudget, RetryingBroker
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable, CredentialsRefused
-from ruleset.snapshot import Conversion, Position, Snapshot
+from exitplan.brokers.retrying import RetryBudget, RetryingBroker
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
 ACCOUNT = Snapshot("platform", "paper", "USD", datetime(2026, 2, 18, tzinfo=UTC))
 USUAL = RetryBudget()

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from executor.journal import Journal
-from executor.lease import break_lease
-from ruleset.errors import AccountUnreadable, ExitplanError, OutcomeUnknown, PlanIsUnusable
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.lease import break_lease
+from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, OutcomeUnknown, PlanIsUnusable
 from tests.chaos.kinds import PAPER, kinds_at
 from tests.chaos.live_world import build_live
 from tests.chaos.mutants import MUTANTS

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
-import brokers.live.client
-from brokers.live.checked import CheckedClient
-from brokers.live.listings import CACHE_VARIABLE
-from brokers.paper.options import read_options
-from brokers.protocol import Clock
-from brokers.registry import open_broker
-from brokers.retrying import RetryingBroker
-from executor.accounts import Account, AccountRequest, open_account
-from executor.folder import DataFolder
+import exitplan.brokers.live.client
+from exitplan.brokers.live.checked import CheckedClient
+from exitplan.brokers.live.listings import CACHE_VARIABLE
+from exitplan.brokers.paper.options import read_options
+from exitplan.brokers.protocol import Clock
+from exitplan.brokers.registry import open_broker
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.executor.accounts.folder import DataFolder
 from tests.chaos.loopback import CLIENT_SECONDS, WINDOWS, Loopback, credentials_at, start
 from tests.chaos.wire import Record, WireClock, WireFile
 from tests.chaos.world import ACCOUNTS, World
@@ -63,7 +63,7 @@ class LiveWorld(World):
     def prepare(self) -> None:
         """Let this process, which is about to die, keep the listings with the rest, and be impatient."""
         os.environ[CACHE_VARIABLE] = str(self.root / "cache")
-        brokers.live.client.READ_SECONDS = CLIENT_SECONDS
+        exitplan.brokers.live.client.READ_SECONDS = CLIENT_SECONDS
 
     def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
         return WirePoints(at, die=die)

@@ -13,8 +13,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from brokers.paper.options import PaperOptions
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.chaos.process import Child, fork
 from tests.chaos.wire import WireFile
 from tests.venues import coinbase_auth, kraken_auth

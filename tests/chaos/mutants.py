@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import brokers.live.writing
-from brokers.live.failures import outcome_of
-from brokers.protocol import OrderReference, RefusalReason, Refused
-from brokers.venues.kraken import Kraken
-from executor.journal import Intent, Journal
-from executor.settle import Desk, NotSent
-from ruleset.values import ZERO, plain, time_text
+import exitplan.brokers.live.writing
+from exitplan.brokers.live.failures import outcome_of
+from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
+from exitplan.brokers.venues.kraken import Kraken
+from exitplan.executor.apply.reconcile import NotSent, OrderReconciler
+from exitplan.executor.store.journal import Intent, Journal
+from exitplan.ruleset.model.values import ZERO, plain, time_text
 from tests.chaos.kinds import PAPER
 
 
@@ -38,17 +38,17 @@ class Mutant:
 
 
 def _without_look_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Desk, "_by_look_up", lambda *_: NotSent())
-    patch.setattr(Desk, "_found_at_once", lambda *_: None)
+    patch.setattr(OrderReconciler, "_by_look_up", lambda *_: NotSent())
+    patch.setattr(OrderReconciler, "_found_at_once", lambda *_: None)
 
 
 def _without_wait(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Desk, "_wait_out", lambda *_: None)
+    patch.setattr(OrderReconciler, "_wait_out", lambda *_: None)
 
 
 def _with_one_question(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("executor.settle._NOT_FOUND", 1)
-    patch.setattr("executor.settle._trace_of", lambda *_: None)
+    patch.setattr("exitplan.executor.apply.reconcile._NOT_FOUND", 1)
+    patch.setattr("exitplan.executor.apply.reconcile._trace_of", lambda *_: None)
 
 
 def _without_swap(patch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def _with_trust_in_nonsense(patch: pytest.MonkeyPatch) -> None:
             return Refused(RefusalReason.TRY_AGAIN, "nonsense")
         return outcome_of(error, *more)
 
-    patch.setattr(brokers.live.writing, "outcome_of", read)
+    patch.setattr(exitplan.brokers.live.writing, "outcome_of", read)
 
 
 def _with_open_orders_only(patch: pytest.MonkeyPatch) -> None:

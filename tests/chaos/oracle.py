@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from ruleset.errors import ExitplanError
-from ruleset.snapshot import Snapshot
-from schemas.documents import load_document
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.schemas.documents import load_document
 from tests.chaos.world import World
 
 STEP = Decimal("0.001")

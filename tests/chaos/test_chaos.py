@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.journal import Settlement, open_journal
-from ruleset.errors import FileIsInvalid, PlanIsStale
+from exitplan.executor.store.journal import Settlement, open_journal
+from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
 from tests.builders import NOW
 from tests.chaos.experiment import Experiment, count_points, run
 from tests.chaos.kinds import KINDS

@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from brokers.paper.broker import PaperBroker
-from brokers.paper.engine import MatchingEngine
-from brokers.protocol import (
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.paper.engine import MatchingEngine
+from exitplan.brokers.protocol import (
     Capabilities,
     ConvertRequest,
     Done,
@@ -32,10 +32,10 @@ from brokers.protocol import (
     Outcome,
     Unknown,
 )
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Conversion, Position, Snapshot
-from ruleset.values import floor_to_step, plain
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
+from exitplan.ruleset.model.values import floor_to_step, plain
 from tests.builders import NOW
 from tests.executor.scene import StillClock
 from tests.faults import Fault, FaultyBroker, Trouble

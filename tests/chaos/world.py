@@ -13,12 +13,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.paper.broker import PaperBroker
-from brokers.registry import open_broker
-from brokers.retrying import RetryingBroker
-from executor.accounts import Account
-from executor.events import Event
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.registry import open_broker
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.events import Event
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import order, position, record, snapshot
 from tests.chaos.wire import WINDOW, Record, Wire, WireClock, WireFile
 from tests.executor.crashes import Points, raise_crash

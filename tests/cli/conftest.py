@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
-from ruleset.snapshot import Snapshot, snapshot_to_document
+from exitplan.cli.main import app
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from brokers.paper.broker import PaperBroker
-from brokers.protocol import RefusalReason, Refused, Unknown
-from cli import approval
-from cli.interrupts import asking_to_stop
-from executor.accounts import Account
-from executor.apply import apply_plan as original
-from executor.events import ApplyResult, Notify
-from ruleset.errors import AccountUnreadable, CancelledByUser
-from ruleset.plan import plan_sha256
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
+from exitplan.cli import approval
+from exitplan.cli.interrupts import asking_to_stop
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.apply import apply_plan as original
+from exitplan.executor.apply.events import ApplyResult, Notify
+from exitplan.ruleset.errors import AccountUnreadable, CancelledByUser
+from exitplan.ruleset.planning.plan import plan_sha256
 from tests.cli.conftest import with_options, xp
 from tests.cli.test_start_up import environment
 
@@ -232,7 +232,7 @@ def test_interrupted_runs_exit_8_and_go_on_later(saved: Path, monkeypatch: pytes
         return original(account, document, notify=notify, stopped=lambda: next(asked))
 
     with monkeypatch.context() as interrupting:
-        interrupting.setattr("cli.applying.apply_plan", stopping)
+        interrupting.setattr("exitplan.cli.apply_runner.apply_plan", stopping)
         assert xp("apply", saved).code == 8
     later = xp("apply", saved)
     assert later.code == 0

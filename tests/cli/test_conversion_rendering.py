@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from cli.rendering.plan import plan_parts, summary_line
-from cli.rendering.words import blocked_text
-from ruleset.snapshot import Conversion
+from exitplan.cli.rendering.plan import plan_parts, summary_line
+from exitplan.cli.rendering.words import blocked_text
+from exitplan.ruleset.model.snapshot import Conversion
 from tests.builders import plan_of, position, snapshot
 from tests.cli.test_rendering import drawn
 

@@ -6,9 +6,9 @@ from typing import NoReturn
 
 import pytest
 
-import cli.plan
-from cli.failures import as_error
-from ruleset.errors import CredentialsMissing, EngineDisagreement, ExitplanError
+import exitplan.cli.commands.plan
+from exitplan.cli.failures import as_error
+from exitplan.ruleset.errors import CredentialsMissing, EngineDisagreement, ExitplanError
 from tests.cli.conftest import xp
 
 
@@ -16,7 +16,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
     def fail(*_: object) -> NoReturn:
         raise problem
 
-    monkeypatch.setattr(cli.plan, "make_requested_plan", fail)
+    monkeypatch.setattr(exitplan.cli.commands.plan, "make_requested_plan", fail)
 
 
 def test_an_unexpected_exception_is_one_line_and_how_to_report_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def tolerant(folder: Path) -> Path:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, **passed: float) -> None:
-    monkeypatch.setattr("cli.gate.present", lambda: datetime.now(UTC) + timedelta(**passed))
+    monkeypatch.setattr("exitplan.cli.commands.gate.present", lambda: datetime.now(UTC) + timedelta(**passed))
 
 
 def gate(*words: str) -> Ran:

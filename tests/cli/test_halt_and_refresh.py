@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from executor.lease import account_lease
-from ruleset.values import parse_time
+from exitplan.executor.store.lease import account_lease
+from exitplan.ruleset.model.values import parse_time
 from tests.cli.conftest import xp
 
 
@@ -153,12 +153,12 @@ def test_a_refresh_without_a_plan_is_a_usage_error(folder: Path) -> None:
 
 
 def test_nothing_is_unresolved_in_an_account_that_is_well(folder: Path) -> None:
-    assert "No order of platform is unresolved" in xp("settle").out
-    assert xp("settle", "--json").json == {"account": "platform", "unresolved": []}
+    assert "No order of platform is unresolved" in xp("resolve").out
+    assert xp("resolve", "--json").json == {"account": "platform", "unresolved": []}
 
 
 def test_settling_needs_an_unresolved_order_and_a_quantity(folder: Path) -> None:
-    assert xp("settle", "xp0123456789abcdef").code == 64
-    assert xp("settle", "xp0123456789abcdef", "--filled", "some").code == 64
+    assert xp("resolve", "xp0123456789abcdef").code == 64
+    assert xp("resolve", "xp0123456789abcdef", "--filled", "some").code == 64
     assert xp("apply", "--auto-approve").code == 0
-    assert "no order of this account is unresolved" in xp("settle", "xp0123456789abcdef", "--filled", "0").err
+    assert "no order of this account is unresolved" in xp("resolve", "xp0123456789abcdef", "--filled", "0").err

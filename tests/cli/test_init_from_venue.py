@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from brokers.live.listings import forget_listings
-from schemas.policies import load_policy
+from exitplan.brokers.live.listings import forget_listings
+from exitplan.schemas.policies import load_policy
 from tests.cli.conftest import xp
 from tests.cli.live import NAME, foreign_credentials, init_words, live_venue, use_credentials
 from tests.venues.server import Handle
@@ -189,7 +189,7 @@ def test_credentials_that_are_refused_later_stop_plan_and_apply_with_3(
 def test_a_venue_that_is_not_there_exits_1_and_nothing_is_written(
     nothing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("brokers.retrying.RetryBudget.__init__.__defaults__", (2, 0.1))
+    monkeypatch.setattr("exitplan.brokers.retrying.RetryBudget.__init__.__defaults__", (2, 0.1))
     monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(nothing / "cache"))
     for variable in ("API_KEY", "API_SECRET"):
         monkeypatch.setenv(f"{NAME}_{variable}", "c29tZSBrZXk=")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from cli.rendering.screen import titled, words
+from exitplan.cli.rendering.screen import titled, words
 from tests.cli.conftest import xp
 
 WIDTHS = [60, 80, 100]

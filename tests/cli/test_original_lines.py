@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from executor.accounts import AccountFile
-from executor.implied import implied_account
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.env_accounts import implied_account
 from tests.cli.conftest import Ran, xp
 from tests.cli.live import NAME, live_venue
 from tests.venues.server import Handle
@@ -42,7 +42,7 @@ def coinbase(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]
         def on_loopback(policy: Path, block: Mapping[str, Any]) -> AccountFile:
             return implied_account(policy, {**block, "base_url": handle.base_url})
 
-        monkeypatch.setattr("cli.legacy.implied_account", on_loopback)
+        monkeypatch.setattr("exitplan.cli.compat.implied_account", on_loopback)
         yield handle
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from brokers.paper.broker import PaperBroker
-from brokers.protocol import RefusalReason, Refused
-from schemas.policies import load_policy
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import RefusalReason, Refused
+from exitplan.schemas.policies import load_policy
 from tests.builders import market, order, position, record, snapshot
 from tests.cli.conftest import write_snapshot, xp
 

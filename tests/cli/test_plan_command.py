@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ruleset.plan import plan_sha256
+from exitplan.ruleset.planning.plan import plan_sha256
 from tests.builders import market, order, position, record, snapshot
 from tests.cli.conftest import write_snapshot, xp
 

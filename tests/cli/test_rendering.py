@@ -14,14 +14,14 @@ import pytest
 from rich.console import Console, RenderableType
 from syrupy.assertion import SnapshotAssertion
 
-from cli.rendering.explain import explanation_parts
-from cli.rendering.plan import guard_text, plan_parts, summary_line
-from cli.rendering.run import result_parts
-from cli.rendering.screen import console, show
-from cli.rendering.status import history_table, status_parts
-from cli.rendering.words import counted, duration, exact, money, percent
-from ruleset.planner import PlanScope
-from ruleset.snapshot import Snapshot, snapshot_from_document
+from exitplan.cli.rendering.explain import explanation_parts
+from exitplan.cli.rendering.plan import guard_text, plan_parts, summary_line
+from exitplan.cli.rendering.run import result_parts
+from exitplan.cli.rendering.screen import console, show
+from exitplan.cli.rendering.status import history_table, status_parts
+from exitplan.cli.rendering.words import counted, duration, exact, money, percent
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import ago, failed, market, order, plan_of, position, record, unwound
 from tests.builders import snapshot as account_of
 from tests.cli.conftest import write_snapshot, xp

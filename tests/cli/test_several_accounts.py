@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from brokers.paper.broker import PaperBroker
-from brokers.protocol import RefusalReason, Refused
-from cli.main import app
-from cli.many import WORST_FIRST, Answer, Stopped, ask_each, worst_exit_code
-from executor.accounts import AccountFile
-from executor.selection import AccountSelection, select_accounts
-from ruleset.errors import AccountUnreadable
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import RefusalReason, Refused
+from exitplan.cli.main import app
+from exitplan.cli.many import WORST_FIRST, Answer, Stopped, ask_each, worst_exit_code
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.selection import AccountSelection, select_accounts
+from exitplan.ruleset.errors import AccountUnreadable
 from tests.cli.conftest import Ran, xp
 
 BROKEN = "version: ["
@@ -135,7 +135,7 @@ def test_a_tag_means_those_who_carry_it(folder: Path) -> None:
                 "history",
                 "halt",
                 "resume",
-                "settle",
+                "resolve",
                 "unlock",
                 "policy show",
                 "state import",

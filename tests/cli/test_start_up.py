@@ -27,7 +27,7 @@ def process(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; before = set(sys.modules); from cli.main import main; sys.argv = ['exitplan', '--help']\n"
+        "import sys; before = set(sys.modules); from exitplan.cli.main import main; sys.argv = ['exitplan', '--help']\n"
         "try: main()\n"
         "except SystemExit: print('LOADED', *set(sys.modules) - before)"
     )
@@ -35,7 +35,7 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True, timeout=60
     )
     loaded = set(shown.stdout.partition("LOADED ")[2].split())
-    assert "cli.verbs" in loaded
+    assert "exitplan.cli.verbs" in loaded
     assert not loaded & HEAVY
     assert not {name for name in loaded if name.startswith(("executor", "brokers", "schemas"))}
 
@@ -81,9 +81,9 @@ def test_a_stream_that_knows_no_unicode_shows_codes() -> None:
 
 def test_ctrl_c_while_planning_is_cancelled() -> None:
     code = (
-        "import os, signal, sys, cli.plan, executor.planning\n"
-        "cli.plan.make_requested_plan = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
-        "from cli.main import main; sys.argv = ['exitplan', 'plan']; main()"
+        "import os, signal, sys, exitplan.cli.commands.plan, exitplan.executor.plan\n"
+        "exitplan.cli.commands.plan.make_requested_plan = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from exitplan.cli.main import main; sys.argv = ['exitplan', 'plan']; main()"
     )
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False, timeout=60

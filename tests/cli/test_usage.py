@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli.main import app
-from cli.verbs import VERBS, LoadedVerbs
-from ruleset.version import VERSION
+from exitplan.cli.main import app
+from exitplan.cli.verbs import VERBS, LoadedVerbs
+from exitplan.ruleset.version import VERSION
 from tests.cli.conftest import xp
 
 

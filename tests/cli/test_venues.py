@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from brokers.live.dialect import Traits
-from brokers.venues import KNOWN
-from cli.venue_facts import all_traits, scalar, traits_of
-from executor.implied import usual_quote
-from schemas.policies import load_policy
+from exitplan.brokers.live.dialect import Traits
+from exitplan.brokers.venues import KNOWN
+from exitplan.cli.venue_facts import all_traits, scalar, traits_of
+from exitplan.executor.accounts.env_accounts import usual_quote
+from exitplan.schemas.policies import load_policy
 from tests.cli.conftest import xp
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_an_unknown_venue_is_a_usage_error_with_the_nearest_name() -> None:
 
 def test_the_table_and_the_sheets_of_known_venues_do_not_load_ccxt() -> None:
     code = (
-        "import sys; from cli.main import app\n"
+        "import sys; from exitplan.cli.main import app\n"
         "for line in (['venues'], ['venues', 'kraken'], ['venues', 'paper', '--json']):\n"
         "    app(line, prog_name='exitplan', standalone_mode=False)\n"
         "assert 'ccxt' not in sys.modules and 'requests' not in sys.modules\n"

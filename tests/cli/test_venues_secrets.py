@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.live.limits import TokenBucket
+from exitplan.brokers.live.limits import TokenBucket
 from tests.cli.conftest import Ran, xp
 from tests.cli.live import foreign_credentials, init_words, live_venue, use_credentials
 from tests.venues.server import Handle

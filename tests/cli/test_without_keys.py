@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.accounts import AccountRequest, open_account
-from executor.lease import account_lease
-from ruleset.errors import AccountUnreadable
+from exitplan.executor.accounts.account import AccountRequest, open_account
+from exitplan.executor.store.lease import account_lease
+from exitplan.ruleset.errors import AccountUnreadable
 from tests.builders import NOW
 from tests.cli.conftest import write_account, xp
 
@@ -22,7 +22,7 @@ LINES = [
     "state import",
     "policy show",
     "unlock",
-    "settle",
+    "resolve",
     "halt",
     "resume",
     "validate",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import docs.venues
-from brokers.venues import KNOWN, dialect_of
 from docs.generate import ROOT, generated_files, stale_files, write_files
+from exitplan.brokers.venues import KNOWN, dialect_of
 
 
 def test_what_is_generated_is_up_to_date() -> None:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from brokers.adapted.broker import RECEIVE_WINDOW
-from dropin.protocol import LegacyPositionExitProtocol
-from dropin.tracker import PositionTracker
+from exitplan.brokers.duck_typed.broker import RECEIVE_WINDOW
+from exitplan.dropin.protocol import LegacyPositionExitProtocol
+from exitplan.dropin.tracker import PositionTracker
 from tests.builders import NOW
 
 RAISES = object()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exitplan import ExitStrategy, PositionCategory
-from ruleset.errors import AccountUnreadable
+from exitplan.ruleset.errors import AccountUnreadable
 from tests.dropin.bot import RAISES, bot, held
 
 A, B, C = PositionCategory.STRATEGY_ALIGNED, PositionCategory.LEGACY_NON_COMPLIANT, PositionCategory.ZOMBIE_LEGACY

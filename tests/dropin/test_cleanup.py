@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exitplan import ForcedPositionCleanup
-from ruleset.errors import UsageError
+from exitplan.ruleset.errors import UsageError
 from tests.dropin.bot import RAISES, Bot, bot, held
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exitplan import AccountState, LegacyPositionExitProtocol
-from ruleset.errors import FileIsInvalid, UsageError
+from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from tests.dropin.bot import LOST, RAISES, Bot, bot, held, stale
 
 METHODS = [
@@ -84,7 +84,7 @@ def test_a_halt_stops_a_run_before_anything_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_programming_error_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dropin.protocol.plan_account", lambda *_: 1 / 0)
+    monkeypatch.setattr("exitplan.dropin.protocol.plan_account", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         messy(tmp_path).protocol.run_full_protocol()
 

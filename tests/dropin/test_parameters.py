@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exitplan import ForcedPositionCleanup, LegacyPositionExitProtocol
-from schemas.policies import load_policy, shipped_policy
+from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.dropin.bot import BotBroker
 
 PUBLISHED = {

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from exitplan import AccountState
-from ruleset.errors import AccountUnreadable, RefusedByGuard, UsageError
+from exitplan.ruleset.errors import AccountUnreadable, RefusedByGuard, UsageError
 from tests.dropin.bot import LOST, RAISES, WAITED, Bot, bot, held, stale
 
 

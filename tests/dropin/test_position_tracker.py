@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.tracker import load_records
 from exitplan import PositionTracker
-from ruleset.errors import FileIsInvalid, UsageError
+from exitplan.executor.store.tracker import load_records
+from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from tests.builders import NOW
 
 PUBLISHED = {

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
 from exitplan import AccountState, ForcedPositionCleanup, LegacyPositionExitProtocol, get_broker_integration
-from ruleset.errors import CredentialsMissing, NoSuchAccount, UsageError
+from exitplan.cli.main import app
+from exitplan.ruleset.errors import CredentialsMissing, NoSuchAccount, UsageError
 from tests.docs.console import ROOT
 
 OPTIONS = {

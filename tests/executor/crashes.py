@@ -9,11 +9,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
-import executor.alerts
-import executor.state
-import executor.tracker
-from brokers.paper.broker import PaperBroker
-from executor.journal import Journal
+import exitplan.executor.store.alerts
+import exitplan.executor.store.state
+import exitplan.executor.store.tracker
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.executor.store.journal import Journal
 from tests.faults import Crash
 
 Arguments = ParamSpec("Arguments")
@@ -64,9 +64,9 @@ class Points:
     def install(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(Journal, "_transaction", self.around_commit(Journal._transaction))
         for module, name in (
-            (executor.state, "write_atomically"),
-            (executor.tracker, "write_atomically"),
-            (executor.alerts, "append_line"),
+            (exitplan.executor.store.state, "write_atomically"),
+            (exitplan.executor.store.tracker, "write_atomically"),
+            (exitplan.executor.store.alerts, "append_line"),
             (PaperBroker, "place_order"),
             (PaperBroker, "cancel_order"),
             (PaperBroker, "look_up_order"),

@@ -14,19 +14,17 @@ from typing import Any
 import orjson
 import yaml
 
-from brokers.paper.broker import PaperBroker
-from brokers.paper.engine import Prices
-from brokers.registry import open_broker
-from executor.accounts import Account, AccountRequest, open_account
-from executor.apply import apply_plan
-from executor.events import EVENT_KINDS, ApplyResult, Event
-from executor.folder import DataFolder
-from executor.planning import plan_account
-from executor.state import State, state_from_document
-from executor.verify import verify_account
-from ruleset.checks import AccountState, Checks
-from ruleset.planner import PlanScope
-from ruleset.snapshot import (
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.registry import open_broker
+from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.apply.apply import apply_plan
+from exitplan.executor.apply.events import EVENT_KINDS, ApplyResult, Event
+from exitplan.executor.plan import plan_account
+from exitplan.executor.store.state import State, state_from_document
+from exitplan.executor.verify import verify_account
+from exitplan.ruleset.model.snapshot import (
     OpenOrder,
     Position,
     PriceStatus,
@@ -35,8 +33,10 @@ from ruleset.snapshot import (
     snapshot_to_document,
     tracker_from_document,
 )
-from schemas.documents import load_document, parse_document
-from schemas.policies import shipped_policy
+from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.planner import PlanScope
+from exitplan.schemas.documents import load_document, parse_document
+from exitplan.schemas.policies import shipped_policy
 from tests.builders import NOW, Amount, order, position, record, snapshot
 from tests.faults import Fault, FaultyBroker, Trouble, as_broker
 

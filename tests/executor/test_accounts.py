@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from executor.accounts import Account, AccountRequest, find_account_files, open_account
-from executor.planning import plan_account, plan_snapshot
-from ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
-from schemas.policies import shipped_policy
+from exitplan.executor.accounts.account import Account, AccountRequest, find_account_files, open_account
+from exitplan.executor.plan import plan_account, plan_snapshot
+from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
+from exitplan.schemas.policies import shipped_policy
 from tests.builders import NOW
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy

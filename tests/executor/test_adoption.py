@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from ruleset.basis import CostBasis
-from ruleset.errors import FileIsInvalid
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.cost_basis import CostBasis
 from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, legacy, statuses, zombie

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from executor.alerts import ALERT_KINDS, raise_alert
-from ruleset.errors import EngineDisagreement
+from exitplan.executor.store.alerts import ALERT_KINDS, raise_alert
+from exitplan.ruleset.errors import EngineDisagreement
 from tests.builders import NOW, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy, over_cap, resting, zombie
@@ -87,7 +87,7 @@ def test_an_engine_that_cannot_be_trusted_is_told_with_what_reproduces_it(
     def disagree(*_: object) -> None:
         raise EngineDisagreement("the engine lost a fact", reproducer='{"facts": []}')
 
-    monkeypatch.setattr("executor.planning.draft_plan", disagree)
+    monkeypatch.setattr("exitplan.executor.plan.draft_plan", disagree)
     with pytest.raises(EngineDisagreement) as refusal:
         scene.plan()
     (alert,) = scene.alerts()
@@ -104,7 +104,7 @@ def test_an_engine_that_fails_at_the_verification_leaves_the_account_unknown(
     def disagree(*_: object) -> None:
         raise EngineDisagreement("the engine lost a fact")
 
-    monkeypatch.setattr("executor.verify.draft_plan", disagree)
+    monkeypatch.setattr("exitplan.executor.verify.draft_plan", disagree)
     assert (scene.apply(plan).exit_code, scene.says(), scene.held()) == (9, "UNKNOWN", "0")
 
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from executor.saved_plan import load_plan
-from ruleset.errors import ExitplanError, FileIsInvalid, PlanIsAltered, PlanIsUsed, RefusedByGuard
-from ruleset.plan import plan_bytes, plan_sha256
-from ruleset.planner import PlanScope
+from exitplan.executor.store.saved_plan import load_plan
+from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, PlanIsAltered, PlanIsUsed, RefusedByGuard
+from exitplan.ruleset.planning.plan import plan_bytes, plan_sha256
+from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import ago, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import kinds, legacy, over_cap, resting, statuses, zombie

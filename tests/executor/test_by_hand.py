@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from executor.by_hand import settle_by_hand, unresolved_orders
-from ruleset.errors import UsageError
+from exitplan.executor.apply.manual_resolution import settle_by_hand, unresolved_orders
+from exitplan.ruleset.errors import UsageError
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy
 from tests.faults import SILENT, Fault

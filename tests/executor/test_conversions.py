@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.protocol import ConvertRequest, Done, OrderReport
-from ruleset.errors import AccountUnreadable, OutcomeUnknown
+from exitplan.brokers.protocol import ConvertRequest, Done, OrderReport
+from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown
 from tests.builders import position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, statuses
@@ -106,7 +106,7 @@ def test_a_conversion_that_was_taken_and_not_done_yet_is_not_sent_again(
         status="open",
         quantity=CRUMB.quantity,
     )
-    monkeypatch.setattr("brokers.paper.broker.PaperBroker.convert_dust", lambda *_: Done(report))
+    monkeypatch.setattr("exitplan.brokers.paper.broker.PaperBroker.convert_dust", lambda *_: Done(report))
     assert scene.apply(plan).exit_code == 9
     with pytest.raises(OutcomeUnknown, match="still under way"):
         scene.apply(plan)

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from executor.planning import with_cost_basis
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable
+from exitplan.executor.plan import with_cost_basis
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
 from tests.builders import NOW, ago, position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy, zombie

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ruleset.errors import PlanIsStale, PlanIsUsed
-from ruleset.snapshot import Snapshot
+from exitplan.ruleset.errors import PlanIsStale, PlanIsUsed
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import order, position, record, snapshot
 from tests.executor.crashes import Points
 from tests.executor.scene import Scene, stage, zombie
@@ -174,9 +174,9 @@ def _die(_: float) -> None:
 
 def test_a_state_file_written_by_one_who_died_is_no_hand_edit_however_often(tmp_path: Path) -> None:
     scene = scene_of(tmp_path / "scene", zombie())
-    for step in ("journal.Journal.note_export", "state.write_atomically"):
+    for step in ("store.journal.Journal.note_export", "store.state.write_atomically"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(f"executor.{step}", lambda *_: _die(0))
+            patch.setattr(f"exitplan.executor.{step}", lambda *_: _die(0))
             with pytest.raises(Crash):
                 scene.apply()
     assert scene.apply().exit_code == 0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.files import append_line, ensure_writable, write_atomically
-from executor.folder import DataFolder
-from ruleset.errors import DataFolderUnusable, ExitplanError
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.files import append_line, ensure_writable, write_atomically
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 from tests.builders import position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy, statuses

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from executor.folder import DataFolder
-from executor.gate import DEFAULT_MAX_AGE, trading_gate
-from executor.halt import halt, resume
-from executor.state import State
-from ruleset.checks import AccountState
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.gate import DEFAULT_MAX_AGE, trading_gate
+from exitplan.executor.store.halt import halt, resume
+from exitplan.executor.store.state import State
+from exitplan.ruleset.planning.checks import AccountState
 from tests.builders import NOW, ago, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brokers.protocol import Done, OrderReport, Outcome, Unknown
-from executor.halt import halt
-from executor.settle import call
-from ruleset.errors import OutcomeUnknown
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.protocol import Done, OrderReport, Outcome, Unknown
+from exitplan.executor.apply.reconcile import call
+from exitplan.executor.store.halt import halt
+from exitplan.ruleset.errors import OutcomeUnknown
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import NOW, order, position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, stage, statuses

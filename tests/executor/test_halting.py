@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.halt import NAME, find_halt, halt, resume
-from ruleset.errors import AccountIsHalted
+from exitplan.executor.store.halt import NAME, find_halt, halt, resume
+from exitplan.ruleset.errors import AccountIsHalted
 from tests.builders import NOW
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting, statuses

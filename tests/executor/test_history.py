@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from executor.history import past_runs
-from executor.lease import account_lease
+from exitplan.executor.store.history import past_runs
+from exitplan.executor.store.lease import account_lease
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, over_cap, resting
 from tests.faults import Crash, Fault

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.journal import Intent, Journal, Settlement, open_journal
-from ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
+from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy

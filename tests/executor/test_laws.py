@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brokers.protocol import LookUp
-from executor.history import account_status
-from ruleset.errors import AccountUnreadable, OutcomeUnknown, PlanIsStale
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.protocol import LookUp
+from exitplan.executor.store.history import account_status
+from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, PlanIsStale
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import Amount, market, order, position, record, snapshot
 from tests.executor.scene import Scene, stage
 from tests.faults import SILENT, Crash, Fault

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.lease import account_lease
-from ruleset.errors import AccountIsLocked, DataFolderUnusable
+from exitplan.executor.store.lease import account_lease
+from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 from tests.builders import NOW
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy
@@ -22,7 +22,7 @@ _HOLD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from executor.lease import account_lease
+from exitplan.executor.store.lease import account_lease
 with account_lease(Path(sys.argv[1]), "platform", datetime(2026, 2, 18, 22, tzinfo=UTC)):
     print("held", flush=True)
     sys.stdin.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ruleset.errors import RefusedByGuard
+from exitplan.ruleset.errors import RefusedByGuard
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, statuses
 from tests.faults import Fault

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.protocol import Done, Found, OrderReference, OrderReport
-from ruleset.errors import OutcomeUnknown
+from exitplan.brokers.protocol import Done, Found, OrderReference, OrderReport
+from exitplan.ruleset.errors import OutcomeUnknown
 from tests.builders import order, position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy, over_cap, resting, statuses, zombie
@@ -96,7 +96,7 @@ def test_an_order_that_was_told_and_has_vanished_is_not_taken_for_the_next_attem
     scene = on_stage(legacy())
     plan = scene.plan()
     with monkeypatch.context() as venue:
-        venue.setattr("brokers.paper.broker.PaperBroker.place_order", lambda *_: Done(TOLD_OPEN))
+        venue.setattr("exitplan.brokers.paper.broker.PaperBroker.place_order", lambda *_: Done(TOLD_OPEN))
         assert scene.apply(plan).exit_code == 9
     scene.break_writes(Fault.LOST_AFTER)
     assert (scene.apply(plan).exit_code, scene.held(), len(scene.trouble.orders)) == (0, "75", 2)

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from executor.history import account_status, past_runs
-from ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsStale, PlanIsUsed
-from ruleset.planner import PlanScope
+from exitplan.executor.store.history import account_status, past_runs
+from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsStale, PlanIsUsed
+from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting, statuses, zombie

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.accounts import AccountFile
-from executor.selection import AccountSelection, Selected, select_accounts
-from ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.selection import AccountSelection, Selected, select_accounts
+from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
 from tests.executor.test_accounts import block, write
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from executor.apply import apply_plan, check_plan
-from ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from exitplan.executor.apply.apply import apply_plan, check_plan
+from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
 from tests.builders import order, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import LEGACY, Scene, kinds, legacy, stage, statuses, zombie

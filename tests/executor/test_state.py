@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.history import account_status, import_state, past_runs, restore_state
-from executor.state import state_bytes, state_from_document, state_from_file, state_to_document
-from ruleset.errors import FileIsInvalid
-from schemas.documents import parse_document
+from exitplan.executor.store.history import account_status, import_state, past_runs, restore_state
+from exitplan.executor.store.state import state_bytes, state_from_document, state_from_file, state_to_document
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.schemas.documents import parse_document
 from tests.builders import NOW, position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from executor.history import account_status
-from executor.planning import read_snapshot
-from ruleset.checks import AccountState
-from ruleset.errors import AccountUnreadable, FileIsInvalid
+from exitplan.executor.plan import read_snapshot
+from exitplan.executor.store.history import account_status
+from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid
+from exitplan.ruleset.planning.checks import AccountState
 from tests.builders import market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import kinds, legacy, over_cap, resting, statuses, zombie

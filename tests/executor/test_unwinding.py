@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from ruleset.planner import PlanScope
+from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, legacy, statuses

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from executor.history import account_status
-from executor.verify import no_old_answer
-from ruleset.errors import (
+from exitplan.executor.store.history import account_status
+from exitplan.executor.verify import no_old_answer
+from exitplan.ruleset.errors import (
     AccountIsHalted,
     AccountIsLocked,
     CancelledByUser,
@@ -14,7 +14,7 @@ from ruleset.errors import (
     FileIsInvalid,
     RefusedByGuard,
 )
-from ruleset.planner import PlanScope
+from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import NOW, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy

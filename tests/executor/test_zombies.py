@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from executor.history import account_status, retry
-from ruleset.errors import AccountIsLocked
+from exitplan.executor.store.history import account_status, retry
+from exitplan.ruleset.errors import AccountIsLocked
 from tests.builders import position, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import kinds, statuses, zombie

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ruleset.progress import Progress, UnwindProgress
-from ruleset.rulebook import Rulebook
-from ruleset.snapshot import (
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import (
     Cash,
     Conversion,
     Market,
@@ -23,7 +23,7 @@ from ruleset.snapshot import (
     TrackerRecord,
     position_key,
 )
-from ruleset.values import is_derivative
+from exitplan.ruleset.model.values import is_derivative
 from tests.builders import NOW, policy_document, rulebook
 
 TAME = [f"{base}/USD" for base in "ABCDEFGHJKLMNO"] + ["P/USD:USD", "R/USD:USD", "S/EUR"]

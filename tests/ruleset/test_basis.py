@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ruleset.basis import CostBasis, Trade, cost_basis
-from ruleset.values import EXACT
+from exitplan.ruleset.model.cost_basis import CostBasis, Trade, cost_basis
+from exitplan.ruleset.model.values import EXACT
 from tests.builders import NOW, ago
 
 STEP = Decimal("0.001")

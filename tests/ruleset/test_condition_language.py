@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ruleset.condition_parser import Scope, parse_condition
-from ruleset.conditions import Condition
-from ruleset.facts import POSITION_FACTS
-from ruleset.matcher import Matcher
-from ruleset.reasons import describe
-from ruleset.trace import trace
+from exitplan.ruleset.engine.matcher import Matcher
+from exitplan.ruleset.engine.trace import trace
+from exitplan.ruleset.language.condition_parser import Scope, parse_condition
+from exitplan.ruleset.language.conditions import Condition
+from exitplan.ruleset.language.reasons import describe
+from exitplan.ruleset.model.fact_registry import POSITION_FACTS
 from tests.builders import Given, Node
 
 Facts = dict[str, Any]

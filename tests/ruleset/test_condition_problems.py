@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ruleset.condition_parser import Scope, parse_condition
-from ruleset.facts import CLASSIFICATION_FACTS
-from ruleset.problems import Problem
+from exitplan.ruleset.language.condition_parser import Scope, parse_condition
+from exitplan.ruleset.language.problems import Problem
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS
 from tests.builders import Node
 
 PARAMETERS: dict[str, Any] = {"limit": 1, "names": ["a"], "empty": []}

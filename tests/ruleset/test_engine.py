@@ -7,13 +7,13 @@ import json
 import orjson
 import pytest
 
-from ruleset.conditions import Group, Leaf, Op
-from ruleset.engine import MAX_RULES, RuleSet, alternatives, is_within_limits, rule_sets
-from ruleset.errors import EngineDisagreement
-from ruleset.matcher import Matcher
-from ruleset.planner import PlanInput, draft_plan
-from ruleset.policy import Policy
-from ruleset.rulebook import Rulebook
+from exitplan.ruleset.engine.durable import MAX_RULES, RuleSet, alternatives, is_within_limits, rule_sets
+from exitplan.ruleset.engine.matcher import Matcher
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.errors import EngineDisagreement
+from exitplan.ruleset.language.conditions import Group, Leaf, Op
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from tests.builders import NOW, Node, compiled, plan_input, policy_document, position, snapshot
 
 ABOVE = Leaf("value_usd", Op.GT, 1)

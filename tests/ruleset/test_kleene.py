@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset.kleene import possible_rules, truth
-from ruleset.policy import Rule
-from ruleset.trace import is_true
+from exitplan.ruleset.engine.trace import is_true
+from exitplan.ruleset.language.partial_evaluation import possible_rules, truth
+from exitplan.ruleset.language.policy import Rule
 from tests.builders import Node
 from tests.ruleset import conditions_strategy as random
 from tests.ruleset.test_three_ways_to_evaluate import parsed

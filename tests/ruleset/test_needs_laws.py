@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset.needs import positions_needing_basis, positions_needing_conversion
-from ruleset.planner import PlanInput, draft_plan
-from ruleset.progress import Progress
-from ruleset.rulebook import Rulebook
-from ruleset.snapshot import Position, Snapshot
-from ruleset.values import is_derivative
+from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.snapshot import Position, Snapshot
+from exitplan.ruleset.model.values import is_derivative
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from tests.builders import NOW
 from tests.ruleset.accounts_strategy import accounts, book, cases, moments, prices
 

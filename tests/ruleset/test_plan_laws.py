@@ -13,13 +13,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ruleset.actions import Action
-from ruleset.decide import Decision
-from ruleset.plan import ensure_unaltered, make_plan, plan_bytes
-from ruleset.planner import Draft, PlanInput, PlanScope, draft_plan
-from ruleset.progress import Progress
-from ruleset.rulebook import Rulebook
-from ruleset.snapshot import OpenOrder, Snapshot, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.plan import ensure_unaltered, make_plan, plan_bytes
+from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
 from tests.builders import NOW
 from tests.ruleset.accounts_strategy import POLICIES, accounts, book, cases
 

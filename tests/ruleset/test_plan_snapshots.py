@@ -14,10 +14,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from ruleset.plan import Document, ensure_unaltered, make_plan
-from ruleset.planner import PlanInput
-from ruleset.progress import Progress, UnwindProgress
-from ruleset.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.planning.plan import Document, ensure_unaltered, make_plan
+from exitplan.ruleset.planning.planner import PlanInput
 from tests.builders import ago, market, order, policy_document, position, record, rulebook, snapshot
 
 DEMO = Path(__file__).parents[2] / "brokers" / "paper" / "demo-account.json"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ruleset.parameters import GUARDS
-from ruleset.policy import Dust, compile_policy, policy_sha256
-from ruleset.problems import Problem
+from exitplan.ruleset.language.parameters import GUARDS
+from exitplan.ruleset.language.policy import Dust, compile_policy, policy_sha256
+from exitplan.ruleset.language.problems import Problem
 from tests.builders import Given, Node, compiled, plan_of, policy_document, position, snapshot
 
 RULE = {"id": "r", "when": {"tracked": False}, "action": "close"}

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ruleset.condition_parser import Scope, parse_condition
-from ruleset.conditions import Condition
-from ruleset.facts import CLASSIFICATION_FACTS
-from ruleset.matcher import Matcher
-from ruleset.trace import is_true, trace
+from exitplan.ruleset.engine.matcher import Matcher
+from exitplan.ruleset.engine.trace import is_true, trace
+from exitplan.ruleset.language.condition_parser import Scope, parse_condition
+from exitplan.ruleset.language.conditions import Condition
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS
 from tests.builders import Node
 from tests.ruleset import conditions_strategy as random
 from tests.ruleset.interpreter import holds

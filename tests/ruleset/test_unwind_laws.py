@@ -8,13 +8,13 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ruleset.actions import UnwindStep
-from ruleset.planner import Draft, PlanInput, draft_plan
-from ruleset.progress import Progress, UnwindProgress
-from ruleset.rulebook import Rulebook
-from ruleset.snapshot import Market, Position
-from ruleset.unwind import is_reached
-from ruleset.values import floor_to_step, plain
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import Market, Position
+from exitplan.ruleset.model.values import floor_to_step, plain
+from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
+from exitplan.ruleset.planning.unwind import is_reached
 from tests.builders import NOW, policy_document, position, rulebook, snapshot
 
 SHARES = ["0.25", "0.5", "0.1", "0.9", "1", "0.333333"]

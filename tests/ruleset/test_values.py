@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset.values import (
+from exitplan.ruleset.model.values import (
     EXACT,
     ceil_to_step,
     floor_to_step,

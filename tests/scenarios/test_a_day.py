@@ -15,15 +15,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from brokers.paper.broker import PaperBroker
-from brokers.paper.engine import Prices
-from brokers.protocol import Done, OrderRequest
-from brokers.registry import open_broker
-from cli.main import app
-from dropin.tracker import PositionTracker
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import PriceStatus, snapshot_to_document
-from schemas.policies import shipped_policy
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.protocol import Done, OrderRequest
+from exitplan.brokers.registry import open_broker
+from exitplan.cli.main import app
+from exitplan.dropin.tracker import PositionTracker
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.snapshot import PriceStatus, snapshot_to_document
+from exitplan.schemas.policies import shipped_policy
 from tests.builders import market, snapshot
 
 PRICES: dict[str, str | int] = {
@@ -133,7 +133,7 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Day:
     """Begin a day with 10,000 in cash and nothing else."""
     day = Day(datetime(2026, 3, 2, 0, 0, tzinfo=UTC))
     monkeypatch.chdir(tmp_path)
-    for name in ("cli.requests.present", "cli.gate.present"):
+    for name in ("exitplan.cli.arguments.present", "exitplan.cli.commands.gate.present"):
         monkeypatch.setattr(name, day)
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr("os.fsync", lambda _: None)

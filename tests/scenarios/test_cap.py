@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document
-from ruleset.snapshot import Position
+from exitplan.ruleset.model.snapshot import Position
+from exitplan.ruleset.planning.plan import Document
 from tests.builders import (
     A,
     B,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ruleset.snapshot import Market, Snapshot
+from exitplan.ruleset.model.snapshot import Market, Snapshot
 from tests.builders import (
     DEFERRED,
     A,

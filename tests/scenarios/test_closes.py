@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ruleset.snapshot import Market
+from exitplan.ruleset.model.snapshot import Market
 from tests.builders import (
     C,
     actions,

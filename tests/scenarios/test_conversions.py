@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document
-from ruleset.snapshot import Conversion, Position, Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot, snapshot_to_document
+from exitplan.ruleset.planning.plan import Document
 from tests.builders import (
     Given,
     actions,

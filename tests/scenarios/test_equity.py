@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ruleset.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import actions, facts, guards, market, plan_of, position, record, snapshot
 
 PERP = "BTC/USD:USD"

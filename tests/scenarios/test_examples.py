@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document, make_plan
-from ruleset.planner import PlanInput
-from ruleset.progress import progress_from_document
-from ruleset.snapshot import snapshot_from_document
-from ruleset.values import parse_time
+from exitplan.ruleset.model.progress import progress_from_document
+from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.values import parse_time
+from exitplan.ruleset.planning.plan import Document, make_plan
+from exitplan.ruleset.planning.planner import PlanInput
 from tests.builders import blocked, guards, judged, policy_document, rulebook, shown
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))

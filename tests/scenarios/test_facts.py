@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ruleset.snapshot import Side
+from exitplan.ruleset.model.snapshot import Side
 from tests.builders import (
     NOW,
     A,

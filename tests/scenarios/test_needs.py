@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from ruleset.needs import positions_needing_basis, positions_needing_conversion
-from ruleset.progress import Progress
-from ruleset.snapshot import Conversion, Snapshot
+from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
+from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.snapshot import Conversion, Snapshot
 from tests.builders import (
     NOW,
     Given,

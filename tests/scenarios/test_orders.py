@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document
-from ruleset.snapshot import OpenOrder, OrderSide
+from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide
+from exitplan.ruleset.planning.plan import Document
 from tests.builders import Given, Node, actions, ago, market, number, only_action, order, plan_of, position, snapshot
 
 

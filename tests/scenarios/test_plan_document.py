@@ -12,10 +12,17 @@ from typing import Any
 import orjson
 import pytest
 
-from ruleset.errors import PlanIsAltered
-from ruleset.plan import Document, client_order_id, ensure_unaltered, make_plan, plan_bytes, plan_sha256
-from ruleset.planner import PlanScope
-from ruleset.snapshot import Snapshot
+from exitplan.ruleset.errors import PlanIsAltered
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.planning.plan import (
+    Document,
+    client_order_id,
+    ensure_unaltered,
+    make_plan,
+    plan_bytes,
+    plan_sha256,
+)
+from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import (
     NOW,
     Node,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ruleset.plan import Document
-from ruleset.snapshot import Market, PriceStatus
+from exitplan.ruleset.model.snapshot import Market, PriceStatus
+from exitplan.ruleset.planning.plan import Document
 from tests.builders import DEFERRED, C, actions, facts, judged, market, number, plan_of, position, snapshot
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document
-from ruleset.snapshot import Side
+from exitplan.ruleset.model.snapshot import Side
+from exitplan.ruleset.planning.plan import Document
 from tests.builders import Amount, Given, actions, blocked, market, order, over_cap, plan_of, position, record, snapshot
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document
-from ruleset.planner import draft_plan
-from ruleset.progress import Progress, UnwindProgress
-from ruleset.snapshot import Market
+from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.planning.plan import Document
+from exitplan.ruleset.planning.planner import draft_plan
 from tests.builders import (
     Amount,
     Given,

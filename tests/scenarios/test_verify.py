@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ruleset.plan import Document
+from exitplan.ruleset.planning.plan import Document
 from tests.builders import market, order, plan_of, position, record, snapshot, unwound
 
 SYMBOLS = ("AAA/USD", "BBB/USD", "CCC/USD")

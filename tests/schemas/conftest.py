@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from schemas.diagnostics import Diagnostic, FileHasProblems
-from schemas.documents import Kind, parse_document
-from schemas.policies import load_policy
+from exitplan.schemas.documents import Kind, parse_document
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems
+from exitplan.schemas.policies import load_policy
 
 SNAPSHOT: dict[str, Any] = {
     "format_version": 1,

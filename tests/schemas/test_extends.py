@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ruleset.policy import Dust
-from schemas.policies import load_policy
+from exitplan.ruleset.language.policy import Dust
+from exitplan.schemas.policies import load_policy
 from tests.schemas.conftest import POLICY, problems_of_policy
 
 Write = Callable[[str, str], Path]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset.errors import FileIsInvalid
-from schemas.diagnostics import FileHasProblems, Source
-from schemas.json_loader import json_document, load_json, parse_json
-from schemas.text import decoded
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.schemas.loading.diagnostics import FileHasProblems, Source
+from exitplan.schemas.loading.json_loader import json_document, load_json, parse_json
+from exitplan.schemas.loading.text import decoded
 
 
 def value(text: str) -> Any:

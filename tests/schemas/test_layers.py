@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.layers import Layer, layer_of, merge
-from schemas.resolution import resolve
-from schemas.yaml_loader import parse_yaml
+from exitplan.schemas.loading.yaml_loader import parse_yaml
+from exitplan.schemas.merging.merge_result import resolve
+from exitplan.schemas.merging.policy_merge import Layer, layer_of, merge
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 RULES = st.one_of(

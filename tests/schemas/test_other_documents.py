@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ruleset.errors import FileIsInvalid
-from ruleset.progress import progress_from_document
-from schemas.documents import KINDS, Kind, kind_of, parse_document
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.progress import progress_from_document
+from exitplan.schemas.documents import KINDS, Kind, kind_of, parse_document
 from tests.builders import plan_of, position, unwound
 from tests.builders import snapshot as account_of
 from tests.schemas.conftest import problems_of

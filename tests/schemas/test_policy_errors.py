@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from schemas.diagnostics import Diagnostic
-from schemas.policies import load_policy
+from exitplan.schemas.loading.diagnostics import Diagnostic
+from exitplan.schemas.policies import load_policy
 from tests.schemas.conftest import POLICY, place_of, problems_of_policy
 
 Write = Callable[[str, str], Path]

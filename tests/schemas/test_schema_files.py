@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from ruleset.conditions import OPERATORS
-from ruleset.facts import ORDER_FACTS, POSITION_FACTS
-from ruleset.parameters import DUST, EXIT_ACTIONS, GUARDS, PARAMETERS
-from schemas.build import FOLDER, SHAPES, build_schemas, schema_text, write_schemas
+from exitplan.ruleset.language.conditions import OPERATORS
+from exitplan.ruleset.language.parameters import DUST, EXIT_ACTIONS, GUARDS, PARAMETERS
+from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS
+from exitplan.schemas.build import FOLDER, SHAPES, build_schemas, schema_text, write_schemas
 
 KINDS = sorted(SHAPES)
 

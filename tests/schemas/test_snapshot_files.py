@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset.errors import FileIsInvalid
-from ruleset.snapshot import snapshot_from_document, snapshot_to_document
-from schemas.documents import load_document, parse_document
-from schemas.validation import validate_paths
-from schemas.validators import passes, violations
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.snapshot import snapshot_from_document, snapshot_to_document
+from exitplan.schemas.documents import load_document, parse_document
+from exitplan.schemas.validation import validate_paths
+from exitplan.schemas.validators import passes, violations
 from tests.schemas.conftest import SNAPSHOT, problems_of
 
 Spoil = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ruleset.errors import FileIsInvalid
-from schemas.policies import SHIPPED, load_policy
-from schemas.yaml_loader import parse_yaml
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.schemas.loading.yaml_loader import parse_yaml
+from exitplan.schemas.policies import SHIPPED, load_policy
 
 DEFAULT = json.dumps(parse_yaml((SHIPPED / "default.yaml").read_bytes(), "default.yaml").value, default=float)
 LOADED = json.loads(DEFAULT)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from schemas.policies import SHIPPED, load_policy, shipped_policy
-from schemas.validation import policies_in, validate_paths
+from exitplan.schemas.policies import SHIPPED, load_policy, shipped_policy
+from exitplan.schemas.validation import policies_in, validate_paths
 from tests.schemas.conftest import POLICY
 
 Write = Callable[[str, str], Path]

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruleset.errors import FileIsInvalid
-from schemas.diagnostics import Diagnostic, FileHasProblems
-from schemas.yaml_loader import MOST_BYTES, load_yaml, parse_yaml
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems
+from exitplan.schemas.loading.yaml_loader import MOST_BYTES, load_yaml, parse_yaml
 
 
 def value(text: str) -> Any:

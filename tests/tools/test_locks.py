@@ -51,8 +51,8 @@ def test_a_version_that_does_not_satisfy_is_a_gap() -> None:
 
 def test_markers_are_judged_on_every_supported_python() -> None:
     requires = {"a==1.0": ['b; python_version < "3.12"']}
-    assert [gap for gap in gaps(A, requires) if "3.11" not in gap] == []
-    assert gaps(A, requires)
+    (gap,) = gaps(A, requires)
+    assert gap.endswith("which is not locked (Python 3.11 on linux x86_64 and 3 more)")
     assert gaps(A + "b==1.0 ; python_full_version < '3.12'\n", requires) == []
     assert gaps(A + "b==1.0 ; sys_platform == 'darwin'\n", requires)
 

@@ -6,9 +6,9 @@ import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from brokers.paper.account_file import DEMO
-from brokers.paper.times import start_now
-from ruleset.snapshot import Snapshot, snapshot_from_document
+from exitplan.brokers.paper.account_file import DEMO
+from exitplan.brokers.paper.times import start_now
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
 from tests.venues.venue import Execution, utc_now
 
 

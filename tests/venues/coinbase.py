@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from brokers.paper.orders import PaperOrder
-from brokers.protocol import Done, OrderReference, OrderRequest, OrderType, RefusalReason, Refused
-from ruleset.snapshot import Market, OrderSide
-from ruleset.values import floor_to_step, parse_time, plain, time_text
+from exitplan.brokers.paper.orders import PaperOrder
+from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, OrderType, RefusalReason, Refused
+from exitplan.ruleset.model.snapshot import Market, OrderSide
+from exitplan.ruleset.model.values import floor_to_step, parse_time, plain, time_text
 from tests.venues import coinbase_shapes as shapes
 from tests.venues.coinbase_auth import CoinbaseGate
 from tests.venues.coinbase_convert import Conversions

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from brokers.protocol import Clock
+from exitplan.brokers.protocol import Clock
 from tests.venues.venue import utc_now
 from tests.venues.wire import Credentials, Request
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from brokers.paper.pricing import mark_price
-from brokers.protocol import ConvertRequest, Done
+from exitplan.brokers.paper.pricing import mark_price
+from exitplan.brokers.protocol import ConvertRequest, Done
 from tests.venues import coinbase_shapes as shapes
 from tests.venues.venue import Venue
 from tests.venues.wire import Document, RefusedInWords

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 
-from brokers.paper.orders import PaperOrder, sum_exactly
-from brokers.protocol import OrderReport, RefusalReason
-from ruleset.snapshot import Market
-from ruleset.values import ZERO, plain, time_text
+from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.protocol import OrderReport, RefusalReason
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, plain, time_text
 from tests.venues.venue import Execution
 from tests.venues.wire import Document
 

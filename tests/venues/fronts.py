@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from brokers.paper.options import PaperOptions
-from ruleset.snapshot import OpenOrder, Snapshot
-from ruleset.values import floor_to_step
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
+from exitplan.ruleset.model.values import floor_to_step
 from tests.venues.coinbase import CoinbaseFront
 from tests.venues.kraken import KrakenFront
 from tests.venues.venue import Venue

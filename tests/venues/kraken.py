@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from brokers.paper.orders import PaperOrder
-from brokers.protocol import Done, OrderReference, OrderRequest, RefusalReason, Refused
-from ruleset.snapshot import OrderSide
-from ruleset.values import parse_time, plain, time_text
+from exitplan.brokers.paper.orders import PaperOrder
+from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, RefusalReason, Refused
+from exitplan.ruleset.model.snapshot import OrderSide
+from exitplan.ruleset.model.values import parse_time, plain, time_text
 from tests.venues import kraken_shapes as shapes
 from tests.venues.kraken_auth import KrakenGate
 from tests.venues.venue import Venue

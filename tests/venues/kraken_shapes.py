@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 
-from brokers.paper.options import PaperOptions
-from brokers.paper.orders import PaperOrder, sum_exactly
-from brokers.protocol import OrderReport, OrderType, RefusalReason
-from ruleset.snapshot import Market
-from ruleset.values import ZERO, plain
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.protocol import OrderReport, OrderType, RefusalReason
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, plain
 from tests.venues.venue import Execution
 from tests.venues.wire import Document
 

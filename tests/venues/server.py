@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from brokers.paper.options import PaperOptions
-from brokers.protocol import Clock
-from ruleset.snapshot import Snapshot, snapshot_to_document
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.protocol import Clock
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
 from tests.venues.door import Door
 from tests.venues.faults import read_fault
 from tests.venues.fronts import account_at, open_front, options_of

@@ -11,9 +11,9 @@ import ccxt
 import pytest
 import requests
 
-from brokers.paper.account_file import AccountFile, Owner
-from brokers.paper.options import PaperOptions
-from ruleset.values import time_text
+from exitplan.brokers.paper.account_file import AccountFile, Owner
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.ruleset.model.values import time_text
 from tests.venues.clients import Client
 from tests.venues.conftest import Opener
 from tests.venues.faults import Kind, fault

@@ -8,7 +8,7 @@ from decimal import Decimal
 import ccxt
 import pytest
 
-from ruleset.values import time_text
+from exitplan.ruleset.model.values import time_text
 from tests.builders import market, position, snapshot
 from tests.venues.builders import bought
 from tests.venues.clients import Client, connect

@@ -12,14 +12,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from brokers.paper.engine import MatchingEngine, Prices
-from brokers.paper.notes import notes_from_document, notes_to_document
-from brokers.paper.options import PaperOptions
-from brokers.paper.orders import PaperOrder
-from brokers.paper.storage import replace_file
-from brokers.protocol import Clock, ConvertRequest, Done, OrderReference, OrderRequest, Outcome
-from ruleset.snapshot import Market, OrderSide, PriceStatus, Snapshot, snapshot_from_document, snapshot_to_document
-from ruleset.values import floor_to_step
+from exitplan.brokers.paper.engine import MatchingEngine, Prices
+from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.orders import PaperOrder
+from exitplan.brokers.paper.storage import replace_file
+from exitplan.brokers.protocol import Clock, ConvertRequest, Done, OrderReference, OrderRequest, Outcome
+from exitplan.ruleset.model.snapshot import (
+    Market,
+    OrderSide,
+    PriceStatus,
+    Snapshot,
+    snapshot_from_document,
+    snapshot_to_document,
+)
+from exitplan.ruleset.model.values import floor_to_step
 from tests.venues.faults import Faults
 from tests.venues.wire import Sort
 

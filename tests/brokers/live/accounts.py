@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from brokers.live.broker import LiveBroker
-from brokers.live.opening import open_live_account
-from brokers.protocol import Clock, OrderReference, OrderRequest, Outcome
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.live.broker import LiveBroker
+from exitplan.brokers.live.opening import open_live_account
+from exitplan.brokers.protocol import Clock, OrderReference, OrderRequest, Outcome
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import Amount, market, number, position, snapshot
 from tests.venues.server import Handle, serving
 from tests.venues.venue import Call, utc_now

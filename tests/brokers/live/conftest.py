@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from brokers.live.listings import forget_listings
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.live.listings import forget_listings
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.brokers.live.accounts import VENUES, Opened, account_at, priced
 from tests.builders import order, position, snapshot
 

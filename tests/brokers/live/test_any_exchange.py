@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import Done, Found, NotFound, OrderReference, RefusalReason, Refused, Unknown
-from ruleset.errors import AccountUnreadable, CredentialsRefused
-from ruleset.snapshot import Cash
+from exitplan.brokers.protocol import Done, Found, NotFound, OrderReference, RefusalReason, Refused, Unknown
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.snapshot import Cash
 from tests.brokers.live.accounts import named, sell
 from tests.brokers.venues.recorded import NO_ANSWERS, Recorded, Replies, Reply, at_venue
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from brokers.protocol import Done, OrderReport, Outcome, RefusalReason, Unknown
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.protocol import Done, OrderReport, Outcome, RefusalReason, Unknown
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.brokers.live.accounts import VENUES, Opened, named, priced, sell
 from tests.brokers.live.conftest import Opener
 from tests.builders import order, position, snapshot

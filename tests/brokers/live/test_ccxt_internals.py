@@ -9,8 +9,8 @@ from pathlib import Path
 import ccxt
 import pytest
 
-from brokers.live.checked import CheckedClient
-from brokers.venues import KNOWN
+from exitplan.brokers.live.checked import CheckedClient
+from exitplan.brokers.venues import KNOWN
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,9 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.protocol import ConvertRequest, Done, Found, OrderReference, Outcome, RefusalReason, Refused, Unknown
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Conversion
+from exitplan.brokers.protocol import (
+    ConvertRequest,
+    Done,
+    Found,
+    OrderReference,
+    Outcome,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.snapshot import Conversion
 from tests.brokers.live.accounts import Opened, holding
 from tests.brokers.live.conftest import Opener
 from tests.builders import market, position, snapshot

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ruleset.basis import CostBasis
-from ruleset.errors import AccountUnreadable
-from ruleset.snapshot import Position
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Position
 from tests.brokers.live.accounts import VENUES, Opened
 from tests.brokers.live.conftest import Opener
 from tests.builders import market, position, snapshot

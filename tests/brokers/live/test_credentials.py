@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from brokers.live.credentials import MOST_BYTES, Credentials, Secret, read_credentials
-from ruleset.errors import CredentialsMissing
+from exitplan.brokers.live.credentials import MOST_BYTES, Credentials, Secret, read_credentials
+from exitplan.ruleset.errors import CredentialsMissing
 
 HERE = Path()
 KEY, SECRET, PASSWORD = "pk-3f9a77d1", "c2VjcmV0LW9mLXRlc3Rz", "correct horse"

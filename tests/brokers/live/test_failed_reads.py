@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.live.client import open_exchange
-from ruleset.errors import AccountUnreadable, CredentialsRefused
-from ruleset.snapshot import Snapshot
+from exitplan.brokers.live.client import open_exchange
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.brokers.live.accounts import VENUES, Opened, holding, open_account, priced
 from tests.brokers.live.conftest import Opener
 from tests.builders import market, position, snapshot

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import Unknown
-from ruleset.errors import AccountUnreadable
+from exitplan.brokers.protocol import Unknown
+from exitplan.ruleset.errors import AccountUnreadable
 from tests.brokers.live.accounts import Opened, named
 from tests.builders import position
 from tests.venues import coinbase as coinbase_front

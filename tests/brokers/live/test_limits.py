@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.live.limits import (
+from exitplan.brokers.live.limits import (
     LONGEST_WINDOW,
     HeaderNames,
     Learned,

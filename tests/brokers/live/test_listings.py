@@ -14,13 +14,13 @@ from unittest import mock
 
 import pytest
 
-from brokers.live import listings
-from brokers.live.client import Connection, open_exchange
-from brokers.live.listings import forget_listings
-from brokers.live.opening import open_live_account
-from brokers.protocol import Done
-from brokers.venues import dialect_of
-from ruleset.errors import CredentialsMissing, FileIsInvalid, UsageError
+from exitplan.brokers.live import listings
+from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.listings import forget_listings
+from exitplan.brokers.live.opening import open_live_account
+from exitplan.brokers.protocol import Done
+from exitplan.brokers.venues import dialect_of
+from exitplan.ruleset.errors import CredentialsMissing, FileIsInvalid, UsageError
 from tests.brokers.live.accounts import VENUES, Opened, Watch, holding, open_account, open_account_by, sell
 from tests.brokers.live.conftest import Opener
 from tests.venues import coinbase_auth, kraken_auth

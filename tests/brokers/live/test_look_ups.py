@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import Done, Found, LookUp, NotFound, Unknown
+from exitplan.brokers.protocol import Done, Found, LookUp, NotFound, Unknown
 from tests.brokers.live.accounts import VENUES, Opened, named, open_account, sell
 from tests.brokers.live.conftest import Opener
 from tests.brokers.live.test_cancels import MISSING

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import Done, Outcome, RefusalReason, Refused, Unknown
-from ruleset.snapshot import Snapshot
-from ruleset.values import parse_time
+from exitplan.brokers.protocol import Done, Outcome, RefusalReason, Refused, Unknown
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import parse_time
 from tests.brokers.live.accounts import VENUES, Opened, many, open_account, priced, sell
 from tests.brokers.live.conftest import Opener
 from tests.builders import position, snapshot

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.live.parsing import (
+from exitplan.brokers.live.parsing import (
     BadReply,
     amount_of,
     balance_of,
@@ -27,7 +27,7 @@ from brokers.live.parsing import (
     time_of,
     trade_of,
 )
-from ruleset.values import EXACT
+from exitplan.ruleset.model.values import EXACT
 
 ORDER = {
     "id": "o1",

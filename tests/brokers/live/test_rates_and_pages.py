@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from brokers.live.dialect import pages_by_cursor, side_by_side, tickers_of, with_client_id
-from brokers.live.parsing import BadReply, Ticker
-from brokers.live.reading import find_rate
+from exitplan.brokers.live.dialect import pages_by_cursor, side_by_side, tickers_of, with_client_id
+from exitplan.brokers.live.parsing import BadReply, Ticker
+from exitplan.brokers.live.reading import find_rate
 
 
 def last(price: str) -> Ticker:

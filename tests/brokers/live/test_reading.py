@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ruleset.snapshot import Cash, Snapshot
+from exitplan.ruleset.model.snapshot import Cash, Snapshot
 from tests.brokers.live.accounts import VENUES, Opened, Watch, holding, many, open_account, open_account_by, priced
 from tests.brokers.live.conftest import Opener
 from tests.builders import market, order, position, snapshot

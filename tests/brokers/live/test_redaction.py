@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.live.credentials import Credentials, Secret
-from brokers.live.redaction import MASK, Redactor
+from exitplan.brokers.live.credentials import Credentials, Secret
+from exitplan.brokers.live.redaction import MASK, Redactor
 
 PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 SECRETS = st.text(PRINTABLE, min_size=8, max_size=88).filter(lambda text: text not in MASK)

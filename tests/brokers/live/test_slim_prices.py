@@ -8,9 +8,9 @@ import ccxt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.live.client import Connection, open_exchange
-from brokers.live.parsing import ticker_of
-from brokers.venues import dialect_of
+from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.parsing import ticker_of
+from exitplan.brokers.venues import dialect_of
 
 NOW = datetime(2026, 2, 18, 22, tzinfo=UTC)
 CLIENT = open_exchange(dialect_of("kraken"), Connection(venue="kraken", clock=lambda: NOW))

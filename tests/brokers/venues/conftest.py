@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.live import limits
+from exitplan.brokers.live import limits
 
 
 @pytest.fixture(autouse=True)

@@ -27,13 +27,13 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 
-from brokers.live.broker import LiveBroker
-from brokers.live.client import Connection, open_exchange
-from brokers.live.credentials import Credentials, Secret
-from brokers.live.dialect import MarketType
-from brokers.live.listings import forget_listings
-from brokers.venues import dialect_of
-from ruleset.errors import AccountUnreadable
+from exitplan.brokers.live.broker import LiveBroker
+from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.credentials import Credentials, Secret
+from exitplan.brokers.live.dialect import MarketType
+from exitplan.brokers.live.listings import forget_listings
+from exitplan.brokers.venues import dialect_of
+from exitplan.ruleset.errors import AccountUnreadable
 
 _COUNT = itertools.count()
 MADE_UP_KEY = "c2VjcmV0LW9mLWEtdGVzdC13aXRoLWVub3VnaC1ieXRlcw=="

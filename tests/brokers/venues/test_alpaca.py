@@ -10,8 +10,17 @@ import pytest
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ReadTimeout
 
-from brokers.protocol import Done, Found, NotFound, OrderReference, OrderRequest, RefusalReason, Refused, Unknown
-from ruleset.errors import CredentialsRefused
+from exitplan.brokers.protocol import (
+    Done,
+    Found,
+    NotFound,
+    OrderReference,
+    OrderRequest,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from exitplan.ruleset.errors import CredentialsRefused
 from tests.brokers.venues import alpaca_replies as venue
 from tests.brokers.venues.recorded import EMPTY, GATEWAY_PAGE, NO_ANSWERS, PAGE_OF_200, Recorded, Reply, Sent, at_venue
 

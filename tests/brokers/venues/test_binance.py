@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import (
+from exitplan.brokers.protocol import (
     ConvertRequest,
     Done,
     Found,
@@ -24,7 +24,7 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
 from tests.brokers.venues.binance_replies import (
     ACCOUNT,
     FILLED,

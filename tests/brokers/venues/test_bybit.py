@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import (
+from exitplan.brokers.protocol import (
     ConvertRequest,
     Done,
     Found,
@@ -22,7 +22,7 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.errors import CredentialsRefused
+from exitplan.ruleset.errors import CredentialsRefused
 from tests.brokers.venues.bybit_replies import (
     BYBIT,
     CANCEL,

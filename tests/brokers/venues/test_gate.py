@@ -11,8 +11,17 @@ import pytest
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ReadTimeout
 
-from brokers.protocol import Done, Found, NotFound, OrderReference, OrderRequest, RefusalReason, Refused, Unknown
-from ruleset.errors import CredentialsRefused
+from exitplan.brokers.protocol import (
+    Done,
+    Found,
+    NotFound,
+    OrderReference,
+    OrderRequest,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from exitplan.ruleset.errors import CredentialsRefused
 from tests.brokers.venues import gate_replies as venue
 from tests.brokers.venues.recorded import NO_ANSWERS, PAGE_OF_200, Recorded, Reply, Sent, at_venue
 

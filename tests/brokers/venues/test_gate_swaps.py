@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from brokers.protocol import Done, OrderReference, OrderRequest, Refused
-from ruleset.errors import AccountUnreadable
+from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, Refused
+from exitplan.ruleset.errors import AccountUnreadable
 from tests.brokers.venues import gate_replies as venue
 from tests.brokers.venues.recorded import NO_ANSWERS, Recorded, Reply, at_venue
 

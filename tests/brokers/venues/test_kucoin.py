@@ -11,9 +11,18 @@ import pytest
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ReadTimeout
 
-from brokers.protocol import Done, Found, NotFound, OrderReference, OrderRequest, RefusalReason, Refused, Unknown
-from brokers.venues.kucoin import Kucoin
-from ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.brokers.protocol import (
+    Done,
+    Found,
+    NotFound,
+    OrderReference,
+    OrderRequest,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from exitplan.brokers.venues.kucoin import Kucoin
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
 from tests.brokers.venues import kucoin_replies as venue
 from tests.brokers.venues.recorded import MADE_UP_WORDS, NO_ANSWERS, Recorded, Reply, Sent, at_venue
 

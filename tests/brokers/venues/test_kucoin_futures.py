@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from requests.exceptions import ConnectionError as NoConnection
 
-from brokers.protocol import Done, OrderRequest, RefusalReason, Refused
+from exitplan.brokers.protocol import Done, OrderRequest, RefusalReason, Refused
 from tests.brokers.venues import kucoin_replies as venue
 from tests.brokers.venues.recorded import MADE_UP_WORDS, Recorded, Reply, at_venue
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from brokers.live import limits
-from brokers.protocol import (
+from exitplan.brokers.live import limits
+from exitplan.brokers.protocol import (
     ConvertRequest,
     Done,
     Found,
@@ -23,7 +23,7 @@ from brokers.protocol import (
     Refused,
     Unknown,
 )
-from ruleset.errors import CredentialsRefused
+from exitplan.ruleset.errors import CredentialsRefused
 from tests.brokers.venues.okx_replies import (
     ALGO,
     BALANCE,

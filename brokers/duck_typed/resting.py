@@ -1,0 +1,89 @@
+"""Open orders as a program's own broker tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from exitplan.brokers.duck_typed.holdings import entries_of
+from exitplan.brokers.duck_typed.values import amount_of, first_amount, moment_of, symbol_of
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide
+from exitplan.ruleset.model.values import EXACT
+
+_TYPES = {"limit", "market", "stop", "stop_limit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An open order with the id as its owner gave it; ``told_id`` is None for one that cannot be named."""
+
+    order: OpenOrder
+    told_id: object
+
+
+def read_orders(told: object) -> list[Resting]:
+    """Read a list of open orders.
+
+    Raises AccountUnreadable where it is no list, tells an id twice, or a time that is none: such an order may be stale.
+    """
+    found: dict[str, Resting] = {}
+    for number, entry in enumerate(entries_of(told, "get_open_orders"), start=1):
+        named = entry.get("order_id")
+        told_id = entry.get("id") if named is None else named
+        name = f"order.{number}.without.id" if told_id is None else str(told_id)
+        if name in found:
+            raise AccountUnreadable(f"get_open_orders tells the order {name} twice")
+        found[name] = Resting(_order(name, entry), told_id)
+    return list(found.values())
+
+
+def _order(name: str, entry: Mapping[str, object]) -> OpenOrder:
+    quantity, price = _size(entry)
+    return OpenOrder(
+        id=name,
+        symbol=symbol_of(entry.get("symbol")) or "UNKNOWN",
+        side=_side(entry),
+        type=_type(entry),
+        quantity=quantity,
+        price=price,
+        created_at=_created_at(name, entry),
+    )
+
+
+def _size(entry: Mapping[str, object]) -> tuple[Decimal, Decimal | None]:
+    """Give quantity and price whose product is the value that is told, to the last digit."""
+    quantity, price = amount_of(entry.get("quantity")), amount_of(entry.get("price"))
+    value = first_amount(entry, "value", "size_usd")
+    known = quantity is not None and quantity > 0
+    if value is None:
+        return (quantity, price) if quantity is not None and known else (Decimal(1), price)
+    if quantity is not None and known and price is not None and EXACT.multiply(quantity, price) == value:
+        return quantity, price
+    return Decimal(1), value
+
+
+def _side(entry: Mapping[str, object]) -> OrderSide:
+    """Give the side; an order that does not tell counts as a buy, which no exit cancels to make way for itself."""
+    return "sell" if str(entry.get("side")).casefold() == "sell" else "buy"
+
+
+def _type(entry: Mapping[str, object]) -> str:
+    """Give the kind of order: limit where it does not tell."""
+    told = entry.get("type")
+    if told is None:
+        return "limit"
+    kind = str(told).casefold()
+    if kind in _TYPES:
+        return kind
+    return "limit" if kind.startswith("limit") else "other"
+
+
+def _created_at(name: str, entry: Mapping[str, object]) -> datetime | None:
+    told = entry.get("created_at")
+    moment = moment_of(told)
+    if told is not None and moment is None:
+        raise AccountUnreadable(f"the order {name} says that it was created at {told!r}, which is no time")
+    return moment

@@ -1,0 +1,287 @@
+"""From what was typed to what the executor takes; what is impossible is refused, with the nearest right name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from exitplan.executor.accounts.account import Account, AccountRequest, find_account, open_account
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.selection import AccountSelection
+from exitplan.executor.plan import Planned, plan_account, plan_snapshot
+from exitplan.ruleset.errors import FileIsInvalid, NoSuchSymbol, UsageError
+from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import parse_decimal, parse_time, plain, unified_symbol
+from exitplan.ruleset.planning.planner import PlanScope
+from exitplan.schemas.documents import load_document
+from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
+
+Overrides = dict[str, Any]
+"""Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+PHASES = {1: "classify", 2: "cancel stale orders", 3: "exit", 4: "verify"}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    """Which account a verb is about, and under which policy."""
+
+    account: str | None = None
+    policy: Path | None = None
+    data: Path = Path("data")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recorded account to work on instead of a live or paper one."""
+
+    snapshot: Path | None = None
+    progress: Path | None = None
+    now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a plan is narrowed to, as typed."""
+
+    targets: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    rules: Sequence[str] = ()
+    phase: int | None = None
+
+
+def present() -> datetime:
+    """Give the present in UTC."""
+    return datetime.now(UTC)
+
+
+def only_one(accounts: Sequence[str] | None) -> str | None:
+    """Give the one account that was named, None where none was; raises UsageError for several."""
+    return AccountSelection(tuple(accounts or ())).only_name
+
+
+def find_requested(where: AccountRef) -> DataFolder:
+    """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
+    found = find_account(AccountRequest(clock=present, account=where.account))
+    return DataFolder.of(where.data, found.id)
+
+
+def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline: bool = False) -> AccountRequest:
+    """Give what was asked for in the words of the executor."""
+    return AccountRequest(
+        clock=present,
+        account=where.account,
+        policy=where.policy,
+        data=where.data,
+        overrides=overrides or {},
+        offline=offline,
+    )
+
+
+def open_requested(where: AccountRef, overrides: Overrides | None = None) -> Account:
+    """Open the account that was asked for; raises NoSuchAccount, FileIsInvalid, CredentialsMissing."""
+    return open_account(request_of(where, overrides))
+
+
+def open_offline(where: AccountRef, overrides: Overrides | None = None) -> Account:
+    """Open the account that was asked for without its venue, and so without keys; raises NoSuchAccount, FileIsInvalid.
+
+    For what reads and writes the account's files alone.
+    """
+    return open_account(request_of(where, overrides, offline=True))
+
+
+def make_requested_plan(
+    where: AccountRef, recording: Recording, narrowing: Narrowing, overrides: Overrides
+) -> tuple[Planned, LoadedPolicy]:
+    """Plan the account or recording that was asked for; the policy it was planned by comes with it.
+
+    Raises UsageError where a symbol or rule is named that is not there.
+    """
+    now = read_recording(recording)
+    if recording.snapshot is None:
+        account = open_requested(where, overrides)
+        loaded = account.loaded
+        planned = plan_account(account, scope_of(narrowing, loaded.policy))
+    else:
+        loaded = _policy_for_recording(where, overrides)
+        scope = scope_of(narrowing, loaded.policy)
+        planned = plan_snapshot(
+            loaded.policy,
+            recording.snapshot,
+            progress=recording.progress,
+            scope=scope,
+            now=now,
+            overrides=overrides,
+        )
+    ensure_symbols(planned.snapshot, narrowing)
+    return planned, loaded
+
+
+def read_recording(recording: Recording) -> datetime | None:
+    """Check what goes with ``--snapshot``, and give the time of ``--now``."""
+    if recording.snapshot is None:
+        for option, value in (("--progress", recording.progress), ("--now", recording.now)):
+            if value is not None:
+                raise UsageError(f"{option} goes with --snapshot", hint="an account is planned as it stands now")
+        return None
+    return None if recording.now is None else read_time("--now", recording.now)
+
+
+def ensure_no_recording(recording: Recording) -> None:
+    """Raise UsageError for a recorded account where several accounts are meant."""
+    read_recording(recording)
+    if recording.snapshot is not None:
+        raise UsageError("--snapshot is one recorded account", hint="leave out --tag, --all and all but one --account")
+
+
+def _policy_for_recording(where: AccountRef, overrides: Overrides) -> LoadedPolicy:
+    if where.account is not None and where.policy is None:
+        return open_offline(where, overrides).loaded
+    return load_policy(where.policy or default_policy(), overrides)
+
+
+def default_policy() -> Path:
+    """Find ``policies/default.yaml`` below the working directory, else the shipped one."""
+    here = Path("policies/default.yaml")
+    return here if here.is_file() else shipped_policy("default")
+
+
+def read_overrides(
+    max_positions: int | None = None, dust_pct: str | None = None, stale_minutes: str | None = None
+) -> Overrides:
+    """Collect the parameters that the command line sets over the policy; raises UsageError for one out of range."""
+    found: Overrides = {}
+    if max_positions is not None:
+        found["max_positions"] = int(_in_range("--max-positions", "max_positions", Decimal(max_positions)))
+    if dust_pct is not None:
+        found["dust_pct_threshold"] = _in_range("--dust-pct", "dust_pct_threshold", _decimal("--dust-pct", dust_pct))
+    if stale_minutes is not None:
+        minutes = _decimal("--stale-minutes", stale_minutes)
+        found["stale_order_minutes"] = _in_range("--stale-minutes", "stale_order_minutes", minutes)
+    return found
+
+
+def overrides_of(plan: dict[str, Any]) -> Overrides:
+    """Give the parameters that a plan was made with over its policy."""
+    written = plan["policy"].get("overrides") or {}
+    return {name: _parameter(name, parse_decimal(text)) for name, text in written.items()}
+
+
+def _parameter(name: str, value: Decimal) -> Decimal | int:
+    setting = PARAMETERS.get(name)
+    return int(value) if setting is not None and setting.type == "integer" else value
+
+
+def _decimal(option: str, text: str) -> Decimal:
+    try:
+        return parse_decimal(text)
+    except ValueError:
+        hint = f"write {_share(text[:-1])} for {text}" if text.endswith("%") and _share(text[:-1]) else None
+        raise UsageError(f"{option} takes a number, found {text!r}", hint=hint) from None
+
+
+def _share(text: str) -> str | None:
+    try:
+        return plain(parse_decimal(text.strip()) / 100)
+    except ValueError:
+        return None
+
+
+def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
+    setting = PARAMETERS[parameter]
+    low, high = setting.minimum, setting.maximum
+    if (low is None or value >= low) and (high is None or value <= high):
+        return value
+    limits = f"{low} or more" if high is None else f"{low} to {high}"
+    hint = f"write {plain(value / 100)} for {value} %" if high == 1 and value > 1 else None
+    raise UsageError(f"{option} is {value}; allowed is {limits}", hint=hint)
+
+
+def read_duration(option: str, text: str) -> timedelta:
+    """Read how long something may take, such as 90s, 15m, 1h or 1d; raises UsageError."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise UsageError(f"{option} takes a duration, found {text!r}", hint="such as 90s, 15m, 1h or 1d")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def read_time(option: str, text: str) -> datetime:
+    """Read a time as a person types it; raises UsageError."""
+    try:
+        return parse_time(text)
+    except ValueError as problem:
+        raise UsageError(f"{option}: {problem}") from None
+
+
+def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
+    """Give the scope of a plan; raises UsageError for a rule that the policy does not have."""
+    ensure_phase(narrowing.phase)
+    actionable = [rule.id for rule in (*policy.orders, *policy.exits)]
+    for name in narrowing.rules:
+        if name in actionable:
+            continue
+        if name in {rule.id for rule in policy.classification}:
+            hint = f"it classifies; --rule takes what acts: {', '.join(actionable)}"
+        else:
+            hint = did_you_mean(name, actionable) or f"the policy has: {', '.join(actionable)}"
+        raise UsageError(f"the policy {policy.name} has no exit or order rule {name!r}", hint=hint)
+    return PlanScope(
+        targets=tuple(unified_symbol(name) for name in narrowing.targets),
+        excludes=tuple(unified_symbol(name) for name in narrowing.excludes),
+        rules=tuple(narrowing.rules),
+        phase=narrowing.phase,
+    )
+
+
+def recorded_scope(plan: dict[str, Any]) -> PlanScope:
+    """Give the scope that a saved plan was narrowed to."""
+    scope = plan.get("scope") or {}
+    targets, excludes, rules = (tuple(scope.get(name) or ()) for name in ("targets", "excludes", "rules"))
+    return PlanScope(targets, excludes, rules, scope.get("phase"))
+
+
+def ensure_phase(phase: int | None) -> int | None:
+    """Give the phase that was asked for; raises UsageError for one that there is not."""
+    if phase is not None and phase not in PHASES:
+        known = ", ".join(f"{number} {does}" for number, does in PHASES.items())
+        raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")
+    return phase
+
+
+def ensure_symbols(snapshot: Snapshot, narrowing: Narrowing) -> None:
+    """Raise NoSuchSymbol where a symbol is named that the account neither holds nor has an order for."""
+    held = held_symbols(snapshot)
+    for option, names in (("--target", narrowing.targets), ("--exclude", narrowing.excludes)):
+        for name in names:
+            ensure_symbol(unified_symbol(name), held, snapshot.account, option)
+
+
+def ensure_symbol(symbol: str, held: Iterable[str], account: str, option: str | None = None) -> None:
+    """Raise NoSuchSymbol, with the nearest one that is there, unless a symbol is held or ordered."""
+    known = set(held)
+    if symbol not in known:
+        said = f"{option}: " if option else ""
+        hint = did_you_mean(symbol, sorted(known))
+        raise NoSuchSymbol(f"{said}the account {account} has no position and no open order of {symbol}", hint=hint)
+
+
+def held_symbols(snapshot: Snapshot) -> set[str]:
+    """Give every symbol that an account holds or has an open order for."""
+    return {found.symbol for found in snapshot.positions} | {order.symbol for order in snapshot.open_orders}
+
+
+def load_plan(path: Path) -> dict[str, Any]:
+    """Load a plan file; raises FileIsInvalid."""
+    if path.is_dir():
+        raise FileIsInvalid(f"{path} is a folder", hint="name the plan in it")
+    return load_document(path, "plan")

@@ -1,0 +1,111 @@
+"""``exitplan gate``: whether a bot may start trading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
+from exitplan.cli.many import AccountSet, Answer, answers_document, report_of, worst_exit_code
+from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import AccountFile, find_account, find_account_files
+from exitplan.executor.accounts.env_accounts import ensure_account_id
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.gate import GateAnswer, trading_gate
+from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
+from exitplan.ruleset.model.values import time_text
+
+CLOSED = 2
+"""The exit code where a bot may not start."""
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
+    max_age: Annotated[
+        str, typer.Option("--max-age", metavar="DURATION", help="How old a verification may be: 90s, 15m, 1h, 1d.")
+    ] = "1h",
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Check that the account was recently verified CLEAN.
+
+    It reads what `exitplan verify`, `run` and `apply` have left, and asks nothing of the venue: no keys are needed. For
+    the start script of a bot, as in `exitplan gate --account platform && exec my-bot`.
+
+    Exits with 0 only where the last verification found every account CLEAN and is fresh enough, with 2 where one was
+    not, was never verified, or too long ago. It is closed too while the account is halted, or an order of exitplan's is
+    not settled. A bot that runs already is not stopped.
+    """
+    age = read_duration("--max-age", max_age)
+    account_set = AccountSet.of(account, tag, every=every)
+    if account_set.is_one:
+        name, folder = folder_of(account_set.only_name, data)
+        raise typer.Exit(show_gate([_asked(name, folder, age)], age, as_json=as_json, is_one=True))
+    answers = [_answer(who.name, who.file, age, data) for who in account_set.select()]
+    raise typer.Exit(show_gate(answers, age, as_json=as_json))
+
+
+def folder_of(name: str | None, data: Path) -> tuple[str, DataFolder]:
+    """Find where an account keeps its files; one that has no account file must have been verified before.
+
+    Raises NoSuchAccount, FileIsInvalid for a broken account file.
+    """
+    try:
+        found = find_account(request_of(AccountRef(name)))
+    except NoSuchAccount:
+        if name is None and find_account_files(Path()):
+            raise
+        ensure_account_id(name or PLATFORM)
+        folder = DataFolder.of(data, name or PLATFORM)
+        if folder.journal.exists() or folder.state.exists():
+            return name or PLATFORM, folder
+        raise
+    return found.id, DataFolder.of(data, found.id)
+
+
+def _answer(name: str, file: AccountFile | ExitplanError, age: timedelta, data: Path) -> Answer[GateAnswer]:
+    if isinstance(file, ExitplanError):
+        return Answer(name, None, file.exit_code, problem=file)
+    return _asked(name, DataFolder.of(data, name), age)
+
+
+def _asked(name: str, folder: DataFolder, age: timedelta) -> Answer[GateAnswer]:
+    found = trading_gate(folder, age, present())
+    return Answer(name, None, 0 if found.open else CLOSED, found)
+
+
+def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json: bool, is_one: bool = False) -> int:
+    """Say of each account in one line whether its gate is open, and why; returns the exit code."""
+    code = worst_exit_code(answer.exit_code for answer in answers)
+    if as_json:
+        found = answers_document(answers, lambda found: _document(found, age))
+        write_json(found["accounts"][0] if is_one else found)
+        return code
+    for answer in answers:
+        if answer.result is not None:
+            said = "open" if answer.result.open else "closed"
+            typer.echo(f"{answer.account}: {said}, {answer.result.reason}")
+        elif answer.problem is not None:
+            report_of(answer.account, answer.problem)
+    return code
+
+
+def _document(found: GateAnswer, age: timedelta) -> dict[str, Any]:
+    return {
+        "open": found.open,
+        "reason": found.reason,
+        "state": None if found.state is None else found.state.value,
+        "verified_at": None if found.verified_at is None else time_text(found.verified_at),
+        "max_age_seconds": int(age.total_seconds()),
+    }

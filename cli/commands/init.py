@@ -1,0 +1,138 @@
+"""``exitplan init``: a folder with policies and an account to try: a paper one, or a live one and its paper copy."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exitplan.cli.streams import json_bytes, save
+from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.errors import UsageError
+from exitplan.schemas.build import FOLDER
+from exitplan.schemas.policies import SHIPPED
+
+_GITIGNORE = b"# what exitplan keeps of its accounts: state, journal, alerts\n/data/\n"
+_ACCOUNTS = "policies/accounts/"
+
+
+app = verb_app()
+
+
+@app.command()
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder to fill; made where it is not there.")
+    ] = Path(),
+    from_venue: Annotated[
+        str | None, typer.Option("--from-venue", metavar="VENUE", help="Start from a live account, read once.")
+    ] = None,
+    credentials: Annotated[
+        str | None,
+        typer.Option(
+            "--credentials",
+            metavar="REF",
+            help="Where its keys are: env:NAME, keyring:NAME or file:PATH.  [default: env:VENUE]",
+        ),
+    ] = None,
+    quote: Annotated[
+        str | None,
+        typer.Option("--quote", metavar="CURRENCY", help="What it is valued in.  [default: the venue's usual]"),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", "-a", metavar="ID", help="The id it gets.  [default: the venue's name]")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", metavar="URL", help="Another address of the venue's interface.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the venue's sandbox.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are there; of a live account only its own.")
+    ] = False,
+) -> None:
+    """Make a folder with policies and an account to try.
+
+    It holds the shipped policies, two paper accounts, and the schemas that editors check and complete policies by.
+
+    With --from-venue a live account is read once, and nothing is sent. In place of the two paper accounts come the
+    account's file, with a reference to its credentials and never a value; a recording of the account; and a paper copy
+    that starts from the recording. Policies and schemas that are there stay as they are, so that a folder may hold
+    several accounts. Nothing is written where the account cannot be read.
+
+    Files that are there are not touched, unless --force is given.
+    """
+    given = {"--credentials": credentials, "--quote": quote, "--account": account, "--base-url": base_url}
+    if from_venue is not None:
+        options: dict[str, Any] = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
+        start_from_venue(folder, {"venue": from_venue, "sandbox": sandbox, **options}, force=force)
+        return
+    for option, value in {**given, "--sandbox": sandbox or None}.items():
+        if value is not None:
+            raise UsageError(f"{option} goes with --from-venue", hint="name the venue: --from-venue kraken")
+    fill_folder(folder, force=force)
+    typer.echo(f"Made policies, two paper accounts and schemas for your editor in {folder}. Next:\n")
+    _show_way_in(folder)
+    typer.echo("  exitplan plan              what would be done to the demo account, and why")
+    typer.echo("  exitplan explain XRP/USD   why one position is what it is")
+    typer.echo("  exitplan apply             carry it out, on paper")
+    typer.echo("  policies/default.yaml      the rules: change them and plan again")
+
+
+def start_from_venue(folder: Path, wish: dict[str, Any], *, force: bool = False) -> None:
+    """Read a live account and write what belongs to it, or nothing; ``wish`` holds the fields of VenueOptions."""
+    from exitplan.cli.from_venue import (  # noqa: PLC0415 - a paper account needs none of it
+        VenueOptions,
+        account_files,
+        ensure_free,
+        read_options,
+        record_live,
+    )
+
+    found = read_options(VenueOptions(**wish))
+    ensure_free(found, folder, force=force)
+    recording = record_live(found, folder)
+    written = {name: text.encode() for name, text in account_files(found, folder).items()}
+    shared = {name: content for name, content in starting_files().items() if not name.startswith(_ACCOUNTS)}
+    missing = {name: content for name, content in shared.items() if not (folder / name).exists()}
+    for name, content in {**missing, found.own_files[2]: json_bytes(recording), **written}.items():
+        save(folder / name, content)
+    positions, orders = len(recording["positions"]), len(recording["open_orders"])
+    typer.echo(f"Read {found.id} at {found.title}: {positions} positions, {orders} open orders. Written in {folder}:\n")
+    for name in found.own_files:
+        typer.echo(f"  {name}")
+    typer.echo("\nNext, on paper first:\n")
+    _show_way_in(folder)
+    typer.echo(f"  exitplan plan --account {found.paper_id}")
+    typer.echo(f"  exitplan apply --account {found.paper_id}")
+    typer.echo("\nThen with the live account; only apply sends anything:\n")
+    typer.echo(f"  exitplan plan --account {found.id} --out plan.json")
+    typer.echo("  exitplan apply plan.json")
+
+
+def _show_way_in(folder: Path) -> None:
+    if folder.resolve() != Path.cwd():
+        typer.echo(f"  cd {shlex.quote(str(folder))}")
+
+
+def fill_folder(folder: Path, *, force: bool = False) -> list[Path]:
+    """Write the starting files; raises UsageError, and writes nothing, where any of them is there."""
+    files = starting_files()
+    there = [name for name in files if (folder / name).exists()]
+    if there and not force:
+        listed = "".join(f"\n  {folder / name}" for name in there)
+        raise UsageError(
+            f"these files are there already:{listed}", hint="choose another folder, or replace them with --force"
+        )
+    for name, content in files.items():
+        save(folder / name, content)
+    return [folder / name for name in files]
+
+
+def starting_files() -> dict[str, bytes]:
+    """Give the files of a new folder by their names in it."""
+    policies = sorted(SHIPPED.rglob("*.yaml"))
+    files = {f"policies/{path.relative_to(SHIPPED).as_posix()}": path.read_bytes() for path in policies}
+    schemas = {f"schemas/{path.name}": path.read_bytes() for path in sorted(FOLDER.glob("*.schema.json"))}
+    return {**files, **schemas, ".gitignore": _GITIGNORE}

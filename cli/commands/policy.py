@@ -1,0 +1,109 @@
+"""``exitplan policy show``: the policy that an account really runs under."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import typer
+
+from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.model.values import plain
+from exitplan.schemas.policies import LoadedPolicy, load_policy
+
+app = verb_app(has_verbs=True)
+_LISTS = ("classification", "orders", "exits", "protect")
+
+
+@app.callback()
+def policy() -> None:
+    """Show the merged policy that an account runs under."""
+
+
+@app.command("show")
+def show(
+    account: AccountOption = None,
+    policy: PolicyOption = None,
+    data: DataOption = DEFAULT_DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the merged policy with its hash.
+
+    It is what is left after every `extends`; each part is shown with the place it comes from.
+    """
+    loaded = requested_policy(AccountRef(only_one(account), policy, data))
+    if as_json:
+        write_json(
+            {
+                "name": loaded.policy.name,
+                "sha256": loaded.policy.sha256,
+                "files": _files(loaded),
+                "policy": loaded.document,
+            }
+        )
+    else:
+        typer.echo(policy_text(loaded), nl=False)
+
+
+def requested_policy(where: AccountRef) -> LoadedPolicy:
+    """Load the policy file that was named, else the account's."""
+    return load_policy(where.policy) if where.policy is not None else open_offline(where).loaded
+
+
+def _files(loaded: LoadedPolicy) -> list[str]:
+    return [str(file) for file in loaded.files]
+
+
+def policy_text(loaded: LoadedPolicy) -> str:
+    """Write a merged policy as YAML, each part with the place it comes from."""
+    lines = [f"# policy {loaded.policy.name}", f"# sha256 {loaded.policy.sha256}"]
+    lines += [f"# from   {file}" for file in _files(loaded)]
+    for key, value in loaded.document.items():
+        lines += _block(key, value, loaded.marks)
+    return "\n".join(lines) + "\n"
+
+
+def _block(key: str, value: Any, marks: Mapping[Any, Any]) -> list[str]:  # noqa: ANN401 - a node of a document
+    if key in _LISTS and value:
+        return [
+            f"{key}:",
+            *(f"  - {_inline(entry)}{_place(marks, (key, number))}" for number, entry in enumerate(value)),
+        ]
+    if isinstance(value, Mapping) and value:
+        return [
+            f"{key}:",
+            *(f"  {name}: {_inline(entry)}{_place(marks, (key, name))}" for name, entry in value.items()),
+        ]
+    return [f"{key}: {_inline(value)}{_place(marks, (key,))}"]
+
+
+def _place(marks: Mapping[Any, Any], path: tuple[str | int, ...]) -> str:
+    mark = marks.get(path)
+    return "" if mark is None else f"  # {mark.file}:{mark.line}" if mark.line else f"  # {mark.file}"
+
+
+def _inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
+    """Write a value on one line, in a way that reads back as the same."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_text(key)}: {_inline(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_inline(entry) for entry in value) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return plain(value) if isinstance(value, Decimal) else str(value) if isinstance(value, int) else _text(value)
+
+
+def _text(text: str) -> str:
+    """Quote a text unless it can be nothing else."""
+    if re.fullmatch(r"\$?[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z][A-Za-z0-9_-]*)*", text) and text.lower() not in _MEANINGFUL:
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+_MEANINGFUL = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}

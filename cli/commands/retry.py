@@ -1,0 +1,38 @@
+"""``exitplan retry``: let an exit be tried again that was given up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.store.history import retry
+from exitplan.ruleset.model.values import unified_symbol
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The position, such as LUNA/USD.")],
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Let an exit be tried again that has failed.
+
+    The failures and the escalation of the position are cleared; the next plan has its exit again.
+    """
+    name = unified_symbol(symbol)
+    opened = open_offline(AccountRef(only_one(account), data=data))
+    cleared = retry(opened, name)
+    if as_json:
+        write_json({"account": opened.id, "symbol": name, "cleared": cleared})
+    elif cleared:
+        typer.echo(f"Cleared {name} of {opened.id}: the next plan tries its exit again.")
+    else:
+        typer.echo(f"Nothing to clear: no exit of {name} has failed or was escalated.")

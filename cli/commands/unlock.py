@@ -1,0 +1,46 @@
+"""``exitplan unlock``: break the lease of an account whose holder hangs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exitplan.brokers.registry import PAPER
+from exitplan.cli.approval import ask_for_approval
+from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.failures import warn
+from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.store.lease import break_lease, holder_of
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")] = False,
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Break the lease of an account whose holder hangs.
+
+    This is the last resort. The lease of a process that has died is free already: this is for one that hangs. End
+    that process first if you can. Should it wake up, its next order is refused by the journal; an order it has
+    already sent is looked up by the next run.
+    """
+    opened = open_offline(AccountRef(only_one(account), data=data))
+    holder = holder_of(opened.folder.lock)
+    if holder is not None:
+        warn(f"the account {opened.id} is in use {holder}: make sure that it is not at work")
+        if not auto_approve:
+            ask_for_approval(opened.id, live=opened.venue != PAPER)
+    broken = None if holder is None else break_lease(opened.folder.lock)
+    if as_json:
+        write_json({"account": opened.id, "unlocked": broken is not None, "holder": broken})
+    elif broken is None:
+        typer.echo(f"Nobody holds the account {opened.id}.")
+    else:
+        typer.echo(f"Unlocked {opened.id}; it was held {broken}.")

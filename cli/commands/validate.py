@@ -1,0 +1,89 @@
+"""``exitplan validate``: everything that is wrong in policies, account files, snapshots and plans, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exitplan.cli.account_checks import with_venues_checked
+from exitplan.cli.failures import diagnostic_document
+from exitplan.cli.options import JsonOption
+from exitplan.cli.rendering.words import counted
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.errors import FileIsInvalid, UsageError
+from exitplan.schemas.validation import Validated, validate_paths
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE|DIR", help="What to check; a folder means the policies in it.  [default: policies]"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check files: every problem with file, line and column.
+
+    YAML files are policies or account files; what a JSON file is can be seen from its keys: a snapshot, plan, state,
+    tracker or alert. An account file must name a venue that there is, and a live one credentials; neither is asked.
+
+    Exits with 0, also where there are only warnings, with 65 where anything is wrong.
+    """
+    results = with_venues_checked(validate_paths(paths or [_default_folder()]))
+    raise typer.Exit(show_validated(results, as_json=as_json))
+
+
+def _default_folder() -> Path:
+    folder = Path("policies")
+    if not folder.is_dir():
+        raise UsageError("what is to be checked? There is no folder policies here", hint="name files or folders")
+    return folder
+
+
+def show_validated(results: Sequence[Validated], *, as_json: bool) -> int:
+    """Tell all problems and a summary; returns the exit code."""
+    document = validated_document(results)
+    if as_json:
+        write_json(document)
+    else:
+        for result in results:
+            for problem in result.diagnostics:
+                typer.echo(problem.text)
+        typer.echo(_summary(document))
+    return 0 if all(result.ok for result in results) else FileIsInvalid.exit_code
+
+
+def validated_document(results: Sequence[Validated]) -> dict[str, Any]:
+    """Give the results in their JSON form."""
+    problems = [problem for result in results for problem in result.diagnostics]
+    return {
+        "files": [
+            {
+                "path": str(result.path),
+                "kind": result.kind,
+                "ok": result.ok,
+                "problems": [diagnostic_document(problem) for problem in result.diagnostics],
+            }
+            for result in results
+        ],
+        "errors": sum(1 for problem in problems if problem.severity == "error"),
+        "warnings": sum(1 for problem in problems if problem.severity != "error"),
+    }
+
+
+def _summary(document: dict[str, Any]) -> str:
+    files, errors, warnings = document["files"], document["errors"], document["warnings"]
+    wrong = [entry["path"] for entry in files if not entry["ok"]]
+    said = f"{counted(len(files), 'file')} checked: "
+    if not errors and not warnings:
+        return f"{said}nothing is wrong."
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    return f"{said}{found}; not usable: {', '.join(wrong)}." if wrong else f"{said}{found}."

@@ -1,0 +1,149 @@
+"""Why a position is what it is: every rule that was tried, each comparison with what was found, and what decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from exitplan.ruleset.engine.trace import Trace, trace
+from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Rule
+from exitplan.ruleset.language.problems import Path
+from exitplan.ruleset.language.reasons import reason_for
+from exitplan.ruleset.model.fact_registry import POSITION_FACTS
+from exitplan.ruleset.model.facts import observe_order
+from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
+from exitplan.ruleset.model.values import micro_text, plain, time_text
+from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.planner import Draft
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A plan with all it was made of: what an explanation draws on; ``marks`` are the places of the policy's parts."""
+
+    plan: Document
+    draft: Draft
+    snapshot: Snapshot
+    policy: Policy
+    marks: Mapping[Path, Any]
+    now: datetime
+
+
+def explain_symbol(case: Case, symbol: str) -> Document:
+    """Explain every position and open order of a symbol."""
+    decisions = [decision for decision in case.draft.decisions if decision.found.position.symbol == symbol]
+    orders = sorted(
+        (order for order in case.snapshot.open_orders if order.symbol == symbol), key=lambda order: order.id
+    )
+    return {
+        "symbol": symbol,
+        "account": case.snapshot.account,
+        "now": time_text(case.now),
+        "policy": case.plan["policy"],
+        "positions": [_explain_position(case, decision) for decision in decisions],
+        "orders": [_explain_order(case, order) for order in orders],
+    }
+
+
+def _explain_position(case: Case, decision: Decision) -> Document:
+    position, facts, policy = decision.found.position, decision.found.facts, case.policy
+    # The rules of phase 1 were asked before there was a category.
+    asked = {name: value for name, value in facts.items() if name != "category"}
+    planned = _planned(case.plan, position.symbol, position.side)
+    return {
+        "side": position.side,
+        "quantity": plain(position.quantity),
+        "category": decision.category.value,
+        "rule": decision.rule.id if decision.rule else None,
+        "because": reason_for(decision.rule, facts) if decision.rule else "no rule of the classification matches",
+        "protected": decision.is_protected,
+        "facts": {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()},
+        "unknown_facts": _unknown_facts(facts),
+        "classification": _tried(policy.classification, decision.rule, asked, case.marks),
+        "cap": _cap(case, decision),
+        "exit": decision.exit.id if decision.exit else None,
+        "exits": _tried(policy.exits, decision.exit, facts, case.marks),
+        **planned,
+    }
+
+
+def _explain_order(case: Case, order: OpenOrder) -> Document:
+    facts = observe_order(case.snapshot, order, case.now)
+    tried = [(rule, trace(rule.when, facts)) for rule in case.policy.orders]
+    winner = next((rule for rule, traced in tried if traced.holds), None)
+    return {
+        "id": order.id,
+        "side": order.side,
+        "quantity": plain(order.remaining),
+        "rule": winner.id if winner else None,
+        "facts": {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()},
+        "rules": _tried(case.policy.orders, winner, facts, case.marks),
+        "cancelled": any(action["order_id"] == order.id for action in case.plan["actions"]),
+    }
+
+
+def _tried(
+    rules: Sequence[Rule], decided: Rule | None, facts: Mapping[str, Any], marks: Mapping[Path, Any]
+) -> list[Document]:
+    return [_rule_document(rule, trace(rule.when, facts), marks, decides=rule is decided) for rule in rules]
+
+
+def _rule_document(rule: Rule, traced: Trace, marks: Mapping[Path, Any], *, decides: bool) -> Document:
+    document: Document = {"id": rule.id, "matches": traced.holds, "decides": decides, "place": _place(marks, rule.path)}
+    if isinstance(rule, ClassificationRule):
+        document["category"] = rule.category.value
+    if isinstance(rule, ExitRule):
+        document["action"] = rule.action
+    return {**document, "condition": _trace_document(traced)}
+
+
+def _trace_document(traced: Trace) -> Document:
+    document: Document = {"text": traced.text, "holds": traced.holds}
+    if traced.parts:
+        return {**document, "parts": [_trace_document(part) for part in traced.parts]}
+    return {**document, "found": traced.found}
+
+
+def _place(marks: Mapping[Path, Any], path: Path) -> str | None:
+    mark = marks.get(path)
+    if mark is None:
+        return None
+    return f"{mark.file}:{mark.line}" if mark.line else str(mark.file)
+
+
+def _unknown_facts(facts: Mapping[str, Any]) -> list[str]:
+    return [name for name in POSITION_FACTS if name not in facts]
+
+
+def _cap(case: Case, decision: Decision) -> Document:
+    checks, policy = case.draft.checks, case.policy
+    chosen = sum(1 for other in case.draft.decisions if other.found.facts["over_cap"])
+    return {
+        "counted": checks.counted,
+        "max_positions": checks.max_positions,
+        "excess": max(checks.counted - checks.max_positions, 0),
+        "chosen": chosen,
+        "waits": any(other.is_deferred and not other.is_protected for other in case.draft.decisions),
+        "rank_by": list(policy.cap.rank_by),
+        "scope": policy.cap.scope,
+        "over_cap": bool(decision.found.facts["over_cap"]),
+    }
+
+
+def _planned(plan: Document, symbol: str, side: str) -> Document:
+    """Collect what the plan does with a position."""
+
+    def about(entry: Mapping[str, Any], key: str) -> bool:
+        return bool(entry["symbol"] == symbol) and entry.get(key) in {side, None}
+
+    entry = next(found for found in plan["positions"] if found["symbol"] == symbol and found["facts"]["side"] == side)
+    return {
+        "actions": [action for action in plan["actions"] if about(action, "position_side")],
+        "blocked": [blocked for blocked in plan["blocked"] if about(blocked, "side")],
+        "unwind": entry.get("unwind"),
+        "protection": entry.get("protection"),
+    }

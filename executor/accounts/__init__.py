@@ -1,0 +1,1 @@
+"""Which account is meant, and opening it: its file, policy, broker and folder."""

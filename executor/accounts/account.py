@@ -1,0 +1,227 @@
+"""Open an account: its file, its policy loaded into the engine, its broker, and where its data is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+from exitplan.brokers.protocol import Broker, Clock
+from exitplan.brokers.registry import open_broker
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.null_broker import OfflineBroker
+from exitplan.executor.store.tracker import Tracker, TrackerFile
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
+from exitplan.ruleset.language.problems import nearest
+from exitplan.schemas.policies import LoadedPolicy, load_policy
+
+ACCOUNT_FOLDERS = ("policies/accounts", "accounts")
+"""Where account files are looked for, below the working folder."""
+_NEEDED = ("id", "venue", "quote")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRequest:
+    """Which account is meant and how: ``account`` is an id or a path, ``policy`` replaces the account's own policy.
+
+    ``overrides`` are parameters set over the policy. An account that is opened ``offline`` needs no keys and cannot ask
+    its venue: for those who read the account's files and nothing else.
+    """
+
+    clock: Clock
+    account: str | None = None
+    policy: Path | None = None
+    data: Path = Path("data")
+    overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
+    root: Path = Path()
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account ready to be planned for; ``own_tracker`` is a position tracker in another place than its folder."""
+
+    id: str
+    venue: str
+    quote: str
+    file: Path
+    loaded: LoadedPolicy
+    rulebook: Rulebook
+    broker: Broker
+    folder: DataFolder
+    clock: Clock
+    overrides: Mapping[str, Decimal | int]
+    own_tracker: Tracker | None = None
+
+    @property
+    def tracker(self) -> Tracker:
+        """The position tracker: the file in the account's folder unless there is another."""
+        return self.own_tracker or TrackerFile(self.folder.tracker)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFile:
+    """An account file that is sound; ``loaded`` is its policy, with nothing set over it."""
+
+    path: Path
+    loaded: LoadedPolicy
+
+    @property
+    def block(self) -> Mapping[str, Any]:
+        """The account block."""
+        return self.loaded.account or {}
+
+    @property
+    def id(self) -> str:
+        """The account's id."""
+        return str(self.block["id"])
+
+    @property
+    def venue(self) -> str:
+        """The venue that the account is at."""
+        return str(self.block["venue"])
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The words to find the account by."""
+        return frozenset(str(tag) for tag in self.block.get("tags") or ())
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """An account file that cannot be used and why; ``id`` is None where it cannot be read."""
+
+    path: Path
+    error: FileIsInvalid
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFiles:
+    """The account files below a folder; a broken one does not hide the others."""
+
+    sound: Mapping[str, AccountFile]
+    broken: tuple[BrokenFile, ...]
+
+    def problem_of(self, name: str) -> FileIsInvalid | None:
+        """Say why an account that is not among the sound ones may be in a broken file; None where all are sound."""
+        named = [found.error for found in self.broken if found.id == name]
+        unnamed = [found.error for found in self.broken if found.id is None]
+        return next(iter([*named, *unnamed]), None)
+
+
+def find_account_files(root: Path) -> list[Path]:
+    """List the account files below a folder, by name."""
+    folders = [root / name for name in ACCOUNT_FOLDERS]
+    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    return sorted(path for path in found if path.suffix in {".yaml", ".yml"})
+
+
+def read_account_files(root: Path) -> AccountFiles:
+    """Load the account files below a folder; of two that carry one id neither can be used."""
+    sound: dict[str, AccountFile] = {}
+    broken: list[BrokenFile] = []
+    for path in find_account_files(root):
+        try:
+            found = load_account_file(path)
+        except FileIsInvalid as error:
+            broken.append(BrokenFile(path, error))
+            continue
+        first = sound.setdefault(found.id, found)
+        if first is not found:
+            clash = FileIsInvalid(f"{path}: the account id {found.id!r} is used by {first.path} as well")
+            broken.append(BrokenFile(path, clash, found.id))
+    clashing = {entry.id for entry in broken}
+    return AccountFiles({name: found for name, found in sound.items() if name not in clashing}, tuple(broken))
+
+
+def load_account_file(path: Path) -> AccountFile:
+    """Load one account file; raises FileIsInvalid, also for a policy without an account block."""
+    loaded = load_policy(path)
+    if not loaded.account:
+        raise FileIsInvalid(
+            f"{path}: this is a policy without an account block",
+            hint="name an account file, or plan from a recorded account with --snapshot FILE --policy FILE",
+        )
+    missing = [name for name in _NEEDED if not loaded.account.get(name)]
+    if missing:
+        raise FileIsInvalid(f"{path}: the account block says nothing of its {', '.join(missing)}")
+    return AccountFile(path, loaded)
+
+
+def is_path(account: str) -> bool:
+    """Tell the path of an account file from an id."""
+    return Path(account).suffix in {".yaml", ".yml"} or "/" in account
+
+
+def open_account(request: AccountRequest) -> Account:
+    """Open an account; without a name the platform account, else the only one there is.
+
+    Raises NoSuchAccount, FileIsInvalid for a broken account file or policy, UsageError for a venue that is not known.
+    """
+    return open_account_file(find_account(request), request)
+
+
+def open_account_file(found: AccountFile, request: AccountRequest) -> Account:
+    """Open the account of a file that was found already, with the policy and overrides of a request.
+
+    Raises as :func:`open_account` does.
+    """
+    loaded = found.loaded
+    if request.policy is not None:
+        loaded = load_policy(request.policy, request.overrides)
+    elif request.overrides:
+        loaded = load_policy(found.path, request.overrides)
+    return Account(
+        id=found.id,
+        venue=found.venue,
+        quote=str(found.block["quote"]),
+        file=found.path,
+        loaded=loaded,
+        rulebook=Rulebook.of(loaded.policy),
+        broker=_broker_of(found, request),
+        folder=DataFolder.of(request.data, found.id),
+        clock=request.clock,
+        overrides=request.overrides,
+    )
+
+
+def _broker_of(found: AccountFile, request: AccountRequest) -> Broker:
+    if request.offline:
+        return cast("Broker", OfflineBroker(found.venue))
+    return RetryingBroker(open_broker(found.block, found.path.parent, request.clock), time.sleep)
+
+
+def find_account(request: AccountRequest) -> AccountFile:
+    """Find an account's file by its path, else by the id in its account block; raises as :func:`open_account` does."""
+    wanted = request.account
+    if wanted is not None and is_path(wanted):
+        return load_account_file(Path(wanted))
+    paths = find_account_files(request.root)
+    if wanted is None and len(paths) == 1:
+        return load_account_file(paths[0])
+    files = read_account_files(request.root)
+    found = files.sound.get(wanted or PLATFORM)
+    if found is not None:
+        return found
+    problem = files.problem_of(wanted or PLATFORM)
+    if problem is not None:
+        raise problem
+    raise no_such_account(wanted, list(files.sound), request.root)
+
+
+def no_such_account(wanted: str | None, known: list[str], root: Path) -> NoSuchAccount:
+    """Word that an account is not there, with the nearest id that is."""
+    if not known:
+        places = " or ".join(str(root / name) for name in ACCOUNT_FOLDERS)
+        return NoSuchAccount(f"there are no account files in {places}", hint="make some to try with: exitplan init")
+    if wanted is None:
+        return NoSuchAccount("which account?", hint=f"name one with --account: {', '.join(known)}")
+    near = nearest(wanted, known)
+    hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
+    return NoSuchAccount(f"no account file carries the id {wanted!r}", hint=hint)

@@ -1,0 +1,1 @@
+"""Carry out a plan: staleness, orders, reconciliation and recovery."""

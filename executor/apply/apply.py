@@ -1,0 +1,245 @@
+"""Apply a plan: exactly what was approved, once, whatever breaks on the way.
+
+The order of things: what the plan says of itself (account, policy, guards) is checked before anything is opened; the
+data folder must be writable before anything is sent; the account's lease is taken; what an earlier run left open is
+settled; the account is read and compared with the plan; the plan goes into the journal; then cancels, exits, and the
+verification.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import localcontext
+from typing import Any
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify
+from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
+from exitplan.executor.apply.recovery import forget_closed, settle_open_plans
+from exitplan.executor.apply.run import Run
+from exitplan.executor.apply.staleness import (
+    Drift,
+    ensure_applicable,
+    ensure_fresh,
+    ensure_not_halted,
+    ensure_sales_allowed,
+    ensure_same_progress,
+    find_drift,
+)
+from exitplan.executor.plan import read_account, read_snapshot
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.files import ensure_writable
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.saved_plan import SavedPlan, saved_plan
+from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
+from exitplan.executor.verify import checks_of, verified
+from exitplan.ruleset.errors import (
+    AccountUnreadable,
+    EngineDisagreement,
+    FileIsInvalid,
+    PlanIsStale,
+    PlanIsUnusable,
+    PlanIsUsed,
+)
+from exitplan.ruleset.model.snapshot import Snapshot, position_key
+from exitplan.ruleset.model.values import EXACT, time_text
+from exitplan.ruleset.planning.checks import AccountState, Checks
+
+Stopped = Callable[[], bool]
+
+_LEAVE_OPEN = frozenset({5, 8, 9})
+"""Exit codes after which a plan can be applied again, to be finished."""
+
+
+def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
+    """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
+    plan = saved_plan(document)
+    ensure_applicable(account, plan)
+    ensure_not_halted(account)
+    ensure_fresh(plan, account.clock())
+    if not account.folder.journal.exists():
+        return _drift(account, plan, None, read_account(account))
+    with open_journal(account.folder.journal) as journal:
+        _ensure_not_used(journal, plan)
+        state = load_state(journal, account.folder.state)
+        if journal.plan_status(plan.plan_id) == "unknown":
+            ensure_same_progress(plan, state.progress)
+        return _drift(account, plan, journal, read_account(account))
+
+
+def apply_plan(
+    account: Account,
+    document: Mapping[str, Any],
+    *,
+    notify: Notify = lambda _: None,
+    stopped: Stopped = lambda: False,
+    sleep: Sleep = time.sleep,
+) -> ApplyResult:
+    """Apply a saved plan and verify the account.
+
+    ``stopped`` is asked between actions: what is in flight is finished, the plan stays open, and the exit code is 8.
+    Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountUnreadable,
+    DataFolderUnusable and OutcomeUnknown (of an earlier run), all before anything is sent.
+    """
+    plan = saved_plan(document)
+    ensure_applicable(account, plan)
+    ensure_not_halted(account)
+    ensure_writable(account.folder.path)
+    with (
+        localcontext(EXACT),
+        account_lease(account.folder.lock, account.id, account.clock()),
+        open_journal(account.folder.journal) as journal,
+    ):
+        _ensure_not_used(journal, plan)
+        return _Application(account, plan, journal, notify).apply(stopped, sleep)
+
+
+def _ensure_not_used(journal: Journal, plan: SavedPlan) -> None:
+    if journal.plan_status(plan.plan_id) == "ended":
+        raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
+
+
+def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot: Snapshot) -> Drift:
+    """Compare a plan with the account; raises PlanIsStale where anything moved."""
+    intents = {} if journal is None else journal.intents(plan.plan_id)
+    drift = find_drift(plan, snapshot, intents, account.rulebook.policy.guards["max_price_move_pct"])
+    if drift.moved:
+        raise PlanIsStale(
+            "the account is not the one that the plan was made for:\n  " + "\n  ".join(drift.moved),
+            hint="make a new plan and look at it",
+        )
+    ensure_sales_allowed(account.rulebook.policy, plan, snapshot)
+    return drift
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """One application of one plan, under the lease and with the journal open."""
+
+    account: Account
+    plan: SavedPlan
+    journal: Journal
+    notify: Notify
+
+    def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
+        """Settle what is open, compare, journal, run and verify."""
+        account, plan, journal = self.account, self.plan, self.journal
+        desk = OrderReconciler(account.broker, account.clock, sleep)
+        state = take_state(journal, account.folder.state)
+        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
+        resumed = journal.plan_status(plan.plan_id) == "open"
+        if not resumed:
+            ensure_same_progress(plan, state.progress)
+        snapshot, drift = self._compared()
+        if not resumed:
+            journal.add_plan(plan.document, account.clock())
+        self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
+        state = self._alerted(self._classified(_still_held(state, snapshot)))
+        journal.put_state(state_to_document(state))
+        export_state(journal, state, account.folder.state)
+        number = journal.begin_run(plan.plan_id, account.clock())
+        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, snapshot, drift)
+        run.execute()
+        return self._finish(run)
+
+    def _compared(self) -> tuple[Snapshot, Drift]:
+        """Read the account and compare; a plan that was open and has gone stale is ended with that."""
+        try:
+            ensure_fresh(self.plan, self.account.clock())
+            snapshot = read_account(self.account)
+            return snapshot, _drift(self.account, self.plan, self.journal, snapshot)
+        except PlanIsUnusable:
+            if self.journal.plan_status(self.plan.plan_id) == "open":
+                self.journal.end_plan(self.plan.plan_id, self.account.clock())
+            raise
+
+    def _classified(self, state: State) -> State:
+        """Note the categories of the plan in the state."""
+        at = self.plan.document["created_at"]
+        classified = {
+            key: {"category": entry["category"], "rule": entry["rule"], "classified_at": at}
+            for key, entry in self.plan.positions.items()
+        }
+        return replace(state, classified=classified)
+
+    def _alerted(self, state: State) -> State:
+        """Raise the alerts of the plan: a cap that is exceeded, unwinds that start anew, and each escalation once."""
+        counted = self.plan.document["checks"]["checks"]["position_count"]
+        if not counted["pass"]:
+            current, most = counted["current"], counted["max"]
+            figures = {"current_count": current, "max_positions": most, "excess_count": current - most}
+            self._alert("POSITION_CAP_VIOLATION", figures)
+        for step in self.plan.steps.values():
+            if step.regrown:
+                self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
+        escalated = dict(state.escalated)
+        for blocked in self.plan.document["blocked"]:
+            key = position_key(blocked["symbol"], blocked["side"])
+            if blocked["escalate"] and key not in escalated:
+                figures = {"symbol": blocked["symbol"], "rule": blocked["rule"], "reason": blocked["reason"]}
+                escalated[key] = {**figures, "at": time_text(self.account.clock())}
+                self._alert("ZOMBIE_ESCALATED", figures)
+        return replace(state, escalated=escalated)
+
+    def _finish(self, run: Run) -> ApplyResult:
+        """Verify the account, note how the run ended, and export the state."""
+        account, journal = self.account, self.journal
+        checks = self._verified(run)
+        now = account.clock()
+        state = replace(run.state, last_cleanup_run=now)
+        state = verified(state, account, AccountState.UNKNOWN if checks is None else checks.state)
+        code = _exit_code(run, checks)
+        outcomes = tuple(
+            run.outcomes.get(action.id, ActionOutcome(action, "open", message="still to be done"))
+            for action in self.plan.actions
+        )
+        result = ApplyResult(code, self.plan.plan_id, outcomes, checks)
+        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
+        if code not in _LEAVE_OPEN:
+            journal.end_plan(self.plan.plan_id, now)
+        export_state(journal, state, account.folder.state)
+        self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
+        return result
+
+    def _verified(self, run: Run) -> Checks | None:
+        """Read the account once more: what is gone from it leaves the tracker, what is there is checked."""
+        account = self.account
+        try:
+            snapshot = read_snapshot(account, run.state.progress)
+            forget_closed(account, self.journal, self.plan, snapshot)
+            checks = checks_of(account, account.tracker.with_records(snapshot), run.state)
+        except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
+            self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
+            return None
+        self._tell("verified", checks.to_document())
+        return checks
+
+    def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
+        account = self.account
+        self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
+
+    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        self.notify(Event(kind, self.account.clock(), data))
+
+
+def _still_held(state: State, snapshot: Snapshot) -> State:
+    """Forget the unwinds of positions that are gone: one that is opened later is another one."""
+    held = {position.key for position in snapshot.positions}
+    return replace(state, unwinds={key: unwind for key, unwind in state.unwinds.items() if key in held})
+
+
+def _exit_code(run: Run, checks: Checks | None) -> int:
+    """Give the exit code of a run: the worst that happened."""
+    verdicts = (
+        (run.is_unknown, 9),
+        (run.halt is not None, 5),
+        (run.was_stopped, 8),
+        (run.has_unsent, 9),
+        (run.has_failed, 4),
+        (run.is_unreadable, 1),
+        (checks is None, 9),
+    )
+    return next((code for holds, code in verdicts if holds), 0)

@@ -1,0 +1,88 @@
+"""What a run tells while it goes on, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from exitplan.executor.store.journal import Settlement
+from exitplan.executor.store.saved_plan import PlannedAction
+from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.planning.checks import Checks
+
+EVENT_KINDS: Mapping[str, str] = {
+    "run_started": "A run has begun; nothing was sent yet.",
+    "run_recovering": "An earlier run was cut short: the venue is asked what became of its orders.",
+    "run_recovered": "An earlier run had left orders open; they are settled now.",
+    "action_started": "An action is about to be sent.",
+    "action_done": "The venue did it; filled tells how much.",
+    "action_refused": "The venue did not do it.",
+    "action_unknown": "Nobody can tell what became of it.",
+    "action_skipped": "Nothing was sent for it, and why.",
+    "cycle_counted": "An unwind cycle counts with no order.",
+    "alert": "An alert was raised.",
+    "verified": "The account was read again and checked.",
+    "run_finished": "The run has ended.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in a run."""
+
+    kind: str
+    at: datetime
+    data: Mapping[str, Any]
+
+    def to_document(self) -> dict[str, Any]:
+        """Write the event in its JSON form, one a line."""
+        return {"event": self.kind, "at": time_text(self.at), **self.data}
+
+
+Notify = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOutcome:
+    """How one action of a run ended; status ``open`` means that it is still to be done."""
+
+    action: PlannedAction
+    status: str
+    settlement: Settlement | None = None
+    message: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Write the outcome in its JSON form."""
+        settled = self.settlement
+        return {
+            "id": self.action.id,
+            "kind": self.action.kind,
+            "symbol": self.action.symbol,
+            "side": self.action.side,
+            "quantity": plain(self.action.quantity),
+            "status": self.status,
+            "filled": None if settled is None else plain(settled.filled),
+            "order_id": None if settled is None else settled.order_id,
+            "message": self.message or (settled.message if settled else None),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What a run came to; ``checks`` is None where the account could not be read afterwards."""
+
+    exit_code: int
+    plan_id: str
+    outcomes: tuple[ActionOutcome, ...]
+    checks: Checks | None
+
+    def to_document(self) -> dict[str, Any]:
+        """Write the result in its JSON form."""
+        return {
+            "plan_id": self.plan_id,
+            "exit_code": self.exit_code,
+            "outcomes": [outcome.to_document() for outcome in self.outcomes],
+            "verification": None if self.checks is None else self.checks.to_document(),
+        }

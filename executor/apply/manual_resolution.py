@@ -1,0 +1,74 @@
+"""Settle an order by a person's word, where the venue cannot tell what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.quantities import amount_step
+from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.plan import read_account
+from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
+from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan, saved_plan
+from exitplan.executor.store.state import export_state, state_to_document, take_state
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.language.problems import nearest
+from exitplan.ruleset.model.values import EXACT, ZERO, plain
+
+_OPEN = frozenset({"sending", "needs_human"})
+
+
+def unresolved_orders(account: Account) -> dict[str, PlannedAction]:
+    """Give the orders of open plans that may have reached the venue without a clear answer, by client order id."""
+    if not account.folder.journal.exists():
+        return {}
+    with open_journal(account.folder.journal) as journal:
+        return {action.client_order_id: action for _, action, _ in unresolved_in(journal)}
+
+
+def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> PlannedAction:
+    """Settle an unresolved order as a person found it at the venue: filled by so much, zero if it never traded.
+
+    The plan it is of stays open and can be applied again. Raises UsageError for an order that is not unresolved, or a
+    quantity above what was sent; AccountIsLocked; AccountUnreadable, since progress depends on the market's step.
+    """
+    now = account.clock()
+    with (
+        localcontext(EXACT),
+        account_lease(account.folder.lock, account.id, now),
+        open_journal(account.folder.journal) as journal,
+    ):
+        state = take_state(journal, account.folder.state)
+        plan, action, intent = _find(journal, client_order_id)
+        sent = intent.quantity if intent.quantity is not None else action.quantity
+        if not 0 <= filled <= sent:
+            raise UsageError(f"the order was for {plain(sent)}: {plain(filled)} cannot have been filled")
+        settlement = Settlement("done" if filled else "skipped", filled, intent.order_id, "settled by hand")
+        if filled:
+            step = amount_step(read_account(account), action.symbol)
+            state = after_action(state, plan, action, settlement, intent.held_before or ZERO, step, now)
+        journal.settle(intent, settlement, state_to_document(state), now)
+        export_state(journal, state, account.folder.state)
+    return action
+
+
+def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAction, Intent]:
+    waiting = {found[1].client_order_id: found for found in unresolved_in(journal)}
+    if client_order_id in waiting:
+        return waiting[client_order_id]
+    if not waiting:
+        raise UsageError("no order of this account is unresolved")
+    near = nearest(client_order_id, waiting)
+    hint = f"did you mean {near!r}?" if near else f"unresolved are {', '.join(waiting)}"
+    raise UsageError(f"no unresolved order carries the id {client_order_id!r}", hint=hint)
+
+
+def unresolved_in(journal: Journal) -> list[tuple[SavedPlan, PlannedAction, Intent]]:
+    """List the actions of open plans that may have reached the venue without a clear answer."""
+    found: list[tuple[SavedPlan, PlannedAction, Intent]] = []
+    for document in journal.open_plans():
+        plan = saved_plan(document)
+        intents = journal.intents(plan.plan_id)
+        found.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
+    return found

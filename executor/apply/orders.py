@@ -1,0 +1,118 @@
+"""What is sent for the actions of a plan, and which of them go at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from exitplan.brokers.protocol import (
+    Broker,
+    Capabilities,
+    ConvertRequest,
+    OrderReference,
+    OrderRequest,
+    OrderType,
+    Outcome,
+)
+from exitplan.executor.apply.reconcile import Sent, call
+from exitplan.executor.store.journal import Intent
+from exitplan.executor.store.saved_plan import PlannedAction
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import ceil_to_step, floor_to_step, is_derivative
+from exitplan.ruleset.planning.actions import SELLING
+
+STOP_COLLAR_PCT = Decimal("0.05")
+"""How far beyond its trigger the limit of a stop-limit order is, where the policy sets no ``price_collar_pct``."""
+
+_PLACED = SELLING | {"attach_stop"}
+
+
+def in_groups(actions: Iterable[PlannedAction], venue: Capabilities) -> Iterator[list[PlannedAction]]:
+    """Split actions into groups that may be sent at once: in their order, of one sort, no two orders on one symbol."""
+    group: list[PlannedAction] = []
+    for action in actions:
+        most = venue.cancels_at_once if action.kind == "cancel_order" else venue.writes_at_once
+        if group and not (len(group) < most and _goes_with(group, action)):
+            yield group
+            group = []
+        group.append(action)
+    if group:
+        yield group
+
+
+def _goes_with(group: Sequence[PlannedAction], action: PlannedAction) -> bool:
+    kinds = {group[0].kind, action.kind}
+    if kinds == {"cancel_order"}:
+        return True
+    return kinds <= _PLACED and all(other.symbol != action.symbol for other in group)
+
+
+def takes_stops(capabilities: Capabilities) -> bool:
+    """Tell whether a venue takes stop orders of any kind."""
+    return capabilities.stop_market or capabilities.stop_limit
+
+
+def send(broker: Broker, sent: Sequence[Sent], snapshot: Snapshot, policy: Policy) -> Sequence[Outcome]:
+    """Send a group of actions of one sort in one call; one outcome for each."""
+    kind = sent[0][0].kind
+    if kind == "cancel_order":
+        references = [OrderReference(symbol=action.symbol, order_id=action.order_id) for action, _ in sent]
+        return call(lambda: broker.cancel_orders(references), len(sent))
+    if kind == "convert_dust":
+        conversions = [_conversion(action, intent, policy) for action, intent in sent]
+        return call(lambda: [broker.convert_dust(request) for request in conversions], len(sent))
+    orders = [_order(action, intent, broker.capabilities, snapshot, policy) for action, intent in sent]
+    return call(lambda: broker.place_orders(orders), len(sent))
+
+
+def _conversion(action: PlannedAction, intent: Intent, policy: Policy) -> ConvertRequest:
+    """Ask for a conversion that may cost what the plan said, and more as prices move, up to what the policy allows."""
+    most = action.expected_cost_pct + policy.guards["max_price_move_pct"]
+    return ConvertRequest(
+        client_order_id=action.client_order_id,
+        symbol=action.symbol,
+        quantity=_quantity(action, intent),
+        max_cost_pct=min(most, policy.dust.max_cost_pct),
+    )
+
+
+def _order(
+    action: PlannedAction, intent: Intent, capabilities: Capabilities, snapshot: Snapshot, policy: Policy
+) -> OrderRequest:
+    kind, price = _order_type(action, capabilities), action.limit_price
+    if kind == "stop_limit" and action.trigger_price is not None:
+        price = _stop_limit(action, action.trigger_price, snapshot, policy)
+    return OrderRequest(
+        client_order_id=action.client_order_id,
+        symbol=action.symbol,
+        side=action.side,
+        type=kind,
+        quantity=_quantity(action, intent),
+        price=price,
+        trigger_price=action.trigger_price,
+        reduce_only=is_derivative(action.symbol),
+        position_side=action.position_side,
+    )
+
+
+def _order_type(action: PlannedAction, capabilities: Capabilities) -> OrderType:
+    if action.kind == "attach_stop":
+        return "stop" if capabilities.stop_market else "stop_limit"
+    return "market" if action.limit_price is None else "limit"
+
+
+def _stop_limit(action: PlannedAction, trigger: Decimal, snapshot: Snapshot, policy: Policy) -> Decimal:
+    """Put the limit beyond the trigger, rounded further away; at the trigger where nothing above zero is beyond."""
+    collar = policy.guards.get("price_collar_pct", STOP_COLLAR_PCT)
+    market = snapshot.markets.get(action.symbol)
+    step = market.price_step if market else None
+    if action.side == "buy":
+        wanted = trigger * (1 + collar)
+        return ceil_to_step(wanted, step) if step else wanted
+    limit = floor_to_step(trigger * (1 - collar), step)
+    return limit if limit > 0 else trigger
+
+
+def _quantity(action: PlannedAction, intent: Intent) -> Decimal:
+    return action.quantity if intent.quantity is None else intent.quantity

@@ -1,0 +1,117 @@
+"""Settle what earlier runs have left open, before anything new is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.quantities import amount_step
+from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
+from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.plan import read_account
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.journal import Journal, Settlement
+from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan, saved_plan
+from exitplan.executor.store.state import State, state_to_document
+from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import ZERO
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+_UNSETTLED = frozenset({"sending", "needs_human"})
+
+
+def settle_open_plans(
+    account: Account, journal: Journal, state: State, desk: OrderReconciler, tell: Tell, *, keep: str | None = None
+) -> State:
+    """Resolve every order that may have been sent, end the plans, and give the state after it.
+
+    The plan with the id ``keep`` is resolved and stays open: it is about to be resumed. Raises OutcomeUnknown, after a
+    CRITICAL alert, where the venue cannot tell what became of an order; the account stays stopped.
+    """
+    for document in journal.open_plans():
+        plan = _journalled(document)
+        state = _settle_plan(account, journal, state, plan, desk, tell)
+        if plan.plan_id != keep:
+            forget_closed(account, journal, plan)
+            journal.end_plan(plan.plan_id, account.clock())
+    return state
+
+
+def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot: Snapshot | None = None) -> None:
+    """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
+
+    ``snapshot`` is the account after the plan; it is read where not given. Raises AccountUnreadable, FileIsInvalid for
+    a broken tracker, DataFolderUnusable.
+    """
+    intents = journal.intents(plan.plan_id)
+    reducing = [action for action in plan.actions if action.reduces]
+    sold = {action.symbol for action in reducing if intents[action.id].status in {"done", "skipped"}}
+    if not sold:
+        return
+    now = snapshot or read_account(account)
+    held = {position.symbol for position in now.positions}
+    gone = {symbol for symbol in sold if symbol in now.tracker and symbol not in held}
+    if gone:
+        account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
+
+
+def _journalled(document: Mapping[str, Any]) -> SavedPlan:
+    try:
+        return saved_plan(document)
+    except PlanIsAltered as error:
+        raise FileIsInvalid(
+            f"the journal is damaged: its plan {document.get('plan_id')} does not match its own hash",
+            hint="nothing was sent; restore the journal from a backup",
+        ) from error
+
+
+def _settle_plan(
+    account: Account, journal: Journal, state: State, plan: SavedPlan, desk: OrderReconciler, tell: Tell
+) -> State:
+    intents = journal.intents(plan.plan_id)
+    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNSETTLED]
+    for action, intent in open_ones:
+        if action.kind == "adopt":  # the tracker's file was replaced or it was not; doing it again does no harm
+            journal.back_to_planned(intent, "interrupted", account.clock())
+    sent = [(action, intent) for action, intent in open_ones if action.kind != "adopt"]
+    if sent:
+        tell("run_recovering", {"plan_id": plan.plan_id, "orders": len(sent)})
+        state = _settle_sent(account, journal, state, plan, sent, desk)
+    left = sum(1 for intent in journal.intents(plan.plan_id).values() if intent.status == "planned")
+    tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(open_ones), "left": left})
+    return state
+
+
+def _settle_sent(
+    account: Account, journal: Journal, state: State, plan: SavedPlan, sent: Sequence[Sent], desk: OrderReconciler
+) -> State:
+    """Settle every order that may have been sent, those behind one that nobody can tell of as well."""
+    snapshot = read_account(account)
+    stuck: list[OutcomeUnknown] = []
+    for (action, intent), resolved in zip(sent, desk.resolve_all(sent), strict=True):
+        now = account.clock()
+        if isinstance(resolved, NotSent):
+            journal.back_to_planned(intent, "it never reached the venue", now)
+        elif resolved.status == "needs_human":
+            journal.settle(intent, resolved, None, now)
+            stuck.append(_alerted(account, action, resolved))
+        else:
+            step = amount_step(snapshot, action.symbol)
+            state = after_action(state, plan, action, resolved, intent.held_before or ZERO, step, now)
+            journal.settle(intent, resolved, state_to_document(state), now)
+    if stuck:
+        raise stuck[0]
+    return state
+
+
+def _alerted(account: Account, action: PlannedAction, resolved: Settlement) -> OutcomeUnknown:
+    """Raise the alert of an order that nobody can tell of, and give the error that stops the account."""
+    figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
+    raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)
+    return OutcomeUnknown(
+        f"nobody can tell what became of {action.kind} {action.symbol} (client order id {action.client_order_id}): "
+        f"{resolved.message}",
+        hint="nothing is sent for this account until the venue tells; look there, and tell with `exitplan resolve`",
+    )

@@ -1,0 +1,345 @@
+"""One run of a plan: every action in its order, as many at once as the venue takes.
+
+Each is journalled before it is sent, and a group is settled before the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from exitplan.brokers.protocol import RefusalReason
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.adoption import adopted_record
+from exitplan.executor.apply.events import ActionOutcome
+from exitplan.executor.apply.orders import in_groups, send, takes_stops
+from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
+from exitplan.executor.apply.reconcile import OrderReconciler, Sent
+from exitplan.executor.apply.staleness import Drift, price_status
+from exitplan.executor.apply.state_transitions import after_action, after_counting
+from exitplan.executor.plan import read_account, with_cost_basis
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.halt import Halt, find_halt
+from exitplan.executor.store.journal import SETTLED, Intent, Journal, Settlement
+from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
+from exitplan.executor.store.state import State, state_to_document
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.snapshot import Position, Snapshot
+from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
+from exitplan.ruleset.planning.actions import SELLING
+
+MAX_ATTEMPTS = 3
+"""Times an order that never reached the venue is sent in one run."""
+
+LONGEST_REST = 60.0
+"""Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
+
+_NEVER_ARRIVED = "it never reached the venue"
+_READS = 4
+_READ_SECONDS = 0.5
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass
+class Run:
+    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it."""
+
+    account: Account
+    plan: SavedPlan
+    journal: Journal
+    number: int
+    tell: Tell
+    stopped: Callable[[], bool]
+    desk: OrderReconciler
+    state: State
+    snapshot: Snapshot
+    drift: Drift
+    outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
+    was_stopped: bool = False
+    halt: Halt | None = None
+    is_unknown: bool = False
+    is_unreadable: bool = False
+    has_unsent: bool = False
+    must_rest: bool = False
+    has_asked: bool = False
+    bases: Mapping[str, CostBasis] | None = None
+
+    def execute(self) -> None:
+        """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
+        intents = self.journal.intents(self.plan.plan_id)
+        cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
+        others = [action for action in self.plan.actions if action.kind != "cancel_order"]
+        if not self._do_all(cancels, intents):
+            return
+        freed = any(outcome.status == "done" for outcome in self.outcomes.values())
+        if freed and others and not self._read_until_free(others):
+            return
+        if self._do_all(others, intents):
+            self._count_cycles()
+
+    @property
+    def _has_to_stop(self) -> bool:
+        return self.was_stopped or self.halt is not None or self.is_unknown or self.must_rest
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether the venue refused any action."""
+        return any(outcome.status == "refused" for outcome in self.outcomes.values())
+
+    def _do_all(self, actions: list[PlannedAction], intents: Mapping[str, Intent]) -> bool:
+        """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
+        for group in in_groups(actions, self.account.broker.capabilities):
+            ready: list[Sent] = []
+            for action in group:
+                if not self._may_go_on(action):
+                    break
+                intent = self._prepare(action, intents[action.id])
+                ready += [] if intent is None else [(action, intent)]
+            if ready:
+                self._send(ready)
+            if self._has_to_stop:
+                return False
+        return True
+
+    def _may_go_on(self, action: PlannedAction) -> bool:
+        self.was_stopped = self.stopped()
+        halt = None if self.was_stopped else find_halt(self.account.folder)
+        if halt is not None and not halt.allows(action, self.account.rulebook.policy):
+            self.halt = halt
+        return not self.was_stopped and self.halt is None
+
+    def _prepare(self, action: PlannedAction, intent: Intent) -> Intent | None:
+        """Give what to send for an action; None where nothing is sent, and why is noted."""
+        if intent.status in SETTLED:
+            settled = Settlement(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
+            self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
+        elif action.id in self.drift.done:
+            self._skip(action, intent, f"{self.drift.done[action.id]}: done already")
+        elif self._is_priceless(action):
+            self.is_unreadable = True
+            self._skip(action, intent, "its price cannot be read")
+            if action.kind != "cancel_order":
+                self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
+        elif action.kind == "adopt":
+            self._adopt(action, intent)
+        elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
+            told = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
+            self._settle(action, intent, Settlement("refused", message=told))
+        else:
+            return self._sized(action, intent)
+        return None
+
+    def _is_priceless(self, action: PlannedAction) -> bool:
+        """Tell whether the price could not be read, be it now or before the cancels."""
+        if action.id in self.drift.unreadable:
+            return True
+        return action.kind != "cancel_order" and price_status(self.snapshot, action) == "unavailable"
+
+    def _send(self, group: list[Sent]) -> None:
+        """Send a group; what of it never arrived is sent again, one at a time, unless the run has to stop."""
+        for action, intent in self._send_once(group):
+            if self._has_to_stop:
+                break
+            self._send_again(action, intent)
+
+    def _send_once(self, group: list[Sent]) -> list[Sent]:
+        """Journal, send and settle a group; gives what of it never reached the venue."""
+        account = self.account
+        intents = self.journal.begin_sending([intent for _, intent in group], self.number, account.clock())
+        sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
+        for action, intent in sent:
+            self.tell("action_started", _described(action, intent.quantity or ZERO))
+        outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
+        unsent: list[Sent] = []
+        rest = 0.0
+        for (action, intent), resolved in zip(sent, self.desk.settle_all(sent, outcomes), strict=True):
+            if isinstance(resolved, Settlement):
+                self._settle(action, intent, resolved)
+            else:
+                unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
+                rest = max(rest, resolved.rest)
+        if rest > LONGEST_REST:
+            self.must_rest = True
+            for action, _ in unsent:
+                self._leave_unsent(action, f"the venue wants to be left alone for {rest:.0f} seconds")
+            return []
+        if rest:
+            self.desk.sleep(rest)
+        return unsent
+
+    def _send_again(self, action: PlannedAction, intent: Intent) -> None:
+        for _ in range(MAX_ATTEMPTS - 1):
+            if not self._read_again():
+                self.is_unknown = True
+                return
+            if not self._may_go_on(action):
+                return
+            sized = self._sized(action, intent)
+            unsent = [] if sized is None else self._send_once([(action, sized)])
+            if not unsent:
+                return
+            intent = unsent[0][1]
+        self._leave_unsent(action, _NEVER_ARRIVED)
+
+    def _leave_unsent(self, action: PlannedAction, why: str) -> None:
+        self.has_unsent = True
+        self._leave_open(action, why)
+        self._alert_failure(action, why)
+
+    def _sized(self, action: PlannedAction, intent: Intent) -> Intent | None:
+        """Give the attempt with what it asks for and what is held before; None where there is nothing to send."""
+        quantity, held = self._size(action)
+        if quantity > 0:
+            return replace(intent, quantity=quantity, held_before=held)
+        self._skip(action, intent, "what is free of it now is less than the venue accepts")
+        return None
+
+    def _size(self, action: PlannedAction) -> tuple[Decimal, Decimal]:
+        """Give what to send now, and what is held of the position."""
+        if action.kind == "cancel_order":
+            return action.quantity, ZERO
+        position = find_position(self.snapshot, action.key)
+        if position is None:
+            return ZERO, ZERO
+        step = self.plan.steps.get(action.key)
+        return sendable_quantity(action, step, position, self.snapshot), held_quantity(position)
+
+    def _settle(self, action: PlannedAction, intent: Intent, settlement: Settlement) -> None:
+        now, held = self.account.clock(), intent.held_before or ZERO
+        if settlement.status != "needs_human":
+            step = amount_step(self.snapshot, action.symbol)
+            self.state = after_action(self.state, self.plan, action, settlement, held, step, now)
+        self.journal.settle(intent, settlement, state_to_document(self.state), now)
+        self.outcomes[action.id] = ActionOutcome(action, settlement.status, settlement)
+        told = {
+            **_described(action, action.quantity),
+            "filled": plain(settlement.filled),
+            "message": settlement.message,
+        }
+        if settlement.status == "needs_human":
+            self.is_unknown = True
+            self.tell("action_unknown", told)
+            self._alert("OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **told})
+        elif settlement.status == "refused":
+            self.tell("action_refused", told)
+            self._alert_failure(action, settlement.message)
+        else:
+            self.tell("action_done", told)
+
+    def _alert_failure(self, action: PlannedAction, reason: str | None) -> None:
+        rule = next((rule for rule in self.account.rulebook.policy.exits if rule.id == action.rule), None)
+        severity = rule.severity if rule else None
+        if severity is None and rule is not None and rule.escalates:
+            severity = "CRITICAL"
+        figures = {"symbol": action.symbol, "rule": action.rule, "kind": action.kind, "reason": reason}
+        self._alert("EXIT_FAILED", figures, severity)
+
+    def _skip(self, action: PlannedAction, intent: Intent, why: str) -> None:
+        self.journal.settle(intent, Settlement("skipped", message=why), None, self.account.clock())
+        self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
+        self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
+
+    def _leave_open(self, action: PlannedAction, why: str) -> None:
+        self.outcomes[action.id] = ActionOutcome(action, "open", message=f"{why}; apply the plan again")
+        self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
+
+    def _adopt(self, action: PlannedAction, intent: Intent) -> None:
+        """Register a position with the tracker, unless its stop could not be placed."""
+        stops = [found for found in self.plan.actions if found.kind == "attach_stop" and found.key == action.key]
+        placed = {self.outcomes[stop.id].status for stop in stops}
+        if "open" in placed:
+            self._leave_open(action, "its stop was not placed yet")
+        elif placed - {"done"}:
+            self._skip(action, intent, "its stop was not placed")
+        elif not self._learn_cost_basis():
+            self._skip(action, intent, "what it was bought at cannot be read")
+        else:
+            self._register(action, intent, stops[0].trigger_price if stops else None)
+
+    def _learn_cost_basis(self) -> bool:
+        """Ask the venue once what positions to adopt were bought at, where nobody has told; False where that failed."""
+        if not self.has_asked:
+            self.has_asked = True
+            adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
+            unknown = [
+                found for found in self.snapshot.positions if found.key in adopted and not self._is_priced(found)
+            ]
+            try:
+                self.bases = self.account.broker.read_cost_basis(unknown) if unknown else {}
+            except AccountUnreadable:
+                self.is_unreadable = True
+        return self.bases is not None
+
+    def _is_priced(self, position: Position) -> bool:
+        record = self.snapshot.tracker.get(position.symbol)
+        return bool(position.entry_price or (record is not None and record.entry_price))
+
+    def _register(self, action: PlannedAction, intent: Intent, trigger: Decimal | None) -> None:
+        now = self.account.clock()
+        record = adopted_record(with_cost_basis(self.snapshot, self.bases or {}), action, trigger, now)
+        if record is None:
+            self._skip(action, intent, "the position is gone")
+            return
+        asked = replace(intent, quantity=action.quantity, held_before=None)
+        (intent,) = self.journal.begin_sending([asked], self.number, now)
+        self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
+        self.snapshot = replace(self.snapshot, tracker={**self.snapshot.tracker, action.symbol: record})
+        self._settle(action, intent, Settlement("done"))
+
+    def _read_again(self) -> bool:
+        try:
+            self.snapshot = read_account(self.account)
+        except AccountUnreadable as error:
+            self.is_unreadable = True
+            self.tell("action_skipped", {"message": f"the account cannot be read any more: {error}"})
+            return False
+        return True
+
+    def _read_until_free(self, actions: list[PlannedAction]) -> bool:
+        """Read the account after the cancels until the balances they free are there, or enough time has passed."""
+        for _ in range(_READS):
+            if not self._read_again():
+                return False
+            if all(self._is_free(action) for action in actions if action.kind in SELLING):
+                break
+            self.desk.sleep(_READ_SECONDS)
+        return True
+
+    def _is_free(self, action: PlannedAction) -> bool:
+        position = find_position(self.snapshot, action.key)
+        if position is None:
+            return True
+        wanted = min(action.quantity, held_quantity(position))
+        free = held_quantity(position) - position.locked
+        return floor_to_step(free, amount_step(self.snapshot, action.symbol)) >= wanted
+
+    def _count_cycles(self) -> None:
+        for step in self.plan.steps.values():
+            if not step.counts or find_position(self.snapshot, step.key) is None:
+                continue
+            done = self.state.unwinds.get(step.key)
+            if done is not None and done.cycle >= step.cycle and done.started_at == step.started_at:
+                continue
+            self.state = after_counting(self.state, step, self.account.clock())
+            self.tell("cycle_counted", {"position": step.key, "cycle": step.cycle, "cycles": step.cycles})
+
+    def _alert(self, kind: str, figures: Mapping[str, Any], severity: str | None = None) -> None:
+        account = self.account
+        alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
+        self.tell("alert", alert)
+
+
+def _described(action: PlannedAction, quantity: Decimal) -> dict[str, Any]:
+    return {
+        "id": action.id,
+        "action": action.kind,
+        "symbol": action.symbol,
+        "side": action.side,
+        "quantity": plain(quantity),
+        "rule": action.rule,
+    }

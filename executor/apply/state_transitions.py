@@ -1,0 +1,92 @@
+"""What an outcome changes in the account's state: progress, failures and metrics. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from exitplan.executor.store.journal import Settlement
+from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
+from exitplan.executor.store.state import State
+from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.model.progress import UnwindProgress
+from exitplan.ruleset.model.values import ZERO, floor_to_step
+from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.unwind import is_reached
+
+V = TypeVar("V")
+
+
+def after_action(
+    state: State,
+    plan: SavedPlan,
+    action: PlannedAction,
+    settlement: Settlement,
+    held_before: Decimal,
+    amount_step: Decimal | None,
+    now: datetime,
+) -> State:
+    """Give the state after an action was settled.
+
+    ``held_before`` is what was held when the order was sent; progress follows what the venue filled of it.
+    """
+    if action.kind == "cancel_order":
+        return _after_cancel(state, action, settlement)
+    if settlement.status == "refused" or (action.reduces and settlement.filled == 0):
+        return _failed(state, action.key)
+    state = replace(state, failed_exits=_without(state.failed_exits, action.key))
+    if not action.reduces:
+        return state
+    held = held_before - settlement.filled
+    if action.kind == "unwind":
+        state = _after_slice(state, plan.steps[action.key], held, amount_step, now)
+    if floor_to_step(held, amount_step) <= 0:
+        state = _after_close(state, plan, action)
+    return state
+
+
+def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
+    """Give the state after a cycle that counts with no order."""
+    return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
+
+
+def _after_cancel(state: State, action: PlannedAction, settlement: Settlement) -> State:
+    if settlement.status != "done" or action.phase != 2:  # noqa: PLR2004 - phase 2 cancels stale orders
+        return state
+    return state.counting(stale_orders_cancelled=1, capital_freed_usd=action.est_value or ZERO)
+
+
+def _failed(state: State, key: str) -> State:
+    return replace(state, failed_exits={**state.failed_exits, key: state.failed_exits.get(key, 0) + 1})
+
+
+def _after_slice(state: State, step: UnwindStep, held: Decimal, amount_step: Decimal | None, now: datetime) -> State:
+    """Count the cycle once its target is reached; a slice filled in part only keeps the anchor."""
+    if is_reached(held, step, amount_step):
+        return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
+    before = state.unwinds.get(step.key)
+    if before is not None and not step.regrown:
+        return state
+    return _with_cycle(state, step, 0, Decimal(1), None)
+
+
+def _with_cycle(state: State, step: UnwindStep, cycle: int, remaining: Decimal, now: datetime | None) -> State:
+    progress = UnwindProgress(cycle, remaining, step.initial_quantity, step.started_at, now)
+    return replace(state, unwinds={**state.unwinds, step.key: progress})
+
+
+def _after_close(state: State, plan: SavedPlan, action: PlannedAction) -> State:
+    state = replace(state, unwinds=_without(state.unwinds, action.key), escalated=_without(state.escalated, action.key))
+    zombie = plan.positions[action.key]["category"] == Category.ZOMBIE_LEGACY.value
+    return state.counting(
+        total_positions_cleaned=1,
+        zombie_positions_closed=int(zombie),
+        legacy_positions_unwound=int(action.kind == "unwind"),
+    )
+
+
+def _without(mapping: Mapping[str, V], key: str) -> dict[str, V]:
+    return {name: value for name, value in mapping.items() if name != key}

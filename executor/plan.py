@@ -1,0 +1,151 @@
+"""Make plans: of an account as it is now, or of a recorded snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.files import write_atomically
+from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.state import State, load_state, state_from_file
+from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.progress import Progress, progress_from_document
+from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
+from exitplan.ruleset.planning.plan import write_plan
+from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
+from exitplan.schemas.documents import load_document
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan document, and what it was made of."""
+
+    document: dict[str, Any]
+    draft: Draft
+    given: PlanInput
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account that the plan is for."""
+        return self.given.snapshot
+
+    @property
+    def progress(self) -> Progress:
+        """The progress that the plan goes on from."""
+        return self.given.progress
+
+
+def read_snapshot(account: Account, progress: Progress = Progress()) -> Snapshot:  # noqa: B008 - it is frozen
+    """Read the account and, beyond it, what its rules ask for: cost bases, and the terms of conversions.
+
+    Raises AccountUnreadable where any of it cannot be read: what a rule wants to know and nobody could tell is no
+    answer. Raises EngineDisagreement.
+    """
+    snapshot, broker = read_account(account), account.broker
+    rulebook, now = account.rulebook, account.clock()
+    unexplained = positions_needing_basis(rulebook, snapshot, progress, now)
+    if unexplained:
+        snapshot = with_cost_basis(snapshot, broker.read_cost_basis(unexplained))
+    wanted = positions_needing_conversion(rulebook, snapshot, progress, now)
+    if wanted and broker.capabilities.convert:
+        snapshot = replace(snapshot, conversions={**snapshot.conversions, **broker.read_conversions(wanted)})
+    return snapshot
+
+
+def read_account(account: Account) -> Snapshot:
+    """Read the account at its venue, with the records of its position tracker.
+
+    Raises AccountUnreadable where balances or orders cannot be read, or the venue's account is another one.
+    """
+    snapshot = account.broker.read_account()
+    if snapshot.account != account.id or snapshot.quote != account.quote:
+        raise AccountUnreadable(
+            f"the venue answers for account {snapshot.account} in {snapshot.quote}; "
+            f"{account.file} says {account.id} in {account.quote}"
+        )
+    return account.tracker.with_records(snapshot)
+
+
+def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:
+    """Fill in what positions were bought at and when, where the venue's account does not say."""
+    positions = tuple(_explained(found, bases.get(found.key)) for found in snapshot.positions)
+    return replace(snapshot, positions=positions)
+
+
+def _explained(position: Position, basis: CostBasis | None) -> Position:
+    if basis is None:
+        return position
+    known = position.entry_price is not None and position.entry_price > 0
+    return replace(
+        position,
+        entry_price=position.entry_price if known else basis.entry_price,
+        opened_at=position.opened_at or basis.opened_at,
+    )
+
+
+def read_state(account: Account) -> State:
+    """Read the account's state without changing anything; raises FileIsInvalid where it was edited by hand."""
+    if account.folder.journal.exists():
+        with open_journal(account.folder.journal) as journal:
+            return load_state(journal, account.folder.state)
+    if account.folder.state.exists():
+        return state_from_file(account.folder.state)
+    return State()
+
+
+def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  # noqa: B008 - it is frozen
+    """Plan for an account as it is now.
+
+    Raises AccountUnreadable, and EngineDisagreement after saving what reproduces it and raising an alert.
+    """
+    progress = read_state(account).progress
+    try:
+        snapshot = read_snapshot(account, progress)
+        return planned(PlanInput(account.rulebook, snapshot, account.clock(), progress, scope), account.overrides)
+    except EngineDisagreement as error:
+        _report(account, error)
+        raise
+
+
+def plan_snapshot(
+    policy: Policy,
+    snapshot: Path,
+    *,
+    progress: Path | None = None,
+    scope: PlanScope = PlanScope(),  # noqa: B008 - it is frozen
+    now: datetime | None = None,
+    overrides: Mapping[str, Decimal | int] | None = None,
+) -> Planned:
+    """Plan for a recorded account; ``now`` is the moment it was recorded unless given.
+
+    The data folder is not read. Raises FileIsInvalid for broken files.
+    """
+    recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
+    done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
+    return planned(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
+
+
+def planned(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
+    """Draft a plan and write it."""
+    draft = draft_plan(given)
+    return Planned(write_plan(given, draft, overrides), draft, given)
+
+
+def _report(account: Account, error: EngineDisagreement) -> None:
+    """Save what reproduces a failure of the rule engine, and raise the alert."""
+    content = error.reproducer.encode()
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.json"
+    write_atomically(account.folder.reproducers / name, content)
+    figures = {"reason": str(error), "reproducer": name}
+    raise_alert(account.folder.alerts, "ENGINE_DISAGREEMENT", account.id, account.clock(), figures)

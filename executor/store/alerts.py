@@ -1,0 +1,55 @@
+"""Alerts: one JSON object a line, for whoever watches the accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exitplan.executor.store.files import append_line
+from exitplan.ruleset.model.values import time_text
+
+
+@dataclass(frozen=True, slots=True)
+class AlertKind:
+    """A kind of alert, its severity unless a rule names another, and what it tells."""
+
+    name: str
+    severity: str
+    meaning: str
+
+
+ALERT_KINDS: Mapping[str, AlertKind] = {
+    kind.name: kind
+    for kind in (
+        AlertKind("POSITION_CAP_VIOLATION", "WARNING", "The account holds more positions than the cap allows."),
+        AlertKind("ZOMBIE_ESCALATED", "CRITICAL", "A zombie cannot be closed; a person must look at it."),
+        AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit, or it never got there."),
+        AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
+        AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The venue has not told what became of an order; the account stops."),
+        AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
+        AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
+    )
+}
+
+Notify = Callable[[str, Mapping[str, Any]], None]
+"""Receives the kind of an event and its data."""
+
+
+def raise_alert(
+    path: Path, kind: str, account: str, now: datetime, figures: Mapping[str, Any], severity: str | None = None
+) -> dict[str, Any]:
+    """Append an alert to the account's alerts and give its JSON form; raises DataFolderUnusable."""
+    alert = {
+        "timestamp": time_text(now),
+        "alert_type": kind,
+        "severity": severity or ALERT_KINDS[kind].severity,
+        "user_id": account,
+        **figures,
+    }
+    append_line(path, orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE))
+    return alert

@@ -1,0 +1,74 @@
+"""Write files so that a reader, or a crash, never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from exitplan.ruleset.errors import DataFolderUnusable
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file in one step: written beside it, flushed to the disk, then renamed over it.
+
+    Raises DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
+    """
+    try:
+        path = path.resolve()  # a link stays a link
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unusable(path, error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            if path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)  # whoever could read it still can
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unusable(path, error) from error
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append one line to a file and flush it to the disk; raises DataFolderUnusable.
+
+    Where a full disk or a crash has left half a line behind, the new one does not go on in it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                line = b"\n" + line
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def ensure_writable(folder: Path, room: int = 65536) -> None:
+    """Raise DataFolderUnusable unless ``room`` bytes can be written and flushed into a folder."""
+    probe = folder / ".write-probe"
+    write_atomically(probe, bytes(room))
+    probe.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unusable(path: Path, error: OSError) -> DataFolderUnusable:
+    return DataFolderUnusable(
+        f"cannot write {path}: {error.strerror or error}",
+        hint="nothing was sent; free the disk or make the folder writable, or name another with --data",
+    )

@@ -1,0 +1,90 @@
+"""The halt file: while it exists, nothing is sent.
+
+Anybody can make one with any tool (``touch data/HALT``): its existence counts, its text is only told. One in the data
+folder halts every account, one in an account's own folder that account.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.files import write_atomically
+from exitplan.executor.store.saved_plan import PlannedAction
+from exitplan.ruleset.errors import AccountIsHalted, ExitplanError
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.values import time_text
+
+NAME = "HALT"
+_LONGEST = 500
+_EXITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A halt in force: the file that says so, what it says, and the account it is of; None where it is of all."""
+
+    path: Path
+    text: str
+    account: str | None = None
+
+    def allows(self, action: PlannedAction, policy: Policy) -> bool:
+        """Tell whether an action may be sent all the same: exits and what frees their balance, by the policy."""
+        is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == _EXITS)
+        return policy.halt_allows_exits and is_exit
+
+    def error(self) -> AccountIsHalted:
+        """Word the halt as an error."""
+        said = f": {self.text}" if self.text else ""
+        whose, of_whom, ending = "everything", "", ""
+        if self.account is not None:
+            whose = f"the account {self.account}"
+            of_whom, ending = f" for {self.account}", f" --account {self.account}"
+        return AccountIsHalted(
+            f"{whose} is halted by {self.path}{said}",
+            hint=f"nothing is sent{of_whom} while it exists; end it with: exitplan resume{ending}",
+        )
+
+
+def find_halt(folder: DataFolder) -> Halt | None:
+    """Find the halt in force for an account; a place that cannot be looked at counts as one."""
+    for place in dict.fromkeys((folder.root, folder.path)):
+        path, account = place / NAME, None if place == folder.root else place.name
+        try:
+            if path.exists():
+                return Halt(path, _text_of(path), account)
+        except OSError as error:
+            return Halt(path, f"it cannot be looked at: {error.strerror or error}", account)
+    return None
+
+
+def halt(folder: Path, reason: str, now: datetime) -> Path:
+    """Halt a folder: the data folder for every account, or one account's own; raises DataFolderUnusable."""
+    path = folder / NAME
+    who = f"{getpass.getuser()} on {socket.gethostname()}, {time_text(now)}"
+    write_atomically(path, f"{reason} ({who})\n".encode())
+    return path
+
+
+def resume(folder: Path) -> bool:
+    """End a halt; False where there was none."""
+    path = folder / NAME
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ExitplanError(f"cannot remove {path}: {error.strerror or error}") from error
+    return True
+
+
+def _text_of(path: Path) -> str:
+    try:
+        text = path.read_bytes()[:_LONGEST].decode(errors="replace").strip()
+    except OSError:
+        return ""
+    return "".join(letter for letter in text if letter.isprintable())

@@ -1,0 +1,116 @@
+"""Look back: past runs, what is under way, and clearing an escalation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.plan import read_state
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.lease import account_lease, seems_held_by
+from exitplan.executor.store.state import (
+    State,
+    export_state,
+    state_from_document,
+    state_from_file,
+    state_to_document,
+    take_state,
+)
+from exitplan.ruleset.model.values import unified_symbol
+
+
+def past_runs(account: Account) -> list[dict[str, Any]]:
+    """Give the account's runs, the newest first; none where it never had any.
+
+    ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
+    ``under_way`` is true for a run that is at work on this machine now.
+    """
+    if not account.folder.journal.exists():
+        return []
+    with open_journal(account.folder.journal) as journal:
+        runs = journal.runs()
+        newest = max((run["run"] for run in runs), default=0)
+
+        def under_way(run: Mapping[str, Any]) -> bool:
+            is_open = run["run"] == newest and run["ended_at"] is None
+            return is_open and seems_held_by(account.folder.lock, run["pid"], run["host"])
+
+        return [{**run, **_counts(run, journal), "under_way": under_way(run)} for run in runs]
+
+
+def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:
+    if run["summary"] is not None:
+        statuses = [outcome["status"] for outcome in run["summary"].get("outcomes", [])]
+    else:  # it was killed, or is at work: what it has sent carries its number
+        sent = journal.intents(run["plan_id"]).values()
+        statuses = [intent.status for intent in sent if intent.fence == run["run"]]
+    return {status: statuses.count(status) for status in ("done", "refused")}
+
+
+def account_status(account: Account) -> dict[str, Any]:
+    """Give the state document of an account, with the plans that a run left open."""
+    state = state_to_document(read_state(account))
+    waiting: list[str] = []
+    if account.folder.journal.exists():
+        with open_journal(account.folder.journal) as journal:
+            waiting = [document["plan_id"] for document in journal.open_plans()]
+    return {"account": account.id, "venue": account.venue, "open_plans": waiting, **state}
+
+
+def retry(account: Account, symbol: str) -> bool:
+    """Clear the failures and the escalation of a position, so that its exit is tried again.
+
+    Returns False where there was nothing to clear. Raises AccountIsLocked.
+    """
+    wanted = unified_symbol(symbol).casefold()
+
+    def other(key: str) -> bool:
+        return wanted not in {key.casefold(), key.partition("#")[0].casefold()}
+
+    with _writing(account) as journal:
+        state = take_state(journal, account.folder.state)
+        kept = replace(
+            state,
+            failed_exits={key: count for key, count in state.failed_exits.items() if other(key)},
+            escalated={key: entry for key, entry in state.escalated.items() if other(key)},
+        )
+        _replace_state(account, journal, kept)
+    return kept != state
+
+
+def import_state(account: Account) -> State:
+    """Take in the state file as it was edited by hand: it becomes the journal's state.
+
+    Raises FileIsInvalid where the file is missing or broken, AccountIsLocked.
+    """
+    edited = state_from_file(account.folder.state)
+    with _writing(account) as journal:
+        _replace_state(account, journal, edited)
+    return edited
+
+
+def restore_state(account: Account) -> State:
+    """Write the state file anew from the journal, over whatever is there; raises AccountIsLocked."""
+    with _writing(account) as journal:
+        known = journal.state()
+        state = State() if known is None else state_from_document(known)
+        _replace_state(account, journal, state)
+    return state
+
+
+@contextmanager
+def _writing(account: Account) -> Iterator[Journal]:
+    """Open the account's journal under its lease."""
+    with (
+        account_lease(account.folder.lock, account.id, account.clock()),
+        open_journal(account.folder.journal) as journal,
+    ):
+        yield journal
+
+
+def _replace_state(account: Account, journal: Journal, state: State) -> None:
+    journal.put_state(state_to_document(state))
+    export_state(journal, state, account.folder.state, over_edits=True)

@@ -1,0 +1,443 @@
+"""The order journal: what was planned, sent and answered, in SQLite, on disk before the network is touched.
+
+The journal is the truth of an account. An action moves ``planned -> sending -> done | refused``; the step to
+``sending`` is a compare-and-swap under the run's fencing number and is durable before the order goes out, so that after
+a crash every order that may have been sent is known. The account's state document is kept here too, changed in the same
+transaction as the outcome that changes it, so that two durable commits an order suffice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
+from exitplan.ruleset.model.values import parse_time, plain, time_text
+
+_FIRST = """
+CREATE TABLE plans (
+    plan_id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, document BLOB NOT NULL, added_at TEXT NOT NULL, ended_at TEXT
+) STRICT;
+CREATE TABLE intents (
+    plan_id TEXT NOT NULL REFERENCES plans, action_id TEXT NOT NULL, number INTEGER NOT NULL,
+    status TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, fence INTEGER,
+    quantity TEXT, sent_at TEXT, held_before TEXT, filled TEXT, order_id TEXT, message TEXT, settled_at TEXT,
+    PRIMARY KEY (plan_id, action_id)
+) STRICT;
+CREATE TABLE attempts (
+    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, sent_at TEXT NOT NULL, quantity TEXT NOT
+    NULL, outcome TEXT, filled TEXT, order_id TEXT, message TEXT, settled_at TEXT,
+    PRIMARY KEY (plan_id, action_id, attempt)
+) STRICT;
+CREATE TABLE runs (
+    run_id INTEGER PRIMARY KEY, plan_id TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, exit_code INTEGER,
+    state TEXT, pid INTEGER NOT NULL, host TEXT NOT NULL, summary BLOB
+) STRICT;
+CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), document BLOB NOT NULL, exported_sha256 TEXT) STRICT;
+"""
+
+_FILLS = """
+CREATE TABLE fills (
+    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, order_id TEXT,
+    quantity TEXT NOT NULL, average_price TEXT, fee TEXT, fee_currency TEXT, told_at TEXT NOT NULL,
+    PRIMARY KEY (plan_id, action_id, attempt)
+) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS)
+"""What leads from each version of the journal to the next, beginning with an empty file."""
+
+SCHEMA_VERSION = len(_UPGRADES)
+
+Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
+SETTLED: frozenset[str] = frozenset({"done", "refused", "skipped"})
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One action of a journalled plan and how far it has come.
+
+    ``quantity`` is what the last attempt asked for, ``held_before`` the position before it, ``filled`` what the venue
+    filled of it; all in the position's units. ``fence`` is the number of the run that sent it last.
+    """
+
+    plan_id: str
+    action_id: str
+    status: Status
+    attempt: int = 0
+    quantity: Decimal | None = None
+    sent_at: datetime | None = None
+    held_before: Decimal | None = None
+    filled: Decimal | None = None
+    order_id: str | None = None
+    message: str | None = None
+    fence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt ended: its status, what was filled, the venue's order id, and its words.
+
+    The average price, in the market's quote, and the fee are None where the venue does not tell them.
+    """
+
+    status: Status
+    filled: Decimal = Decimal(0)
+    order_id: str | None = None
+    message: str | None = None
+    average_price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_currency: str | None = None
+
+
+class Journal:
+    """The journal of one account; open it with :func:`open_journal`, under the account's lease where it is written.
+
+    Once another process has begun a run, because the lease was taken from a holder that hung, nothing more is written
+    here: what the holder remembers is older than what the journal holds.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._newest = self._newest_run()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block as one durable transaction."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._ensure_newest()
+            yield self._db
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._rollback()
+            raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
+        except BaseException:  # whatever happened inside, half a transaction must not stay open
+            self._rollback()
+            raise
+
+    def _newest_run(self) -> int:
+        row = self._db.execute("SELECT max(run_id) FROM runs").fetchone()
+        return int(row[0] or 0)
+
+    def _ensure_newest(self) -> None:
+        """Raise FileIsInvalid where another run has begun since this journal was opened."""
+        if self._newest_run() != self._newest:
+            raise FileIsInvalid(
+                "the account was taken over by another run",
+                hint="nothing more was written or sent; the other run settles what this one left open",
+            )
+
+    def _rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    # --- plans ---
+
+    def add_plan(self, document: Mapping[str, Any], now: datetime) -> None:
+        """Add a plan with all its intents, all or nothing."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO plans (plan_id, sha256, document, added_at) VALUES (?, ?, ?, ?)",
+                (document["plan_id"], document["sha256"], orjson.dumps(document), time_text(now)),
+            )
+            db.executemany(
+                "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
+                [(document["plan_id"], action["id"], index) for index, action in enumerate(document["actions"])],
+            )
+
+    def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
+        """Tell whether a plan was never applied, is open, or has ended."""
+        row = self._db.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
+        if row is None:
+            return "unknown"
+        return "open" if row[0] is None else "ended"
+
+    def open_plans(self) -> list[dict[str, Any]]:
+        """Give the documents of all plans whose run has not ended, the oldest first."""
+        rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
+        return [_document(text) for (text,) in rows]
+
+    def end_plan(self, plan_id: str, now: datetime) -> None:
+        """Note that a plan is used up."""
+        with self._transaction() as db:
+            db.execute("UPDATE plans SET ended_at = ? WHERE plan_id = ?", (time_text(now), plan_id))
+
+    def intents(self, plan_id: str) -> dict[str, Intent]:
+        """Give a plan's intents by action id, in the order of the plan."""
+        rows = self._db.execute(
+            "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
+            " FROM intents WHERE plan_id = ? ORDER BY number",
+            (plan_id,),
+        )
+        return {row[0]: _intent(plan_id, *row) for row in rows}
+
+    # --- the order protocol ---
+
+    def begin_sending(self, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
+        """Move intents from planned to sending, durably and all together.
+
+        Each carries the quantity that it is going to ask for and what is held before. Raises FileIsInvalid where
+        somebody else moved one of them first; then none is.
+        """
+        with self._transaction() as db:
+            return [self._begin(db, intent, fence, now) for intent in intents]
+
+    @staticmethod
+    def _begin(db: sqlite3.Connection, intent: Intent, fence: int, now: datetime) -> Intent:
+        attempt, moment, quantity = intent.attempt + 1, time_text(now), _text(intent.quantity)
+        moved = db.execute(
+            "UPDATE intents SET status = 'sending',"
+            " attempt = ?, fence = ?, quantity = ?, sent_at = ?, held_before = ?"
+            " WHERE plan_id = ? AND action_id = ? AND status = 'planned' AND attempt = ?"
+            " AND ? = (SELECT max(run_id) FROM runs)",
+            (
+                *(attempt, fence, quantity, moment, _text(intent.held_before)),
+                *(intent.plan_id, intent.action_id, intent.attempt, fence),
+            ),
+        ).rowcount
+        if moved != 1:
+            raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="nothing was sent")
+        db.execute(
+            "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity) VALUES (?, ?, ?, ?, ?)",
+            (intent.plan_id, intent.action_id, attempt, moment, quantity),
+        )
+        return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
+
+    def settle(self, intent: Intent, settlement: Settlement, state: Mapping[str, Any] | None, now: datetime) -> None:
+        """Record how an attempt ended and, in the same commit, what that changes in the account's state."""
+        moment = time_text(now)
+        values = (plain(settlement.filled), settlement.order_id, settlement.message, moment)
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
+                " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
+                (settlement.status, *values, intent.plan_id, intent.action_id, intent.attempt),
+            )
+            db.execute(
+                "UPDATE intents SET status = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
+                " WHERE plan_id = ? AND action_id = ?",
+                (settlement.status, *values, intent.plan_id, intent.action_id),
+            )
+            if settlement.filled:
+                self._put_fill(db, intent, settlement, moment)
+            if state is not None:
+                self._put_state(db, state)
+
+    @staticmethod
+    def _put_fill(db: sqlite3.Connection, intent: Intent, settlement: Settlement, moment: str) -> None:
+        figures = (plain(settlement.filled), _text(settlement.average_price), _text(settlement.fee))
+        db.execute(
+            "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                intent.plan_id,
+                intent.action_id,
+                intent.attempt,
+                settlement.order_id,
+                *figures,
+                settlement.fee_currency,
+                moment,
+            ),
+        )
+
+    def fills(self, plan_id: str) -> list[dict[str, Any]]:
+        """Give what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
+        names = ("action_id", "attempt", "order_id", "quantity", "average_price", "fee", "fee_currency", "told_at")
+        columns = ", ".join(names)
+        rows = self._db.execute(f"SELECT {columns} FROM fills WHERE plan_id = ? ORDER BY rowid", (plan_id,))  # noqa: S608 - our own names
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def back_to_planned(self, intent: Intent, message: str, now: datetime) -> Intent:
+        """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt.
+
+        What was known of an order is forgotten with it: the next attempt must not be looked up as this one.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE attempts SET outcome = 'not sent', message = ?, settled_at = ?"
+                " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
+                (message, time_text(now), intent.plan_id, intent.action_id, intent.attempt),
+            )
+            db.execute(
+                "UPDATE intents SET status = 'planned', filled = NULL, order_id = NULL"
+                " WHERE plan_id = ? AND action_id = ?",
+                (intent.plan_id, intent.action_id),
+            )
+        return replace(intent, status="planned", filled=None, order_id=None)
+
+    # --- runs ---
+
+    def begin_run(self, plan_id: str, now: datetime) -> int:
+        """Start a run; its number is the fencing number of everything it sends."""
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO runs (plan_id, started_at, pid, host) VALUES (?, ?, ?, ?)",
+                (plan_id, time_text(now), os.getpid(), socket.gethostname()),
+            )
+        self._newest = int(cursor.lastrowid or 0)
+        return self._newest
+
+    def end_run(
+        self, run: int, exit_code: int, summary: Mapping[str, Any], state: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Note how a run ended, and the state it leaves."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
+                (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),
+            )
+            self._put_state(db, state)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Give all runs, the newest first."""
+        rows = self._db.execute(
+            "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, summary FROM runs"
+            " ORDER BY run_id DESC"
+        )
+        names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host")
+        return [
+            {**dict(zip(names, row[:-1], strict=True)), "summary": _document(row[-1]) if row[-1] else None}
+            for row in rows
+        ]
+
+    # --- the account's state ---
+
+    def state(self) -> dict[str, Any] | None:
+        """Give the account's state document; None before the first run."""
+        row = self._db.execute("SELECT document FROM state").fetchone()
+        return None if row is None else _document(row[0])
+
+    def put_state(self, document: Mapping[str, Any]) -> None:
+        """Replace the account's state document."""
+        with self._transaction() as db:
+            self._put_state(db, document)
+
+    def exported_sha256(self) -> str | None:
+        """Give the hash of the state file as it was last exported."""
+        row = self._db.execute("SELECT exported_sha256 FROM state").fetchone()
+        return None if row is None else row[0]
+
+    def note_export(self, sha256: str) -> None:
+        """Remember the hash of the state file that is about to be exported."""
+        with self._transaction() as db:
+            db.execute("UPDATE state SET exported_sha256 = ?", (sha256,))
+
+    @staticmethod
+    def _put_state(db: sqlite3.Connection, document: Mapping[str, Any]) -> None:
+        db.execute(
+            "INSERT INTO state (only, document) VALUES (1, ?)"
+            " ON CONFLICT (only) DO UPDATE SET document = excluded.document",
+            (orjson.dumps(document),),
+        )
+
+
+@contextmanager
+def open_journal(path: Path) -> Iterator[Journal]:
+    """Open (or create) a journal in write-ahead mode with full synchronisation.
+
+    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
+    opened.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        _prepare(connection, path)
+        yield Journal(connection)
+    except sqlite3.OperationalError as error:
+        raise DataFolderUnusable(f"cannot open the journal {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise FileIsInvalid(
+            f"{path}: the journal is damaged: {error}",
+            hint="nothing was sent; restore it from a backup, or look at the venue's orders before starting a new one",
+        ) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _upgrade(connection, path)
+        _ensure_sound(connection, path)
+    except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its validate_reply
+        raise sqlite3.DatabaseError("its schema cannot be read") from error
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise FileIsInvalid(
+            f"{path}: the journal is of version {version}; this exitplan knows up to {SCHEMA_VERSION}",
+            hint="use the exitplan that wrote it, or a later one",
+        )
+    steps = " ".join(_UPGRADES[version:])
+    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise FileIsInvalid(
+            f"{path}: the journal is damaged: {verdict}", hint="nothing was sent; restore it from a backup"
+        )
+
+
+def _document(text: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a document in it is broken: {error}") from error
+    if not isinstance(document, dict):
+        raise sqlite3.DatabaseError("a document in it is broken")
+    return document
+
+
+def _intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
+    try:
+        return _read_intent(plan_id, *row)
+    except (ArithmeticError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"an intent in it is broken: {error}") from error
+
+
+def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
+    action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence = row
+    return Intent(
+        plan_id,
+        action_id,
+        status,
+        attempt,
+        _decimal(quantity),
+        None if sent_at is None else parse_time(sent_at),
+        _decimal(held_before),
+        _decimal(filled),
+        order_id,
+        message,
+        fence,
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)

@@ -1,0 +1,112 @@
+"""One writer an account: a file lock that dies with its holder, and a note of who holds it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+from filelock import FileLock, Timeout
+
+from exitplan.executor.store.files import write_atomically
+from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
+from exitplan.ruleset.model.values import time_text
+
+
+@contextmanager
+def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
+    """Hold the account's lease for the time of the block.
+
+    The operating system gives the lock free when its holder dies, so a dead holder's lease is simply taken. Raises
+    AccountIsLocked, naming the holder, where another process has it.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise AccountIsLocked(
+            f"the account {account} is in use{_holder(lock)}",
+            hint="wait for it to end: the lock goes with its process; `exitplan unlock` is for one that hangs",
+        ) from error
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
+    try:
+        write_atomically(_note(lock), _note_text(now))
+        yield
+    finally:
+        with suppress(OSError):  # in a folder that has become read-only it stays, and means nothing without the lock
+            _note(lock).unlink(missing_ok=True)
+        held.release()
+
+
+def holder_of(lock: Path) -> str | None:
+    """Tell who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
+    if not lock.exists():
+        return None
+    probe = FileLock(lock)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return _holder(lock).strip()
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot look at {lock}: {error.strerror or error}") from error
+    probe.release()
+    return None
+
+
+def seems_held_by(lock: Path, pid: int, host: str) -> bool:
+    """Tell by its note whether a process of this machine holds a lease and lives; the lock is not touched.
+
+    For telling people: asking the lock itself would, for a moment, keep away whoever wants to take it.
+    """
+    try:
+        who = orjson.loads(_note(lock).read_bytes())
+        if (who["pid"], who["host"], host) != (pid, host, socket.gethostname()):
+            return False
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it lives, and is somebody else's
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def break_lease(lock: Path) -> str | None:
+    """Take an account's lock away from whoever holds it; gives who that was, None where nobody did.
+
+    The last resort, for a holder that hangs: a dead one has lost its lock already. Should the holder wake up, its next
+    order fails, because the journal takes orders of the newest run only. Raises DataFolderUnusable.
+    """
+    who = holder_of(lock)
+    if who is not None:
+        lock.unlink(missing_ok=True)
+        _note(lock).unlink(missing_ok=True)
+    return who
+
+
+def _note(lock: Path) -> Path:
+    return lock.with_suffix(".holder.json")
+
+
+def _note_text(now: datetime) -> bytes:
+    who = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time_text(now),
+        "command": " ".join(Path(part).name for part in sys.argv[:2]),
+    }
+    return orjson.dumps(who, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _holder(lock: Path) -> str:
+    try:
+        who = orjson.loads(_note(lock).read_bytes())
+        return f" by process {who['pid']} on {who['host']} since {who['since']} ({who['command']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return " by another process"

@@ -1,0 +1,222 @@
+"""What exitplan remembers of an account between runs, and the file that shows it to people.
+
+The journal holds the truth; the file is exported from it by atomic replace after every cycle. A file that is not what
+was exported last was edited by hand: it is refused, never silently overwritten, until somebody takes it in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exitplan.executor.store.files import write_atomically
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.legacy_state import published_state
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.progress import Progress, UnwindProgress, progress_from_document, progress_to_document
+from exitplan.ruleset.model.snapshot import FORMAT_VERSION
+from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.schemas.documents import load_document, parse_document
+
+_MOST_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What the protocol has done for an account so far; capital in its quote currency."""
+
+    total_positions_cleaned: int = 0
+    zombie_positions_closed: int = 0
+    legacy_positions_unwound: int = 0
+    stale_orders_cancelled: int = 0
+    capital_freed_usd: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of an account; positions are named by their key (``BTC/USD``, ``BTC/USD#short``).
+
+    ``escalated`` holds the positions that a person was alerted to, each with its rule, reason and time.
+    """
+
+    account_state: AccountState | None = None
+    classified: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unwinds: Mapping[str, UnwindProgress] = field(default_factory=dict)
+    failed_exits: Mapping[str, int] = field(default_factory=dict)
+    escalated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    last_cleanup_run: datetime | None = None
+    last_verified_at: datetime | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def progress(self) -> Progress:
+        """The part of the state that plans depend on."""
+        return Progress(self.unwinds, self.failed_exits)
+
+    def counting(self, **more: int | Decimal) -> State:
+        """Give a copy whose metrics are higher by the given amounts."""
+        raised = {name: getattr(self.metrics, name) + amount for name, amount in more.items()}
+        return replace(self, metrics=replace(self.metrics, **raised))
+
+
+def state_to_document(state: State) -> dict[str, Any]:
+    """Write a state in its JSON form."""
+    metrics = {entry.name: getattr(state.metrics, entry.name) for entry in fields(Metrics)}
+    return {
+        "format_version": FORMAT_VERSION,
+        "account_state": None if state.account_state is None else state.account_state.value,
+        "classified_positions": dict(sorted(state.classified.items())),
+        "unwind_progress": progress_to_document(state.unwinds),
+        "failed_exits": dict(sorted(state.failed_exits.items())),
+        "escalated": dict(sorted(state.escalated.items())),
+        "last_cleanup_run": _moment(state.last_cleanup_run),
+        "last_verified_at": _moment(state.last_verified_at),
+        "cleanup_metrics": {**metrics, "capital_freed_usd": plain(state.metrics.capital_freed_usd)},
+    }
+
+
+def state_from_document(document: Mapping[str, Any]) -> State:
+    """Read a state from its JSON form, which has passed ``state.schema.json``; only ``unwind_progress`` is required."""
+    progress = progress_from_document(document)
+    known = document.get("account_state")
+    return State(
+        account_state=None if known is None else AccountState(known),
+        classified=_mapping(document.get("classified_positions")),
+        unwinds=progress.unwinds,
+        failed_exits=progress.failed_exits,
+        escalated=_mapping(document.get("escalated")),
+        last_cleanup_run=_time(document.get("last_cleanup_run")),
+        last_verified_at=_time(document.get("last_verified_at")),
+        metrics=_metrics(document.get("cleanup_metrics") or {}),
+    )
+
+
+def _metrics(document: Mapping[str, Any]) -> Metrics:
+    return Metrics(
+        total_positions_cleaned=int(document.get("total_positions_cleaned") or 0),
+        zombie_positions_closed=int(document.get("zombie_positions_closed") or 0),
+        legacy_positions_unwound=int(document.get("legacy_positions_unwound") or 0),
+        stale_orders_cancelled=int(document.get("stale_orders_cancelled") or 0),
+        capital_freed_usd=Decimal(document.get("capital_freed_usd") or 0),
+    )
+
+
+def load_state(journal: Journal, path: Path) -> State:
+    """Give the account's state: the journal's, or that of a state file from before there was a journal.
+
+    Raises FileIsInvalid where the file was edited since it was exported.
+    """
+    known = journal.state()
+    if known is None:
+        return state_from_file(path) if path.exists() else State()
+    state = _understood(known, "the journal is damaged: its state")
+    # A crash may fall between writing the file and noting its hash, so what the journal would write now is no edit
+    # either.
+    ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state)).hexdigest()}
+    if path.exists() and _sha256_of(path) not in ours:
+        raise FileIsInvalid(
+            f"{path}: the state was edited by hand since exitplan wrote it:\n{_difference(state, path)}",
+            hint="take the edit in with `exitplan state import`, or undo it with `exitplan state export`",
+        )
+    return state
+
+
+def _difference(state: State, path: Path) -> str:
+    """Show what a hand edit changed, as a diff from the journal's state to the file's."""
+    ours = state_bytes(state).decode().splitlines()
+    theirs = path.read_bytes().decode(errors="replace").splitlines()
+    lines = list(difflib.unified_diff(ours, theirs, "exitplan's", "the file's", n=1, lineterm=""))
+    more = [f"... and {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
+    shown = [*lines[:_MOST_LINES], *more]
+    return "\n".join("  " + "".join(letter for letter in line if letter.isprintable()) for line in shown)
+
+
+def state_from_file(path: Path) -> State:
+    """Read a state file that was written by hand or by another program, the published protocol among them.
+
+    Raises FileIsInvalid for a broken one.
+    """
+    published = published_state(path)
+    if published is not None:
+        return _understood(parse_document(published, "state", str(path)), str(path))
+    return _understood(load_document(path, "state"), str(path))
+
+
+def _understood(document: Mapping[str, Any], name: str) -> State:
+    try:
+        state = state_from_document(document)
+        state_bytes(state)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileIsInvalid(f"{name}: this is not a state that this exitplan understands: {error}") from error
+    return state
+
+
+def take_state(journal: Journal, path: Path) -> State:
+    """Load the state in order to change it; an export that a crash cut short is made up for first.
+
+    Raises FileIsInvalid where the file was edited since it was exported, DataFolderUnusable.
+    """
+    state = load_state(journal, path)
+    if journal.state() is not None:
+        export_state(journal, state, path)
+    return state
+
+
+def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool = False) -> None:
+    """Write the state file, which must be the state that the journal holds, and note its hash.
+
+    A file that was edited since the last export is left as it is, unless ``over_edits``: whoever comes next refuses it.
+    Raises DataFolderUnusable.
+    """
+    content = state_bytes(state)
+    digest = hashlib.sha256(content).hexdigest()
+    exported = journal.exported_sha256()
+    found = _sha256_of(path) if path.exists() else None
+    if found == exported == digest:
+        return
+    if found not in {None, exported, digest} and exported is not None and not over_edits:
+        return
+    write_atomically(path, content)
+    journal.note_export(digest)
+
+
+def state_bytes(state: State) -> bytes:
+    """Write a state as the bytes of its file."""
+    return orjson.dumps(state_to_document(state), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _sha256_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise FileIsInvalid(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an older file holds
+    return {name: _readable(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Give a value of an older file with its numbers as text, which is how amounts are written here."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {name: _readable(part) for name, part in value.items()}
+    return [_readable(part) for part in value] if isinstance(value, list) else value
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else time_text(value)
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else parse_time(value)

@@ -1,0 +1,153 @@
+"""The position tracker: which positions a strategy has registered, and the file it is kept in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from filelock import FileLock
+
+from exitplan.executor.store.files import write_atomically
+from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
+from exitplan.ruleset.model.values import plain, time_text, unified_symbol
+from exitplan.schemas.documents import load_document
+
+Document = dict[str, Any]
+_LOCK_SECONDS = 10
+
+
+class Digits:
+    """A number of the file, digit by digit as its writer wrote it; no dataclass, which orjson would write as one."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class Tracker(Protocol):
+    """What exitplan asks of a position tracker."""
+
+    def with_records(self, snapshot: Snapshot) -> Snapshot:
+        """Give the snapshot the tracker's records; raises FileIsInvalid where they cannot be read."""
+        ...
+
+    def update(
+        self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
+    ) -> None:
+        """Replace records, or remove them where a change is None; ``records`` are all that were known before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerFile:
+    """The tracker that is a file."""
+
+    path: Path
+
+    def with_records(self, snapshot: Snapshot) -> Snapshot:
+        """Give the snapshot the file's records."""
+        return with_tracker(snapshot, self.path)
+
+    def update(
+        self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
+    ) -> None:
+        """Change records of the file."""
+        update_tracker(self.path, records, changes, now)
+
+
+def with_tracker(snapshot: Snapshot, path: Path) -> Snapshot:
+    """Give the snapshot the tracker's records.
+
+    The file is the tracker where it exists; until it does, the records that a paper account or recording brings along
+    are. Raises FileIsInvalid for a broken file.
+    """
+    return replace(snapshot, tracker=load_records(path)) if path.exists() else snapshot
+
+
+def load_records(path: Path) -> dict[str, TrackerRecord]:
+    """Load the records of a tracker's file by unified symbol; raises FileIsInvalid for a broken one."""
+    positions = load_document(path, "tracker")["positions"]
+    return tracker_from_document({symbol: with_zone(record) for symbol, record in positions.items()})
+
+
+def with_zone(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a record whose time of entry has a zone: other writers note local time without one."""
+    opened = record.get("first_entry_time")
+    if not isinstance(opened, str):
+        return dict(record)
+    moment = datetime.fromisoformat(opened)
+    return {**record, "first_entry_time": opened if moment.tzinfo else time_text(moment.astimezone(UTC))}
+
+
+def update_tracker(
+    path: Path, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
+) -> None:
+    """Replace records of the tracker's file, or remove them where a change is None.
+
+    All else in the file stays as its other writers wrote it, names and numbers included. Where there is no file yet,
+    ``records`` go into it first. Raises FileIsInvalid for a broken file, DataFolderUnusable.
+    """
+
+    def replace_records(positions: Document) -> None:
+        names = {unified_symbol(name): name for name in positions}
+        for symbol, record in changes.items():
+            name = names.get(symbol, symbol)
+            positions.pop(name, None)
+            if record is not None:
+                positions[name] = tracker_to_document({symbol: record})[symbol]
+
+    with changed_tracker(path, now, lambda: tracker_to_document(records)) as positions:
+        replace_records(positions)
+
+
+@contextmanager
+def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = dict) -> Iterator[Document]:
+    """Hand out the positions of the tracker's file to be changed in the block, then write the file.
+
+    One writer at a time, among threads and processes; where the block raises, nothing is written. Numbers are
+    :class:`Digits`, as they stand. ``before`` gives what a file that is not there yet holds.
+    Raises FileIsInvalid for a broken file, DataFolderUnusable.
+    """
+    with _writing(path):
+        if path.exists():
+            load_document(path, "tracker")
+            document = json.loads(path.read_bytes(), parse_float=Digits, parse_int=Digits)
+        else:
+            document = {"positions": before()}
+        yield document["positions"]
+        document["last_updated"] = time_text(now)
+        write_atomically(path, orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Hold the lock beside the tracker's file."""
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire(timeout=_LOCK_SECONDS)
+    except OSError as error:  # a lock that is not given in time is one too
+        raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _as_number(value: object) -> orjson.Fragment:
+    # A record's own keys may hold numbers with a fraction; whoever wrote them reads them as numbers, digit by digit.
+    if isinstance(value, Digits):
+        return orjson.Fragment(value.text)
+    if isinstance(value, Decimal):
+        return orjson.Fragment(plain(value))
+    raise TypeError(f"{value!r} has no place in a JSON file")

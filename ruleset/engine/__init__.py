@@ -1,0 +1,1 @@
+"""Which rules match: durable_rules, its independent check, and the trace of an answer."""

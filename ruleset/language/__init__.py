@@ -1,0 +1,1 @@
+"""The policy language: conditions, the typed policy, and every problem in one."""

@@ -1,0 +1,386 @@
+"""The policy as typed rules: what a merged document means, and every problem in it.
+
+:func:`compile_policy` takes a document that has passed ``policy.schema.json`` and does what a schema cannot: it
+resolves parameters and definitions, checks every condition against the facts, and warns of what nobody uses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from exitplan.ruleset.language.condition_parser import Scope, parse_condition
+from exitplan.ruleset.language.conditions import MAX_NODES, Condition, is_finer_than_facts
+from exitplan.ruleset.language.parameters import ADOPTED_SOURCE, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
+from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
+from exitplan.ruleset.model.values import parse_time, plain, unified_symbol
+
+__all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
+
+
+_DUST_RULE, _ZOMBIE_RULE = 1, 4
+_WHOLE_PCT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a policy; ``path`` is its place in the merged document, ``severity`` that of alerts about it."""
+
+    id: str
+    when: Condition
+    path: Path
+    because: str | None = None
+    severity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationRule(Rule):
+    """A rule of phase 1."""
+
+    category: Category = Category.DEFERRED
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRule(Rule):
+    """A rule of phase 3.
+
+    ``number`` is the exit rule of the protocol it stands for (1 dust, 2 over cap, 3 gradual unwind, 4 zombie);
+    ``attempts`` None means: tried in every plan.
+    """
+
+    action: Literal["close", "unwind", "attach_stop"] = "close"
+    number: int | None = None
+    attempts: int | None = None
+    escalates: bool = False
+    stop_pct: Decimal | None = None
+    adopt: bool = False
+
+    @property
+    def is_dust(self) -> bool:
+        """Tell whether this is the protocol's dust exit, by its number or its id."""
+        return self.number == _DUST_RULE or self.id == "dust"
+
+    @property
+    def is_convertible(self) -> bool:
+        """Tell whether what this exit cannot sell may be converted instead: only dust that is to be closed."""
+        return self.is_dust and self.action == "close"
+
+    @property
+    def is_zombie(self) -> bool:
+        """Tell whether this is the protocol's zombie exit, by its number or its id."""
+        return self.number == _ZOMBIE_RULE or self.id == "zombie"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How positions are counted and chosen when there are too many."""
+
+    scope: str = "all"
+    rank_by: tuple[str, ...] = ("value_usd", "pnl_pct", "oldest")
+    count_untradeable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dust:
+    """Whether dust too small to sell is converted, and what share of its value that may cost."""
+
+    convert: bool = False
+    max_cost_pct: Decimal = Decimal("0.05")
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A position that is never touched; without ``until`` for ever."""
+
+    symbol: str
+    reason: str | None = None
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether the entry still protects; it has expired from ``until`` on."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A compiled policy. ``sha256`` is that of the merged document without the account block."""
+
+    name: str
+    sha256: str
+    description: str = ""
+    max_positions: int = 8
+    gradual_unwind_pct: Decimal = Decimal("0.25")
+    unwind_cycles: int = 4
+    strategy_sources: frozenset[str] = frozenset()
+    classification: tuple[ClassificationRule, ...] = ()
+    orders: tuple[Rule, ...] = ()
+    exits: tuple[ExitRule, ...] = ()
+    cap: Cap = field(default_factory=Cap)
+    dust: Dust = field(default_factory=Dust)
+    protect: tuple[Protection, ...] = ()
+    guards: Mapping[str, Decimal] = field(default_factory=dict)
+    halt_allows_exits: bool = False
+    valid_minutes: Decimal = Decimal(15)
+    tolerate_untradeable_dust: bool = True
+
+
+def policy_sha256(document: Mapping[str, Any]) -> str:
+    """Hash what a merged policy means: key order, number spelling and the account block make no difference."""
+    body = {key: value for key, value in document.items() if key != "account"}
+    canonical = json.dumps(_canonical(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _canonical(node: Any) -> Any:  # noqa: ANN401 - a node of a document
+    if isinstance(node, Mapping):
+        return {key: _canonical(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_canonical(value) for value in node]
+    if isinstance(node, int | Decimal) and not isinstance(node, bool):
+        return {"number": plain(Decimal(node))}
+    return node
+
+
+def compile_policy(document: Mapping[str, Any]) -> tuple[Policy | None, list[Problem]]:
+    """Compile a merged policy; the policy is None where any problem is an error."""
+    reader = _Reader(document)
+    policy = reader.policy()
+    broken = any(problem.severity == "error" for problem in reader.problems)
+    return (None if broken else policy), reader.problems
+
+
+class _Reader:
+    """Reads one document, collecting problems."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.definitions: Mapping[str, Any] = document.get("definitions") or {}
+        defaults = {name: _as_written(setting.default) for name, setting in PARAMETERS.items()}
+        self.written: Mapping[str, Any] = document.get("parameters") or {}
+        self.parameters = {**defaults, **self.written}
+        self.problems: list[Problem] = []
+        self.scopes = {
+            "classification": self._scope(CLASSIFICATION_FACTS),
+            "orders": self._scope(ORDER_FACTS),
+            "exits": self._scope(POSITION_FACTS),
+        }
+        self.nodes = 0
+
+    def _scope(self, facts: Mapping[str, Fact]) -> Scope:
+        return Scope(facts, self.parameters, self.definitions)
+
+    def policy(self) -> Policy:
+        """Read the whole document."""
+        self._check_settings("parameters", PARAMETERS)
+        self._check_settings("guards", GUARDS)
+        self._check_settings("dust", DUST)
+        policy = Policy(
+            name=self.document.get("name", ""),
+            sha256=policy_sha256(self.document),
+            description=self.document.get("description") or "",
+            max_positions=int(self.parameters["max_positions"]),
+            gradual_unwind_pct=Decimal(self.parameters["gradual_unwind_pct"]),
+            unwind_cycles=int(self.parameters["unwind_cycles"]),
+            strategy_sources=frozenset(self.parameters["strategy_sources"]),
+            classification=tuple(self._classification()),
+            orders=tuple(self._orders()),
+            exits=tuple(self._exits()),
+            cap=self._cap(),
+            dust=self._dust(),
+            protect=tuple(self._protect()),
+            guards=self._guards(),
+            halt_allows_exits=(self.document.get("guards") or {}).get("halt_allows_exits", False),
+            valid_minutes=Decimal((self.document.get("plan") or {}).get("valid_minutes", 15)),
+            tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
+        )
+        self._finish()
+        return policy
+
+    def _finish(self) -> None:
+        """Collect the scopes' problems once each, and say what nobody uses."""
+        for scope in self.scopes.values():
+            self.problems.extend(problem for problem in scope.problems if problem not in self.problems)
+        if self.nodes > MAX_NODES:
+            self.problems.append(
+                Problem((), f"the conditions have {self.nodes} parts in all; at most {MAX_NODES} are allowed")
+            )
+        self._check_unused()
+
+    def _check_unused(self) -> None:
+        used_parameters = set(PARAMETERS).union(*(scope.used_parameters for scope in self.scopes.values()))
+        used_definitions = set[str]().union(*(scope.used_definitions for scope in self.scopes.values()))
+        for name in self.written:
+            if name in used_parameters:
+                continue
+            hint = did_you_mean(name, PARAMETERS)
+            if hint:
+                self._problem(("parameters", name), f"unknown parameter {name!r}", hint, on_key=True)
+            else:
+                message = f"parameter {name!r} is used by no condition"
+                self.problems.append(Problem(("parameters", name), message, "warning", on_key=True))
+        for name in self.definitions:
+            if name not in used_definitions:
+                self._read_unused(name)
+                message = f"definition {name!r} is used by no rule"
+                self.problems.append(Problem(("definitions", name), message, "warning", on_key=True))
+
+    def _read_unused(self, name: str) -> None:
+        """Report what is wrong with a definition, read as one for positions or as one for orders, whichever fits."""
+        scopes = [self._scope(POSITION_FACTS), self._scope(ORDER_FACTS)]
+        for scope in scopes:
+            parse_condition(name, ("definitions", name), scope)
+        found = min((scope.problems for scope in scopes), key=len)
+        self.problems.extend(problem for problem in found if problem not in self.problems)
+
+    def _problem(self, path: Path, message: str, hint: str | None = None, *, on_key: bool = False) -> None:
+        self.problems.append(Problem(path, message, hint=hint, on_key=on_key))
+
+    def _check_settings(self, block: str, settings: Mapping[str, Setting]) -> None:
+        for name, value in (self.document.get(block) or {}).items():
+            if name in settings:
+                self._check_setting((block, name), settings[name], value)
+
+    def _check_setting(self, path: Path, setting: Setting, value: Any) -> None:  # noqa: ANN401 - a node of a document
+        if setting.type in {"texts", "boolean"}:
+            return
+        number = Decimal(value)
+        low, high = setting.minimum, setting.maximum
+        if (low is not None and number < low) or (high is not None and number > high):
+            limits = f"{low} to {high}" if high is not None else f"{low} or more"
+            hint = (
+                f"write {plain(number / 100)} for {plain(number)} %" if high == 1 and 1 < number <= _WHOLE_PCT else None
+            )
+            self._problem(path, f"{setting.name} is {plain(number)}; allowed is {limits}", hint)
+        if setting.type == "number" and is_finer_than_facts(number):
+            message = f"{plain(number)} is finer than facts are"
+            self.problems.append(Problem(path, message, "warning", "facts have six decimal places, rounded down"))
+
+    def _rules(self, block: str) -> list[tuple[Mapping[str, Any], Path, Condition]]:
+        found = []
+        seen: dict[str, int] = {}
+        scope = self.scopes[block]
+        for index, raw in enumerate(self.document.get(block) or []):
+            path: Path = (block, index)
+            if raw["id"] in seen:
+                self._problem((*path, "id"), f"rule id {raw['id']!r} is there twice in {block}")
+            seen[raw["id"]] = index
+            self._check_because(raw.get("because"), (*path, "because"), scope)
+            condition = parse_condition(raw["when"], (*path, "when"), scope)
+            if condition is not None:
+                self.nodes += condition.nodes
+                found.append((raw, path, condition))
+        return found
+
+    def _check_because(self, because: str | None, path: Path, scope: Scope) -> None:
+        if because is None:
+            return
+        try:
+            places = [place[1:] for place in string.Formatter().parse(because) if place[1] is not None]
+        except ValueError as error:
+            self._problem(path, f"the sentence is not well formed: {error}", "places are written {value_usd}")
+            return
+        for name, layout, conversion in places:
+            if name not in scope.facts:
+                hint = did_you_mean(str(name), scope.facts)
+                self._problem(path, f"unknown fact {name!r} in the sentence", hint)
+            elif layout or conversion:
+                self._problem(path, f"the place of {name!r} in the sentence has a format", f"write {{{name}}}")
+
+    def _classification(self) -> list[ClassificationRule]:
+        return [
+            ClassificationRule(
+                raw["id"], when, path, raw.get("because"), raw.get("severity"), Category(raw["category"])
+            )
+            for raw, path, when in self._rules("classification")
+        ]
+
+    def _orders(self) -> list[Rule]:
+        return [
+            Rule(raw["id"], when, path, raw.get("because"), raw.get("severity"))
+            for raw, path, when in self._rules("orders")
+        ]
+
+    def _exits(self) -> list[ExitRule]:
+        return [self._exit(raw, path, when) for raw, path, when in self._rules("exits")]
+
+    def _exit(self, raw: Mapping[str, Any], path: Path, when: Condition) -> ExitRule:
+        action = raw["action"]
+        for key in ("stop_pct", "adopt"):
+            if key in raw and key not in EXIT_ACTIONS[action].keys:
+                self._problem((*path, key), f"{key!r} has no meaning for action {action!r}", on_key=True)
+        if raw.get("adopt") and ADOPTED_SOURCE not in self.parameters["strategy_sources"]:
+            message = f"what is adopted stays a legacy position: {ADOPTED_SOURCE!r} is not among the strategy_sources"
+            self.problems.append(Problem((*path, "adopt"), message, "warning", f"add {ADOPTED_SOURCE!r} to them"))
+        return ExitRule(
+            raw["id"],
+            when,
+            path,
+            raw.get("because"),
+            raw.get("severity"),
+            action=action,
+            number=raw.get("rule"),
+            attempts=raw.get("attempts"),
+            escalates=raw.get("on_failure") == "escalate",
+            stop_pct=self._stop_pct(raw, path) if action == "attach_stop" else None,
+            adopt=raw.get("adopt", False),
+        )
+
+    def _stop_pct(self, raw: Mapping[str, Any], path: Path) -> Decimal | None:
+        here = (*path, "stop_pct")
+        if "stop_pct" not in raw:
+            self._problem(path, "action 'attach_stop' needs stop_pct", "stop_pct: 0.10 places it 10 % below the mark")
+            return None
+        value = raw["stop_pct"]
+        if isinstance(value, str):
+            name = value.removeprefix("$")
+            self.scopes["exits"].used_parameters.add(name)
+            value = self.parameters.get(name) if value.startswith("$") else None
+            if value is None:
+                self._problem(here, f"unknown parameter {raw['stop_pct']!r}", did_you_mean(name, self.parameters))
+                return None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < 1:
+            self._problem(here, "stop_pct is a fraction between 0 and 1, such as 0.10 for 10 %")
+            return None
+        return Decimal(value)
+
+    def _cap(self) -> Cap:
+        raw = self.document.get("cap") or {}
+        default = Cap()
+        return Cap(
+            scope=raw.get("scope", default.scope),
+            rank_by=tuple(raw.get("rank_by", default.rank_by)),
+            count_untradeable=raw.get("count_untradeable", default.count_untradeable),
+        )
+
+    def _dust(self) -> Dust:
+        written = {name: setting.default for name, setting in DUST.items()} | (self.document.get("dust") or {})
+        return Dust(convert=written["convert"], max_cost_pct=Decimal(written["max_cost_pct"]))
+
+    def _protect(self) -> list[Protection]:
+        found = []
+        for index, raw in enumerate(self.document.get("protect") or []):
+            until = raw.get("until")
+            try:
+                moment = None if until is None else parse_time(until)
+            except ValueError as error:
+                self._problem(("protect", index, "until"), str(error))
+                continue
+            found.append(Protection(unified_symbol(raw["symbol"]), raw.get("reason"), moment))
+        return found
+
+    def _guards(self) -> dict[str, Decimal]:
+        written = self.document.get("guards") or {}
+        limits = {name: written.get(name, setting.default) for name, setting in GUARDS.items()}
+        numbers = {name: limit for name, limit in limits.items() if GUARDS[name].type != "boolean"}
+        return {name: Decimal(limit) for name, limit in numbers.items() if limit is not None}
+
+
+def _as_written(default: Any) -> Any:  # noqa: ANN401 - any kind of setting
+    return list(default) if isinstance(default, tuple) else default

@@ -1,0 +1,129 @@
+"""The facts that rules may ask, as one registry: name, type and meaning.
+
+Schemas, documentation, editors' completion and the checks of conditions all read this table; ``model.facts``
+computes the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+FactType = Literal["number", "text", "bool"]
+FactValue = int | str | bool
+"""A fact's value: a number in millionths, a text, or a truth value."""
+Facts = Mapping[str, FactValue]
+"""The facts of one position or order; what cannot be known is not in it."""
+
+
+class Category(StrEnum):
+    """What phase 1 says of a position."""
+
+    STRATEGY_ALIGNED = "STRATEGY_ALIGNED"
+    LEGACY_NON_COMPLIANT = "LEGACY_NON_COMPLIANT"
+    ZOMBIE_LEGACY = "ZOMBIE_LEGACY"
+    DEFERRED = "DEFERRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing a rule may ask; ``values`` lists a text fact's possible values where they are few."""
+
+    name: str
+    type: FactType
+    meaning: str
+    values: tuple[str, ...] = ()
+    exits_only: bool = False
+
+
+def _table(*facts: Fact) -> dict[str, Fact]:
+    return {fact.name: fact for fact in facts}
+
+
+POSITION_FACTS: Mapping[str, Fact] = _table(
+    Fact("symbol", "text", "The unified symbol, such as ETH/USD or BTC/USDT:USDT."),
+    Fact("side", "text", "The side of the position.", ("long", "short")),
+    Fact("venue", "text", "The venue the account is at."),
+    Fact("market_known", "bool", "The venue lists the symbol."),
+    Fact("market_active", "bool", "The venue lists the symbol and the listing trades."),
+    Fact(
+        "price_status",
+        "text",
+        "ok: there is a price. missing: the venue answered that there is none, or no market is known. "
+        "unavailable: the question failed, or the rate into the account's currency is not known.",
+        ("ok", "missing", "unavailable"),
+    ),
+    Fact(
+        "value_usd",
+        "number",
+        "abs(quantity) x contract_size x mark price, in the account's quote currency; absent without a price.",
+    ),
+    Fact(
+        "account_pct",
+        "number",
+        "value_usd / equity as a fraction (0.01 is 1 %); absent without either, or where equity is not above 0.",
+    ),
+    Fact("tracked", "bool", "The position tracker has a record of the symbol."),
+    Fact(
+        "has_entry_price",
+        "bool",
+        "An entry price above 0 is known from the tracker, else from the venue or its trade history.",
+    ),
+    Fact("position_source", "text", "Who opened the position, from the tracker record."),
+    Fact("strategy", "text", "The strategy that manages the position, from the tracker record."),
+    Fact("opened_by_strategy", "bool", "Tracked, and position_source is one of the policy's strategy_sources."),
+    Fact(
+        "has_exit_logic",
+        "bool",
+        "The tracker record's exit_logic where it has one, else opened_by_strategy or a stop_price in the record.",
+    ),
+    Fact(
+        "pnl_pct",
+        "number",
+        "(mark - entry) / entry as a fraction, sign turned for a short; absent without an entry price.",
+    ),
+    Fact(
+        "age_minutes",
+        "number",
+        "Minutes since opened_at, else since the tracker record's first_entry_time; absent without either.",
+    ),
+    Fact(
+        "api_mismatch",
+        "bool",
+        "The venue's own numbers contradict each other: quantity not a positive number, locked above quantity, "
+        "price not positive.",
+    ),
+    Fact(
+        "sellable",
+        "bool",
+        "The market is known and active, and the quantity rounded down to amount_step is above zero and reaches "
+        "min_amount and, where its value is known, min_notional.",
+    ),
+    Fact("over_cap", "bool", "Chosen by the cap."),
+    Fact("unwind_cycle", "number", "Unwind cycles done so far."),
+    Fact("failed_exits", "number", "Exits that failed since the last success."),
+    Fact("protected", "bool", "Named in the policy's protect list by an entry that has not expired."),
+    Fact("category", "text", "The result of phase 1.", tuple(category.value for category in Category), exits_only=True),
+)
+"""What rules of ``classification`` and ``exits`` may ask of a position."""
+
+CLASSIFICATION_FACTS: Mapping[str, Fact] = {name: fact for name, fact in POSITION_FACTS.items() if not fact.exits_only}
+"""What rules of ``classification`` may ask: all but the category that they decide."""
+
+ORDER_FACTS: Mapping[str, Fact] = _table(
+    Fact("symbol", "text", "The unified symbol."),
+    Fact("side", "text", "The side of the order.", ("buy", "sell")),
+    Fact(
+        "type",
+        "text",
+        "The kind of order; anything with a trigger price is a stop or a stop_limit.",
+        ("limit", "market", "stop", "stop_limit"),
+    ),
+    Fact("age_minutes", "number", "Minutes since the order was created; absent where the venue does not say."),
+    Fact("value_usd", "number", "What remains x price, in the account's quote currency; absent without a price."),
+    Fact("ours", "bool", "The order carries one of exitplan's client order ids."),
+    Fact("reduce_only", "bool", "The order may only reduce a position."),
+)
+"""What rules of ``orders`` may ask of an open order."""

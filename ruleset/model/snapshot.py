@@ -1,0 +1,354 @@
+"""An account at one instant: the input of every plan.
+
+Everything downstream is a pure function of (policy, snapshot, progress, now). The data classes are what the rest of the
+house works with; :func:`snapshot_from_document` and :func:`snapshot_to_document` convert from and to the JSON form,
+whose shape ``schemas/snapshot.schema.json`` describes and checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain, time_text, unified_symbol
+
+Side = Literal["long", "short"]
+OrderSide = Literal["buy", "sell"]
+PriceStatus = Literal["ok", "missing", "unavailable"]
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """Money of the account in its quote currency; ``locked`` is what open buy orders hold."""
+
+    free: Decimal = ZERO
+    locked: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What an account holds of one symbol on one side.
+
+    ``quantity`` is in base units (spot) or contracts; ``locked`` is the part of it that open orders hold.
+    ``contract_size`` is base units a contract, 1 for spot.
+    """
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    locked: Decimal = ZERO
+    contract_size: Decimal = Decimal(1)
+    entry_price: Decimal | None = None
+    opened_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which progress is kept: the symbol, for a short with ``#short`` behind it."""
+        return position_key(self.symbol, self.side)
+
+    @property
+    def exit_side(self) -> OrderSide:
+        """The side of an order that reduces this position."""
+        return "sell" if self.side == "long" else "buy"
+
+
+def position_key(symbol: str, side: str) -> str:
+    """Name a position within its account: ``BTC/USD`` for a long, ``BTC/USD#short`` for a short."""
+    return symbol if side == "long" else f"{symbol}#short"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """A resting order as the venue reports it; ``filled`` is the part of ``quantity`` that has been filled."""
+
+    id: str
+    symbol: str
+    side: OrderSide
+    type: str
+    quantity: Decimal
+    filled: Decimal = ZERO
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    created_at: datetime | None = None
+    client_order_id: str | None = None
+    reduce_only: bool = False
+
+    @property
+    def remaining(self) -> Decimal:
+        """What may still be filled, in the position's units."""
+        return self.quantity - self.filled
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A venue's listing of one symbol: whether it trades, its steps and minimums, and its prices.
+
+    ``min_notional`` is in the market's own quote currency. ``price_status`` None means: ``ok`` where a price is there.
+    For an ``inverse`` market a contract is worth ``contract_size`` in quote.
+    """
+
+    active: bool = True
+    amount_step: Decimal | None = None
+    price_step: Decimal | None = None
+    min_amount: Decimal | None = None
+    min_notional: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    price_status: PriceStatus | None = None
+    inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerRecord:
+    """What the position tracker knows of a symbol; ``extra`` keeps the keys that exitplan has no use for."""
+
+    entry_price: Decimal | None = None
+    quantity: Decimal | None = None
+    position_source: str | None = None
+    strategy: str | None = None
+    first_entry_time: datetime | None = None
+    stop_price: Decimal | None = None
+    exit_logic: bool | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The terms on which a venue converts a symbol's base currency into the account's quote currency.
+
+    ``cost_pct`` is the fraction of the mark value that it takes: 0.02 is 2 %. Quantities are in base units; None means
+    no limit.
+    """
+
+    cost_pct: Decimal
+    min_quantity: Decimal | None = None
+    max_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One account at one instant.
+
+    ``rates`` gives units of the account's quote currency for one unit of another currency, ``conversions`` by symbol
+    the terms of the conversions that were asked for.
+    """
+
+    account: str
+    venue: str
+    quote: str
+    taken_at: datetime
+    cash: Cash = field(default_factory=Cash)
+    positions: tuple[Position, ...] = ()
+    open_orders: tuple[OpenOrder, ...] = ()
+    markets: Mapping[str, Market] = field(default_factory=dict)
+    tracker: Mapping[str, TrackerRecord] = field(default_factory=dict)
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    conversions: Mapping[str, Conversion] = field(default_factory=dict)
+
+
+def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
+    """Build a snapshot from its JSON form.
+
+    The document is taken to have passed ``snapshot.schema.json``; a broken one raises KeyError, TypeError or
+    ValueError.
+    """
+    cash = document.get("cash") or {}
+    return Snapshot(
+        account=document["account"],
+        venue=document["venue"],
+        quote=document["quote"],
+        taken_at=parse_time(document["taken_at"]),
+        cash=Cash(_decimal(cash.get("free")) or ZERO, _decimal(cash.get("locked")) or ZERO),
+        positions=tuple(_position(entry) for entry in document.get("positions") or ()),
+        open_orders=tuple(_open_order(entry) for entry in document.get("open_orders") or ()),
+        markets={unified_symbol(symbol): _market(entry) for symbol, entry in (document.get("markets") or {}).items()},
+        tracker=tracker_from_document(document.get("tracker") or {}),
+        rates={currency: parse_decimal(rate) for currency, rate in (document.get("rates") or {}).items()},
+        conversions={
+            unified_symbol(symbol): _conversion(entry) for symbol, entry in (document.get("conversions") or {}).items()
+        },
+    )
+
+
+def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord]:
+    """Build the tracker's records from their JSON form, {SYMBOL: record}."""
+    return {unified_symbol(symbol): tracker_record(record) for symbol, record in records.items()}
+
+
+def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
+    """Write a snapshot in its JSON form, amounts as text, in a fixed order; conversions only where there are any."""
+    conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
+    return {
+        "format_version": FORMAT_VERSION,
+        "account": snapshot.account,
+        "venue": snapshot.venue,
+        "quote": snapshot.quote,
+        "taken_at": time_text(snapshot.taken_at),
+        "cash": {"free": plain(snapshot.cash.free), "locked": plain(snapshot.cash.locked)},
+        "positions": [_position_document(position) for position in snapshot.positions],
+        "open_orders": [_order_document(order) for order in snapshot.open_orders],
+        "markets": {symbol: _market_document(market) for symbol, market in sorted(snapshot.markets.items())},
+        "tracker": tracker_to_document(snapshot.tracker),
+        "rates": {currency: plain(rate) for currency, rate in sorted(snapshot.rates.items())},
+        **({"conversions": conversions} if conversions else {}),
+    }
+
+
+def tracker_to_document(tracker: Mapping[str, TrackerRecord]) -> dict[str, Any]:
+    """Write the tracker's records in their JSON form, sorted by symbol."""
+    return {symbol: _record_document(record) for symbol, record in sorted(tracker.items())}
+
+
+def tracker_record(document: Mapping[str, Any]) -> TrackerRecord:
+    """Build one tracker record; unknown keys are kept in ``extra``."""
+    known = dict(document)
+    opened = known.pop("first_entry_time", None)
+    return TrackerRecord(
+        entry_price=_decimal(known.pop("entry_price", None)),
+        quantity=_decimal(known.pop("quantity", None)),
+        position_source=known.pop("position_source", None),
+        strategy=known.pop("strategy", None),
+        first_entry_time=None if opened is None else parse_time(opened),
+        stop_price=_decimal(known.pop("stop_price", None)),
+        exit_logic=known.pop("exit_logic", None),
+        extra=known,
+    )
+
+
+def _decimal(value: str | int | Decimal | None) -> Decimal | None:
+    if value is None or isinstance(value, Decimal):
+        return value
+    return parse_decimal(value) if isinstance(value, str) else Decimal(value)
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else parse_time(value)
+
+
+def _position(entry: Mapping[str, Any]) -> Position:
+    return Position(
+        symbol=unified_symbol(entry["symbol"]),
+        side=entry.get("side") or "long",
+        quantity=parse_decimal(entry["quantity"]),
+        locked=_decimal(entry.get("locked")) or ZERO,
+        contract_size=Decimal(1) if entry.get("contract_size") is None else parse_decimal(entry["contract_size"]),
+        entry_price=_decimal(entry.get("entry_price")),
+        opened_at=_time(entry.get("opened_at")),
+    )
+
+
+def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
+    return OpenOrder(
+        id=entry["id"],
+        symbol=unified_symbol(entry["symbol"]),
+        side=entry["side"],
+        type=entry["type"],
+        quantity=parse_decimal(entry["quantity"]),
+        filled=_decimal(entry.get("filled")) or ZERO,
+        price=_decimal(entry.get("price")),
+        trigger_price=_decimal(entry.get("trigger_price")),
+        created_at=_time(entry.get("created_at")),
+        client_order_id=entry.get("client_order_id"),
+        reduce_only=entry.get("reduce_only") is True,
+    )
+
+
+def _market(entry: Mapping[str, Any]) -> Market:
+    active = entry.get("active")
+    return Market(
+        active=True if active is None else active,
+        amount_step=_decimal(entry.get("amount_step")),
+        price_step=_decimal(entry.get("price_step")),
+        min_amount=_decimal(entry.get("min_amount")),
+        min_notional=_decimal(entry.get("min_notional")),
+        bid=_decimal(entry.get("bid")),
+        ask=_decimal(entry.get("ask")),
+        last=_decimal(entry.get("last")),
+        price_status=entry.get("price_status"),
+        inverse=entry.get("inverse") is True,
+    )
+
+
+def _conversion(entry: Mapping[str, Any]) -> Conversion:
+    return Conversion(
+        cost_pct=parse_decimal(entry["cost_pct"]),
+        min_quantity=_decimal(entry.get("min_quantity")),
+        max_quantity=_decimal(entry.get("max_quantity")),
+    )
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else time_text(value)
+
+
+def _position_document(position: Position) -> dict[str, Any]:
+    return {
+        "symbol": position.symbol,
+        "side": position.side,
+        "quantity": plain(position.quantity),
+        "locked": plain(position.locked),
+        "contract_size": plain(position.contract_size),
+        "entry_price": _text(position.entry_price),
+        "opened_at": _moment(position.opened_at),
+    }
+
+
+def _order_document(order: OpenOrder) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "client_order_id": order.client_order_id,
+        "symbol": order.symbol,
+        "side": order.side,
+        "type": order.type,
+        "price": _text(order.price),
+        "trigger_price": _text(order.trigger_price),
+        "quantity": plain(order.quantity),
+        "filled": plain(order.filled),
+        "created_at": _moment(order.created_at),
+        "reduce_only": order.reduce_only,
+    }
+
+
+def _market_document(market: Market) -> dict[str, Any]:
+    return {
+        "active": market.active,
+        "amount_step": _text(market.amount_step),
+        "price_step": _text(market.price_step),
+        "min_amount": _text(market.min_amount),
+        "min_notional": _text(market.min_notional),
+        "bid": _text(market.bid),
+        "ask": _text(market.ask),
+        "last": _text(market.last),
+        "price_status": market.price_status,
+        "inverse": market.inverse,
+    }
+
+
+def _conversion_document(terms: Conversion) -> dict[str, Any]:
+    return {
+        "cost_pct": plain(terms.cost_pct),
+        "min_quantity": _text(terms.min_quantity),
+        "max_quantity": _text(terms.max_quantity),
+    }
+
+
+def _record_document(record: TrackerRecord) -> dict[str, Any]:
+    return {
+        **record.extra,
+        "entry_price": _text(record.entry_price),
+        "quantity": _text(record.quantity),
+        "position_source": record.position_source,
+        "strategy": record.strategy,
+        "first_entry_time": _moment(record.first_entry_time),
+        "stop_price": _text(record.stop_price),
+        **({} if record.exit_logic is None else {"exit_logic": record.exit_logic}),
+    }

@@ -1,0 +1,1 @@
+"""From decisions to a plan: categories, exits, unwinds, guards, checks and the document."""

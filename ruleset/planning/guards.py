@@ -1,0 +1,159 @@
+"""Guards judge a plan as a whole: a plan that one of them refuses is shown, and never applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from exitplan.ruleset.language.partial_evaluation import truth
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.planning.actions import SELLING, Action
+from exitplan.ruleset.planning.classify import Decision
+
+_FEW = 3
+_SHOWN = Decimal("0.000001")
+_ABSURD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one guard says; ``value`` is None where it cannot be computed, which is no excuse.
+
+    ``detail`` names the symbol or the reason, where there is one.
+    """
+
+    name: str
+    limit: Decimal
+    value: Decimal | None
+    ok: bool
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An order that closes (part of) a position, as guards see it: its value, and the market it goes to."""
+
+    symbol: str
+    value: Decimal | None
+    market: Market | None
+
+
+def judge(
+    policy: Policy,
+    actions: Sequence[Action],
+    decisions: Sequence[Decision],
+    equity: Decimal,
+    markets: Mapping[str, Market],
+) -> list[Verdict]:
+    """Ask every guard of the policy that judges plans."""
+    sales = [Sale(act.symbol, act.est_value, markets.get(act.symbol)) for act in actions if act.kind in SELLING]
+    verdicts = [
+        _max_actions(policy.guards["max_actions"], actions),
+        _max_run(policy.guards["max_run_pct"], actions, equity),
+        _max_zombies(policy.guards["max_zombie_pct"], decisions),
+    ]
+    if "max_deferred_pct" in policy.guards:
+        verdicts.append(_max_deferred(policy.guards["max_deferred_pct"], decisions))
+    return [*verdicts, *judge_sales(policy, sales)]
+
+
+def judge_sales(policy: Policy, sales: Sequence[Sale]) -> list[Verdict]:
+    """Ask the guards that look at single orders; apply asks them again with the prices of its moment."""
+    verdicts = []
+    if "max_order_value" in policy.guards:
+        verdicts.append(_max_order_value(policy.guards["max_order_value"], sales))
+    if "max_spread_pct" in policy.guards:
+        verdicts.append(_max_spread(policy.guards["max_spread_pct"], sales))
+    return verdicts
+
+
+def _max_order_value(limit: Decimal, sales: Sequence[Sale]) -> Verdict:
+    largest = max(sales, key=lambda sale: sale.value or ZERO, default=None)
+    value = (largest.value or ZERO) if largest else ZERO
+    ok = value <= limit
+    return Verdict("max_order_value", limit, value, ok, None if ok or largest is None else largest.symbol)
+
+
+def _max_spread(limit: Decimal, sales: Sequence[Sale]) -> Verdict:
+    """Judge the widest spread; a market that does not tell its bid and ask cannot be judged, and is refused."""
+    spreads = {sale.symbol: _spread(sale.market) for sale in sales}
+    untold = [symbol for symbol, spread in spreads.items() if spread is None]
+    if untold:
+        return Verdict("max_spread_pct", limit, None, ok=False, detail=f"{untold[0]} has no bid and ask")
+    symbol, widest = max(((name, spread or ZERO) for name, spread in spreads.items()), key=_second, default=("", ZERO))
+    ok = widest <= limit
+    return Verdict("max_spread_pct", limit, _rounded_up(widest), ok, None if ok else symbol)
+
+
+def _second(pair: tuple[str, Decimal]) -> Decimal:
+    return pair[1]
+
+
+def _spread(market: Market | None) -> Decimal | None:
+    """Give (ask - bid) / mid; None where either is not known, or the quotes are crossed or not positive."""
+    if market is None or market.bid is None or market.ask is None or not 0 < market.bid <= market.ask:
+        return None
+    return EXACT.divide(2 * (market.ask - market.bid), market.ask + market.bid)
+
+
+def _max_actions(limit: Decimal, actions: Sequence[Action]) -> Verdict:
+    count = Decimal(len(actions))
+    return Verdict("max_actions", limit, count, count <= limit)
+
+
+def _max_run(limit: Decimal, actions: Sequence[Action], equity: Decimal) -> Verdict:
+    sold = sum((action.est_value or ZERO for action in actions if action.kind in SELLING), ZERO)
+    if equity <= 0:
+        return Verdict("max_run_pct", limit, None if sold else ZERO, sold == 0)
+    return Verdict("max_run_pct", limit, _share(sold, equity), sold <= limit * equity)
+
+
+def _max_zombies(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
+    judged = [decision for decision in decisions if not decision.is_protected]
+    unknown = sum(1 for decision in judged if _is_zombie_for_want(decision))
+    if not judged:
+        return Verdict("max_zombie_pct", limit, ZERO, ok=True)
+    ok = len(judged) < _FEW or unknown <= limit * len(judged)
+    return Verdict("max_zombie_pct", limit, _share(Decimal(unknown), Decimal(len(judged))), ok)
+
+
+def _max_deferred(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
+    judged = [decision for decision in decisions if not decision.is_protected]
+    deferred = sum(1 for decision in judged if decision.is_deferred)
+    if not judged:
+        return Verdict("max_deferred_pct", limit, ZERO, ok=True)
+    ok = len(judged) < _FEW or deferred <= limit * len(judged)
+    return Verdict("max_deferred_pct", limit, _share(Decimal(deferred), Decimal(len(judged))), ok)
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal:
+    return _rounded_up(EXACT.divide(part, whole))
+
+
+def _rounded_up(share: Decimal) -> Decimal:
+    """Round a share up for display, so that it never looks within a limit that it exceeds."""
+    # Quantizing has room for 120 digits; what is that far beyond every limit needs no places.
+    return share if share.adjusted() > _ABSURD else share.quantize(_SHOWN, ROUND_CEILING, EXACT)
+
+
+def _is_zombie_for_want(decision: Decision) -> bool:
+    """Tell whether the deciding rule called a position a zombie for want of a price or a market."""
+    if not decision.is_zombie or decision.rule is None:
+        return False
+    return truth(decision.rule.when, decision.found.facts, _wanting(decision.found.facts)) is None
+
+
+def _wanting(facts: Facts) -> set[str]:
+    """Name the facts that would be others if the market were known, or had a price."""
+    wanting = set[str]()
+    if not facts["market_known"]:
+        wanting |= {"market_known", "market_active", "sellable"}
+    if facts["price_status"] == "missing":
+        wanting |= {"price_status", "value_usd", "account_pct"}
+        if facts["has_entry_price"]:
+            wanting.add("pnl_pct")
+    return wanting

@@ -1,0 +1,91 @@
+"""From bytes to text: the checks that come before any parser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path as FilePath
+
+from exitplan.ruleset.language.problems import Problem, did_you_mean
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate, printable
+
+_BOM = b"\xef\xbb\xbf"
+_MOST_LISTED = 20
+_FOREIGN_BOMS = (b"\xff\xfe", b"\xfe\xff")
+# What PyYAML and JSON do not take either; DEL and the C1 range are left to their own rules.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def display_name(path: FilePath) -> str:
+    """Write a path so that any terminal and any file can hold it."""
+    return printable(str(path).encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def read_limited(path: FilePath, limit: int) -> bytes:
+    """Read a file of at most ``limit`` bytes.
+
+    Raises FileHasProblems where it is missing, a folder, unreadable, or larger.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise _file_problem(path, "there is no such file", _beside(path)) from None
+    except IsADirectoryError:
+        raise _file_problem(path, "this is a folder, a file is expected") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _file_problem(path, f"it cannot be read: {reason}") from None
+    if len(content) > limit:
+        raise _file_problem(path, f"the file is larger than {limit:,} bytes, which is the limit for its kind")
+    return content
+
+
+def _file_problem(path: FilePath, message: str, hint: str | None = None) -> FileHasProblems:
+    return FileHasProblems([Diagnostic(Mark(display_name(path)), (), message, hint=hint)])
+
+
+def _beside(path: FilePath) -> str | None:
+    """Name the file beside a missing one that was most likely meant, else the ones of its kind."""
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+    except (OSError, ValueError):
+        return None
+    alike = [name for name in names if FilePath(name).suffix == path.suffix][:_MOST_LISTED]
+    return did_you_mean(path.name, names) or (f"beside it are {', '.join(alike)}" if alike else None)
+
+
+def decoded(content: bytes, name: str) -> Source:
+    """Decode UTF-8; a byte order mark is skipped.
+
+    Raises FileHasProblems naming line and byte where it is not UTF-8.
+    """
+    body = content.removeprefix(_BOM)
+    try:
+        return Source(name, body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        before = Source(name, body[: error.start].decode("utf-8") + "?")
+        offset = error.start + len(content) - len(body)
+        found = f"the file is not UTF-8: byte {offset} is 0x{body[error.start]:02x}"
+        hint = "it looks like UTF-16" if content.startswith(_FOREIGN_BOMS) else None
+        raise one_problem(before, error_at(before), found, hint or "save it as UTF-8") from None
+
+
+def refuse_control_characters(source: Source) -> None:
+    """Refuse characters that no editor writes and that terminals obey.
+
+    Raises FileHasProblems naming the first.
+    """
+    found = CONTROL.search(source.text)
+    if found:
+        message = f"the character U+{ord(found.group()):04X} is not allowed in a text file"
+        raise one_problem(source, source.mark(found.start()), message, "is this a text file?")
+
+
+def error_at(source: Source) -> Mark:
+    """Give the place of the last character of a text."""
+    return source.mark(max(0, len(source.text) - 1))
+
+
+def one_problem(source: Source, mark: Mark, message: str, hint: str | None = None) -> FileHasProblems:
+    """Make the error of a single problem that has a place but no key path."""
+    return FileHasProblems([locate(Problem((), message, hint=hint), {(): mark}, {source.name: source})])

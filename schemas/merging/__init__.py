@@ -1,0 +1,1 @@
+"""Policies that extend one another, merged into one document."""

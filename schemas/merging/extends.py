@@ -1,0 +1,76 @@
+"""Read a policy file and all it extends, from the base to the file itself."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark
+from exitplan.schemas.loading.text import display_name
+from exitplan.schemas.loading.yaml_loader import Document, load_yaml
+
+MOST_LEVELS = 20
+_EXTENDS = ("extends",)
+
+
+@dataclass(slots=True)
+class Chain:
+    """The files of a policy, the base first, with what went wrong while reading them."""
+
+    files: list[FilePath] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    found: list[Diagnostic] = field(default_factory=list)
+
+
+def read_chain(path: FilePath) -> Chain:
+    """Read a policy and what it extends, as far as it can be read."""
+    chain, seen = Chain(), dict[str, str]()
+    upper: Document | None = None
+    while True:
+        identity, name = os.path.realpath(path), display_name(path)
+        if identity in seen:
+            loop = [*list(seen.values())[list(seen).index(identity) :], name]
+            _note(chain, upper, f"the files extend one another in a circle: {' -> '.join(loop)}")
+            break
+        if len(seen) >= MOST_LEVELS:
+            _note(chain, upper, f"more than {MOST_LEVELS} files extend one another")
+            break
+        seen[identity] = name
+        document = _read(chain, path, upper)
+        parent = _parent(document)
+        if document is None or parent is None:
+            break
+        upper, path = document, FilePath(os.path.normpath(path.parent / parent))
+    chain.files.reverse()
+    chain.documents.reverse()
+    return chain
+
+
+def _read(chain: Chain, path: FilePath, upper: Document | None) -> Document | None:
+    try:
+        document = load_yaml(path)
+    except FileHasProblems as error:
+        for problem in error.diagnostics:
+            if problem.mark.line or upper is None:
+                chain.found.append(problem)
+            else:
+                _note(chain, upper, f"{problem.mark.file} cannot be used: {problem.message}", problem.hint)
+        return None
+    chain.files.append(path)
+    chain.documents.append(document)
+    return document
+
+
+def _parent(document: Document | None) -> str | None:
+    value = document.value if document else None
+    parent = value.get("extends") if isinstance(value, dict) else None
+    return parent if isinstance(parent, str) and parent else None
+
+
+def _note(chain: Chain, document: Document | None, message: str, hint: str | None = None) -> None:
+    """Note a problem at the ``extends`` of the file that asks for what is wrong."""
+    if document is None:
+        return
+    mark: Mark = replace(document.marks[_EXTENDS], key=None)
+    chain.found.append(Diagnostic(mark, _EXTENDS, message, hint=hint, excerpt=document.source.excerpt(mark)))
