@@ -95,6 +95,20 @@ class Dust:
     max_cost_pct: Decimal = Decimal("0.05")
 
 
+CASH_KEPT = (
+    "USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL", "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC",
+)  # fmt: skip
+"""The currencies that are money and not positions, where a policy names none; first those to sell into."""
+
+
+@dataclass(frozen=True, slots=True)
+class CashRule:
+    """Which other currencies are money, in the order in which they are sold into, and whether they are converted."""
+
+    keep: tuple[str, ...] = CASH_KEPT
+    convert: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Protection:
     """A position that is never touched; without ``until`` for ever."""
@@ -125,6 +139,7 @@ class Policy:
     cap: Cap = field(default_factory=Cap)
     dust: Dust = field(default_factory=Dust)
     protect: tuple[Protection, ...] = ()
+    cash: CashRule = field(default_factory=CashRule)
     guards: Mapping[str, Decimal] = field(default_factory=dict)
     halt_allows_exits: bool = False
     valid_minutes: Decimal = Decimal(15)
@@ -195,6 +210,7 @@ class _Reader:
             cap=self._cap(),
             dust=self._dust(),
             protect=tuple(self._protect()),
+            cash=self._cash(),
             guards=self._guards(),
             halt_allows_exits=(self.document.get("guards") or {}).get("halt_allows_exits", False),
             valid_minutes=Decimal((self.document.get("plan") or {}).get("valid_minutes", 15)),
@@ -358,6 +374,10 @@ class _Reader:
             rank_by=tuple(raw.get("rank_by", default.rank_by)),
             count_untradeable=raw.get("count_untradeable", default.count_untradeable),
         )
+
+    def _cash(self) -> CashRule:
+        raw = self.document.get("cash") or {}
+        return CashRule(tuple(raw.get("keep", CASH_KEPT)), raw.get("convert", False))
 
     def _dust(self) -> Dust:
         written = {name: setting.default for name, setting in DUST.items()} | (self.document.get("dust") or {})

@@ -17,16 +17,19 @@ from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain
 
 Side = Literal["long", "short"]
 OrderSide = Literal["buy", "sell"]
-PriceStatus = Literal["ok", "missing", "unavailable"]
+PriceStatus = Literal["ok", "missing", "unavailable", "implausible"]
 FORMAT_VERSION = 1
+
+_MAXIMUMS = ("max_amount", "max_notional", "market_max_amount")
 
 
 @dataclass(frozen=True, slots=True)
 class Cash:
-    """Money of the account in its quote currency; ``locked`` is what open buy orders hold."""
+    """Money in one currency: ``locked`` is what open buy orders hold, ``debt`` what is owed of it."""
 
     free: Decimal = ZERO
     locked: Decimal = ZERO
+    debt: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Position:
     """What an account holds of one symbol on one side.
 
     ``quantity`` is in base units (spot) or contracts; ``locked`` is the part of it that open orders hold.
-    ``contract_size`` is base units a contract, 1 for spot.
+    ``contract_size`` is base units per contract, 1 for spot. ``asset`` is what is held where the symbol does not say:
+    None means the symbol's base currency. ``debt`` is what is owed of it, in base units.
     """
 
     symbol: str
@@ -44,6 +48,8 @@ class Position:
     contract_size: Decimal = Decimal(1)
     entry_price: Decimal | None = None
     opened_at: datetime | None = None
+    asset: str | None = None
+    debt: Decimal = ZERO
 
     @property
     def key(self) -> str:
@@ -63,7 +69,10 @@ def position_key(symbol: str, side: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """A resting order as the venue reports it; ``filled`` is the part of ``quantity`` that has been filled."""
+    """A resting order as the venue reports it; ``filled`` is the part of ``quantity`` that has been filled.
+
+    ``position_side`` is the position it belongs to, where the account may hold both sides of a symbol.
+    """
 
     id: str
     symbol: str
@@ -76,6 +85,7 @@ class OpenOrder:
     created_at: datetime | None = None
     client_order_id: str | None = None
     reduce_only: bool = False
+    position_side: Side | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -87,8 +97,10 @@ class OpenOrder:
 class Market:
     """A venue's listing of one symbol: whether it trades, its steps and minimums, and its prices.
 
-    ``min_notional`` is in the market's own quote currency. ``price_status`` None means: ``ok`` where a price is there.
-    For an ``inverse`` market a contract is worth ``contract_size`` in quote.
+    ``min_notional`` and ``max_notional`` are in the market's own quote currency. ``max_amount`` is the largest quantity
+    of an order, ``market_max_amount`` that of a market order. A ``bid`` or ``ask`` of None was not asked for; 0 says
+    that the venue has none. ``price_status`` None means: ``ok`` where a price is there. For an ``inverse`` market a
+    contract is worth ``contract_size`` in quote.
     """
 
     active: bool = True
@@ -101,11 +113,17 @@ class Market:
     last: Decimal | None = None
     price_status: PriceStatus | None = None
     inverse: bool = False
+    max_amount: Decimal | None = None
+    max_notional: Decimal | None = None
+    market_max_amount: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerRecord:
-    """What the position tracker knows of a symbol; ``extra`` keeps the keys that exitplan has no use for."""
+    """What the position tracker knows of a symbol; ``extra`` keeps the keys that exitplan has no use for.
+
+    A record with a ``side`` registers the position on that side only.
+    """
 
     entry_price: Decimal | None = None
     quantity: Decimal | None = None
@@ -114,6 +132,7 @@ class TrackerRecord:
     first_entry_time: datetime | None = None
     stop_price: Decimal | None = None
     exit_logic: bool | None = None
+    side: Side | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -134,8 +153,9 @@ class Conversion:
 class Snapshot:
     """One account at one instant.
 
-    ``rates`` gives units of the account's quote currency for one unit of another currency, ``conversions`` by symbol
-    the terms of the conversions that were asked for.
+    ``other_cash`` is money in other currencies than the account's quote, by currency. ``rates`` gives units of the
+    account's quote currency for one unit of another currency, ``conversions`` by symbol the terms of the conversions
+    that were asked for.
     """
 
     account: str
@@ -149,6 +169,7 @@ class Snapshot:
     tracker: Mapping[str, TrackerRecord] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
+    other_cash: Mapping[str, Cash] = field(default_factory=dict)
 
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
@@ -157,13 +178,12 @@ def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
     The document is taken to have passed ``snapshot.schema.json``; a broken one raises KeyError, TypeError or
     ValueError.
     """
-    cash = document.get("cash") or {}
     return Snapshot(
         account=document["account"],
         venue=document["venue"],
         quote=document["quote"],
         taken_at=parse_time(document["taken_at"]),
-        cash=Cash(_decimal(cash.get("free")) or ZERO, _decimal(cash.get("locked")) or ZERO),
+        cash=_cash(document.get("cash") or {}),
         positions=tuple(_position(entry) for entry in document.get("positions") or ()),
         open_orders=tuple(_open_order(entry) for entry in document.get("open_orders") or ()),
         markets={unified_symbol(symbol): _market(entry) for symbol, entry in (document.get("markets") or {}).items()},
@@ -172,6 +192,7 @@ def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
         conversions={
             unified_symbol(symbol): _conversion(entry) for symbol, entry in (document.get("conversions") or {}).items()
         },
+        other_cash={currency: _cash(entry) for currency, entry in (document.get("other_cash") or {}).items()},
     )
 
 
@@ -181,21 +202,27 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 
 
 def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
-    """Write a snapshot in its JSON form, amounts as text, in a fixed order; conversions only where there are any."""
+    """Format a snapshot as its JSON document, amounts as text, in a fixed order.
+
+    Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``, and
+    ``asset``, ``debt``, sides and maximums.
+    """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
+    other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
     return {
         "format_version": FORMAT_VERSION,
         "account": snapshot.account,
         "venue": snapshot.venue,
         "quote": snapshot.quote,
         "taken_at": time_text(snapshot.taken_at),
-        "cash": {"free": plain(snapshot.cash.free), "locked": plain(snapshot.cash.locked)},
+        "cash": _cash_document(snapshot.cash),
         "positions": [_position_document(position) for position in snapshot.positions],
         "open_orders": [_order_document(order) for order in snapshot.open_orders],
         "markets": {symbol: _market_document(market) for symbol, market in sorted(snapshot.markets.items())},
         "tracker": tracker_to_document(snapshot.tracker),
         "rates": {currency: plain(rate) for currency, rate in sorted(snapshot.rates.items())},
         **({"conversions": conversions} if conversions else {}),
+        **({"other_cash": other_cash} if other_cash else {}),
     }
 
 
@@ -216,6 +243,7 @@ def tracker_record(document: Mapping[str, Any]) -> TrackerRecord:
         first_entry_time=None if opened is None else parse_time(opened),
         stop_price=_decimal(known.pop("stop_price", None)),
         exit_logic=known.pop("exit_logic", None),
+        side=known.pop("side", None),
         extra=known,
     )
 
@@ -230,6 +258,10 @@ def _time(value: str | None) -> datetime | None:
     return None if value is None else parse_time(value)
 
 
+def _cash(entry: Mapping[str, Any]) -> Cash:
+    return Cash(*(_decimal(entry.get(name)) or ZERO for name in ("free", "locked", "debt")))
+
+
 def _position(entry: Mapping[str, Any]) -> Position:
     return Position(
         symbol=unified_symbol(entry["symbol"]),
@@ -239,6 +271,8 @@ def _position(entry: Mapping[str, Any]) -> Position:
         contract_size=Decimal(1) if entry.get("contract_size") is None else parse_decimal(entry["contract_size"]),
         entry_price=_decimal(entry.get("entry_price")),
         opened_at=_time(entry.get("opened_at")),
+        asset=entry.get("asset"),
+        debt=_decimal(entry.get("debt")) or ZERO,
     )
 
 
@@ -255,6 +289,7 @@ def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
         created_at=_time(entry.get("created_at")),
         client_order_id=entry.get("client_order_id"),
         reduce_only=entry.get("reduce_only") is True,
+        position_side=entry.get("position_side"),
     )
 
 
@@ -271,6 +306,9 @@ def _market(entry: Mapping[str, Any]) -> Market:
         last=_decimal(entry.get("last")),
         price_status=entry.get("price_status"),
         inverse=entry.get("inverse") is True,
+        max_amount=_decimal(entry.get("max_amount")) or None,
+        max_notional=_decimal(entry.get("max_notional")) or None,
+        market_max_amount=_decimal(entry.get("market_max_amount")) or None,
     )
 
 
@@ -290,6 +328,11 @@ def _moment(value: datetime | None) -> str | None:
     return None if value is None else time_text(value)
 
 
+def _cash_document(cash: Cash) -> dict[str, Any]:
+    debt = {"debt": plain(cash.debt)} if cash.debt else {}
+    return {"free": plain(cash.free), "locked": plain(cash.locked), **debt}
+
+
 def _position_document(position: Position) -> dict[str, Any]:
     return {
         "symbol": position.symbol,
@@ -299,6 +342,8 @@ def _position_document(position: Position) -> dict[str, Any]:
         "contract_size": plain(position.contract_size),
         "entry_price": _text(position.entry_price),
         "opened_at": _moment(position.opened_at),
+        **({} if position.asset is None else {"asset": position.asset}),
+        **({"debt": plain(position.debt)} if position.debt else {}),
     }
 
 
@@ -315,6 +360,7 @@ def _order_document(order: OpenOrder) -> dict[str, Any]:
         "filled": plain(order.filled),
         "created_at": _moment(order.created_at),
         "reduce_only": order.reduce_only,
+        **({} if order.position_side is None else {"position_side": order.position_side}),
     }
 
 
@@ -330,6 +376,7 @@ def _market_document(market: Market) -> dict[str, Any]:
         "last": _text(market.last),
         "price_status": market.price_status,
         "inverse": market.inverse,
+        **{name: plain(most) for name in _MAXIMUMS if (most := getattr(market, name)) is not None},
     }
 
 
@@ -351,4 +398,5 @@ def _record_document(record: TrackerRecord) -> dict[str, Any]:
         "first_entry_time": _moment(record.first_entry_time),
         "stop_price": _text(record.stop_price),
         **({} if record.exit_logic is None else {"exit_logic": record.exit_logic}),
+        **({} if record.side is None else {"side": record.side}),
     }

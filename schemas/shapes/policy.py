@@ -18,8 +18,21 @@ from exitplan.ruleset.language.parameters import (
     SEVERITIES,
     Setting,
 )
+from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
-from exitplan.schemas.shapes.common import Schema, flag, listed, moment, name, one_of, record, schema, symbol, text
+from exitplan.schemas.shapes.common import (
+    NAME_PATTERN,
+    Schema,
+    flag,
+    listed,
+    moment,
+    name,
+    one_of,
+    record,
+    schema,
+    symbol,
+    text,
+)
 from exitplan.schemas.shapes.conditions import (
     DEFINITION_PATTERN,
     PARAMETER_PATTERN,
@@ -69,6 +82,7 @@ def _top_level() -> dict[str, Schema]:
         "exits": listed(_rule("exits"), "What is done with a position. The first match decides."),
         "cap": _cap(),
         "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
+        "cash": _cash(),
         "protect": listed(_protection(), "Positions that are never touched and always reported."),
         "guards": record({guard.name: _setting(guard) for guard in GUARDS.values()}, about="Limits of a whole plan."),
         "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
@@ -206,6 +220,26 @@ def _cap() -> Schema:
             },
         },
         about="How positions are counted, and chosen where there are too many.",
+    )
+
+
+def _cash() -> Schema:
+    return record(
+        {
+            "keep": {
+                **listed(
+                    {"type": "string", "pattern": NAME_PATTERN}, "The currencies that are money and no positions."
+                ),
+                "uniqueItems": True,
+                "default": list(CASH_KEPT),
+            },
+            "convert": {
+                "type": "boolean",
+                "default": False,
+                "description": "Whether other money is turned into the account's quote currency.",
+            },
+        },
+        about="Money in other currencies than the account's quote.",
     )
 
 

@@ -20,6 +20,7 @@ from exitplan.schemas.shapes.common import (
     text,
 )
 
+_SIDES = {"long": "", "short": ""}
 _EXAMPLE = {
     "format_version": 1,
     "account": "platform",
@@ -41,7 +42,8 @@ def snapshot_schema() -> Schema:
         "venue": name("The venue the account is at."),
         "quote": name("The currency that values and equity are in."),
         "taken_at": moment("When the account was read.", optional=False),
-        "cash": _cash(),
+        "cash": _cash("Money in the account's quote currency."),
+        "other_cash": _optional(keyed(_cash("Money in another currency."), "Money in other currencies, by currency.")),
         "positions": listed(_position(), "What the account holds. Symbol and side identify a position."),
         "open_orders": listed(_open_order(), "The orders that rest at the venue."),
         "markets": _optional(keyed(_market(), "The venue's listings by symbol; what is not here has no known market.")),
@@ -93,6 +95,7 @@ def tracker_record(*, numbers: bool) -> Schema:
         "first_entry_time": opened,
         "stop_price": amount("Where the strategy would sell.", number=numbers),
         "exit_logic": flag("Whether the strategy has a way out of it."),
+        "side": one_of(_SIDES, "The side it registers; absent means the only side held.", optional=True),
     }
     return record(properties, extra=True)
 
@@ -101,23 +104,26 @@ def _optional(shape: Schema) -> Schema:
     return {**shape, "type": [shape["type"], "null"]}
 
 
-def _cash() -> Schema:
+def _cash(about: str) -> Schema:
     properties = {
         "free": amount("What may be spent.", optional=False),
         "locked": amount("What open orders hold; absent means none."),
+        "debt": amount("What is owed of it; absent means nothing.", negative=False),
     }
-    return record(properties, ("free",), about="Money in the account's quote currency.")
+    return record(properties, ("free",), about=about)
 
 
 def _position() -> Schema:
     properties = {
         "symbol": symbol(),
-        "side": one_of({"long": "", "short": ""}, "Absent means long.", optional=True, default="long"),
+        "side": one_of(_SIDES, "Absent means long.", optional=True, default="long"),
         "quantity": amount("Base units (spot) or contracts.", optional=False),
         "locked": amount("The part of it that open orders hold; absent means none."),
         "contract_size": amount("Base units a contract, above 0; absent means 1, as for spot.", negative=False),
         "entry_price": amount("The venue's entry price."),
         "opened_at": moment("When it was opened."),
+        "asset": name("What is held; absent means the symbol's base currency.", optional=True),
+        "debt": amount("What is owed of it, in base units; absent means nothing.", negative=False),
     }
     return record(properties, ("symbol", "quantity"))
 
@@ -135,6 +141,7 @@ def _open_order() -> Schema:
         "filled": amount("What has been filled of it; absent means nothing.", negative=False),
         "created_at": moment("When it was placed."),
         "reduce_only": flag("Whether it may only reduce a position."),
+        "position_side": one_of(_SIDES, "The position it belongs to, where both sides may be held.", optional=True),
     }
     return record(properties, ("id", "symbol", "side", "type", "quantity"))
 
@@ -144,6 +151,7 @@ def _market() -> Schema:
         "ok": "There is a price.",
         "missing": "The venue answered that there is none.",
         "unavailable": "The question failed.",
+        "implausible": "The prices contradict each other.",
     }
     properties = {
         "active": flag("Whether the listing trades; absent means yes."),
@@ -151,9 +159,12 @@ def _market() -> Schema:
         "price_step": amount("The step of prices.", negative=False),
         "min_amount": amount("The smallest quantity of an order; absent means none.", negative=False),
         "min_notional": amount("The smallest value of an order, in the market's own quote.", negative=False),
-        "bid": amount("The best bid."),
-        "ask": amount("The best ask."),
-        "last": amount("The last price; it is the mark price where it is there."),
+        "max_amount": amount("The largest quantity of an order; 0 or absent means none.", negative=False),
+        "max_notional": amount("The largest value of an order, in the market's own quote.", negative=False),
+        "market_max_amount": amount("The largest quantity of a market order.", negative=False),
+        "bid": amount("The best bid; 0 says that there is none, absent that nobody asked."),
+        "ask": amount("The best ask; likewise."),
+        "last": amount("The last price; 0 is none."),
         "price_status": one_of(statuses, "What became of the question for prices.", optional=True),
         "inverse": flag("Whether a contract is worth contract_size in quote."),
     }
