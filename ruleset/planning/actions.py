@@ -9,9 +9,22 @@ from decimal import Decimal
 from typing import Literal
 
 from exitplan.ruleset.model.snapshot import OrderSide, Side
+from exitplan.ruleset.model.values import ZERO
 
-Kind = Literal["cancel_order", "close", "unwind", "attach_stop", "adopt", "convert_dust"]
-BlockedReason = Literal["no-market", "market-inactive", "below-minimum", "locked", "no-price", "attempts-exhausted"]
+Kind = Literal["cancel_order", "close", "unwind", "attach_stop", "adopt", "convert_dust", "convert_cash"]
+BlockedReason = Literal[
+    "no-market",
+    "market-inactive",
+    "below-minimum",
+    "attempts-exhausted",
+    "locked",
+    "owed",
+    "entry-open",
+    "no-price-yet",
+    "no-value",
+    "no-price",
+    "waiting",
+]
 
 ACTION_KINDS: Mapping[Kind, str] = {
     "cancel_order": "Cancel an open order.",
@@ -20,16 +33,26 @@ ACTION_KINDS: Mapping[Kind, str] = {
     "attach_stop": "Place a stop order that protects a position.",
     "adopt": "Register a position with the position tracker; nothing is sent to the venue.",
     "convert_dust": "Convert what is too small to sell into the account's quote currency.",
+    "convert_cash": "Turn money in another currency into the account's quote currency.",
 }
 
 BLOCKED_REASONS: Mapping[BlockedReason, str] = {
     "no-market": "the venue lists no such symbol",
     "market-inactive": "the market does not trade",
     "below-minimum": "the quantity is below what the venue accepts",
-    "locked": "the balance is held by orders that stay, or by the venue",
-    "no-price": "there is no price to place a stop at",
     "attempts-exhausted": "an exit failed before and its attempts are used up",
+    "locked": "the balance is held by orders that stay, or by the venue (staked, lent)",
+    "owed": "it is owed: buy it back, or repay it",
+    "entry-open": "an order that opens it rests: a position in the making",
+    "no-price-yet": "the venue has no price; it is tried once when that has lasted blind_exit_minutes",
+    "no-value": "nobody can tell what it is worth, and a guard has to know",
+    "no-price": "there is no price to place a stop at",
+    "waiting": "the next cycle of its unwind is not due yet",
 }
+"""Why an exit cannot run; of several the first that holds is told."""
+
+NEVER_ESCALATED: frozenset[BlockedReason] = frozenset({"entry-open", "no-price-yet", "waiting"})
+"""The reasons that pass by themselves: no alert is raised for them."""
 
 SELLING: frozenset[Kind] = frozenset({"close", "unwind"})
 """The kinds whose value the guard ``max_run_pct`` adds up."""
@@ -42,9 +65,11 @@ CLOSING: frozenset[Kind] = frozenset({"close", "convert_dust"})
 class Action:
     """One thing to do.
 
-    ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what
-    remained of it. ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds
-    what must still be so at apply. An exit with a ``limit_price`` is a limit order that is not left to rest.
+    ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what remained of it.
+    ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds what must still
+    be so at apply. An exit with a ``limit_price`` is a limit order that is not left to rest. ``blind_value`` is what
+    guards count where there is no price. The orders that an exit is divided into are numbered by ``part``, from 1; 0
+    means that there is one.
     """
 
     kind: Kind
@@ -61,11 +86,18 @@ class Action:
     limit_price: Decimal | None = None
     expects: Mapping[str, str | None] = field(default_factory=dict)
     rank: int = 0
+    blind_value: Decimal | None = None
+    part: int = 0
+
+    @property
+    def guarded_value(self) -> Decimal | None:
+        """The value that guards count: that of the last price seen where there is none now."""
+        return self.blind_value if self.est_value is None else self.est_value
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """An exit that cannot run, and why; ``escalate`` asks for an alert."""
+    """An exit that cannot run, and why; ``escalate`` asks for an alert, ``until`` says when a waiting one is due."""
 
     symbol: str
     side: Side
@@ -73,6 +105,7 @@ class Blocked:
     reason: BlockedReason
     escalate: bool
     because: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +113,8 @@ class UnwindStep:
     """One cycle of an unwind as planned.
 
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
-    the cycle counts with no order; ``regrown`` that the position has grown and starts anew.
+    the cycle counts with no order; ``regrown`` that the position has grown and starts anew. ``added`` is the part of
+    ``initial_quantity`` that came after the start. ``due_at`` is when the cycle may be done; None means at once.
     """
 
     key: str
@@ -92,6 +126,8 @@ class UnwindStep:
     started_at: datetime
     counts: bool = False
     regrown: bool = False
+    added: Decimal = ZERO
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
@@ -16,13 +16,14 @@ from exitplan.ruleset.engine.durable import ENGINE_NAME, ENGINE_VERSION
 from exitplan.ruleset.errors import PlanIsAltered
 from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.language.policy import Policy, Protection
-from exitplan.ruleset.language.reasons import reason_for
+from exitplan.ruleset.model.account_view import Debt, Equity, OtherCash
 from exitplan.ruleset.model.snapshot import FORMAT_VERSION, Snapshot, snapshot_to_document
 from exitplan.ruleset.model.values import EXACT, ZERO, micro_text, plain, time_text
 from exitplan.ruleset.planning.actions import SELLING, Action, Blocked, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.guards import Verdict
 from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, StaleOrder, draft_plan
+from exitplan.ruleset.planning.warnings import PlanWarning
 from exitplan.ruleset.version import VERSION
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -101,17 +102,24 @@ def _body(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Docum
     """Write all of a plan but its ids and its hash, which are made of this."""
     policy, snapshot, now = given.rulebook.policy, given.snapshot, given.now
     steps = {step.key: step for step in draft.unwinds}
-    active = {entry.symbol: entry for entry in policy.protect if entry.holds(now)}
+    names = draft.account.names
+    active = {entry.asset(names): entry for entry in policy.protect if entry.holds(now)}
     return {
         "created_at": time_text(now),
         "expires_at": time_text(_expiry(now, policy.valid_minutes)),
         "account": {"id": snapshot.account, "venue": snapshot.venue, "quote": snapshot.quote},
         "policy": _policy_document(policy, overrides),
-        "snapshot": _snapshot_document(snapshot, draft.equity),
+        "snapshot": _snapshot_document(snapshot, draft.account.equity),
+        "other_cash": [_cash_document(money) for money in draft.account.other_cash],
+        "debts": [_debt_document(debt) for debt in draft.account.debts],
+        "warnings": [_warning_document(warning) for warning in draft.warnings],
         "engine": {"name": ENGINE_NAME, "version": ENGINE_VERSION, "checked": given.rulebook.checked},
         "scope": _scope_document(given.scope),
-        "positions": [_position_document(found, steps, active) for found in draft.decisions],
-        "actions": [_action_document(number, action) for number, action in enumerate(draft.actions, start=1)],
+        "positions": [_position_document(decision, steps, active) for decision in draft.decisions],
+        "actions": [
+            _action_document(name, action)
+            for name, action in zip(action_ids(draft.actions), draft.actions, strict=True)
+        ],
         "blocked": [_blocked_document(blocked) for blocked in draft.blocked],
         "left_orders": [_left_document(order) for order in draft.left_orders],
         "guards": [_guard_document(verdict) for verdict in draft.guards],
@@ -133,9 +141,42 @@ def _policy_document(policy: Policy, overrides: Mapping[str, Any]) -> Document:
     return {"name": policy.name, "sha256": policy.sha256, "overrides": written}
 
 
-def _snapshot_document(snapshot: Snapshot, equity: Decimal) -> Document:
+def _snapshot_document(snapshot: Snapshot, equity: Equity) -> Document:
     digest = _digest(snapshot_to_document(snapshot))
-    return {"sha256": digest, "taken_at": time_text(snapshot.taken_at), "equity": plain(equity)}
+    return {
+        "sha256": digest,
+        "taken_at": time_text(snapshot.taken_at),
+        "equity": plain(equity.total),
+        "managed_equity": plain(equity.managed),
+    }
+
+
+def action_ids(actions: Sequence[Action]) -> list[str]:
+    """Return the ids of a plan's actions, in order; the orders that one exit is divided into are ``a3.1``, ``a3.2``."""
+    ids, number = [], 0
+    for action in actions:
+        number += action.part <= 1
+        ids.append(f"a{number}.{action.part}" if action.part else f"a{number}")
+    return ids
+
+
+def _cash_document(money: OtherCash) -> Document:
+    return {
+        "currency": money.currency,
+        "free": plain(money.free),
+        "locked": plain(money.locked),
+        "rate": None if money.rate is None else plain(money.rate),
+        "value": None if money.value is None else plain(money.value),
+    }
+
+
+def _debt_document(debt: Debt) -> Document:
+    value = None if debt.value is None else plain(debt.value)
+    return {"name": debt.name, "amount": plain(debt.amount), "value": value}
+
+
+def _warning_document(warning: PlanWarning) -> Document:
+    return {"kind": warning.kind, "symbol": warning.symbol, "text": warning.text, "nearest": warning.nearest}
 
 
 def _scope_document(scope: PlanScope) -> Document:
@@ -150,21 +191,21 @@ def _scope_document(scope: PlanScope) -> Document:
 def _position_document(
     decision: Decision, steps: Mapping[str, UnwindStep], protected: Mapping[str, Protection]
 ) -> Document:
-    position, facts = decision.found.position, decision.found.facts
+    position, facts = decision.view.position, decision.view.facts
     document: Document = {
         "symbol": position.symbol,
         "category": decision.category.value,
         "rule": decision.rule.id if decision.rule else None,
         "matched": list(decision.matched),
-        "because": reason_for(decision.rule, facts) if decision.rule else "no rule of the classification matches",
+        "because": decision.view.words["why"],
         "exit": decision.exit.id if decision.exit else None,
         "facts": {name: micro_text(value) if type(value) is int else value for name, value in facts.items()},
     }
     step = steps.get(position.key)
     if step is not None:
         document["unwind"] = _step_document(step)
-    if position.symbol in protected:
-        document["protection"] = _protection_document(protected[position.symbol])
+    if decision.view.asset in protected:
+        document["protection"] = _protection_document(protected[decision.view.asset])
     return document
 
 
@@ -178,6 +219,7 @@ def _step_document(step: UnwindStep) -> Document:
         "started_at": time_text(step.started_at),
         "counts": step.counts,
         "regrown": step.regrown,
+        **({"added": plain(step.added)} if step.added else {}),
     }
 
 
@@ -185,9 +227,9 @@ def _protection_document(entry: Protection) -> Document:
     return {"reason": entry.reason, "until": None if entry.until is None else time_text(entry.until)}
 
 
-def _action_document(number: int, action: Action) -> Document:
+def _action_document(name: str, action: Action) -> Document:
     return {
-        "id": f"a{number}",
+        "id": name,
         "phase": action.phase,
         "kind": action.kind,
         "symbol": action.symbol,
@@ -212,16 +254,17 @@ def _blocked_document(blocked: Blocked) -> Document:
         "reason": blocked.reason,
         "escalate": blocked.escalate,
         "because": blocked.because,
+        **({} if blocked.until is None else {"until": time_text(blocked.until)}),
     }
 
 
-def _left_document(found: StaleOrder) -> Document:
+def _left_document(left: StaleOrder) -> Document:
     return {
-        "order_id": found.order.id,
-        "symbol": found.order.symbol,
-        "side": found.order.side,
-        "quantity": plain(found.order.remaining),
-        "rule": found.rule.id,
+        "order_id": left.order.id,
+        "symbol": left.order.symbol,
+        "side": left.order.side,
+        "quantity": plain(left.order.remaining),
+        "rule": left.rule.id,
         "reason": "protected",
     }
 

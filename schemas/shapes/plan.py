@@ -62,12 +62,35 @@ def state_schema() -> Schema:
             **keyed({"type": "integer", "minimum": 0}, "Exits that failed since the last success, by symbol."),
             "type": ["object", "null"],
         },
+        "price_missing": {
+            **keyed(_missing_price(), "Since when prices are missing, by symbol."),
+            "type": ["object", "null"],
+        },
+        "last_balance": _balance(),
         "escalated": {"type": ["object", "array", "null"], "description": "Positions that a person must look at."},
         "last_cleanup_run": moment("When the protocol last ran."),
         "cleanup_metrics": _metrics(),
     }
     about = "What exitplan remembers of an account between runs."
     return schema("state", "State", about, record(properties, ("unwind_progress",), extra=True))
+
+
+def _missing_price() -> Schema:
+    properties = {
+        "since": moment("Since when the venue answers without a price.", optional=False),
+        "last_price": amount("The last price that was seen, in the market's quote.", negative=False),
+    }
+    return record(properties, ("since",), extra=True)
+
+
+def _balance() -> Schema:
+    properties = {
+        "at": moment("When the account was read.", optional=False),
+        "equity": _figure("Its equity then."),
+        "held": keyed(_figure("How much of it."), "What was held, by asset; the quote currency is one of them."),
+    }
+    shape = record(properties, ("at", "held"), extra=True, about="What the account held at the last run.")
+    return {**shape, "type": ["object", "null"]}
 
 
 def _figure(about: str) -> Schema:
@@ -172,6 +195,7 @@ def _progress() -> Schema:
         "initial_quantity": amount("What was held at the start, above 0.", optional=False, negative=False, number=True),
         "started_at": moment("When it began.", optional=False),
         "last_cycle_at": moment("When the last cycle was done."),
+        "added": amount("The part of initial_quantity that came after the start.", negative=False, number=True),
     }
     return record(properties, ("cycle", "remaining_pct", "initial_quantity", "started_at"), extra=True)
 
