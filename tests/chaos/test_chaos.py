@@ -39,7 +39,9 @@ def test_wherever_a_process_is_killed_nothing_is_lost_and_nothing_doubled(accoun
     assert (result.failures, result.kills) == ([], len(sample))
 
 
-@pytest.mark.parametrize("mutant", [name for name, taken in MUTANTS.items() if not taken.slow])
+@pytest.mark.parametrize(
+    "mutant", [pytest.param(name, marks=[pytest.mark.thorough] * taken.slow) for name, taken in MUTANTS.items()]
+)
 def test_without_a_safety_it_fails(mutant: str) -> None:
     assert tries_until_caught(mutant, 1, 12) is not None
 

@@ -153,16 +153,6 @@ def test_a_clean_account_needs_nothing_but_to_have_its_tolerated_dust_converted(
         assert not any(found.escalate for found in draft.blocked)
 
 
-@given(cases())
-def test_a_plan_never_makes_an_account_worse(case: Case) -> None:
-    draft = draft_plan(given_case(case))
-    before, after = draft.checks, draft.forecast
-    assert after.counted <= before.counted
-    assert set(after.zombies) <= set(before.zombies)
-    assert set(after.unregistered) <= set(before.unregistered)
-    assert set(after.stale) <= set(before.stale)
-
-
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_same_input_gives_the_same_bytes_and_order_does_not_matter(case: Case, chance: random.Random) -> None:
     rules, account, progress = case
