@@ -24,7 +24,7 @@ def planned(example: Example) -> Document:
     book = rulebook(policy_document(**example.get("params", {})))
     progress = progress_from_document({"unwind_progress": example.get("progress", {})})
     account = snapshot_from_document(example["snapshot"])
-    return make_plan(PlanInput(book, account, parse_time(example["now"]), progress))
+    return make_plan(PlanInput(book, account, parse_time(example["now"]), progress)).document
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
