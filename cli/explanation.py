@@ -13,19 +13,20 @@ from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.fact_registry import POSITION_FACTS
 from exitplan.ruleset.model.facts import observe_order
+from exitplan.ruleset.model.records import Document, write_record
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.model.values import micro_text, plain, time_text
+from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.plan import shown_facts
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A plan with all it was made of: what an explanation draws on; ``marks`` are the places of the policy's parts."""
 
-    plan: Document
+    plan: Plan
     draft: Draft
     snapshot: Snapshot
     policy: Policy
@@ -43,7 +44,7 @@ def explain_symbol(case: Case, symbol: str) -> Document:
         "symbol": symbol,
         "account": case.snapshot.account,
         "now": time_text(case.now),
-        "policy": case.plan["policy"],
+        "policy": write_record(case.plan.policy),
         "positions": [_explain_position(case, decision) for decision in decisions],
         "orders": [_explain_order(case, order) for order in orders],
     }
@@ -53,7 +54,7 @@ def _explain_position(case: Case, decision: Decision) -> Document:
     position, facts, policy = decision.found.position, decision.found.facts, case.policy
     # The rules of phase 1 were asked before there was a category.
     asked = {name: value for name, value in facts.items() if name != "category"}
-    planned = _planned(case.plan, position.symbol, position.side)
+    planned = _planned(case.plan, position.key)
     return {
         "side": position.side,
         "quantity": plain(position.quantity),
@@ -61,7 +62,7 @@ def _explain_position(case: Case, decision: Decision) -> Document:
         "rule": decision.rule.id if decision.rule else None,
         "because": reason_for(decision.rule, facts) if decision.rule else "no rule of the classification matches",
         "protected": decision.is_protected,
-        "facts": {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()},
+        "facts": shown_facts(facts),
         "unknown_facts": _unknown_facts(facts),
         "classification": _tried(policy.classification, decision.rule, asked, case.marks),
         "cap": _cap(case, decision),
@@ -80,9 +81,9 @@ def _explain_order(case: Case, order: OpenOrder) -> Document:
         "side": order.side,
         "quantity": plain(order.remaining),
         "rule": winner.id if winner else None,
-        "facts": {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()},
+        "facts": shown_facts(facts),
         "rules": _tried(case.policy.orders, winner, facts, case.marks),
-        "cancelled": any(action["order_id"] == order.id for action in case.plan["actions"]),
+        "cancelled": any(action.order_id == order.id for action in case.plan.actions),
     }
 
 
@@ -134,16 +135,14 @@ def _cap(case: Case, decision: Decision) -> Document:
     }
 
 
-def _planned(plan: Document, symbol: str, side: str) -> Document:
-    """Collect what the plan does with a position."""
-
-    def about(entry: Mapping[str, Any], key: str) -> bool:
-        return bool(entry["symbol"] == symbol) and entry.get(key) in {side, None}
-
-    entry = next(found for found in plan["positions"] if found["symbol"] == symbol and found["facts"]["side"] == side)
+def _planned(plan: Plan, key: str) -> Document:
+    """Collect what the plan does with a position, its orders included."""
+    position = plan.by_key[key]
+    sides = {position.side, None}
+    actions = [found for found in plan.actions if found.symbol == position.symbol and found.position_side in sides]
     return {
-        "actions": [action for action in plan["actions"] if about(action, "position_side")],
-        "blocked": [blocked for blocked in plan["blocked"] if about(blocked, "side")],
-        "unwind": entry.get("unwind"),
-        "protection": entry.get("protection"),
+        "actions": [write_record(action) for action in actions],
+        "blocked": [write_record(blocked) for blocked in plan.blocked if blocked.key == key],
+        "unwind": None if position.unwind is None else write_record(position.unwind),
+        "protection": None if position.protection is None else write_record(position.protection),
     }

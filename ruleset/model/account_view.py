@@ -38,6 +38,7 @@ class Debt:
     name: str
     amount: Decimal
     value: Decimal | None
+    is_position: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def find_debts(snapshot: Snapshot, views: Iterable[PositionView], other_cash: Se
     for view in views:
         owed = view.position.debt + _held_short(view)
         if owed > 0:
-            debts.append(Debt(view.position.symbol, owed, view.worth(owed)))
+            debts.append(Debt(view.position.symbol, owed, view.worth(owed), is_position=True))
     return debts
 
 

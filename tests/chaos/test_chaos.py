@@ -9,6 +9,7 @@ import pytest
 
 from exitplan.executor.store.journal import Settlement, open_journal
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
+from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import NOW
 from tests.chaos.experiment import Experiment, count_points, run
 from tests.chaos.kinds import KINDS
@@ -59,7 +60,7 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
     with open_journal(scene.folder.journal) as replaced:
-        replaced.add_plan(plan, NOW)
+        replaced.add_plan(read_plan(plan), NOW)
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):

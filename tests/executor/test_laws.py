@@ -156,7 +156,7 @@ def at_rest(scene: Scene) -> None:
     scene.trouble.reads.clear()
     plan = scene.plan()
     assert (has_work(plan), scene.apply(plan).exit_code) == (False, 0)
-    assert account_status(scene.open())["open_plans"] == []
+    assert account_status(scene.open()).document["open_plans"] == []
     assert scene.alerts() is not None
     state = scene.state()
     held = {entry.key for entry in scene.account().positions}
