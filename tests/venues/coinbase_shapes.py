@@ -82,10 +82,10 @@ def product_document(symbol: str, market: Market) -> Document:
 
 
 def price_book(symbol: str, market: Market, now: str) -> Document:
+    """Tell the top of a book; a side that the account's file does not know is where the last trade was."""
     sides = {"bids": market.bid, "asks": market.ask}
-    levels = {
-        name: [{"price": plain(price), "size": "1"}] if price is not None else [] for name, price in sides.items()
-    }
+    prices = {name: market.last if price is None else price for name, price in sides.items()}
+    levels = {name: [{"price": plain(price), "size": "1"}] if price else [] for name, price in prices.items()}
     return {"product_id": product_id(symbol), **levels, "time": now}
 
 

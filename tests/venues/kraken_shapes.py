@@ -133,7 +133,9 @@ def pair_document(symbol: str, market: Market, options: PaperOptions) -> Documen
 
 
 def ticker_document(market: Market) -> Document:
-    last, bid, ask = (plain(price or ZERO) for price in (market.last, market.bid, market.ask))
+    """Tell the prices of a market; a side that the account's file does not know is where the last trade was."""
+    sides = (market.last if price is None else price for price in (market.bid, market.ask))
+    last, bid, ask = (plain(price or ZERO) for price in (market.last, *sides))
     return {
         "a": [ask, "1", "1.000"],
         "b": [bid, "1", "1.000"],
