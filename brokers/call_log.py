@@ -13,7 +13,7 @@ LOGGER = logging.getLogger("exitplan.venue")
 def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float | None = None) -> None:
     """Log one call: at level DEBUG where ``outcome`` is ``ok``, else WARNING, with its parts as fields of the record.
 
-    ``call`` names the method; ``weight`` is what it costs of the venue's limits; ``outcome`` is an error's name otherwise.
+    ``call`` names the method; ``weight`` is what it costs of the venue's limits.
     """
     level = logging.DEBUG if outcome == "ok" else logging.WARNING
     if not LOGGER.isEnabledFor(level):

@@ -40,6 +40,8 @@ REFUSALS = {
     RefusalReason.INVALID_QUANTITY: "EGeneral:Invalid arguments:volume",
     RefusalReason.AMOUNT_STEP: "EGeneral:Invalid arguments:volume",
     RefusalReason.BELOW_MIN_AMOUNT: "EGeneral:Invalid arguments:volume minimum not met",
+    RefusalReason.ABOVE_MAX_AMOUNT: "EGeneral:Invalid arguments:volume",
+    RefusalReason.ABOVE_MAX_NOTIONAL: "EGeneral:Invalid arguments:volume",
     RefusalReason.BELOW_MIN_NOTIONAL: "EOrder:Cost minimum not met",
     RefusalReason.INVALID_PRICE: "EGeneral:Invalid arguments:price",
     RefusalReason.PRICE_STEP: "EOrder:Tick size check failed",
