@@ -96,7 +96,7 @@ class OrderRequest:
     A limit order has a ``price``, a stop a ``trigger_price``, a stop_limit both, a market order neither: a
     price beside a market order turns it into another order at some venues. ``position_side`` names the
     position meant where an account may hold both sides of a symbol; without it the order reduces what is
-    held, else opens.
+    held, else opens. ``cost`` is set by brokers alone, for market buys at venues that take them by what they spend.
     """
 
     client_order_id: str | None
@@ -108,6 +108,7 @@ class OrderRequest:
     trigger_price: Decimal | None = None
     reduce_only: bool = False
     position_side: Side | None = None
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

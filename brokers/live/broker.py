@@ -132,7 +132,7 @@ class LiveBroker:
         """Send orders once each, after looking that the venue's steps and minimums are kept."""
         self._ensure_listings()
         refusals = [refuse(request, self._market(request.symbol), self._dialect.traits) for request in requests]
-        sent = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
+        sent = [self._with_cost(one) for one, refusal in zip(requests, refusals, strict=True) if refusal is None]
         outcomes = iter(self._writer.place(sent))
         return tuple(next(outcomes) if refusal is None else refusal for refusal in refusals)
 
@@ -188,6 +188,15 @@ class LiveBroker:
         return Done(_converted(done, str(done["id"]), request))
 
     # --- how it is done ---
+
+    def _with_cost(self, request: OrderRequest) -> OrderRequest:
+        """Say what a market buy spends, where the venue wants to know that and not what is bought."""
+        market = self._markets.get(request.symbol)
+        is_buy = request.type == "market" and request.side == "buy" and not is_derivative(request.symbol)
+        if not (self._dialect.traits.buys_by_cost and is_buy) or market is None:
+            return request
+        price = market.ask or market.last
+        return request if not price else replace(request, cost=EXACT.multiply(request.quantity, price))
 
     def _listed(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
         try:

@@ -38,7 +38,7 @@ class Traits:
     ``serialize_private`` says that private calls must not overtake each other, ``triggers_apart`` that orders which
     wait for a trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
     all with our ids, ``private_listings`` that the venue lists its markets to account holders only. ``fee_asset`` is
-    the venue's own coin, from which fees may be taken.
+    the venue's own coin, from which fees may be taken, ``buys_by_cost`` that market buys of spot say what they spend.
     """
 
     venue: str
@@ -61,6 +61,7 @@ class Traits:
     unified_wallet: bool = False
     needs_password: bool = False
     fee_asset: str | None = None
+    buys_by_cost: bool = False
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"
@@ -156,6 +157,8 @@ class Dialect:
         parameters = {**self.order_parameters(request), **self.window_parameters(exchange)}
         if is_derivative(request.symbol) and exchange.options.get("hedged"):  # as told when its positions were read
             parameters["hedged"] = True
+        if request.cost is not None:
+            parameters["cost"] = plain(request.cost)
         reply = exchange.create_order(request.symbol, kind, request.side, plain(request.quantity), price, parameters)
         return _an_order(reply)
 

@@ -113,7 +113,10 @@ def time_of(milliseconds: object) -> datetime | None:
 
 
 def balance_of(currency: str, entry: Mapping[str, Any]) -> Balance:
-    """Read one currency of a balance: two of free, used and total tell the third; ``debt`` is beside them."""
+    """Read one currency of a balance: two of free, used and total tell the third; ``debt`` is beside them.
+
+    Where the three disagree, as where what is free is told for a whole wallet of collateral, the total is what is held.
+    """
     free, used, total, debt = (amount_of(entry.get(name)) for name in ("free", "used", "total", "debt"))
     if free is None and total is None:
         raise BadReply(f"the balance of {currency} has no amount")
@@ -121,6 +124,9 @@ def balance_of(currency: str, entry: Mapping[str, Any]) -> Balance:
         free = EXACT.subtract(total or ZERO, used or ZERO)
     if used is None:
         used = ZERO if total is None else EXACT.subtract(total, free)
+    elif total is not None and total != EXACT.add(free, used):
+        free = min(free, max(total, ZERO))
+        used = EXACT.subtract(total, free)
     return balance_and_debt(currency, free, used, abs(debt or ZERO))
 
 

@@ -59,6 +59,7 @@ class Coinbase(Dialect):
         cancel_batch=100,
         lists_by_client_id=True,
         stop_limit=True,
+        buys_by_cost=True,
         convert=True,
         history_by_symbol=False,
         burst=30.0,

@@ -83,6 +83,7 @@ class Gate(Dialect):
         cancel_batch=20,
         triggers_apart=True,
         stop_limit=True,
+        buys_by_cost=True,
         fee_asset="GT",
         # 200 requests in 10 seconds to an address of the API; orders of spot are 10 a second and market.
         burst=100.0,

@@ -96,7 +96,7 @@ class Kucoin(Dialect):
             "Open orders are asked for by symbol, so reading takes one call more for each symbol that has some.",
             "Orders that cancel one another (OCO) are not read; what they hold counts as locked.",
             "A market order that would move the price too far is filled in part, and the rest is cancelled.",
-            "Futures in one-way mode only; conversion of dust is not offered.",
+            "Conversion of dust is not offered.",
         ),
     )
 
@@ -167,9 +167,12 @@ class Kucoin(Dialect):
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; ccxt gives the time of the reply as that of their opening."""
         _ensure_classic(exchange)
+        entries = only_mappings(exchange.fetch_positions(), "positions")
+        if any(entry["info"].get("positionSide") in {"LONG", "SHORT"} for entry in entries):
+            exchange.options["hedged"] = True
         return [
             {**entry, "timestamp": entry["info"].get("openingTimestamp")}
-            for entry in only_mappings(exchange.fetch_positions(), "positions")
+            for entry in entries
             if exchange.market(entry["symbol"])["type"] == market_type
         ]
 
@@ -194,6 +197,7 @@ class Kucoin(Dialect):
         if not is_derivative(request.symbol):
             return super().create(exchange, request)
         mode = exchange.fetch_margin_mode(request.symbol)["marginMode"]
+        side = request.position_side if exchange.options.get("hedged") else None
         limit = request.type in {"limit", "stop_limit"}
         order: Order = exchange.create_order(
             request.symbol,
@@ -202,7 +206,11 @@ class Kucoin(Dialect):
             # ccxt compares it with a number, and contracts are whole ones.
             int(request.quantity),
             plain(request.price) if limit and request.price is not None else None,
-            {**self.order_parameters(request), "marginMode": mode},
+            {
+                **self.order_parameters(request),
+                "marginMode": mode,
+                **({} if side is None else {"positionSide": side.upper()}),
+            },
         )
         return order
 
