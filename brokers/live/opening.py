@@ -60,6 +60,8 @@ def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
 
 def _refuse_own_options(dialect: Dialect, connection: Connection) -> None:
     """Refuse options on which it depends what is read, and for how long an order may still arrive."""
+    if connection.options.get("portfolioMargin"):
+        raise FileIsInvalid("exitplan does not read portfolio margin accounts", hint="leave portfolioMargin out")
     own = dialect.config(connection.market_types).get("options", {}).keys() & connection.options.keys()
     if own:
         raise FileIsInvalid(
