@@ -8,12 +8,14 @@ way to ask for an order, so what it leaves unclear is told by the positions, or 
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from exitplan.brokers.call_log import log_call
 from exitplan.brokers.duck_typed.holdings import Holding, NoSuchMethod, rates_of, read_holdings
 from exitplan.brokers.duck_typed.resting import Resting, read_orders
 from exitplan.brokers.duck_typed.values import amount_of
@@ -103,7 +105,7 @@ class AdaptedBroker:
 
     def ask_price(self, name: str) -> object:
         """Ask for a price; raises what the object raises, and NoSuchMethod where it cannot be asked."""
-        return self._method("get_current_price")(name)
+        return logged("get_current_price", self._method("get_current_price"), name)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
         """Know of no trades: the object has none to tell."""
@@ -152,7 +154,7 @@ class AdaptedBroker:
         method = self._method(name)
         arguments = self._arguments(name, method) if for_user else {}
         try:
-            return method(**arguments)
+            return logged(name, method, **arguments)
         except ExitplanError:
             raise
         except Exception as error:  # whatever the object raises, the question failed
@@ -223,10 +225,22 @@ class AdaptedBroker:
         except NoSuchMethod as error:
             return Refused(RefusalReason.UNSUPPORTED, str(error))
         try:
-            answer = method(*arguments)
+            answer = logged(name, method, *arguments)
         except Exception as error:  # noqa: BLE001 - whatever broke, it may have gone out
             return Unknown(f"{name} raised {type(error).__name__}: {error}")
         return Refused(RefusalReason.OTHER, f"{name} answered False") if answer is False else answer
+
+
+def logged(name: str, method: Callable[..., object], *arguments: object, **named: object) -> object:
+    """Call a method of the object and log the call."""
+    started, outcome = time.perf_counter(), "ok"
+    try:
+        return method(*arguments, **named)
+    except Exception as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        log_call(VENUE, name, time.perf_counter() - started, outcome)
 
 
 def snapshot_of(

@@ -36,6 +36,7 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, Market, Position, Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative, plain, quote_of
@@ -49,7 +50,13 @@ class LiveBroker:
     """One account at one live venue."""
 
     def __init__(
-        self, dialect: Dialect, connection: Connection, credentials: Credentials, account: str, quote: str
+        self,
+        dialect: Dialect,
+        connection: Connection,
+        credentials: Credentials,
+        account: str,
+        quote: str,
+        keep: tuple[str, ...] = CASH_KEPT,
     ) -> None:
         self.venue = connection.venue
         self._dialect = dialect
@@ -59,7 +66,7 @@ class LiveBroker:
         self._exchange = open_exchange(dialect, replace(connection, credentials=credentials))
         self._shelf = MarketCache(dialect, replace(connection, credentials=credentials))
         self._live = not connection.sandbox
-        self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask)
+        self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask, keep)
         self._writer = Writer(dialect, self._exchange, self._redact, self._pause)
         self._markets: Mapping[str, Market] = {}
         self._triggers: frozenset[str] = frozenset()
@@ -85,6 +92,7 @@ class LiveBroker:
             live=self._live,
             writes_at_once=traits.writes_at_once,
             cancels_at_once=max(traits.cancel_batch, traits.writes_at_once),
+            fee_asset=traits.fee_asset,
         )
 
     # --- reading ---
@@ -124,7 +132,7 @@ class LiveBroker:
         """Send orders once each, after looking that the venue's steps and minimums are kept."""
         self._ensure_listings()
         refusals = [refuse(request, self._market(request.symbol), self._dialect.traits) for request in requests]
-        sent = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
+        sent = [self._with_cost(one) for one, refusal in zip(requests, refusals, strict=True) if refusal is None]
         outcomes = iter(self._writer.place(sent))
         return tuple(next(outcomes) if refusal is None else refusal for refusal in refusals)
 
@@ -180,6 +188,15 @@ class LiveBroker:
         return Done(_converted(done, str(done["id"]), request))
 
     # --- how it is done ---
+
+    def _with_cost(self, request: OrderRequest) -> OrderRequest:
+        """Say what a market buy spends, where the venue wants to know that and not what is bought."""
+        market = self._markets.get(request.symbol)
+        is_buy = request.type == "market" and request.side == "buy" and not is_derivative(request.symbol)
+        if not (self._dialect.traits.buys_by_cost and is_buy) or market is None:
+            return request
+        price = market.ask or market.last
+        return request if not price else replace(request, cost=EXACT.multiply(request.quantity, price))
 
     def _listed(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
         try:
@@ -273,7 +290,7 @@ class LiveBroker:
     def _value(self, symbol: str, quantity: Decimal) -> Decimal | None:
         """Tell what a quantity is worth in the account's quote currency; None where that is not known."""
         market, currency = self._market(symbol), quote_of(symbol)
-        mark = None if market is None else market.last or market.bid
+        mark = None if market is None else market.last or market.bid or None
         rate = Decimal(1) if currency == self._quote else self._rates.get(currency or "")
         if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
             return None

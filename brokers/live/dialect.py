@@ -37,7 +37,8 @@ class Traits:
     second, both in ccxt's cost units; None takes ccxt's own pace. ``cancel_batch`` is how many orders one call cancels.
     ``serialize_private`` says that private calls must not overtake each other, ``triggers_apart`` that orders which
     wait for a trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
-    all with our ids, ``private_listings`` that the venue lists its markets to account holders only.
+    all with our ids, ``private_listings`` that the venue lists its markets to account holders only. ``fee_asset`` is
+    the venue's own coin, from which fees may be taken, ``buys_by_cost`` that market buys of spot say what they spend.
     """
 
     venue: str
@@ -59,6 +60,8 @@ class Traits:
     history_by_symbol: bool = True
     unified_wallet: bool = False
     needs_password: bool = False
+    fee_asset: str | None = None
+    buys_by_cost: bool = False
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"
@@ -132,6 +135,10 @@ class Dialect:
         """Correct what ccxt makes of a listing, where the venue means something else by it."""
         return listing
 
+    def correct_order(self, exchange: Exchange, order: Order) -> Order:  # noqa: ARG002 - others look at the account
+        """Correct what ccxt makes of a resting order, once all of the account is read."""
+        return order
+
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read our executions page by page, newest page first."""
         yield only_mappings(exchange.fetch_my_trades(symbol), "trades")
@@ -150,6 +157,8 @@ class Dialect:
         parameters = {**self.order_parameters(request), **self.window_parameters(exchange)}
         if is_derivative(request.symbol) and exchange.options.get("hedged"):  # as told when its positions were read
             parameters["hedged"] = True
+        if request.cost is not None:
+            parameters["cost"] = plain(request.cost)
         reply = exchange.create_order(request.symbol, kind, request.side, plain(request.quantity), price, parameters)
         return _an_order(reply)
 

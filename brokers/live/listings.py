@@ -55,6 +55,11 @@ class Listings:
                 found[market["base"]].append(market)
         return found
 
+    @cached_property
+    def quotes(self) -> frozenset[str]:
+        """Every currency that spot markets are paid in."""
+        return frozenset(str(market["quote"]) for market in self.markets.values() if market.get("spot"))
+
     def lend(self, exchange: Exchange) -> None:
         """Let another client of the venue use these markets."""
         if exchange.markets is not self.exchange.markets:

@@ -32,7 +32,7 @@ def refuse(request: OrderRequest, market: Market | None, traits: Traits) -> Refu
     if not known.get(request.type, True):
         # Where a trigger means nothing to a venue, the order goes out without it, and at once.
         return Refused(RefusalReason.UNSUPPORTED, f"exitplan knows of no {request.type} orders at this venue")
-    return _off_step(request, market) or _below_minimum(request, market)
+    return _off_step(request, market) or _below_minimum(request, market) or _above_maximum(request, market)
 
 
 def _off_step(request: OrderRequest, market: Market) -> Refused | None:
@@ -49,11 +49,24 @@ def _off_step(request: OrderRequest, market: Market) -> Refused | None:
 def _below_minimum(request: OrderRequest, market: Market) -> Refused | None:
     if market.min_amount is not None and request.quantity < market.min_amount:
         return Refused(RefusalReason.BELOW_MIN_AMOUNT, f"the least is {plain(market.min_amount)}")
-    price = request.price or market.last or market.bid
-    if market.min_notional is None or price is None or is_derivative(request.symbol):
+    price = request.price or request.trigger_price or market.last or market.bid
+    if market.min_notional is None or not price or is_derivative(request.symbol):
         return None
     if EXACT.multiply(request.quantity, price) < market.min_notional:
         return Refused(RefusalReason.BELOW_MIN_NOTIONAL, f"the least is worth {plain(market.min_notional)}")
+    return None
+
+
+def _above_maximum(request: OrderRequest, market: Market) -> Refused | None:
+    at_market = market.market_max_amount if request.type in {"market", "stop"} else None
+    most = min((amount for amount in (market.max_amount, at_market) if amount is not None), default=None)
+    if most is not None and request.quantity > most:
+        return Refused(RefusalReason.ABOVE_MAX_AMOUNT, f"the most is {plain(most)}")
+    price = request.price or request.trigger_price or market.last or market.bid
+    if market.max_notional is None or not price or is_derivative(request.symbol):
+        return None
+    if EXACT.multiply(request.quantity, price) > market.max_notional:
+        return Refused(RefusalReason.ABOVE_MAX_NOTIONAL, f"the most is worth {plain(market.max_notional)}")
     return None
 
 

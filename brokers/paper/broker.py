@@ -59,6 +59,7 @@ class PaperBroker:
             convert=options.convert,
             receive_window=0,
             live=False,
+            fee_asset=options.fee_asset,
         )
 
     def read_account(self) -> Snapshot:

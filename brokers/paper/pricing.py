@@ -53,20 +53,23 @@ def mark_price(market: Market) -> Decimal | None:
     """Give the price a venue values by: the last, else the middle of bid and ask."""
     if market.price_status not in {None, "ok"}:
         return None
-    if market.last is not None:
-        return market.last if market.last > 0 else None
+    if market.last is not None and market.last > 0:
+        return market.last
     if market.bid is None or market.ask is None or market.bid <= 0 or market.ask <= 0:
         return None
     return (market.bid + market.ask) / 2
 
 
 def touch_price(market: Market, side: OrderSide, options: PaperOptions) -> Decimal | None:
-    """Give the best price an order meets: bid or ask, else half the spread off the last."""
+    """Return the best price an order meets: bid or ask, half the spread off the last where neither is told.
+
+    A side of 0 is an empty one: there is nobody to trade with.
+    """
     if market.price_status not in {None, "ok"}:
         return None
     quoted = market.ask if side == "buy" else market.bid
-    if quoted is not None and quoted > 0:
-        return quoted
+    if quoted is not None:
+        return quoted if quoted > 0 else None
     if market.last is None or market.last <= 0:
         return None
     return _worse(market.last, side, options.spread / 2, market.price_step)

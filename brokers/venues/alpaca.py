@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.wording import by_words
+from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO
 
 _PAGE = 500
@@ -26,6 +29,8 @@ _WORDS = {
     "is not tradable": RefusalReason.MARKET_INACTIVE,
 }
 """Words under codes that stand for much else."""
+_LARGEST = Decimal(200_000)
+_DOLLARS = frozenset({"USD", "USDC", "USDT"})
 _CODES_OF_MUCH = ("40010001", "42210000")
 
 
@@ -94,6 +99,10 @@ class Alpaca(Dialect):
         return wrong
 
     # --- reading ---
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Add the largest order, which the venue documents and does not list; it is in dollars."""
+        return replace(listing, max_notional=_LARGEST) if market.get("quote") in _DOLLARS else listing
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - spot is all there is
         """Read cash from the account and crypto from the positions."""
@@ -171,7 +180,7 @@ def _cash(exchange: Exchange, account: Mapping[str, Any]) -> Balance:
         raise BadReply("the account has no currency or no cash")
     equity, invested = amount_of(account.get("equity")), amount_of(account.get("position_market_value"))
     locked = ZERO if equity is None or invested is None else max(equity - invested - free, ZERO)
-    return Balance(currency, free, locked)
+    return balance_and_debt(currency, free, locked, ZERO)
 
 
 def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:

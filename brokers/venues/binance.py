@@ -53,6 +53,7 @@ class Binance(Dialect):
         triggers_apart=True,
         stop_market=True,
         stop_limit=True,
+        fee_asset="BNB",
         convert=True,
         # 6,000 of the venue's weights a minute an address, of which ccxt counts 5 as 1.
         burst=240.0,
@@ -92,6 +93,9 @@ class Binance(Dialect):
         key = next((key for end, key in _MUST_HOLD.items() if path.endswith(end)), None)
         if wrong is None and key is not None and not (isinstance(reply, dict) and isinstance(reply.get(key), list)):
             return f"it holds no {key}"
+        if wrong is None and path.endswith("/api/v3/account") and isinstance(reply, dict):
+            kind = reply.get("accountType", "SPOT")
+            return None if kind == "SPOT" else f"exitplan does not know accounts of the kind {kind}"
         if wrong is None and path.endswith(_LISTS) and "symbol=" not in url and not isinstance(reply, list):
             return "it is no list"
         return wrong
@@ -133,9 +137,11 @@ class Binance(Dialect):
             market = exchange.safe_market(entry.get("symbol"), None, None, "contract")
             if entry.get("positionSide") in {"LONG", "SHORT"}:
                 exchange.options["hedged"] = True
+            side = str(entry.get("positionSide")).lower()
             if market["type"] in {market_type, None}:
                 contracts, price = entry.get("positionAmt"), entry.get("entryPrice")
-                found.append({"symbol": market["symbol"], "contracts": contracts, "entryPrice": price})
+                told = {"symbol": market["symbol"], "contracts": contracts, "entryPrice": price}
+                found.append({**told, "side": side} if side in {"long", "short"} else told)
         return found
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:

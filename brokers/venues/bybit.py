@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -17,10 +18,11 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
-from exitplan.ruleset.model.values import is_derivative
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _PAGE = 50
@@ -66,6 +68,7 @@ class Bybit(Dialect):
         triggers_apart=True,
         stop_market=True,
         stop_limit=True,
+        fee_asset="MNT",
         convert=True,
         unified_wallet=True,
         # 50 a second in ccxt's units, which stand for the venue's own limits a second and key: 20 orders or 10 reads.
@@ -106,6 +109,8 @@ class Bybit(Dialect):
             return "it holds no list"
         if path.endswith("/wallet-balance") and not result["list"]:
             return "it holds no account"
+        if path.endswith("/wallet-balance") and (kind := _unknown_account(result["list"])):
+            return f"exitplan does not know accounts of the kind {kind}"
         return None
 
     def of_type(self, market_type: MarketType) -> dict[str, Any]:
@@ -113,6 +118,33 @@ class Bybit(Dialect):
         return {"type": "spot"} if market_type == "spot" else {"type": "swap", "subType": "linear"}
 
     # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read the unified account; what is borrowed on the spot market is in the wallet, and owed.
+
+        A wallet below zero is owed as well; the amount borrowed that the venue names beside it is the same debt.
+        """
+        reply = exchange.fetch_balance(self.of_type(market_type))
+        balances = {balance.currency: balance for balance in balances_of(reply)}
+        accounts = only_mappings(((reply.get("info") or {}).get("result") or {}).get("list"), "accounts")
+        for entry in (coin for account in accounts for coin in only_mappings(account.get("coin"), "coins")):
+            currency = str(exchange.safe_currency_code(entry.get("coin")))
+            names = ("walletBalance", "spotBorrow", "borrowAmount", "accruedInterest")
+            wallet, spot, borrowed, interest = (amount_of(entry.get(name)) for name in names)
+            below = max(-(wallet or ZERO), ZERO)
+            if spot is None:
+                debt = max((borrowed or ZERO) + (interest or ZERO), below)
+            else:
+                debt = spot + (interest or ZERO) + below
+            balances[currency] = replace(balances[currency], debt=debt)
+        return list(balances.values())
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the venue's maximums for limit and for market orders, which are not the same."""
+        lots = (market.get("info") or {}).get("lotSizeFilter") or {}
+        at_limit = amount_of(lots.get("maxLimitOrderQty")) or listing.max_amount
+        at_market = amount_of(lots.get("maxMarketOrderQty") or lots.get("maxMktOrderQty")) or listing.market_max_amount
+        return replace(listing, max_amount=at_limit, market_max_amount=at_market)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders; one list holds also those that wait for a trigger."""
@@ -203,6 +235,12 @@ class Bybit(Dialect):
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the reply that it was taken comes before it is done."""
         return told_by(super().conversion_of(reply), "exchangeStatus", finished="success", refused="failure")
+
+
+def _unknown_account(accounts: list[Any]) -> str | None:
+    """Name the kind of an account that is not a unified one; None where all are."""
+    kinds = [str(entry.get("accountType", "UNIFIED")) for entry in accounts if isinstance(entry, dict)]
+    return next((kind for kind in kinds if kind != "UNIFIED"), None)
 
 
 def _listed(ask: Callable[[Mapping[str, Any]], Order], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:

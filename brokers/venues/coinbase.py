@@ -25,6 +25,7 @@ from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.ruleset.model.values import ZERO
 
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
 _MUST_HOLD = {
@@ -37,6 +38,9 @@ _MUST_HOLD = {
     "/brokerage/market/products": "products",
 }
 """What a reply must hold, by the end of its address: ccxt reads nothing where it is missing."""
+
+
+_KINDS = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT", "ACCOUNT_TYPE_VAULT", "ACCOUNT_TYPE_PERP_FUTURES"})
 
 
 class Coinbase(Dialect):
@@ -55,6 +59,7 @@ class Coinbase(Dialect):
         cancel_batch=100,
         lists_by_client_id=True,
         stop_limit=True,
+        buys_by_cost=True,
         convert=True,
         history_by_symbol=False,
         burst=30.0,
@@ -205,8 +210,10 @@ def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
 
 
 def _require_whole(accounts: object) -> None:
-    """Raise BadReply for an account without its kind or one of its amounts: ccxt leaves such a one out."""
+    """Raise BadReply for an account of an unknown kind, or without one of its amounts: ccxt leaves such a one out."""
     for entry in only_mappings(accounts, "accounts"):
+        if entry.get("type") and entry["type"] not in _KINDS:
+            raise BadReply(f"exitplan does not know accounts of the kind {entry['type']}")
         amounts = [entry.get(name) for name in ("available_balance", "hold")]
         if not entry.get("type") or not all(isinstance(found, Mapping) and found.get("value") for found in amounts):
             raise BadReply(f"the account of {entry.get('currency')} is not told whole")
@@ -219,11 +226,13 @@ def _with_fee_currency(order: Order, exchange: Exchange) -> Order:
 
 
 def _ticker(product: Mapping[str, Any], book: Mapping[str, Any] | None) -> Ticker:
-    """Read a product's prices; zero is none."""
-    bid, ask = (_best((book or {}).get(side)) for side in ("bids", "asks"))
-    return Ticker(bid, ask, amount_of(product.get("price")) or None)
+    """Read a product's prices; a side of the book without a level is empty."""
+    bid, ask = (None if book is None else _best(book.get(side)) for side in ("bids", "asks"))
+    return Ticker(bid, ask, amount_of(product.get("price")))
 
 
 def _best(side: object) -> Decimal | None:
-    levels = only_mappings(side or [], "levels")
-    return amount_of(levels[0].get("price")) or None if levels else None
+    if side is None:
+        return None
+    levels = only_mappings(side, "levels")
+    return amount_of(levels[0].get("price")) if levels else ZERO

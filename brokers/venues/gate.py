@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -20,7 +21,7 @@ from exitplan.brokers.live.dialect import (
     tickers_of,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
@@ -36,7 +37,8 @@ from exitplan.brokers.venues.gate_orders import (
 )
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.brokers.venues.wording import by_words
-from exitplan.ruleset.model.values import is_derivative
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative
 
 T = TypeVar("T")
 
@@ -81,6 +83,8 @@ class Gate(Dialect):
         cancel_batch=20,
         triggers_apart=True,
         stop_limit=True,
+        buys_by_cost=True,
+        fee_asset="GT",
         # 200 requests in 10 seconds to an address of the API; orders of spot are 10 a second and market.
         burst=100.0,
         refill=20.0,
@@ -129,7 +133,7 @@ class Gate(Dialect):
         """Read a wallet; a unified account has one for all kinds of markets."""
         if _is_unified(exchange):
             is_first = market_type == exchange.options["marketTypes"][0]
-            return balances_of(exchange.fetch_balance({"type": "spot"})) if is_first else []
+            return _unified_balances(exchange.fetch_balance({"type": "spot"}), exchange) if is_first else []
         if market_type == "spot":
             return balances_of(exchange.fetch_balance({"type": "spot"}))
         replies = _of_each_settlement(
@@ -152,9 +156,27 @@ class Gate(Dialect):
 
         def ask(settle: str) -> list[Mapping[str, Any]]:
             asked = {"type": market_type, "settle": settle}
-            return only_mappings(exchange.fetch_positions(None, asked), "positions")
+            entries = only_mappings(exchange.fetch_positions(None, asked), "positions")
+            if any(_side_of(entry) for entry in entries):
+                exchange.options["hedged"] = True
+            return [{**entry, "side": _side_of(entry) or entry.get("side")} for entry in entries]
 
         return _of_each_settlement(exchange, market_type, ask)
+
+    def correct_order(self, exchange: Exchange, order: Order) -> Order:
+        """Name the side of a contract where both may be held: the venue tells it by direction and reduce-only alone."""
+        if not is_derivative(str(order.get("symbol"))) or not exchange.options.get("hedged"):
+            return order
+        closes = bool(order.get("reduceOnly") or (order.get("info") or {}).get("is_reduce_only"))
+        return {**order, "positionSide": "long" if (order.get("side") == "buy") != closes else "short"}
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the venue's maximums, which ccxt leaves out or has for margin only."""
+        info = market.get("info") or {}
+        if not market.get("spot"):
+            return replace(listing, market_max_amount=amount_of(info.get("market_order_size_max")) or None)
+        most, value = (amount_of(info.get(name)) or None for name in ("max_base_amount", "max_quote_amount"))
+        return replace(listing, max_amount=most, max_notional=value)
 
     def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
         """Read the prices of all markets of a type, of contracts in every currency that they are settled in."""
@@ -319,6 +341,29 @@ def _is_unified(exchange: Exchange) -> bool:
                 raise BadReply("the venue does not say whether the account is a unified one")
             exchange.options["unifiedAccount"] = str(mode) == _UNIFIED
         return bool(exchange.options["unifiedAccount"])
+
+
+def _unified_balances(reply: Mapping[str, Any], exchange: Exchange) -> list[Balance]:
+    """Read a unified account; what is owed has its interest with it, and is the same as a balance below zero.
+
+    Raises BadReply for isolated margin, of which the account tells the balance and not what is owed.
+    """
+    balances = {balance.currency: balance for balance in balances_of(reply)}
+    entries = (reply.get("info") or {}).get("balances") or {}
+    for name, entry in entries.items():
+        currency = str(exchange.safe_currency_code(name))
+        if amount_of(entry.get("iso_balance")):
+            raise BadReply(f"{currency} is in isolated margin, which exitplan can't read")
+        owed = [abs(amount_of(entry.get(key)) or ZERO) for key in ("borrowed", "total_liab", "negative_liab")]
+        known = balances[currency]
+        balances[currency] = replace(known, debt=max(known.debt, *owed))
+    return list(balances.values())
+
+
+def _side_of(position: Mapping[str, Any]) -> str | None:
+    """Read the side of a position in dual mode; None in one-way mode."""
+    mode = str((position.get("info") or {}).get("mode") or "")
+    return mode.removeprefix("dual_") if mode in {"dual_long", "dual_short"} else None
 
 
 def _settlements(exchange: Exchange, market_type: MarketType) -> list[str]:

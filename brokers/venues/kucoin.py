@@ -29,6 +29,8 @@ _REMEMBERED = timedelta(days=3)
 """How long the venue knows orders that are closed."""
 _TRADING = frozenset({"trade", "trade_hf"})
 """The accounts that orders are paid from; the funding account (main) is not among them."""
+_ELSEWHERE = frozenset({"main", "margin", "margin_v2", "isolated", "isolated_v2", "contract", "option", "pool"})
+"""Other accounts that are known, and whose balances are not those that are traded here."""
 _MUST_HOLD = {
     "/api/v1/accounts": None,
     "/api/v1/positions": None,
@@ -73,6 +75,7 @@ class Kucoin(Dialect):
         triggers_apart=True,
         stop_market=True,
         stop_limit=True,
+        fee_asset="KCS",
         needs_password=True,
         # 4,000 weights in 30 seconds for spot, 2,000 for futures, of which ccxt counts each double.
         burst=2000.0,
@@ -93,7 +96,7 @@ class Kucoin(Dialect):
             "Open orders are asked for by symbol, so reading takes one call more for each symbol that has some.",
             "Orders that cancel one another (OCO) are not read; what they hold counts as locked.",
             "A market order that would move the price too far is filled in part, and the rest is cancelled.",
-            "Futures in one-way mode only; conversion of dust is not offered.",
+            "Conversion of dust is not offered.",
         ),
     )
 
@@ -124,9 +127,16 @@ class Kucoin(Dialect):
         return None if is_list else f"it holds no {key or 'list'}"
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
-        """Take the larger of the venue's two minimums for the worth of an order; ccxt knows one of them."""
-        told = amount_of((market.get("info") or {}).get("minFunds")) if market.get("spot") else None
-        return listing if told is None else replace(listing, min_notional=max(told, listing.min_notional or ZERO))
+        """Take the larger of the venue's two minimums for the worth of an order; ccxt knows one of them.
+
+        Of contracts, take the largest order from where the venue says it.
+        """
+        info = market.get("info") or {}
+        if not market.get("spot"):
+            most, at_market = (amount_of(info.get(name)) or None for name in ("maxOrderQty", "marketMaxOrderQty"))
+            return replace(listing, max_amount=most, max_notional=None, market_max_amount=at_market)
+        least = amount_of(info.get("minFunds"))
+        return listing if least is None else replace(listing, min_notional=max(least, listing.min_notional or ZERO))
 
     # --- reading ---
 
@@ -157,9 +167,12 @@ class Kucoin(Dialect):
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; ccxt gives the time of the reply as that of their opening."""
         _ensure_classic(exchange)
+        entries = only_mappings(exchange.fetch_positions(), "positions")
+        if any(entry["info"].get("positionSide") in {"LONG", "SHORT"} for entry in entries):
+            exchange.options["hedged"] = True
         return [
             {**entry, "timestamp": entry["info"].get("openingTimestamp")}
-            for entry in only_mappings(exchange.fetch_positions(), "positions")
+            for entry in entries
             if exchange.market(entry["symbol"])["type"] == market_type
         ]
 
@@ -184,6 +197,7 @@ class Kucoin(Dialect):
         if not is_derivative(request.symbol):
             return super().create(exchange, request)
         mode = exchange.fetch_margin_mode(request.symbol)["marginMode"]
+        side = request.position_side if exchange.options.get("hedged") else None
         limit = request.type in {"limit", "stop_limit"}
         order: Order = exchange.create_order(
             request.symbol,
@@ -192,7 +206,11 @@ class Kucoin(Dialect):
             # ccxt compares it with a number, and contracts are whole ones.
             int(request.quantity),
             plain(request.price) if limit and request.price is not None else None,
-            {**self.order_parameters(request), "marginMode": mode},
+            {
+                **self.order_parameters(request),
+                "marginMode": mode,
+                **({} if side is None else {"positionSide": side.upper()}),
+            },
         )
         return order
 
@@ -262,6 +280,8 @@ def _ensure_classic(exchange: Exchange) -> None:
 def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[Balance]:
     found: dict[str, Balance] = {}
     for account in accounts:
+        if account.get("type") not in _TRADING | _ELSEWHERE:
+            raise BadReply(f"exitplan does not know accounts of the kind {account.get('type')}")
         if account.get("type") not in _TRADING:
             continue
         currency = exchange.safe_currency_code(account.get("currency"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -18,11 +19,12 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, balance_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balance_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.two_lists import in_either_list
-from exitplan.ruleset.model.values import is_derivative, plain
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative, plain
 
 _WINDOW = 30
 _PAGE = 100
@@ -49,6 +51,8 @@ _REFUSALS = {
     "50119": RefusalReason.PERMISSION_DENIED,
     "50120": RefusalReason.PERMISSION_DENIED,
 }
+_DOLLARS = frozenset({"USDT", "USDC", "USD"})
+"""Quote currencies in which a maximum in dollars means what it says."""
 _UNCLEAR = ("51149", "51054")
 """The venue timed out inside: the order may have been taken."""
 _NEVER_TRIGGERED = {"live", "pause", "canceled", "order_failed"}
@@ -109,15 +113,22 @@ class Okx(Dialect):
     # --- reading ---
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - one wallet
-        """Read the trading account: what is available, and what is frozen by orders, positions and bots."""
+        """Read the trading account: what is available, what is frozen by orders, positions and bots, what is owed.
+
+        Raises BadReply where there are isolated margin positions: what they hold is told elsewhere.
+        """
         reply = exchange.privateGetAccountBalance()
-        return [
-            balance_of(
-                exchange.safe_currency_code(entry.get("ccy")),
-                {"free": entry.get("availBal"), "used": entry.get("frozenBal")},
-            )
-            for entry in only_mappings(_details(reply), "balances")
-        ]
+        return [_balance(exchange, entry) for entry in only_mappings(_details(reply), "balances")]
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the venue's maximums: of contracts in contracts; of the spot market those at market are in USDT."""
+        info = market.get("info") or {}
+        names = ("maxLmtSz", "maxMktSz", "maxLmtAmt", "maxMktAmt")
+        limit, at_market, *values = (amount_of(info.get(name)) or None for name in names)
+        if not market.get("spot"):
+            return replace(listing, max_amount=limit, max_notional=None, market_max_amount=at_market)
+        most = [value for value in (at_market, *values) if value is not None and market.get("quote") in _DOLLARS]
+        return replace(listing, max_amount=limit, max_notional=min(most, default=None), market_max_amount=None)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders, and of the orders that wait for a trigger, which are in other lists."""
@@ -294,6 +305,16 @@ def _waiting(order: Order) -> Order:
 
 def _client_id(order: Order) -> str | None:
     return order["info"].get("algoClOrdId") or order.get("clientOrderId")
+
+
+def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
+    """Read one currency; of what is owed, the venue takes the part off that makes the cash balance negative."""
+    currency = exchange.safe_currency_code(entry.get("ccy"))
+    if amount_of(entry.get("isoLiab")):
+        raise BadReply(f"{currency} is owed in isolated margin, which exitplan can't read")
+    balance = balance_of(currency, {"free": entry.get("availBal"), "used": entry.get("frozenBal")})
+    borrowed, interest, cash = (amount_of(entry.get(name)) or ZERO for name in ("liab", "interest", "cashBal"))
+    return replace(balance, debt=max(abs(borrowed) + abs(interest), -cash, ZERO))
 
 
 def _details(reply: Mapping[str, Any]) -> object:

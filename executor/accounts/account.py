@@ -184,17 +184,17 @@ def open_account_file(found: AccountFile, request: AccountRequest) -> Account:
         file=found.path,
         loaded=loaded,
         rulebook=Rulebook.of(loaded.policy),
-        broker=_broker_of(found, request),
+        broker=_broker_of(found, request, loaded.policy.cash.keep),
         folder=DataFolder.of(request.data, found.id),
         clock=request.clock,
         overrides=request.overrides,
     )
 
 
-def _broker_of(found: AccountFile, request: AccountRequest) -> Broker:
+def _broker_of(found: AccountFile, request: AccountRequest, keep: tuple[str, ...]) -> Broker:
     if request.offline:
         return cast("Broker", OfflineBroker(found.venue))
-    return RetryingBroker(open_broker(found.block, found.path.parent, request.clock), time.sleep)
+    return RetryingBroker(open_broker(found.block, found.path.parent, request.clock, keep), time.sleep)
 
 
 def find_account(request: AccountRequest) -> AccountFile:

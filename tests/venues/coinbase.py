@@ -110,7 +110,8 @@ class CoinbaseFront:
     def _codes(self) -> list[str]:
         account = self.venue.start
         symbols = [*account.markets, *(position.symbol for position in account.positions)]
-        return sorted({code for symbol in symbols for code in symbol.split("/")} - {account.quote})
+        codes = {code for symbol in symbols for code in symbol.split("/")} | set(self.venue.snapshot().other_cash)
+        return sorted(codes - {account.quote})
 
     def _fiat(self, _: Document) -> Document:
         quote = self.venue.start.quote
@@ -163,13 +164,16 @@ class CoinbaseFront:
     # --- the account ---
 
     def _holdings(self) -> dict[str, tuple[Decimal, Decimal]]:
-        """Give free and held by currency, also of what is not held any more."""
+        """Return free and held by currency, also of what is not held any more; what is owed is taken off."""
         account, nothing = self.venue.snapshot(), (Decimal(0), Decimal(0))
-        found = dict.fromkeys(self._codes(), nothing) | {account.quote: (account.cash.free, account.cash.locked)}
+        money = {account.quote: account.cash, **account.other_cash}
+        found = dict.fromkeys(self._codes(), nothing) | {
+            name: (cash.free - cash.debt, cash.locked) for name, cash in money.items()
+        }
         for position in account.positions:
             code = position.symbol.split("/")[0]
             free, held = found[code]
-            found[code] = (free + position.quantity - position.locked, held + position.locked)
+            found[code] = (free + position.quantity - position.locked - position.debt, held + position.locked)
         return found
 
     def _accounts(self, params: Document) -> Document:

@@ -40,6 +40,8 @@ REFUSALS = {
     RefusalReason.INVALID_QUANTITY: "EGeneral:Invalid arguments:volume",
     RefusalReason.AMOUNT_STEP: "EGeneral:Invalid arguments:volume",
     RefusalReason.BELOW_MIN_AMOUNT: "EGeneral:Invalid arguments:volume minimum not met",
+    RefusalReason.ABOVE_MAX_AMOUNT: "EGeneral:Invalid arguments:volume",
+    RefusalReason.ABOVE_MAX_NOTIONAL: "EGeneral:Invalid arguments:volume",
     RefusalReason.BELOW_MIN_NOTIONAL: "EOrder:Cost minimum not met",
     RefusalReason.INVALID_PRICE: "EGeneral:Invalid arguments:price",
     RefusalReason.PRICE_STEP: "EOrder:Tick size check failed",
@@ -133,7 +135,9 @@ def pair_document(symbol: str, market: Market, options: PaperOptions) -> Documen
 
 
 def ticker_document(market: Market) -> Document:
-    last, bid, ask = (plain(price or ZERO) for price in (market.last, market.bid, market.ask))
+    """Tell the prices of a market; a side that the account's file does not know is where the last trade was."""
+    sides = (market.last if price is None else price for price in (market.bid, market.ask))
+    last, bid, ask = (plain(price or ZERO) for price in (market.last, *sides))
     return {
         "a": [ask, "1", "1.000"],
         "b": [bid, "1", "1.000"],

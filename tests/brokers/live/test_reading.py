@@ -139,7 +139,7 @@ def test_an_asset_listed_against_another_quote_only_is_found_there_with_its_rate
 
 
 @every_venue
-def test_the_market_in_our_own_quote_is_preferred_while_it_trades(open_at: Opener, venue: str) -> None:
+def test_the_market_in_our_own_quote_is_taken_also_while_it_is_suspended(open_at: Opener, venue: str) -> None:
     markets = {"AAA/USD": market(100), "AAA/USDC": market(100), "USDC/USD": market(1)}
     closed = {**markets, "AAA/USD": market(100, active=False)}
     both, one = (
@@ -147,14 +147,16 @@ def test_the_market_in_our_own_quote_is_preferred_while_it_trades(open_at: Opene
         open_at(venue, snapshot(position(), markets=closed)),
     )
     assert list(held(both.broker.read_account())) == ["AAA/USD"]
-    assert list(held(one.broker.read_account())) == ["AAA/USDC"]
+    suspended = one.broker.read_account()
+    assert list(held(suspended)) == ["AAA/USD"]
+    assert suspended.markets["AAA/USD"].active is False
 
 
-def test_what_is_staked_at_kraken_counts_as_locked(open_at: Opener) -> None:
+def test_what_is_staked_at_kraken_counts_as_locked_and_what_earns_rewards_as_free(open_at: Opener) -> None:
     staked = {"AAA.F": Decimal(3), "AAA28.S": Decimal(2), "XBT.M": Decimal("0.5"), "USD.M": Decimal(70)}
     account = snapshot(position(), position("BTC/USD", 1), cash=30)
     read = open_at("kraken", account, staked=staked).broker.read_account()
-    assert held(read) == {"AAA/USD": ("15", "5"), "BTC/USD": ("1.5", "0.5")}
+    assert held(read) == {"AAA/USD": ("15", "2"), "BTC/USD": ("1.5", "0.5")}
     assert read.cash == Cash(Decimal(30), Decimal(70))
 
 
