@@ -26,7 +26,7 @@ from exitplan.brokers.protocol import (
 )
 from exitplan.executor.store.journal import Intent, Settlement
 from exitplan.ruleset.errors import AccountUnreadable
-from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.planning.actions import SELLING, Action
 

@@ -28,7 +28,7 @@ from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
 from exitplan.ruleset.planning.actions import SELLING, Action

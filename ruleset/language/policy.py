@@ -107,9 +107,9 @@ class Dust:
     max_cost_pct: Decimal = Decimal("0.05")
 
 
-CASH_KEPT = ("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL") + (
-    "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC"
-)  # fmt: skip
+_FIAT = ("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL")
+_STABLE = ("USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC")
+CASH_KEPT = (*_FIAT, *_STABLE)
 """The currencies that are money and not positions, where a policy names none; first those to sell into."""
 
 

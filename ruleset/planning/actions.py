@@ -191,8 +191,9 @@ class UnwindStep:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """What the exit rule of one position comes to."""
+    """What the exit rule of one position comes to; ``quantity`` is what it sells, or would once it is due."""
 
     actions: tuple[Action, ...] = ()
     blocked: Blocked | None = None
     unwind: UnwindStep | None = None
+    quantity: Decimal = ZERO
