@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from exitplan.ruleset.model.records import Form, Key, Name, Symbol
 from exitplan.ruleset.model.snapshot import OrderSide, Side, position_key
+from exitplan.ruleset.model.values import ZERO
 
 Kind = Literal["cancel_order", "close", "unwind", "attach_stop", "adopt", "convert_dust", "convert_cash"]
 BlockedReason = Literal[
@@ -79,8 +80,8 @@ class Action:
     ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what
     remained of it. ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds
     what must still be so at apply. An exit with a ``limit_price`` is a limit order that is not left to rest.
-    ``part`` counts the orders that one exit is split into, from 1; 0 where it is one order. ``id`` and
-    ``client_order_id`` are given when the plan is written.
+    ``part`` counts the orders that one exit is split into, from 1; 0 where it is one order. ``blind_value`` is what
+    guards count where there is no price. ``id`` and ``client_order_id`` are given when the plan is written.
     """
 
     id: Annotated[Name, Key("The id of the action within the plan.")] = ""
@@ -102,11 +103,17 @@ class Action:
     client_order_id: Annotated[str, Form.CLIENT_ORDER_ID, Key("The id it is sent with.")] = ""
     rank: Annotated[int, Key(hidden=True)] = 0
     part: Annotated[int, Key(hidden=True)] = 0
+    blind_value: Annotated[Decimal | None, Key(hidden=True)] = None
 
     @property
     def key(self) -> str:
         """The key of the position it is about."""
         return position_key(self.symbol, self.position_side or "long")
+
+    @property
+    def guarded_value(self) -> Decimal | None:
+        """The value that guards count: that of the last price seen where there is none now."""
+        return self.blind_value if self.est_value is None else self.est_value
 
     @property
     def reduces(self) -> bool:
@@ -162,6 +169,7 @@ class UnwindStep:
 
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
     the cycle counts with no order; ``regrown`` that the position has grown and starts anew.
+    ``added`` is the part of ``initial_quantity`` that came after the start, ``due_at`` when the cycle may be done.
     """
 
     key: Annotated[str, Key(hidden=True)] = ""
@@ -173,6 +181,8 @@ class UnwindStep:
     started_at: Annotated[datetime, Key("When the unwind began.")]
     counts: Annotated[bool, Key("Whether the cycle counts with no order.")] = False
     regrown: Annotated[bool, Key("Whether the position has grown, so that its unwind begins anew.")] = False
+    added: Annotated[Decimal, Key("The part of initial_quantity that came after the start.", sparse=True)] = ZERO
+    due_at: Annotated[datetime | None, Key(hidden=True)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,12 @@ class CheckReport:
     state: Annotated[AccountState, Key("The state that the checks come to.")]
     checks: Annotated[FourChecks, Key("The four checks.")]
     deferred: Annotated[tuple[str, ...], Key("Positions that could not be judged.")]
+    unjudged_orders: Annotated[tuple[str, ...], Key("Orders of unknown age.", sparse=True)] = ()
+    implausible: Annotated[tuple[str, ...], Key("Positions whose price is not plausible.", sparse=True)] = ()
+    debts: Annotated[tuple[str, ...], Key("What is owed.", sparse=True)] = ()
+    reopening_orders: Annotated[tuple[str, ...], Key("Orders that would open again what is closed.", sparse=True)] = ()
+    proceeds: Annotated[tuple[str, ...], Key("Assets that exits would be paid in.", sparse=True)] = ()
+    balance_surprise: Annotated[str | None, Key("What is unexpected in the balance.", sparse=True)] = None
 
 
 @dataclass(frozen=True, slots=True)
