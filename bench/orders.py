@@ -195,7 +195,7 @@ def _account(root: Path, size: int, *, in_memory: bool) -> Account:
 
 
 def _run(account: Account) -> OrderRun:
-    """Apply a plan with one order per position."""
+    """Apply a plan of one order for each position."""
     document = plan_account(account).document
     times: dict[str, float] = {}
 
@@ -255,7 +255,7 @@ def _floor(root: Path, orders: int) -> OrderRun:
 
 
 def _resume(account: Account) -> dict[str, float]:
-    """Time how long it takes to resume a plan with all orders but one done before the crash."""
+    """Time how a plan is taken up again of which all orders but one were done before the crash."""
     document = plan_account(account).document
     path = account.folder.journal
     with open_journal(path) as journal:
