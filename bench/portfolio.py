@@ -1,4 +1,4 @@
-"""A made-up account of any size: the same for the same size, and with some of everything that the rules look for."""
+"""A synthetic account of any size: always the same for the same size, with some of everything that rules look for."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def portfolio(size: int, *, outages: bool = True, first: int = 0) -> Snapshot:
 
 
 def facts_of(size: int, policy: Policy) -> Iterator[Facts]:
-    """Observe an account in parts of a thousand positions, so that only its facts stay in memory."""
+    """Read the facts of an account in parts of a thousand positions, so only the facts stay in memory."""
     for first in range(0, size, _CHUNK):
         snapshot = portfolio(min(_CHUNK, size - first), first=first)
         with localcontext(EXACT):
