@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Facts
-from exitplan.ruleset.model.facts import observe_positions
+from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import EXACT
@@ -47,8 +47,8 @@ def facts_of(size: int, policy: Policy) -> Iterator[Facts]:
     for first in range(0, size, _CHUNK):
         snapshot = portfolio(min(_CHUNK, size - first), first=first)
         with localcontext(EXACT):
-            observations, _ = observe_positions(snapshot, policy, Progress(), TAKEN_AT)
-        yield from (found.facts for found in observations)
+            account = observe(snapshot, policy, Progress(), TAKEN_AT)
+        yield from (view.facts for view in account.positions)
 
 
 def _position(symbol: str, price: Decimal, chance: random.Random) -> Position:

@@ -1,4 +1,4 @@
-"""Judge the actions of a plan on an account that was just read: what is done, stale, no longer wanted, or to be sent."""
+"""Judge the actions of a plan on an account that was just read: done, stale, no longer wanted, or to be sent."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ class Metrics:
 class State:
     """The state of an account; positions are named by their key (``BTC/USD``, ``BTC/USD#short``).
 
-    ``escalated`` holds the positions that a person was alerted to, each with its rule, reason and time. ``last_prices`` are the
-    last mark prices seen. ``last_balance`` is what the account held at the last run, ``pending_balance`` a surprising one
-    that waits for a second reading.
+    ``escalated`` holds the positions that a person was alerted to, each with its rule, reason and time.
+    ``last_prices`` are the last mark prices seen. ``last_balance`` is what the account held at the last run,
+    ``pending_balance`` a surprising one that waits for a second reading.
     """
 
     account_state: AccountState | None = None
