@@ -36,7 +36,7 @@ class _Initial(Unobserved):
     def __init__(self, figures: dict[str, Any]) -> None:
         self.figures = figures
 
-    def planned(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
+    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
         """Note how many positions there were."""
         self.figures["initial_positions"] = len(plan.positions)
 

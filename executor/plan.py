@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
@@ -118,10 +119,13 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
     progress = read_state(account).progress
     try:
         snapshot = read_snapshot(account, progress)
-        return planned(PlanInput(account.rulebook, snapshot, account.clock(), progress, scope), account.overrides)
+        made = write_draft(PlanInput(account.rulebook, snapshot, account.clock(), progress, scope), account.overrides)
     except EngineDisagreement as error:
         _report(account, error)
         raise
+    refused = ",".join(guard.name for guard in made.plan.refusals) or None
+    note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
+    return made
 
 
 def plan_snapshot(
@@ -139,10 +143,10 @@ def plan_snapshot(
     """
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
-    return planned(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
+    return write_draft(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
 
 
-def planned(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
+def write_draft(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
     """Draft a plan and write it."""
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides), draft, given)

@@ -8,6 +8,7 @@ verification.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from exitplan.executor.apply.staleness import (
     ensure_same_progress,
     find_drift,
 )
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_account, read_snapshot
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
@@ -220,7 +222,18 @@ class _Application:
         self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
 
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind != "alert":  # logged where it is raised
+            note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
         self.notify(Event(kind, self.account.clock(), data))
+
+
+def _level_of(kind: str) -> int:
+    return logging.WARNING if kind in {"action_refused", "action_unknown", "run_recovering"} else logging.INFO
+
+
+def _logged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event for the log; of a verification its state will do."""
+    return {"state": data["state"], "message": data.get("message")} if "state" in data else dict(data)
 
 
 def _still_held(state: State, snapshot: Snapshot) -> State:

@@ -8,6 +8,7 @@ transaction as the outcome that changes it, so that two durable commits an order
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sqlite3
@@ -21,6 +22,7 @@ from typing import Any, Literal
 
 import orjson
 
+from exitplan.executor.logs import JOURNAL, note
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
@@ -156,6 +158,7 @@ class Journal:
                 "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
                 [(plan.plan_id, action.id, index) for index, action in enumerate(plan.actions)],
             )
+        _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
         """Tell whether a plan was never applied, is open, or has ended."""
@@ -178,6 +181,7 @@ class Journal:
         """Note that a plan is used up."""
         with self._transaction() as db:
             db.execute("UPDATE plans SET ended_at = ? WHERE plan_id = ?", (time_text(now), plan_id))
+        _note_step("plan_ended", plan_id=plan_id)
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
         """Give a plan's intents by action id, in the order of the plan."""
@@ -197,7 +201,10 @@ class Journal:
         somebody else moved one of them first; then none is.
         """
         with self._transaction() as db:
-            return [self._begin(db, intent, fence, now) for intent in intents]
+            begun = [self._begin(db, intent, fence, now) for intent in intents]
+        for intent in begun:
+            _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
+        return begun
 
     @staticmethod
     def _begin(db: sqlite3.Connection, intent: Intent, fence: int, now: datetime) -> Intent:
@@ -239,6 +246,9 @@ class Journal:
                 self._put_fill(db, intent, settlement, moment)
             if state is not None:
                 self._put_state(db, state)
+        _note_step(
+            settlement.status, intent, filled=settlement.filled, order=settlement.order_id, why=settlement.message
+        )
 
     @staticmethod
     def _put_fill(db: sqlite3.Connection, intent: Intent, settlement: Settlement, moment: str) -> None:
@@ -279,6 +289,7 @@ class Journal:
                 " WHERE plan_id = ? AND action_id = ?",
                 (intent.plan_id, intent.action_id),
             )
+        _note_step("not_sent", intent, why=message)
         return replace(intent, status="planned", filled=None, order_id=None)
 
     # --- runs ---
@@ -291,6 +302,7 @@ class Journal:
                 (plan_id, time_text(now), os.getpid(), socket.gethostname()),
             )
         self._newest = int(cursor.lastrowid or 0)
+        _note_step("run_begun", plan_id=plan_id, run=self._newest)
         return self._newest
 
     def end_run(
@@ -303,6 +315,7 @@ class Journal:
                 (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),
             )
             self._put_state(db, state)
+        _note_step("run_ended", run=run, exit_code=int(exit_code))
 
     def runs(self) -> list[dict[str, Any]]:
         """Give all runs, the newest first."""
@@ -345,6 +358,12 @@ class Journal:
             " ON CONFLICT (only) DO UPDATE SET document = excluded.document",
             (orjson.dumps(document),),
         )
+
+
+def _note_step(step: str, intent: Intent | None = None, **fields: object) -> None:
+    """Log a step of the journal once it is on the disk."""
+    about = {} if intent is None else {"plan_id": intent.plan_id, "action": intent.action_id}
+    note(JOURNAL, step, level=logging.DEBUG, **about, **fields)
 
 
 @contextmanager
