@@ -116,7 +116,7 @@ def _figures(account: Account, finished: Finished) -> dict[str, Any]:
         left: int | None = held - done.total()
     else:
         left = _held(account)
-    settled = finished.is_settled and left is not None
+    settled = finished.is_resolved and left is not None
     return {
         "dust_closed": done[False],
         "cap_closed": done[True],

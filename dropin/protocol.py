@@ -224,7 +224,7 @@ class LegacyPositionExitProtocol:
         diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling)
         state = state_of(checks)
         results["phase4_verification"] = {"account_state": state.value, "diagnostics": diagnostics}
-        results["success"] = state is AccountState.CLEAN and finished.is_settled
+        results["success"] = state is AccountState.CLEAN and finished.is_resolved
         if "error" in diagnostics:
             results["error"] = diagnostics["error"]
 

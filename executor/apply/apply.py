@@ -18,7 +18,7 @@ from typing import Any
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
-from exitplan.executor.apply.recovery import forget_closed, settle_open_plans
+from exitplan.executor.apply.recovery import forget_closed, reconcile_open_plans
 from exitplan.executor.apply.run import Run
 from exitplan.executor.apply.staleness import (
     Drift,
@@ -128,9 +128,9 @@ class _Application:
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
-        desk = OrderReconciler(account.broker, account.clock, sleep)
+        reconciler = OrderReconciler(account.broker, account.clock, sleep)
         state = take_state(journal, account.folder.state)
-        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
+        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress)
@@ -142,7 +142,7 @@ class _Application:
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
         number = journal.begin_run(plan.plan_id, account.clock())
-        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, snapshot, drift)
+        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, snapshot, drift)
         run.execute()
         return self._finish(run)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.journal import SETTLED, Intent
+from exitplan.executor.store.journal import RESOLVED, Intent
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.facts import price_of
@@ -158,7 +158,7 @@ def find_drift(plan: Plan, snapshot: Snapshot, intents: Mapping[str, Intent], ma
     moved: list[str] = []
     for action in plan.actions:
         intent = intents.get(action.id)
-        if intent is not None and intent.status in SETTLED:
+        if intent is not None and intent.status in RESOLVED:
             continue
         if action.kind == "cancel_order":
             if action.order_id not in open_orders:

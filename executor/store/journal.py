@@ -63,7 +63,7 @@ _UPGRADES = (_FIRST, _FILLS)
 SCHEMA_VERSION = len(_UPGRADES)
 
 Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
-SETTLED: frozenset[str] = frozenset({"done", "refused", "skipped"})
+RESOLVED: frozenset[str] = frozenset({"done", "refused", "skipped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Resolution:
     """How an attempt ended: its status, what was filled, the venue's order id, and its words.
 
     The average price, in the market's quote, and the fee are None where the venue does not tell them.
@@ -227,41 +227,41 @@ class Journal:
         )
         return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
 
-    def settle(self, intent: Intent, settlement: Settlement, state: Mapping[str, Any] | None, now: datetime) -> None:
+    def resolve(self, intent: Intent, resolution: Resolution, state: Mapping[str, Any] | None, now: datetime) -> None:
         """Record how an attempt ended and, in the same commit, what that changes in the account's state."""
         moment = time_text(now)
-        values = (plain(settlement.filled), settlement.order_id, settlement.message, moment)
+        values = (plain(resolution.filled), resolution.order_id, resolution.message, moment)
         with self._transaction() as db:
             db.execute(
                 "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
                 " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
-                (settlement.status, *values, intent.plan_id, intent.action_id, intent.attempt),
+                (resolution.status, *values, intent.plan_id, intent.action_id, intent.attempt),
             )
             db.execute(
                 "UPDATE intents SET status = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
                 " WHERE plan_id = ? AND action_id = ?",
-                (settlement.status, *values, intent.plan_id, intent.action_id),
+                (resolution.status, *values, intent.plan_id, intent.action_id),
             )
-            if settlement.filled:
-                self._put_fill(db, intent, settlement, moment)
+            if resolution.filled:
+                self._put_fill(db, intent, resolution, moment)
             if state is not None:
                 self._put_state(db, state)
         _note_step(
-            settlement.status, intent, filled=settlement.filled, order=settlement.order_id, why=settlement.message
+            resolution.status, intent, filled=resolution.filled, order=resolution.order_id, why=resolution.message
         )
 
     @staticmethod
-    def _put_fill(db: sqlite3.Connection, intent: Intent, settlement: Settlement, moment: str) -> None:
-        figures = (plain(settlement.filled), _text(settlement.average_price), _text(settlement.fee))
+    def _put_fill(db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
+        figures = (plain(resolution.filled), _text(resolution.average_price), _text(resolution.fee))
         db.execute(
             "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 intent.plan_id,
                 intent.action_id,
                 intent.attempt,
-                settlement.order_id,
+                resolution.order_id,
                 *figures,
-                settlement.fee_currency,
+                resolution.fee_currency,
                 moment,
             ),
         )
