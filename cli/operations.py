@@ -169,7 +169,7 @@ class _Screen:
     events: _EventLines | None
     stopped: Stopped
 
-    def planned(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
+    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
         """Show a plan that is new, or looked at in a dry run, unless there are several."""
         how = self.how
         if how.approved is not None:
@@ -188,7 +188,7 @@ class _Screen:
             show_changes(changes, plan)
 
     @contextmanager
-    def sending(self, account: Account, plan: Plan) -> Iterator[Watch]:
+    def watch_run(self, account: Account, plan: Plan) -> Iterator[Watch]:
         """Watch a run: of one account on its own screen, with Ctrl-C asking it to stop."""
         if self.events is not None:
             events = self.events

@@ -36,7 +36,7 @@ class _Initial(Unobserved):
     def __init__(self, figures: dict[str, Any]) -> None:
         self.figures = figures
 
-    def planned(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
+    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
         """Note how many positions there were."""
         self.figures["initial_positions"] = len(plan.positions)
 
@@ -116,7 +116,7 @@ def _figures(account: Account, finished: Finished) -> dict[str, Any]:
         left: int | None = held - done.total()
     else:
         left = _held(account)
-    settled = finished.is_settled and left is not None
+    settled = finished.is_resolved and left is not None
     return {
         "dust_closed": done[False],
         "cap_closed": done[True],

@@ -53,7 +53,7 @@ class _Phase1(Unobserved):
     def __init__(self, results: Result) -> None:
         self.results = results
 
-    def planned(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
+    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
         """Note how many positions were classified."""
         held = len(plan.positions)
         self.results["phase1_classification"] = {"total_positions": held, "classified": held}
@@ -224,7 +224,7 @@ class LegacyPositionExitProtocol:
         diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling)
         state = state_of(checks)
         results["phase4_verification"] = {"account_state": state.value, "diagnostics": diagnostics}
-        results["success"] = state is AccountState.CLEAN and finished.is_settled
+        results["success"] = state is AccountState.CLEAN and finished.is_resolved
         if "error" in diagnostics:
             results["error"] = diagnostics["error"]
 

@@ -48,7 +48,7 @@ class Finished:
         return frozenset(ended.action.id for ended in result.outcomes if ended.status == "done")
 
     @property
-    def is_settled(self) -> bool:
+    def is_resolved(self) -> bool:
         """Whether nothing was left open or unknown."""
         result = self.outcome.result
         return result is None or result.exit_code in _ENDED

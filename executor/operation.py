@@ -39,11 +39,11 @@ class Watch:
 class Observer(Protocol):
     """Who looks on while an account is operated on."""
 
-    def planned(self, account: Account, plan: Plan) -> None:
+    def show_plan(self, account: Account, plan: Plan) -> None:
         """Take the plan, before it is judged by its guards."""
         ...
 
-    def sending(self, account: Account, plan: Plan) -> AbstractContextManager[Watch]:
+    def watch_run(self, account: Account, plan: Plan) -> AbstractContextManager[Watch]:
         """Watch the run of the plan for the time of the block; where entering it raises, nothing is sent."""
         ...
 
@@ -51,10 +51,10 @@ class Observer(Protocol):
 class Unobserved:
     """Nobody looks on."""
 
-    def planned(self, account: Account, plan: Plan) -> None:
+    def show_plan(self, account: Account, plan: Plan) -> None:
         """Show nothing."""
 
-    def sending(self, account: Account, plan: Plan) -> AbstractContextManager[Watch]:  # noqa: ARG002 - as its protocol
+    def watch_run(self, account: Account, plan: Plan) -> AbstractContextManager[Watch]:  # noqa: ARG002 - as its protocol
         """Watch nothing."""
         return nullcontext(Watch())
 
@@ -116,7 +116,7 @@ def operate(
 def prepare(account: Account, operation: Operation, observer: Observer) -> Plan:
     """Make the plan, or take the saved one, and show it."""
     plan = operation.plan or plan_account(account, operation.scope).plan
-    observer.planned(account, plan)
+    observer.show_plan(account, plan)
     return plan
 
 
@@ -136,7 +136,7 @@ def finish(
         return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
     if plan.has_changes:
         approve(account, plan)
-    with observer.sending(account, plan) as watch:
+    with observer.watch_run(account, plan) as watch:
         result = apply_plan(account, plan, notify=watch.notify, stopped=watch.stopped, sleep=sleep)
     return Outcome(plan, result, operation.to_clean)
 

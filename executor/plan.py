@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import after_reading
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
@@ -129,10 +130,13 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
         snapshot = read_snapshot(account, state.progress)
         now = account.clock()
         state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
-        return planned(PlanInput(account.rulebook, snapshot, now, state.progress, scope), account.overrides)
+        made = write_draft(PlanInput(account.rulebook, snapshot, now, state.progress, scope), account.overrides)
     except EngineDisagreement as error:
         _report(account, error)
         raise
+    refused = ",".join(guard.name for guard in made.plan.refusals) or None
+    note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
+    return made
 
 
 def note_reading(account: Account, state: State) -> State:
@@ -178,10 +182,10 @@ def plan_snapshot(
     """
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
-    return planned(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
+    return write_draft(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
 
 
-def planned(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
+def write_draft(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
     """Draft a plan and write it."""
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides), draft, given)

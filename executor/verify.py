@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_snapshot, read_state
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
@@ -32,6 +34,7 @@ def verify_account(account: Account) -> Checks:
     """
     with no_old_answer(account):
         checks = check_now(account, read_state(account))
+    note(RUN, "verified", account=account.id, state=checks.state.value)
     _remember(account, checks.state)
     return checks
 
@@ -49,7 +52,8 @@ def no_old_answer(account: Account) -> Iterator[None]:
     except RefusedByGuard:
         _remember(account, AccountState.NEEDS_CLEANUP)
         raise
-    except Exception:  # whatever broke, nobody knows how the account stands
+    except Exception as error:  # whatever broke, nobody knows how the account stands
+        note(RUN, "verified", level=logging.WARNING, account=account.id, state="UNKNOWN", message=str(error))
         _remember(account, AccountState.UNKNOWN)
         raise
 

@@ -11,7 +11,7 @@ from exitplan.cli.arguments import AccountRef, only_one, open_offline, open_requ
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.apply.manual_resolution import settle_by_hand, unresolved_orders
+from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import parse_decimal, plain
 
@@ -50,7 +50,7 @@ def command(
         raise UsageError("how much of it was filled?", hint="--filled QUANTITY, 0 if it never traded")
     quantity = _quantity(filled)
     opened = open_requested(where) if quantity else open_offline(where)
-    action = settle_by_hand(opened, order, quantity)
+    action = resolve_by_hand(opened, order, quantity)
     if as_json:
         write_json({"account": opened.id, "order": order, "symbol": action.symbol, "filled": filled})
     else:

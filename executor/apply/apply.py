@@ -8,6 +8,7 @@ verification.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
-from exitplan.executor.apply.recovery import forget_closed, settle_open_plans, still_held
+from exitplan.executor.apply.recovery import forget_closed, reconcile_open_plans, still_held
 from exitplan.executor.apply.run import Run
 from exitplan.executor.apply.staleness import (
     ensure_applicable,
@@ -26,6 +27,7 @@ from exitplan.executor.apply.staleness import (
     ensure_not_halted,
     ensure_same_progress,
 )
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_snapshot, read_state
 from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.store.alerts import raise_alert
@@ -126,9 +128,9 @@ class _Application:
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
-        desk = OrderReconciler(account.broker, account.clock, sleep)
+        reconciler = OrderReconciler(account.broker, account.clock, sleep)
         state = take_state(journal, account.folder.state)
-        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
+        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress)
@@ -140,7 +142,7 @@ class _Application:
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
         number = journal.begin_run(plan.plan_id, account.clock())
-        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, judged)
+        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged)
         run.execute()
         return self._finish(run)
 
@@ -224,4 +226,15 @@ class _Application:
         self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
 
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind != "alert":  # logged where it is raised
+            note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
         self.notify(Event(kind, self.account.clock(), data))
+
+
+def _level_of(kind: str) -> int:
+    return logging.WARNING if kind in {"action_refused", "action_unknown", "run_recovering"} else logging.INFO
+
+
+def _logged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event for the log; of a verification its state will do."""
+    return {"state": data["state"], "message": data.get("message")} if "state" in data else dict(data)

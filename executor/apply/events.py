@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from exitplan.executor.store.journal import Settlement
+from exitplan.executor.store.journal import Resolution
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.actions import Action
@@ -76,12 +76,12 @@ class ActionOutcome:
 
     action: Action
     status: str
-    settlement: Settlement | None = None
+    resolution: Resolution | None = None
     message: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Write the outcome in its JSON form."""
-        settled = self.settlement
+        resolution = self.resolution
         return {
             "id": self.action.id,
             "kind": self.action.kind,
@@ -89,15 +89,15 @@ class ActionOutcome:
             "side": self.action.side,
             "quantity": plain(self.action.quantity),
             "status": self.status,
-            "filled": None if settled is None else plain(settled.filled),
-            "order_id": None if settled is None else settled.order_id,
+            "filled": None if resolution is None else plain(resolution.filled),
+            "order_id": None if resolution is None else resolution.order_id,
             "message": self.reason,
         }
 
     @property
     def reason(self) -> str | None:
         """Why it ended so, in the words of exitplan or the venue."""
-        return self.message or (self.settlement.message if self.settlement else None)
+        return self.message or (self.resolution.message if self.resolution else None)
 
 
 @dataclass(frozen=True, slots=True)

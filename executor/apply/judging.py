@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from exitplan.executor.store.journal import SETTLED, Intent
+from exitplan.executor.store.journal import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsStale, RefusedByGuard
 from exitplan.ruleset.model.position_view import PositionView
@@ -100,7 +100,7 @@ def judge_plan(
     """Draft the whole account anew and judge every action that is not settled; raises EngineDisagreement."""
     with localcontext(EXACT):
         draft = draft_plan(PlanInput(rulebook, snapshot, now, progress))
-        settled = frozenset(name for name, intent in intents.items() if intent.status in SETTLED)
+        settled = frozenset(name for name, intent in intents.items() if intent.status in RESOLVED)
         coming = frozenset(
             action.order_id for action in plan.actions if action.order_id is not None and action.id not in settled
         )

@@ -1,19 +1,18 @@
-"""Settle an order by a person's word, where the venue cannot tell what became of it."""
+"""Resolve an order by a person's word, where the venue cannot tell what became of it."""
 
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.quantities import amount_step
-from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.apply.record import record_outcome
 from exitplan.executor.plan import read_account
-from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
+from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import export_state, state_to_document, take_state
+from exitplan.executor.store.state import export_state, take_state
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import nearest
-from exitplan.ruleset.model.values import EXACT, ZERO, plain
+from exitplan.ruleset.model.values import EXACT, plain
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan
@@ -29,8 +28,8 @@ def unresolved_orders(account: Account) -> dict[str, Action]:
         return {action.client_order_id: action for _, action, _ in unresolved_in(journal)}
 
 
-def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> Action:
-    """Settle an unresolved order as a person found it at the venue: filled by so much, zero if it never traded.
+def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> Action:
+    """Resolve an order as a person found it at the venue: filled by so much, zero if it never traded.
 
     The plan it is of stays open and can be applied again. Raises UsageError for an order that is not unresolved, or a
     quantity above what was sent; AccountIsLocked; AccountUnreadable, since progress depends on the market's step.
@@ -46,11 +45,10 @@ def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> A
         sent = intent.quantity if intent.quantity is not None else action.quantity
         if not 0 <= filled <= sent:
             raise UsageError(f"the order was for {plain(sent)}: {plain(filled)} cannot have been filled")
-        settlement = Settlement("done" if filled else "skipped", filled, intent.order_id, "settled by hand")
-        if filled:
-            step = amount_step(read_account(account), action.symbol)
-            state = after_action(state, plan, action, settlement, intent.held_before or ZERO, step, now)
-        journal.settle(intent, settlement, state_to_document(state), now)
+        resolution = Resolution("done" if filled else "skipped", filled, intent.order_id, "resolved by hand")
+        snapshot = read_account(account) if filled else None
+        sent_order = (action, intent)
+        state = record_outcome(journal, plan, sent_order, resolution, state=state, snapshot=snapshot, now=now)
         export_state(journal, state, account.folder.state)
     return action
 

@@ -24,7 +24,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
-from exitplan.executor.store.journal import Intent, Settlement
+from exitplan.executor.store.journal import Intent, Resolution
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
@@ -50,7 +50,7 @@ class NotSent:
     rest: float = 0.0
 
 
-Resolved = Settlement | NotSent
+Reconciled = Resolution | NotSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class OrderReconciler:
     clock: Clock
     sleep: Sleep
 
-    def settle_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Resolved]:
+    def reconcile_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Reconciled]:
         """Turn the answers to a group into settlements, in turn; ``needs_human`` where nobody can tell.
 
         What the venue shows already needs no waiting. They went out together, so the receive window is waited for once.
@@ -74,13 +74,13 @@ class OrderReconciler:
                 if not waited and not _is_clear(outcome):
                     self._wait_out()
                     waited = True
-                resolved = self._settle(action, intent, outcome, group)
+                resolved = self._reconcile(action, intent, outcome, group)
             group.unresolved.pop(action.id, None)
             yield resolved
 
-    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Resolved]:
+    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Reconciled]:
         """Find out about orders that were sent, or may have been, by waiting and asking."""
-        return self.settle_all(sent, [Unknown("interrupted")] * len(sent))
+        return self.reconcile_all(sent, [Unknown("interrupted")] * len(sent))
 
     def _is_looked_up(self, sent: Sent, outcome: Outcome) -> bool:
         """Tell whether the venue is to be asked for an order, by our id or by its own."""
@@ -89,21 +89,21 @@ class OrderReconciler:
             return False
         return self.broker.capabilities.client_order_ids != "C" or intent.order_id is not None
 
-    def _found_at_once(self, action: Action, intent: Intent, group: _Group) -> Resolved | None:
+    def _found_at_once(self, action: Action, intent: Intent, group: _Group) -> Reconciled | None:
         """Settle an order that the venue finds under our id before anything is waited for; None where it does not."""
         if action.id not in group.unresolved:
             return None
         found = group.answer(0, action.id)
         return self._reported(action, intent, found.report) if isinstance(found, Found) else None
 
-    def _settle(self, action: Action, intent: Intent, outcome: Outcome, group: _Group) -> Resolved:
+    def _reconcile(self, action: Action, intent: Intent, outcome: Outcome, group: _Group) -> Reconciled:
         if isinstance(outcome, Refused):
             return self._refused(action, intent, outcome, group)
         if isinstance(outcome, Unknown):
             return self._resolve(action, intent, group)
         return self._reported(action, intent, outcome.report)
 
-    def _resolve(self, action: Action, intent: Intent, group: _Group) -> Resolved:
+    def _resolve(self, action: Action, intent: Intent, group: _Group) -> Reconciled:
         if action.kind == "cancel_order":
             return self._resolve_cancel(action)
         if action.kind == "convert_dust":  # venues take no client ids for conversions
@@ -112,7 +112,7 @@ class OrderReconciler:
             return self._by_position(action, intent)
         return self._by_look_up(action, intent, group)
 
-    def _by_look_up(self, action: Action, intent: Intent, group: _Group) -> Resolved:
+    def _by_look_up(self, action: Action, intent: Intent, group: _Group) -> Reconciled:
         """Ask until the order is found, or twice not found with the account as it was before it.
 
         A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
@@ -160,10 +160,10 @@ class OrderReconciler:
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             return Unknown(f"the look-up failed: {error}")
 
-    def _reported(self, action: Action, intent: Intent, report: OrderReport) -> Resolved:
+    def _reported(self, action: Action, intent: Intent, report: OrderReport) -> Reconciled:
         """Settle by what the venue reports; an order that is still open is waited for, unless it is meant to rest."""
         if action.kind == "attach_stop" and report.status in {"open", "closed"}:
-            return _told(report, None)
+            return _resolution_of(report, None)
         if action.kind == "cancel_order":
             return _cancel_reported(self._awaited(action, intent, report))
         report = self._awaited(action, intent, report)
@@ -174,9 +174,9 @@ class OrderReconciler:
         if report.status == "open":
             return _needs_human(Unknown(f"order {report.order_id} is still open"), report)
         if report.filled == 0:
-            return Settlement("refused", report.filled, report.order_id, f"the venue {report.status} it unfilled")
+            return Resolution("refused", report.filled, report.order_id, f"the venue {report.status} it unfilled")
         message = None if report.status == "closed" else f"filled in part, then {report.status}"
-        return _told(report, message)
+        return _resolution_of(report, message)
 
     def _awaited(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
         """Give a market order the time to fill and a cancel the time to be done."""
@@ -194,7 +194,7 @@ class OrderReconciler:
         call(lambda: self.broker.cancel_orders([reference]), 1)
         return self._awaited(action, intent, report)
 
-    def _refused(self, action: Action, intent: Intent, outcome: Refused, group: _Group) -> Resolved:
+    def _refused(self, action: Action, intent: Intent, outcome: Refused, group: _Group) -> Reconciled:
         if action.kind == "cancel_order" and outcome.reason in {
             RefusalReason.UNKNOWN_ORDER,
             RefusalReason.ORDER_CLOSED,
@@ -205,25 +205,25 @@ class OrderReconciler:
             return self._resolve(action, intent, group)
         if outcome.reason.is_passing:
             return NotSent(outcome.retry_after or _REST_SECONDS)
-        return Settlement("refused", message=f"{outcome.reason.value}: {outcome.message}")
+        return Resolution("refused", message=f"{outcome.reason.value}: {outcome.message}")
 
-    def _resolve_cancel(self, action: Action) -> Resolved:
+    def _resolve_cancel(self, action: Action) -> Reconciled:
         """Look at the order: gone is done, open means that the cancel never arrived and may be sent again."""
         found = self._ask(OrderReference(symbol=action.symbol, order_id=action.order_id))
         if isinstance(found, Unknown):
             return _needs_human(found)
         if isinstance(found, NotFound):
-            return Settlement("done", order_id=action.order_id, message="the venue no longer knows the order")
+            return Resolution("done", order_id=action.order_id, message="the venue no longer knows the order")
         return _cancel_reported(found.report)
 
-    def _by_conversion(self, action: Action, intent: Intent, order_id: str | None) -> Resolved:
+    def _by_conversion(self, action: Action, intent: Intent, order_id: str | None) -> Reconciled:
         """Compare the position before and after; what the venue took and has not done yet is not sent again."""
         resolved = self._by_position(action, intent)
         if isinstance(resolved, NotSent) and order_id is not None:
-            return Settlement("needs_human", order_id=order_id, message=f"conversion {order_id} is still under way")
+            return Resolution("needs_human", order_id=order_id, message=f"conversion {order_id} is still under way")
         return resolved
 
-    def _by_position(self, action: Action, intent: Intent) -> Resolved:
+    def _by_position(self, action: Action, intent: Intent) -> Reconciled:
         """Compare the position before and after, where the venue keeps no client ids."""
         if intent.held_before is None or intent.quantity is None:
             return _needs_human(Unknown("the position before the order is not known"))
@@ -233,7 +233,7 @@ class OrderReconciler:
             return _needs_human(Unknown(str(error)))
         resting = [order for order in snapshot.open_orders if _may_be(order, action, intent)]
         if action.kind == "attach_stop" and len(resting) == 1:
-            return Settlement("done", resting[0].filled, resting[0].id, "told by the open orders")
+            return Resolution("done", resting[0].filled, resting[0].id, "told by the open orders")
         if resting:
             return _needs_human(Unknown(f"order {resting[0].id} may be the one"))
         return _by_difference(intent.held_before, _held(snapshot, action.key), intent.quantity)
@@ -246,7 +246,7 @@ class _Group:
     Every order takes its own answers, a round after the other. Round 0 is asked before anything is waited for.
     """
 
-    desk: OrderReconciler
+    reconciler: OrderReconciler
     sent: Sequence[Sent]
     unresolved: dict[str, Sent] = field(init=False)
     rounds: list[dict[str, LookUp]] = field(default_factory=list)
@@ -263,7 +263,7 @@ class _Group:
         """Give an order's answer of a round, asking for the round where it is new."""
         while not self.has_asked(number):
             asked = list(self.unresolved.values())
-            answers = self.desk.look_up(asked)
+            answers = self.reconciler.look_up(asked)
             self.rounds.append({action.id: found for (action, _), found in zip(asked, answers, strict=True)})
         return self.rounds[number][name]
 
@@ -271,7 +271,7 @@ class _Group:
         """Read the account after a round, once for all of the group."""
         if number not in self.accounts:
             try:
-                self.accounts[number] = self.desk.broker.read_account()
+                self.accounts[number] = self.reconciler.broker.read_account()
             except AccountUnreadable as error:
                 return Unknown(str(error))
         return self.accounts[number]
@@ -321,17 +321,17 @@ def _may_be(order: OpenOrder, action: Action, intent: Intent) -> bool:
     return (order.symbol, order.side, order.quantity, order.trigger_price) == sent
 
 
-def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Resolved:
+def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Reconciled:
     gone = before - held
     if gone == 0:
         return NotSent()
     if 0 < gone <= sent:
-        return Settlement("done", gone, message="told by the position before and after")
+        return Resolution("done", gone, message="told by the position before and after")
     return _needs_human(Unknown(f"the position went from {before} to {held}"))
 
 
-def _told(report: OrderReport, message: str | None) -> Settlement:
-    return Settlement(
+def _resolution_of(report: OrderReport, message: str | None) -> Resolution:
+    return Resolution(
         "done",
         report.filled,
         report.order_id,
@@ -342,16 +342,16 @@ def _told(report: OrderReport, message: str | None) -> Settlement:
     )
 
 
-def _cancel_reported(report: OrderReport) -> Resolved:
+def _cancel_reported(report: OrderReport) -> Reconciled:
     if report.status == "open":
         return NotSent()
     message = "it was filled before it could be cancelled" if report.status == "closed" else None
-    return _told(report, message)
+    return _resolution_of(report, message)
 
 
-def _needs_human(found: Unknown, report: OrderReport | None = None) -> Settlement:
+def _needs_human(found: Unknown, report: OrderReport | None = None) -> Resolution:
     filled = report.filled if report else Decimal(0)
-    return Settlement("needs_human", filled, report.order_id if report else None, found.message)
+    return Resolution("needs_human", filled, report.order_id if report else None, found.message)
 
 
 def _is_clear(outcome: Outcome) -> bool:

@@ -7,28 +7,32 @@ from dataclasses import replace
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.quantities import amount_step
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
-from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.apply.record import record_outcome
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.journal import Journal, Settlement
-from exitplan.executor.store.state import State, state_to_document
+from exitplan.executor.store.journal import Journal, Resolution
+from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.snapshot import Side, Snapshot, TrackerRecord
-from exitplan.ruleset.model.values import ZERO
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan
 
 Tell = Callable[[str, Mapping[str, Any]], None]
-_UNSETTLED = frozenset({"sending", "needs_human"})
+_UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
-def settle_open_plans(
-    account: Account, journal: Journal, state: State, desk: OrderReconciler, tell: Tell, *, keep: str | None = None
+def reconcile_open_plans(
+    account: Account,
+    journal: Journal,
+    state: State,
+    reconciler: OrderReconciler,
+    tell: Tell,
+    *,
+    keep: str | None = None,
 ) -> State:
     """Resolve every order that may have been sent, end the plans, and give the state after it.
 
@@ -37,7 +41,7 @@ def settle_open_plans(
     """
     for document in journal.open_plans():
         plan = _journalled(document)
-        state = _settle_plan(account, journal, state, plan, desk, tell)
+        state = _reconcile_plan(account, journal, state, plan, reconciler, tell)
         if plan.plan_id != keep:
             forget_closed(account, journal, plan)
             journal.end_plan(plan.plan_id, account.clock())
@@ -105,46 +109,43 @@ def _journalled(document: Mapping[str, Any]) -> Plan:
         ) from error
 
 
-def _settle_plan(
-    account: Account, journal: Journal, state: State, plan: Plan, desk: OrderReconciler, tell: Tell
+def _reconcile_plan(
+    account: Account, journal: Journal, state: State, plan: Plan, reconciler: OrderReconciler, tell: Tell
 ) -> State:
     intents = journal.intents(plan.plan_id)
-    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNSETTLED]
+    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNRESOLVED]
     for action, intent in open_ones:
         if action.kind == "adopt":  # the tracker's file was replaced or it was not; doing it again does no harm
             journal.back_to_planned(intent, "interrupted", account.clock())
     sent = [(action, intent) for action, intent in open_ones if action.kind != "adopt"]
     if sent:
         tell("run_recovering", {"plan_id": plan.plan_id, "orders": len(sent)})
-        state = _settle_sent(account, journal, state, plan, sent, desk)
+        state = _reconcile_sent(account, journal, state, plan, sent, reconciler)
     left = sum(1 for intent in journal.intents(plan.plan_id).values() if intent.status == "planned")
     tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(open_ones), "left": left})
     return state
 
 
-def _settle_sent(
-    account: Account, journal: Journal, state: State, plan: Plan, sent: Sequence[Sent], desk: OrderReconciler
+def _reconcile_sent(
+    account: Account, journal: Journal, state: State, plan: Plan, sent: Sequence[Sent], reconciler: OrderReconciler
 ) -> State:
-    """Settle every order that may have been sent, those behind one that nobody can tell of as well."""
+    """Resolve every order that may have been sent, also those behind one whose outcome is unknown."""
     snapshot = read_account(account)
     stuck: list[OutcomeUnknown] = []
-    for (action, intent), resolved in zip(sent, desk.resolve_all(sent), strict=True):
+    for (action, intent), resolved in zip(sent, reconciler.resolve_all(sent), strict=True):
         now = account.clock()
         if isinstance(resolved, NotSent):
             journal.back_to_planned(intent, "it never reached the venue", now)
-        elif resolved.status == "needs_human":
-            journal.settle(intent, resolved, None, now)
+            continue
+        state = record_outcome(journal, plan, (action, intent), resolved, state=state, snapshot=snapshot, now=now)
+        if resolved.status == "needs_human":
             stuck.append(_alerted(account, action, resolved))
-        else:
-            step = amount_step(snapshot, action.symbol)
-            state = after_action(state, plan, action, resolved, intent.held_before or ZERO, step, now)
-            journal.settle(intent, resolved, state_to_document(state), now)
     if stuck:
         raise stuck[0]
     return state
 
 
-def _alerted(account: Account, action: Action, resolved: Settlement) -> OutcomeUnknown:
+def _alerted(account: Account, action: Action, resolved: Resolution) -> OutcomeUnknown:
     """Raise the alert of an order that nobody can tell of, and give the error that stops the account."""
     figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
     raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)

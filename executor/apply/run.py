@@ -17,14 +17,15 @@ from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
-from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
+from exitplan.executor.apply.quantities import find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import OrderReconciler, Sent
-from exitplan.executor.apply.state_transitions import after_action, after_counting, is_shortage
+from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import read_snapshot, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.journal import SETTLED, Intent, Journal, Settlement
-from exitplan.executor.store.state import State, state_to_document
+from exitplan.executor.store.journal import RESOLVED, Intent, Journal, Resolution
+from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
@@ -61,7 +62,7 @@ class Run:
     number: int
     tell: Tell
     stopped: Callable[[], bool]
-    desk: OrderReconciler
+    reconciler: OrderReconciler
     state: State
     judged: Judged
     outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
@@ -147,8 +148,8 @@ class Run:
 
     def _prepare(self, action: Action, intent: Intent) -> Intent | None:
         """Give what to send for an action; None where nothing is sent, and why is noted."""
-        if intent.status in SETTLED:
-            settled = Settlement(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
+        if intent.status in RESOLVED:
+            settled = Resolution(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
             self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
         elif (judgement := self.judged.judgements[action.id]).standing is not Standing.WANTED:
             self._leave_out(action, intent, judgement)
@@ -156,7 +157,7 @@ class Run:
             self._adopt(action, intent)
         elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
             told = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
-            self._settle(action, intent, Settlement("refused", message=told))
+            self._record(action, intent, Resolution("refused", message=told))
         else:
             return self._sized(action, intent)
         return None
@@ -191,11 +192,11 @@ class Run:
         outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
         unsent: list[Sent] = []
         rest = 0.0
-        for (action, intent), resolved in zip(sent, self.desk.settle_all(sent, outcomes), strict=True):
+        for (action, intent), resolved in zip(sent, self.reconciler.reconcile_all(sent, outcomes), strict=True):
             self.touched.add(action.key)
-            if isinstance(resolved, Settlement) and not self._is_tried_smaller(action, intent, resolved):
-                self._settle(action, intent, resolved)
-            elif isinstance(resolved, Settlement):
+            if isinstance(resolved, Resolution) and not self._is_tried_smaller(action, intent, resolved):
+                self._record(action, intent, resolved)
+            elif isinstance(resolved, Resolution):
                 unsent.append((action, self.journal.back_to_planned(intent, resolved.message or "", account.clock())))
             else:
                 unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
@@ -206,10 +207,10 @@ class Run:
                 self._leave_unsent(action, f"the venue wants to be left alone for {rest:.0f} seconds")
             return []
         if rest:
-            self.desk.sleep(rest)
+            self.reconciler.sleep(rest)
         return unsent
 
-    def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Settlement) -> bool:
+    def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Resolution) -> bool:
         """Check whether an exit that the venue had too little balance for is sent once more, a little smaller."""
         if not action.reduces or not is_shortage(resolved) or action.id in self.shrunk or intent.quantity is None:
             return False
@@ -263,25 +264,30 @@ class Run:
         smaller = free if free < asked else least
         return floor_to_step(smaller, view.amount_step) if smaller >= least else ZERO
 
-    def _settle(self, action: Action, intent: Intent, settlement: Settlement) -> None:
-        now, held = self.account.clock(), intent.held_before or ZERO
-        if settlement.status != "needs_human":
-            step = amount_step(self.snapshot, action.symbol)
-            self.state = after_action(self.state, self.plan, action, settlement, held, step, now)
-        self.journal.settle(intent, settlement, state_to_document(self.state), now)
-        self.outcomes[action.id] = ActionOutcome(action, settlement.status, settlement)
+    def _record(self, action: Action, intent: Intent, resolution: Resolution) -> None:
+        now = self.account.clock()
+        self.state = record_outcome(
+            self.journal,
+            self.plan,
+            (action, intent),
+            resolution,
+            state=self.state,
+            snapshot=self.snapshot,
+            now=now,
+        )
+        self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
         told = {
             **_described(action, action.quantity),
-            "filled": plain(settlement.filled),
-            "message": settlement.message,
+            "filled": plain(resolution.filled),
+            "message": resolution.message,
         }
-        if settlement.status == "needs_human":
+        if resolution.status == "needs_human":
             self._stop(Stop.OUTCOME_UNKNOWN)
             self.tell("action_unknown", told)
             self._alert("OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **told})
-        elif settlement.status == "refused":
+        elif resolution.status == "refused":
             self.tell("action_refused", told)
-            self._alert_failure(action, settlement.message)
+            self._alert_failure(action, resolution.message)
         else:
             self.tell("action_done", told)
 
@@ -294,7 +300,7 @@ class Run:
         self._alert("EXIT_FAILED", figures, severity)
 
     def _skip(self, action: Action, intent: Intent, why: str) -> None:
-        self.journal.settle(intent, Settlement("skipped", message=why), None, self.account.clock())
+        self.journal.resolve(intent, Resolution("skipped", message=why), None, self.account.clock())
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
@@ -342,7 +348,7 @@ class Run:
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self.journal.begin_sending([asked], self.number, now)
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
-        self._settle(action, intent, Settlement("done"))
+        self._record(action, intent, Resolution("done"))
 
     def _read_again(self) -> bool:
         """Read the account and judge what is left of the plan on it; False where it cannot be read."""
@@ -366,7 +372,7 @@ class Run:
                 return False
             if all(self._is_free(action) for action in actions if action.kind in SELLING):
                 break
-            self.desk.sleep(_READ_SECONDS)
+            self.reconciler.sleep(_READ_SECONDS)
         return True
 
     def _is_free(self, action: Action) -> bool:

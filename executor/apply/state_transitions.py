@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from exitplan.brokers.protocol import RefusalReason
-from exitplan.executor.store.journal import Settlement
+from exitplan.executor.store.journal import Resolution
 from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.progress import UnwindProgress
@@ -25,7 +25,7 @@ def after_action(
     state: State,
     plan: Plan,
     action: Action,
-    settlement: Settlement,
+    resolution: Resolution,
     held_before: Decimal,
     amount_step: Decimal | None,
     now: datetime,
@@ -35,15 +35,15 @@ def after_action(
     ``held_before`` is what was held when the order was sent; progress follows what the venue filled of it.
     """
     if action.kind == "cancel_order":
-        return _after_cancel(state, action, settlement)
+        return _after_cancel(state, action, resolution)
     if action.kind == "convert_cash":
         return state
-    if settlement.status == "refused" or (action.reduces and settlement.filled == 0):
-        return state if is_shortage(settlement) else _failed(state, action.key)
+    if resolution.status == "refused" or (action.reduces and resolution.filled == 0):
+        return state if is_shortage(resolution) else _failed(state, action.key)
     state = replace(state, failed_exits=_without(state.failed_exits, action.key))
     if not action.reduces:
         return state
-    held = held_before - settlement.filled
+    held = held_before - resolution.filled
     if action.kind == "unwind":
         state = _after_slice(state, plan.steps[action.key], held, amount_step, now)
     if floor_to_step(held, amount_step) <= 0:
@@ -51,10 +51,10 @@ def after_action(
     return state
 
 
-def is_shortage(settlement: Settlement) -> bool:
+def is_shortage(resolution: Resolution) -> bool:
     """Check whether the venue refused for want of balance: fees came out of it, and the exit itself did not fail."""
-    reason = (settlement.message or "").partition(":")[0]
-    return settlement.status == "refused" and reason == RefusalReason.INSUFFICIENT_BALANCE.value
+    reason = (resolution.message or "").partition(":")[0]
+    return resolution.status == "refused" and reason == RefusalReason.INSUFFICIENT_BALANCE.value
 
 
 def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
@@ -62,8 +62,8 @@ def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
     return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
 
 
-def _after_cancel(state: State, action: Action, settlement: Settlement) -> State:
-    if settlement.status != "done" or action.phase != Phase.CANCEL:
+def _after_cancel(state: State, action: Action, resolution: Resolution) -> State:
+    if resolution.status != "done" or action.phase != Phase.CANCEL:
         return state
     return state.counting(stale_orders_cancelled=1, capital_freed_usd=action.est_value or ZERO)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.files import append_line
 from exitplan.ruleset.model.values import time_text
 
@@ -36,8 +38,7 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
     )
 }
 
-Notify = Callable[[str, Mapping[str, Any]], None]
-"""Receives the kind of an event and its data."""
+_LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging.CRITICAL}
 
 
 def raise_alert(
@@ -51,5 +52,6 @@ def raise_alert(
         "user_id": account,
         **figures,
     }
+    note(RUN, kind, level=_LEVELS.get(alert["severity"], logging.WARNING), account=account, **figures)
     append_line(path, orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE))
     return alert

@@ -142,10 +142,8 @@ class Redecision:
 
     def _unwanted(self, action: Action, decision: Decision, excess: int) -> str | None:
         """Say why the policy would not do this to the position now; None where it would."""
-        if decision.is_protected:
-            return "it is protected"
-        if decision.is_deferred:
-            return decision.view.words["why"]
+        if decision.is_protected or decision.is_deferred:
+            return "it is protected" if decision.is_protected else decision.view.words["why"]
         if decision.view.record is not None and not _is_same_record(action, decision.view.record):
             return "the tracker has another record of it since"
         rule = self._rule_now(action, decision, excess)
@@ -153,9 +151,8 @@ class Redecision:
             return rule
         if rule is None or rule.id != action.rule or not _is_of_kind(action, rule):
             return decision.view.words["why"] if rule is None else f"the rule {rule.id} applies now"
-        if action.side != decision.view.position.exit_side:
-            return f"{action.side} is not the side that reduces it"
-        return None
+        is_exit_side = action.side == decision.view.position.exit_side
+        return None if is_exit_side else f"{action.side} is not the side that reduces it"
 
     def _rule_now(self, action: Action, decision: Decision, excess: int) -> ExitRule | str | None:
         """Find the exit rule that applies, with the tolerance of dust and of the cap; a text says why none does."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import Settlement, open_journal
+from exitplan.executor.store.journal import Resolution, open_journal
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
 from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import NOW
@@ -64,7 +64,7 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):
-            replaced.settle(intent, Settlement("refused"), {"unwind_progress": {}}, NOW)
+            replaced.resolve(intent, Resolution("refused"), {"unwind_progress": {}}, NOW)
     assert scene.state().unwinds["AAA/USD"].cycle == 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
+from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
@@ -87,9 +87,9 @@ def test_an_outcome_and_the_state_it_changes_are_one_commit(file: Path) -> None:
         begun(journal)
         intent = journal.intents("p1")["a1"]
         with pytest.raises(TypeError):
-            journal.settle(intent, Settlement("done"), {"broken": object()}, NOW)
+            journal.resolve(intent, Resolution("done"), {"broken": object()}, NOW)
         assert (journal.intents("p1")["a1"].status, journal.state()) == ("planned", None)
-        journal.settle(intent, Settlement("done"), {"unwind_progress": {}}, NOW)
+        journal.resolve(intent, Resolution("done"), {"unwind_progress": {}}, NOW)
         assert (journal.intents("p1")["a1"].status, journal.state()) == ("done", {"unwind_progress": {}})
 
 

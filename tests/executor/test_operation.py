@@ -32,11 +32,11 @@ class Note(Unobserved):
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def planned(self, account: Account, plan: Plan) -> None:
+    def show_plan(self, account: Account, plan: Plan) -> None:
         self.seen.append("planned")
 
     @contextmanager
-    def sending(self, account: Account, plan: Plan) -> Iterator[Watch]:
+    def watch_run(self, account: Account, plan: Plan) -> Iterator[Watch]:
         self.seen.append("sending")
         yield Watch(lambda event: self.seen.append(event.kind))
         self.seen.append("sent")

@@ -62,7 +62,7 @@ def _check_figures(plan: Document, expected: Example) -> None:
 
 
 def _written(plan: Document, expected: list[list[str]]) -> list[list[str]]:
-    """Write the actions as the example does: the orders of one exit as one, with the maximum that none of them exceeds."""
+    """Write the actions as the example does: the orders of one exit as one, with the maximum that none exceeds."""
     rows: list[list[str]] = []
     for action in plan["actions"]:
         row = [action[key] for key in ("kind", "symbol", "side", "quantity", "rule")]
