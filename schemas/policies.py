@@ -30,6 +30,7 @@ from exitplan.schemas.merging.policy_merge import (
 SHIPPED = FilePath(__file__).parents[1] / "policies"
 """The folder of the policies that come with exitplan."""
 COMMAND_LINE = "command line"
+KEPT = "the account"
 IN_MEMORY = "policy"
 
 
@@ -49,12 +50,34 @@ class LoadedPolicy:
     account: Mapping[str, Any] | None = None
 
 
-def load_policy(path: FilePath, overrides: Mapping[str, object] = MappingProxyType({})) -> LoadedPolicy:
+def load_policy(
+    path: FilePath, overrides: Mapping[str, object] = MappingProxyType({}), *, account: LoadedPolicy | None = None
+) -> LoadedPolicy:
     """Load a policy or account file with all it extends; ``overrides`` are parameters set on top of it.
 
-    Raises FileHasProblems with every problem of every file.
+    Where the policy is put in the place of an ``account``'s own, that account's protection and aliases stay, and so do
+    the guards of its file where they are tighter. Raises FileHasProblems with every problem of every file.
     """
-    return _load(read_chain(path), overrides)
+    chain = read_chain(path)
+    if account is not None and not chain.found:
+        chain.documents.append(_kept_of(account, _load(chain, {}).policy))
+    return _load(chain, overrides)
+
+
+def _kept_of(account: LoadedPolicy, policy: Policy) -> Document:
+    """Make a layer of what an account keeps under any policy: protection, aliases and its own tighter guards."""
+    own = account.document.get("guards") or {}
+    written = {
+        name: limit for name, limit in own.items() if account.marks[("guards", name)].file == str(account.files[-1])
+    }
+    guards = {
+        name: limit
+        for name, limit in written.items()
+        if (limit is False if isinstance(limit, bool) else name not in policy.guards or limit < policy.guards[name])
+    }
+    value: dict[str, Any] = {"version": 1, "extends": KEPT, "guards": guards}
+    value |= {name: account.document[name] for name in ("protect", "aliases") if account.document.get(name)}
+    return Document(Source(KEPT, ""), value, dict.fromkeys(_paths_of(value), Mark(KEPT)))
 
 
 def policy_from_document(
@@ -150,6 +173,8 @@ def _repeated(document: Document, block: str) -> Iterator[Problem]:
     first: dict[str, Mark] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         key = LISTS[block]
+        if isinstance(entry, dict) and block == "protect" and key not in entry:
+            key = "asset"
         if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
             continue
         name, mark = entry_name(block, entry), document.marks[(block, index, key)]

@@ -174,7 +174,7 @@ def open_account_file(found: AccountFile, request: AccountRequest) -> Account:
     """
     loaded = found.loaded
     if request.policy is not None:
-        loaded = load_policy(request.policy, request.overrides)
+        loaded = load_policy(request.policy, request.overrides, account=found.loaded)
     elif request.overrides:
         loaded = load_policy(found.path, request.overrides)
     return Account(
