@@ -13,7 +13,7 @@ from exitplan.ruleset.planning.actions import Action
 
 
 def adopted_record(snapshot: Snapshot, action: Action, trigger: Decimal | None, now: datetime) -> TrackerRecord | None:
-    """Give the tracker's record of an adopted position; None where the position is gone.
+    """Return the tracker's record of an adopted position; None where the position is gone.
 
     Without a known entry price the mark at adoption becomes the cost basis, and the record says so: a record without an
     entry price would make the position a zombie.
@@ -36,7 +36,7 @@ def adopted_record(snapshot: Snapshot, action: Action, trigger: Decimal | None, 
 
 
 def _resting_stop(snapshot: Snapshot, position: Position, mark: Decimal | None) -> Decimal | None:
-    """Give the trigger price of a stop that protects the position already."""
+    """Return the trigger price of a stop that protects the position already."""
     resting = [
         order for order in snapshot.open_orders if order.symbol == position.symbol and order.side == position.exit_side
     ]

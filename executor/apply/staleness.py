@@ -93,7 +93,7 @@ def ensure_fresh(plan: Plan, now: datetime) -> None:
 def ensure_same_progress(plan: Plan, progress: Progress) -> None:
     """Raise PlanIsStale where the exits of a position have come further than the plan knew.
 
-    That is what an order of an earlier run does that is settled only after the plan was made, even where what is held
+    That is what an order of an earlier run does that is resolved only after the plan was made, even where what is held
     tells nothing: a plan made between the two would begin the unwind anew.
     """
     touched = {action.key for action in plan.actions if action.kind != "cancel_order"} | set(plan.steps)
@@ -101,13 +101,13 @@ def ensure_same_progress(plan: Plan, progress: Progress) -> None:
     if moved:
         raise PlanIsStale(
             f"the plan does not know how far the exits of {', '.join(moved)} have come: an order of an earlier run was "
-            "settled only now, or another plan was applied",
+            "resolved only now, or another plan was applied",
             hint="make a new plan and look at it",
         )
 
 
 def _is_known(plan: Plan, progress: Progress, key: str) -> bool:
-    """Tell whether a plan goes on from this progress of a position."""
+    """Check whether a plan goes on from this progress of a position."""
     facts, step, unwind = plan.by_key[key].facts, plan.steps.get(key), progress.unwinds.get(key)
     if step is not None and step.counts and unwind is not None and unwind.started_at == step.started_at:
         return unwind.cycle >= step.cycle - 1  # a cycle with no order counts once, however often it was planned
@@ -124,9 +124,9 @@ def ensure_sales_allowed(policy: Policy, plan: Plan, snapshot: Snapshot) -> None
     sales = [_sale(action, snapshot) for action in plan.actions if action.kind in SELLING]
     refused = [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
     if refused:
-        told = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
+        refusals = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
         raise RefusedByGuard(
-            f"a guard refuses the plan with the prices of now ({told})",
+            f"a guard refuses the plan with the prices of now ({refusals})",
             hint="wait, narrow the plan with --exclude, or raise the limit in the policy",
         )
 
@@ -146,7 +146,7 @@ def _verdict_text(verdict: Verdict) -> str:
 
 
 def find_drift(plan: Plan, snapshot: Snapshot, intents: Mapping[str, Intent], max_move: Decimal) -> Drift:
-    """Compare every action that is not settled with the account as it is now.
+    """Compare every action that is not resolved with the account as it is now.
 
     ``intents`` are those of a plan that is resumed, none for a new one; ``max_move`` is how far a price may have moved,
     as a fraction.
@@ -168,11 +168,11 @@ def find_drift(plan: Plan, snapshot: Snapshot, intents: Mapping[str, Intent], ma
             continue
         if price_status(snapshot, action) == "unavailable":
             unreadable.append(action.id)
-        told = _compare(plan, action, positions.get(action.key), snapshot, intents, max_move)
-        if told is None and action.key not in positions:
+        moves = _compare(plan, action, positions.get(action.key), snapshot, intents, max_move)
+        if moves is None and action.key not in positions:
             done[action.id] = "the position is gone"
-        elif told is not None:
-            moved.append(told)
+        elif moves is not None:
+            moved.append(moves)
     return Drift(done, frozenset(unreadable), tuple(dict.fromkeys(moved)))
 
 
@@ -184,7 +184,7 @@ def _compare(
     intents: Mapping[str, Intent],
     max_move: Decimal,
 ) -> str | None:
-    """Say what moved; None where nothing did, or where the position is gone and with it what was to be done."""
+    """Return what moved; None where nothing did, or where the position is gone and with it what was to be done."""
     if position is None:
         return None
     sold = _sold_already(plan, action.key, intents)
@@ -213,7 +213,7 @@ def _sold_already(plan: Plan, key: str, intents: Mapping[str, Intent]) -> Decima
 
 
 def _registered_since(plan: Plan, action: Action, snapshot: Snapshot) -> str | None:
-    """Say where a strategy has taken the position over since the plan was made."""
+    """Return where a strategy has taken the position over since the plan was made."""
     known = plan.by_key[action.key].facts
     record = snapshot.tracker.get(action.symbol)
     if record is None or not action.reduces:
@@ -224,7 +224,7 @@ def _registered_since(plan: Plan, action: Action, snapshot: Snapshot) -> str | N
 
 
 def price_status(snapshot: Snapshot, action: Action) -> str:
-    """Tell whether there is a price for what an action is about."""
+    """Check whether there is a price for what an action is about."""
     return price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol)).status
 
 
@@ -236,8 +236,8 @@ def _price_move(action: Action, snapshot: Snapshot, max_move: Decimal) -> str | 
     if then is None or price.mark is None:
         return f"{action.symbol}: the price was {_text(then)} and is {_text(price.mark)}"
     if EXACT.subtract(price.mark, then).copy_abs() > EXACT.multiply(max_move, then):
-        told = f"{action.symbol}: the price was {plain(then)} and is {plain(price.mark)}"
-        return f"{told}, a move above {plain(max_move * 100)} %"
+        move = f"{action.symbol}: the price was {plain(then)} and is {plain(price.mark)}"
+        return f"{move}, a move above {plain(max_move * 100)} %"
     return None
 
 
