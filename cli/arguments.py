@@ -60,23 +60,23 @@ class Narrowing:
 
 
 def present() -> datetime:
-    """Give the present in UTC."""
+    """Return the present in UTC."""
     return datetime.now(UTC)
 
 
 def only_one(accounts: Sequence[str] | None) -> str | None:
-    """Give the one account that was named, None where none was; raises UsageError for several."""
+    """Return the one account that was named, None where none was; raises UsageError for several."""
     return AccountSelection(tuple(accounts or ())).only_name
 
 
 def find_requested(where: AccountRef) -> DataFolder:
     """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
-    found = find_account(AccountRequest(clock=present, account=where.account))
-    return DataFolder.of(where.data, found.id)
+    file = find_account(AccountRequest(clock=present, account=where.account))
+    return DataFolder.of(where.data, file.id)
 
 
 def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline: bool = False) -> AccountRequest:
-    """Give what was asked for in the words of the executor."""
+    """Return what was asked for in the words of the executor."""
     return AccountRequest(
         clock=present,
         account=where.account,
@@ -160,15 +160,17 @@ def read_overrides(
     max_positions: int | None = None, dust_pct: str | None = None, stale_minutes: str | None = None
 ) -> Overrides:
     """Collect the parameters that the command line sets over the policy; raises UsageError for one out of range."""
-    found: Overrides = {}
+    overrides: Overrides = {}
     if max_positions is not None:
-        found["max_positions"] = int(_in_range("--max-positions", "max_positions", Decimal(max_positions)))
+        overrides["max_positions"] = int(_in_range("--max-positions", "max_positions", Decimal(max_positions)))
     if dust_pct is not None:
-        found["dust_pct_threshold"] = _in_range("--dust-pct", "dust_pct_threshold", _decimal("--dust-pct", dust_pct))
+        overrides["dust_pct_threshold"] = _in_range(
+            "--dust-pct", "dust_pct_threshold", _decimal("--dust-pct", dust_pct)
+        )
     if stale_minutes is not None:
         minutes = _decimal("--stale-minutes", stale_minutes)
-        found["stale_order_minutes"] = _in_range("--stale-minutes", "stale_order_minutes", minutes)
-    return found
+        overrides["stale_order_minutes"] = _in_range("--stale-minutes", "stale_order_minutes", minutes)
+    return overrides
 
 
 def overrides_of(plan: Plan) -> Overrides:
@@ -208,10 +210,10 @@ def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
 
 def read_duration(option: str, text: str) -> timedelta:
     """Read how long something may take, such as 90s, 15m, 1h or 1d; raises UsageError."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
-    if found is None or int(found[1]) == 0:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if match is None or int(match[1]) == 0:
         raise UsageError(f"{option} takes a duration, found {text!r}", hint="such as 90s, 15m, 1h or 1d")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
 def read_time(option: str, text: str) -> datetime:
@@ -223,7 +225,7 @@ def read_time(option: str, text: str) -> datetime:
 
 
 def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
-    """Give the scope of a plan; raises UsageError for a rule that the policy does not have."""
+    """Return the scope of a plan; raises UsageError for a rule that the policy does not have."""
     ensure_phase(narrowing.phase)
     actionable = [rule.id for rule in (*policy.orders, *policy.exits)]
     for name in narrowing.rules:
@@ -243,7 +245,7 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
 
 
 def ensure_phase(phase: int | None) -> int | None:
-    """Give the phase that was asked for; raises UsageError for one that there is not."""
+    """Return the phase that was asked for; raises UsageError for one that there is not."""
     if phase is not None and phase not in list(Phase):
         known = ", ".join(f"{known} {known.meaning}" for known in Phase)
         raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")
@@ -268,5 +270,5 @@ def ensure_symbol(symbol: str, held: Iterable[str], account: str, option: str | 
 
 
 def held_symbols(snapshot: Snapshot) -> set[str]:
-    """Give every symbol that an account holds or has an open order for."""
-    return {found.symbol for found in snapshot.positions} | {order.symbol for order in snapshot.open_orders}
+    """Return every symbol that an account holds or has an open order for."""
+    return {position.symbol for position in snapshot.positions} | {order.symbol for order in snapshot.open_orders}

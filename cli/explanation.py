@@ -136,7 +136,7 @@ def _planned(plan: Plan, key: str) -> Document:
     """Collect what the plan does with a position, its orders included."""
     position = plan.by_key[key]
     sides = {position.side, None}
-    actions = [found for found in plan.actions if found.symbol == position.symbol and found.position_side in sides]
+    actions = [action for action in plan.actions if action.symbol == position.symbol and action.position_side in sides]
     return {
         "actions": [write_record(action) for action in actions],
         "blocked": [write_record(blocked) for blocked in plan.blocked if blocked.key == key],

@@ -116,12 +116,12 @@ def _figures(account: Account, finished: Finished) -> dict[str, Any]:
         left: int | None = held - done.total()
     else:
         left = _held(account)
-    settled = finished.is_resolved and left is not None
+    is_resolved = finished.is_resolved and left is not None
     return {
         "dust_closed": done[False],
         "cap_closed": done[True],
         "final_positions": left,
-        "status": "error" if not settled else "cleaned" if closes else "clean",
+        "status": "error" if not is_resolved else "cleaned" if closes else "clean",
     }
 
 

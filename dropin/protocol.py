@@ -123,15 +123,15 @@ class LegacyPositionExitProtocol:
         return self.state_of()
 
     def state_of(self, user_id: str | None = None) -> Result:
-        """Give what is remembered of an account, as in its state file; raises FileIsInvalid where it was edited."""
+        """Return what is remembered of an account, as in its state file; raises FileIsInvalid where it was edited."""
         return state_to_document(recorded_state(self._folder(user_id)))
 
     # --- phase 1 ---
 
     def classify_position(self, position: Mapping[str, Any], account_balance: object) -> PositionCategory:
         """Classify one position by itself, in an account of this equity; the cap does not count."""
-        (found,) = self._classified([position], account_balance, capped=False)
-        return found.category
+        (classified,) = self._classified([position], account_balance, capped=False)
+        return classified.category
 
     def classify_all_positions(
         self, positions: Sequence[Mapping[str, Any]], account_balance: object
@@ -141,7 +141,7 @@ class LegacyPositionExitProtocol:
         Positions without a symbol are told as ``UNKNOWN``, ``UNKNOWN.2`` and so on. Nothing is written.
         """
         at = time_text(self._setup.clock())
-        found = zip(self._classified(positions, account_balance, capped=True), positions, strict=True)
+        pairs = zip(self._classified(positions, account_balance, capped=True), positions, strict=True)
         return {
             classified.name: {
                 "category": classified.category.value,
@@ -149,7 +149,7 @@ class LegacyPositionExitProtocol:
                 "exit_strategy": classified.strategy.value,
                 "classified_at": at,
             }
-            for classified, position in found
+            for classified, position in pairs
         }
 
     # --- phases 2 and 3 ---
@@ -172,8 +172,8 @@ class LegacyPositionExitProtocol:
         scope = PlanScope(targets=tuple(unified_symbol(str(name)) for name in classified), phase=3)
         exits = self._carry_out(account, scope).exits(spelling_of(account.broker))
         named = {unified_symbol(str(name)): str(name) for name in classified}
-        told = {named.get(unified_symbol(name)): done for name, done in exits.items()}
-        return {name: done for name, done in told.items() if name is not None}
+        ended = {named.get(unified_symbol(name)): done for name, done in exits.items()}
+        return {name: done for name, done in ended.items() if name is not None}
 
     # --- phase 4 ---
 
@@ -188,7 +188,7 @@ class LegacyPositionExitProtocol:
         return state_of(checks), diagnostics_of(checks, at, spelling_of(account.broker))
 
     def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
-        """Tell whether the last verification found the account CLEAN and is no older than this; asks nobody."""
+        """Check whether the last verification found the account CLEAN and is no older than this; asks nobody."""
         return trading_gate(self._folder(user_id), max_age, self._setup.clock()).open
 
     # --- all of it ---

@@ -113,6 +113,6 @@ def diagnostics_of(checks: CheckReport | None, at: str, spelling: Spelling, erro
 
 
 def _spelled(keys: Sequence[str], spelling: Spelling) -> list[str]:
-    """Give keys of positions as callers spell the symbols; a short keeps its mark."""
+    """Return keys of positions as callers spell the symbols; a short keeps its mark."""
     parts = [key.partition("#") for key in keys]
     return [f"{spelling(symbol)}{mark}{side}" for symbol, mark, side in parts]

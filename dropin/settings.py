@@ -65,9 +65,9 @@ def policy_file(policy: str | Path) -> Path:
     if path.suffix in {".yaml", ".yml"} or path.name != str(policy):
         return path
     local = Path("policies") / f"{policy}.yaml"
-    found = local if local.is_file() else shipped_policy(str(policy))
-    if not found.is_file():
+    file = local if local.is_file() else shipped_policy(str(policy))
+    if not file.is_file():
         names = [known.stem for known in sorted(SHIPPED.glob("*.yaml"))]
         hint = did_you_mean(str(policy), names) or f"shipped are {', '.join(names)}; a file is named by its path"
         raise UsageError(f"there is no policy {str(policy)!r}", hint=hint)
-    return found
+    return file

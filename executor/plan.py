@@ -63,7 +63,7 @@ class Planned:
 
 
 def read_snapshot(account: Account, progress: Progress = Progress()) -> Snapshot:  # noqa: B008 - it is frozen
-    """Read the account and, beyond it, what its rules ask for: cost bases, and the terms of conversions.
+    """Read the account and what its rules ask for beyond it: cost bases, and the terms of conversions.
 
     Raises AccountUnreadable where any of it cannot be read: what a rule wants to know and nobody could tell is no
     answer. Raises EngineDisagreement.
@@ -95,7 +95,7 @@ def read_account(account: Account) -> Snapshot:
 
 def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:
     """Fill in what positions were bought at and when, where the venue's account does not say."""
-    positions = tuple(_explained(found, bases.get(found.key)) for found in snapshot.positions)
+    positions = tuple(_explained(position, bases.get(position.key)) for position in snapshot.positions)
     return replace(snapshot, positions=positions)
 
 

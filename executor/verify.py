@@ -58,14 +58,14 @@ def no_old_answer(account: Account) -> Iterator[None]:
         raise
 
 
-def _remember(account: Account, found: AccountState) -> None:
+def _remember(account: Account, known: AccountState) -> None:
     """Note the answer in the state, unless somebody else is at work on the account or the state cannot be written."""
     try:
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
             open_journal(account.folder.journal) as journal,
         ):
-            state = verified(take_state(journal, account.folder.state), account, found)
+            state = verified(take_state(journal, account.folder.state), account, known)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
     except (AccountIsLocked, DataFolderUnusable, FileIsInvalid):
@@ -82,6 +82,6 @@ def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:
     return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress)).checks
 
 
-def verified(state: State, account: Account, found: AccountState) -> State:
-    """Give the state with the answer of a verification in it."""
-    return replace(state, account_state=found, last_verified_at=account.clock())
+def verified(state: State, account: Account, known: AccountState) -> State:
+    """Return the state with the answer of a verification in it."""
+    return replace(state, account_state=known, last_verified_at=account.clock())

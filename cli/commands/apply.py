@@ -117,8 +117,8 @@ def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing
     """Apply one saved plan to the account that it names, or with ``refresh`` one made anew within its scope."""
     file = find_account(request_of(AccountRef(account or plan.account.id)))
 
-    def task(found: AccountFile) -> tuple[Account, Operation]:
-        opened = open_account_file(found, request_of(where, overrides_of(plan)))
+    def task(account_file: AccountFile) -> tuple[Account, Operation]:
+        opened = open_account_file(account_file, request_of(where, overrides_of(plan)))
         if refresh:
             return opened, Operation(scope=plan.scope, dry_run=how.dry_run)
         return opened, Operation(plan, dry_run=how.dry_run)
@@ -176,5 +176,5 @@ def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str
 
 
 def _account_of(name: str, files: AccountFiles) -> AccountFile | ExitplanError:
-    found = files.sound.get(name) or files.problem_of(name)
-    return found or no_such_account(name, list(files.sound), Path())
+    file = files.sound.get(name) or files.problem_of(name)
+    return file or no_such_account(name, list(files.sound), Path())

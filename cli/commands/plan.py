@@ -55,12 +55,10 @@ from exitplan.ruleset.planning.plan_types import Plan
 
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out", "-o", metavar="FILE", help="Write the plan to a file; of several accounts, each into a folder."
-    ),
+    typer.Option("--out", "-o", metavar="FILE", help="Write the plan to a file; for several accounts, to a folder."),
 ]
 DetailedOption = Annotated[
-    bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something is to be done, with 0 where not.")
+    bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something is to be done, with 0 if not.")
 ]
 app = verb_app()
 

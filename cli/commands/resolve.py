@@ -1,4 +1,4 @@
-"""``exitplan resolve``: record what became of an order whose outcome the venue cannot tell."""
+"""``exitplan resolve``: record the outcome of an order that the venue cannot report."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Record what became of an order whose outcome the venue cannot tell.
+    """Record the outcome of an order that the venue cannot report.
 
     Without an order, lists those that are unresolved. Look at the venue first, in open orders, history and trades: what
-    you say here is believed. An order that is still open is cancelled there before. The plan stays open: apply it
+    you say here is believed. Cancel an order that is still open there first. The plan stays open: apply it
     again.
     """
     where = AccountRef(only_one(account), data=data)

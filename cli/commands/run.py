@@ -116,8 +116,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         raise typer.Exit(verify_each(selected, where, overrides, account_set, as_json=as_json))
     operation = Operation(scope=PlanScope(phase=chosen), dry_run=dry_run or chosen == Phase.CLASSIFY, to_clean=True)
 
-    def task(found: AccountFile) -> tuple[Account, Operation]:
-        return open_account_file(found, request_of(where, overrides)), operation
+    def task(account_file: AccountFile) -> tuple[Account, Operation]:
+        return open_account_file(account_file, request_of(where, overrides)), operation
 
     how = Showing(as_json, is_one=account_set.is_one, is_protocol=True, dry_run=operation.dry_run, jobs=jobs)
     raise typer.Exit(carry_out(selected, task, how))

@@ -36,7 +36,9 @@ app = verb_app()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Where to, stdout without it; of several accounts, a folder."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where to write it (default: stdout); a folder for several accounts."
+        ),
     ] = None,
     account: AccountsOption = None,
     tag: TagOption = None,
@@ -89,7 +91,7 @@ def snapshot_many(account_set: AccountSet, where: AccountRef, folder: Path | Non
     sheet: TableSpec[tuple[Path, dict[str, Any]]] = TableSpec(
         ("positions", "file"),
         "rl",
-        lambda found: [f"{len(found[1]['positions']):,}", str(found[0])],
-        lambda found: {"file": str(found[0]), "snapshot": found[1]},
+        lambda recorded: [f"{len(recorded[1]['positions']):,}", str(recorded[0])],
+        lambda recorded: {"file": str(recorded[0]), "snapshot": recorded[1]},
     )
     return deliver_answers(answers, sheet, as_json=as_json)

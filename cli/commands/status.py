@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Show unwinds under way, escalations and the last run.
 
-    This is what exitplan remembers; nothing is asked of the venue.
+    This is what exitplan remembers; the venue is not contacted.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(data=data)

@@ -35,7 +35,7 @@ _NAMES = {
 _FAILURES = {
     "position_count": "too many positions",
     "zombie_positions": "zombies",
-    "registered_positions": "positions that nobody registered",
+    "registered_positions": "unregistered positions",
     "stale_orders": "stale orders",
 }
 
@@ -82,7 +82,7 @@ def failures(checks: CheckReport) -> str:
 
 
 def found_by(check: Check) -> str:
-    """Say what one check found."""
+    """Return what one check found."""
     if isinstance(check, PositionCount):
         return f"{check.current:,} of {check.max:,}"
     if isinstance(check, ZombiePositions):

@@ -70,7 +70,7 @@ def plan_parts(plan: Plan) -> list[RenderableType]:
 
 
 def summary_line(plan: Plan) -> Text:
-    """Say in one line what the plan does."""
+    """Format in one line what the plan does."""
     if not plan.actions:
         return _nothing_to_do(plan)
     kinds = _count(action.kind for action in plan.actions)
@@ -113,8 +113,8 @@ def _header(plan: Plan) -> Table:
 
 def positions_text(plan: Plan) -> str:
     """Count a plan's positions by their category."""
-    found = _count(position.category for position in plan.positions)
-    kinds = ", ".join(f"{found[name]:,} {label}" for name, label in _CATEGORIES.items() if found[name])
+    counts = _count(position.category for position in plan.positions)
+    kinds = ", ".join(f"{counts[name]:,} {label}" for name, label in _CATEGORIES.items() if counts[name])
     return counted(len(plan.positions), "position") + (f": {kinds}" if kinds else "")
 
 
@@ -137,14 +137,14 @@ def _scope_text(scope: PlanScope) -> str:
 
 
 def _cancels(plan: Plan) -> RenderableType | None:
-    found = plan.of_phase(Phase.CANCEL)
-    if not found:
+    cancels = plan.of_phase(Phase.CANCEL)
+    if not cancels:
         return None
     table = rows("l", "l", "l", "r", "l")
-    for action in found:
+    for action in cancels:
         why = words(action.because, "dim")
         table.add_row(_sign(action), words(action.symbol), _what(action), _value(action), why)
-    return section("Stale orders", counted(len(found), "order") + " to cancel", table)
+    return section("Stale orders", counted(len(cancels), "order") + " to cancel", table)
 
 
 def _exits(plan: Plan) -> Iterable[RenderableType]:
@@ -172,7 +172,7 @@ def _exit_section(rule: str, actions: Sequence[Action], plan: Plan) -> Renderabl
 
 
 def _shared_reason(actions: Sequence[Action]) -> str:
-    """Give the reason that all of several actions begin with, so that it need be said once only."""
+    """Return the reason that all of several actions begin with, so that it need be said once only."""
     reasons = {action.because.partition("; ")[0] for action in actions}
     return reasons.pop() if len(reasons) == 1 and len(actions) > 1 else ""
 
@@ -188,7 +188,7 @@ def _why(action: Action, position: PlannedPosition | None, shared: str) -> str:
 
 
 def _what(action: Action) -> Text:
-    """Say what is done: the verb and the quantity."""
+    """Return what is done: the verb and the quantity."""
     quantity = exact(action.quantity)
     kind = action.kind
     if kind == "cancel_order":
@@ -209,13 +209,13 @@ def _value(action: Action) -> str:
 
 def _conversions(plan: Plan) -> RenderableType | None:
     """Show what is converted because it is too small to sell: how much, what it is worth, and what that costs."""
-    found = [action for action in plan.actions if action.kind == "convert_dust"]
+    conversions = [action for action in plan.actions if action.kind == "convert_dust"]
     table = rows("l", "l", "l", "r", "r", "l")
-    for action in found:
+    for action in conversions:
         why = words(action.because.partition("; ")[0], "dim")
         table.add_row(_sign(action), words(action.symbol), _what(action), _value(action), words(_cost(action)), why)
-    note = f"{counted(len(found), 'position')}, too small to sell"
-    return section("Dust to convert", note, table) if found else None
+    note = f"{counted(len(conversions), 'position')}, too small to sell"
+    return section("Dust to convert", note, table) if conversions else None
 
 
 def _cost(action: Action) -> str:
@@ -241,12 +241,12 @@ def _counting(plan: Plan) -> RenderableType | None:
 
 def _blocked(plan: Plan) -> RenderableType | None:
     table = rows("l", "l", "l", "l")
-    for found in plan.blocked[:_MOST_LISTED]:
-        reason = blocked_text(found)
-        alert = "; raises an alert" if found.escalate else ""
-        short = " short" if found.side == "short" else ""
+    for blocked in plan.blocked[:_MOST_LISTED]:
+        reason = blocked_text(blocked)
+        alert = "; raises an alert" if blocked.escalate else ""
+        short = " short" if blocked.side == "short" else ""
         table.add_row(
-            Text("!", "magenta"), words(found.symbol + short), words(found.rule, "dim"), words(reason + alert)
+            Text("!", "magenta"), words(blocked.symbol + short), words(blocked.rule, "dim"), words(reason + alert)
         )
     _add_rest(table, len(plan.blocked))
     return section("Blocked", "wanted, but not possible", table) if table.row_count else None
@@ -258,42 +258,42 @@ def _left_orders(plan: Plan) -> RenderableType | None:
         said = f"{order.side} {exact(order.quantity)} ({order.order_id})"
         table.add_row(Text("=", "cyan"), words(order.symbol), words(said), words(f"stale, but {order.reason}", "dim"))
     _add_rest(table, len(plan.left_orders))
-    return section("Orders left alone", "", table) if table.row_count else None
+    return section("Orders that stay", "", table) if table.row_count else None
 
 
 def _deferred(plan: Plan) -> RenderableType | None:
-    found = [
+    deferred = [
         position for position in plan.positions if position.category is Category.DEFERRED and not position.is_protected
     ]
     table = rows("l", "l", "l")
-    for position in found[:_MOST_LISTED]:
+    for position in deferred[:_MOST_LISTED]:
         table.add_row(Text("?", "magenta"), words(position.symbol), words(position.because, "dim"))
-    _add_rest(table, len(found))
-    return section("Not judged", "nothing is done with these, and the cap waits", table) if found else None
+    _add_rest(table, len(deferred))
+    return section("Not judged", "nothing is sold, and the cap waits", table) if deferred else None
 
 
 def _protected(plan: Plan) -> RenderableType | None:
-    found = [position for position in plan.positions if position.is_protected]
+    protected = [position for position in plan.positions if position.is_protected]
     table = rows("l", "l", "l", "l")
-    for position in found[:_MOST_LISTED]:
+    for position in protected[:_MOST_LISTED]:
         reason = protection_text(position)
         label = _CATEGORIES.get(position.category, position.category)
         table.add_row(Text("=", "cyan"), words(position.symbol), words(label, "dim"), words(reason))
-    _add_rest(table, len(found))
-    return section("Protected", "never touched", table) if found else None
+    _add_rest(table, len(protected))
+    return section("Protected", "never touched", table) if protected else None
 
 
 def _aligned(plan: Plan) -> RenderableType | None:
-    found = [
+    symbols = [
         position.symbol
         for position in plan.positions
         if position.category is Category.STRATEGY_ALIGNED and not position.is_protected
     ]
-    if not found:
+    if not symbols:
         return None
-    rest = len(found) - _MOST_LISTED
-    listed = words("  ".join(found[:_MOST_LISTED]) + (f"  and {rest:,} more" if rest > 0 else ""))
-    return section("Unchanged", counted(len(found), "position"), listed)
+    rest = len(symbols) - _MOST_LISTED
+    listed = words("  ".join(symbols[:_MOST_LISTED]) + (f"  and {rest:,} more" if rest > 0 else ""))
+    return section("Unchanged", counted(len(symbols), "position"), listed)
 
 
 def protection_text(position: PlannedPosition) -> str:
@@ -324,7 +324,7 @@ def _refusals(plan: Plan) -> RenderableType | None:
 
 
 def guard_text(guard: GuardResult) -> str:
-    """Say what a guard found against what it allows."""
+    """Return what a guard found against what it allows."""
     setting = GUARDS.get(guard.name)
     value = "it cannot be computed" if guard.value is None else f"it is {_guard_figure(guard, guard.value)}"
     about = f" for {guard.detail}" if guard.detail else ""
@@ -348,7 +348,7 @@ def _add_rest(table: Table, number: int) -> None:
 
 
 def _count(names: Iterable[str]) -> defaultdict[str, int]:
-    found: defaultdict[str, int] = defaultdict(int)
+    counts: defaultdict[str, int] = defaultdict(int)
     for name in names:
-        found[name] += 1
-    return found
+        counts[name] += 1
+    return counts

@@ -107,8 +107,8 @@ def _recovering(data: Document) -> Text:
 
 
 def _recovered(data: Document) -> Text:
-    settled = counted(data["settled"], "order")
-    return words(f"  An earlier run of {data['plan_id']} had not ended: {settled} settled with the venue.", "yellow")
+    orders = counted(data["settled"], "order")
+    return words(f"  An earlier run of {data['plan_id']} had not ended: {orders} resolved with the venue.", "yellow")
 
 
 def _cycle(data: Document) -> Text:

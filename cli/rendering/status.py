@@ -34,7 +34,7 @@ def status_parts(status: AccountStatus) -> Iterator[RenderableType]:
         yield _unwinds(state.unwinds)
     if state.escalated or state.failed_exits:
         yield _given_up(state)
-        yield words("exitplan retry SYMBOL has an exit tried again that has failed.", "dim")
+        yield words("To try a failed exit again: exitplan retry SYMBOL", "dim")
     yield _metrics(state.metrics)
 
 
@@ -66,7 +66,7 @@ def _unwinds(unwinds: Mapping[str, UnwindProgress]) -> Table:
 
 
 def _given_up(state: State) -> Table:
-    table = titled("Needs a person", "failed", "reason")
+    table = titled("Needs attention", "failed", "reason")
     for key in sorted({*state.escalated, *state.failed_exits}):
         entry = state.escalated.get(key) or {}
         failed = str(state.failed_exits.get(key, 0))

@@ -17,7 +17,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def money(amount: Decimal | str | None, currency: str = "") -> str:
-    """Write an amount of money: two decimals, below one three digits that say something; ``?`` where unknown."""
+    """Format an amount of money: two decimals, below one three digits that say something; ``?`` where unknown."""
     if amount is None:
         return "?"
     value = parse_decimal(amount) if isinstance(amount, str) else amount
@@ -62,12 +62,12 @@ def duration(seconds: float) -> str:
 
 
 def reason_text(reason: str) -> str:
-    """Say in words why an exit is blocked; a reason that this version does not know speaks for itself."""
+    """Format in words why an exit is blocked; a reason that this version does not know speaks for itself."""
     return _REASONS.get(reason, reason)
 
 
 def blocked_text(blocked: Blocked) -> str:
-    """Say why an exit is blocked, of dust why it is not converted either, and until when a waiting one waits."""
+    """Return why an exit is blocked, of dust why it is not converted either, and until when a waiting one waits."""
     _, separator, why = blocked.because.partition(NOT_CONVERTED)
     until = f", until {clock_time(blocked.until)}" if blocked.until else ""
     return reason_text(blocked.reason) + until + (f"; {separator}{why}" if separator else "")

@@ -36,7 +36,7 @@ def adopted_record(
 
 
 def _resting_stop(snapshot: Snapshot, position: Position, mark: Decimal | None) -> Decimal | None:
-    """Give the trigger price of a stop that protects the position already."""
+    """Return the trigger price of a stop that protects the position already."""
     resting = [
         order for order in snapshot.open_orders if order.symbol == position.symbol and order.side == position.exit_side
     ]

@@ -2,7 +2,7 @@
 
 The order of things: what the plan says of itself (account, policy, guards) is checked before anything is opened; the
 data folder must be writable before anything is sent; the account's lease is taken; what an earlier run left open is
-settled; the account is read and compared with the plan; the plan goes into the journal; then cancels, exits, and the
+resolved; the account is read and compared with the plan; the plan goes into the journal; then cancels, exits, and the
 verification.
 """
 

@@ -1,4 +1,4 @@
-"""Resolve an order by a person's word, where the venue cannot tell what became of it."""
+"""Resolve an order by a person's word, where the venue cannot report its outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPEN = frozenset({"sending", "needs_human"})
 
 
 def unresolved_orders(account: Account) -> dict[str, Action]:
-    """Give the orders of open plans that may have reached the venue without a clear answer, by client order id."""
+    """Return the orders of open plans that may have reached the venue without a clear answer, by client order id."""
     if not account.folder.journal.exists():
         return {}
     with open_journal(account.folder.journal) as journal:
@@ -54,7 +54,7 @@ def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> 
 
 
 def _find(journal: Journal, client_order_id: str) -> tuple[Plan, Action, Intent]:
-    waiting = {found[1].client_order_id: found for found in unresolved_in(journal)}
+    waiting = {entry[1].client_order_id: entry for entry in unresolved_in(journal)}
     if client_order_id in waiting:
         return waiting[client_order_id]
     if not waiting:
@@ -66,9 +66,9 @@ def _find(journal: Journal, client_order_id: str) -> tuple[Plan, Action, Intent]
 
 def unresolved_in(journal: Journal) -> list[tuple[Plan, Action, Intent]]:
     """List the actions of open plans that may have reached the venue without a clear answer."""
-    found: list[tuple[Plan, Action, Intent]] = []
+    unresolved: list[tuple[Plan, Action, Intent]] = []
     for document in journal.open_plans():
         plan = read_plan(document)
         intents = journal.intents(plan.plan_id)
-        found.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
-    return found
+        unresolved.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
+    return unresolved

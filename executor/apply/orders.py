@@ -48,7 +48,7 @@ def _goes_with(group: Sequence[Action], action: Action) -> bool:
 
 
 def takes_stops(capabilities: Capabilities) -> bool:
-    """Tell whether a venue takes stop orders of any kind."""
+    """Check whether a venue takes stop orders of any kind."""
     return capabilities.stop_market or capabilities.stop_limit
 
 

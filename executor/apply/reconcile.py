@@ -62,11 +62,13 @@ class OrderReconciler:
     sleep: Sleep
 
     def reconcile_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Reconciled]:
-        """Turn the answers to a group into settlements, in turn; ``needs_human`` where nobody can tell.
+        """Turn the answers to a group into resolutions, in turn; ``needs_human`` where the outcome stays unknown.
 
         What the venue shows already needs no waiting. They went out together, so the receive window is waited for once.
         """
-        group = _Group(self, [one for one, told in zip(sent, outcomes, strict=True) if self._is_looked_up(one, told)])
+        group = _Group(
+            self, [one for one, outcome in zip(sent, outcomes, strict=True) if self._is_looked_up(one, outcome)]
+        )
         waited = False
         for (action, intent), outcome in zip(sent, outcomes, strict=True):
             resolved = self._found_at_once(action, intent, group)
@@ -83,7 +85,7 @@ class OrderReconciler:
         return self.reconcile_all(sent, [Unknown("interrupted")] * len(sent))
 
     def _is_looked_up(self, sent: Sent, outcome: Outcome) -> bool:
-        """Tell whether the venue is to be asked for an order, by our id or by its own."""
+        """Check whether the venue is to be asked for an order, by our id or by its own."""
         action, intent = sent
         if _is_clear(outcome) or action.kind not in SELLING | {"attach_stop", "convert_cash"}:
             return False
@@ -93,8 +95,8 @@ class OrderReconciler:
         """Settle an order that the venue finds under our id before anything is waited for; None where it does not."""
         if action.id not in group.unresolved:
             return None
-        found = group.answer(0, action.id)
-        return self._reported(action, intent, found.report) if isinstance(found, Found) else None
+        answer = group.answer(0, action.id)
+        return self._reported(action, intent, answer.report) if isinstance(answer, Found) else None
 
     def _reconcile(self, action: Action, intent: Intent, outcome: Outcome, group: _Group) -> Reconciled:
         if isinstance(outcome, Refused):
@@ -118,13 +120,13 @@ class OrderReconciler:
         A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
         account bears no trace of it; and a question that failed is asked again, but not for ever.
         """
-        missing, failed, failure = 0, 0, Unknown("the venue cannot tell")
+        missing, failed, failure = 0, 0, Unknown("the venue does not know")
         for poll in range(_POLLS):
-            found = group.answer(poll + 1, action.id)
-            if isinstance(found, Found):
-                return self._reported(action, intent, found.report)
-            if isinstance(found, Unknown):
-                failed, failure = failed + 1, found
+            answer = group.answer(poll + 1, action.id)
+            if isinstance(answer, Found):
+                return self._reported(action, intent, answer.report)
+            if isinstance(answer, Unknown):
+                failed, failure = failed + 1, answer
                 if failed >= _FAILED:
                     break
             else:
@@ -152,7 +154,7 @@ class OrderReconciler:
             answers = self.broker.look_up_orders(references)
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             return [Unknown(f"the look-up failed: {error}")] * len(references)
-        return [_checked(found, action) for found, (action, _) in zip(answers, asked, strict=True)]
+        return [_checked(answer, action) for answer, (action, _) in zip(answers, asked, strict=True)]
 
     def _ask(self, reference: OrderReference) -> LookUp:
         try:
@@ -179,13 +181,13 @@ class OrderReconciler:
         return _resolution_of(report, message)
 
     def _awaited(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
-        """Give a market order the time to fill and a cancel the time to be done."""
+        """Return a market order the time to fill and a cancel the time to be done."""
         for _ in range(_POLLS):
             if report.status != "open":
                 break
             self.sleep(_POLL_SECONDS)
-            found = self._ask(OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at))
-            report = found.report if isinstance(found, Found) else report
+            answer = self._ask(OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at))
+            report = answer.report if isinstance(answer, Found) else report
         return report
 
     def _cut(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
@@ -209,12 +211,12 @@ class OrderReconciler:
 
     def _resolve_cancel(self, action: Action) -> Reconciled:
         """Look at the order: gone is done, open means that the cancel never arrived and may be sent again."""
-        found = self._ask(OrderReference(symbol=action.symbol, order_id=action.order_id))
-        if isinstance(found, Unknown):
-            return _needs_human(found)
-        if isinstance(found, NotFound):
+        answer = self._ask(OrderReference(symbol=action.symbol, order_id=action.order_id))
+        if isinstance(answer, Unknown):
+            return _needs_human(answer)
+        if isinstance(answer, NotFound):
             return Resolution("done", order_id=action.order_id, message="the venue no longer knows the order")
-        return _cancel_reported(found.report)
+        return _cancel_reported(answer.report)
 
     def _by_conversion(self, action: Action, intent: Intent, order_id: str | None) -> Reconciled:
         """Compare the position before and after; what the venue took and has not done yet is not sent again."""
@@ -233,7 +235,7 @@ class OrderReconciler:
             return _needs_human(Unknown(str(error)))
         resting = [order for order in snapshot.open_orders if _may_be(order, action, intent)]
         if action.kind == "attach_stop" and len(resting) == 1:
-            return Resolution("done", resting[0].filled, resting[0].id, "told by the open orders")
+            return Resolution("done", resting[0].filled, resting[0].id, "seen among the open orders")
         if resting:
             return _needs_human(Unknown(f"order {resting[0].id} may be the one"))
         return _by_difference(intent.held_before, _held(snapshot, action.key), intent.quantity)
@@ -256,15 +258,15 @@ class _Group:
         self.unresolved = {action.id: (action, intent) for action, intent in self.sent}
 
     def has_asked(self, number: int) -> bool:
-        """Tell whether a round was asked already."""
+        """Check whether a round was asked already."""
         return number < len(self.rounds)
 
     def answer(self, number: int, name: str) -> LookUp:
-        """Give an order's answer of a round, asking for the round where it is new."""
+        """Return an order's answer of a round, asking for the round where it is new."""
         while not self.has_asked(number):
             asked = list(self.unresolved.values())
             answers = self.reconciler.look_up(asked)
-            self.rounds.append({action.id: found for (action, _), found in zip(asked, answers, strict=True)})
+            self.rounds.append({action.id: reply for (action, _), reply in zip(asked, answers, strict=True)})
         return self.rounds[number][name]
 
     def account(self, number: int) -> Snapshot | Unknown:
@@ -286,10 +288,10 @@ def _reference_to(action: Action, intent: Intent) -> OrderReference:
     )
 
 
-def _checked(found: LookUp, action: Action) -> LookUp:
-    if isinstance(found, Found) and not _is_of(found.report, action):
+def _checked(answer: LookUp, action: Action) -> LookUp:
+    if isinstance(answer, Found) and not _is_of(answer.report, action):
         return Unknown("the venue tells of another order than was asked for")
-    return found
+    return answer
 
 
 def _trace_of(account: Snapshot | Unknown, action: Action, intent: Intent) -> Unknown | None:
@@ -305,16 +307,16 @@ def _trace_of(account: Snapshot | Unknown, action: Action, intent: Intent) -> Un
 
 
 def _is_of(report: OrderReport, action: Action) -> bool:
-    """Tell whether an order may be an action's; some replies leave its symbol out."""
+    """Check whether an order may be an action's; some replies leave its symbol out."""
     return report.side == action.side and report.symbol in {"", action.symbol}
 
 
 def _held(snapshot: Snapshot, key: str) -> Decimal:
-    return next((held_quantity(found) for found in snapshot.positions if found.key == key), Decimal(0))
+    return next((held_quantity(position) for position in snapshot.positions if position.key == key), Decimal(0))
 
 
 def _may_be(order: OpenOrder, action: Action, intent: Intent) -> bool:
-    """Tell whether an open order without our id looks like the one that was sent."""
+    """Check whether an open order without our id looks like the one that was sent."""
     if order.created_at is not None and intent.sent_at is not None and order.created_at < intent.sent_at:
         return False
     sent = (action.symbol, action.side, intent.quantity, action.trigger_price)
@@ -326,7 +328,7 @@ def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Reconciled:
     if gone == 0:
         return NotSent()
     if 0 < gone <= sent:
-        return Resolution("done", gone, message="told by the position before and after")
+        return Resolution("done", gone, message="seen by comparing the position before and after")
     return _needs_human(Unknown(f"the position went from {before} to {held}"))
 
 
@@ -349,13 +351,13 @@ def _cancel_reported(report: OrderReport) -> Reconciled:
     return _resolution_of(report, message)
 
 
-def _needs_human(found: Unknown, report: OrderReport | None = None) -> Resolution:
+def _needs_human(why: Unknown, report: OrderReport | None = None) -> Resolution:
     filled = report.filled if report else Decimal(0)
-    return Resolution("needs_human", filled, report.order_id if report else None, found.message)
+    return Resolution("needs_human", filled, report.order_id if report else None, why.message)
 
 
 def _is_clear(outcome: Outcome) -> bool:
-    """Tell an answer that says what became of a request from one after which the venue has to be asked."""
+    """Distinguish an answer that says what became of a request from one after which the venue has to be asked."""
     if isinstance(outcome, Refused):
         return outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID
     return isinstance(outcome, Done)

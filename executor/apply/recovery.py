@@ -37,7 +37,7 @@ def reconcile_open_plans(
     """Resolve every order that may have been sent, end the plans, and give the state after it.
 
     The plan with the id ``keep`` is resolved and stays open: it is about to be resumed. Raises OutcomeUnknown, after a
-    CRITICAL alert, where the venue cannot tell what became of an order; the account stays stopped.
+    CRITICAL alert, where the outcome of an order stays unknown; the account stays stopped.
     """
     for document in journal.open_plans():
         plan = _journalled(document)
@@ -146,11 +146,11 @@ def _reconcile_sent(
 
 
 def _alerted(account: Account, action: Action, resolved: Resolution) -> OutcomeUnknown:
-    """Raise the alert of an order that nobody can tell of, and give the error that stops the account."""
+    """Raise the alert of an order whose outcome is unknown, and return the error that stops the account."""
     figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
     raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)
     return OutcomeUnknown(
-        f"nobody can tell what became of {action.kind} {action.symbol} (client order id {action.client_order_id}): "
+        f"the outcome of {action.kind} {action.symbol} (client order id {action.client_order_id}) is unknown: "
         f"{resolved.message}",
-        hint="nothing is sent for this account until the venue tells; look there, and tell with `exitplan resolve`",
+        hint="nothing is sent for this account until that is known; look at the venue, then use `exitplan resolve`",
     )

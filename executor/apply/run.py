@@ -1,6 +1,6 @@
 """One run of a plan: every action in its order, as many at once as the venue takes.
 
-Each is journalled before it is sent, and a group is settled before the next one.
+Each is journalled before it is sent, and a group is resolved before the next one.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Run:
             self.stop = reason
 
     def _prepare(self, action: Action, intent: Intent) -> Intent | None:
-        """Give what to send for an action; None where nothing is sent, and why is noted."""
+        """Return what to send for an action; None where nothing is sent, and why is noted."""
         if intent.status in RESOLVED:
             settled = Resolution(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
             self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
@@ -156,8 +156,8 @@ class Run:
         elif action.kind == "adopt":
             self._adopt(action, intent)
         elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
-            told = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
-            self._record(action, intent, Resolution("refused", message=told))
+            why = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
+            self._record(action, intent, Resolution("refused", message=why))
         else:
             return self._sized(action, intent)
         return None
@@ -204,7 +204,7 @@ class Run:
         if rest > LONGEST_REST:
             self._stop(Stop.VENUE_RESTS)
             for action, _ in unsent:
-                self._leave_unsent(action, f"the venue wants to be left alone for {rest:.0f} seconds")
+                self._leave_unsent(action, f"the venue asks for a rest of {rest:.0f} seconds")
             return []
         if rest:
             self.reconciler.sleep(rest)
@@ -236,7 +236,7 @@ class Run:
         self._alert_failure(action, why)
 
     def _sized(self, action: Action, intent: Intent) -> Intent | None:
-        """Give the attempt with what it asks for and what is held before; None where there is nothing to send."""
+        """Return the attempt with what it asks for and what is held before; None where there is nothing to send."""
         quantity, held = self._size(action)
         if quantity > 0:
             return replace(intent, quantity=quantity, held_before=held)
@@ -276,20 +276,22 @@ class Run:
             now=now,
         )
         self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
-        told = {
+        figures = {
             **_described(action, action.quantity),
             "filled": plain(resolution.filled),
             "message": resolution.message,
         }
         if resolution.status == "needs_human":
             self._stop(Stop.OUTCOME_UNKNOWN)
-            self.tell("action_unknown", told)
-            self._alert("OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **told})
+            self.tell("action_unknown", figures)
+            self._alert(
+                "OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **figures}
+            )
         elif resolution.status == "refused":
-            self.tell("action_refused", told)
+            self.tell("action_refused", figures)
             self._alert_failure(action, resolution.message)
         else:
-            self.tell("action_done", told)
+            self.tell("action_done", figures)
 
     def _alert_failure(self, action: Action, reason: str | None) -> None:
         rule = next((rule for rule in self.account.rulebook.policy.exits if rule.id == action.rule), None)
@@ -359,7 +361,7 @@ class Run:
             self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
-            self.tell("action_skipped", {"message": f"the account cannot be read any more: {error}"})
+            self.tell("action_skipped", {"message": f"the account can no longer be read: {error}"})
             return False
         self.touched.clear()
         return True

@@ -94,7 +94,7 @@ def ensure_fresh(plan: Plan, now: datetime) -> None:
 def ensure_same_progress(plan: Plan, progress: Progress) -> None:
     """Raise PlanIsStale where the exits of a position have come further than the plan knew.
 
-    That is what an order of an earlier run does that is settled only after the plan was made, even where what is held
+    That is what an order of an earlier run does that is resolved only after the plan was made, even where what is held
     tells nothing: a plan made between the two would begin the unwind anew.
     """
     touched = {action.key for action in plan.actions if action.kind != "cancel_order"} | set(plan.steps)
@@ -102,7 +102,7 @@ def ensure_same_progress(plan: Plan, progress: Progress) -> None:
     if moved:
         raise PlanIsStale(
             f"the plan does not know how far the exits of {', '.join(moved)} have come: an order of an earlier run was "
-            "settled only now, or another plan was applied",
+            "resolved only now, or another plan was applied",
             hint="make a new plan and look at it",
         )
 

@@ -30,7 +30,7 @@ def after_action(
     amount_step: Decimal | None,
     now: datetime,
 ) -> State:
-    """Give the state after an action was settled.
+    """Return the state after an action was resolved.
 
     ``held_before`` is what was held when the order was sent; progress follows what the venue filled of it.
     """
@@ -58,7 +58,7 @@ def is_shortage(resolution: Resolution) -> bool:
 
 
 def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
-    """Give the state after a cycle that counts with no order."""
+    """Return the state after a cycle that counts with no order."""
     return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
 
 

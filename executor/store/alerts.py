@@ -32,7 +32,7 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind("ZOMBIE_ESCALATED", "CRITICAL", "A zombie cannot be closed; a person must look at it."),
         AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit, or it never got there."),
         AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
-        AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The venue has not told what became of an order; the account stops."),
+        AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The outcome of an order is unknown; the account stops."),
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
         AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
     )

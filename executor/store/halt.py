@@ -32,12 +32,12 @@ class Halt:
     account: str | None = None
 
     def allows(self, action: Action, policy: Policy) -> bool:
-        """Tell whether an action may be sent all the same: exits and what frees their balance, by the policy."""
+        """Check whether an action may be sent all the same: exits and what frees their balance, by the policy."""
         is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == Phase.EXIT)
         return policy.halt_allows_exits and is_exit
 
     def error(self) -> AccountIsHalted:
-        """Word the halt as an error."""
+        """Format the halt as an error."""
         said = f": {self.text}" if self.text else ""
         whose, of_whom, ending = "everything", "", ""
         if self.account is not None:

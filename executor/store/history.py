@@ -23,7 +23,7 @@ from exitplan.ruleset.model.values import unified_symbol
 
 
 def past_runs(account: Account) -> list[dict[str, Any]]:
-    """Give the account's runs, the newest first; none where it never had any.
+    """Return the account's runs, the newest first; none where it never had any.
 
     ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
     ``under_way`` is true for a run that is at work on this machine now.

@@ -138,7 +138,7 @@ class Journal:
         if self._newest_run() != self._newest:
             raise FileIsInvalid(
                 "the account was taken over by another run",
-                hint="nothing more was written or sent; the other run settles what this one left open",
+                hint="nothing more was written or sent; the other run resolves what this one left open",
             )
 
     def _rollback(self) -> None:
@@ -161,14 +161,14 @@ class Journal:
         _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
-        """Tell whether a plan was never applied, is open, or has ended."""
+        """Check whether a plan was never applied, is open, or has ended."""
         row = self._db.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
         if row is None:
             return "unknown"
         return "open" if row[0] is None else "ended"
 
     def open_plans(self) -> list[dict[str, Any]]:
-        """Give the documents of all plans whose run has not ended, the oldest first."""
+        """Return the documents of all plans whose run has not ended, the oldest first."""
         rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
         return [_document(text) for (text,) in rows]
 
@@ -184,7 +184,7 @@ class Journal:
         _note_step("plan_ended", plan_id=plan_id)
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
-        """Give a plan's intents by action id, in the order of the plan."""
+        """Return a plan's intents by action id, in the order of the plan."""
         rows = self._db.execute(
             "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
             " FROM intents WHERE plan_id = ? ORDER BY number",
@@ -267,7 +267,7 @@ class Journal:
         )
 
     def fills(self, plan_id: str) -> list[dict[str, Any]]:
-        """Give what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
+        """Return what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
         names = ("action_id", "attempt", "order_id", "quantity", "average_price", "fee", "fee_currency", "told_at")
         columns = ", ".join(names)
         rows = self._db.execute(f"SELECT {columns} FROM fills WHERE plan_id = ? ORDER BY rowid", (plan_id,))  # noqa: S608 - our own names
@@ -318,7 +318,7 @@ class Journal:
         _note_step("run_ended", run=run, exit_code=int(exit_code))
 
     def runs(self) -> list[dict[str, Any]]:
-        """Give all runs, the newest first."""
+        """Return all runs, the newest first."""
         rows = self._db.execute(
             "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, summary FROM runs"
             " ORDER BY run_id DESC"
@@ -332,7 +332,7 @@ class Journal:
     # --- the account's state ---
 
     def state(self) -> dict[str, Any] | None:
-        """Give the account's state document; None before the first run."""
+        """Return the account's state document; None before the first run."""
         row = self._db.execute("SELECT document FROM state").fetchone()
         return None if row is None else _document(row[0])
 
@@ -342,7 +342,7 @@ class Journal:
             self._put_state(db, document)
 
     def exported_sha256(self) -> str | None:
-        """Give the hash of the state file as it was last exported."""
+        """Return the hash of the state file as it was last exported."""
         row = self._db.execute("SELECT exported_sha256 FROM state").fetchone()
         return None if row is None else row[0]
 

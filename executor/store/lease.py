@@ -50,7 +50,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
 
 
 def holder_of(lock: Path) -> str | None:
-    """Tell who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
+    """Return who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
     if not lock.exists():
         return None
     probe = FileLock(lock)
@@ -65,7 +65,7 @@ def holder_of(lock: Path) -> str | None:
 
 
 def seems_held_by(lock: Path, pid: int, host: str) -> bool:
-    """Tell by its note whether a process of this machine holds a lease and lives; the lock is not touched.
+    """Check by its note whether a process of this machine holds a lease and lives; the lock is not touched.
 
     For telling people: asking the lock itself would, for a moment, keep away whoever wants to take it.
     """

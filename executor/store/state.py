@@ -78,7 +78,7 @@ class State:
         return Progress(self.unwinds, self.failed_exits, self.price_missing, self.last_balance)
 
     def counting(self, **more: int | Decimal) -> State:
-        """Give a copy whose metrics are higher by the given amounts."""
+        """Return a copy whose metrics are higher by the given amounts."""
         raised = {name: getattr(self.metrics, name) + amount for name, amount in more.items()}
         return replace(self, metrics=replace(self.metrics, **raised))
 
@@ -135,7 +135,7 @@ def _metrics(document: Mapping[str, Any]) -> Metrics:
 
 
 def load_state(journal: Journal, path: Path) -> State:
-    """Give the account's state: the journal's, or that of a state file from before there was a journal.
+    """Return the account's state: the journal's, or that of a state file from before there was a journal.
 
     Raises FileIsInvalid where the file was edited since it was exported.
     """
@@ -204,10 +204,10 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
     content = state_bytes(state)
     digest = hashlib.sha256(content).hexdigest()
     exported = journal.exported_sha256()
-    found = _sha256_of(path) if path.exists() else None
-    if found == exported == digest:
+    current = _sha256_of(path) if path.exists() else None
+    if current == exported == digest:
         return
-    if found not in {None, exported, digest} and exported is not None and not over_edits:
+    if current not in {None, exported, digest} and exported is not None and not over_edits:
         return
     write_atomically(path, content)
     journal.note_export(digest)
@@ -230,7 +230,7 @@ def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an older 
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Give a value of an older file with its numbers as text, which is how amounts are written here."""
+    """Return a value of an older file with its numbers as text, which is how amounts are written here."""
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, Mapping):

@@ -75,7 +75,7 @@ def test_a_plan_that_does_not_know_of_an_order_stays_stale_after_the_order_was_s
         scene.apply()
     plan = scene.plan()
     for _ in range(2):
-        with pytest.raises(PlanIsStale, match="settled only now"):
+        with pytest.raises(PlanIsStale, match="resolved only now"):
             scene.apply(plan)
     assert (scene.held(), scene.state().unwinds["AAA/USD"].initial_quantity) == ("75", Decimal(100))
 

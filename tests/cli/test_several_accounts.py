@@ -330,7 +330,7 @@ def test_ctrl_c_finishes_what_has_begun_and_tells_of_the_rest(capsys: pytest.Cap
     answers: list[Answer[str]] = ask_each(selected, work, jobs=1, quiet=True)
     assert [(answer.account, answer.exit_code) for answer in answers] == [("platform", 0), ("user123", 8)]
     assert str(answers[1].problem) == "cancelled before it was begun"
-    assert "stopping after the orders in flight" in capsys.readouterr().err
+    assert "stopping after in-flight orders" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")
