@@ -115,6 +115,7 @@ class UnwindStep:
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
     the cycle counts with no order; ``regrown`` that the position has grown and starts anew. ``added`` is the part of
     ``initial_quantity`` that came after the start. ``due_at`` is when the cycle may be done; None means at once.
+    ``dated_ahead`` is the time of the last cycle where that has not come yet, and so says nothing.
     """
 
     key: str
@@ -128,6 +129,7 @@ class UnwindStep:
     regrown: bool = False
     added: Decimal = ZERO
     due_at: datetime | None = None
+    dated_ahead: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -18,7 +18,7 @@ from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.language.policy import Policy, Protection
 from exitplan.ruleset.model.account_view import Debt, Equity, OtherCash
 from exitplan.ruleset.model.snapshot import FORMAT_VERSION, Snapshot, snapshot_to_document
-from exitplan.ruleset.model.values import EXACT, ZERO, micro_text, plain, time_text
+from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text, plain, time_text
 from exitplan.ruleset.planning.actions import SELLING, Action, Blocked, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.guards import Verdict
@@ -130,10 +130,7 @@ def _body(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Docum
 
 
 def _expiry(now: datetime, minutes: Decimal) -> datetime:
-    try:
-        return now + timedelta(seconds=int(minutes * 60))
-    except OverflowError:  # ``--now`` may name the last moment of the calendar
-        return datetime.max.replace(tzinfo=UTC)
+    return later(now, timedelta(seconds=int(minutes * 60)))
 
 
 def _policy_document(policy: Policy, overrides: Mapping[str, Any]) -> Document:
@@ -172,7 +169,7 @@ def _cash_document(money: OtherCash) -> Document:
 
 def _debt_document(debt: Debt) -> Document:
     value = None if debt.value is None else plain(debt.value)
-    return {"name": debt.name, "amount": plain(debt.amount), "value": value}
+    return {debt.kind: debt.name, "amount": plain(debt.amount), "value": value}
 
 
 def _warning_document(warning: PlanWarning) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.planning.actions import ACTION_KINDS, BLOCKED_REASONS
+from exitplan.ruleset.planning.warnings import WARNING_KINDS
 from exitplan.schemas.shapes.common import (
     NOT_NEGATIVE_PATTERN,
     Schema,
@@ -38,6 +39,9 @@ def plan_schema() -> Schema:
         "account": _tolerant({"id": name("The account."), "venue": name("Its venue."), "quote": name("Its currency.")}),
         "policy": _tolerant({"name": text("The policy's name."), "sha256": sha256("The hash of the merged policy.")}),
         "snapshot": _snapshot(),
+        "other_cash": listed(_cash(), "Money in other currencies than the account's quote."),
+        "debts": listed(_debt(), "What the account owes, of a currency or of a position's symbol."),
+        "warnings": listed(_warning(), "What a person should know although it stops nothing."),
         "engine": _engine(),
         "positions": listed(_position(), "Every position with its category and why."),
         "actions": listed(_action(), "What apply does, in this order."),
@@ -109,8 +113,40 @@ def _snapshot() -> Schema:
             "sha256": sha256("The hash of the snapshot."),
             "taken_at": moment("When the account was read.", optional=False),
             "equity": _figure("Its equity; null where it cannot be known."),
+            "managed_equity": _figure("Equity without protected positions and those on markets that do not trade."),
         }
     )
+
+
+def _cash() -> Schema:
+    properties = {
+        "currency": name("The currency."),
+        "free": _figure("What is free of it."),
+        "locked": _figure("What orders hold of it."),
+        "rate": _figure("Units of the account's quote for one unit; null where it is not known."),
+        "value": _figure("What it is worth in the account's quote; null without a rate."),
+    }
+    return _tolerant(properties)
+
+
+def _debt() -> Schema:
+    properties = {
+        "currency": name("The currency that is owed.", optional=True),
+        "symbol": name("The symbol of the position that is owed.", optional=True),
+        "amount": _figure("How much of it."),
+        "value": _figure("What it is worth in the account's quote; null without a price."),
+    }
+    return _tolerant(properties, optional=("currency", "symbol"))
+
+
+def _warning() -> Schema:
+    properties = {
+        "kind": one_of({str(kind): meaning for kind, meaning in WARNING_KINDS.items()}, "What it is about."),
+        "symbol": text("The symbol, asset or currency; empty where it is about the account."),
+        "text": text("What is wrong, in a sentence."),
+        "nearest": text("The name that was probably meant.", optional=True),
+    }
+    return _tolerant(properties)
 
 
 def _engine() -> Schema:
@@ -169,8 +205,9 @@ def _blocked() -> Schema:
         "reason": one_of({str(reason): why for reason, why in BLOCKED_REASONS.items()}, "Why it cannot be done."),
         "escalate": flag("Whether apply raises an alert.", optional=False),
         "because": text("Why, in a sentence.", optional=True),
+        "until": moment("When a waiting cycle is due."),
     }
-    return _tolerant(properties, optional=("side", "because"))
+    return _tolerant(properties, optional=("side", "because", "until"))
 
 
 def _guard() -> Schema:

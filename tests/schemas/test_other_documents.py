@@ -29,7 +29,10 @@ PLAN: dict[str, Any] = {
     "expires_at": "2026-02-18T22:15:00Z",
     "account": {"id": "platform", "venue": "paper", "quote": "USD"},
     "policy": {"name": "default", "sha256": "0" * 64, "overrides": {}},
-    "snapshot": {"sha256": "0" * 64, "taken_at": "2026-02-18T22:00:00Z", "equity": "2250"},
+    "snapshot": {"sha256": "0" * 64, "taken_at": "2026-02-18T22:00:00Z", "equity": "2250", "managed_equity": "2250"},
+    "other_cash": [{"currency": "EUR", "free": "5", "locked": "0", "rate": None, "value": None}],
+    "debts": [{"symbol": "LTC/USD", "amount": "5", "value": "500"}, {"currency": "USD", "amount": "1", "value": "1"}],
+    "warnings": [{"kind": "no-rate", "symbol": "EUR", "text": "5 EUR has no rate", "nearest": None}],
     "engine": {"name": "durable_rules", "version": "2.0.28", "checked": True},
     "positions": [{"symbol": "ETH/USD", "category": "STRATEGY_ALIGNED", "rule": None, "matched": [], "facts": {}}],
     "actions": [
