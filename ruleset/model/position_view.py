@@ -47,7 +47,7 @@ class PositionView:
     @property
     def is_negative_balance(self) -> bool:
         """Check whether a spot balance is below zero: owed, not held."""
-        return not self.is_derivative and self.position.side == "long" and self.position.quantity < 0
+        return not self.is_derivative and self.position.quantity < 0
 
     @property
     def amount_step(self) -> Decimal | None:

@@ -62,12 +62,14 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
         return Price(None, rate, "unavailable")
     if market.price_status in {"missing", "implausible"}:
         return Price(None, rate, market.price_status)
+    is_exempt = not market.active or _is_worthless(position, market, rate, belief)
+    if not is_exempt and _is_exit_side_empty(market, position.side):
+        return Price(None, rate, "implausible")
     mark, basis = market_mark(market, position.side)
     if mark is None:
         return Price(None, rate, "missing", mismatch=_has_negative_price(market))
-    if not market.active or _is_worthless(position, market, rate, belief):
-        return Price(mark, rate, "ok", basis)
-    return _believed(market, position.side, Price(mark, rate, "ok", basis), belief)
+    price = Price(mark, rate, "ok", basis)
+    return price if is_exempt else _believed(market, price, belief)
 
 
 def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
@@ -98,11 +100,9 @@ def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal 
     return EXACT.multiply(notional, price.rate)
 
 
-def _believed(market: Market, side: Side, price: Price, belief: Belief) -> Price:
+def _believed(market: Market, price: Price, belief: Belief) -> Price:
     """Hold a price against the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
-    if _is_exit_side_empty(market, side, step):
-        return Price(None, price.rate, "implausible")
     bid, ask = _positive(market.bid), _positive(market.ask)
     if bid is None or ask is None:
         return price
@@ -118,18 +118,18 @@ def _believed(market: Market, side: Side, price: Price, belief: Belief) -> Price
     return Price(mid, price.rate, "ok", "mid", ignored_last=last) if below or above else price
 
 
-def _is_exit_side_empty(market: Market, side: Side, step: Decimal) -> bool:
+def _is_exit_side_empty(market: Market, side: Side) -> bool:
     """Check whether the venue tells a price, and that nobody takes the other side; a gap of one step is none."""
     told = market.bid if side == "long" else market.ask
     if told is None or told != 0:
         return False
     others = [price for price in (market.ask, market.bid, market.last) if price is not None and price > 0]
-    return bool(others) and not (side == "long" and min(others) <= step)
+    return bool(others) and not (side == "long" and min(others) <= (market.price_step or ZERO))
 
 
 def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
     """Check whether a position is below the dust value at the highest of the three prices: dust has wide spreads."""
-    highest = max(price for price in (market.last, market.bid, market.ask) if price is not None)
+    highest = max((price for price in (market.last, market.bid, market.ask) if price is not None), default=ZERO)
     worth = notional_of(abs(position.quantity), highest, position.contract_size, inverse=market.inverse)
     return worth * rate < belief.dust_value
 

@@ -173,7 +173,8 @@ class UnwindStep:
 
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
     the cycle counts with no order; ``regrown`` that the position has grown and starts anew. ``due_at`` is when the
-    cycle may be done; None means at once.
+    cycle may be done; None means at once. ``dated_ahead`` is the time of the last cycle where that has not come yet,
+    and so says nothing.
     """
 
     key: Annotated[str, Key(hidden=True)] = ""
@@ -187,6 +188,7 @@ class UnwindStep:
     regrown: Annotated[bool, Key("Whether the position has grown, so that its unwind begins anew.")] = False
     added: Annotated[Decimal, Key("The part of initial_quantity that came after the start.", sparse=True)] = ZERO
     due_at: Annotated[datetime | None, Key(hidden=True)] = None
+    dated_ahead: Annotated[datetime | None, Key(hidden=True)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,10 +310,13 @@ def _protocol_number(rule: ExitRule) -> int:
 
 
 def _cycle_text(step: UnwindStep) -> str:
+    ahead = ""
+    if step.dated_ahead is not None:
+        ahead = f"; the last cycle is dated {time_text(step.dated_ahead)}, which has not come, so it is due"
     if step.remaining_pct == 0:
-        return f"cycle {step.cycle} of {step.cycles}: closes what is left"
+        return f"cycle {step.cycle} of {step.cycles}: closes what is left{ahead}"
     remaining = f"{plain(step.remaining_pct * 100)} % of {plain(step.initial_quantity)}"
-    return f"cycle {step.cycle} of {step.cycles}: down to {remaining}"
+    return f"cycle {step.cycle} of {step.cycles}: down to {remaining}{ahead}"
 
 
 def _plan_stop(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -22,7 +22,7 @@ from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
 from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.model.snapshot import snapshot_to_document
-from exitplan.ruleset.model.values import EXACT, ZERO, micro_text
+from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
 from exitplan.ruleset.planning.actions import SELLING, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.classify import Decision
@@ -196,10 +196,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
 
 
 def _expiry(now: datetime, minutes: Decimal) -> datetime:
-    try:
-        return now + timedelta(seconds=int(minutes * 60))
-    except OverflowError:  # ``--now`` may name the last moment of the calendar
-        return datetime.max.replace(tzinfo=UTC)
+    return later(now, timedelta(seconds=int(minutes * 60)))
 
 
 def _numbered(actions: Sequence[Action]) -> Iterator[Action]:
@@ -239,7 +236,7 @@ def _cash_line(money: OtherCash) -> CashLine:
 
 
 def _debt_line(debt: Debt) -> DebtLine:
-    if debt.is_position:
+    if debt.kind == "symbol":
         return DebtLine(debt.amount, debt.value, symbol=debt.name)
     return DebtLine(debt.amount, debt.value, currency=debt.name)
 
