@@ -1,0 +1,1 @@
+"""A second reading of the contract: plans computed again, and compared with the product's."""
