@@ -31,6 +31,7 @@ FIRST_PLAN = {
     "BTC/USD": ("STRATEGY_ALIGNED", None, None),
     "DOGE/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "DOT/USD": ("LEGACY_NON_COMPLIANT", "legacy.no-exit-logic", "legacy"),
+    "EOS/USD": ("STRATEGY_ALIGNED", None, None),
     "ETH/USD": ("STRATEGY_ALIGNED", None, None),
     "FTT/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "LINK/USD": ("STRATEGY_ALIGNED", None, None),
@@ -41,6 +42,7 @@ FIRST_PLAN = {
     "SHIB/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "SOL/USD": ("STRATEGY_ALIGNED", None, None),
     "UNI/USD": ("LEGACY_NON_COMPLIANT", "legacy.external", "over-cap"),
+    "VOUCHER/USD": ("DEFERRED", "deferred.price-implausible", None),
     "XLM/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "XRP/USD": ("LEGACY_NON_COMPLIANT", "legacy.untracked", "legacy"),
 }

@@ -18,7 +18,7 @@ Opened = tuple[Handle, Client]
 
 
 def named(client_id: str, **more: object) -> dict[str, object]:
-    """Give an order an id as coinbase takes it; the unified parameter would be dropped silently."""
+    """Return an order an id as coinbase takes it; the unified parameter would be dropped silently."""
     return {"client_order_id": client_id, **more}
 
 

@@ -74,7 +74,7 @@ class Opened:
         return self.handle.venue.calls(sort)
 
     def paths(self, sort: str | None = None) -> list[str]:
-        """Give the last part of each path, in the order of arrival."""
+        """Return the last part of each path, in the order of arrival."""
         return [call.path.rpartition("/")[2] for call in self.calls(sort)]
 
     def forget_calls(self) -> None:
@@ -104,17 +104,17 @@ def account_at(
 
 
 def holding(*symbols: str, **more: Any) -> Snapshot:
-    """Give an account that holds ten of each symbol."""
+    """Return an account that holds ten of each symbol."""
     return snapshot(*(position(symbol) for symbol in symbols), **more)
 
 
 def many(count: int) -> Snapshot:
-    """Give an account with so many positions."""
+    """Return an account with so many positions."""
     return holding(*(f"C{number:03d}/USD" for number in range(count)))
 
 
 def priced(**more: Any) -> Any:
-    """Give a market at 100 with bid, ask and a price step."""
+    """Return a market at 100 with bid, ask and a price step."""
     return market(100, **{"bid": "99.9", "ask": "100.1", "price_step": "0.1", **more})
 
 

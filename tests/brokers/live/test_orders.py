@@ -41,7 +41,7 @@ def reason(outcome: Outcome) -> RefusalReason:
 
 
 def sent(opened: Opened) -> dict[str, Any]:
-    """Give the parameters of the only write."""
+    """Return the parameters of the only write."""
     (call,) = opened.calls("writes")
     return {name: value for name, value in call.params.items() if name != "deadline"}
 

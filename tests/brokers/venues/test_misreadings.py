@@ -35,7 +35,7 @@ def read(venue: str, replies: Replies, changed: Mapping[str, Any], **more: Any) 
 
 
 def held(snapshot: Snapshot, symbol: str) -> Position:
-    (position,) = [found for found in snapshot.positions if found.symbol == symbol]
+    (position,) = [position for position in snapshot.positions if position.symbol == symbol]
     return position
 
 
