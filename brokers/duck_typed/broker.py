@@ -75,7 +75,7 @@ class AdaptedBroker:
     equity: Decimal | None = None
     tracked: Callable[[Snapshot], Collection[str]] = lambda _: ()
     names: dict[str, str] = field(default_factory=dict)
-    told: dict[str, Holding] = field(default_factory=dict)
+    holdings: dict[str, Holding] = field(default_factory=dict)
     order_ids: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -99,7 +99,7 @@ class AdaptedBroker:
         equity = self.equity if self.equity is not None else equity_of(self._asked("get_account_balance"))
         for holding in holdings:
             self.names[holding.position.symbol] = holding.name
-            self.told[holding.position.symbol] = holding
+            self.holdings[holding.position.symbol] = holding
         snapshot = snapshot_of(self.account, holdings, orders, equity, self.clock())
         return without_derived(snapshot, holdings, self.tracked(snapshot))
 
@@ -199,7 +199,7 @@ class AdaptedBroker:
 
     def _as_told(self, request: OrderRequest) -> object:
         """Return the quantity in the type in which the object tells its own: Decimal, else float."""
-        holding = self.told.get(request.symbol)
+        holding = self.holdings.get(request.symbol)
         quantity = None if holding is None else holding.told_quantity
         if isinstance(quantity, Decimal):
             return request.quantity

@@ -109,9 +109,9 @@ def _holding(entry: Mapping[str, object], unknown: str, ask_price: AskPrice, who
 
 def _priced(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> Market:
     """Return the market with its price; what cannot be told of it is unrestricted."""
-    told, status = _told_price(entry, name, ask_price)
-    price = amount_of(told)
-    if status is None and told is not None and price is None:
+    answer, status = _told_price(entry, name, ask_price)
+    price = amount_of(answer)
+    if status is None and answer is not None and price is None:
         status = "unavailable"  # an answer that is no number answers nothing
     if status is None and (price is None or price <= 0):
         status = "missing"

@@ -13,6 +13,8 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide
 from exitplan.ruleset.model.values import EXACT
 
+_FIRST_YEAR = 2009
+"""Nothing was traded before, so an earlier time says that there is none."""
 _TYPES = {"limit", "market", "stop", "stop_limit"}
 
 
@@ -49,7 +51,9 @@ def _order(name: str, entry: Mapping[str, object]) -> OpenOrder:
         type=_type(entry),
         quantity=quantity,
         price=price,
+        trigger_price=first_amount(entry, "trigger_price", "stop_price") or None,
         created_at=_created_at(name, entry),
+        reduce_only=entry.get("reduce_only") is True,
     )
 
 
@@ -82,8 +86,11 @@ def _type(entry: Mapping[str, object]) -> str:
 
 
 def _created_at(name: str, entry: Mapping[str, object]) -> datetime | None:
-    told = entry.get("created_at")
-    moment = moment_of(told)
-    if told is not None and moment is None:
-        raise AccountUnreadable(f"the order {name} says that it was created at {told!r}, which is no time")
-    return moment
+    """Return when an order was made; None where that is left out, blank, zero or 1970."""
+    text = entry.get("created_at")
+    if text in {None, "", 0, "0"}:
+        return None
+    moment = moment_of(text)
+    if moment is None:
+        raise AccountUnreadable(f"the order {name} says that it was created at {text!r}, which is no time")
+    return None if moment.year < _FIRST_YEAR else moment

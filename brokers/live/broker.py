@@ -124,7 +124,7 @@ class LiveBroker:
         spot = [position for position in positions if not is_derivative(position.symbol)]
         offers = side_by_side([partial(self._terms, position) for position in spot], most=self._dialect.at_once)
         terms = zip((position.symbol for position in spot), offers, strict=True)
-        return {symbol: told for symbol, told in terms if told is not None}
+        return {symbol: offer for symbol, offer in terms if offer is not None}
 
     # --- writing ---
 

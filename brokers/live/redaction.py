@@ -110,7 +110,7 @@ def _escaped(value: str) -> Iterator[str]:
         yield from (form, form.replace("/", "\\/"), json.dumps(form)[1:-1])
     for encoded in (quote(value), quote(value, safe=""), quote_plus(value), quote(quote(value, safe=""), safe="")):
         yield encoded
-        yield _PERCENT.sub(lambda found: found.group().lower(), encoded)
+        yield _PERCENT.sub(lambda match: match.group().lower(), encoded)
 
 
 def _in_base64(value: bytes) -> Iterator[str]:

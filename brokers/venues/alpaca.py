@@ -190,7 +190,7 @@ def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
     total, free = amount_of(entry.get("qty")), amount_of(entry.get("qty_available"))
     if total is None or free is None or not base or base == name:
         raise BadReply(f"the position {name} has no amount or no currency")
-    return Balance(str(exchange.safe_currency_code(base)), free, total - free)
+    return balance_and_debt(str(exchange.safe_currency_code(base)), free, total - free, ZERO)
 
 
 def _parsed(exchange: Exchange, entry: object) -> Order:

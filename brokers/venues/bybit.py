@@ -163,9 +163,7 @@ class Bybit(Dialect):
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
-        entries = [
-            entry for found in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in found
-        ]
+        entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
         parsed = [exchange.parse_position(entry) for entry in entries]
         if any(position.get("hedged") for position in parsed):
             exchange.options["hedged"] = True
@@ -280,6 +278,6 @@ def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderRefe
     ) != len(results):
         raise BadReply("the reply does not tell of every order")
     return {
-        str(found.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
-        for found, entry in zip(references, results, strict=True)
+        str(reference.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
+        for reference, entry in zip(references, results, strict=True)
     }

@@ -223,11 +223,11 @@ class Gate(Dialect):
         """Cancel up to 20 orders in one call for spot, and in one for each currency that contracts are settled in."""
         outcomes: dict[str, str | None] = {}
         markets = {str(reference.order_id): exchange.market(reference.symbol) for reference in references}
-        spot = [{"currency_pair": found["id"], "id": name} for name, found in markets.items() if found["spot"]]
+        spot = [{"currency_pair": market["id"], "id": name} for name, market in markets.items() if market["spot"]]
         if spot:
             outcomes.update(cancel_outcomes(exchange.privateSpotPostCancelBatchOrders(spot)))
         for settle in sorted({str(market["settleId"]) for market in markets.values() if not market["spot"]}):
-            names = [name for name, found in markets.items() if found["settleId"] == settle]
+            names = [name for name, market in markets.items() if market["settleId"] == settle]
             outcomes.update(
                 cancel_outcomes(exchange.privateFuturesPostSettleBatchCancelOrders([{"settle": settle}, *names]))
             )
