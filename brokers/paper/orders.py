@@ -90,6 +90,11 @@ class PaperOrder:
         return replace(self, status=status, hold=Hold(), fires_above=None, updated_at=now)
 
 
+def money_fee(fills: Iterable[Fill]) -> Decimal:
+    """Add up the fees that came out of the money of the trades; those taken from a coin are not in them."""
+    return sum_exactly(fill.fee for fill in fills if fill.fee_currency is None)
+
+
 def sum_exactly(amounts: Iterable[Decimal]) -> Decimal:
     """Add up decimals without rounding."""
     return reduce(EXACT.add, amounts, ZERO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 
-from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.paper.orders import PaperOrder, money_fee, sum_exactly
 from exitplan.brokers.protocol import OrderReport, RefusalReason
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, plain, time_text
@@ -140,7 +140,7 @@ def order_document(order: PaperOrder, asked: Document | None) -> Document:
     """Return an order; what was filled before the account came here is told at its own price."""
     earlier = order.earlier * (order.price or order.trigger_price or ZERO)
     value = sum_exactly(fill.quantity * fill.price for fill in order.fills) + earlier
-    fees = sum_exactly(fill.fee for fill in order.fills)
+    fees = money_fee(order.fills)
     types = {"market": "MARKET", "limit": "LIMIT", "stop": "STOP", "stop_limit": "STOP_LIMIT"}
     rests = order.type != "market"
     return {

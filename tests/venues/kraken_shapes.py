@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.paper.orders import PaperOrder, money_fee, sum_exactly
 from exitplan.brokers.protocol import OrderReport, OrderType, RefusalReason
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, plain
@@ -182,7 +182,7 @@ def order_document(order: PaperOrder, *, trades: bool) -> Document:
     """Return an order; what was filled before the account came here is told at its own price."""
     earlier = order.earlier * (order.price or order.trigger_price or ZERO)
     cost = sum_exactly(fill.quantity * fill.price for fill in order.fills) + earlier
-    fee = sum_exactly(fill.fee for fill in order.fills)
+    fee = money_fee(order.fills)
     document: Document = {
         "refid": None,
         "userref": None,

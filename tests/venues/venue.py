@@ -15,7 +15,7 @@ from typing import Any
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.orders import PaperOrder
+from exitplan.brokers.paper.orders import PaperOrder, money_fee
 from exitplan.brokers.paper.storage import replace_file
 from exitplan.brokers.protocol import Clock, ConvertRequest, Done, OrderReference, OrderRequest, Outcome
 from exitplan.ruleset.model.snapshot import (
@@ -157,7 +157,7 @@ class Venue:
                 type=order.type,
                 quantity=fill.quantity,
                 price=fill.price,
-                fee=fill.fee,
+                fee=money_fee([fill]),
                 at=fill.at,
             )
             for order in self.every_order()
