@@ -14,6 +14,7 @@ from unittest import mock
 from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.opening import open_live_account
 from exitplan.brokers.protocol import Clock, OrderReference, OrderRequest, Outcome
+from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import Amount, market, number, position, snapshot
 from tests.venues.server import Handle, serving
@@ -36,7 +37,11 @@ class Watch:
 
 
 def open_account(
-    handle: Handle, clock: Clock = utc_now, credentials: Credentials | None = None, **account: Any
+    handle: Handle,
+    clock: Clock = utc_now,
+    credentials: Credentials | None = None,
+    keep: tuple[str, ...] = CASH_KEPT,
+    **account: Any,
 ) -> LiveBroker:
     """Open an account at a venue on loopback; further keys go into its account block."""
     block = {
@@ -50,7 +55,7 @@ def open_account(
     }
     environment = (credentials or handle.credentials).environment("LOOPBACK")
     with mock.patch.dict("os.environ", environment):
-        return open_live_account(block, Path(), clock)
+        return open_live_account(block, Path(), clock, keep)
 
 
 def open_account_by(watch: Watch, handle: Handle, **account: Any) -> LiveBroker:

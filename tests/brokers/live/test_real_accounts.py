@@ -126,9 +126,7 @@ def test_which_currencies_are_money_the_policy_says(open_at: Opener, venue: str)
     held = snapshot(position("DAI/USD", 50), markets={"DAI/USD": flat(1)})
     opened = open_at(venue, held)
     assert opened.broker.read_account().other_cash == {"DAI": Cash(d(50))}
-    as_position = open_account(opened.handle)
-    as_position._reader = replace(as_position._reader, keep=("USD",))
-    read = as_position.read_account()
+    read = open_account(opened.handle, keep=("USD",)).read_account()
     assert (read.other_cash, [position.symbol for position in read.positions]) == ({}, ["DAI/USD"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -272,6 +272,41 @@ def test_the_side_of_an_order_is_read_in_every_venues_words(info: dict[str, Any]
     order = {"id": "1", "symbol": "SOL/USDT:USDT", "side": "sell", "amount": "1", "info": info}
     assert open_order_of(order).position_side == expected
     assert open_order_of({**order, "symbol": "SOL/USDT"}).position_side is None
+
+
+def _of_okx() -> Snapshot:
+    resting = okx.order(9, instId="SOL-USDT-SWAP", instType="SWAP", posSide="short", side="sell")
+    sides = [okx.position("4", posSide="long"), okx.position("3", posSide="short")]
+    changed = {okx.PENDING: okx.told(resting), okx.WAITING: okx.told(), okx.POSITIONS: okx.told(*sides)}
+    return read("okx", okx.OKX, changed, market_types=("swap",))
+
+
+def _of_bybit() -> Snapshot:
+    sides = [bybit.position("4", positionIdx=1), bybit.position("3", positionIdx=2, side="Sell")]
+    changed = {
+        f"{bybit.OPEN}?settleCoin=USDT": bybit.listed(bybit.order(9, positionIdx=2), category="linear"),
+        f"{bybit.POSITIONS}?settleCoin=USDT": bybit.listed(*sides, category="linear"),
+    }
+    return read("bybit", bybit.SWAPS, changed, market_types=("swap",))
+
+
+def _of_binance() -> Snapshot:
+    resting = {**binance.order(9), "positionSide": "SHORT", "cumQuote": "0", "reduceOnly": False, "avgPrice": "0"}
+    changed = {
+        "GET /fapi/v1/openOrders": [resting],
+        "GET /fapi/v1/openAlgoOrders": [],
+        "GET /fapi/v3/positionRisk": [binance.position("4", "LONG"), binance.position("-3", "SHORT")],
+    }
+    return read("binance", binance.FUTURES, changed, market_types=("swap",))
+
+
+@pytest.mark.parametrize("account", [_of_okx, _of_bybit, _of_binance])
+def test_where_both_sides_are_held_a_sell_that_adds_to_the_short_belongs_to_it(account: Callable[[], Snapshot]) -> None:
+    snapshot = account()
+    assert {(held.side, held.quantity) for held in snapshot.positions} == {("long", d(4)), ("short", d(3))}
+    assert [(resting.side, resting.position_side, resting.reduce_only) for resting in snapshot.open_orders] == [
+        ("sell", "short", False)
+    ]
 
 
 @pytest.mark.parametrize("mode", ["dual_long", "dual_short"])
