@@ -68,6 +68,7 @@ class Alpaca(Dialect):
             "Stops are stop-limit orders: the venue has no other for crypto.",
             "Market orders are held to within about 2 percent of the price, so they may be filled in part.",
             "Fees are taken from what is bought and stand in no execution, so what a position cost may stay unknown.",
+            "An order is at most 200,000 dollars.",
             "No conversion of dust.",
         ),
     )

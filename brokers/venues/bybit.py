@@ -84,6 +84,7 @@ class Bybit(Dialect):
         permissions="Read-Write with Unified Trading: Orders and Positions, Spot Trade; Exchange for conversions."
         " Never: Withdrawal, Account Transfer.",
         limits_known=(
+            "What is borrowed is read; accounts that are not unified ones are unreadable.",
             "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",

@@ -94,6 +94,7 @@ class Gate(Dialect):
             "Never: Withdraw, Wallet."
         ),
         limits_known=(
+            "What is borrowed in a unified account is read; one with balances in isolated margin is unreadable.",
             "Client order ids have at most 28 characters, and nothing says that the venue keeps them unique.",
             "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
             "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",

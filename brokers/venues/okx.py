@@ -88,6 +88,7 @@ class Okx(Dialect):
             "Client order ids are letters and digits only, and unique among open orders only.",
             "A write is too old for the venue 30 seconds after it was signed.",
             "Orders of trading bots, and iceberg, TWAP and chase orders are not read; what they hold counts as locked.",
+            "What is borrowed is read; an account with isolated margin positions of coins is unreadable.",
             "The venue names no least value of an order, only a least amount.",
         ),
     )

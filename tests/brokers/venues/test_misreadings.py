@@ -411,6 +411,30 @@ def test_a_ticker_that_says_nothing_is_unanswered_and_one_of_zeros_is_missing(ve
         assert (market.price_status, market.last or None) == (expected, None)
 
 
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply("", 503), ("unavailable", None)),
+        (Reply({"code": -1121, "msg": "Invalid symbol."}, 400), (None, None)),
+        (binance.ticker("SOLUSDT", "150"), (None, d(150))),
+    ],
+)
+def test_a_suspended_market_that_is_missing_among_the_tickers_is_asked_for_by_itself(
+    reply: Any, expected: tuple[str | None, Decimal | None]
+) -> None:
+    changed = {
+        "GET /api/v3/exchangeInfo": {
+            "symbols": [binance.spot_market("SOL", status="BREAK"), binance.spot_market("BTC")]
+        },
+        "GET /api/v3/ticker/24hr": [binance.ticker("BTCUSDT", "60000")],
+        SINGLE["binance"]: reply,
+        binance.ORDERS: [],
+    }
+    market = read("binance", binance.SPOT, changed).markets["SOL/USDT"]
+    assert (market.price_status, market.last or None) == expected
+    assert market.active is False
+
+
 # --- maximums ---
 
 
