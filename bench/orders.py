@@ -196,14 +196,14 @@ def _account(root: Path, size: int, *, in_memory: bool) -> Account:
 
 def _run(account: Account) -> OrderRun:
     """Apply a plan of one order for each position."""
-    document = plan_account(account).document
+    plan = plan_account(account).plan
     times: dict[str, float] = {}
 
     def note(event: Event) -> None:
         times.setdefault(event.kind, time.perf_counter())
 
     with _counted_commits() as commits:
-        result = apply_plan(account, document, notify=note)
+        result = apply_plan(account, plan, notify=note)
     if any(outcome.status != "done" for outcome in result.outcomes):
         raise RuntimeError("not every order was done")
     return OrderRun(len(result.outcomes), times["verified"] - times["run_started"], commits.between)
@@ -256,10 +256,10 @@ def _floor(root: Path, orders: int) -> OrderRun:
 
 def _resume(account: Account) -> dict[str, float]:
     """Time how a plan is taken up again of which all orders but one were done before the crash."""
-    document = plan_account(account).document
+    plan = plan_account(account).plan
     path = account.folder.journal
     with open_journal(path) as journal:
-        journal.add_plan(document, NOW)
+        journal.add_plan(plan, NOW)
     with closing(sqlite3.connect(path)) as db:
         db.execute(
             "UPDATE intents SET status = 'done', attempt = 1, quantity = '5000', filled = '5000', sent_at = ?"
@@ -270,15 +270,15 @@ def _resume(account: Account) -> dict[str, float]:
     times: dict[str, float] = {}
     read = _timed(lambda: _read_plainly(path))
     opened = _timed(lambda: _open(path))
-    intents = _timed(lambda: _intents(path, document["plan_id"]))
+    intents = _timed(lambda: _intents(path, plan.plan_id))
 
     def note(event: Event) -> None:
         times.setdefault(event.kind, time.perf_counter())
 
     before = time.perf_counter()
-    result = apply_plan(account, document, notify=note)
+    result = apply_plan(account, plan, notify=note)
     after = time.perf_counter()
-    if len(result.outcomes) != len(document["actions"]):
+    if len(result.outcomes) != len(plan.actions):
         raise RuntimeError("not every order is accounted for")
     return {
         "SQLite alone: open, read the rows": read,

@@ -14,21 +14,21 @@ from exitplan.executor.accounts.account import Account, AccountRequest, find_acc
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.plan import Planned, plan_account, plan_snapshot
-from exitplan.ruleset.errors import FileIsInvalid, NoSuchSymbol, UsageError
+from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import parse_decimal, parse_time, plain, unified_symbol
+from exitplan.ruleset.planning.actions import Phase
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
-from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
 
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-PHASES = {1: "classify", 2: "cancel stale orders", 3: "exit", 4: "verify"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +171,9 @@ def read_overrides(
     return found
 
 
-def overrides_of(plan: dict[str, Any]) -> Overrides:
-    """Give the parameters that a plan was made with over its policy."""
-    written = plan["policy"].get("overrides") or {}
-    return {name: _parameter(name, parse_decimal(text)) for name, text in written.items()}
+def overrides_of(plan: Plan) -> Overrides:
+    """Return the parameters that a plan was made with over its policy."""
+    return {name: _parameter(name, value) for name, value in plan.policy.overrides.items()}
 
 
 def _parameter(name: str, value: Decimal) -> Decimal | int:
@@ -243,17 +242,10 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
     )
 
 
-def recorded_scope(plan: dict[str, Any]) -> PlanScope:
-    """Give the scope that a saved plan was narrowed to."""
-    scope = plan.get("scope") or {}
-    targets, excludes, rules = (tuple(scope.get(name) or ()) for name in ("targets", "excludes", "rules"))
-    return PlanScope(targets, excludes, rules, scope.get("phase"))
-
-
 def ensure_phase(phase: int | None) -> int | None:
     """Give the phase that was asked for; raises UsageError for one that there is not."""
-    if phase is not None and phase not in PHASES:
-        known = ", ".join(f"{number} {does}" for number, does in PHASES.items())
+    if phase is not None and phase not in list(Phase):
+        known = ", ".join(f"{known} {known.meaning}" for known in Phase)
         raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")
     return phase
 
@@ -278,10 +270,3 @@ def ensure_symbol(symbol: str, held: Iterable[str], account: str, option: str | 
 def held_symbols(snapshot: Snapshot) -> set[str]:
     """Give every symbol that an account holds or has an open order for."""
     return {found.symbol for found in snapshot.positions} | {order.symbol for order in snapshot.open_orders}
-
-
-def load_plan(path: Path) -> dict[str, Any]:
-    """Load a plan file; raises FileIsInvalid."""
-    if path.is_dir():
-        raise FileIsInvalid(f"{path} is a folder", hint="name the plan in it")
-    return load_document(path, "plan")

@@ -42,7 +42,7 @@ def classify(
     snapshot = without_derived(snapshot, holdings, snapshot.tracker)
     rulebook = account.rulebook if capped else uncapped(account.rulebook)
     draft = draft_plan(PlanInput(rulebook, snapshot, now, state.progress))
-    found = {decision.found.position.key: decision for decision in draft.decisions}
+    found = {decision.view.position.key: decision for decision in draft.decisions}
     decisions = [(holding.name, found[holding.position.key]) for holding in holdings]
     return [Classified(name, decision.category, strategy_of(decision)) for name, decision in decisions]
 
@@ -60,5 +60,5 @@ def strategy_of(decision: Decision) -> ExitStrategy:
         return ExitStrategy.EMERGENCY_STOP
     if rule.action == "unwind":
         return ExitStrategy.GRADUAL_UNWIND
-    is_chosen = decision.found.facts["over_cap"] is True
+    is_chosen = decision.view.facts["over_cap"] is True
     return ExitStrategy.WORST_FIRST if is_chosen else ExitStrategy.MARKET_IMMEDIATE

@@ -11,10 +11,11 @@ from pathlib import Path
 from exitplan.brokers.duck_typed.broker import QUOTE, VENUE, AdaptedBroker
 from exitplan.brokers.duck_typed.values import amount_of, moment_of
 from exitplan.brokers.protocol import Broker, Clock
-from exitplan.dropin.settings import Overrides, rulebook_of
+from exitplan.dropin.settings import Overrides
 from exitplan.dropin.tracker import PositionTracker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.plan import rulebook_of
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.errors import AccountUnreadable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord

@@ -13,7 +13,7 @@ from typing import Any
 from exitplan.brokers.protocol import Broker, Clock, Done, Found, OrderReference, OrderReport, OrderRequest, Refused
 from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
-from exitplan.dropin.settings import DEFAULT_POLICY, policy_file, rulebook_of
+from exitplan.dropin.settings import DEFAULT_POLICY, policy_file
 from exitplan.dropin.sources import Setup, account_id, dashed, with_own_tracker
 from exitplan.executor.accounts.account import (
     Account,
@@ -25,6 +25,7 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.accounts.env_accounts import account_at, implied_block
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.plan import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
 from exitplan.ruleset.model.facts import price_of
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot

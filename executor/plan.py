@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.alerts import raise_alert
@@ -21,19 +20,26 @@ from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.progress import Progress, progress_from_document
+from exitplan.ruleset.model.records import Document
 from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
 from exitplan.ruleset.planning.plan import write_plan
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
 from exitplan.schemas.documents import load_document
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan document, and what it was made of."""
+    """A plan, and what it was made of."""
 
-    document: dict[str, Any]
+    plan: Plan
     draft: Draft
     given: PlanInput
+
+    @property
+    def document(self) -> Document:
+        """The plan in its JSON form."""
+        return self.plan.document
 
     @property
     def snapshot(self) -> Snapshot:
@@ -140,6 +146,16 @@ def planned(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned
     """Draft a plan and write it."""
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides), draft, given)
+
+
+_RULEBOOKS: dict[str, Rulebook] = {}
+
+
+def rulebook_of(policy: Policy) -> Rulebook:
+    """Load a policy into the engine, once per process: what the engine has loaded it never lets go."""
+    if policy.sha256 not in _RULEBOOKS:
+        _RULEBOOKS[policy.sha256] = Rulebook.of(policy)
+    return _RULEBOOKS[policy.sha256]
 
 
 def _report(account: Account, error: EngineDisagreement) -> None:

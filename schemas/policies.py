@@ -15,7 +15,7 @@ from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
 from exitplan.schemas.loading.yaml_loader import Document
-from exitplan.schemas.merging.extends import read_chain
+from exitplan.schemas.merging.extends import Chain, read_chain
 from exitplan.schemas.merging.merge_result import Resolved, resolve
 from exitplan.schemas.merging.policy_merge import (
     LISTS,
@@ -30,6 +30,7 @@ from exitplan.schemas.merging.policy_merge import (
 SHIPPED = FilePath(__file__).parents[1] / "policies"
 """The folder of the policies that come with exitplan."""
 COMMAND_LINE = "command line"
+IN_MEMORY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,33 @@ def load_policy(path: FilePath, overrides: Mapping[str, object] = MappingProxyTy
 
     Raises FileHasProblems with every problem of every file.
     """
-    chain = read_chain(path)
+    return _load(read_chain(path), overrides)
+
+
+def policy_from_document(
+    document: Mapping[str, Any], overrides: Mapping[str, object] = MappingProxyType({}), *, base: FilePath = SHIPPED
+) -> LoadedPolicy:
+    """Make a policy of a document that a program holds; what it extends is looked for in ``base``.
+
+    Raises FileHasProblems with every problem of it and of what it extends.
+    """
+    parent = document.get("extends")
+    chain = read_chain(base / parent) if isinstance(parent, str) and parent else Chain()
+    mark = Mark(IN_MEMORY)
+    marks = dict.fromkeys(_paths_of(document), mark)
+    chain.documents.append(Document(Source(IN_MEMORY, ""), document, marks))
+    return _load(chain, overrides)
+
+
+def _paths_of(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - any JSON value
+    yield path
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            yield from _paths_of(part, (*path, key))
+
+
+def _load(chain: Chain, overrides: Mapping[str, object]) -> LoadedPolicy:
     documents = [*chain.documents, *_command_line(overrides)]
     sources = {document.name: document.source for document in documents}
     found = [*chain.found, *_found_in(documents, complete=not chain.found)]

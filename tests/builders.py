@@ -14,6 +14,7 @@ from exitplan.ruleset.language.policy import Policy, compile_policy
 from exitplan.ruleset.model.progress import Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, OrderSide, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.planning.plan import Document, make_plan
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanInput, PlanScope
 from exitplan.schemas.policies import load_policy, shipped_policy
 
@@ -204,9 +205,14 @@ def plan_input(
     return PlanInput(book, account, now, progress or Progress(), scope or PlanScope())
 
 
+def typed_plan_of(account: Snapshot, progress: Progress | None = None, **given: Given) -> Plan:
+    """Make the plan of an account in memory."""
+    return make_plan(plan_input(account, progress, **given))
+
+
 def plan_of(account: Snapshot, progress: Progress | None = None, **given: Given) -> Document:
     """Plan an account under the default policy; further arguments are those of :func:`plan_input`."""
-    return make_plan(plan_input(account, progress, **given))
+    return typed_plan_of(account, progress, **given).document
 
 
 # --- Readers: the part of a plan that a test is about ---------------------------------------------------------------

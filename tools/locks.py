@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -115,10 +116,10 @@ def _gaps_in(
     environment: Mapping[str, str], roots: Sequence[str], pins: list[Pin], requires: Requires
 ) -> Iterator[str]:
     locked = {pin.name: pin for pin in pins if pin.is_for(environment)}
-    asked = [("pyproject.toml", Requirement(root), "") for root in roots]
-    asked += [(pin.key, Requirement(one), "") for pin in locked.values() for one in requires.get(pin.key, ())]
+    asked = [("pyproject.toml", _parsed(root), "") for root in roots]
+    asked += [(pin.key, _parsed(one), "") for pin in locked.values() for one in requires.get(pin.key, ())]
     asked += [
-        (pin.key, Requirement(one), extra)
+        (pin.key, _parsed(one), extra)
         for pin in locked.values()
         for extra in pin.requirement.extras
         for one in requires.get(pin.key, ())
@@ -138,7 +139,12 @@ def _gaps_in(
         for wanted in requirement.extras:
             if (name, wanted) not in seen:
                 seen.add((name, wanted))
-                asked += [(f"{pin.key}[{wanted}]", Requirement(one), wanted) for one in requires.get(pin.key, ())]
+                asked += [(f"{pin.key}[{wanted}]", _parsed(one), wanted) for one in requires.get(pin.key, ())]
+
+
+@cache
+def _parsed(text: str) -> Requirement:
+    return Requirement(text)
 
 
 def find_problems(root: Path = ROOT) -> list[str]:

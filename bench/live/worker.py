@@ -61,7 +61,7 @@ def measure(venue: str, positions: int, mode: str, latency: float) -> dict[str, 
         planned, plan = min(plans, key=lambda found: found[1].seconds)
         if len(planned.document["actions"]) != closes_of(positions) + cancels_of(positions):
             raise RuntimeError("the plan is another one than expected")
-        result, apply = _timed(loopback, latency, lambda: apply_plan(account, planned.document))
+        result, apply = _timed(loopback, latency, lambda: apply_plan(account, planned.plan))
         if result.exit_code or result.checks is None or result.checks.state is not AccountState.CLEAN:
             raise RuntimeError(f"the plan was not applied: {result.to_document()}")
     return {"plan": plan, "apply": apply}

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.account_set import AccountSet, Answer, answers_document, report_of
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
-from exitplan.cli.many import AccountSet, Answer, answers_document, report_of, worst_exit_code
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -19,10 +19,8 @@ from exitplan.executor.accounts.env_accounts import ensure_account_id
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.gate import GateAnswer, trading_gate
 from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import time_text
-
-CLOSED = 2
-"""The exit code where a bot may not start."""
 
 app = verb_app()
 
@@ -82,12 +80,12 @@ def _answer(name: str, file: AccountFile | ExitplanError, age: timedelta, data: 
 
 def _asked(name: str, folder: DataFolder, age: timedelta) -> Answer[GateAnswer]:
     found = trading_gate(folder, age, present())
-    return Answer(name, None, 0 if found.open else CLOSED, found)
+    return Answer(name, None, 0 if found.open else ExitCode.PENDING, found)
 
 
 def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json: bool, is_one: bool = False) -> int:
     """Say of each account in one line whether its gate is open, and why; returns the exit code."""
-    code = worst_exit_code(answer.exit_code for answer in answers)
+    code = ExitCode.worst(answer.exit_code for answer in answers)
     if as_json:
         found = answers_document(answers, lambda found: _document(found, age))
         write_json(found["accounts"][0] if is_one else found)

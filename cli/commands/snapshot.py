@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.account_set import AccountSet, Stopped, ask_each, deliver_answers
 from exitplan.cli.arguments import AccountRef, open_requested, request_of
-from exitplan.cli.many import AccountSet, Stopped, ask_each, deliver_answers
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -20,7 +20,7 @@ from exitplan.cli.options import (
     PolicyOption,
     TagOption,
 )
-from exitplan.cli.plan_many import make_folder
+from exitplan.cli.plan_output import make_folder
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.streams import json_bytes, save, write_bytes
 from exitplan.cli.verbs import verb_app

@@ -6,15 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from exitplan.executor.apply.quantities import find_position
-from exitplan.executor.store.saved_plan import PlannedAction
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.model.facts import held_quantity, is_protective, price_of
 from exitplan.ruleset.model.snapshot import Position, Snapshot, TrackerRecord
+from exitplan.ruleset.planning.actions import Action
 
 
-def adopted_record(
-    snapshot: Snapshot, action: PlannedAction, trigger: Decimal | None, now: datetime
-) -> TrackerRecord | None:
+def adopted_record(snapshot: Snapshot, action: Action, trigger: Decimal | None, now: datetime) -> TrackerRecord | None:
     """Give the tracker's record of an adopted position; None where the position is gone.
 
     Without a known entry price the mark at adoption becomes the cost basis, and the record says so: a record without an

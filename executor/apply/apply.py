@@ -33,7 +33,6 @@ from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.saved_plan import SavedPlan, saved_plan
 from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
 from exitplan.executor.verify import checks_of, verified
 from exitplan.ruleset.errors import (
@@ -44,19 +43,20 @@ from exitplan.ruleset.errors import (
     PlanIsUnusable,
     PlanIsUsed,
 )
-from exitplan.ruleset.model.snapshot import Snapshot, position_key
+from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.plan_types import Plan
 
 Stopped = Callable[[], bool]
 
-_LEAVE_OPEN = frozenset({5, 8, 9})
+_LEAVE_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN})
 """Exit codes after which a plan can be applied again, to be finished."""
 
 
-def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
+def check_plan(account: Account, plan: Plan) -> Drift:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
-    plan = saved_plan(document)
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_fresh(plan, account.clock())
@@ -72,7 +72,7 @@ def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
 
 def apply_plan(
     account: Account,
-    document: Mapping[str, Any],
+    plan: Plan,
     *,
     notify: Notify = lambda _: None,
     stopped: Stopped = lambda: False,
@@ -84,7 +84,6 @@ def apply_plan(
     Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountUnreadable,
     DataFolderUnusable and OutcomeUnknown (of an earlier run), all before anything is sent.
     """
-    plan = saved_plan(document)
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_writable(account.folder.path)
@@ -97,12 +96,12 @@ def apply_plan(
         return _Application(account, plan, journal, notify).apply(stopped, sleep)
 
 
-def _ensure_not_used(journal: Journal, plan: SavedPlan) -> None:
+def _ensure_not_used(journal: Journal, plan: Plan) -> None:
     if journal.plan_status(plan.plan_id) == "ended":
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
 
 
-def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot: Snapshot) -> Drift:
+def _drift(account: Account, plan: Plan, journal: Journal | None, snapshot: Snapshot) -> Drift:
     """Compare a plan with the account; raises PlanIsStale where anything moved."""
     intents = {} if journal is None else journal.intents(plan.plan_id)
     drift = find_drift(plan, snapshot, intents, account.rulebook.policy.guards["max_price_move_pct"])
@@ -120,7 +119,7 @@ class _Application:
     """One application of one plan, under the lease and with the journal open."""
 
     account: Account
-    plan: SavedPlan
+    plan: Plan
     journal: Journal
     notify: Notify
 
@@ -135,7 +134,7 @@ class _Application:
             ensure_same_progress(plan, state.progress)
         snapshot, drift = self._compared()
         if not resumed:
-            journal.add_plan(plan.document, account.clock())
+            journal.add_plan(plan, account.clock())
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(_still_held(state, snapshot)))
         journal.put_state(state_to_document(state))
@@ -158,29 +157,28 @@ class _Application:
 
     def _classified(self, state: State) -> State:
         """Note the categories of the plan in the state."""
-        at = self.plan.document["created_at"]
+        at = time_text(self.plan.created_at)
         classified = {
-            key: {"category": entry["category"], "rule": entry["rule"], "classified_at": at}
-            for key, entry in self.plan.positions.items()
+            key: {"category": position.category.value, "rule": position.rule, "classified_at": at}
+            for key, position in self.plan.by_key.items()
         }
         return replace(state, classified=classified)
 
     def _alerted(self, state: State) -> State:
         """Raise the alerts of the plan: a cap that is exceeded, unwinds that start anew, and each escalation once."""
-        counted = self.plan.document["checks"]["checks"]["position_count"]
-        if not counted["pass"]:
-            current, most = counted["current"], counted["max"]
-            figures = {"current_count": current, "max_positions": most, "excess_count": current - most}
-            self._alert("POSITION_CAP_VIOLATION", figures)
+        counted = self.plan.checks.checks.position_count
+        if not counted.passed:
+            current, most = counted.current, counted.max
+            excess = {"current_count": current, "max_positions": most, "excess_count": current - most}
+            self._alert("POSITION_CAP_VIOLATION", excess)
         for step in self.plan.steps.values():
             if step.regrown:
                 self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
         escalated = dict(state.escalated)
-        for blocked in self.plan.document["blocked"]:
-            key = position_key(blocked["symbol"], blocked["side"])
-            if blocked["escalate"] and key not in escalated:
-                figures = {"symbol": blocked["symbol"], "rule": blocked["rule"], "reason": blocked["reason"]}
-                escalated[key] = {**figures, "at": time_text(self.account.clock())}
+        for blocked in self.plan.blocked:
+            if blocked.escalate and blocked.key not in escalated:
+                figures: dict[str, Any] = {"symbol": blocked.symbol, "rule": blocked.rule, "reason": blocked.reason}
+                escalated[blocked.key] = {**figures, "at": time_text(self.account.clock())}
                 self._alert("ZOMBIE_ESCALATED", figures)
         return replace(state, escalated=escalated)
 
@@ -191,12 +189,12 @@ class _Application:
         now = account.clock()
         state = replace(run.state, last_cleanup_run=now)
         state = verified(state, account, AccountState.UNKNOWN if checks is None else checks.state)
-        code = _exit_code(run, checks)
+        code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
         outcomes = tuple(
             run.outcomes.get(action.id, ActionOutcome(action, "open", message="still to be done"))
             for action in self.plan.actions
         )
-        result = ApplyResult(code, self.plan.plan_id, outcomes, checks)
+        result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
         if code not in _LEAVE_OPEN:
             journal.end_plan(self.plan.plan_id, now)
@@ -229,17 +227,3 @@ def _still_held(state: State, snapshot: Snapshot) -> State:
     """Forget the unwinds of positions that are gone: one that is opened later is another one."""
     held = {position.key for position in snapshot.positions}
     return replace(state, unwinds={key: unwind for key, unwind in state.unwinds.items() if key in held})
-
-
-def _exit_code(run: Run, checks: Checks | None) -> int:
-    """Give the exit code of a run: the worst that happened."""
-    verdicts = (
-        (run.is_unknown, 9),
-        (run.halt is not None, 5),
-        (run.was_stopped, 8),
-        (run.has_unsent, 9),
-        (run.has_failed, 4),
-        (run.is_unreadable, 1),
-        (checks is None, 9),
-    )
-    return next((code for holds, code in verdicts if holds), 0)

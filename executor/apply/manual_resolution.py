@@ -10,16 +10,18 @@ from exitplan.executor.apply.state_transitions import after_action
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan, saved_plan
 from exitplan.executor.store.state import export_state, state_to_document, take_state
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import nearest
 from exitplan.ruleset.model.values import EXACT, ZERO, plain
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.plan import read_plan
+from exitplan.ruleset.planning.plan_types import Plan
 
 _OPEN = frozenset({"sending", "needs_human"})
 
 
-def unresolved_orders(account: Account) -> dict[str, PlannedAction]:
+def unresolved_orders(account: Account) -> dict[str, Action]:
     """Give the orders of open plans that may have reached the venue without a clear answer, by client order id."""
     if not account.folder.journal.exists():
         return {}
@@ -27,7 +29,7 @@ def unresolved_orders(account: Account) -> dict[str, PlannedAction]:
         return {action.client_order_id: action for _, action, _ in unresolved_in(journal)}
 
 
-def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> PlannedAction:
+def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> Action:
     """Settle an unresolved order as a person found it at the venue: filled by so much, zero if it never traded.
 
     The plan it is of stays open and can be applied again. Raises UsageError for an order that is not unresolved, or a
@@ -53,7 +55,7 @@ def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> P
     return action
 
 
-def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAction, Intent]:
+def _find(journal: Journal, client_order_id: str) -> tuple[Plan, Action, Intent]:
     waiting = {found[1].client_order_id: found for found in unresolved_in(journal)}
     if client_order_id in waiting:
         return waiting[client_order_id]
@@ -64,11 +66,11 @@ def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAct
     raise UsageError(f"no unresolved order carries the id {client_order_id!r}", hint=hint)
 
 
-def unresolved_in(journal: Journal) -> list[tuple[SavedPlan, PlannedAction, Intent]]:
+def unresolved_in(journal: Journal) -> list[tuple[Plan, Action, Intent]]:
     """List the actions of open plans that may have reached the venue without a clear answer."""
-    found: list[tuple[SavedPlan, PlannedAction, Intent]] = []
+    found: list[tuple[Plan, Action, Intent]] = []
     for document in journal.open_plans():
-        plan = saved_plan(document)
+        plan = read_plan(document)
         intents = journal.intents(plan.plan_id)
         found.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
     return found

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from exitplan.executor.store.saved_plan import PlannedAction
 from exitplan.ruleset.model.facts import PositionView, held_quantity, price_of, reaches_minimum
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, floor_to_step
-from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.actions import Action, UnwindStep
 
 
 def amount_step(snapshot: Snapshot, symbol: str) -> Decimal | None:
@@ -22,9 +21,7 @@ def find_position(snapshot: Snapshot, key: str) -> Position | None:
     return next((position for position in snapshot.positions if position.key == key), None)
 
 
-def sendable_quantity(
-    action: PlannedAction, step: UnwindStep | None, position: Position, snapshot: Snapshot
-) -> Decimal:
+def sendable_quantity(action: Action, step: UnwindStep | None, position: Position, snapshot: Snapshot) -> Decimal:
     """Give what may be sold now: never more than planned, than is free, or than an unwind's target leaves to sell.
 
     A position that shrank while its orders were cancelled shrinks the exit with it, down to zero where the venue would

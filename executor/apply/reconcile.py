@@ -25,14 +25,13 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.executor.store.journal import Intent, Settlement
-from exitplan.executor.store.saved_plan import PlannedAction
 from exitplan.ruleset.errors import AccountUnreadable
-from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.planning.actions import SELLING
+from exitplan.ruleset.planning.actions import SELLING, Action
 
 Sleep = Callable[[float], None]
-Sent = tuple[PlannedAction, Intent]
+Sent = tuple[Action, Intent]
 """An action and the attempt at it that is under way."""
 
 MARGIN_SECONDS = 0.5
@@ -90,21 +89,21 @@ class OrderReconciler:
             return False
         return self.broker.capabilities.client_order_ids != "C" or intent.order_id is not None
 
-    def _found_at_once(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved | None:
+    def _found_at_once(self, action: Action, intent: Intent, group: _Group) -> Resolved | None:
         """Settle an order that the venue finds under our id before anything is waited for; None where it does not."""
         if action.id not in group.unresolved:
             return None
         found = group.answer(0, action.id)
         return self._reported(action, intent, found.report) if isinstance(found, Found) else None
 
-    def _settle(self, action: PlannedAction, intent: Intent, outcome: Outcome, group: _Group) -> Resolved:
+    def _settle(self, action: Action, intent: Intent, outcome: Outcome, group: _Group) -> Resolved:
         if isinstance(outcome, Refused):
             return self._refused(action, intent, outcome, group)
         if isinstance(outcome, Unknown):
             return self._resolve(action, intent, group)
         return self._reported(action, intent, outcome.report)
 
-    def _resolve(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved:
+    def _resolve(self, action: Action, intent: Intent, group: _Group) -> Resolved:
         if action.kind == "cancel_order":
             return self._resolve_cancel(action)
         if action.kind == "convert_dust":  # venues take no client ids for conversions
@@ -113,7 +112,7 @@ class OrderReconciler:
             return self._by_position(action, intent)
         return self._by_look_up(action, intent, group)
 
-    def _by_look_up(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved:
+    def _by_look_up(self, action: Action, intent: Intent, group: _Group) -> Resolved:
         """Ask until the order is found, or twice not found with the account as it was before it.
 
         A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
@@ -161,7 +160,7 @@ class OrderReconciler:
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             return Unknown(f"the look-up failed: {error}")
 
-    def _reported(self, action: PlannedAction, intent: Intent, report: OrderReport) -> Resolved:
+    def _reported(self, action: Action, intent: Intent, report: OrderReport) -> Resolved:
         """Settle by what the venue reports; an order that is still open is waited for, unless it is meant to rest."""
         if action.kind == "attach_stop" and report.status in {"open", "closed"}:
             return _told(report, None)
@@ -179,7 +178,7 @@ class OrderReconciler:
         message = None if report.status == "closed" else f"filled in part, then {report.status}"
         return _told(report, message)
 
-    def _awaited(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
+    def _awaited(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
         """Give a market order the time to fill and a cancel the time to be done."""
         for _ in range(_POLLS):
             if report.status != "open":
@@ -189,13 +188,13 @@ class OrderReconciler:
             report = found.report if isinstance(found, Found) else report
         return report
 
-    def _cut(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
+    def _cut(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
         """Cancel what a collared exit has not filled at once: it is not meant to rest."""
         reference = OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at)
         call(lambda: self.broker.cancel_orders([reference]), 1)
         return self._awaited(action, intent, report)
 
-    def _refused(self, action: PlannedAction, intent: Intent, outcome: Refused, group: _Group) -> Resolved:
+    def _refused(self, action: Action, intent: Intent, outcome: Refused, group: _Group) -> Resolved:
         if action.kind == "cancel_order" and outcome.reason in {
             RefusalReason.UNKNOWN_ORDER,
             RefusalReason.ORDER_CLOSED,
@@ -208,7 +207,7 @@ class OrderReconciler:
             return NotSent(outcome.retry_after or _REST_SECONDS)
         return Settlement("refused", message=f"{outcome.reason.value}: {outcome.message}")
 
-    def _resolve_cancel(self, action: PlannedAction) -> Resolved:
+    def _resolve_cancel(self, action: Action) -> Resolved:
         """Look at the order: gone is done, open means that the cancel never arrived and may be sent again."""
         found = self._ask(OrderReference(symbol=action.symbol, order_id=action.order_id))
         if isinstance(found, Unknown):
@@ -217,14 +216,14 @@ class OrderReconciler:
             return Settlement("done", order_id=action.order_id, message="the venue no longer knows the order")
         return _cancel_reported(found.report)
 
-    def _by_conversion(self, action: PlannedAction, intent: Intent, order_id: str | None) -> Resolved:
+    def _by_conversion(self, action: Action, intent: Intent, order_id: str | None) -> Resolved:
         """Compare the position before and after; what the venue took and has not done yet is not sent again."""
         resolved = self._by_position(action, intent)
         if isinstance(resolved, NotSent) and order_id is not None:
             return Settlement("needs_human", order_id=order_id, message=f"conversion {order_id} is still under way")
         return resolved
 
-    def _by_position(self, action: PlannedAction, intent: Intent) -> Resolved:
+    def _by_position(self, action: Action, intent: Intent) -> Resolved:
         """Compare the position before and after, where the venue keeps no client ids."""
         if intent.held_before is None or intent.quantity is None:
             return _needs_human(Unknown("the position before the order is not known"))
@@ -278,7 +277,7 @@ class _Group:
         return self.accounts[number]
 
 
-def _reference_to(action: PlannedAction, intent: Intent) -> OrderReference:
+def _reference_to(action: Action, intent: Intent) -> OrderReference:
     return OrderReference(
         symbol=action.symbol,
         order_id=intent.order_id,
@@ -287,13 +286,13 @@ def _reference_to(action: PlannedAction, intent: Intent) -> OrderReference:
     )
 
 
-def _checked(found: LookUp, action: PlannedAction) -> LookUp:
+def _checked(found: LookUp, action: Action) -> LookUp:
     if isinstance(found, Found) and not _is_of(found.report, action):
         return Unknown("the venue tells of another order than was asked for")
     return found
 
 
-def _trace_of(account: Snapshot | Unknown, action: PlannedAction, intent: Intent) -> Unknown | None:
+def _trace_of(account: Snapshot | Unknown, action: Action, intent: Intent) -> Unknown | None:
     """Look for signs that an order arrived which the venue does not find; None where there are none."""
     if isinstance(account, Unknown):
         return account
@@ -305,7 +304,7 @@ def _trace_of(account: Snapshot | Unknown, action: PlannedAction, intent: Intent
     return None
 
 
-def _is_of(report: OrderReport, action: PlannedAction) -> bool:
+def _is_of(report: OrderReport, action: Action) -> bool:
     """Tell whether an order may be an action's; some replies leave its symbol out."""
     return report.side == action.side and report.symbol in {"", action.symbol}
 
@@ -314,7 +313,7 @@ def _held(snapshot: Snapshot, key: str) -> Decimal:
     return next((held_quantity(found) for found in snapshot.positions if found.key == key), Decimal(0))
 
 
-def _may_be(order: OpenOrder, action: PlannedAction, intent: Intent) -> bool:
+def _may_be(order: OpenOrder, action: Action, intent: Intent) -> bool:
     """Tell whether an open order without our id looks like the one that was sent."""
     if order.created_at is not None and intent.sent_at is not None and order.created_at < intent.sent_at:
         return False

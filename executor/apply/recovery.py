@@ -12,11 +12,13 @@ from exitplan.executor.apply.state_transitions import after_action
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.journal import Journal, Settlement
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan, saved_plan
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.plan import read_plan
+from exitplan.ruleset.planning.plan_types import Plan
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 _UNSETTLED = frozenset({"sending", "needs_human"})
@@ -39,7 +41,7 @@ def settle_open_plans(
     return state
 
 
-def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot: Snapshot | None = None) -> None:
+def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snapshot | None = None) -> None:
     """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
 
     ``snapshot`` is the account after the plan; it is read where not given. Raises AccountUnreadable, FileIsInvalid for
@@ -57,9 +59,9 @@ def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot:
         account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
 
 
-def _journalled(document: Mapping[str, Any]) -> SavedPlan:
+def _journalled(document: Mapping[str, Any]) -> Plan:
     try:
-        return saved_plan(document)
+        return read_plan(document)
     except PlanIsAltered as error:
         raise FileIsInvalid(
             f"the journal is damaged: its plan {document.get('plan_id')} does not match its own hash",
@@ -68,7 +70,7 @@ def _journalled(document: Mapping[str, Any]) -> SavedPlan:
 
 
 def _settle_plan(
-    account: Account, journal: Journal, state: State, plan: SavedPlan, desk: OrderReconciler, tell: Tell
+    account: Account, journal: Journal, state: State, plan: Plan, desk: OrderReconciler, tell: Tell
 ) -> State:
     intents = journal.intents(plan.plan_id)
     open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNSETTLED]
@@ -85,7 +87,7 @@ def _settle_plan(
 
 
 def _settle_sent(
-    account: Account, journal: Journal, state: State, plan: SavedPlan, sent: Sequence[Sent], desk: OrderReconciler
+    account: Account, journal: Journal, state: State, plan: Plan, sent: Sequence[Sent], desk: OrderReconciler
 ) -> State:
     """Settle every order that may have been sent, those behind one that nobody can tell of as well."""
     snapshot = read_account(account)
@@ -106,7 +108,7 @@ def _settle_sent(
     return state
 
 
-def _alerted(account: Account, action: PlannedAction, resolved: Settlement) -> OutcomeUnknown:
+def _alerted(account: Account, action: Action, resolved: Settlement) -> OutcomeUnknown:
     """Raise the alert of an order that nobody can tell of, and give the error that stops the account."""
     figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
     raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)

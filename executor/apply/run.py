@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
-from exitplan.executor.apply.events import ActionOutcome
+from exitplan.executor.apply.events import ActionOutcome, Stop
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import OrderReconciler, Sent
@@ -21,16 +22,17 @@ from exitplan.executor.apply.staleness import Drift, price_status
 from exitplan.executor.apply.state_transitions import after_action, after_counting
 from exitplan.executor.plan import read_account, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.halt import Halt, find_halt
+from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import SETTLED, Intent, Journal, Settlement
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
-from exitplan.ruleset.planning.actions import SELLING
+from exitplan.ruleset.planning.actions import SELLING, Action
+from exitplan.ruleset.planning.plan_types import Plan
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
@@ -50,7 +52,7 @@ class Run:
     """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it."""
 
     account: Account
-    plan: SavedPlan
+    plan: Plan
     journal: Journal
     number: int
     tell: Tell
@@ -60,14 +62,8 @@ class Run:
     snapshot: Snapshot
     drift: Drift
     outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
-    was_stopped: bool = False
-    halt: Halt | None = None
-    is_unknown: bool = False
+    stop: Stop | None = None
     is_unreadable: bool = False
-    has_unsent: bool = False
-    must_rest: bool = False
-    has_asked: bool = False
-    bases: Mapping[str, CostBasis] | None = None
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
@@ -83,15 +79,18 @@ class Run:
             self._count_cycles()
 
     @property
-    def _has_to_stop(self) -> bool:
-        return self.was_stopped or self.halt is not None or self.is_unknown or self.must_rest
+    def exit_code(self) -> ExitCode:
+        """The exit code of the run: why it stopped, else the worst that became of an action."""
+        if self.stop is not None and self.stop is not Stop.ACCOUNT_UNREADABLE:
+            return self.stop.exit_code
+        statuses = {outcome.status for outcome in self.outcomes.values()}
+        if "open" in statuses:
+            return ExitCode.UNKNOWN
+        if "refused" in statuses:
+            return ExitCode.ACTION_FAILED
+        return ExitCode.ERROR if self.is_unreadable else ExitCode.DONE
 
-    @property
-    def has_failed(self) -> bool:
-        """Tell whether the venue refused any action."""
-        return any(outcome.status == "refused" for outcome in self.outcomes.values())
-
-    def _do_all(self, actions: list[PlannedAction], intents: Mapping[str, Intent]) -> bool:
+    def _do_all(self, actions: list[Action], intents: Mapping[str, Intent]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
         for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
@@ -102,18 +101,24 @@ class Run:
                 ready += [] if intent is None else [(action, intent)]
             if ready:
                 self._send(ready)
-            if self._has_to_stop:
+            if self.stop is not None:
                 return False
         return True
 
-    def _may_go_on(self, action: PlannedAction) -> bool:
-        self.was_stopped = self.stopped()
-        halt = None if self.was_stopped else find_halt(self.account.folder)
-        if halt is not None and not halt.allows(action, self.account.rulebook.policy):
-            self.halt = halt
-        return not self.was_stopped and self.halt is None
+    def _may_go_on(self, action: Action) -> bool:
+        halt = find_halt(self.account.folder)
+        if self.stopped():
+            self._stop(Stop.ASKED)
+        elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
+            self._stop(Stop.HALTED)
+        return self.stop is None
 
-    def _prepare(self, action: PlannedAction, intent: Intent) -> Intent | None:
+    def _stop(self, reason: Stop) -> None:
+        """Stop after what is in flight; an outcome that is unknown matters more than any other reason."""
+        if self.stop is None or reason is Stop.OUTCOME_UNKNOWN:
+            self.stop = reason
+
+    def _prepare(self, action: Action, intent: Intent) -> Intent | None:
         """Give what to send for an action; None where nothing is sent, and why is noted."""
         if intent.status in SETTLED:
             settled = Settlement(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
@@ -134,7 +139,7 @@ class Run:
             return self._sized(action, intent)
         return None
 
-    def _is_priceless(self, action: PlannedAction) -> bool:
+    def _is_priceless(self, action: Action) -> bool:
         """Tell whether the price could not be read, be it now or before the cancels."""
         if action.id in self.drift.unreadable:
             return True
@@ -143,7 +148,7 @@ class Run:
     def _send(self, group: list[Sent]) -> None:
         """Send a group; what of it never arrived is sent again, one at a time, unless the run has to stop."""
         for action, intent in self._send_once(group):
-            if self._has_to_stop:
+            if self.stop is not None:
                 break
             self._send_again(action, intent)
 
@@ -164,7 +169,7 @@ class Run:
                 unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
                 rest = max(rest, resolved.rest)
         if rest > LONGEST_REST:
-            self.must_rest = True
+            self._stop(Stop.VENUE_RESTS)
             for action, _ in unsent:
                 self._leave_unsent(action, f"the venue wants to be left alone for {rest:.0f} seconds")
             return []
@@ -172,10 +177,10 @@ class Run:
             self.desk.sleep(rest)
         return unsent
 
-    def _send_again(self, action: PlannedAction, intent: Intent) -> None:
+    def _send_again(self, action: Action, intent: Intent) -> None:
         for _ in range(MAX_ATTEMPTS - 1):
             if not self._read_again():
-                self.is_unknown = True
+                self._stop(Stop.OUTCOME_UNKNOWN)
                 return
             if not self._may_go_on(action):
                 return
@@ -186,12 +191,11 @@ class Run:
             intent = unsent[0][1]
         self._leave_unsent(action, _NEVER_ARRIVED)
 
-    def _leave_unsent(self, action: PlannedAction, why: str) -> None:
-        self.has_unsent = True
+    def _leave_unsent(self, action: Action, why: str) -> None:
         self._leave_open(action, why)
         self._alert_failure(action, why)
 
-    def _sized(self, action: PlannedAction, intent: Intent) -> Intent | None:
+    def _sized(self, action: Action, intent: Intent) -> Intent | None:
         """Give the attempt with what it asks for and what is held before; None where there is nothing to send."""
         quantity, held = self._size(action)
         if quantity > 0:
@@ -199,7 +203,7 @@ class Run:
         self._skip(action, intent, "what is free of it now is less than the venue accepts")
         return None
 
-    def _size(self, action: PlannedAction) -> tuple[Decimal, Decimal]:
+    def _size(self, action: Action) -> tuple[Decimal, Decimal]:
         """Give what to send now, and what is held of the position."""
         if action.kind == "cancel_order":
             return action.quantity, ZERO
@@ -209,7 +213,7 @@ class Run:
         step = self.plan.steps.get(action.key)
         return sendable_quantity(action, step, position, self.snapshot), held_quantity(position)
 
-    def _settle(self, action: PlannedAction, intent: Intent, settlement: Settlement) -> None:
+    def _settle(self, action: Action, intent: Intent, settlement: Settlement) -> None:
         now, held = self.account.clock(), intent.held_before or ZERO
         if settlement.status != "needs_human":
             step = amount_step(self.snapshot, action.symbol)
@@ -222,7 +226,7 @@ class Run:
             "message": settlement.message,
         }
         if settlement.status == "needs_human":
-            self.is_unknown = True
+            self._stop(Stop.OUTCOME_UNKNOWN)
             self.tell("action_unknown", told)
             self._alert("OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **told})
         elif settlement.status == "refused":
@@ -231,7 +235,7 @@ class Run:
         else:
             self.tell("action_done", told)
 
-    def _alert_failure(self, action: PlannedAction, reason: str | None) -> None:
+    def _alert_failure(self, action: Action, reason: str | None) -> None:
         rule = next((rule for rule in self.account.rulebook.policy.exits if rule.id == action.rule), None)
         severity = rule.severity if rule else None
         if severity is None and rule is not None and rule.escalates:
@@ -239,16 +243,16 @@ class Run:
         figures = {"symbol": action.symbol, "rule": action.rule, "kind": action.kind, "reason": reason}
         self._alert("EXIT_FAILED", figures, severity)
 
-    def _skip(self, action: PlannedAction, intent: Intent, why: str) -> None:
+    def _skip(self, action: Action, intent: Intent, why: str) -> None:
         self.journal.settle(intent, Settlement("skipped", message=why), None, self.account.clock())
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
-    def _leave_open(self, action: PlannedAction, why: str) -> None:
+    def _leave_open(self, action: Action, why: str) -> None:
         self.outcomes[action.id] = ActionOutcome(action, "open", message=f"{why}; apply the plan again")
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
-    def _adopt(self, action: PlannedAction, intent: Intent) -> None:
+    def _adopt(self, action: Action, intent: Intent) -> None:
         """Register a position with the tracker, unless its stop could not be placed."""
         stops = [found for found in self.plan.actions if found.kind == "attach_stop" and found.key == action.key]
         placed = {self.outcomes[stop.id].status for stop in stops}
@@ -256,32 +260,29 @@ class Run:
             self._leave_open(action, "its stop was not placed yet")
         elif placed - {"done"}:
             self._skip(action, intent, "its stop was not placed")
-        elif not self._learn_cost_basis():
+        elif self._bases is None:
             self._skip(action, intent, "what it was bought at cannot be read")
         else:
             self._register(action, intent, stops[0].trigger_price if stops else None)
 
-    def _learn_cost_basis(self) -> bool:
-        """Ask the venue once what positions to adopt were bought at, where nobody has told; False where that failed."""
-        if not self.has_asked:
-            self.has_asked = True
-            adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
-            unknown = [
-                found for found in self.snapshot.positions if found.key in adopted and not self._is_priced(found)
-            ]
-            try:
-                self.bases = self.account.broker.read_cost_basis(unknown) if unknown else {}
-            except AccountUnreadable:
-                self.is_unreadable = True
-        return self.bases is not None
+    @cached_property
+    def _bases(self) -> Mapping[str, CostBasis] | None:
+        """What positions to adopt were bought at, where nobody knew; asked once, None where that failed."""
+        adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
+        unknown = [held for held in self.snapshot.positions if held.key in adopted and not self._is_priced(held)]
+        try:
+            return self.account.broker.read_cost_basis(unknown) if unknown else {}
+        except AccountUnreadable:
+            self.is_unreadable = True
+            return None
 
     def _is_priced(self, position: Position) -> bool:
         record = self.snapshot.tracker.get(position.symbol)
         return bool(position.entry_price or (record is not None and record.entry_price))
 
-    def _register(self, action: PlannedAction, intent: Intent, trigger: Decimal | None) -> None:
+    def _register(self, action: Action, intent: Intent, trigger: Decimal | None) -> None:
         now = self.account.clock()
-        record = adopted_record(with_cost_basis(self.snapshot, self.bases or {}), action, trigger, now)
+        record = adopted_record(with_cost_basis(self.snapshot, self._bases or {}), action, trigger, now)
         if record is None:
             self._skip(action, intent, "the position is gone")
             return
@@ -300,17 +301,18 @@ class Run:
             return False
         return True
 
-    def _read_until_free(self, actions: list[PlannedAction]) -> bool:
+    def _read_until_free(self, actions: list[Action]) -> bool:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
         for _ in range(_READS):
             if not self._read_again():
+                self._stop(Stop.ACCOUNT_UNREADABLE)
                 return False
             if all(self._is_free(action) for action in actions if action.kind in SELLING):
                 break
             self.desk.sleep(_READ_SECONDS)
         return True
 
-    def _is_free(self, action: PlannedAction) -> bool:
+    def _is_free(self, action: Action) -> bool:
         position = find_position(self.snapshot, action.key)
         if position is None:
             return True
@@ -334,7 +336,7 @@ class Run:
         self.tell("alert", alert)
 
 
-def _described(action: PlannedAction, quantity: Decimal) -> dict[str, Any]:
+def _described(action: Action, quantity: Decimal) -> dict[str, Any]:
     return {
         "id": action.id,
         "action": action.kind,

@@ -6,20 +6,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import SETTLED, Intent
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.facts import price_of
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, plain, time_text
-from exitplan.ruleset.planning.actions import SELLING
+from exitplan.ruleset.planning.actions import SELLING, Action, Phase
 from exitplan.ruleset.planning.guards import Sale, Verdict, judge_sales
+from exitplan.ruleset.planning.plan import ensure_unaltered
+from exitplan.ruleset.planning.plan_types import GuardResult, Plan
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far a plan may come from the future, for clocks that differ."""
@@ -34,32 +34,40 @@ class Drift:
     moved: tuple[str, ...]
 
 
-def ensure_applicable(account: Account, plan: SavedPlan) -> None:
+def ensure_applicable(account: Account, plan: Plan) -> None:
     """Raise PlanIsStale for another account or policy, RefusedByGuard for a plan that its guards refused."""
-    own = {"id": account.id, "venue": account.venue, "quote": account.quote}
-    if dict(plan.account) != own:
+    ensure_unaltered(plan.document)
+    meant = plan.account
+    if (meant.id, meant.venue, meant.quote) != (account.id, account.venue, account.quote):
         raise PlanIsStale(
-            f"the plan is for account {plan.account['id']} at {plan.account['venue']} in {plan.account['quote']}; "
+            f"the plan is for account {meant.id} at {meant.venue} in {meant.quote}; "
             f"this is {account.id} at {account.venue} in {account.quote}"
         )
     policy = account.loaded.policy
-    if plan.policy_sha256 != policy.sha256:
+    if plan.policy.sha256 != policy.sha256:
         raise PlanIsStale(
-            f"the policy is not the one that the plan was made with ({plan.policy_name}, {plan.policy_sha256[:12]}; "
+            f"the policy is not the one that the plan was made with ({plan.policy.name}, {plan.policy.sha256[:12]}; "
             f"now {policy.name}, {policy.sha256[:12]})",
             hint="make a new plan; a plan made with --policy is applied with the same --policy",
         )
+    ensure_not_refused(plan)
+
+
+def ensure_not_refused(plan: Plan) -> None:
+    """Raise RefusedByGuard, naming the guards, where one refuses the plan."""
     if plan.refusals:
-        told = "; ".join(_refusal_text(guard) for guard in plan.refusals)
+        refusals = "; ".join(_refusal_text(guard) for guard in plan.refusals)
         raise RefusedByGuard(
-            f"the plan was refused by a guard ({told})",
-            hint="narrow the plan with --target, --exclude or --rule, or raise the limit in the policy",
+            f"the plan is refused by {refusals}",
+            hint="narrow it with --target, --exclude or --rule, or set another limit under guards in the policy",
         )
 
 
-def _refusal_text(guard: Mapping[str, Any]) -> str:
-    about = f" ({guard['detail']})" if guard.get("detail") else ""
-    return f"{guard['name']}{about}: {guard['value']} is above {guard['limit']}"
+def _refusal_text(guard: GuardResult) -> str:
+    about = f" ({guard.detail})" if guard.detail else ""
+    if guard.value is None:
+        return f"{guard.name}{about}: its value cannot be computed"
+    return f"{guard.name}{about}: {plain(Decimal(guard.value))} is above {plain(Decimal(guard.limit))}"
 
 
 def ensure_not_halted(account: Account) -> None:
@@ -69,7 +77,7 @@ def ensure_not_halted(account: Account) -> None:
         raise halt.error()
 
 
-def ensure_fresh(plan: SavedPlan, now: datetime) -> None:
+def ensure_fresh(plan: Plan, now: datetime) -> None:
     """Raise PlanIsExpired where the plan's validity has run out, or where the clock says that it is yet to be made."""
     if now >= plan.expires_at:
         raise PlanIsExpired(
@@ -82,7 +90,7 @@ def ensure_fresh(plan: SavedPlan, now: datetime) -> None:
         )
 
 
-def ensure_same_progress(plan: SavedPlan, progress: Progress) -> None:
+def ensure_same_progress(plan: Plan, progress: Progress) -> None:
     """Raise PlanIsStale where the exits of a position have come further than the plan knew.
 
     That is what an order of an earlier run does that is settled only after the plan was made, even where what is held
@@ -98,9 +106,9 @@ def ensure_same_progress(plan: SavedPlan, progress: Progress) -> None:
         )
 
 
-def _is_known(plan: SavedPlan, progress: Progress, key: str) -> bool:
+def _is_known(plan: Plan, progress: Progress, key: str) -> bool:
     """Tell whether a plan goes on from this progress of a position."""
-    facts, step, unwind = plan.positions[key]["facts"], plan.steps.get(key), progress.unwinds.get(key)
+    facts, step, unwind = plan.by_key[key].facts, plan.steps.get(key), progress.unwinds.get(key)
     if step is not None and step.counts and unwind is not None and unwind.started_at == step.started_at:
         return unwind.cycle >= step.cycle - 1  # a cycle with no order counts once, however often it was planned
     counts = (Decimal(unwind.cycle if unwind else 0), Decimal(progress.failed_exits.get(key, 0)))
@@ -111,7 +119,7 @@ def _is_known(plan: SavedPlan, progress: Progress, key: str) -> bool:
     return (step.initial_quantity, step.started_at) == (unwind.initial_quantity, unwind.started_at)
 
 
-def ensure_sales_allowed(policy: Policy, plan: SavedPlan, snapshot: Snapshot) -> None:
+def ensure_sales_allowed(policy: Policy, plan: Plan, snapshot: Snapshot) -> None:
     """Ask the guards of single orders again, with the prices of now; raises RefusedByGuard."""
     sales = [_sale(action, snapshot) for action in plan.actions if action.kind in SELLING]
     refused = [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
@@ -123,7 +131,7 @@ def ensure_sales_allowed(policy: Policy, plan: SavedPlan, snapshot: Snapshot) ->
         )
 
 
-def _sale(action: PlannedAction, snapshot: Snapshot) -> Sale:
+def _sale(action: Action, snapshot: Snapshot) -> Sale:
     market = snapshot.markets.get(action.symbol)
     mark, then = price_of(snapshot, action.symbol, market).mark, action.expected_price
     value = action.est_value
@@ -137,7 +145,7 @@ def _verdict_text(verdict: Verdict) -> str:
     return f"{verdict.detail}, {value}, the limit is {plain(verdict.limit)}"
 
 
-def find_drift(plan: SavedPlan, snapshot: Snapshot, intents: Mapping[str, Intent], max_move: Decimal) -> Drift:
+def find_drift(plan: Plan, snapshot: Snapshot, intents: Mapping[str, Intent], max_move: Decimal) -> Drift:
     """Compare every action that is not settled with the account as it is now.
 
     ``intents`` are those of a plan that is resumed, none for a new one; ``max_move`` is how far a price may have moved,
@@ -155,7 +163,7 @@ def find_drift(plan: SavedPlan, snapshot: Snapshot, intents: Mapping[str, Intent
         if action.kind == "cancel_order":
             if action.order_id not in open_orders:
                 done[action.id] = "the order is no longer open"
-            elif action.phase == 3 and price_status(snapshot, action) == "unavailable":  # noqa: PLR2004 - an exit's
+            elif action.phase == Phase.EXIT and price_status(snapshot, action) == "unavailable":
                 unreadable.append(action.id)  # the exit it makes way for cannot be sent
             continue
         if price_status(snapshot, action) == "unavailable":
@@ -169,8 +177,8 @@ def find_drift(plan: SavedPlan, snapshot: Snapshot, intents: Mapping[str, Intent
 
 
 def _compare(
-    plan: SavedPlan,
-    action: PlannedAction,
+    plan: Plan,
+    action: Action,
     position: Position | None,
     snapshot: Snapshot,
     intents: Mapping[str, Intent],
@@ -186,11 +194,11 @@ def _compare(
     return _registered_since(plan, action, snapshot) or _price_move(action, snapshot, max_move)
 
 
-def _sold_already(plan: SavedPlan, key: str, intents: Mapping[str, Intent]) -> Decimal:
+def _sold_already(plan: Plan, key: str, intents: Mapping[str, Intent]) -> Decimal:
     """Add up what this plan's own orders, resting ones cancelled by it included, have filled of a position."""
-    position = plan.positions[key]
-    alone = sum(1 for other in plan.positions.values() if other["symbol"] == position["symbol"]) == 1
-    exit_side = "sell" if position["facts"]["side"] == "long" else "buy"
+    position = plan.by_key[key]
+    alone = sum(1 for other in plan.positions if other.symbol == position.symbol) == 1
+    exit_side = "sell" if position.side == "long" else "buy"
     sold = ZERO
     for action in plan.actions:
         intent = intents.get(action.id)
@@ -198,15 +206,15 @@ def _sold_already(plan: SavedPlan, key: str, intents: Mapping[str, Intent]) -> D
             continue
         if action.reduces and action.key == key:
             sold += intent.filled
-        elif action.kind == "cancel_order" and alone and action.symbol == position["symbol"]:
-            since = max(intent.filled - Decimal(action.expects.get("order_filled") or 0), ZERO)
+        elif action.kind == "cancel_order" and alone and action.symbol == position.symbol:
+            since = max(intent.filled - action.expected_fill, ZERO)
             sold += since if action.side == exit_side else -since
     return sold
 
 
-def _registered_since(plan: SavedPlan, action: PlannedAction, snapshot: Snapshot) -> str | None:
+def _registered_since(plan: Plan, action: Action, snapshot: Snapshot) -> str | None:
     """Say where a strategy has taken the position over since the plan was made."""
-    known = plan.positions[action.key]["facts"]
+    known = plan.by_key[action.key].facts
     record = snapshot.tracker.get(action.symbol)
     if record is None or not action.reduces:
         return None
@@ -215,12 +223,12 @@ def _registered_since(plan: SavedPlan, action: PlannedAction, snapshot: Snapshot
     return None
 
 
-def price_status(snapshot: Snapshot, action: PlannedAction) -> str:
+def price_status(snapshot: Snapshot, action: Action) -> str:
     """Tell whether there is a price for what an action is about."""
     return price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol)).status
 
 
-def _price_move(action: PlannedAction, snapshot: Snapshot, max_move: Decimal) -> str | None:
+def _price_move(action: Action, snapshot: Snapshot, max_move: Decimal) -> str | None:
     price = price_of(snapshot, action.symbol, snapshot.markets.get(action.symbol))
     then = action.expected_price
     if price.status == "unavailable" or (then is None and price.mark is None):

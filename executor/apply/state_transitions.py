@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import TypeVar
 
 from exitplan.executor.store.journal import Settlement
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
 from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.values import ZERO, floor_to_step
-from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.actions import Action, Phase, UnwindStep
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.unwind import is_reached
 
 V = TypeVar("V")
@@ -22,8 +22,8 @@ V = TypeVar("V")
 
 def after_action(
     state: State,
-    plan: SavedPlan,
-    action: PlannedAction,
+    plan: Plan,
+    action: Action,
     settlement: Settlement,
     held_before: Decimal,
     amount_step: Decimal | None,
@@ -53,8 +53,8 @@ def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
     return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
 
 
-def _after_cancel(state: State, action: PlannedAction, settlement: Settlement) -> State:
-    if settlement.status != "done" or action.phase != 2:  # noqa: PLR2004 - phase 2 cancels stale orders
+def _after_cancel(state: State, action: Action, settlement: Settlement) -> State:
+    if settlement.status != "done" or action.phase != Phase.CANCEL:
         return state
     return state.counting(stale_orders_cancelled=1, capital_freed_usd=action.est_value or ZERO)
 
@@ -78,9 +78,9 @@ def _with_cycle(state: State, step: UnwindStep, cycle: int, remaining: Decimal, 
     return replace(state, unwinds={**state.unwinds, step.key: progress})
 
 
-def _after_close(state: State, plan: SavedPlan, action: PlannedAction) -> State:
+def _after_close(state: State, plan: Plan, action: Action) -> State:
     state = replace(state, unwinds=_without(state.unwinds, action.key), escalated=_without(state.escalated, action.key))
-    zombie = plan.positions[action.key]["category"] == Category.ZOMBIE_LEGACY.value
+    zombie = plan.by_key[action.key].category is Category.ZOMBIE_LEGACY
     return state.counting(
         total_positions_cleaned=1,
         zombie_positions_closed=int(zombie),

@@ -23,6 +23,7 @@ import orjson
 
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
+from exitplan.ruleset.planning.plan_types import Plan
 
 _FIRST = """
 CREATE TABLE plans (
@@ -144,16 +145,16 @@ class Journal:
 
     # --- plans ---
 
-    def add_plan(self, document: Mapping[str, Any], now: datetime) -> None:
+    def add_plan(self, plan: Plan, now: datetime) -> None:
         """Add a plan with all its intents, all or nothing."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plans (plan_id, sha256, document, added_at) VALUES (?, ?, ?, ?)",
-                (document["plan_id"], document["sha256"], orjson.dumps(document), time_text(now)),
+                (plan.plan_id, plan.sha256, orjson.dumps(plan.document), time_text(now)),
             )
             db.executemany(
                 "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
-                [(document["plan_id"], action["id"], index) for index, action in enumerate(document["actions"])],
+                [(plan.plan_id, action.id, index) for index, action in enumerate(plan.actions)],
             )
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
@@ -167,6 +168,11 @@ class Journal:
         """Give the documents of all plans whose run has not ended, the oldest first."""
         rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
         return [_document(text) for (text,) in rows]
+
+    def open_plan_ids(self) -> list[str]:
+        """Return the ids of all plans whose run has not ended, the oldest first."""
+        rows = self._db.execute("SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
+        return [plan_id for (plan_id,) in rows]
 
     def end_plan(self, plan_id: str, now: datetime) -> None:
         """Note that a plan is used up."""

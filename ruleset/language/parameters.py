@@ -18,7 +18,8 @@ SettingType = Literal["integer", "number", "texts", "boolean"]
 class Setting:
     """One value that a policy may set, its limits (both included) and what holds where it is not set.
 
-    A default of None means: where it is not set, nothing is limited.
+    A default of None means: where it is not set, nothing is limited. The value stays under ``below``; from
+    ``warns_from`` on it is probably a mistake.
     """
 
     name: str
@@ -27,6 +28,16 @@ class Setting:
     meaning: str
     minimum: int | Decimal | None = None
     maximum: int | Decimal | None = None
+    below: Decimal | None = None
+    warns_from: Decimal | None = None
+
+    def allows(self, number: Decimal) -> bool:
+        """Check a number against the limits."""
+        if self.minimum is not None and number < self.minimum:
+            return False
+        if self.maximum is not None and number > self.maximum:
+            return False
+        return self.below is None or number < self.below
 
 
 def _table(*settings: Setting) -> dict[str, Setting]:
@@ -41,7 +52,8 @@ PARAMETERS: Mapping[str, Setting] = _table(
         Decimal("0.01"),
         "Dust is worth less than this share of the account, as a fraction: 0.01 is 1 %.",
         0,
-        1,
+        below=Decimal("0.5"),
+        warns_from=Decimal("0.1"),
     ),
     Setting("dust_usd_threshold", "number", Decimal(1), "Dust is worth less than this, in the account's currency.", 0),
     Setting("stale_order_minutes", "number", 30, "A limit order older than this many minutes is stale.", 0),
@@ -62,6 +74,30 @@ PARAMETERS: Mapping[str, Setting] = _table(
         0,
         1,
     ),
+    Setting(
+        "unwind_interval_minutes",
+        "number",
+        5,
+        "The least time between two cycles of one unwind, in minutes.",
+        0,
+        5_256_000,
+    ),
+    Setting(
+        "blind_exit_minutes",
+        "number",
+        30,
+        "A zombie without a price is tried once, after the price has been missing for this many minutes.",
+        0,
+        5_256_000,
+    ),
+    Setting(
+        "max_price_gap",
+        "number",
+        Decimal("0.10"),
+        "A last price this far outside bid and ask (a fraction) is not taken; a spread over 5 times this is no price.",
+        0,
+        1,
+    ),
     Setting("strategy_sources", "texts", (), "The values of position_source that mean: a strategy of ours opened it."),
 )
 """The parameters that exitplan itself reads; a policy may name others for its own conditions."""
@@ -72,7 +108,7 @@ GUARDS: Mapping[str, Setting] = _table(
         "max_run_pct",
         "number",
         Decimal("0.5"),
-        "The largest share of equity that the closes and unwinds of one plan may be worth, as a fraction.",
+        "The largest share of managed equity that the closes and unwinds of one plan may be worth, as a fraction.",
         0,
         1,
     ),
@@ -91,6 +127,13 @@ GUARDS: Mapping[str, Setting] = _table(
         "How far a mark price may move between plan and apply, as a fraction.",
         0,
         1,
+    ),
+    Setting(
+        "max_equity_change_pct",
+        "number",
+        Decimal("0.5"),
+        "How far what is held may differ from the last run's, at today's prices and our fills aside, as a fraction.",
+        0,
     ),
     Setting(
         "max_order_value",

@@ -16,15 +16,27 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
-from exitplan.ruleset.language.conditions import MAX_NODES, Condition, is_finer_than_facts
+from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
-from exitplan.ruleset.model.values import parse_time, plain, unified_symbol
+from exitplan.ruleset.model.values import is_derivative, parse_time, plain, unified_symbol
 
 __all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
 
 
+SENTENCE_WORDS = ("age", "share", "value", "why", "cap_rank")
+"""What the places of a ``because`` may name besides facts; ``reasons`` writes them."""
+_NUMBERS = (
+    "dust_pct_threshold",
+    "dust_usd_threshold",
+    "stale_order_minutes",
+    "gradual_unwind_pct",
+    "unwind_interval_minutes",
+    "blind_exit_minutes",
+    "max_price_gap",
+)
 _DUST_RULE, _ZOMBIE_RULE = 1, 4
 _WHOLE_PCT = 100
 
@@ -95,9 +107,9 @@ class Dust:
     max_cost_pct: Decimal = Decimal("0.05")
 
 
-CASH_KEPT = (
-    "USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL", "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC",
-)  # fmt: skip
+_FIAT = ("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL")
+_STABLE = ("USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC")
+CASH_KEPT = (*_FIAT, *_STABLE)
 """The currencies that are money and not positions, where a policy names none; first those to sell into."""
 
 
@@ -111,9 +123,13 @@ class CashRule:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A position that is never touched; without ``until`` for ever."""
+    """An asset that is never touched, named by itself or by a symbol; without ``until`` for ever.
 
-    symbol: str
+    ``name`` is what the policy says, ``is_asset`` whether that is the name of an asset.
+    """
+
+    name: str
+    is_asset: bool = False
     reason: str | None = None
     until: datetime | None = None
 
@@ -121,17 +137,30 @@ class Protection:
         """Tell whether the entry still protects; it has expired from ``until`` on."""
         return self.until is None or now < self.until
 
+    def asset(self, names: AssetNames) -> str:
+        """Return the asset that is protected; a derivative is one of its own."""
+        return names.resolve(self.name) if self.is_asset else names.of_symbol(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A compiled policy. ``sha256`` is that of the merged document without the account block."""
+    """A compiled policy. ``sha256`` is that of the merged document without the account block.
+
+    ``named_symbols`` are those that conditions compare with.
+    """
 
     name: str
     sha256: str
     description: str = ""
     max_positions: int = 8
+    dust_pct_threshold: Decimal = Decimal("0.01")
+    dust_usd_threshold: Decimal = Decimal(1)
+    stale_order_minutes: Decimal = Decimal(30)
     gradual_unwind_pct: Decimal = Decimal("0.25")
     unwind_cycles: int = 4
+    unwind_interval_minutes: Decimal = Decimal(5)
+    blind_exit_minutes: Decimal = Decimal(30)
+    max_price_gap: Decimal = Decimal("0.10")
     strategy_sources: frozenset[str] = frozenset()
     classification: tuple[ClassificationRule, ...] = ()
     orders: tuple[Rule, ...] = ()
@@ -139,11 +168,17 @@ class Policy:
     cap: Cap = field(default_factory=Cap)
     dust: Dust = field(default_factory=Dust)
     protect: tuple[Protection, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    named_symbols: tuple[str, ...] = ()
     cash: CashRule = field(default_factory=CashRule)
     guards: Mapping[str, Decimal] = field(default_factory=dict)
     halt_allows_exits: bool = False
     valid_minutes: Decimal = Decimal(15)
     tolerate_untradeable_dust: bool = True
+
+    def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
+        """Return the assets that are protected now."""
+        return frozenset(entry.asset(names) for entry in self.protect if entry.holds(now))
 
 
 def policy_sha256(document: Mapping[str, Any]) -> str:
@@ -187,6 +222,7 @@ class _Reader:
             "exits": self._scope(POSITION_FACTS),
         }
         self.nodes = 0
+        self.named_symbols = set[str]()
 
     def _scope(self, facts: Mapping[str, Fact]) -> Scope:
         return Scope(facts, self.parameters, self.definitions)
@@ -201,7 +237,7 @@ class _Reader:
             sha256=policy_sha256(self.document),
             description=self.document.get("description") or "",
             max_positions=int(self.parameters["max_positions"]),
-            gradual_unwind_pct=Decimal(self.parameters["gradual_unwind_pct"]),
+            **{name: Decimal(self.parameters[name]) for name in _NUMBERS},
             unwind_cycles=int(self.parameters["unwind_cycles"]),
             strategy_sources=frozenset(self.parameters["strategy_sources"]),
             classification=tuple(self._classification()),
@@ -210,6 +246,8 @@ class _Reader:
             cap=self._cap(),
             dust=self._dust(),
             protect=tuple(self._protect()),
+            aliases=self._aliases(),
+            named_symbols=tuple(sorted(self.named_symbols)),
             cash=self._cash(),
             guards=self._guards(),
             halt_allows_exits=(self.document.get("guards") or {}).get("halt_allows_exits", False),
@@ -268,12 +306,18 @@ class _Reader:
             return
         number = Decimal(value)
         low, high = setting.minimum, setting.maximum
-        if (low is not None and number < low) or (high is not None and number > high):
+        if not setting.allows(number):
             limits = f"{low} to {high}" if high is not None else f"{low} or more"
+            limits = f"{low} to below {setting.below}" if setting.below is not None else limits
             hint = (
                 f"write {plain(number / 100)} for {plain(number)} %" if high == 1 and 1 < number <= _WHOLE_PCT else None
             )
+            if setting.warns_from is not None:
+                hint = f"1 % is 0.01; write {plain(number / 100)} for {plain(number)} %"
             self._problem(path, f"{setting.name} is {plain(number)}; allowed is {limits}", hint)
+        if setting.warns_from is not None and setting.warns_from <= number <= (high or number):
+            message = f"{setting.name} is {plain(number)}: {plain(number * 100)} % of the account is a lot"
+            self.problems.append(Problem(path, message, "warning", "1 % is 0.01"))
         if setting.type == "number" and is_finer_than_facts(number):
             message = f"{plain(number)} is finer than facts are"
             self.problems.append(Problem(path, message, "warning", "facts have six decimal places, rounded down"))
@@ -291,6 +335,7 @@ class _Reader:
             condition = parse_condition(raw["when"], (*path, "when"), scope)
             if condition is not None:
                 self.nodes += condition.nodes
+                self.named_symbols |= _symbols_in(condition)
                 found.append((raw, path, condition))
         return found
 
@@ -303,7 +348,7 @@ class _Reader:
             self._problem(path, f"the sentence is not well formed: {error}", "places are written {value_usd}")
             return
         for name, layout, conversion in places:
-            if name not in scope.facts:
+            if name not in scope.facts and name not in SENTENCE_WORDS:
                 hint = did_you_mean(str(name), scope.facts)
                 self._problem(path, f"unknown fact {name!r} in the sentence", hint)
             elif layout or conversion:
@@ -379,27 +424,52 @@ class _Reader:
         raw = self.document.get("cash") or {}
         return CashRule(tuple(raw.get("keep", CASH_KEPT)), raw.get("convert", False))
 
+    def _aliases(self) -> Mapping[str, str]:
+        aliases: dict[str, str] = dict(self.document.get("aliases") or {})
+        cycle = find_alias_cycle(aliases)
+        if cycle is not None:
+            way = " -> ".join((*cycle, cycle[0]))
+            self._problem(("aliases", cycle[0]), f"the aliases go round in a circle: {way}", on_key=True)
+        return aliases
+
     def _dust(self) -> Dust:
         written = {name: setting.default for name, setting in DUST.items()} | (self.document.get("dust") or {})
         return Dust(convert=written["convert"], max_cost_pct=Decimal(written["max_cost_pct"]))
 
     def _protect(self) -> list[Protection]:
-        found = []
+        entries = []
         for index, raw in enumerate(self.document.get("protect") or []):
+            named = [key for key in ("symbol", "asset") if raw.get(key) is not None]
+            if len(named) != 1:
+                said = "both symbol and asset" if named else "neither symbol nor asset"
+                hint = "write one of them: asset: BTC, or symbol: BTC/USDT:USDT"
+                self._problem(("protect", index), f"a protected position is named by {said}", hint)
+                continue
             until = raw.get("until")
             try:
                 moment = None if until is None else parse_time(until)
             except ValueError as error:
                 self._problem(("protect", index, "until"), str(error))
                 continue
-            found.append(Protection(unified_symbol(raw["symbol"]), raw.get("reason"), moment))
-        return found
+            is_asset = named == ["asset"] and not is_derivative(raw["asset"])
+            name = raw["asset"] if is_asset else unified_symbol(raw[named[0]])
+            entries.append(Protection(name, is_asset, raw.get("reason"), moment))
+        return entries
 
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}
         limits = {name: written.get(name, setting.default) for name, setting in GUARDS.items()}
         numbers = {name: limit for name, limit in limits.items() if GUARDS[name].type != "boolean"}
         return {name: Decimal(limit) for name, limit in numbers.items() if limit is not None}
+
+
+def _symbols_in(condition: Condition) -> set[str]:
+    """Return the symbols that a condition compares with."""
+    if isinstance(condition, Test):
+        values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+        return {unified_symbol(value) for value in values if condition.fact == "symbol" and isinstance(value, str)}
+    parts = (condition.part,) if isinstance(condition, Not) else condition.parts
+    return set[str]().union(*(_symbols_in(part) for part in parts))
 
 
 def _as_written(default: Any) -> Any:  # noqa: ANN401 - any kind of setting

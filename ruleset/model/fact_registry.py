@@ -44,6 +44,7 @@ def _table(*facts: Fact) -> dict[str, Fact]:
 
 POSITION_FACTS: Mapping[str, Fact] = _table(
     Fact("symbol", "text", "The unified symbol, such as ETH/USD or BTC/USDT:USDT."),
+    Fact("asset", "text", "What is held: the base currency under its usual name (XBT is BTC), a derivative's symbol."),
     Fact("side", "text", "The side of the position.", ("long", "short")),
     Fact("venue", "text", "The venue the account is at."),
     Fact("market_known", "bool", "The venue lists the symbol."),
@@ -52,8 +53,20 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "price_status",
         "text",
         "ok: there is a price. missing: the venue answered that there is none, or no market is known. "
-        "unavailable: the question failed, or the rate into the account's currency is not known.",
-        ("ok", "missing", "unavailable"),
+        "unavailable: the question failed, or the rate into the account's currency is not known. "
+        "implausible: the prices contradict each other.",
+        ("ok", "missing", "unavailable", "implausible"),
+    ),
+    Fact(
+        "price_basis",
+        "text",
+        "Where the mark price comes from: last, mid (of bid and ask), or one_side (the one that an exit would hit).",
+        ("last", "mid", "one_side"),
+    ),
+    Fact(
+        "price_missing_minutes",
+        "number",
+        "Minutes since the venue answers without a price; 0 where there is one.",
     ),
     Fact(
         "value_usd",
@@ -63,9 +76,18 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
     Fact(
         "account_pct",
         "number",
-        "value_usd / equity as a fraction (0.01 is 1 %); absent without either, or where equity is not above 0.",
+        "value_usd / managed equity as a fraction (0.01 is 1 %); for a position that is left out of it, "
+        "value / (managed equity + value). Absent without either, where managed equity is not above 0, and while "
+        "a debt or a derivative that it counts has no believed price.",
     ),
-    Fact("tracked", "bool", "The position tracker has a record of the symbol."),
+    Fact(
+        "equity_complete",
+        "bool",
+        "Every position that managed equity counts, other cash and every debt has a believed price or rate.",
+    ),
+    Fact("tracked", "bool", "The position tracker has a record of the asset, on this side."),
+    Fact("tracked_quantity", "number", "The quantity in the tracker record."),
+    Fact("untracked_pct", "number", "The share of what is held above the record's quantity, as a fraction; else 0."),
     Fact(
         "has_entry_price",
         "bool",
@@ -93,7 +115,7 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "api_mismatch",
         "bool",
         "The venue's own numbers contradict each other: quantity not a positive number, locked above quantity, "
-        "price not positive.",
+        "a negative price and no mark.",
     ),
     Fact(
         "sellable",
@@ -104,7 +126,7 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
     Fact("over_cap", "bool", "Chosen by the cap."),
     Fact("unwind_cycle", "number", "Unwind cycles done so far."),
     Fact("failed_exits", "number", "Exits that failed since the last success."),
-    Fact("protected", "bool", "Named in the policy's protect list by an entry that has not expired."),
+    Fact("protected", "bool", "Its asset is named in the policy's protect list by an entry that has not expired."),
     Fact("category", "text", "The result of phase 1.", tuple(category.value for category in Category), exits_only=True),
 )
 """What rules of ``classification`` and ``exits`` may ask of a position."""
@@ -125,5 +147,12 @@ ORDER_FACTS: Mapping[str, Fact] = _table(
     Fact("value_usd", "number", "What remains x price, in the account's quote currency; absent without a price."),
     Fact("ours", "bool", "The order carries one of exitplan's client order ids."),
     Fact("reduce_only", "bool", "The order may only reduce a position."),
+    Fact(
+        "position_held",
+        "bool",
+        "A position, or cash, of its asset is there for it to close, or an opening order that will bring it rests.",
+    ),
+    Fact("opens", "bool", "Filled, it would open a position or add to one."),
+    Fact("protected", "bool", "Its base asset is protected: it is left alone."),
 )
 """What rules of ``orders`` may ask of an open order."""

@@ -1,4 +1,4 @@
-"""Compute the facts of every position and open order of a snapshot.
+"""Compute what is known of an account: the facts of every position and open order, and its equity.
 
 What cannot be known is left out of the facts; nothing is guessed and nothing counts as zero for want of an answer.
 """
@@ -6,16 +6,29 @@ What cannot be known is left out of the facts; nothing is guessed and nothing co
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.account_view import (
+    AccountView,
+    Equity,
+    add_up,
+    find_debts,
+    is_owed,
+    other_money,
+)
+from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import FactValue
+from exitplan.ruleset.model.order_view import Holdings, OrderView, age_of, side_of, would_open
+from exitplan.ruleset.model.position_view import PositionView, is_sellable
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import Market, OpenOrder, Position, PriceStatus, Side, Snapshot, TrackerRecord
-from exitplan.ruleset.model.values import EXACT, MICRO, ZERO, floor_to_step, is_derivative, quote_of, to_micro
+from exitplan.ruleset.model.snapshot import OpenOrder, Position, Side, Snapshot, TrackerRecord
+from exitplan.ruleset.model.valuation import Belief, price_of, rate_of
+from exitplan.ruleset.model.values import EXACT, MICRO, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 """The form of the client order ids that exitplan gives."""
@@ -23,265 +36,272 @@ OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 _MICROSECOND = timedelta(microseconds=1)
 _MICROS_PER_MINUTE = 60
 
+T = TypeVar("T")
+
+
+def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> AccountView:
+    """Observe an account: its positions, other money, debts, orders and equity, with the facts that rules may ask."""
+    names = AssetNames(policy.aliases)
+    held = frozenset(position.key for position in snapshot.positions)
+    observer = _Observer(snapshot, policy, progress, now, names, policy.protected_assets(names, now), held)
+    kept = {names.resolve(currency) for currency in policy.cash.keep} - {names.resolve(snapshot.quote)}
+    everything = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
+    views = [observer.view(position) for position in everything]
+    money_views = [view for view in views if view.asset in kept and not view.is_derivative]
+    views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
+    other_cash = other_money(snapshot, money_views, names, policy.cash.keep)
+    debts = find_debts(snapshot, views, other_cash)
+    equity = add_up(snapshot, views, other_cash, debts)
+    quote = names.resolve(snapshot.quote)
+    cash = {names.resolve(money.currency): money.free + money.locked for money in other_cash}
+    cash[quote] = snapshot.cash.free + snapshot.cash.locked
+    holdings = Holdings.of(views, cash, frozenset({quote, *cash, *kept}))
+    for view in views:
+        view.facts.update(observer.facts_of(view, equity))
+    orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
+    orders.sort(key=lambda view: (view.order.symbol, view.order.id))
+    for order_view in orders:
+        order_view.facts["position_held"] = _is_position_held(order_view, orders, holdings, policy)
+    return AccountView(snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings)
+
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """The mark price of a market in its own quote currency, and the rate into the account's.
+class _Observer:
+    """What one position or order is looked at with."""
 
-    ``mark`` is None unless ``status`` is ``ok``. ``mismatch`` says that the venue sent a price of zero or less.
-    """
+    snapshot: Snapshot
+    policy: Policy
+    progress: Progress
+    now: datetime
+    names: AssetNames
+    protected: frozenset[str]
+    held: frozenset[str]
 
-    mark: Decimal | None
-    rate: Decimal
-    status: PriceStatus
-    mismatch: bool = False
+    def view(self, position: Position) -> PositionView:
+        """Look a position up everywhere and value it; the facts that need the account's equity come later."""
+        asset = self.names.of_position(position)
+        market = self.snapshot.markets.get(position.symbol)
+        belief = Belief(self.policy.max_price_gap, self.policy.dust_usd_threshold)
+        price = price_of(self.snapshot, position, belief)
+        symbol, record = self._record_of(position, asset)
+        missing = self.own(self.progress.price_missing, position, asset)
+        bare = PositionView(
+            position=position,
+            asset=asset,
+            market=market,
+            price=price,
+            record=record,
+            entry_price=self._entry_price(position, symbol, record),
+            is_managed=asset not in self.protected and market is not None and market.active,
+            last_seen_price=None if missing is None else missing.last_price,
+        )
+        facts = self._market_facts(bare, asset)
+        facts["price_missing_minutes"] = 0
+        if price.mark is None and missing is not None:
+            facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
+        return replace(bare, value=bare.worth(abs(position.quantity)), facts=facts)
 
+    def own(self, entries: Mapping[str, T], position: Position, asset: str) -> T | None:
+        """Find what progress keeps of a position."""
+        return find_own(entries, position, asset, self.names, self.held)
 
-_NO_MARKET = Price(None, Decimal(1), "missing")
+    def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
+        """Find the record of an asset: the exact symbol's, else the first by symbol that registers this side."""
+        tracker = self.snapshot.tracker
+        own = [symbol for symbol in tracker if symbol == position.symbol]
+        others = sorted(symbol for symbol in tracker if self.names.of_symbol(symbol) == asset)
+        for symbol in (*own, *others):
+            if self._registers(tracker[symbol], position, asset):
+                return symbol, tracker[symbol]
+        return position.symbol, None
 
+    def _registers(self, record: TrackerRecord, position: Position, asset: str) -> bool:
+        """Check that a record is about this side: its own, or the only one held where it names none."""
+        if record.side is not None:
+            return record.side == position.side
+        sides = {other.side for other in self.snapshot.positions if self.names.of_position(other) == asset}
+        return len(sides) == 1
 
-@dataclass(frozen=True, slots=True)
-class PositionView:
-    """A position with all that is known of it; ``value`` is exact, in the account's quote currency."""
-
-    position: Position
-    market: Market | None
-    price: Price
-    record: TrackerRecord | None
-    value: Decimal | None
-    facts: dict[str, FactValue]
-
-    @property
-    def held(self) -> Decimal:
-        """What an exit would have to sell, in the position's units; a short reported as negative counts as its size."""
-        return held_quantity(self.position)
-
-    def worth(self, quantity: Decimal) -> Decimal | None:
-        """Value a quantity of this position in the account's quote currency; None without a price."""
-        native = self.notional(quantity)
-        return None if native is None else native * self.price.rate
-
-    def notional(self, quantity: Decimal) -> Decimal | None:
-        """Value a quantity of this position in the market's own quote currency; None without a price."""
-        if self.price.mark is None:
+    def _entry_price(self, position: Position, symbol: str, record: TrackerRecord | None) -> Decimal | None:
+        """Return the entry price in the position's quote: the tracker's, turned by the two rates, else the venue's."""
+        recorded = _positive(record.entry_price) if record else None
+        if recorded is None:
+            return _positive(position.entry_price)
+        theirs, ours = quote_of(symbol), quote_of(position.symbol)
+        if theirs is None or theirs == ours:
+            return recorded
+        rate_there, rate_here = rate_of(self.snapshot, theirs), rate_of(self.snapshot, ours)
+        if rate_there is None or rate_here is None:
             return None
-        units = quantity * self.position.contract_size
-        return units if self.market is not None and self.market.inverse else units * self.price.mark
+        return EXACT.divide(recorded * rate_there, rate_here)
 
-    def marked(self, **facts: FactValue) -> PositionView:
-        """Give a copy with further facts."""
-        return replace(self, facts={**self.facts, **facts})
+    def _market_facts(self, view: PositionView, asset: str) -> dict[str, FactValue]:
+        position, market, price = view.position, view.market, view.price
+        held = view.held
+        facts: dict[str, FactValue] = {
+            "symbol": position.symbol,
+            "asset": asset,
+            "side": position.side,
+            "venue": self.snapshot.venue,
+            "market_known": market is not None,
+            "market_active": market is not None and market.active,
+            "price_status": price.status,
+            "api_mismatch": price.mismatch or held <= 0 or position.locked > held,
+            "sellable": is_sellable(view),
+            "over_cap": False,
+            "protected": asset in self.protected,
+        }
+        if price.basis is not None:
+            facts["price_basis"] = price.basis
+        value = view.worth(abs(position.quantity))
+        if value is not None:
+            facts["value_usd"] = to_micro(value)
+        return facts
+
+    def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
+        """Compute the facts that hang on the record, on progress and on the account's equity."""
+        position, policy = view.position, self.policy
+        unwind = self.own(self.progress.unwinds, position, view.asset)
+        failed = self.own(self.progress.failed_exits, position, view.asset)
+        facts: dict[str, FactValue] = {
+            **self._record_facts(view),
+            "unwind_cycle": (unwind.cycle if unwind else 0) * MICRO,
+            "failed_exits": (failed or 0) * MICRO,
+            "equity_complete": equity.is_complete,
+        }
+        mark = view.price.mark
+        if view.entry_price is not None and mark is not None:
+            gain = mark - view.entry_price if position.side == "long" else view.entry_price - mark
+            facts["pnl_pct"] = to_micro(EXACT.divide(gain, view.entry_price))
+        opened = position.opened_at or (view.record.first_entry_time if view.record else None)
+        if opened is not None:
+            facts["age_minutes"] = minutes_between(opened, self.now)
+        share = _account_share(view, equity)
+        if share is not None:
+            facts["account_pct"] = to_micro(share)
+        facts["opened_by_strategy"] = bool(
+            view.record is not None and view.record.position_source in policy.strategy_sources
+        )
+        return facts
+
+    def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
+        record = view.record
+        recorded = record is not None and _positive(record.entry_price) is not None
+        facts: dict[str, FactValue] = {
+            "tracked": record is not None,
+            "has_entry_price": recorded or _positive(view.position.entry_price) is not None,
+            "has_exit_logic": self._has_exit_logic(record),
+        }
+        if record is None:
+            return facts
+        if record.position_source is not None:
+            facts["position_source"] = record.position_source
+        if record.strategy is not None:
+            facts["strategy"] = record.strategy
+        if record.quantity is not None:
+            facts["tracked_quantity"] = to_micro(record.quantity)
+            surplus = view.held - record.quantity
+            facts["untracked_pct"] = to_micro(EXACT.divide(surplus, view.held)) if surplus > 0 and view.held > 0 else 0
+        return facts
+
+    def _has_exit_logic(self, record: TrackerRecord | None) -> bool:
+        if record is None:
+            return False
+        if record.exit_logic is not None:
+            return record.exit_logic
+        return record.position_source in self.policy.strategy_sources or _positive(record.stop_price) is not None
+
+    def order_view(self, order: OpenOrder, holdings: Holdings) -> OrderView:
+        """Look at an order beside what is held; whether a position is there for it comes once all orders are known."""
+        asset = self.names.of_symbol(order.symbol)
+        age = age_of(order, self.now)
+        minutes = None if age is None else age // _MICROSECOND // _MICROS_PER_MINUTE
+        opens = asset not in holdings.money and would_open(order, asset, holdings)
+        is_protected = asset in self.protected
+        facts: dict[str, FactValue] = {
+            "symbol": order.symbol,
+            "side": order.side,
+            "type": order_type(order),
+            "ours": order.client_order_id is not None and OUR_ORDER.fullmatch(order.client_order_id) is not None,
+            "reduce_only": order.reduce_only,
+            "opens": opens,
+            "protected": is_protected,
+        }
+        if minutes is not None:
+            facts["age_minutes"] = minutes
+        value = order_value(self.snapshot, order)
+        if value is not None:
+            facts["value_usd"] = to_micro(value)
+        return OrderView(order, asset, side_of(order, asset, holdings), opens, is_protected, minutes, facts)
 
 
-def observe_positions(
-    snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime
-) -> tuple[list[PositionView], Decimal]:
-    """Observe every position, ordered by symbol and long before short, and compute the account's equity."""
-    positions = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
-    protected = frozenset(entry.symbol for entry in policy.protect if entry.holds(now))
-    valued = [_valued(snapshot, position) for position in positions]
-    equity = snapshot.cash.free + snapshot.cash.locked + sum((_contribution(found) for found in valued), ZERO)
-    for found in valued:
-        found.facts.update(_tracked_facts(found, policy, now))
-        found.facts.update(_account_facts(found, equity, progress))
-        found.facts["protected"] = found.position.symbol in protected
-    return valued, equity
+def find_own(
+    entries: Mapping[str, T], position: Position, asset: str, names: AssetNames, held: Collection[str]
+) -> T | None:
+    """Find what progress keeps of a position: under its own key, else the first of the same asset and side.
 
-
-def price_of(snapshot: Snapshot, symbol: str, market: Market | None) -> Price:
-    """Find the mark price: last, else the mid of bid and ask; without a rate into the account's currency, none."""
-    if market is None:
-        return _NO_MARKET
-    rate = _rate(snapshot, symbol)
-    if rate is None or market.price_status == "unavailable":
-        return Price(None, rate or Decimal(1), "unavailable")
-    if market.price_status == "missing":
-        return Price(None, rate, "missing")
-    mark, mismatch = _mark(market)
-    return Price(mark, rate, "missing" if mark is None else "ok", mismatch)
-
-
-def held_quantity(position: Position) -> Decimal:
-    """Give what a position holds; derivative shorts that a venue reports as negative count as their size."""
-    if position.side == "short" and is_derivative(position.symbol):
-        return abs(position.quantity)
-    return position.quantity
-
-
-def observe_order(snapshot: Snapshot, order: OpenOrder, now: datetime) -> dict[str, FactValue]:
-    """Compute the facts of an open order."""
-    facts: dict[str, FactValue] = {
-        "symbol": order.symbol,
-        "side": order.side,
-        "type": order_type(order),
-        "ours": order.client_order_id is not None and OUR_ORDER.fullmatch(order.client_order_id) is not None,
-        "reduce_only": order.reduce_only,
-    }
-    if order.created_at is not None:
-        facts["age_minutes"] = minutes_between(order.created_at, now)
-    value = order_value(snapshot, order)
-    if value is not None:
-        facts["value_usd"] = to_micro(value)
-    return facts
+    What another held position (``held`` are their keys) has for its own is left to it.
+    """
+    symbol, side = position.symbol, position.side
+    mark = "" if side == "long" else "#short"
+    own = entries.get(symbol + mark)
+    if own is not None or not entries:
+        return own
+    for key in sorted(entries):
+        name, sign, _ = key.partition("#")
+        if key not in held and bool(sign) == bool(mark) and names.of_symbol(name) == asset:
+            return entries[key]
+    return None
 
 
 def order_value(snapshot: Snapshot, order: OpenOrder) -> Decimal | None:
     """Value what remains of an order at its price, in the account's quote currency; None without a price or a rate."""
-    rate = _rate(snapshot, order.symbol)
+    rate = rate_of(snapshot, quote_of(order.symbol))
     return None if order.price is None or rate is None else order.remaining * order.price * rate
 
 
 def order_type(order: OpenOrder) -> str:
-    """Name the kind of an order: anything with a trigger price is a stop or a stop_limit."""
+    """Return the kind of an order: anything with a trigger price is a stop or a stop_limit."""
     if not order.trigger_price:
         return order.type
     return "stop" if order.price is None else "stop_limit"
 
 
 def is_protective(order: OpenOrder, side: Side, mark: Decimal | None) -> bool:
-    """Tell whether an order is a stop on the losing side of the mark: below it for a long, above it for a short."""
+    """Check that an order is a stop on the losing side of the mark: below it for a long, above it for a short."""
     if not order.trigger_price or mark is None:
         return False
     return order.trigger_price < mark if side == "long" else order.trigger_price > mark
 
 
 def minutes_between(start: datetime, end: datetime) -> int:
-    """Give the time between two moments in millionths of a minute, rounded down."""
+    """Return the time between two moments in millionths of a minute, rounded down."""
     # One microsecond is 1/60 of a millionth of a minute.
     return (end - start) // _MICROSECOND // _MICROS_PER_MINUTE
 
 
-def _rate(snapshot: Snapshot, symbol: str) -> Decimal | None:
-    currency = quote_of(symbol)
-    if currency is None or currency == snapshot.quote:
-        return Decimal(1)
-    return _positive(snapshot.rates.get(currency))
+def _is_position_held(view: OrderView, orders: Iterable[OrderView], holdings: Holdings, policy: Policy) -> bool:
+    """Check that something is there for an order to close, or that an opening order will bring it."""
+    closes: Side = "short" if view.order.side == "buy" else "long"
+    if holdings.held(view.asset, closes):
+        return True
+    young = policy.stale_order_minutes * MICRO
+    return any(
+        other.opens
+        and other.asset == view.asset
+        and other.side == closes
+        and other.order.id != view.order.id
+        and (not other.is_stop or (other.age_minutes is not None and other.age_minutes < young))
+        for other in orders
+    )
 
 
-def _mark(market: Market) -> tuple[Decimal | None, bool]:
-    """Give the mark price and whether a price was not positive; such a price counts as none."""
-    if market.last is not None:
-        return (market.last, False) if market.last > 0 else (None, True)
-    quotes = [price for price in (market.bid, market.ask) if price is not None]
-    mismatch = any(price <= 0 for price in quotes)
-    if len(quotes) < 2 or mismatch:  # noqa: PLR2004 - bid and ask
-        return None, mismatch
-    return EXACT.divide(quotes[0] + quotes[1], Decimal(2)), False
-
-
-def _valued(snapshot: Snapshot, position: Position) -> PositionView:
-    market = snapshot.markets.get(position.symbol)
-    price = price_of(snapshot, position.symbol, market)
-    record = snapshot.tracker.get(position.symbol)
-    bare = PositionView(position, market, price, record, None, {})
-    value = bare.worth(abs(position.quantity))
-    facts: dict[str, FactValue] = {
-        "symbol": position.symbol,
-        "side": position.side,
-        "venue": snapshot.venue,
-        "market_known": market is not None,
-        "market_active": market is not None and market.active,
-        "price_status": price.status,
-        "api_mismatch": price.mismatch or _quantity_mismatch(position),
-        "sellable": _is_sellable(bare),
-        "over_cap": False,
-    }
-    if value is not None:
-        facts["value_usd"] = to_micro(value)
-    return PositionView(position, market, price, record, value, facts)
-
-
-def _quantity_mismatch(position: Position) -> bool:
-    held = held_quantity(position)
-    return held <= 0 or position.locked > held
-
-
-def _is_sellable(found: PositionView) -> bool:
-    market = found.market
-    if market is None or not market.active:
-        return False
-    return reaches_minimum(found, floor_to_step(found.held, market.amount_step))
-
-
-def reaches_minimum(found: PositionView, quantity: Decimal) -> bool:
-    """Tell whether a quantity is above zero and reaches the market's minimums, in amount and (where known) in value."""
-    market = found.market
-    if quantity <= 0 or market is None:
-        return False
-    if market.min_amount is not None and quantity < market.min_amount:
-        return False
-    notional = found.notional(quantity)
-    return market.min_notional is None or notional is None or notional >= market.min_notional
-
-
-def _contribution(found: PositionView) -> Decimal:
-    """Give what a position adds to equity: a spot position its value, a derivative its unrealised profit."""
-    if is_derivative(found.position.symbol):
-        return _unrealised(found)
-    if found.value is None:
-        return ZERO
-    return -found.value if found.position.side == "short" else found.value
-
-
-def _unrealised(found: PositionView) -> Decimal:
-    """Give a derivative's profit in the account's currency; the venue's entry price goes before the tracker's."""
-    position, mark = found.position, found.price.mark
-    entry = _positive(position.entry_price) or _positive(found.record.entry_price if found.record else None)
-    if mark is None or entry is None:
-        return ZERO
-    size = abs(position.quantity) * position.contract_size * found.price.rate
-    profit = (mark - entry) * size
-    if found.market is not None and found.market.inverse:
-        profit = EXACT.divide(profit, entry)
-    return -profit if position.side == "short" else profit
+def _account_share(view: PositionView, equity: Equity) -> Decimal | None:
+    if view.value is None or not equity.has_shares:
+        return None
+    whole = equity.managed if view.is_managed or is_owed(view) else equity.managed + view.value
+    return EXACT.divide(view.value, whole) if equity.managed > 0 and whole > 0 else None
 
 
 def _positive(price: Decimal | None) -> Decimal | None:
     return price if price is not None and price > 0 else None
-
-
-def entry_price(found: PositionView) -> Decimal | None:
-    """Give the entry price above zero that is known: the tracker's, else the venue's."""
-    recorded = _positive(found.record.entry_price) if found.record else None
-    return recorded or _positive(found.position.entry_price)
-
-
-def _tracked_facts(found: PositionView, policy: Policy, now: datetime) -> Mapping[str, FactValue]:
-    record = found.record
-    entry = entry_price(found)
-    facts: dict[str, FactValue] = {"tracked": record is not None, "has_entry_price": entry is not None}
-    by_strategy = record is not None and record.position_source in policy.strategy_sources
-    facts["opened_by_strategy"] = by_strategy
-    facts["has_exit_logic"] = _has_exit_logic(record, by_strategy=by_strategy)
-    if record is not None and record.position_source is not None:
-        facts["position_source"] = record.position_source
-    if record is not None and record.strategy is not None:
-        facts["strategy"] = record.strategy
-    mark = found.price.mark
-    if entry is not None and mark is not None:
-        gain = mark - entry if found.position.side == "long" else entry - mark
-        facts["pnl_pct"] = to_micro(EXACT.divide(gain, entry))
-    opened = found.position.opened_at or (record.first_entry_time if record else None)
-    if opened is not None:
-        facts["age_minutes"] = minutes_between(opened, now)
-    return facts
-
-
-def _has_exit_logic(record: TrackerRecord | None, *, by_strategy: bool) -> bool:
-    if record is None:
-        return False
-    if record.exit_logic is not None:
-        return record.exit_logic
-    return by_strategy or _positive(record.stop_price) is not None
-
-
-def _account_facts(found: PositionView, equity: Decimal, progress: Progress) -> Mapping[str, FactValue]:
-    key = found.position.key
-    unwind = progress.unwinds.get(key)
-    facts: dict[str, FactValue] = {
-        "unwind_cycle": (unwind.cycle if unwind else 0) * MICRO,
-        "failed_exits": progress.failed_exits.get(key, 0) * MICRO,
-    }
-    if found.value is not None and equity > 0:
-        facts["account_pct"] = to_micro(EXACT.divide(found.value, equity))
-    return facts

@@ -1,4 +1,4 @@
-"""What earlier runs have left to remember: unwinds under way and exits that failed."""
+"""What earlier runs have left to remember of an account: unwinds, failures, missing prices, and what it held."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from exitplan.ruleset.model.values import parse_time, plain, time_text
+from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class UnwindProgress:
     """How far the unwind of one position has come.
 
     ``cycle`` counts the cycles done, ``remaining_pct`` is the fraction of ``initial_quantity`` they may leave.
+    ``added`` is the part of ``initial_quantity`` that came after the start.
     """
 
     cycle: int
@@ -23,26 +24,70 @@ class UnwindProgress:
     initial_quantity: Decimal
     started_at: datetime
     last_cycle_at: datetime | None = None
+    added: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPrice:
+    """Since when a venue has answered without a price, and the last one that was seen, in the market's quote."""
+
+    since: datetime
+    last_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account held at a time: quantities by asset, the quote currency among them, and its equity."""
+
+    at: datetime
+    held: Mapping[str, Decimal]
+    equity: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Unwinds and failed exits of an account, by position key (``BTC/USD``, ``BTC/USD#short``)."""
+    """What plans depend on beside the account itself, by position key (``BTC/USD``, ``BTC/USD#short``)."""
 
     unwinds: Mapping[str, UnwindProgress] = field(default_factory=dict)
     failed_exits: Mapping[str, int] = field(default_factory=dict)
+    price_missing: Mapping[str, MissingPrice] = field(default_factory=dict)
+    last_balance: Balance | None = None
 
 
 def progress_from_document(document: Mapping[str, Any]) -> Progress:
     """Read the progress out of a state file's JSON form; only ``unwind_progress`` is required."""
+    balance = document.get("last_balance")
+    missing = document.get("price_missing") or {}
     return Progress(
         unwinds={_key(name): _unwind(entry) for name, entry in document["unwind_progress"].items()},
         failed_exits={_key(name): int(count) for name, count in (document.get("failed_exits") or {}).items()},
+        price_missing={_key(name): _missing_price(entry) for name, entry in missing.items()},
+        last_balance=None if balance is None else _balance(balance),
     )
 
 
+def progress_document(progress: Progress) -> dict[str, Any]:
+    """Format the progress as keys of a state file, sorted; what there is nothing of is left out, but for unwinds."""
+    document: dict[str, Any] = {
+        "unwind_progress": progress_to_document(progress.unwinds),
+        "failed_exits": dict(sorted(progress.failed_exits.items())),
+    }
+    if progress.price_missing:
+        document["price_missing"] = {
+            name: {"since": time_text(entry.since), "last_price": _text(entry.last_price)}
+            for name, entry in sorted(progress.price_missing.items())
+        }
+    if progress.last_balance is not None:
+        document["last_balance"] = {
+            "at": time_text(progress.last_balance.at),
+            "equity": plain(progress.last_balance.equity),
+            "held": {asset: plain(quantity) for asset, quantity in sorted(progress.last_balance.held.items())},
+        }
+    return document
+
+
 def progress_to_document(unwinds: Mapping[str, UnwindProgress]) -> dict[str, Any]:
-    """Write unwinds as a state file's ``unwind_progress``, sorted by position."""
+    """Format unwinds as a state file's ``unwind_progress``, sorted by position."""
     return {name: _unwind_document(unwind) for name, unwind in sorted(unwinds.items())}
 
 
@@ -59,7 +104,18 @@ def _unwind(entry: Mapping[str, Any]) -> UnwindProgress:
         initial_quantity=Decimal(entry["initial_quantity"]),
         started_at=parse_time(entry["started_at"]),
         last_cycle_at=None if last is None else parse_time(last),
+        added=Decimal(entry.get("added") or 0),
     )
+
+
+def _missing_price(entry: Mapping[str, Any]) -> MissingPrice:
+    price = entry.get("last_price")
+    return MissingPrice(parse_time(entry["since"]), None if price is None else Decimal(price))
+
+
+def _balance(entry: Mapping[str, Any]) -> Balance:
+    held = {asset: Decimal(quantity) for asset, quantity in (entry.get("held") or {}).items()}
+    return Balance(parse_time(entry["at"]), held, Decimal(entry.get("equity") or 0))
 
 
 def _unwind_document(unwind: UnwindProgress) -> dict[str, Any]:
@@ -69,4 +125,9 @@ def _unwind_document(unwind: UnwindProgress) -> dict[str, Any]:
         "initial_quantity": plain(unwind.initial_quantity),
         "started_at": time_text(unwind.started_at),
         "last_cycle_at": None if unwind.last_cycle_at is None else time_text(unwind.last_cycle_at),
+        **({"added": plain(unwind.added)} if unwind.added else {}),
     }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.account_view import AccountView, Debt
 from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.planning.actions import Exit
 from exitplan.ruleset.planning.classify import Decision
 
 
@@ -24,10 +26,12 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The four checks, with the positions (by key) and orders (by id) that fail them.
+    """The four checks of the protocol and what stands beside them; positions by key, orders by id.
 
-    ``tolerated`` is dust that the venue will not take. ``deferred`` could not be judged: no check holds then.
-    ``unwinding`` are the unregistered ones that an unwind is closing.
+    ``tolerated`` is dust that is blocked. ``deferred`` could not be judged, ``unjudged`` are orders of unknown age:
+    either makes the account UNKNOWN, as a ``surprise`` does, a balance nobody expected. ``implausible`` and ``debts``
+    want a person. ``unwinding`` are the unregistered ones that an unwind is closing. ``reopening`` are orders that
+    would open again what the plan closes, ``proceeds`` assets that it would be paid in.
     """
 
     counted: int
@@ -40,22 +44,30 @@ class Checks:
     orders: int
     deferred: tuple[str, ...]
     unwinding: tuple[str, ...]
+    unjudged: tuple[str, ...] = ()
+    implausible: tuple[str, ...] = ()
+    debts: tuple[str, ...] = ()
+    reopening: tuple[str, ...] = ()
+    proceeds: tuple[str, ...] = ()
+    surprise: str | None = None
 
     @property
     def state(self) -> AccountState:
         """The state that the checks come to."""
-        if self.deferred:
+        if self.deferred or self.unjudged or self.surprise is not None:
             return AccountState.UNKNOWN
-        if not (self.counted > self.max_positions or self.zombies or self.unregistered or self.stale):
+        wants_a_person = bool(self.implausible or self.debts or self.reopening or self.proceeds)
+        failing = self.counted > self.max_positions or self.zombies or self.unregistered or self.stale
+        if not (failing or wants_a_person):
             return AccountState.CLEAN
         waiting = set(self.unregistered) - set(self.unwinding)
         above = self.counted - len(self.unwinding) > self.max_positions
-        if self.zombies or self.stale or waiting or above:
+        if self.zombies or self.stale or waiting or above or wants_a_person:
             return AccountState.NEEDS_CLEANUP
         return AccountState.CLEANUP_IN_PROGRESS
 
     def to_document(self) -> dict[str, Any]:
-        """Write the checks in their JSON form."""
+        """Format the checks in their JSON form."""
         return {
             "state": self.state.value,
             "checks": {
@@ -79,82 +91,135 @@ class Checks:
                 "stale_orders": {"pass": not self.stale, "stale": list(self.stale), "total": self.orders},
             },
             "deferred": list(self.deferred),
+            "unjudged_orders": list(self.unjudged),
+            "implausible": list(self.implausible),
+            "debts": list(self.debts),
+            "reopening_orders": list(self.reopening),
+            "proceeds": list(self.proceeds),
+            "balance_surprise": self.surprise,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a plan would have changed when it is done: positions closed (by key) and adopted, orders cancelled."""
+    """What a plan would have changed when it is done: positions closed and adopted (by key), orders cancelled (by id).
+
+    ``proceeds`` are assets that it would be paid in and that are no money.
+    """
 
     closed: Collection[str] = ()
     adopted: Collection[str] = ()
     cancelled: Collection[str] = ()
+    proceeds: Collection[str] = ()
 
 
-def check(
-    policy: Policy,
-    decisions: Sequence[Decision],
-    counted: int,
-    stale: Sequence[str],
-    orders: Collection[str],
-    unwinding: Collection[str],
-    changes: Changes,
-) -> Checks:
-    """Run the four checks on an account as it is, or as ``changes`` would leave it.
+@dataclass(frozen=True, slots=True)
+class CheckInput:
+    """What the checks look at: the account and its decisions, what the cap counts and what each exit comes to.
 
-    ``counted`` is the number of positions that the cap counts, ``stale`` and ``orders`` are order ids, ``unwinding``
-    the keys of positions with an unwind under way.
+    ``stale`` are order ids, ``unwinding`` the keys of positions with an unwind under way. ``surprise`` is what the
+    balance guard says.
     """
-    judged = [decision for decision in decisions if not decision.is_protected]
-    left = [decision for decision in judged if _key(decision) not in changes.closed]
-    closed = [decision for decision in judged if _key(decision) in changes.closed]
-    gone = sum(1 for found in closed if _was_counted(found))
-    strict: list[Decision] = []
-    tolerated: list[Decision] = []
-    for found in left:
-        is_tolerated = policy.tolerate_untradeable_dust and found.is_untradeable_dust
-        (tolerated if is_tolerated else strict).append(found)
-    deferred = [found for found in strict if found.is_deferred]
-    strict = [found for found in strict if not found.is_deferred]
-    unregistered = [found for found in strict if not _is_registered(found, policy, changes.adopted)]
-    return Checks(
-        counted=counted - gone,
-        max_positions=policy.max_positions,
-        zombies=_keys([found for found in strict if found.is_zombie]),
-        tolerated=_keys(tolerated),
-        registered=len(strict) - len(unregistered),
-        unregistered=_keys(unregistered),
-        stale=tuple(order for order in stale if order not in changes.cancelled),
-        orders=len(set(orders) - set(changes.cancelled)),
-        deferred=_keys(deferred),
-        unwinding=_keys([found for found in unregistered if _key(found) in unwinding and _is_unwound(found)]),
-    )
+
+    policy: Policy
+    account: AccountView
+    decisions: Sequence[Decision]
+    counted: int
+    exits: Callable[[Decision], Exit]
+    stale: Sequence[str]
+    unwinding: Collection[str]
+    surprise: str | None = None
+
+    def check(self, changes: Changes) -> Checks:
+        """Run the checks on the account as it is, or as ``changes`` would leave it."""
+        judged = [decision for decision in self.decisions if not decision.is_protected]
+        left = [decision for decision in judged if decision.key not in changes.closed]
+        gone = [decision for decision in judged if decision.key in changes.closed]
+        tolerated = [decision for decision in left if self._is_tolerated(decision)]
+        strict = [decision for decision in left if decision not in tolerated]
+        deferred = [decision for decision in strict if decision.is_deferred]
+        known = [decision for decision in strict if not decision.is_deferred]
+        unregistered = [decision for decision in known if not self._is_registered(decision, changes.adopted)]
+        new = self._new_positions(changes)
+        return Checks(
+            counted=self.counted - sum(1 for decision in gone if _was_counted(decision)) + len(new),
+            max_positions=self.policy.max_positions,
+            zombies=_keys(decision for decision in known if decision.is_zombie),
+            tolerated=_keys(tolerated),
+            registered=len(known) - len(unregistered),
+            unregistered=_keys(unregistered),
+            stale=tuple(order for order in self.stale if order not in changes.cancelled),
+            orders=len({view.order.id for view in self.account.orders} - set(changes.cancelled)),
+            deferred=_keys(decision for decision in deferred if not decision.is_implausible),
+            unwinding=_keys(
+                decision for decision in unregistered if decision.key in self.unwinding and _is_unwound(decision)
+            ),
+            unjudged=self._unjudged(changes),
+            implausible=_keys(decision for decision in deferred if decision.is_implausible),
+            debts=tuple(debt.name for debt in self.account.debts if self._matters(debt)),
+            reopening=self._reopening(changes),
+            proceeds=new,
+            surprise=self.surprise,
+        )
+
+    def _is_tolerated(self, decision: Decision) -> bool:
+        """Check whether a position is dust that nobody takes now, or of a small value by one side alone."""
+        if not self.policy.tolerate_untradeable_dust or decision.is_deferred:
+            return False
+        view = decision.view
+        if view.price.basis == "one_side" and not view.facts["sellable"] and view.value is not None:
+            return view.value < self.policy.dust_usd_threshold
+        if not decision.is_zombie or decision.exit is None or not decision.exit.is_dust:
+            return False
+        blocked = self.exits(decision).blocked
+        return blocked is not None and blocked.reason != "no-price-yet"
+
+    def _is_registered(self, decision: Decision, adopted: Collection[str]) -> bool:
+        """Check whether a strategy manages the position: tracked, and not called legacy by the policy.
+
+        Adoption registers only where the policy counts what is adopted among its strategies.
+        """
+        if decision.key in adopted:
+            return ADOPTED_SOURCE in self.policy.strategy_sources
+        return bool(decision.view.facts["tracked"]) and decision.category is not Category.LEGACY_NON_COMPLIANT
+
+    def _unjudged(self, changes: Changes) -> tuple[str, ...]:
+        if not self.policy.orders:
+            return ()
+        return tuple(view.order.id for view in self.account.unjudged_orders if view.order.id not in changes.cancelled)
+
+    def _matters(self, debt: Debt) -> bool:
+        return debt.value is None or debt.value >= self.policy.dust_usd_threshold
+
+    def _reopening(self, changes: Changes) -> tuple[str, ...]:
+        """List the orders that stay and would open again what the plan closes."""
+        closed = {
+            (decision.view.asset, decision.view.position.side)
+            for decision in self.decisions
+            if decision.key in changes.closed
+        }
+        return tuple(
+            view.order.id
+            for view in self.account.orders
+            if view.opens and (view.asset, view.side) in closed and view.order.id not in changes.cancelled
+        )
+
+    def _new_positions(self, changes: Changes) -> tuple[str, ...]:
+        """List the assets that the plan is paid in and that are not held yet."""
+        held = {decision.view.asset for decision in self.decisions if decision.key not in changes.closed}
+        return tuple(sorted(set(changes.proceeds) - held))
 
 
-def _key(decision: Decision) -> str:
-    return decision.found.position.key
-
-
-def _keys(decisions: Sequence[Decision]) -> tuple[str, ...]:
-    return tuple(_key(decision) for decision in decisions)
-
-
-def _is_registered(decision: Decision, policy: Policy, adopted: Collection[str]) -> bool:
-    """Tell whether a strategy manages the position: tracked, and not called legacy by the policy.
-
-    Adoption registers only where the policy counts what is adopted among its strategies.
-    """
-    if _key(decision) in adopted:
-        return ADOPTED_SOURCE in policy.strategy_sources
-    return bool(decision.found.facts["tracked"]) and decision.category is not Category.LEGACY_NON_COMPLIANT
+def _keys(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    return tuple(decision.key for decision in decisions)
 
 
 def _is_unwound(decision: Decision) -> bool:
-    """Tell whether the policy still closes the position: progress may be left from one that did."""
+    """Check whether the policy still closes the position: progress may be left from one that did."""
     return decision.exit is not None and decision.exit.action in {"unwind", "close"}
 
 
 def _was_counted(decision: Decision) -> bool:
-    """Tell whether a position that the plan closes was counted by the cap: its dust and zombie exits are not."""
+    """Check whether a position that the plan closes was counted by the cap: its dust and zombie exits are not."""
     rule = decision.exit
     return rule is not None and not rule.is_dust and not rule.is_zombie

@@ -7,114 +7,167 @@ from dataclasses import dataclass
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of, ids_of
 from exitplan.ruleset.language.policy import Cap, ClassificationRule, ExitRule, Policy
+from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.fact_registry import Category, Facts
-from exitplan.ruleset.model.facts import PositionView
+from exitplan.ruleset.model.position_view import PositionView
+from exitplan.ruleset.planning.actions import CLOSING, Exit
+
+_ALIGNED = "no rule of the classification matches"
+_NOT_COUNTED = frozenset({"no-price-yet", "entry-open"})
+"""The reasons for which a blocked position does not count for the cap: it is not known yet what it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches."""
 
-    found: PositionView
+    view: PositionView
     category: Category
     rule: ClassificationRule | None
     matched: tuple[str, ...]
     exit: ExitRule | None
 
     @property
+    def key(self) -> str:
+        """The key of the position."""
+        return self.view.position.key
+
+    @property
     def is_protected(self) -> bool:
-        """Tell whether the policy's protect list keeps this position out of the protocol."""
-        return bool(self.found.facts["protected"])
+        """Check whether the policy's protect list keeps this position out of the protocol."""
+        return bool(self.view.facts["protected"])
+
+    @property
+    def is_implausible(self) -> bool:
+        """Check whether the prices of the position contradict each other."""
+        return self.view.price.status == "implausible"
 
     @property
     def is_deferred(self) -> bool:
-        """Tell whether the venue could not be asked about this position."""
-        return self.category is Category.DEFERRED
+        """Check whether the position cannot be judged: whatever rule decides, nothing is sold on a failed question."""
+        return self.category is Category.DEFERRED or self.view.price.status in {"unavailable", "implausible"}
 
     @property
     def is_zombie(self) -> bool:
-        """Tell whether the position is of category C."""
+        """Check whether the position is of category C."""
         return self.category is Category.ZOMBIE_LEGACY
 
-    @property
-    def is_untradeable_dust(self) -> bool:
-        """Tell whether this is dust that the venue will not take."""
-        return self.is_zombie and self.exit is not None and self.exit.is_dust and not self.found.facts["sellable"]
+
+@dataclass(frozen=True, slots=True)
+class CapInput:
+    """What the cap asks of the exits: how one is planned, and whether a position could be closed at all."""
+
+    plan: Callable[[Decision], Exit]
+    is_closable: Callable[[PositionView], bool]
 
 
-Closes = Callable[[Decision], bool]
-"""Tells whether a position's dust or zombie exit would really close it."""
-
-
-def decide(rulebook: Rulebook, observations: Sequence[PositionView], closes: Closes) -> tuple[list[Decision], int]:
+def decide(rulebook: Rulebook, views: Sequence[PositionView], cap: CapInput) -> tuple[list[Decision], int]:
     """Classify all positions, choose by the cap, and classify the chosen again.
 
-    Returns the decisions in the order of the observations, and the number of positions that the cap counts.
+    Returns the decisions in the order of the positions, and the number of positions that the cap counts.
     """
-    decisions = _judge(rulebook, observations)
-    counted = [decision for decision in decisions if _is_counted(decision, rulebook.policy.cap, closes)]
-    chosen = _over_cap(decisions, counted, rulebook.policy)
+    decisions = _judge(rulebook, views)
+    counted = [decision for decision in decisions if is_counted(decision, rulebook.policy.cap, cap.plan)]
+    chosen = _over_cap(decisions, counted, rulebook.policy, cap)
     if not chosen:
         return decisions, len(counted)
-    again = {decision.found.position.key: decision.found.marked(over_cap=True) for decision in chosen}
-    judged = {decision.found.position.key: decision for decision in _judge(rulebook, list(again.values()))}
-    return [judged.get(decision.found.position.key, decision) for decision in decisions], len(counted)
+    again = [
+        decision.view.marked({"cap_rank": _cap_words(decision, counted, rulebook.policy)}, over_cap=True)
+        for decision in chosen
+    ]
+    judged = {decision.key: decision for decision in _judge(rulebook, again)}
+    return [judged.get(decision.key, decision) for decision in decisions], len(counted)
 
 
-def _judge(rulebook: Rulebook, observations: Sequence[PositionView]) -> list[Decision]:
+def _judge(rulebook: Rulebook, views: Sequence[PositionView]) -> list[Decision]:
     policy = rulebook.policy
-    for found in observations:
-        found.facts.pop("category", None)
-    facts = [found.facts for found in observations]
+    for view in views:
+        view.facts.pop("category", None)
+    facts = [view.facts for view in views]
     matched = rulebook.match(rulebook.classification, facts)
     rules = [first_of(mask, policy.classification) for mask in matched]
     names = {mask: ids_of(mask, policy.classification) for mask in set(matched)}
-    for known, rule in zip(facts, rules, strict=True):
-        known["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
+    for view, rule in zip(views, rules, strict=True):
+        view.facts["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
+        view.words["why"] = reason_for(rule, view.facts, view.words) if rule else _ALIGNED
     exits = rulebook.match(rulebook.exits, facts)
     return [
         Decision(
-            found,
+            view,
             rule.category if rule else Category.STRATEGY_ALIGNED,
             rule,
             names[mask],
             first_of(exit_mask, policy.exits),
         )
-        for found, rule, mask, exit_mask in zip(observations, rules, matched, exits, strict=True)
+        for view, rule, mask, exit_mask in zip(views, rules, matched, exits, strict=True)
     ]
 
 
-def _is_counted(decision: Decision, cap: Cap, closes: Closes) -> bool:
-    if decision.is_protected:
+def is_counted(decision: Decision, cap: Cap, plan: Callable[[Decision], Exit]) -> bool:
+    """Check whether the cap counts a position; what dust and zombie exits close in this plan is as good as gone."""
+    if decision.is_protected or decision.is_implausible:
         return False
     rule = decision.exit
-    if rule is not None and (rule.is_dust or rule.is_zombie) and closes(decision):
-        return False
-    return cap.count_untradeable or not decision.is_zombie or bool(decision.found.facts["sellable"])
+    if rule is not None and (rule.is_dust or rule.is_zombie):
+        exit_ = plan(decision)
+        if any(action.kind in CLOSING for action in exit_.actions):
+            return False
+        if exit_.blocked is not None and exit_.blocked.reason in _NOT_COUNTED:
+            return False
+    return cap.count_untradeable or not decision.is_zombie or bool(decision.view.facts["sellable"])
 
 
-def _over_cap(decisions: Sequence[Decision], counted: Sequence[Decision], policy: Policy) -> list[Decision]:
-    """Choose the positions above the cap; nothing while any unprotected position is deferred."""
+def _over_cap(
+    decisions: Sequence[Decision], counted: Sequence[Decision], policy: Policy, cap: CapInput
+) -> list[Decision]:
+    """Choose the positions above the cap; nothing while the price of any unprotected position could not be asked."""
     excess = len(counted) - policy.max_positions
-    if excess <= 0 or any(decision.is_deferred and not decision.is_protected for decision in decisions):
+    deferred = [decision for decision in decisions if decision.is_deferred and not decision.is_protected]
+    if excess <= 0 or not all(decision.is_implausible for decision in deferred):
         return []
+    return candidates(counted, policy, cap)[:excess]
+
+
+def candidates(counted: Sequence[Decision], policy: Policy, cap: CapInput) -> list[Decision]:
+    """List whom the cap may choose, the first first: category B, then (scope ``all``) A, inside each by its ranks."""
     classes = [Category.LEGACY_NON_COMPLIANT]
     if policy.cap.scope == "all":
         classes.append(Category.STRATEGY_ALIGNED)
-    candidates = [found for found in counted if found.category in classes and found.found.facts["sellable"]]
-    candidates.sort(key=lambda found: (classes.index(found.category), *_rank(found, policy.cap.rank_by)))
-    return candidates[:excess]
+    able = [
+        decision
+        for decision in counted
+        if decision.category in classes and decision.view.facts["sellable"] and cap.is_closable(decision.view)
+    ]
+    return sorted(able, key=lambda decision: (classes.index(decision.category), *_rank(decision, policy.cap.rank_by)))
 
 
 def _rank(decision: Decision, rank_by: Sequence[str]) -> tuple[tuple[bool, int] | str, ...]:
-    position = decision.found.position
-    return (*(rank_of(decision.found.facts, name) for name in rank_by), position.symbol, position.side)
+    position = decision.view.position
+    return (*(rank_of(decision.view.facts, name) for name in rank_by), position.symbol, position.side)
 
 
 def rank_of(facts: Facts, name: str) -> tuple[bool, int]:
-    """Give the place of a position by one of the cap's ranks; the lowest is chosen first."""
+    """Return the place of a position by one of the cap's ranks; the lowest is chosen first."""
     if name == "pnl_pct":
         return (False, int(facts.get("pnl_pct", 0)))
     if name == "oldest":
         return ("age_minutes" not in facts, -int(facts.get("age_minutes", 0)))
     return (name not in facts, int(facts.get(name, 0)))
+
+
+_SUPERLATIVES = {"value_usd": "smallest", "pnl_pct": "worst result", "oldest": "oldest"}
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+_TEENS = range(11, 14)
+
+
+def _cap_words(decision: Decision, counted: Sequence[Decision], policy: Policy) -> str:
+    """Say why the cap chose a position: its place by the first rank among all that count."""
+    name = policy.cap.rank_by[0]
+    own = rank_of(decision.view.facts, name)
+    place = 1 + sum(1 for other in counted if rank_of(other.view.facts, name) < own)
+    ordinal = "" if place == 1 else f"{place}{_ending(place)} "
+    return f"{ordinal}{_SUPERLATIVES[name]} of {len(counted)}, the cap is {policy.max_positions}"
+
+
+def _ending(number: int) -> str:
+    return "th" if number % 100 in _TEENS else _ENDINGS.get(number % 10, "th")

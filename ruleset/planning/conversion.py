@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, Context, Decimal
 
 from exitplan.ruleset.language.policy import Dust
-from exitplan.ruleset.model.facts import PositionView
+from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.snapshot import Conversion
 from exitplan.ruleset.model.values import EXACT, is_derivative, plain
 
@@ -16,20 +16,20 @@ _CENT, _TWO_DIGITS = Decimal("0.01"), 2
 
 
 def conversion_obstacle(
-    found: PositionView, free: Decimal, terms: Conversion | None, dust: Dust, quote: str
+    view: PositionView, free: Decimal, terms: Conversion | None, dust: Dust, quote: str
 ) -> str | None:
     """Say in few words why a position cannot be converted; None where it can.
 
     ``free`` is what may be converted, in base units: all that is held and not locked, whatever the market's step.
     """
-    if terms is None or is_derivative(found.position.symbol) or found.position.side == "short":
+    if terms is None or is_derivative(view.position.symbol) or view.position.side == "short":
         return "the venue offers none"
     if free <= 0:
         return "nothing of it is free"
-    if found.price.mark is None:
+    if view.price.mark is None:
         return "without a price nobody can tell what it costs"
     if terms.cost_pct > dust.max_cost_pct:
-        return f"it costs {cost_text(found, free, terms, quote)}, and {_percent(dust.max_cost_pct)} is allowed"
+        return f"it costs {cost_text(view, free, terms, quote)}, and {_percent(dust.max_cost_pct)} is allowed"
     return _outside(free, terms)
 
 
@@ -42,9 +42,9 @@ def _outside(free: Decimal, terms: Conversion) -> str | None:
     return None
 
 
-def cost_text(found: PositionView, free: Decimal, terms: Conversion, quote: str) -> str:
+def cost_text(view: PositionView, free: Decimal, terms: Conversion, quote: str) -> str:
     """Write what a conversion costs, in money and as a share, rounded up: ``~ 0.02 USD (2 %)``."""
-    value = found.worth(free)
+    value = view.worth(free)
     if value is None:
         return _percent(terms.cost_pct)
     return f"~ {_money(value * terms.cost_pct)} {quote} ({_percent(terms.cost_pct)})"

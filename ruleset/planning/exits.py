@@ -2,140 +2,311 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import ExitRule, Policy, Rule
 from exitplan.ruleset.language.reasons import reason_for
-from exitplan.ruleset.model.facts import PositionView, is_protective, order_value, reaches_minimum
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.facts import find_own, is_protective, order_value
+from exitplan.ruleset.model.order_view import OrderView, held_by
+from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.model.values import MICRO, ZERO, ceil_to_step, floor_to_step, plain
-from exitplan.ruleset.planning.actions import Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
+from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot, TrackerRecord
+from exitplan.ruleset.model.values import MICRO, ZERO, ceil_to_step, floor_to_step, is_derivative, plain, time_text
+from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
-from exitplan.ruleset.planning.unwind import next_step, slice_quantity
+from exitplan.ruleset.planning.order_sizes import divide_order
+from exitplan.ruleset.planning.unwind import Slice, next_step
 
 _CLOSE_RANKS = {4: 10, 1: 11}
-_OTHER_CLOSE, _UNWIND, _CONVERT, _STOP, _ADOPT = 12, 13, 14, 15, 16
+_OTHER_CLOSE, _UNWIND, _CONVERT, CONVERT_CASH, _STOP, _ADOPT = 12, 13, 14, 15, 16, 17
 
 
 @dataclass(frozen=True, slots=True)
 class ExitContext:
-    """What exits work with: the policy, the account, the open orders by symbol, and those that are cancelled anyway."""
+    """What exits work with: the policy, the account, progress, and the orders that the plan cancels anyway (by id)."""
 
     policy: Policy
-    snapshot: Snapshot
+    account: AccountView
     progress: Progress
     now: datetime
-    orders: Mapping[str, tuple[OpenOrder, ...]]
-    stale: frozenset[str]
+    cancelled: frozenset[str] = frozenset()
+    orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
+    symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
+    held_keys: frozenset[str] = frozenset()
 
-    def resting(self, found: PositionView) -> list[OpenOrder]:
-        """Give the open orders on the exit side of a position, by order id."""
-        side = found.position.exit_side
-        resting = [order for order in self.orders.get(found.position.symbol, ()) if order.side == side]
-        return sorted(resting, key=lambda order: order.id)
+    @classmethod
+    def of(
+        cls, policy: Policy, account: AccountView, progress: Progress, now: datetime, cancelled: frozenset[str]
+    ) -> ExitContext:
+        """Make the context of a plan; orders are found by what they trade and by what they hold."""
+        orders: dict[str, list[OrderView]] = {}
+        for view in account.orders:
+            if not view.is_protected:
+                held = set() if is_derivative(view.order.symbol) else {held_by(view.order, account.names)[0]}
+                for asset in {view.asset} | held:
+                    orders.setdefault(asset, []).append(view)
+        symbols: dict[str, list[str]] = {}
+        for position in account.positions:
+            symbols.setdefault(position.asset, []).append(position.position.symbol)
+        keys = frozenset(view.position.key for view in account.positions)
+        return cls(policy, account, progress, now, cancelled, orders, symbols, keys)
 
-    def free(self, found: PositionView, *, cancelled: list[OpenOrder]) -> Decimal:
-        """Give what can be sold once the given orders are cancelled: never more than is held."""
-        released = sum((order.remaining for order in cancelled), ZERO)
-        return min(found.held, found.held - found.position.locked + released)
+    def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
+        """Return the context of the same plan with further cancels."""
+        return replace(self, cancelled=self.cancelled | ids)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account as it was read."""
+        return self.account.snapshot
+
+    def orders_of(self, view: PositionView) -> list[OrderView]:
+        """Return the orders about the asset of a position, protected ones aside, by symbol and id.
+
+        What names the symbol of another position of the same asset is left to that one; what names none belongs to the
+        first.
+        """
+        symbols, symbol = self.symbols_by_asset[view.asset], view.position.symbol
+        return [
+            order
+            for order in self.orders_by_asset.get(view.asset, ())
+            if order.order.symbol == symbol or (order.order.symbol not in symbols and symbol == symbols[0])
+        ]
+
+    def exit_orders(self, view: PositionView) -> list[OrderView]:
+        """Return the orders that close a position or hold what it consists of."""
+        return [order for order in self.orders_of(view) if self.closes(order, view) or self.release(order, view)]
+
+    def opening_orders(self, view: PositionView) -> list[OrderView]:
+        """Return the orders that would open the position again, once it is closed."""
+        return [
+            order
+            for order in self.orders_of(view)
+            if order.opens and order.asset == view.asset and order.side == view.position.side
+        ]
+
+    def closes(self, order: OrderView, view: PositionView) -> bool:
+        """Check that an order is on the exit side of a position and belongs to it."""
+        return (
+            order.asset == view.asset
+            and order.order.side == view.position.exit_side
+            and order.side == view.position.side
+        )
+
+    def release(self, order: OrderView, view: PositionView) -> Decimal:
+        """Return how much of a position cancelling an order sets free, in the position's units."""
+        if view.is_derivative:
+            return order.order.remaining if self.closes(order, view) else ZERO
+        if view.position.side == "short" or is_derivative(order.order.symbol):
+            return ZERO
+        asset, amount = held_by(order.order, self.account.names)
+        return amount if asset == view.asset else ZERO
+
+    def free(self, view: PositionView, cancels: Sequence[OrderView] = ()) -> Decimal:
+        """Return what can be sold once the plan's cancels and the given ones are done: never more than is held."""
+        ids = self.cancelled | {order.order.id for order in cancels}
+        released = sum((self.release(order, view) for order in self.orders_of(view) if order.order.id in ids), ZERO)
+        return min(view.held, view.held - view.position.locked + released)
+
+    def closable(self, view: PositionView) -> Decimal:
+        """Return what a close could sell, its own cancels counted and debts aside, on the step."""
+        return self.without_debt(view, self.free(view, [*self.exit_orders(view), *self.opening_orders(view)]))
+
+    def without_debt(self, view: PositionView, free: Decimal) -> Decimal:
+        """Return what of a free quantity is not owed, on the step."""
+        most = free if view.position.side == "short" else min(free, view.held - view.position.debt)
+        return floor_to_step(most, view.amount_step)
+
+    def is_closable(self, view: PositionView) -> bool:
+        """Check that a close could sell at least the minimum."""
+        return reaches_minimum(view, self.closable(view), limit_price(view, self.policy))
 
 
-def plan_exit(decision: Decision, desk: ExitContext) -> Exit:
+def plan_exit(decision: Decision, context: ExitContext) -> Exit:
     """Plan the exit of one position; protected and deferred positions get none."""
     rule = decision.exit
     if rule is None or decision.is_protected or decision.is_deferred:
         return Exit()
-    if rule.action == "unwind":
-        return _plan_unwind(decision.found, rule, desk)
-    obstacle = _obstacle(decision.found, rule)
-    if obstacle == "below-minimum" and rule.is_convertible and desk.policy.dust.convert:
-        return _plan_conversion(decision.found, rule, desk)
-    if obstacle is not None:
-        return Exit(blocked=_blocked(decision.found, rule, obstacle))
     if rule.action == "attach_stop":
-        return _plan_stop(decision.found, rule, desk)
-    return _plan_close(decision.found, rule, desk)
+        return _plan_stop(decision.view, rule, context)
+    return _plan_sale(decision.view, rule, context)
 
 
-def _obstacle(found: PositionView, rule: ExitRule) -> BlockedReason | None:
-    facts = found.facts
+def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:
+    """Plan a close or a slice of an unwind."""
+    step = None
+    if rule.action == "unwind":
+        own = find_own(context.progress.unwinds, view.position, view.asset, context.account.names, context.held_keys)
+        step = next_step(view, own, context.policy, context.now)
+    price = limit_price(view, context.policy)
+    obstacle = _obstacle(view, rule, price)
+    if step is not None and step.counts:
+        return _at_target(view, rule, step, is_sellable=obstacle is None)
+    if obstacle == "below-minimum" and rule.is_convertible and context.policy.dust.convert:
+        return _plan_conversion(view, rule, context)
+    everything = floor_to_step(view.held, view.amount_step)
+    cancels = [] if step is not None else _once([*context.exit_orders(view), *context.opening_orders(view)])
+    free = context.free(view, cancels)
+    wanted = everything if step is None else Slice(view, step, price).quantity
+    obstacle = obstacle or _shortage(view, context, min(wanted, free), price) or _late_obstacle(view, rule, context)
+    if obstacle is not None:
+        return Exit(blocked=_blocked(view, rule, obstacle))
+    if step is not None and step.due_at is not None:
+        return Exit(blocked=_waiting(view, rule, step), quantity=min(wanted, context.without_debt(view, free)))
+    quantity = min(wanted, context.without_debt(view, free))
+    if step is not None and quantity >= everything:
+        cancels = context.opening_orders(view)
+    return _sale(view, rule, context, quantity, price, cancels, step)
+
+
+def _shortage(view: PositionView, context: ExitContext, free: Decimal, price: Decimal | None) -> BlockedReason | None:
+    """Say what keeps a sale below the minimum: balances that are held, or debts."""
+    if not reaches_minimum(view, floor_to_step(free, view.amount_step), price):
+        return "locked"
+    return None if reaches_minimum(view, context.without_debt(view, free), price) else "owed"
+
+
+def _sale(
+    view: PositionView,
+    rule: ExitRule,
+    context: ExitContext,
+    quantity: Decimal,
+    price: Decimal | None,
+    cancels: Sequence[OrderView],
+    step: UnwindStep | None,
+) -> Exit:
+    """Write the orders of a sale, and the cancels that go before it."""
+    because = _reason(view, rule)
+    sizes = divide_order(view, quantity, price, at_market=price is None)
+    if not sizes:
+        return Exit(blocked=_blocked(view, rule, "below-minimum"))
+    actions = _cancels(view, rule, context, cancels, because)
+    kind: Kind = "close" if step is None else "unwind"
+    rank = _UNWIND if step is not None else _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
+    why = because if step is None else f"{because}; {_cycle_text(step)}"
+    if len(sizes) > 1:
+        why = f"{why}; in {len(sizes)} orders, one may be {plain(sizes[0])} at most"
+    elif sizes[0] < quantity:
+        why = f"{why}; the venue takes {plain(sizes[0])} in one order, the rest follows in the next run"
+    for number, size in enumerate(sizes, start=1):
+        order = _order(view, kind, rule, why, size, rank)
+        blind = None if order.est_value is not None else view.blind_value(size)
+        part = number if len(sizes) > 1 else 0
+        actions.append(replace(order, limit_price=price, blind_value=blind, part=part))
+    return Exit(actions=tuple(actions), unwind=step, quantity=quantity)
+
+
+def _cancels(
+    view: PositionView, rule: ExitRule, context: ExitContext, orders: Sequence[OrderView], because: str
+) -> list[Action]:
+    """Write the cancels of a sale: of what holds the balance, and of what would open the position again."""
+    actions = []
+    for order in orders:
+        if order.order.id in context.cancelled:
+            continue
+        frees = context.closes(order, view) or context.release(order, view)
+        what = "frees the balance" if frees else "it would open the position again"
+        cancel = cancel_action(context.snapshot, order.order, rule, 3, f"{because}; {what}")
+        actions.append(replace(cancel, expects={**cancel.expects, "position": view.position.key}))
+    return actions
+
+
+def _at_target(view: PositionView, rule: ExitRule, step: UnwindStep, *, is_sellable: bool) -> Exit:
+    """Count a cycle that has nothing to sell, once it is due; what is unsellable and not due says nothing."""
+    if step.due_at is None:
+        return Exit(unwind=step)
+    return Exit(blocked=_waiting(view, rule, step)) if is_sellable else Exit()
+
+
+def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> BlockedReason | None:
+    """Say what speaks against selling all of a position, whatever else rests or is owed."""
+    facts = view.facts
     if not facts["market_known"]:
         return "no-market"
     if not facts["market_active"]:
         return "market-inactive"
-    if not facts["sellable"]:
+    if view.is_negative_balance:
+        return "owed"
+    everything = floor_to_step(view.held, view.amount_step)
+    if not facts["sellable"] or not reaches_minimum(view, everything, price):
         return "below-minimum"
-    return "attempts-exhausted" if _is_exhausted(found, rule) else None
+    return "attempts-exhausted" if _is_exhausted(view, rule) else None
 
 
-def _is_exhausted(found: PositionView, rule: ExitRule) -> bool:
-    failed = found.facts["failed_exits"]
-    return rule.attempts is not None and failed >= rule.attempts * MICRO  # type: ignore[operator] # a number
+def _late_obstacle(view: PositionView, rule: ExitRule, context: ExitContext) -> BlockedReason | None:
+    """Say what speaks against selling now: a position in the making, or a price that nobody has."""
+    policy = context.policy
+    if rule.is_dust and _is_being_opened(view, context):
+        return "entry-open"
+    if view.price.mark is not None:
+        return None
+    minutes = view.facts["price_missing_minutes"]
+    if int(minutes) < policy.blind_exit_minutes * MICRO:
+        return "no-price-yet"
+    has_belt = "price_collar_pct" in policy.guards or "max_spread_pct" in policy.guards
+    return "no-value" if has_belt or view.blind_value(Decimal(1)) is None else None
 
 
-def _blocked(found: PositionView, rule: ExitRule, reason: BlockedReason) -> Blocked:
-    position = found.position
-    because = reason_for(rule, found.facts)
-    return Blocked(position.symbol, position.side, rule.id, reason, rule.escalates, because)
+def _is_being_opened(view: PositionView, context: ExitContext) -> bool:
+    """Check for a young opening order of the asset; one of unknown age does not count."""
+    young = context.policy.stale_order_minutes * MICRO
+    return any(
+        order.opens and order.asset == view.asset and order.age_minutes is not None and order.age_minutes < young
+        for order in context.account.orders
+    )
 
 
-def _plan_close(found: PositionView, rule: ExitRule, desk: ExitContext) -> Exit:
-    resting = desk.resting(found)
-    quantity = floor_to_step(desk.free(found, cancelled=resting), _amount_step(found))
-    if not reaches_minimum(found, quantity):
-        return Exit(blocked=_blocked(found, rule, "locked"))
-    because = reason_for(rule, found.facts)
-    blocking = [order for order in resting if order.id not in desk.stale]
-    cancels = [cancel_action(desk.snapshot, order, rule, 3, f"{because}; frees the balance") for order in blocking]
-    rank = _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
-    order = _order(found, "close", rule, because, quantity, rank)
-    return Exit(actions=(*cancels, replace(order, limit_price=_limit_price(found, desk.policy))))
+def _is_exhausted(view: PositionView, rule: ExitRule) -> bool:
+    return rule.attempts is not None and int(view.facts["failed_exits"]) >= rule.attempts * MICRO
 
 
-def _plan_conversion(found: PositionView, rule: ExitRule, desk: ExitContext) -> Exit:
+def _reason(view: PositionView, rule: ExitRule) -> str:
+    return reason_for(rule, view.facts, view.words)
+
+
+def _blocked(view: PositionView, rule: ExitRule, reason: BlockedReason) -> Blocked:
+    position = view.position
+    escalates = rule.escalates and reason not in NEVER_ESCALATED
+    return Blocked(position.symbol, position.side, rule.id, reason, escalates, _reason(view, rule))
+
+
+def _waiting(view: PositionView, rule: ExitRule, step: UnwindStep) -> Blocked:
+    blocked = _blocked(view, rule, "waiting")
+    due = "" if step.due_at is None else f"; cycle {step.cycle} of {step.cycles} is due at {time_text(step.due_at)}"
+    return replace(blocked, because=blocked.because + due, until=step.due_at)
+
+
+def _plan_conversion(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:
     """Plan the conversion of dust that is too small to sell, or say what speaks against it."""
-    if _is_exhausted(found, rule):
-        return Exit(blocked=_blocked(found, rule, "attempts-exhausted"))
-    quote, terms = desk.snapshot.quote, desk.snapshot.conversions.get(found.position.symbol)
-    free = desk.free(found, cancelled=[])
-    obstacle = conversion_obstacle(found, free, terms, desk.policy.dust, quote)
-    because = reason_for(rule, found.facts)
+    if _is_exhausted(view, rule):
+        return Exit(blocked=_blocked(view, rule, "attempts-exhausted"))
+    late = _late_obstacle(view, rule, context)
+    if late is not None:
+        return Exit(blocked=_blocked(view, rule, late))
+    quote, terms = context.snapshot.quote, context.snapshot.conversions.get(view.position.symbol)
+    free = min(view.held - view.position.locked, view.held - view.position.debt)
+    obstacle = conversion_obstacle(view, free, terms, context.policy.dust, quote)
+    because = _reason(view, rule)
     if terms is None or obstacle is not None:
-        blocked = _blocked(found, rule, "below-minimum")
+        blocked = _blocked(view, rule, "below-minimum")
         return Exit(blocked=replace(blocked, because=f"{because}; {NOT_CONVERTED}{obstacle}"))
-    why = f"{because}; too small to sell; the venue converts it for {cost_text(found, free, terms, quote)}"
-    order = _order(found, "convert_dust", rule, why, free, _CONVERT)
+    why = f"{because}; too small to sell; the venue converts it for {cost_text(view, free, terms, quote)}"
+    order = _order(view, "convert_dust", rule, why, free, _CONVERT)
     expects = {**order.expects, "conversion_cost_pct": plain(terms.cost_pct)}
-    return Exit(actions=(replace(order, expects=expects),))
+    cancels = _cancels(view, rule, context, context.opening_orders(view), because)
+    return Exit(actions=(*cancels, replace(order, expects=expects)), quantity=free)
 
 
 def _protocol_number(rule: ExitRule) -> int:
     if rule.is_zombie:
         return 4
     return 1 if rule.is_dust else 0
-
-
-def _plan_unwind(found: PositionView, rule: ExitRule, desk: ExitContext) -> Exit:
-    step = next_step(found, desk.progress.unwinds.get(found.position.key), desk.policy, desk.now)
-    if step.counts:
-        return Exit(unwind=step)
-    obstacle = _obstacle(found, rule)
-    if obstacle is not None:
-        return Exit(blocked=_blocked(found, rule, obstacle))
-    released = [order for order in desk.resting(found) if order.id in desk.stale]
-    free = floor_to_step(desk.free(found, cancelled=released), _amount_step(found))
-    quantity = min(slice_quantity(found, step), free)
-    if not reaches_minimum(found, quantity):
-        return Exit(blocked=_blocked(found, rule, "locked"))
-    because = f"{reason_for(rule, found.facts)}; {_cycle_text(step)}"
-    order = _order(found, "unwind", rule, because, quantity, _UNWIND)
-    return Exit(actions=(replace(order, limit_price=_limit_price(found, desk.policy)),), unwind=step)
 
 
 def _cycle_text(step: UnwindStep) -> str:
@@ -145,64 +316,77 @@ def _cycle_text(step: UnwindStep) -> str:
     return f"cycle {step.cycle} of {step.cycles}: down to {remaining}"
 
 
-def _plan_stop(found: PositionView, rule: ExitRule, desk: ExitContext) -> Exit:
-    trigger = _trigger_price(found, rule)
+def _plan_stop(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:
+    obstacle = _obstacle(view, rule, None)
+    if obstacle is not None:
+        return Exit(blocked=_blocked(view, rule, obstacle))
+    trigger = _trigger_price(view, rule)
     if trigger is None:
-        return Exit(blocked=_blocked(found, rule, "no-price"))
+        return Exit(blocked=_blocked(view, rule, "no-price"))
     actions: list[Action] = []
-    uncovered = floor_to_step(found.held - _covered(found, desk), _amount_step(found))
-    if reaches_minimum(found, uncovered):
-        released = [order for order in desk.resting(found) if order.id in desk.stale]
-        quantity = floor_to_step(min(uncovered, desk.free(found, cancelled=released)), _amount_step(found))
-        if not reaches_minimum(found, quantity):
-            return Exit(blocked=_blocked(found, rule, "locked"))
-        because = f"{reason_for(rule, found.facts)}; stop {plain((rule.stop_pct or ZERO) * 100)} % from the mark"
-        order = _order(found, "attach_stop", rule, because, quantity, _STOP)
-        actions.append(replace(order, trigger_price=trigger))
-    if rule.adopt and (found.record is None or found.record.position_source != ADOPTED_SOURCE):
-        because = f"{reason_for(rule, found.facts)}; registered with the tracker"
-        actions.append(_order(found, "adopt", rule, because, found.held, _ADOPT))
+    because = _reason(view, rule)
+    uncovered = floor_to_step(view.held - _covered(view, context), view.amount_step)
+    if uncovered > 0 and reaches_minimum(view, uncovered):
+        if not reaches_minimum(view, uncovered, trigger):
+            return Exit(blocked=_blocked(view, rule, "below-minimum"))
+        free = min(uncovered, context.free(view))
+        shortage = _shortage(view, context, free, trigger)
+        if shortage is not None:
+            return Exit(blocked=_blocked(view, rule, shortage))
+        quantity = context.without_debt(view, free)
+        why = f"{because}; stop {plain((rule.stop_pct or ZERO) * 100)} % from the mark"
+        sizes = divide_order(view, quantity, trigger, at_market=True)
+        for number, size in enumerate(sizes, start=1):
+            order = _order(view, "attach_stop", rule, why, size, _STOP)
+            actions.append(replace(order, trigger_price=trigger, part=number if len(sizes) > 1 else 0))
+    if rule.adopt and (view.record is None or view.record.position_source != ADOPTED_SOURCE):
+        actions.append(_order(view, "adopt", rule, f"{because}; registered with the tracker", view.held, _ADOPT))
     return Exit(actions=tuple(actions))
 
 
-def _covered(found: PositionView, desk: ExitContext) -> Decimal:
+def _covered(view: PositionView, context: ExitContext) -> Decimal:
     """Add up what resting stops protect: one on the winning side of the mark takes profit and protects nothing."""
-    staying = [order for order in desk.resting(found) if order.id not in desk.stale]
+    staying = [order for order in context.exit_orders(view) if order.order.id not in context.cancelled]
     return sum(
-        (order.remaining for order in staying if is_protective(order, found.position.side, found.price.mark)), ZERO
+        (
+            order.order.remaining
+            for order in staying
+            if order.asset == view.asset and is_protective(order.order, view.position.side, view.price.mark)
+        ),
+        ZERO,
     )
 
 
-def _trigger_price(found: PositionView, rule: ExitRule) -> Decimal | None:
+def _trigger_price(view: PositionView, rule: ExitRule) -> Decimal | None:
     """Place the stop away from the mark, rounded further away; None where that leaves no price above zero."""
-    mark, step = found.price.mark, found.market.price_step if found.market else None
-    if mark is None or rule.stop_pct is None:
-        return None
-    if found.position.side == "short":
-        wanted = mark * (1 + rule.stop_pct)
-        return ceil_to_step(wanted, step) if step else wanted
-    trigger = floor_to_step(mark * (1 - rule.stop_pct), step)
-    return trigger if trigger > 0 else None
+    return None if rule.stop_pct is None else _price_beyond(view, rule.stop_pct)
 
 
-def _limit_price(found: PositionView, policy: Policy) -> Decimal | None:
-    """Give the limit of a collared exit: through the mark, rounded further through; None for an exit at the market.
+def limit_price(view: PositionView, policy: Policy) -> Decimal | None:
+    """Return the limit of a collared exit: through the mark, rounded further through; None for an exit at the market.
 
     A position without a price has nothing to put a collar around; one that rounds to no price above zero is none.
     """
-    collar, mark = policy.guards.get("price_collar_pct"), found.price.mark
-    if collar is None or mark is None:
+    collar = policy.guards.get("price_collar_pct")
+    return None if collar is None else _price_beyond(view, collar)
+
+
+def _price_beyond(view: PositionView, share: Decimal) -> Decimal | None:
+    """Return the price this share of the mark on the losing side of it, on the price step; None for none above zero."""
+    mark, step = view.price.mark, view.price_step
+    if mark is None:
         return None
-    step = found.market.price_step if found.market else None
-    if found.position.side == "short":
-        wanted = mark * (1 + collar)
+    if view.position.side == "short":
+        wanted = mark * (1 + share)
         return ceil_to_step(wanted, step) if step else wanted
-    price = floor_to_step(mark * (1 - collar), step)
+    price = floor_to_step(mark * (1 - share), step)
     return price if price > 0 else None
 
 
-def _amount_step(found: PositionView) -> Decimal | None:
-    return found.market.amount_step if found.market else None
+def _once(orders: Sequence[OrderView]) -> list[OrderView]:
+    """Return orders without repetition, by symbol and id."""
+    known: Mapping[str, OrderView] = {order.order.id: order for order in orders}
+    return sorted(known.values(), key=lambda order: (order.order.symbol, order.order.id))
 
 
 def cancel_action(snapshot: Snapshot, order: OpenOrder, rule: Rule, phase: int, because: str) -> Action:
@@ -221,15 +405,17 @@ def cancel_action(snapshot: Snapshot, order: OpenOrder, rule: Rule, phase: int, 
     )
 
 
-def _order(
-    found: PositionView,
-    kind: Kind,
-    rule: ExitRule,
-    because: str,
-    quantity: Decimal,
-    rank: int,
-) -> Action:
-    position, mark = found.position, found.price.mark
+def record_marks(record: TrackerRecord | None) -> Iterator[tuple[str, str | None]]:
+    """Yield what tells one lot of a position from the next: how its record was opened."""
+    price = None if record is None or record.entry_price is None else plain(record.entry_price)
+    opened = None if record is None or record.first_entry_time is None else time_text(record.first_entry_time)
+    yield "record_entry_price", price
+    yield "record_first_entry_time", opened
+    yield "record_source", None if record is None else record.position_source
+
+
+def _order(view: PositionView, kind: Kind, rule: ExitRule, because: str, quantity: Decimal, rank: int) -> Action:
+    position, mark = view.position, view.price.mark
     return Action(
         kind=kind,
         phase=3,
@@ -239,10 +425,11 @@ def _order(
         rule=rule.id,
         because=because,
         position_side=position.side,
-        est_value=found.worth(quantity),
+        est_value=view.worth(quantity),
         expects={
             "position_quantity": plain(position.quantity),
             "mark_price": None if mark is None else plain(mark),
+            **({} if view.record is None else dict(record_marks(view.record))),
         },
         rank=rank,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from exitplan.ruleset.language.partial_evaluation import truth
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.account_view import AccountView, Equity
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.model.values import EXACT, ZERO, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.classify import Decision
 
@@ -42,23 +43,52 @@ class Sale:
     market: Market | None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How what an account holds differs from the last run, at today's prices: the values then and now.
+
+    ``is_emptied``: nothing is there although something is known to have been.
+    """
+
+    then: Decimal
+    now: Decimal
+    is_emptied: bool = False
+
+
 def judge(
     policy: Policy,
     actions: Sequence[Action],
     decisions: Sequence[Decision],
-    equity: Decimal,
-    markets: Mapping[str, Market],
+    account: AccountView,
+    change: Change | None,
 ) -> list[Verdict]:
     """Ask every guard of the policy that judges plans."""
-    sales = [Sale(act.symbol, act.est_value, markets.get(act.symbol)) for act in actions if act.kind in SELLING]
+    markets = account.snapshot.markets
+    sales = [Sale(act.symbol, act.guarded_value, markets.get(act.symbol)) for act in actions if act.kind in SELLING]
     verdicts = [
         _max_actions(policy.guards["max_actions"], actions),
-        _max_run(policy.guards["max_run_pct"], actions, equity),
+        _max_run(policy.guards["max_run_pct"], actions, account.equity),
         _max_zombies(policy.guards["max_zombie_pct"], decisions),
+        judge_change(policy.guards["max_equity_change_pct"], change),
     ]
     if "max_deferred_pct" in policy.guards:
         verdicts.append(_max_deferred(policy.guards["max_deferred_pct"], decisions))
     return [*verdicts, *judge_sales(policy, sales)]
+
+
+def judge_change(limit: Decimal, change: Change | None) -> Verdict:
+    """Judge how far what is held differs from the last run; an account that was emptied is always too far."""
+    name = "max_equity_change_pct"
+    if change is None:
+        return Verdict(name, limit, ZERO, ok=True)
+    if change.is_emptied:
+        return Verdict(name, limit, None, ok=False, detail="the venue tells of an empty account")
+    if change.then <= 0:
+        return Verdict(name, limit, ZERO, ok=True)
+    moved = abs(change.now - change.then)
+    ok = moved <= limit * change.then
+    detail = None if ok else f"{plain(change.then)} then, {plain(change.now)} now"
+    return Verdict(name, limit, _share(moved, change.then), ok, detail)
 
 
 def judge_sales(policy: Policy, sales: Sequence[Sale]) -> list[Verdict]:
@@ -72,10 +102,13 @@ def judge_sales(policy: Policy, sales: Sequence[Sale]) -> list[Verdict]:
 
 
 def _max_order_value(limit: Decimal, sales: Sequence[Sale]) -> Verdict:
-    largest = max(sales, key=lambda sale: sale.value or ZERO, default=None)
-    value = (largest.value or ZERO) if largest else ZERO
+    """Judge the largest order; one whose value nobody can tell passes no limit."""
+    unvalued = next((sale.symbol for sale in sales if sale.value is None), None)
+    if unvalued is not None:
+        return Verdict("max_order_value", limit, None, ok=False, detail=f"{unvalued} has no value that is known")
+    symbol, value = max(((sale.symbol, sale.value or ZERO) for sale in sales), key=_second, default=("", ZERO))
     ok = value <= limit
-    return Verdict("max_order_value", limit, value, ok, None if ok or largest is None else largest.symbol)
+    return Verdict("max_order_value", limit, value, ok, None if ok else symbol)
 
 
 def _max_spread(limit: Decimal, sales: Sequence[Sale]) -> Verdict:
@@ -105,11 +138,12 @@ def _max_actions(limit: Decimal, actions: Sequence[Action]) -> Verdict:
     return Verdict("max_actions", limit, count, count <= limit)
 
 
-def _max_run(limit: Decimal, actions: Sequence[Action], equity: Decimal) -> Verdict:
-    sold = sum((action.est_value or ZERO for action in actions if action.kind in SELLING), ZERO)
-    if equity <= 0:
+def _max_run(limit: Decimal, actions: Sequence[Action], equity: Equity) -> Verdict:
+    """Judge what is sold as a share of managed equity; where that share cannot be told, nothing of value is sold."""
+    sold = sum((action.guarded_value or ZERO for action in actions if action.kind in SELLING), ZERO)
+    if equity.managed <= 0 or not equity.has_shares:
         return Verdict("max_run_pct", limit, None if sold else ZERO, sold == 0)
-    return Verdict("max_run_pct", limit, _share(sold, equity), sold <= limit * equity)
+    return Verdict("max_run_pct", limit, _share(sold, equity.managed), sold <= limit * equity.managed)
 
 
 def _max_zombies(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
@@ -144,7 +178,7 @@ def _is_zombie_for_want(decision: Decision) -> bool:
     """Tell whether the deciding rule called a position a zombie for want of a price or a market."""
     if not decision.is_zombie or decision.rule is None:
         return False
-    return truth(decision.rule.when, decision.found.facts, _wanting(decision.found.facts)) is None
+    return truth(decision.rule.when, decision.view.facts, _wanting(decision.view.facts)) is None
 
 
 def _wanting(facts: Facts) -> set[str]:
@@ -153,7 +187,7 @@ def _wanting(facts: Facts) -> set[str]:
     if not facts["market_known"]:
         wanting |= {"market_known", "market_active", "sellable"}
     if facts["price_status"] == "missing":
-        wanting |= {"price_status", "value_usd", "account_pct"}
+        wanting |= {"price_status", "price_basis", "price_missing_minutes", "value_usd", "account_pct"}
         if facts["has_entry_price"]:
             wanting.add("pnl_pct")
     return wanting

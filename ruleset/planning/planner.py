@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of
 from exitplan.ruleset.language.policy import Rule
 from exitplan.ruleset.language.reasons import reason_for
-from exitplan.ruleset.model.fact_registry import FactValue
-from exitplan.ruleset.model.facts import observe_order, observe_positions
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.facts import observe
+from exitplan.ruleset.model.order_view import OrderView
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.model.values import EXACT, floor_to_step
+from exitplan.ruleset.model.valuation import Belief
+from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, quote_of
 from exitplan.ruleset.planning.actions import CLOSING, SELLING, Action, Blocked, Exit, UnwindStep
-from exitplan.ruleset.planning.checks import Changes, Checks, check
-from exitplan.ruleset.planning.classify import Decision, decide
+from exitplan.ruleset.planning.balance import find_change
+from exitplan.ruleset.planning.cash import RULE as CASH_RULE
+from exitplan.ruleset.planning.cash import plan_conversions
+from exitplan.ruleset.planning.checks import Changes, CheckInput, Checks
+from exitplan.ruleset.planning.classify import CapInput, Decision, candidates, decide
 from exitplan.ruleset.planning.exits import ExitContext, cancel_action, plan_exit
 from exitplan.ruleset.planning.guards import Verdict, judge
+from exitplan.ruleset.planning.warnings import PlanWarning, find_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class PlanScope:
     phase: int | None = None
 
     def covers(self, symbol: str, rule: str, phase: int) -> bool:
-        """Tell whether an action on this symbol, by this rule, in this phase is wanted."""
+        """Check whether an action on this symbol, by this rule, in this phase is wanted."""
         if self.targets and symbol not in self.targets:
             return False
         if symbol in self.excludes or (self.rules and rule not in self.rules):
@@ -48,18 +53,30 @@ class PlanScope:
 class StaleOrder:
     """An open order that an order rule wants cancelled; one on a protected symbol is left."""
 
-    order: OpenOrder
+    view: OrderView
     rule: Rule
-    facts: dict[str, FactValue]
-    is_protected: bool
+
+    @property
+    def order(self) -> OpenOrder:
+        """The order itself."""
+        return self.view.order
+
+    @property
+    def is_protected(self) -> bool:
+        """Check whether the order is left because its base is protected."""
+        return self.view.is_protected
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan before it is written: what was decided, and what is to be done."""
+    """A plan before it is written: what was decided, and what is to be done.
 
+    ``cap_candidates`` are the keys of those that the cap could choose, the first first; ``excess`` is how many there
+    are above the cap.
+    """
+
+    account: AccountView
     decisions: tuple[Decision, ...]
-    equity: Decimal
     actions: tuple[Action, ...]
     blocked: tuple[Blocked, ...]
     unwinds: tuple[UnwindStep, ...]
@@ -67,6 +84,10 @@ class Draft:
     guards: tuple[Verdict, ...]
     checks: Checks
     forecast: Checks
+    warnings: tuple[PlanWarning, ...]
+    exits: Mapping[str, Exit] = field(default_factory=dict)
+    cap_candidates: tuple[str, ...] = ()
+    excess: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +105,15 @@ class PlanInput:
 class Exits:
     """Exits, each planned once: the cap asks for some of them before the plan does."""
 
-    desk: ExitContext
+    context: ExitContext
     planned: dict[str, tuple[Decision, Exit]] = field(default_factory=dict)
 
     def of(self, decision: Decision) -> Exit:
         """Plan the exit of a position, anew where the cap made another decision of it."""
-        key = decision.found.position.key
-        known = self.planned.get(key)
+        known = self.planned.get(decision.key)
         if known is None or known[0] is not decision:
-            known = self.planned[key] = (decision, plan_exit(decision, self.desk))
+            known = self.planned[decision.key] = (decision, plan_exit(decision, self.context))
         return known[1]
-
-    def closes(self, decision: Decision) -> bool:
-        """Tell whether the exit of a position would close it."""
-        return any(action.kind in CLOSING for action in self.of(decision).actions)
 
 
 def draft_plan(given: PlanInput) -> Draft:
@@ -110,103 +126,154 @@ def draft_plan(given: PlanInput) -> Draft:
 
 
 def _draft(given: PlanInput) -> Draft:
-    policy, snapshot, scope = given.rulebook.policy, given.snapshot, given.scope
-    observations, equity = observe_positions(snapshot, policy, given.progress, given.now)
-    stale = _stale_orders(given)
-    cancelled = [found for found in stale if not found.is_protected and _covers_order(scope, found)]
-    everything = [found for found in stale if not found.is_protected]
-    unscoped = Exits(_desk(given, everything))
-    decisions, counted = decide(given.rulebook, observations, unscoped.closes)
-    scoped = unscoped if cancelled == everything else Exits(_desk(given, cancelled))
-    exits = [_scoped_exit(decision, scoped, scope) for decision in decisions]
-    actions = [_stale_cancel(snapshot, found) for found in cancelled]
+    policy, scope = given.rulebook.policy, given.scope
+    account = observe(given.snapshot, policy, given.progress, given.now)
+    stale = _stale_orders(given, account)
+    everything = [order for order in stale if not order.is_protected]
+    cancelled = [order for order in everything if scope.covers(order.order.symbol, order.rule.id, phase=2)]
+    context = ExitContext.of(policy, account, given.progress, given.now, _ids(everything))
+    unscoped = Exits(context)
+    cap = CapInput(unscoped.of, context.is_closable)
+    decisions, counted = decide(given.rulebook, account.positions, cap)
+    scoped = unscoped if cancelled == everything else Exits(replace(context, cancelled=_ids(cancelled)))
+    exits = _plan_exits(decisions, scoped, scope)
+    actions = [_stale_cancel(account, order) for order in cancelled]
     actions.extend(action for exit_ in exits for action in exit_.actions)
-    actions.sort(key=_order_of_actions)
+    belief = Belief(policy.max_price_gap, policy.dust_usd_threshold)
+    if policy.cash.convert and scope.covers("", CASH_RULE, phase=3):
+        actions.extend(act for act in plan_conversions(account, belief) if scope.covers(act.symbol, act.rule, 3))
+    actions = _each_cancel_once(sorted(actions, key=_order_of_actions))
     unwinds = [exit_.unwind for exit_ in exits if exit_.unwind is not None]
-    unwinding = set(given.progress.unwinds)
-    stale_ids = [found.order.id for found in everything]
-    orders = {order.id for order in snapshot.open_orders}
-    checks = check(policy, decisions, counted, stale_ids, orders, unwinding, Changes())
-    unwinding.update(step.key for step in unwinds)
-    forecast = check(policy, decisions, counted, stale_ids, orders, unwinding, _changes(actions, decisions))
+    change = find_change(account, given.progress, belief)
+    guards = judge(policy, actions, decisions, account, change)
+    surprise = next((f"{v.name}: {v.detail}" for v in guards if v.name == "max_equity_change_pct" and not v.ok), None)
+    under_way = _under_way(decisions, unscoped, given.progress)
+    checking = CheckInput(policy, account, decisions, counted, unscoped.of, _order_ids(everything), under_way, surprise)
+    later = replace(checking, unwinding=under_way | {step.key for step in unwinds})
+    counted_ones = [decision for decision in decisions if not decision.is_protected]
     return Draft(
+        account=account,
         decisions=tuple(decisions),
-        equity=equity,
         actions=tuple(actions),
         blocked=tuple(exit_.blocked for exit_ in exits if exit_.blocked is not None),
         unwinds=tuple(unwinds),
-        left_orders=tuple(found for found in stale if found.is_protected),
-        guards=tuple(judge(policy, actions, decisions, equity, snapshot.markets)),
-        checks=checks,
-        forecast=forecast,
+        left_orders=tuple(order for order in stale if order.is_protected),
+        guards=tuple(guards),
+        checks=checking.check(Changes()),
+        forecast=later.check(_changes(actions, decisions, account)),
+        warnings=(*find_warnings(policy, account, given.now), *_balance_warning(guards)),
+        exits={decision.key: exit_ for decision, exit_ in zip(decisions, exits, strict=True)},
+        cap_candidates=tuple(decision.key for decision in candidates(counted_ones, policy, cap)),
+        excess=max(counted - policy.max_positions, 0),
     )
 
 
-def _stale_orders(given: PlanInput) -> list[StaleOrder]:
+def _plan_exits(decisions: Sequence[Decision], exits: Exits, scope: PlanScope) -> list[Exit]:
+    """Plan the closes first: what they cancel is free for the unwinds and stops after them."""
+    planned = {
+        decision.key: _scoped_exit(decision, exits, scope)
+        for decision in decisions
+        if decision.exit is not None and decision.exit.action == "close"
+    }
+    ids = {action.order_id for exit_ in planned.values() for action in exit_.actions if action.order_id is not None}
+    later = exits if ids <= exits.context.cancelled else Exits(exits.context.with_cancelled(frozenset(ids)))
+    return [planned.get(decision.key) or _scoped_exit(decision, later, scope) for decision in decisions]
+
+
+def _stale_orders(given: PlanInput, account: AccountView) -> list[StaleOrder]:
+    """Find the orders that a rule wants cancelled; one of unknown age is judged by none."""
     policy = given.rulebook.policy
-    protected = frozenset(entry.symbol for entry in policy.protect if entry.holds(given.now))
-    orders = sorted(given.snapshot.open_orders, key=lambda order: (order.symbol, order.id))
-    facts = [observe_order(given.snapshot, order, given.now) for order in orders]
-    masks = given.rulebook.match(given.rulebook.orders, facts)
-    found = []
-    for order, fact, mask in zip(orders, facts, masks, strict=True):
-        rule = first_of(mask, policy.orders)
-        if rule is not None:
-            found.append(StaleOrder(order, rule, fact, order.symbol in protected))
-    return found
+    views = [view for view in account.orders if view.age_minutes is not None]
+    masks = given.rulebook.match(given.rulebook.orders, [view.facts for view in views])
+    matched = [(view, first_of(mask, policy.orders)) for view, mask in zip(views, masks, strict=True)]
+    return [StaleOrder(view, rule) for view, rule in matched if rule is not None]
 
 
-def _desk(given: PlanInput, cancelled: Sequence[StaleOrder]) -> ExitContext:
-    orders: dict[str, list[OpenOrder]] = defaultdict(list)
-    for order in given.snapshot.open_orders:
-        orders[order.symbol].append(order)
-    return ExitContext(
-        policy=given.rulebook.policy,
-        snapshot=given.snapshot,
-        progress=given.progress,
-        now=given.now,
-        orders={symbol: tuple(resting) for symbol, resting in orders.items()},
-        stale=frozenset(found.order.id for found in cancelled),
-    )
+def _ids(orders: Sequence[StaleOrder]) -> frozenset[str]:
+    return frozenset(_order_ids(orders))
 
 
-def _covers_order(scope: PlanScope, found: StaleOrder) -> bool:
-    return scope.covers(found.order.symbol, found.rule.id, phase=2)
+def _order_ids(orders: Sequence[StaleOrder]) -> list[str]:
+    return [order.order.id for order in orders]
 
 
-def _stale_cancel(snapshot: Snapshot, found: StaleOrder) -> Action:
-    return cancel_action(snapshot, found.order, found.rule, 2, reason_for(found.rule, found.facts))
+def _stale_cancel(account: AccountView, order: StaleOrder) -> Action:
+    because = reason_for(order.rule, order.view.facts)
+    return cancel_action(account.snapshot, order.order, order.rule, 2, because)
 
 
 def _scoped_exit(decision: Decision, exits: Exits, scope: PlanScope) -> Exit:
     rule = decision.exit
-    if rule is None or not scope.covers(decision.found.position.symbol, rule.id, phase=3):
+    if rule is None or not scope.covers(decision.view.position.symbol, rule.id, phase=3):
         return Exit()
     return exits.of(decision)
 
 
-def _order_of_actions(action: Action) -> tuple[int, str, str, str]:
+def _under_way(decisions: Sequence[Decision], exits: Exits, progress: Progress) -> frozenset[str]:
+    """Return the keys of positions with an unwind under way: with progress, or waiting for their next cycle."""
+    waiting = set[str]()
+    for decision in decisions:
+        if decision.exit is not None and decision.exit.action == "unwind":
+            blocked = exits.of(decision).blocked
+            if blocked is not None and blocked.reason == "waiting":
+                waiting.add(decision.key)
+    begun = {decision.key for decision in decisions if int(decision.view.facts["unwind_cycle"]) > 0}
+    return frozenset({*progress.unwinds, *waiting, *begun})
+
+
+def _each_cancel_once(actions: Sequence[Action]) -> list[Action]:
+    """Keep the first of several cancels of one order: it may be in the way of two exits."""
+    seen = set[str]()
+    kept = []
+    for action in actions:
+        if action.order_id is None or action.order_id not in seen:
+            kept.append(action)
+        if action.order_id is not None:
+            seen.add(action.order_id)
+    return kept
+
+
+def _order_of_actions(action: Action) -> tuple[int, str, str, str, int]:
     """Sort cancels by symbol and order id, then exits by their kind, inside each by symbol and long before short."""
-    return (action.rank, action.symbol, action.order_id or "", action.position_side or "")
+    return (action.rank, action.symbol, action.order_id or "", action.position_side or "", action.part)
 
 
-def _changes(actions: Sequence[Action], decisions: Sequence[Decision]) -> Changes:
-    sold = {
-        (action.symbol, action.position_side): action.quantity for action in actions if action.kind in CLOSING | SELLING
-    }
+def _balance_warning(guards: Sequence[Verdict]) -> list[PlanWarning]:
+    verdict = next(verdict for verdict in guards if verdict.name == "max_equity_change_pct")
+    if verdict.ok:
+        return []
+    text = f"what is held is not what the last run left: {verdict.detail}"
+    return [PlanWarning("balance-changed", "", text)]
+
+
+def _changes(actions: Sequence[Action], decisions: Sequence[Decision], account: AccountView) -> Changes:
+    sold: dict[tuple[str, str | None], Decimal] = {}
+    for action in actions:
+        if action.kind in CLOSING | SELLING:
+            key = (action.symbol, action.position_side)
+            sold[key] = sold.get(key, Decimal(0)) + action.quantity
     closed = []
     for decision in decisions:
-        position, market = decision.found.position, decision.found.market
+        position = decision.view.position
         quantity = sold.get((position.symbol, position.side))
-        if quantity is None:
-            continue
-        rest = floor_to_step(decision.found.held - quantity, market.amount_step if market else None)
-        if rest <= 0:
+        if quantity is not None and floor_to_step(decision.view.held - quantity, decision.view.amount_step) <= 0:
             closed.append(position.key)
     adopted = {(action.symbol, action.position_side) for action in actions if action.kind == "adopt"}
-    positions = [decision.found.position for decision in decisions]
+    positions = [decision.view.position for decision in decisions]
     return Changes(
         closed=frozenset(closed),
-        adopted=frozenset(found.key for found in positions if (found.symbol, found.side) in adopted),
+        adopted=frozenset(position.key for position in positions if (position.symbol, position.side) in adopted),
         cancelled=frozenset(action.order_id for action in actions if action.order_id is not None),
+        proceeds=frozenset(_proceeds(actions, account)),
     )
+
+
+def _proceeds(actions: Sequence[Action], account: AccountView) -> set[str]:
+    """Return the assets, money aside, that sales of a plan are paid in."""
+    quotes = {
+        quote_of(action.symbol)
+        for action in actions
+        if action.kind in SELLING and action.side == "sell" and not is_derivative(action.symbol)
+    }
+    assets = {account.names.resolve(quote) for quote in quotes if quote is not None}
+    return assets - account.holdings.money

@@ -19,6 +19,8 @@ ORDER = (
     "exits",
     "cap",
     "dust",
+    "cash",
+    "aliases",
     "protect",
     "guards",
     "plan",

@@ -16,7 +16,7 @@ from exitplan.schemas.loading.diagnostics import Mark
 from exitplan.schemas.loading.yaml_loader import Document
 
 HEADS = ("version", "name", "description")
-BLOCKS = ("parameters", "definitions", "cap", "dust", "guards", "plan", "clean", "account")
+BLOCKS = ("parameters", "definitions", "cap", "dust", "guards", "plan", "clean", "cash", "aliases", "account")
 LISTS: Mapping[str, str] = {"classification": "id", "orders": "id", "exits": "id", "protect": "symbol"}
 """The rule lists, with the key that names an entry."""
 OPTIONS = "options"
@@ -91,6 +91,8 @@ def merge(first: Layer, second: Layer) -> Layer:
 
 def entry_name(block: str, entry: Mapping[str, Any]) -> str:
     """Give the name of an entry of a rule list: its id, or the symbol it protects."""
+    if block == "protect" and entry.get("symbol") is None:
+        return f"asset {entry.get('asset')}"
     name = str(entry[LISTS[block]])
     return unified_symbol(name) if block == "protect" else name
 
@@ -118,7 +120,7 @@ def is_list_of_entries(value: object, block: str) -> bool:
     entries = value.get(block, [])
     return isinstance(entries, list) and all(
         isinstance(entry, dict)
-        and isinstance(entry.get(LISTS[block]), str)
+        and any(isinstance(entry.get(key), str) for key in (LISTS[block], *(["asset"] if block == "protect" else [])))
         and all(isinstance(name, str) for name in _as_list(entry.get("before", [])))
         for entry in entries
     )

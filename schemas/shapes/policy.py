@@ -24,6 +24,7 @@ from exitplan.schemas.shapes.common import (
     NAME_PATTERN,
     Schema,
     flag,
+    keyed,
     listed,
     moment,
     name,
@@ -83,6 +84,9 @@ def _top_level() -> dict[str, Schema]:
         "cap": _cap(),
         "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
         "cash": _cash(),
+        "aliases": keyed(
+            name("The new name."), "New names of assets by their old ones, such as MATIC: POL.", NAME_PATTERN
+        ),
         "protect": listed(_protection(), "Positions that are never touched and always reported."),
         "guards": record({guard.name: _setting(guard) for guard in GUARDS.values()}, about="Limits of a whole plan."),
         "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
@@ -122,6 +126,8 @@ def _setting(setting: Setting) -> Schema:
         shape["minimum"] = setting.minimum
     if setting.maximum is not None:
         shape["maximum"] = setting.maximum
+    if setting.below is not None:
+        shape["exclusiveMaximum"] = setting.below
     return shape
 
 
@@ -245,12 +251,14 @@ def _cash() -> Schema:
 
 def _protection() -> Schema:
     properties = {
-        "symbol": symbol(),
+        "symbol": symbol()
+        | {"description": "A symbol of the asset that is left alone, in whatever market: BTC/USD is BTC."},
+        "asset": name("The asset that is left alone, in whatever market, such as BTC."),
         "reason": text("Why it is left alone."),
         "until": moment("From this moment on it protects no more; absent means for ever."),
         "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited entry for this symbol."},
     }
-    return record(properties, ("symbol",))
+    return record(properties)
 
 
 def _tolerance() -> Schema:

@@ -9,6 +9,7 @@ import pytest
 
 from exitplan.executor.store.journal import Settlement, open_journal
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
+from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import NOW
 from tests.chaos.experiment import Experiment, count_points, run
 from tests.chaos.kinds import KINDS
@@ -39,7 +40,9 @@ def test_wherever_a_process_is_killed_nothing_is_lost_and_nothing_doubled(accoun
     assert (result.failures, result.kills) == ([], len(sample))
 
 
-@pytest.mark.parametrize("mutant", [name for name, taken in MUTANTS.items() if not taken.slow])
+@pytest.mark.parametrize(
+    "mutant", [pytest.param(name, marks=[pytest.mark.thorough] * taken.slow) for name, taken in MUTANTS.items()]
+)
 def test_without_a_safety_it_fails(mutant: str) -> None:
     assert tries_until_caught(mutant, 1, 12) is not None
 
@@ -57,7 +60,7 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
     with open_journal(scene.folder.journal) as replaced:
-        replaced.add_plan(plan, NOW)
+        replaced.add_plan(read_plan(plan), NOW)
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):

@@ -33,7 +33,7 @@ def test_a_run_that_is_stopped_ends_with_eight_and_stays_open(on_stage: Stage) -
     plan = scene.plan()
     result = scene.apply(plan, stop_after=1)
     assert (result.exit_code, statuses(result), scene.held("BBB/USD")) == (8, ["done", "open"], "100")
-    assert account_status(scene.open())["open_plans"] == [plan["plan_id"]]
+    assert account_status(scene.open()).document["open_plans"] == [plan["plan_id"]]
 
 
 def test_a_stopped_plan_goes_on_where_it_was(on_stage: Stage) -> None:

@@ -35,6 +35,7 @@ from tests.builders import (
     record,
     shown,
     snapshot,
+    typed_plan_of,
 )
 
 
@@ -47,7 +48,7 @@ def busy() -> Snapshot:
 
 
 def test_the_same_inputs_give_the_same_bytes() -> None:
-    assert plan_bytes(plan_of(busy())) == plan_bytes(plan_of(busy()))
+    assert plan_bytes(typed_plan_of(busy())) == plan_bytes(typed_plan_of(busy()))
 
 
 def test_it_has_all_its_parts() -> None:
@@ -134,10 +135,10 @@ def test_no_amount_is_written_with_an_exponent_or_empty_zeros() -> None:
 
 
 def test_the_hash_holds_after_a_reload() -> None:
-    plan = plan_of(busy())
+    plan = typed_plan_of(busy())
     for reloaded in (json.loads(plan_bytes(plan)), orjson.loads(plan_bytes(plan))):
         ensure_unaltered(reloaded)
-        assert plan_sha256(reloaded) == plan["sha256"]
+        assert plan_sha256(reloaded) == plan.sha256
 
 
 def test_key_order_and_spacing_do_not_matter_to_the_hash() -> None:
@@ -163,7 +164,9 @@ def test_keys_of_the_tracker_that_exitplan_does_not_know_do_no_harm(extra: Node)
 
 
 def test_overrides_are_recorded() -> None:
-    plan = make_plan(plan_input(busy()), overrides={"max_positions": 3, "dust_pct_threshold": Decimal("0.010")})
+    plan = make_plan(
+        plan_input(busy()), overrides={"max_positions": 3, "dust_pct_threshold": Decimal("0.010")}
+    ).document
     assert plan["policy"]["overrides"] == {"dust_pct_threshold": "0.01", "max_positions": "3"}
 
 

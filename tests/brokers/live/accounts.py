@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,6 +83,12 @@ class Opened:
     def paths(self, sort: str | None = None) -> list[str]:
         """Return the last part of each path, in the order of arrival."""
         return [call.path.rpartition("/")[2] for call in self.calls(sort)]
+
+    def answer_none_before(self, count: int) -> None:
+        """Let the venue answer the next requests only when so many have come: in turn none would be answered."""
+        numbers, gathered = itertools.count(), threading.Barrier(count)
+        self.handle.venue.latency = 1.0
+        self.handle.venue.wait = lambda _: next(numbers) < count and gathered.wait(timeout=20)
 
     def forget_calls(self) -> None:
         self.handle.venue.log.clear()

@@ -1,0 +1,167 @@
+"""An account as the rules see it: positions with their values, money in other currencies, debts, orders and equity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.order_view import Holdings, OrderView
+from exitplan.ruleset.model.position_view import PositionView, signed_value, unrealised_profit
+from exitplan.ruleset.model.snapshot import Cash, Snapshot
+from exitplan.ruleset.model.valuation import rate_of
+from exitplan.ruleset.model.values import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCash:
+    """Money in another currency than the account's quote; ``rate`` is None where it has no value that is known."""
+
+    currency: str
+    free: Decimal
+    locked: Decimal
+    debt: Decimal
+    rate: Decimal | None
+    is_kept: bool = True
+
+    @property
+    def value(self) -> Decimal | None:
+        """What it is worth in the account's quote currency, debts aside."""
+        return None if self.rate is None else (self.free + self.locked) * self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What an account owes of a currency or symbol; ``value`` is None where no price is believed."""
+
+    name: str
+    amount: Decimal
+    value: Decimal | None
+    is_position: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Equity:
+    """What an account is worth in its quote currency.
+
+    ``managed`` leaves out protected positions and those on markets that do not trade. ``is_complete``: all that
+    ``managed`` counts, other cash and every debt has a believed price. ``has_shares``: shares of it can be told.
+    """
+
+    total: Decimal
+    managed: Decimal
+    is_complete: bool
+    has_shares: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """Everything that is known of an account; positions by symbol, long before short, orders by symbol and id."""
+
+    snapshot: Snapshot
+    names: AssetNames
+    positions: tuple[PositionView, ...]
+    orders: tuple[OrderView, ...]
+    other_cash: tuple[OtherCash, ...]
+    debts: tuple[Debt, ...]
+    equity: Equity
+    holdings: Holdings
+
+    @property
+    def unjudged_orders(self) -> tuple[OrderView, ...]:
+        """The orders whose age is not known: no rule judges them."""
+        return tuple(view for view in self.orders if view.age_minutes is None and not view.is_protected)
+
+
+def find_debts(snapshot: Snapshot, views: Iterable[PositionView], other_cash: Sequence[OtherCash]) -> list[Debt]:
+    """List what the account owes: of its quote, of other money, and of coins; a spot short is owed too."""
+    debts = []
+    owed = snapshot.cash.debt + max(-(snapshot.cash.free + snapshot.cash.locked), ZERO)
+    if owed > 0:
+        debts.append(Debt(snapshot.quote, owed, owed))
+    for money in other_cash:
+        owed = money.debt + max(-(money.free + money.locked), ZERO)
+        if owed > 0:
+            debts.append(Debt(money.currency, owed, None if money.rate is None else owed * money.rate))
+    for view in views:
+        owed = view.position.debt + _held_short(view)
+        if owed > 0:
+            debts.append(Debt(view.position.symbol, owed, view.worth(owed), is_position=True))
+    return debts
+
+
+def add_up(
+    snapshot: Snapshot, views: Sequence[PositionView], other_cash: Sequence[OtherCash], debts: Sequence[Debt]
+) -> Equity:
+    """Compute equity and managed equity; every debt is subtracted once, whatever is left out."""
+    money = snapshot.cash.free + snapshot.cash.locked - snapshot.cash.debt
+    for cash in other_cash:
+        if cash.rate is not None:
+            money += (cash.free + cash.locked - cash.debt) * cash.rate
+    total = managed = money
+    for view in views:
+        amount = _contribution(view)
+        total += amount
+        if view.is_managed or is_owed(view):
+            managed += amount
+        owed = view.worth(view.position.debt) or ZERO
+        total, managed = total - owed, managed - owed
+    counted = [view for view in views if view.is_managed]
+    debts_known = all(debt.value is not None for debt in debts)
+    return Equity(
+        total=total,
+        managed=managed,
+        is_complete=debts_known
+        and all(cash.rate is not None for cash in other_cash)
+        and all(view.price.mark is not None for view in counted),
+        has_shares=debts_known and all(view.price.mark is not None for view in counted if view.is_derivative),
+    )
+
+
+def other_money(
+    snapshot: Snapshot, views: Sequence[PositionView], names: AssetNames, keep: Sequence[str]
+) -> tuple[OtherCash, ...]:
+    """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies."""
+    sums: dict[str, Cash] = {}
+    marks: dict[str, Decimal] = {}
+    for currency, cash in snapshot.other_cash.items():
+        sums[currency] = _sum(sums.get(currency), cash)
+    for view in views:
+        position = view.position
+        locked = position.locked
+        entry = Cash(position.quantity - locked, locked, position.debt)
+        sums[view.asset] = _sum(sums.get(view.asset), entry)
+        worth = view.worth(Decimal(1))
+        if worth is not None:
+            marks[view.asset] = worth
+    kept = {names.resolve(currency) for currency in keep}
+    money = []
+    for currency, cash in sorted(sums.items()):
+        is_kept = names.resolve(currency) in kept
+        rate = snapshot.rates.get(currency)
+        known = rate_of(snapshot, currency) if rate is not None else marks.get(currency)
+        money.append(
+            OtherCash(currency, cash.free, cash.locked, cash.debt, known if is_kept else None, is_kept=is_kept)
+        )
+    return tuple(money)
+
+
+def is_owed(view: PositionView) -> bool:
+    """Check whether a position is a debt: a spot short, or a spot balance below zero."""
+    return not view.is_derivative and (view.position.side == "short" or view.position.quantity < 0)
+
+
+def _held_short(view: PositionView) -> Decimal:
+    return abs(view.position.quantity) if is_owed(view) else ZERO
+
+
+def _contribution(view: PositionView) -> Decimal:
+    """Return what a position adds to equity: a spot position its value, a derivative its unrealised profit."""
+    return (unrealised_profit(view) or ZERO) if view.is_derivative else signed_value(view)
+
+
+def _sum(first: Cash | None, second: Cash) -> Cash:
+    if first is None:
+        return second
+    return Cash(first.free + second.free, first.locked + second.locked, first.debt + second.debt)

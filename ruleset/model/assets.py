@@ -1,0 +1,54 @@
+"""What an asset is called: one name for what venues, markets and people name differently.
+
+A position is an asset, not a market: protection, tracker records, progress and orders belong to the asset, whatever
+market they name. A derivative is an asset of its own, named by its symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exitplan.ruleset.model.snapshot import Position
+from exitplan.ruleset.model.values import base_of, is_derivative
+
+USUAL_NAMES: Mapping[str, str] = {"XBT": "BTC", "XDG": "DOGE"}
+"""Names that some venues use, with the name everybody else uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetNames:
+    """The names of assets, with a policy's aliases ({old: new}), which are followed to the end."""
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, name: str) -> str:
+        """Return the name that an asset goes by; a cycle of aliases ends where it began."""
+        seen = set[str]()
+        while name not in seen:
+            seen.add(name)
+            name = self.aliases.get(name) or USUAL_NAMES.get(name, name)
+        return name
+
+    def of_symbol(self, symbol: str) -> str:
+        """Return the asset that a symbol is about: its base currency, or the symbol itself for a derivative."""
+        base = base_of(symbol)
+        name = self.resolve(base)
+        return name + symbol[len(base) :] if is_derivative(symbol) else name
+
+    def of_position(self, position: Position) -> str:
+        """Return the asset of a position: what it says itself, else what its symbol says."""
+        if position.asset is None or is_derivative(position.symbol):
+            return self.of_symbol(position.symbol)
+        return self.resolve(position.asset)
+
+
+def find_alias_cycle(aliases: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the names of a cycle of aliases, in its order; None where there is none."""
+    for start in aliases:
+        path = [start]
+        while (following := aliases.get(path[-1])) is not None:
+            if following in path:
+                return tuple(path[path.index(following) :])
+            path.append(following)
+    return None

@@ -1,0 +1,110 @@
+"""Open orders beside what is held: which position an order belongs to, and whether filling it would open one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.fact_registry import FactValue
+from exitplan.ruleset.model.position_view import PositionView
+from exitplan.ruleset.model.snapshot import OpenOrder, Side
+from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""How far in the future an order may be dated and still be new: clocks differ."""
+
+_OPPOSITE: Mapping[Side, Side] = {"long": "short", "short": "long"}
+_ADDS_TO: Mapping[str, Side] = {"buy": "long", "sell": "short"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An open order and what it means for the account.
+
+    ``asset`` is what it trades, ``side`` that of the position it belongs to. ``opens``: filled, it would open a
+    position or add to one. ``age_minutes`` is in millionths; None where the venue does not say, or says a time that
+    has not come.
+    """
+
+    order: OpenOrder
+    asset: str
+    side: Side
+    opens: bool
+    is_protected: bool
+    age_minutes: int | None
+    facts: dict[str, FactValue] = field(default_factory=dict)
+
+    @property
+    def is_stop(self) -> bool:
+        """Check whether the order waits for a trigger price."""
+        return bool(self.order.trigger_price)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is there to be closed, by asset and side; ``money`` are the assets that are cash and no positions."""
+
+    quantities: Mapping[tuple[str, Side], Decimal]
+    money: frozenset[str]
+
+    @classmethod
+    def of(cls, views: Sequence[PositionView], cash: Mapping[str, Decimal], money: frozenset[str]) -> Holdings:
+        """Add up the positions of each asset, and cash; what a spot account owes is held short."""
+        quantities: dict[tuple[str, Side], Decimal] = defaultdict(Decimal)
+        for currency, amount in cash.items():
+            if amount > 0:
+                quantities[currency, "long"] += amount
+        for view in views:
+            if view.held > 0:
+                quantities[view.asset, view.position.side] += view.held
+            owed = view.position.debt + (-view.held if view.is_negative_balance else ZERO)
+            if owed > 0 and not view.is_derivative:
+                quantities[view.asset, "short"] += owed
+        return cls(dict(quantities), money)
+
+    def held(self, asset: str, side: Side) -> Decimal:
+        """Return how much of an asset is held on a side."""
+        return self.quantities.get((asset, side), ZERO)
+
+
+def side_of(order: OpenOrder, asset: str, holdings: Holdings) -> Side:
+    """Return the side an order belongs to: the one it closes if only that is held, else the one it adds to."""
+    if order.position_side is not None:
+        return order.position_side
+    adds_to = _ADDS_TO[order.side]
+    closes = _OPPOSITE[adds_to]
+    if order.reduce_only or (holdings.held(asset, closes) and not holdings.held(asset, adds_to)):
+        return closes
+    return adds_to
+
+
+def would_open(order: OpenOrder, asset: str, holdings: Holdings) -> bool:
+    """Check whether an order, filled, would open a position or add to one."""
+    adds_to = _ADDS_TO[order.side]
+    if order.reduce_only:
+        return False
+    if order.position_side is not None:
+        return order.position_side == adds_to
+    if not is_derivative(order.symbol) and order.side == "sell" and not holdings.held(asset, "short"):
+        return False
+    return holdings.held(asset, _OPPOSITE[adds_to]) < order.remaining
+
+
+def held_by(order: OpenOrder, names: AssetNames) -> tuple[str, Decimal]:
+    """Return the asset that a spot order holds and how much of it: the base of a sell, the quote of a buy."""
+    if order.side == "sell":
+        return names.of_symbol(order.symbol), order.remaining
+    price = order.price if order.price is not None else order.trigger_price
+    quote = quote_of(order.symbol)
+    return names.resolve(quote) if quote else "", order.remaining * (price or ZERO)
+
+
+def age_of(order: OpenOrder, now: datetime) -> timedelta | None:
+    """Return the age of an order; a little in the future is new, further ahead is not known."""
+    if order.created_at is None or order.created_at > now + CLOCK_TOLERANCE:
+        return None
+    return max(now - order.created_at, timedelta(0))

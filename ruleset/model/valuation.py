@@ -1,0 +1,132 @@
+"""What a market's prices are worth: the mark price, and whether to believe it.
+
+A single price is not believed against the other two. Where bid and ask are close, a last price far outside them is an
+odd trade; where they are far apart, or the side that an exit would hit is empty, there is no price at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from exitplan.ruleset.model.snapshot import Market, Position, PriceStatus, Side, Snapshot
+from exitplan.ruleset.model.values import EXACT, ZERO, quote_of
+
+PriceBasis = Literal["last", "mid", "one_side"]
+
+SPREAD_GAPS = 5
+"""A spread this many times ``max_price_gap`` is no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What a policy believes of prices: the largest gap, and the value below which wide spreads are normal."""
+
+    max_gap: Decimal = Decimal("0.10")
+    dust_value: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The mark price of a market in its own quote currency, and the rate into the account's.
+
+    ``mark`` and ``basis`` are None unless ``status`` is ``ok``; ``rate`` is None where it is not known.
+    ``ignored_last`` is a last price that was not taken. ``mismatch`` says that the venue sent a negative price and
+    nothing better.
+    """
+
+    mark: Decimal | None
+    rate: Decimal | None
+    status: PriceStatus
+    basis: PriceBasis | None = None
+    ignored_last: Decimal | None = None
+    mismatch: bool = False
+
+
+def rate_of(snapshot: Snapshot, currency: str | None) -> Decimal | None:
+    """Return units of the account's quote currency for one unit of a currency; None where it is not known."""
+    if currency is None or currency == snapshot.quote:
+        return Decimal(1)
+    rate = snapshot.rates.get(currency)
+    return rate if rate is not None and rate > 0 else None
+
+
+def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
+    """Return the price of a position: what the venue said of it, as far as it is to be believed."""
+    market = snapshot.markets.get(position.symbol)
+    if market is None:
+        return Price(None, Decimal(1), "missing")
+    rate = rate_of(snapshot, quote_of(position.symbol))
+    if rate is None or market.price_status == "unavailable":
+        return Price(None, rate, "unavailable")
+    if market.price_status in {"missing", "implausible"}:
+        return Price(None, rate, market.price_status)
+    mark, basis = market_mark(market, position.side)
+    if mark is None:
+        return Price(None, rate, "missing", mismatch=_has_negative_price(market))
+    if not market.active or _is_worthless(position, market, rate, belief):
+        return Price(mark, rate, "ok", basis)
+    return _believed(market, position.side, Price(mark, rate, "ok", basis), belief)
+
+
+def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
+    """Return the mark price and where it comes from: last, else the mid, else the side that an exit would hit."""
+    bid, ask = _positive(market.bid), _positive(market.ask)
+    last = _positive(market.last)
+    if last is not None:
+        return last, "last"
+    if bid is not None and ask is not None:
+        return EXACT.divide(bid + ask, Decimal(2)), "mid"
+    exit_price = bid if side == "long" else ask
+    return (None, None) if exit_price is None else (exit_price, "one_side")
+
+
+def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
+    """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
+    units = quantity * contract_size
+    return units if inverse else units * price
+
+
+def _believed(market: Market, side: Side, price: Price, belief: Belief) -> Price:
+    """Hold a price against the other ones; gaps of one ``price_step`` contradict nothing."""
+    step = market.price_step or ZERO
+    if _is_exit_side_empty(market, side, step):
+        return Price(None, price.rate, "implausible")
+    bid, ask = _positive(market.bid), _positive(market.ask)
+    if bid is None or ask is None:
+        return price
+    mid, gap = EXACT.divide(bid + ask, Decimal(2)), ask - bid
+    is_wide = gap > SPREAD_GAPS * belief.max_gap * mid
+    if abs(gap) > step and (is_wide or -gap > belief.max_gap * ask):
+        return Price(None, price.rate, "implausible")
+    last = _positive(market.last)
+    if last is None or is_wide:
+        return price
+    below = last < bid * (1 - belief.max_gap) and bid - last > step
+    above = last > ask * (1 + belief.max_gap) and last - ask > step
+    return Price(mid, price.rate, "ok", "mid", ignored_last=last) if below or above else price
+
+
+def _is_exit_side_empty(market: Market, side: Side, step: Decimal) -> bool:
+    """Check whether the venue tells a price, and that nobody takes the other side; a gap of one step is none."""
+    told = market.bid if side == "long" else market.ask
+    if told is None or told != 0:
+        return False
+    others = [price for price in (market.ask, market.bid, market.last) if price is not None and price > 0]
+    return bool(others) and not (side == "long" and min(others) <= step)
+
+
+def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
+    """Check whether a position is below the dust value at the highest of the three prices: dust has wide spreads."""
+    highest = max(price for price in (market.last, market.bid, market.ask) if price is not None)
+    worth = notional_of(abs(position.quantity), highest, position.contract_size, inverse=market.inverse)
+    return worth * rate < belief.dust_value
+
+
+def _has_negative_price(market: Market) -> bool:
+    return any(price is not None and price < 0 for price in (market.last, market.bid, market.ask))
+
+
+def _positive(price: Decimal | None) -> Decimal | None:
+    return price if price is not None and price > 0 else None

@@ -1,0 +1,70 @@
+"""What an account holds against what the last run left: the key of another account looks like a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.progress import Balance, Progress
+from exitplan.ruleset.model.snapshot import Position
+from exitplan.ruleset.model.valuation import Belief, price_of
+from exitplan.ruleset.model.values import ZERO, is_derivative
+from exitplan.ruleset.planning.guards import Change
+
+
+def balance_of(account: AccountView, at: datetime) -> Balance:
+    """Return what an account holds, by asset, the quote currency among them; derivatives by their contracts."""
+    held: dict[str, Decimal] = {}
+    snapshot = account.snapshot
+    amounts = [(snapshot.quote, snapshot.cash.free + snapshot.cash.locked)]
+    amounts += [(money.currency, money.free + money.locked) for money in account.other_cash]
+    amounts += [(view.asset, -view.held if view.position.side == "short" else view.held) for view in account.positions]
+    for asset, amount in amounts:
+        held[asset] = held.get(asset, ZERO) + amount
+    return Balance(at, {asset: amount for asset, amount in sorted(held.items()) if amount}, account.equity.total)
+
+
+def find_change(account: AccountView, progress: Progress, belief: Belief) -> Change | None:
+    """Compare the account with the last run's, at today's prices; None where there is nothing to compare with.
+
+    What has no price today is left out on both sides, and so are derivatives, whose contracts are no value, and
+    positions with implausible prices.
+    """
+    now, then = balance_of(account, account.snapshot.taken_at).held, progress.last_balance
+    if not now and (then.held if then is not None else account.snapshot.tracker):
+        return Change(ZERO, ZERO, is_emptied=True)
+    if then is None:
+        return None
+    prices = _prices(account, {**now, **then.held}, belief)
+    return Change(_value(then.held, prices), _value(now, prices))
+
+
+def _value(held: Mapping[str, Decimal], prices: Mapping[str, Decimal]) -> Decimal:
+    return sum((amount * prices[asset] for asset, amount in held.items() if asset in prices), ZERO)
+
+
+def _prices(account: AccountView, amounts: Mapping[str, Decimal], belief: Belief) -> dict[str, Decimal]:
+    """Return what one unit of each asset is worth now in the account's quote, where that is known."""
+    snapshot = account.snapshot
+    prices: dict[str, Decimal] = {snapshot.quote: Decimal(1)}
+    implausible = set[str]()
+    for money in account.other_cash:
+        if money.rate is not None:
+            prices[money.currency] = money.rate
+    for view in account.positions:
+        worth = view.worth(Decimal(1))
+        if view.price.status == "implausible":
+            implausible.add(view.asset)
+        elif worth is not None and not view.is_derivative:
+            prices.setdefault(view.asset, worth)
+    for symbol in sorted(snapshot.markets):
+        asset = account.names.of_symbol(symbol)
+        if asset in amounts and asset not in prices and not is_derivative(symbol):
+            price = price_of(snapshot, Position(symbol, "long", amounts[asset]), belief)
+            if price.mark is not None and price.rate is not None:
+                prices[asset] = price.mark * price.rate
+    for currency, rate in snapshot.rates.items():
+        prices.setdefault(currency, rate)
+    return {asset: price for asset, price in prices.items() if asset not in implausible}

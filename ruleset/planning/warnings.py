@@ -1,0 +1,174 @@
+"""What a person should know although it stops nothing: records of what is not held, protection of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.problems import nearest
+from exitplan.ruleset.language.reasons import percent_text
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.position_view import PositionView
+from exitplan.ruleset.model.records import Key
+from exitplan.ruleset.model.snapshot import TrackerRecord
+from exitplan.ruleset.model.values import MICRO, base_of, is_derivative, plain
+
+WarningKind = Literal[
+    "untracked-part",
+    "nothing-held",
+    "protects-nothing",
+    "matches-nothing",
+    "ignored-last-price",
+    "no-rate",
+    "no-entry-price",
+    "balance-changed",
+]
+WARNING_KINDS: Mapping[WarningKind, str] = {
+    "untracked-part": "More is held than the tracker's record says, by more than a tenth.",
+    "nothing-held": "The tracker has a record of something that is not held.",
+    "protects-nothing": "An entry of the protect list matches nothing that is held or listed.",
+    "matches-nothing": "An alias, or a symbol in a condition, matches nothing that is held or listed.",
+    "ignored-last-price": "The last price lies far outside bid and ask, and their middle is taken.",
+    "no-rate": "Money in another currency has no known rate, and counts as nothing.",
+    "no-entry-price": "A derivative without an entry price: its profit is not known, and counts as nothing.",
+    "balance-changed": "What is held differs from the last run by more than the guard allows.",
+}
+UNTRACKED_PCT = 100_000
+"""The share of a position above its record, in millionths, from which on it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWarning:
+    """One thing that a person should know; ``nearest`` is the name that was probably meant."""
+
+    kind: Annotated[WarningKind, Key("What it is about.", meanings=WARNING_KINDS)]
+    symbol: Annotated[str, Key("The symbol, asset or currency that it is about; empty for the whole account.")]
+    text: Annotated[str, Key("What is wrong, in a sentence.")]
+    nearest: Annotated[str | None, Key("The name that was probably meant.")] = None
+
+
+def find_warnings(policy: Policy, account: AccountView, now: datetime) -> list[PlanWarning]:
+    """List what a person should know of an account and its policy, in a fixed order."""
+    return [
+        *_of_positions(account),
+        *_of_records(account),
+        *_of_protection(policy, account, now),
+        *_of_names(policy, account),
+        *_of_money(account),
+    ]
+
+
+def _of_positions(account: AccountView) -> Iterator[PlanWarning]:
+    for view in account.positions:
+        symbol = view.position.symbol
+        surplus = view.facts.get("untracked_pct", 0)
+        if isinstance(surplus, int) and surplus > UNTRACKED_PCT:
+            share = percent_text(Decimal(surplus) / MICRO)
+            recorded = "" if view.record is None or view.record.quantity is None else plain(view.record.quantity)
+            text = f"{share} of {symbol} is not in the tracker: held {plain(view.held)}, recorded {recorded}"
+            yield PlanWarning("untracked-part", symbol, text)
+        if view.price.ignored_last is not None and view.price.mark is not None:
+            text = f"the last price of {symbol}, {plain(view.price.ignored_last)}, is far from bid and ask: "
+            yield PlanWarning("ignored-last-price", symbol, f"{text}their middle, {plain(view.price.mark)}, is taken")
+        if view.is_derivative and view.price.mark is not None and not view.facts["has_entry_price"]:
+            yield PlanWarning("no-entry-price", symbol, f"{symbol} has no entry price: its profit counts as nothing")
+        if view.price.rate is None:
+            yield PlanWarning("no-rate", symbol, f"{symbol} has no rate into {account.snapshot.quote}: it has no value")
+
+
+def _of_records(account: AccountView) -> Iterator[PlanWarning]:
+    """Warn of records of what is not held; a new position of the same quantity may be it under another name."""
+    for symbol, record in sorted(account.snapshot.tracker.items()):
+        asset = account.names.of_symbol(symbol)
+        sides = {view.position.side for view in account.positions if view.asset == asset}
+        is_held = record.side in sides if record.side else bool(sides)
+        if is_held or account.holdings.held(asset, "long"):
+            continue
+        renamed = _renamed(account, record)
+        text = f"the tracker has {symbol}, which is not held"
+        if renamed is not None:
+            text += (
+                f"; {renamed.position.symbol} is held in the same quantity and has no record: if it is the same under "
+            )
+            text += f"a new name, write aliases: {{{base_of(symbol)}: {renamed.asset}}}"
+        near = renamed.position.symbol if renamed else _near(symbol, account)
+        yield PlanWarning("nothing-held", symbol, text, near)
+
+
+def _renamed(account: AccountView, record: TrackerRecord) -> PositionView | None:
+    """Find a position without a record that is as large as the record says."""
+    if record.quantity is None:
+        return None
+    return next(
+        (
+            view
+            for view in account.positions
+            if view.record is None and view.held > 0 and abs(view.held - record.quantity) * 100 <= record.quantity
+        ),
+        None,
+    )
+
+
+def _of_protection(policy: Policy, account: AccountView, now: datetime) -> Iterator[PlanWarning]:
+    known = _known_assets(account)
+    money = account.holdings.money
+    for entry in policy.protect:
+        if not entry.holds(now):
+            continue
+        asset = entry.asset(account.names)
+        if asset in money:
+            text = f"{entry.name} is money and no position: protecting it protects nothing"
+            yield PlanWarning("protects-nothing", entry.name, text)
+        elif asset not in known:
+            text = f"protect names {entry.name}, which is neither held nor listed"
+            yield PlanWarning("protects-nothing", entry.name, text, _near(entry.name, account, is_asset=entry.is_asset))
+
+
+def _of_names(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
+    known = _known_assets(account)
+    names = {base_of(symbol) for symbol in _known_symbols(account)}
+    tracked = {base_of(symbol) for symbol in account.snapshot.tracker}
+    protected = {base_of(entry.name) for entry in policy.protect}
+    for old, new in policy.aliases.items():
+        if old not in names | tracked | protected and account.names.resolve(new) not in known:
+            text = f"the alias {old}: {new} matches nothing that is held or listed"
+            yield PlanWarning("matches-nothing", old, text, _near(old, account, is_asset=True))
+    symbols = _known_symbols(account)
+    for symbol in policy.named_symbols:
+        if symbol not in symbols:
+            text = f"a condition names {symbol}, which is neither held nor listed"
+            yield PlanWarning("matches-nothing", symbol, text, _near(symbol, account))
+
+
+def _of_money(account: AccountView) -> Iterator[PlanWarning]:
+    for money in account.other_cash:
+        if money.rate is not None:
+            continue
+        amount = plain(money.free + money.locked)
+        reason = "has no rate" if money.is_kept else "is not in cash.keep"
+        text = f"{amount} {money.currency} {reason}: it counts as nothing in {account.snapshot.quote}"
+        yield PlanWarning("no-rate", money.currency, text)
+
+
+def _known_symbols(account: AccountView) -> set[str]:
+    snapshot = account.snapshot
+    held = {position.symbol for position in snapshot.positions}
+    return held | set(snapshot.markets) | {order.symbol for order in snapshot.open_orders}
+
+
+def _known_assets(account: AccountView) -> set[str]:
+    held = {account.names.of_position(position) for position in account.snapshot.positions}
+    return held | {account.names.of_symbol(symbol) for symbol in _known_symbols(account)}
+
+
+def _near(name: str, account: AccountView, *, is_asset: bool = False) -> str | None:
+    """Return the known name that is most like this one."""
+    symbols = _known_symbols(account)
+    choices: Sequence[str] = sorted(
+        {base_of(symbol) for symbol in symbols if not is_derivative(symbol)} if is_asset else symbols
+    )
+    return nearest(name, choices)
