@@ -35,7 +35,7 @@ types: set-up  ## mypy, strict
 pytest: set-up  ## the tests alone
 	@$(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8
 
-test-thorough: lint types  ## the slow tests too, 1,000 examples a law, then the chaos suite (about half an hour)
+test-thorough: lint types  ## the slow tests too, 1,000 examples per law, then the chaos suite (about half an hour)
 	@TEST_PROFILE=thorough $(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --timeout 1800
 	@$(BIN)/python -m tests.chaos
 

@@ -1,4 +1,4 @@
-"""The page on commands, from the command line itself."""
+"""The reference of commands, generated from the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXTRAS = {"default: ": "default", "env var: ": "environment"}
 
 
 def commands_page() -> str:
-    """Write the page on commands: usage, help, arguments and options of each."""
+    """Return the page on commands: usage, help, arguments and options of each."""
     root = typer.main.get_command(app)
     context = root.make_context("exitplan", ["--help"], resilient_parsing=True)
     return page("Commands", _help(root), *_sections(root, context))

@@ -27,8 +27,8 @@ from exitplan.executor.accounts.env_accounts import account_at, implied_block
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.plan import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
-from exitplan.ruleset.model.facts import price_of
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
+from exitplan.ruleset.model.valuation import Belief, price_of, value_of
 from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, time_text, unified_symbol
 from exitplan.schemas.policies import load_policy
 
@@ -150,7 +150,7 @@ class VenueIntegration:
         snapshot = self._read(None)
         total = EXACT.add(snapshot.cash.free, snapshot.cash.locked)
         for position in snapshot.positions:
-            value = _value(snapshot, position)
+            value = value_of(snapshot, position, Belief())
             if value is not None and not is_derivative(position.symbol):
                 total = EXACT.add(total, value if position.side == "long" else -value)
         return {"total": float(total), "available": float(snapshot.cash.free)}
@@ -161,7 +161,8 @@ class VenueIntegration:
         Raises AccountUnreadable where it cannot be asked.
         """
         snapshot, unified = self._read(None), unified_symbol(symbol)
-        price = price_of(snapshot, unified, snapshot.markets.get(unified))
+        held = next((position for position in snapshot.positions if position.symbol == unified), None)
+        price = price_of(snapshot, held or Position(unified, "long", Decimal(1)), Belief())
         if price.status == "unavailable":
             raise AccountUnreadable(f"the price of {symbol} could not be read")
         return None if price.mark is None else float(price.mark)
@@ -243,19 +244,9 @@ def _latest(broker: Broker, report: OrderReport) -> OrderReport:
     return found.report if isinstance(found, Found) else report
 
 
-def _value(snapshot: Snapshot, position: Position) -> Decimal | None:
-    market = snapshot.markets.get(position.symbol)
-    price = price_of(snapshot, position.symbol, market)
-    if price.mark is None or market is None:
-        return None
-    units = EXACT.multiply(abs(position.quantity), position.contract_size)
-    native = units if market.inverse else EXACT.multiply(units, price.mark)
-    return EXACT.multiply(native, price.rate)
-
-
 def _position_dict(snapshot: Snapshot, position: Position) -> dict[str, Any]:
-    price = price_of(snapshot, position.symbol, snapshot.markets.get(position.symbol))
-    value = _value(snapshot, position)
+    price = price_of(snapshot, position, Belief())
+    value = value_of(snapshot, position, Belief())
     found: dict[str, Any] = {
         "symbol": dashed(position.symbol),
         "side": position.side,

@@ -132,8 +132,8 @@ def finish(
     """Check a plan and, unless it is a dry run, ask and apply it."""
     ensure_not_refused(plan)
     if operation.dry_run:
-        drift = check_plan(account, plan) if operation.plan else None
-        return Outcome(plan, None, operation.to_clean, len(drift.done) if drift else 0)
+        judged = check_plan(account, plan) if operation.plan else None
+        return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
     if plan.has_changes:
         approve(account, plan)
     with observer.sending(account, plan) as watch:

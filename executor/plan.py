@@ -10,13 +10,22 @@ from decimal import Decimal
 from pathlib import Path
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.readings import after_reading
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
-from exitplan.executor.store.state import State, load_state, state_from_file
+from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.state import (
+    State,
+    export_state,
+    load_state,
+    state_from_file,
+    state_to_document,
+    take_state,
+)
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
+from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.progress import Progress, progress_from_document
@@ -115,13 +124,43 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
 
     Raises AccountUnreadable, and EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    progress = read_state(account).progress
+    state = read_state(account)
     try:
-        snapshot = read_snapshot(account, progress)
-        return planned(PlanInput(account.rulebook, snapshot, account.clock(), progress, scope), account.overrides)
+        snapshot = read_snapshot(account, state.progress)
+        now = account.clock()
+        state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
+        return planned(PlanInput(account.rulebook, snapshot, now, state.progress, scope), account.overrides)
     except EngineDisagreement as error:
         _report(account, error)
         raise
+
+
+def note_reading(account: Account, state: State) -> State:
+    """Keep what a reading has found out, where it matters later and nobody else is at work; returns the state."""
+    try:
+        known = read_state(account)
+        if (state.price_missing, state.pending_balance, state.last_balance) == (
+            known.price_missing,
+            known.pending_balance,
+            known.last_balance,
+        ):
+            return state
+        with (
+            account_lease(account.folder.lock, account.id, account.clock()),
+            open_journal(account.folder.journal) as journal,
+        ):
+            kept = replace(
+                take_state(journal, account.folder.state),
+                price_missing=state.price_missing,
+                last_prices=state.last_prices,
+                pending_balance=state.pending_balance,
+                last_balance=state.last_balance,
+            )
+            journal.put_state(state_to_document(kept))
+            export_state(journal, kept, account.folder.state)
+    except (AccountIsLocked, DataFolderUnusable):
+        pass  # whoever is at work notes its own reading; where nothing can be written, planning goes on without
+    return state
 
 
 def plan_snapshot(

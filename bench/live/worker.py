@@ -34,7 +34,7 @@ from exitplan.ruleset.planning.checks import AccountState
 Result = TypeVar("Result")
 MODES = ("batch", "one by one")
 _PLANS = 3
-"""Times that a plan is made, the quickest counts; it can only be applied once."""
+"""How often a plan is made; the quickest counts. It can be applied only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Timed:
 
 
 def measure(venue: str, positions: int, mode: str, latency: float) -> dict[str, Timed]:
-    """Time a plan and its application; raises RuntimeError where the account is not clean afterwards."""
+    """Time a plan and its application; raises RuntimeError if the account is not clean afterwards."""
     with venue_apart(venue, positions) as loopback, tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder:
         os.environ |= {**loopback.environment, "EXITPLAN_CACHE_DIR": folder}
         now = datetime.now(UTC)
@@ -68,7 +68,7 @@ def measure(venue: str, positions: int, mode: str, latency: float) -> dict[str, 
 
 
 def one_by_one(account: Account) -> Account:
-    """Give the account with a broker that batches nothing, and does nothing side by side."""
+    """Return the account with a broker that neither batches nor works side by side."""
     block = account.loaded.account or {}
     credentials = read_credentials(str(block["credentials"]), account.file.parent, os.environ)
     broker = LiveBroker(
@@ -107,7 +107,7 @@ def _utc_now() -> datetime:
 
 
 def main(words: Sequence[str]) -> list[dict[str, Any]]:
-    """Measure every latency that is asked for, and first the import of ccxt."""
+    """Measure the import of ccxt, then every requested latency."""
     venue, positions, mode, *latencies = words
     before = time.perf_counter()
     import ccxt  # noqa: F401, PLC0415 - timed

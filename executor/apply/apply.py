@@ -10,28 +10,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import localcontext
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify
+from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
-from exitplan.executor.apply.recovery import forget_closed, settle_open_plans
+from exitplan.executor.apply.recovery import forget_closed, settle_open_plans, still_held
 from exitplan.executor.apply.run import Run
 from exitplan.executor.apply.staleness import (
-    Drift,
     ensure_applicable,
     ensure_fresh,
     ensure_not_halted,
-    ensure_sales_allowed,
     ensure_same_progress,
-    find_drift,
 )
-from exitplan.executor.plan import read_account, read_snapshot
+from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Intent, Journal, open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
 from exitplan.executor.verify import checks_of, verified
@@ -39,7 +38,6 @@ from exitplan.ruleset.errors import (
     AccountUnreadable,
     EngineDisagreement,
     FileIsInvalid,
-    PlanIsStale,
     PlanIsUnusable,
     PlanIsUsed,
 )
@@ -55,19 +53,19 @@ _LEAVE_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN}
 """Exit codes after which a plan can be applied again, to be finished."""
 
 
-def check_plan(account: Account, plan: Plan) -> Drift:
+def check_plan(account: Account, plan: Plan) -> Judged:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_fresh(plan, account.clock())
     if not account.folder.journal.exists():
-        return _drift(account, plan, None, read_account(account))
+        return _judge(account, plan, {}, read_state(account))[1]
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress)
-        return _drift(account, plan, journal, read_account(account))
+        return _judge(account, plan, journal.intents(plan.plan_id), state)[1]
 
 
 def apply_plan(
@@ -101,17 +99,18 @@ def _ensure_not_used(journal: Journal, plan: Plan) -> None:
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
 
 
-def _drift(account: Account, plan: Plan, journal: Journal | None, snapshot: Snapshot) -> Drift:
-    """Compare a plan with the account; raises PlanIsStale where anything moved."""
-    intents = {} if journal is None else journal.intents(plan.plan_id)
-    drift = find_drift(plan, snapshot, intents, account.rulebook.policy.guards["max_price_move_pct"])
-    if drift.moved:
-        raise PlanIsStale(
-            "the account is not the one that the plan was made for:\n  " + "\n  ".join(drift.moved),
-            hint="make a new plan and look at it",
-        )
-    ensure_sales_allowed(account.rulebook.policy, plan, snapshot)
-    return drift
+def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: State) -> tuple[State, Judged]:
+    """Read the account and judge the plan on it.
+
+    Raises PlanIsStale where nothing is left to send, RefusedByGuard, AccountUnreadable and EngineDisagreement.
+    """
+    snapshot = read_snapshot(account, state.progress)
+    now, rulebook = account.clock(), account.rulebook
+    state = after_reading(state, rulebook.policy, snapshot, now)
+    judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
+    judged.ensure_allowed(rulebook)
+    judged.ensure_something_is_left()
+    return state, judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,7 @@ class _Application:
     plan: Plan
     journal: Journal
     notify: Notify
+    last_reading: list[Snapshot] = field(default_factory=list)
 
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
         """Settle what is open, compare, journal, run and verify."""
@@ -132,24 +132,23 @@ class _Application:
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress)
-        snapshot, drift = self._compared()
+        state, judged = self._judged(state)
         if not resumed:
             journal.add_plan(plan, account.clock())
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
-        state = self._alerted(self._classified(_still_held(state, snapshot)))
+        state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
         number = journal.begin_run(plan.plan_id, account.clock())
-        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, snapshot, drift)
+        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, judged)
         run.execute()
         return self._finish(run)
 
-    def _compared(self) -> tuple[Snapshot, Drift]:
-        """Read the account and compare; a plan that was open and has gone stale is ended with that."""
+    def _judged(self, state: State) -> tuple[State, Judged]:
+        """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
         try:
             ensure_fresh(self.plan, self.account.clock())
-            snapshot = read_account(self.account)
-            return snapshot, _drift(self.account, self.plan, self.journal, snapshot)
+            return _judge(self.account, self.plan, self.journal.intents(self.plan.plan_id), state)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
                 self.journal.end_plan(self.plan.plan_id, self.account.clock())
@@ -188,6 +187,8 @@ class _Application:
         checks = self._verified(run)
         now = account.clock()
         state = replace(run.state, last_cleanup_run=now)
+        if self.last_reading:
+            state = after_run(state, account.rulebook.policy, self.last_reading[-1], now)
         state = verified(state, account, AccountState.UNKNOWN if checks is None else checks.state)
         code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
         outcomes = tuple(
@@ -207,8 +208,11 @@ class _Application:
         account = self.account
         try:
             snapshot = read_snapshot(account, run.state.progress)
+            run.state = after_reading(run.state, account.rulebook.policy, snapshot, account.clock())
             forget_closed(account, self.journal, self.plan, snapshot)
-            checks = checks_of(account, account.tracker.with_records(snapshot), run.state)
+            snapshot = account.tracker.with_records(snapshot)
+            checks = checks_of(account, snapshot, run.state)
+            self.last_reading.append(snapshot)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
@@ -221,9 +225,3 @@ class _Application:
 
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
         self.notify(Event(kind, self.account.clock(), data))
-
-
-def _still_held(state: State, snapshot: Snapshot) -> State:
-    """Forget the unwinds of positions that are gone: one that is opened later is another one."""
-    held = {position.key for position in snapshot.positions}
-    return replace(state, unwinds={key: unwind for key, unwind in state.unwinds.items() if key in held})

@@ -24,7 +24,7 @@ from exitplan.ruleset.planning.actions import SELLING, Action
 STOP_COLLAR_PCT = Decimal("0.05")
 """How far beyond its trigger the limit of a stop-limit order is, where the policy sets no ``price_collar_pct``."""
 
-_PLACED = SELLING | {"attach_stop"}
+_PLACED = SELLING | {"attach_stop", "convert_cash"}
 
 
 def in_groups(actions: Iterable[Action], venue: Capabilities) -> Iterator[list[Action]]:
@@ -90,7 +90,7 @@ def _order(
         quantity=_quantity(action, intent),
         price=price,
         trigger_price=action.trigger_price,
-        reduce_only=is_derivative(action.symbol),
+        reduce_only=is_derivative(action.symbol),  # never set for cash, which is spot
         position_side=action.position_side,
     )
 

@@ -85,7 +85,7 @@ class OrderReconciler:
     def _is_looked_up(self, sent: Sent, outcome: Outcome) -> bool:
         """Tell whether the venue is to be asked for an order, by our id or by its own."""
         action, intent = sent
-        if _is_clear(outcome) or not (action.kind in SELLING or action.kind == "attach_stop"):
+        if _is_clear(outcome) or action.kind not in SELLING | {"attach_stop", "convert_cash"}:
             return False
         return self.broker.capabilities.client_order_ids != "C" or intent.order_id is not None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
@@ -14,7 +15,9 @@ from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.journal import Journal, Settlement
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
-from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.snapshot import Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import ZERO
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan import read_plan
@@ -53,10 +56,43 @@ def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snap
     if not sold:
         return
     now = snapshot or read_account(account)
-    held = {position.symbol for position in now.positions}
-    gone = {symbol for symbol in sold if symbol in now.tracker and symbol not in held}
+    names = AssetNames(account.rulebook.policy.aliases)
+    held = {(names.of_position(position), position.side) for position in now.positions}
+    assets = {names.of_symbol(symbol) for symbol in sold}
+    gone = {
+        symbol
+        for symbol, record in now.tracker.items()
+        if names.of_symbol(symbol) in assets and not _is_held(names.of_symbol(symbol), record, held)
+    }
     if gone:
         account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
+
+
+def _is_held(asset: str, record: TrackerRecord, held: Collection[tuple[str, Side]]) -> bool:
+    """Check whether what a record is about is held, in whatever market."""
+    sides: tuple[Side, ...] = ("long", "short") if record.side is None else (record.side,)
+    return any((asset, side) in held for side in sides)
+
+
+def still_held(state: State, account: AccountView) -> State:
+    """Forget the progress of assets that are gone: what is opened later is another position.
+
+    An account that is told as empty says nothing about any of them.
+    """
+    held = {(view.asset, view.position.side) for view in account.positions}
+    if not held and not account.holdings.quantities:
+        return state
+
+    def is_held(key: str) -> bool:
+        symbol, mark, _ = key.partition("#")
+        return (account.names.of_symbol(symbol), "short" if mark else "long") in held
+
+    return replace(
+        state,
+        unwinds={key: unwind for key, unwind in state.unwinds.items() if is_held(key)},
+        price_missing={key: entry for key, entry in state.price_missing.items() if is_held(key)},
+        last_prices={key: price for key, price in state.last_prices.items() if is_held(key)},
+    )
 
 
 def _journalled(document: Mapping[str, Any]) -> Plan:

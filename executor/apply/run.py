@@ -15,27 +15,31 @@ from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop
+from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import OrderReconciler, Sent
-from exitplan.executor.apply.staleness import Drift, price_status
-from exitplan.executor.apply.state_transitions import after_action, after_counting
-from exitplan.executor.plan import read_account, with_cost_basis
+from exitplan.executor.apply.state_transitions import after_action, after_counting, is_shortage
+from exitplan.executor.plan import read_snapshot, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import SETTLED, Intent, Journal, Settlement
 from exitplan.executor.store.state import State, state_to_document
-from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.position_view import held_quantity
+from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.redecision import Judgement, Standing
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
+
+SHRINK_PCT = Decimal("0.01")
+"""How much smaller an exit is sent once more where the venue had too little balance for it, at most."""
 
 LONGEST_REST = 60.0
 """Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
@@ -59,17 +63,23 @@ class Run:
     stopped: Callable[[], bool]
     desk: OrderReconciler
     state: State
-    snapshot: Snapshot
-    drift: Drift
+    judged: Judged
     outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
     stop: Stop | None = None
     is_unreadable: bool = False
+    touched: set[str] = field(default_factory=set)
+    shrunk: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account as it was read last."""
+        return self.judged.draft.account.snapshot
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
         intents = self.journal.intents(self.plan.plan_id)
         cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
-        others = [action for action in self.plan.actions if action.kind != "cancel_order"]
+        others = self._fee_coin_last([action for action in self.plan.actions if action.kind != "cancel_order"])
         if not self._do_all(cancels, intents):
             return
         freed = any(outcome.status == "done" for outcome in self.outcomes.values())
@@ -77,6 +87,20 @@ class Run:
             return
         if self._do_all(others, intents):
             self._count_cycles()
+
+    def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
+        """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
+        return sorted(actions, key=self._is_of_fee_coin)
+
+    def _is_of_fee_coin(self, action: Action) -> bool:
+        coin, names = self.account.broker.capabilities.fee_asset, self.judged.draft.account.names
+        return coin is not None and action.reduces and names.of_symbol(action.symbol) == names.resolve(coin)
+
+    def _needs_reading(self, group: list[Action]) -> bool:
+        """Check whether what the group sells may have changed since the account was read, by orders of this run."""
+        if not self.touched or group[0].kind == "cancel_order":
+            return False
+        return any(action.key in self.touched or self._is_of_fee_coin(action) for action in group)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -94,6 +118,9 @@ class Run:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
         for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
+            if self._needs_reading(group) and not self._read_again():
+                self._stop(Stop.ACCOUNT_UNREADABLE)
+                return False
             for action in group:
                 if not self._may_go_on(action):
                     break
@@ -123,13 +150,8 @@ class Run:
         if intent.status in SETTLED:
             settled = Settlement(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
             self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
-        elif action.id in self.drift.done:
-            self._skip(action, intent, f"{self.drift.done[action.id]}: done already")
-        elif self._is_priceless(action):
-            self.is_unreadable = True
-            self._skip(action, intent, "its price cannot be read")
-            if action.kind != "cancel_order":
-                self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
+        elif (judgement := self.judged.judgements[action.id]).standing is not Standing.WANTED:
+            self._leave_out(action, intent, judgement)
         elif action.kind == "adopt":
             self._adopt(action, intent)
         elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
@@ -139,11 +161,18 @@ class Run:
             return self._sized(action, intent)
         return None
 
-    def _is_priceless(self, action: Action) -> bool:
-        """Tell whether the price could not be read, be it now or before the cancels."""
-        if action.id in self.drift.unreadable:
-            return True
-        return action.kind != "cancel_order" and price_status(self.snapshot, action) == "unavailable"
+    def _leave_out(self, action: Action, intent: Intent, judgement: Judgement) -> None:
+        """Skip what is done, stale, no longer wanted or without a price that can be read, and say which."""
+        if judgement.standing is Standing.DONE:
+            self._skip(action, intent, f"{judgement.why}: {judgement.standing}")
+            return
+        if judgement.standing is Standing.UNREADABLE:
+            self.is_unreadable = True
+            if action.kind != "cancel_order":
+                self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
+            self._skip(action, intent, judgement.why)
+            return
+        self._skip(action, intent, f"{judgement.standing}: {judgement.why}")
 
     def _send(self, group: list[Sent]) -> None:
         """Send a group; what of it never arrived is sent again, one at a time, unless the run has to stop."""
@@ -163,8 +192,11 @@ class Run:
         unsent: list[Sent] = []
         rest = 0.0
         for (action, intent), resolved in zip(sent, self.desk.settle_all(sent, outcomes), strict=True):
-            if isinstance(resolved, Settlement):
+            self.touched.add(action.key)
+            if isinstance(resolved, Settlement) and not self._is_tried_smaller(action, intent, resolved):
                 self._settle(action, intent, resolved)
+            elif isinstance(resolved, Settlement):
+                unsent.append((action, self.journal.back_to_planned(intent, resolved.message or "", account.clock())))
             else:
                 unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
                 rest = max(rest, resolved.rest)
@@ -176,6 +208,13 @@ class Run:
         if rest:
             self.desk.sleep(rest)
         return unsent
+
+    def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Settlement) -> bool:
+        """Check whether an exit that the venue had too little balance for is sent once more, a little smaller."""
+        if not action.reduces or not is_shortage(resolved) or action.id in self.shrunk or intent.quantity is None:
+            return False
+        self.shrunk[action.id] = intent.quantity
+        return True
 
     def _send_again(self, action: Action, intent: Intent) -> None:
         for _ in range(MAX_ATTEMPTS - 1):
@@ -204,14 +243,25 @@ class Run:
         return None
 
     def _size(self, action: Action) -> tuple[Decimal, Decimal]:
-        """Give what to send now, and what is held of the position."""
+        """Return what to send now, and what is held of the position."""
+        most = self.judged.judgements[action.id].most
         if action.kind == "cancel_order":
             return action.quantity, ZERO
-        position = find_position(self.snapshot, action.key)
-        if position is None:
+        if action.kind == "convert_cash":
+            return action.quantity if most is None else min(action.quantity, most), ZERO
+        view = self.judged.views.get(action.key)
+        if view is None:
             return ZERO, ZERO
-        step = self.plan.steps.get(action.key)
-        return sendable_quantity(action, step, position, self.snapshot), held_quantity(position)
+        quantity = sendable_quantity(action, view, most)
+        if action.id in self.shrunk:
+            quantity = self._shrunk(self.shrunk[action.id], quantity, view)
+        return quantity, view.held
+
+    def _shrunk(self, asked: Decimal, free: Decimal, view: PositionView) -> Decimal:
+        """Return a little less than the venue had too little for; nothing where that is not enough."""
+        least = asked * (1 - SHRINK_PCT)
+        smaller = free if free < asked else least
+        return floor_to_step(smaller, view.amount_step) if smaller >= least else ZERO
 
     def _settle(self, action: Action, intent: Intent, settlement: Settlement) -> None:
         now, held = self.account.clock(), intent.held_before or ZERO
@@ -282,23 +332,30 @@ class Run:
 
     def _register(self, action: Action, intent: Intent, trigger: Decimal | None) -> None:
         now = self.account.clock()
-        record = adopted_record(with_cost_basis(self.snapshot, self._bases or {}), action, trigger, now)
-        if record is None:
+        view = self.judged.views.get(action.key)
+        if view is None:
             self._skip(action, intent, "the position is gone")
             return
+        known = with_cost_basis(self.snapshot, self._bases or {})
+        position = find_position(known, action.key) or view.position
+        record = adopted_record(self.snapshot, view, position, trigger, now)
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self.journal.begin_sending([asked], self.number, now)
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
-        self.snapshot = replace(self.snapshot, tracker={**self.snapshot.tracker, action.symbol: record})
         self._settle(action, intent, Settlement("done"))
 
     def _read_again(self) -> bool:
+        """Read the account and judge what is left of the plan on it; False where it cannot be read."""
+        account = self.account
         try:
-            self.snapshot = read_account(self.account)
-        except AccountUnreadable as error:
+            snapshot, now = read_snapshot(account, self.state.progress), account.clock()
+            intents = self.journal.intents(self.plan.plan_id)
+            self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
+        except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
             self.tell("action_skipped", {"message": f"the account cannot be read any more: {error}"})
             return False
+        self.touched.clear()
         return True
 
     def _read_until_free(self, actions: list[Action]) -> bool:
@@ -313,22 +370,26 @@ class Run:
         return True
 
     def _is_free(self, action: Action) -> bool:
-        position = find_position(self.snapshot, action.key)
-        if position is None:
+        view = self.judged.views.get(action.key)
+        if view is None:
             return True
-        wanted = min(action.quantity, held_quantity(position))
-        free = held_quantity(position) - position.locked
-        return floor_to_step(free, amount_step(self.snapshot, action.symbol)) >= wanted
+        free = floor_to_step(view.held - view.position.locked, view.amount_step)
+        return free >= min(action.quantity, floor_to_step(view.held, view.amount_step))
 
     def _count_cycles(self) -> None:
         for step in self.plan.steps.values():
-            if not step.counts or find_position(self.snapshot, step.key) is None:
+            if not step.counts or not self._is_unwound(step.key):
                 continue
             done = self.state.unwinds.get(step.key)
             if done is not None and done.cycle >= step.cycle and done.started_at == step.started_at:
                 continue
             self.state = after_counting(self.state, step, self.account.clock())
             self.tell("cycle_counted", {"position": step.key, "cycle": step.cycle, "cycles": step.cycles})
+
+    def _is_unwound(self, key: str) -> bool:
+        """Check whether the policy still unwinds a position: a cycle counts only then."""
+        decision = next((decision for decision in self.judged.draft.decisions if decision.key == key), None)
+        return decision is not None and decision.exit is not None and decision.exit.action == "unwind"
 
     def _alert(self, kind: str, figures: Mapping[str, Any], severity: str | None = None) -> None:
         account = self.account

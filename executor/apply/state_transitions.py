@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.store.journal import Settlement
 from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
@@ -35,8 +36,10 @@ def after_action(
     """
     if action.kind == "cancel_order":
         return _after_cancel(state, action, settlement)
+    if action.kind == "convert_cash":
+        return state
     if settlement.status == "refused" or (action.reduces and settlement.filled == 0):
-        return _failed(state, action.key)
+        return state if is_shortage(settlement) else _failed(state, action.key)
     state = replace(state, failed_exits=_without(state.failed_exits, action.key))
     if not action.reduces:
         return state
@@ -46,6 +49,12 @@ def after_action(
     if floor_to_step(held, amount_step) <= 0:
         state = _after_close(state, plan, action)
     return state
+
+
+def is_shortage(settlement: Settlement) -> bool:
+    """Check whether the venue refused for want of balance: fees came out of it, and the exit itself did not fail."""
+    reason = (settlement.message or "").partition(":")[0]
+    return settlement.status == "refused" and reason == RefusalReason.INSUFFICIENT_BALANCE.value
 
 
 def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
@@ -68,13 +77,14 @@ def _after_slice(state: State, step: UnwindStep, held: Decimal, amount_step: Dec
     if is_reached(held, step, amount_step):
         return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
     before = state.unwinds.get(step.key)
-    if before is not None and not step.regrown:
-        return state
-    return _with_cycle(state, step, 0, Decimal(1), None)
+    if before is None or step.regrown:
+        return _with_cycle(state, step, 0, Decimal(1), None)
+    grown = replace(before, initial_quantity=step.initial_quantity, added=step.added)
+    return replace(state, unwinds={**state.unwinds, step.key: grown})
 
 
 def _with_cycle(state: State, step: UnwindStep, cycle: int, remaining: Decimal, now: datetime | None) -> State:
-    progress = UnwindProgress(cycle, remaining, step.initial_quantity, step.started_at, now)
+    progress = UnwindProgress(cycle, remaining, step.initial_quantity, step.started_at, now, step.added)
     return replace(state, unwinds={**state.unwinds, step.key: progress})
 
 

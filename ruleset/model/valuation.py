@@ -84,8 +84,18 @@ def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, Pr
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
     """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
-    units = quantity * contract_size
-    return units if inverse else units * price
+    units = EXACT.multiply(quantity, contract_size)
+    return units if inverse else EXACT.multiply(units, price)
+
+
+def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal | None:
+    """Return what a position is worth in the account's quote currency; None without a believed price."""
+    price, market = price_of(snapshot, position, belief), snapshot.markets.get(position.symbol)
+    if price.mark is None or price.rate is None or market is None:
+        return None
+    size = abs(position.quantity)
+    notional = notional_of(size, price.mark, position.contract_size, inverse=market.inverse)
+    return EXACT.multiply(notional, price.rate)
 
 
 def _believed(market: Market, side: Side, price: Price, belief: Belief) -> Price:

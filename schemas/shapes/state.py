@@ -34,7 +34,12 @@ def state_schema() -> Schema:
             **keyed(_missing_price(), "Since when prices are missing, by symbol."),
             "type": ["object", "null"],
         },
-        "last_balance": _balance(),
+        "last_balance": _balance("What the account held at the last run."),
+        "pending_balance": _balance("A surprising balance that waits for a second reading."),
+        "last_prices": {
+            **keyed(figure("In the market's quote."), "The last mark prices seen, by position."),
+            "type": ["object", "null"],
+        },
         "escalated": {"type": ["object", "array", "null"], "description": "Positions that a person must look at."},
         "last_cleanup_run": moment("When the protocol last ran."),
         "last_verified_at": moment("When the four checks were last run."),
@@ -52,13 +57,13 @@ def _missing_price() -> Schema:
     return record(properties, ("since",), extra=True)
 
 
-def _balance() -> Schema:
+def _balance(about: str) -> Schema:
     properties = {
         "at": moment("When the account was read.", optional=False),
         "equity": figure("Its equity then."),
         "held": keyed(figure("How much of it."), "What was held, by asset; the quote currency is one of them."),
     }
-    shape = record(properties, ("at", "held"), extra=True, about="What the account held at the last run.")
+    shape = record(properties, ("at", "held"), extra=True, about=about)
     return {**shape, "type": ["object", "null"]}
 
 

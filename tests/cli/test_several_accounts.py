@@ -44,7 +44,8 @@ def add_accounts(folder: Path, *names: str) -> None:
 
 
 def unreadable(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the venue not answer for one account."""
+    """Let the venue not answer for one account, and take the pauses out of asking again."""
+    monkeypatch.setattr("exitplan.brokers.retrying._GROWING", lambda _: 0.0)
     read = PaperBroker.read_account
 
     def answer(self: PaperBroker) -> Any:

@@ -130,8 +130,8 @@ def test_a_key_that_is_refused_is_told_as_that_even_after_it_has_worked(spot: Re
 
 
 def test_too_many_questions_are_told_with_the_rest_that_the_venue_wants(spot: Recorded) -> None:
-    limited = Reply({"code": -1003, "msg": "Too much request weight used."}, 429, {"Retry-After": "7"})
-    assert spot.refuses_to_read(ACCOUNT, limited).retry_after == 7.0
+    limited = Reply({"code": -1003, "msg": "Too much request weight used."}, 429, {"Retry-After": "1"})
+    assert spot.refuses_to_read(ACCOUNT, limited).retry_after == 1.0
 
 
 # --- sending orders ---
