@@ -31,7 +31,6 @@ FIRST_PLAN = {
     "BTC/USD": ("STRATEGY_ALIGNED", None, None),
     "DOGE/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "DOT/USD": ("LEGACY_NON_COMPLIANT", "legacy.no-exit-logic", "legacy"),
-    "EOS/USD": ("STRATEGY_ALIGNED", None, None),
     "ETH/USD": ("STRATEGY_ALIGNED", None, None),
     "FTT/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "LINK/USD": ("STRATEGY_ALIGNED", None, None),
@@ -67,7 +66,7 @@ def first(policy: Policy, demo: Snapshot) -> Draft:
 
 def test_every_category_and_every_exit_occurs(first: Draft) -> None:
     found = {
-        decision.found.position.symbol: (
+        decision.view.position.symbol: (
             decision.category,
             decision.rule.id if decision.rule else None,
             decision.exit.id if decision.exit else None,
