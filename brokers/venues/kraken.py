@@ -83,7 +83,7 @@ class Kraken(Dialect):
             "No conversion of dust through the API.",
             "Spot only: margin positions and futures are not read, and an account with margin orders is unreadable.",
             "An order ends with a deadline that goes by this machine's clock: keep it set.",
-            "Fees of sales are taken in the quote currency.",
+            "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
     )
 
@@ -153,8 +153,11 @@ class Kraken(Dialect):
         return orders
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Have the fee of a sale taken from what it brings: by default it comes off what is left of the position."""
-        return {**super().order_parameters(request), "oflags": "fciq"}
+        """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.
+
+        Otherwise it comes off what is left of the position, or of the money, and all of it could never be spent.
+        """
+        return {**super().order_parameters(request), "oflags": "fciq" if request.side == "sell" else "fcib"}
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
         """Return the deadline after which the matching engine no longer takes the order."""

@@ -270,7 +270,9 @@ class CoinbaseFront:
         market = self._markets()[symbol]
         if "quote_size" in asked:
             price = market.ask or market.last or Decimal(1)
-            quantity = floor_to_step(_number(asked, "quote_size") / price, market.amount_step)
+            # What is spent has the fee in it.
+            cost = price * (1 + self.venue.options.taker_fee)
+            quantity = floor_to_step(_number(asked, "quote_size") / cost, market.amount_step)
         else:
             quantity = _number(asked, "base_size")
         return OrderRequest(
