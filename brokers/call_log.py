@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 LOGGER = logging.getLogger("exitplan.venue")
+LOGGER.addHandler(logging.NullHandler())  # whoever uses exitplan decides where its log goes
 
 
 def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float | None = None) -> None:

@@ -60,7 +60,7 @@ class RefusalReason(StrEnum):
 
     @property
     def is_passing(self) -> bool:
-        """Tell whether the same request may be taken a little later: too many of them, or a venue that is busy."""
+        """Check whether the same request may be taken a little later: too many of them, or a venue that is busy."""
         return self in {RefusalReason.RATE_LIMITED, RefusalReason.TRY_AGAIN}
 
 

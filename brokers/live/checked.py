@@ -38,15 +38,15 @@ class CheckedClient:
         """Leave the connections open: they are shared, and ccxt closes them with any client that is let go."""
 
     def milliseconds(self) -> int:
-        """Give the time that requests are signed with: ours."""
+        """Return the time that requests are signed with: ours."""
         return int(self.clock().timestamp() * 1000)
 
     def seconds(self) -> int:
-        """Give the same in seconds."""
+        """Return the same in seconds."""
         return self.milliseconds() // 1000
 
     def microseconds(self) -> int:
-        """Give the same in microseconds."""
+        """Return the same in microseconds."""
         return int(self.clock().timestamp() * 1_000_000)
 
     def throttle(self, cost: float | None = None) -> None:
@@ -63,7 +63,7 @@ class CheckedClient:
         self.pause = None  # what an earlier reply asked for is over
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
-        """Give the prices that are read without all that ccxt works out besides: a reply tells of hundreds of markets.
+        """Return the prices that are read without what ccxt works out besides: a reply tells of hundreds of markets.
 
         Where a last price is only to be had by working it out, ccxt does.
         """
@@ -100,8 +100,8 @@ class CheckedClient:
 
     def handle_option_integer_and_params(self, params: Wire, method: str, option: str, otherwise: Wire = None) -> Wire:
         """Read one of ccxt's options; it never repeats a request by itself, whatever an account's options say."""
-        found, rest = super().handle_option_integer_and_params(params, method, option, otherwise)  # type: ignore[misc] # as above
-        return [0 if option == "maxRetriesOnFailure" else found, rest]
+        value, rest = super().handle_option_integer_and_params(params, method, option, otherwise)  # type: ignore[misc] # as above
+        return [0 if option == "maxRetriesOnFailure" else value, rest]
 
     def sign(self, *asked: Wire, **named: Wire) -> Wire:
         """Sign a request; a secret of another form than the venue's is a wrong secret, and nothing was sent."""

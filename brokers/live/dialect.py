@@ -88,11 +88,11 @@ class Dialect:
     # --- the client ---
 
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:  # noqa: ARG002 - some list a type at a time
-        """Give what the ccxt client of this venue is made with."""
+        """Return what the ccxt client of this venue is made with."""
         return {"options": dict(self.traits.options)}
 
     def validate_reply(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
-        """Say what is wrong with a reply of status 200 that raised nothing; None where it may be read.
+        """Return what is wrong with a reply of status 200 that raised nothing; None where it may be read.
 
         ccxt reads a garbled reply as an empty account or as no orders.
         """
@@ -117,7 +117,7 @@ class Dialect:
         return only_mappings(exchange.fetch_positions(None, self.of_type(market_type)), "positions")
 
     def reads_all_tickers(self, exchange: Exchange) -> bool:
-        """Tell whether one question gives the prices of all markets, so that nobody has to wait for the symbols."""
+        """Check whether one question gives the prices of all markets, so that nobody has to wait for the symbols."""
         return bool(exchange.has.get("fetchTickers"))
 
     def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
@@ -144,7 +144,7 @@ class Dialect:
         yield only_mappings(exchange.fetch_my_trades(symbol), "trades")
 
     def of_type(self, market_type: MarketType) -> dict[str, Any]:
-        """Give the parameters that turn a question to one kind of market."""
+        """Return the parameters that turn a question to one kind of market."""
         return {} if market_type == "spot" else {"type": market_type}
 
     # --- writing ---
@@ -163,18 +163,18 @@ class Dialect:
         return _an_order(reply)
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Give what goes with an order beyond side, amount and price."""
-        found: dict[str, Any] = {}
+        """Return what goes with an order beyond side, amount and price."""
+        parameters: dict[str, Any] = {}
         if self.traits.client_id_parameter is not None and request.client_order_id is not None:
-            found[self.traits.client_id_parameter] = request.client_order_id
+            parameters[self.traits.client_id_parameter] = request.client_order_id
         if request.trigger_price is not None:
-            found["stopLossPrice"] = plain(request.trigger_price)
+            parameters["stopLossPrice"] = plain(request.trigger_price)
         if request.reduce_only and is_derivative(request.symbol):
-            found["reduceOnly"] = True
-        return found
+            parameters["reduceOnly"] = True
+        return parameters
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:  # noqa: ARG002 - others ask for its time
-        """Give what keeps the venue from taking an order after ``receive_window`` seconds."""
+        """Return what keeps the venue from taking an order after ``receive_window`` seconds."""
         return {}
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
@@ -186,7 +186,7 @@ class Dialect:
         raise NotImplementedError
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001, ARG002 - for venues with two lists
-        """Give the parameters for an order that waits for its trigger, where the venue keeps those in another list."""
+        """Return the parameters for an order that waits for its trigger, where the venue lists those apart."""
         return {}
 
     # --- looking up ---
@@ -255,31 +255,31 @@ def tickers_of(reply: object) -> dict[str, Ticker]:
 
 def with_client_id(orders: Sequence[Order], client_order_id: str | None) -> Order | None:
     """Pick the newest order that carries our id."""
-    found = [order for order in orders if order.get("clientOrderId") == client_order_id and client_order_id]
-    return max(found, key=lambda order: int(order.get("timestamp") or 0), default=None)
+    ours = [order for order in orders if order.get("clientOrderId") == client_order_id and client_order_id]
+    return max(ours, key=lambda order: int(order.get("timestamp") or 0), default=None)
 
 
 def newest_by_client_id(orders: Sequence[Order], references: Sequence[OrderReference]) -> dict[str, Order]:
     """Pick the newest order of each of our ids."""
     names = [str(reference.client_order_id) for reference in references]
-    found = {name: with_client_id(orders, name) for name in names}
-    return {name: order for name, order in found.items() if order is not None}
+    newest = {name: with_client_id(orders, name) for name in names}
+    return {name: order for name, order in newest.items() if order is not None}
 
 
 def sent_since(references: Sequence[OrderReference]) -> int:
-    """Give the time in milliseconds, a minute before the first of these was sent, for clocks that differ."""
+    """Return the time in milliseconds, a minute before the first of these was sent, for clocks that differ."""
     first = min(reference.since for reference in references if reference.since is not None)
     return int(first.timestamp() * 1000) - 60_000
 
 
 def pages_by_cursor(ask: Callable[[str | None], tuple[list[T], str | None]]) -> list[T]:
     """Read all pages: ``ask`` gives a page and the cursor of the next one; raises BadReply where they do not end."""
-    found, cursor, seen = [], None, set()
+    entries, cursor, seen = [], None, set()
     for _ in range(MAX_PAGES):
         page, cursor = ask(cursor)
-        found.extend(page)
+        entries.extend(page)
         if not cursor:
-            return found
+            return entries
         if cursor in seen:
             raise BadReply("the pages go round in a circle")
         seen.add(cursor)

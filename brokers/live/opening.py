@@ -45,7 +45,7 @@ def open_live_account(
 
 
 def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
-    """Give how an account is reached, without its credentials."""
+    """Return how an account is reached, without its credentials."""
     options = account.get("options") or {}
     return Connection(
         venue=str(account["venue"]),
@@ -74,7 +74,7 @@ def _pace(limit: Mapping[str, Any] | None) -> Pace | None:
 
 
 def _market_types(account: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[MarketType, ...]:
-    """Give the kinds of markets an account trades in; ccxt's own ``defaultType`` names one as well."""
+    """Return the kinds of markets an account trades in; ccxt's own ``defaultType`` names one as well."""
     named = account.get("market_types") or [options.get("defaultType") or "spot"]
     known = {"spot", "swap", "future"}
     if unknown := [kind for kind in named if kind not in known]:

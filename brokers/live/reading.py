@@ -18,7 +18,7 @@ from exitplan.ruleset.model.snapshot import Cash, Market, Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 
 _MAX_GAPS = 5
-"""Active markets that may be missing among all tickers; more, and the answer is not believed."""
+"""Markets that may be missing among all tickers; more, and the answer is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Reader:
         currencies = {quote_of(symbol) or self.quote for symbol in symbols} | money
         listed = {symbol for symbol in symbols | self._exchanges_of(money) if symbol in listings.markets}
         bridges = {symbol for currency in currencies for symbol in self._bridges(currency, listings)}
-        prices = self._complete(reply.prices, listed, bridges, listings)
+        prices = self._complete(reply.prices, listed, bridges)
         return Snapshot(
             account=self.account,
             venue=self.dialect.traits.venue or str(self.exchange.id),
@@ -213,21 +213,18 @@ class Reader:
 
         return str(min(markets, key=fitness)["symbol"])
 
-    def _complete(
-        self, prices: TickerReply | None, listed: set[str], bridges: set[str], listings: Listings
-    ) -> TickerReply:
-        """Ask singly for what no answer was about: a market that trades has a price, or says that it has none."""
+    def _complete(self, prices: TickerReply | None, listed: set[str], bridges: set[str]) -> TickerReply:
+        """Ask singly for what no answer was about: a market has a price, or the venue says that it has none."""
         if prices is None:
             return self.prices_of(listed | bridges)
         if prices.failed:
             return prices
-        gaps = [symbol for symbol in sorted(listed) if prices.tickers.get(symbol, Ticker()).is_silent]
-        trading = frozenset(symbol for symbol in gaps if _trades(listings.markets[symbol]))
+        gaps = frozenset(symbol for symbol in listed if prices.tickers.get(symbol, Ticker()).is_silent)
         if not gaps:
             return prices
-        if len(trading) > _MAX_GAPS:
-            return replace(prices, unanswered=trading)
-        more = self.prices_of(trading)
+        if len(gaps) > _MAX_GAPS:
+            return replace(prices, unanswered=gaps)
+        more = self.prices_of(gaps)
         return TickerReply({**prices.tickers, **more.tickers}, unanswered=more.unanswered)
 
     def _market(self, market: Mapping[str, Any], prices: TickerReply) -> Market:

@@ -91,20 +91,23 @@ class Writer:
     def cancel(self, references: Sequence[OrderReference], triggers: frozenset[str]) -> list[Outcome]:
         """Cancel orders, in the venue's batches where it has them, and ask once what they had filled."""
         size = self.dialect.traits.cancel_batch
-        plain_ones = [found for found in references if found.order_id not in triggers]
+        plain_ones = [reference for reference in references if reference.order_id not in triggers]
         batched = plain_ones if size > 1 and len(plain_ones) > 1 else []
         outcomes: dict[str, Outcome] = {}
         for start in range(0, len(batched), size or 1):
             chunk = batched[start : start + size]
-            outcomes.update(zip((str(found.order_id) for found in chunk), self._cancel_batch(chunk), strict=True))
-        singly = [found for found in references if str(found.order_id) not in outcomes]
+            outcomes.update(
+                zip((str(reference.order_id) for reference in chunk), self._cancel_batch(chunk), strict=True)
+            )
+        singly = [reference for reference in references if str(reference.order_id) not in outcomes]
         answers = side_by_side(
-            [partial(self._cancel, found, is_trigger=found.order_id in triggers) for found in singly],
+            [partial(self._cancel, reference, is_trigger=reference.order_id in triggers) for reference in singly],
             most=self.dialect.at_once,
         )
-        outcomes.update(zip((str(found.order_id) for found in singly), answers, strict=True))
+        outcomes.update(zip((str(reference.order_id) for reference in singly), answers, strict=True))
         return self._followed_up(
-            [outcomes[str(found.order_id)] for found in references], [found.symbol for found in references]
+            [outcomes[str(reference.order_id)] for reference in references],
+            [reference.symbol for reference in references],
         )
 
     def _create(self, request: OrderRequest) -> Outcome:
@@ -139,7 +142,7 @@ class Writer:
             return outcome_of(error, self.redact, self.pause())
 
     def _may_ask(self, report: OrderReport) -> bool:
-        """Tell whether an order can be asked for beside others; one that waits may be in a list of its own."""
+        """Check whether an order can be asked for beside others; one that waits may be in a list of its own."""
         return report.trigger_price is None or not self.dialect.traits.triggers_apart
 
     def _followed_up(self, outcomes: Sequence[Outcome], symbols: Sequence[str]) -> list[Outcome]:
@@ -155,8 +158,8 @@ class Writer:
         if not asked:
             return list(outcomes)
         try:
-            found = self.dialect.find_many(self.exchange, asked)
-            reports = {name: report_of(order) for name, order in found.items()}
+            orders = self.dialect.find_many(self.exchange, asked)
+            reports = {name: report_of(order) for name, order in orders.items()}
         except Exception:  # noqa: BLE001 - as said above
             return list(outcomes)
         return [
@@ -172,8 +175,8 @@ def _told_of(reply: Order, request: OrderRequest) -> Order:
     known = {"symbol": request.symbol, "side": request.side, "type": request.type, "amount": plain(request.quantity)}
     if request.trigger_price is not None:
         known["triggerPrice"] = plain(request.trigger_price)
-    told = {name: value for name, value in reply.items() if value is not None}
-    return {**known, "clientOrderId": request.client_order_id, **told}
+    said = {name: value for name, value in reply.items() if value is not None}
+    return {**known, "clientOrderId": request.client_order_id, **said}
 
 
 def _cancelling(reference: OrderReference) -> OrderReport:

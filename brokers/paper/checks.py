@@ -200,7 +200,7 @@ def _cash_free(case: Case) -> Refused | None:
 
 
 def cash_needed(case: Case) -> Decimal:
-    """Give the free money an order needs, fee included.
+    """Return the free money an order needs, fee included.
 
     A spot buy needs its cost. A derivative opened on paper needs its whole value free when it is placed, and
     keeps no margin afterwards. Reducing a derivative needs nothing.

@@ -66,7 +66,7 @@ class MatchingEngine:
         self._names_sides = self._options.hedge_mode or any(order.position_side for order in snapshot.open_orders)
 
     def snapshot(self, now: datetime) -> Snapshot:
-        """Give the account as of now."""
+        """Return the account as of now."""
         return replace(
             self._start,
             taken_at=now,
@@ -78,7 +78,7 @@ class MatchingEngine:
         )
 
     def notes(self) -> Notes:
-        """Give what a snapshot has no place for; with both the engine starts again where it was."""
+        """Return what a snapshot has no place for; with both the engine starts again where it was."""
         remembered = {
             order.id: OpenNote(order.position_side, order.fires_above, order.hold, order.fills, order.updated_at)
             for order in self._open.values()
@@ -183,13 +183,13 @@ class MatchingEngine:
     def _find(self, reference: OrderReference) -> PaperOrder | None:
         for orders in (self._open, self._closed):
             if reference.order_id is not None:
-                found = [orders[reference.order_id]] if reference.order_id in orders else []
+                matching = [orders[reference.order_id]] if reference.order_id in orders else []
             elif reference.client_order_id is not None:
-                found = [order for order in orders.values() if order.client_order_id == reference.client_order_id]
+                matching = [order for order in orders.values() if order.client_order_id == reference.client_order_id]
             else:
-                found = []
-            if found:
-                return found[-1]
+                matching = []
+            if matching:
+                return matching[-1]
         return None
 
     def _enter(self, request: OrderRequest, market: Market, now: datetime) -> PaperOrder:
@@ -254,7 +254,7 @@ class MatchingEngine:
         return self._end(self._fill(order, market, wanted, price, self._options.taker_fee, now), now)
 
     def _reach(self, order: PaperOrder, market: Market) -> Decimal:
-        """Give how much of an order the market's depth lets fill at once."""
+        """Return how much of an order the market's depth lets fill at once."""
         depth = self._options.depth_of(order.symbol)
         if depth is None or order.remaining <= depth:
             return order.remaining
@@ -293,7 +293,7 @@ class MatchingEngine:
         return self._ledger.pay_fee(coin, money.fee, currency, self._markets, now)
 
     def _kept_hold(self, order: PaperOrder, terms: Terms, spent: Decimal) -> Hold:
-        """Give what an order still holds after a fill: what the rest needs, as far as the money lasts."""
+        """Return what an order still holds after a fill: what the rest needs, as far as the money lasts."""
         needed = hold_of(order, terms, max(self._options.taker_fee, self._options.maker_fee))
         free = self._ledger.free_money(self._ledger.currency_of(order.symbol, order.type))
         left = max(ZERO, free + order.hold.cash + spent)

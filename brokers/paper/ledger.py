@@ -239,7 +239,7 @@ class Ledger:
 
 
 def _sized(position: Position) -> Position:
-    """Give a derivative's short its size where the venue that was recorded reports it as negative."""
+    """Return a derivative's short its size where the venue that was recorded reports it as negative."""
     if position.side == "short" and is_derivative(position.symbol):
         return replace(position, quantity=abs(position.quantity))
     return position
@@ -256,7 +256,7 @@ def _mean_entry(held: Position, quantity: Decimal, price: Decimal | None) -> Dec
 
 
 def fit_holds(wanted: Iterable[tuple[PaperOrder, Hold]], ledger: Ledger) -> dict[str, PaperOrder]:
-    """Give orders their holds, never more in sum than the account says is locked.
+    """Return orders their holds, never more in sum than the account says is locked.
 
     A recorded account may lock more than its orders explain (staked coins), or less; what no order explains
     stays locked.

@@ -51,7 +51,7 @@ class PaperOptions:
     hedge_mode: bool = False
 
     def depth_of(self, symbol: str) -> Decimal | None:
-        """Give how many units one order may fill of a symbol at a time; None for no limit."""
+        """Return how many units one order may fill of a symbol at a time; None for no limit."""
         return self.depth.get(symbol) if isinstance(self.depth, Mapping) else self.depth
 
 
@@ -79,8 +79,8 @@ def _reader(name: str) -> Reader:
         return _READERS[name]
     known = [option.name for option in fields(PaperOptions)]
     near = difflib.get_close_matches(str(name), known, n=1)
-    found = f"did you mean `{near[0]}`?" if near else f"a paper account has {', '.join(known)}"
-    raise ValueError(f"no such option; {found}")
+    hint = f"did you mean `{near[0]}`?" if near else f"a paper account has {', '.join(known)}"
+    raise ValueError(f"no such option; {hint}")
 
 
 def _text(value: object) -> str:

@@ -85,9 +85,14 @@ class PaperOrder:
         return reduces(self.side, self.position_side)
 
     def ended(self, now: datetime) -> PaperOrder:
-        """Give the order as it is once nothing of it can fill any more."""
+        """Return the order as it is once nothing of it can fill any more."""
         status: Literal["closed", "cancelled"] = "closed" if self.remaining <= 0 else "cancelled"
         return replace(self, status=status, hold=Hold(), fires_above=None, updated_at=now)
+
+
+def money_fee(fills: Iterable[Fill]) -> Decimal:
+    """Add up the fees that came out of the money of the trades; those taken from a coin are not in them."""
+    return sum_exactly(fill.fee for fill in fills if fill.fee_currency is None)
 
 
 def sum_exactly(amounts: Iterable[Decimal]) -> Decimal:
@@ -96,7 +101,7 @@ def sum_exactly(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def average_price(fills: tuple[Fill, ...]) -> Decimal | None:
-    """Give the mean price of fills, weighted by quantity, to 28 digits; None where nothing filled."""
+    """Return the mean price of fills, weighted by quantity, to 28 digits; None where nothing filled."""
     if not fills:
         return None
     if len({fill.price for fill in fills}) == 1:
@@ -106,7 +111,7 @@ def average_price(fills: tuple[Fill, ...]) -> Decimal | None:
 
 
 def to_report(order: PaperOrder, currency: str) -> OrderReport:
-    """Tell an order as a venue's reply does; of fees in several currencies none is told."""
+    """Return an order as a venue's reply does; of fees in several currencies none is told."""
     currencies = {fill.fee_currency or currency for fill in order.fills} or {currency}
     is_one = len(currencies) == 1
     return OrderReport(
@@ -130,7 +135,7 @@ def to_report(order: PaperOrder, currency: str) -> OrderReport:
 
 
 def to_open_order(order: PaperOrder, *, names_side: bool) -> OpenOrder:
-    """Tell an order as a snapshot does, with the side it belongs to where both sides of a contract may be held."""
+    """Return an order as a snapshot does, with the side it belongs to where both sides of a contract may be held."""
     return OpenOrder(
         id=order.id,
         symbol=order.symbol,

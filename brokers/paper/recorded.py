@@ -15,7 +15,7 @@ from exitplan.ruleset.model.values import ZERO
 
 
 def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[str, PaperOrder]:
-    """Give the book of open orders, each with what it holds, in the order of the snapshot.
+    """Return the book of open orders, each with what it holds, in the order of the snapshot.
 
     An order the venue placed itself comes back as it was; of a recorded one side, hold and trigger are
     inferred.
@@ -31,7 +31,7 @@ def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[s
 
 
 def hold_of(order: PaperOrder, terms: Terms, fee_rate: Decimal) -> Hold:
-    """Give what an order must hold for what remains of it: units it sells, money it buys with."""
+    """Return what an order must hold for what remains of it: units it sells, money it buys with."""
     remaining = max(ZERO, order.remaining)
     quantity = remaining if order.reducing else ZERO
     price = order.price or order.trigger_price

@@ -80,11 +80,11 @@ class Binance(Dialect):
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
         """List only the kinds of markets that are asked for."""
         kinds = (["spot"] if "spot" in market_types else []) + (["linear"] if set(market_types) - {"spot"} else [])
-        told = exceptions_for(_REFUSALS)
-        by_market = {kind: {"exact": told} for kind in ("spot", "linear")}
+        refusals = exceptions_for(_REFUSALS)
+        by_market = {kind: {"exact": refusals} for kind in ("spot", "linear")}
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": list(market_types)},
-            "exceptions": {"exact": told, **by_market},
+            "exceptions": {"exact": refusals, **by_market},
         }
 
     def validate_reply(self, url: str, reply: object) -> str | None:
@@ -110,13 +110,13 @@ class Binance(Dialect):
         """Read a wallet; what is in Simple Earn, told as LD and its name, is locked."""
         if market_type == "future" and "swap" in exchange.options["marketTypes"]:
             return []  # one wallet for both, and read already
-        found = {balance.currency: balance for balance in super().read_balances(exchange, market_type)}
+        balances = {balance.currency: balance for balance in super().read_balances(exchange, market_type)}
         listed = {market["base"] for market in exchange.markets.values()} if market_type == "spot" else set()
-        for name in [name for name in found if name.startswith(_EARN) and name not in listed]:
-            earning, currency = found.pop(name), name.removeprefix(_EARN)
-            known = found.get(currency, Balance(currency, ZERO, ZERO))
-            found[currency] = replace(known, staked=known.staked + earning.total)
-        return list(found.values())
+        for name in [name for name in balances if name.startswith(_EARN) and name not in listed]:
+            earning, currency = balances.pop(name), name.removeprefix(_EARN)
+            known = balances.get(currency, Balance(currency, ZERO, ZERO))
+            balances[currency] = replace(known, staked=known.staked + earning.total)
+        return list(balances.values())
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders, and of futures those that wait for their trigger from their own list."""
@@ -132,7 +132,7 @@ class Binance(Dialect):
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions of futures; ccxt gives the time of their last change as that of their opening."""
-        found: list[Mapping[str, Any]] = []
+        positions: list[Mapping[str, Any]] = []
         for entry in only_mappings(exchange.fapiPrivateV3GetPositionRisk(), "positions"):
             market = exchange.safe_market(entry.get("symbol"), None, None, "contract")
             if entry.get("positionSide") in {"LONG", "SHORT"}:
@@ -140,9 +140,9 @@ class Binance(Dialect):
             side = str(entry.get("positionSide")).lower()
             if market["type"] in {market_type, None}:
                 contracts, price = entry.get("positionAmt"), entry.get("entryPrice")
-                told = {"symbol": market["symbol"], "contracts": contracts, "entryPrice": price}
-                found.append({**told, "side": side} if side in {"long", "short"} else told)
-        return found
+                position = {"symbol": market["symbol"], "contracts": contracts, "entryPrice": price}
+                positions.append({**position, "side": side} if side in {"long", "short"} else position)
+        return positions
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of a symbol, 1,000 a page, backwards in time."""

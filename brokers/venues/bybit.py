@@ -84,6 +84,7 @@ class Bybit(Dialect):
         permissions="Read-Write with Unified Trading: Orders and Positions, Spot Trade; Exchange for conversions."
         " Never: Withdrawal, Account Transfer.",
         limits_known=(
+            "What is borrowed is read; accounts that are not unified ones are unreadable.",
             "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",
@@ -154,8 +155,8 @@ class Bybit(Dialect):
             partial(_orders, exchange, "OrderRealtime", {"category": "linear", "settleCoin": coin})
             for coin in _SETTLED_IN
         ]
-        found = [order for orders in side_by_side(tasks) for order in orders]
-        return [order for order in found if exchange.market(order["symbol"])["type"] == market_type]
+        resting = [order for orders in side_by_side(tasks) for order in orders]
+        return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
@@ -163,9 +164,7 @@ class Bybit(Dialect):
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
-        entries = [
-            entry for found in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in found
-        ]
+        entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
         parsed = [exchange.parse_position(entry) for entry in entries]
         if any(position.get("hedged") for position in parsed):
             exchange.options["hedged"] = True
@@ -201,21 +200,21 @@ class Bybit(Dialect):
         """Cancel up to 10 orders, of each category in a call of its own; each has an answer of its own."""
         answers: dict[str, str | None] = {}
         for category in ("spot", "linear"):
-            chunk = [found for found in references if is_derivative(found.symbol) == (category == "linear")]
+            chunk = [reference for reference in references if is_derivative(reference.symbol) == (category == "linear")]
             if chunk:
                 answers |= _cancelled(exchange, category, chunk)
-        return [answers[str(found.order_id)] for found in references]
+        return [answers[str(reference.order_id)] for reference in references]
 
     # --- looking up ---
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for an order by its id among those of now, then in the history."""
-        found = self._newest(exchange, symbol, {"orderId": order_id})
-        if found is None:
+        order = self._newest(exchange, symbol, {"orderId": order_id})
+        if order is None:
             from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where it is used
 
             raise OrderNotFound(f"bybit knows no order {order_id}")
-        return found
+        return order
 
     def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
         """Ask for an order by our id among those of now, then in the history."""
@@ -225,11 +224,11 @@ class Bybit(Dialect):
         category = "linear" if is_derivative(symbol) else "spot"
         ((key, wanted),) = asked.items()
         for place in ("OrderRealtime", "OrderHistory"):
-            found = _orders(exchange, place, {"category": category, "symbol": exchange.market_id(symbol), **asked})
-            if any(order["info"].get(key) != wanted for order in found):
+            orders = _orders(exchange, place, {"category": category, "symbol": exchange.market_id(symbol), **asked})
+            if any(order["info"].get(key) != wanted for order in orders):
                 raise BadReply("the venue tells of another order than was asked for")
-            if found:
-                return max(found, key=lambda order: int(order.get("timestamp") or 0))
+            if orders:
+                return max(orders, key=lambda order: int(order.get("timestamp") or 0))
         return None
 
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
@@ -269,15 +268,17 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
 
 def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:
     """Cancel orders of one category: the reply has their ids in one list, what became of them in another."""
-    asked = [{"symbol": exchange.market_id(found.symbol), "orderId": found.order_id} for found in references]
+    asked = [
+        {"symbol": exchange.market_id(reference.symbol), "orderId": reference.order_id} for reference in references
+    ]
     reply = exchange.privatePostV5OrderCancelBatch({"category": category, "request": asked})
     orders = only_mappings((reply.get("result") or {}).get("list"), "orders")
     results = only_mappings((reply.get("retExtInfo") or {}).get("list"), "results")
-    if [entry.get("orderId") for entry in orders] != [found.order_id for found in references] or len(orders) != len(
-        results
-    ):
+    if [entry.get("orderId") for entry in orders] != [reference.order_id for reference in references] or len(
+        orders
+    ) != len(results):
         raise BadReply("the reply does not tell of every order")
     return {
-        str(found.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
-        for found, entry in zip(references, results, strict=True)
+        str(reference.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
+        for reference, entry in zip(references, results, strict=True)
     }

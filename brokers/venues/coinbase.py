@@ -110,13 +110,13 @@ class Coinbase(Dialect):
             [exchange.v3PrivateGetBrokerageBestBidAsk, partial(exchange.v3PublicGetBrokerageMarketProducts, kind)]
         )
         tops = {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")}
-        found = {
+        tickers = {
             str(exchange.safe_symbol(product.get("product_id"))): _ticker(product, tops.get(product.get("product_id")))
             for product in only_mappings(products.get("products"), "products")
         }
-        if not found:
+        if not tickers:
             raise BadReply("the reply holds no products")
-        return found
+        return tickers
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for one order in the list of all: asked for by itself, ccxt can't tell an unknown one from a failure."""
@@ -158,10 +158,12 @@ class Coinbase(Dialect):
         """Cancel up to 100 orders, each with an answer of its own; ccxt raises for all where one is refused."""
         names = [str(reference.order_id) for reference in references]
         reply = exchange.v3PrivatePostBrokerageOrdersBatchCancel({"order_ids": names})
-        told = {str(entry.get("order_id")): entry for entry in only_mappings(reply.get("results"), "results")}
-        if set(names) - set(told):
+        results = {str(entry.get("order_id")): entry for entry in only_mappings(reply.get("results"), "results")}
+        if set(names) - set(results):
             raise BadReply("the reply does not tell of every order")
-        return [None if told[name].get("success") is True else str(told[name].get("failure_reason")) for name in names]
+        return [
+            None if results[name].get("success") is True else str(results[name].get("failure_reason")) for name in names
+        ]
 
     def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:
         """Ask on what terms the venue would convert; what it gives after its fee ccxt leaves out."""
@@ -188,8 +190,8 @@ class Coinbase(Dialect):
                 exchange.fetch_my_trades(symbol, None, 250, {"cursor": cursor} if cursor else {}), "trades"
             )
             yield page
-            found = [(entry.get("info") or {}).get("cursor") for entry in page]
-            cursor = next((name for name in found if name), None)
+            cursors = [(entry.get("info") or {}).get("cursor") for entry in page]
+            cursor = next((name for name in cursors if name), None)
             if not cursor:
                 return
 
@@ -215,7 +217,7 @@ def _require_whole(accounts: object) -> None:
         if entry.get("type") and entry["type"] not in _KINDS:
             raise BadReply(f"exitplan does not know accounts of the kind {entry['type']}")
         amounts = [entry.get(name) for name in ("available_balance", "hold")]
-        if not entry.get("type") or not all(isinstance(found, Mapping) and found.get("value") for found in amounts):
+        if not entry.get("type") or not all(isinstance(amount, Mapping) and amount.get("value") for amount in amounts):
             raise BadReply(f"the account of {entry.get('currency')} is not told whole")
 
 

@@ -94,6 +94,7 @@ class Gate(Dialect):
             "Never: Withdraw, Wallet."
         ),
         limits_known=(
+            "What is borrowed in a unified account is read; one with balances in isolated margin is unreadable.",
             "Client order ids have at most 28 characters, and nothing says that the venue keeps them unique.",
             "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
             "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",
@@ -108,11 +109,11 @@ class Gate(Dialect):
         """List only the kinds of markets that are asked for."""
         from ccxt.base.errors import BadRequest  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
 
-        told = {**exceptions_for(_REFUSALS, _UNCLEAR), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
+        refusals = {**exceptions_for(_REFUSALS, _UNCLEAR), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
         kinds = list(market_types)
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": kinds},
-            "exceptions": {"exact": told},
+            "exceptions": {"exact": refusals},
         }
 
     def validate_reply(self, url: str, reply: object) -> str | None:
@@ -146,10 +147,10 @@ class Gate(Dialect):
         if market_type == "spot":
             account = "unified" if _is_unified(exchange) else "spot"
             lists = [partial(open_spot_orders, exchange, account), partial(waiting_spot_orders, exchange, {})]
-            found = [entry for answer in side_by_side(lists) for entry in answer]
+            entries = [entry for answer in side_by_side(lists) for entry in answer]
         else:
-            found = _of_each_settlement(exchange, market_type, partial(open_swap_orders, exchange))
-        return [known_order(order) for order in exchange.parse_orders(found)]
+            entries = _of_each_settlement(exchange, market_type, partial(open_swap_orders, exchange))
+        return [known_order(order) for order in exchange.parse_orders(entries)]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions in every currency that contracts are settled in."""
@@ -207,8 +208,8 @@ class Gate(Dialect):
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Put what the venue wants before our id; ccxt leaves it out where an id begins with a t."""
-        found = super().order_parameters(request)
-        return {**found, "text": f"{OURS}{found['text']}"} if "text" in found else found
+        parameters = super().order_parameters(request)
+        return {**parameters, "text": f"{OURS}{parameters['text']}"} if "text" in parameters else parameters
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel one order, in whichever list it is."""
@@ -221,22 +222,22 @@ class Gate(Dialect):
 
     def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
         """Cancel up to 20 orders in one call for spot, and in one for each currency that contracts are settled in."""
-        told: dict[str, str | None] = {}
+        outcomes: dict[str, str | None] = {}
         markets = {str(reference.order_id): exchange.market(reference.symbol) for reference in references}
-        spot = [{"currency_pair": found["id"], "id": name} for name, found in markets.items() if found["spot"]]
+        spot = [{"currency_pair": market["id"], "id": name} for name, market in markets.items() if market["spot"]]
         if spot:
-            told.update(cancel_outcomes(exchange.privateSpotPostCancelBatchOrders(spot)))
-        for settle in sorted({str(found["settleId"]) for found in markets.values() if not found["spot"]}):
-            names = [name for name, found in markets.items() if found["settleId"] == settle]
-            told.update(
+            outcomes.update(cancel_outcomes(exchange.privateSpotPostCancelBatchOrders(spot)))
+        for settle in sorted({str(market["settleId"]) for market in markets.values() if not market["spot"]}):
+            names = [name for name, market in markets.items() if market["settleId"] == settle]
+            outcomes.update(
                 cancel_outcomes(exchange.privateFuturesPostSettleBatchCancelOrders([{"settle": settle}, *names]))
             )
-        if set(markets) - set(told):
+        if set(markets) - set(outcomes):
             raise BadReply("the reply does not tell of every order")
         return [
             self._cancel_waiting(exchange, reference)
-            if told[str(reference.order_id)] == MISSING
-            else told[str(reference.order_id)]
+            if outcomes[str(reference.order_id)] == MISSING
+            else outcomes[str(reference.order_id)]
             for reference in references
         ]
 
@@ -324,16 +325,16 @@ class Gate(Dialect):
             turn = {"offset": page * PAGE} if is_derivative(reference.symbol) else {"page": page + 1}
             entries = only_mappings(ask({**asked, **turn}), "orders")
             orders = [known_order(order) for order in exchange.parse_orders(entries, market)]
-            found = [order for order in orders if order.get("clientOrderId") == reference.client_order_id]
-            if found:
-                return found[0]
+            ours = [order for order in orders if order.get("clientOrderId") == reference.client_order_id]
+            if ours:
+                return ours[0]
             if len(entries) < PAGE or min(int(order.get("timestamp") or 0) for order in orders) < since * 1000:
                 return None
         raise BadReply("the pages do not end")
 
 
 def _is_unified(exchange: Exchange) -> bool:
-    """Tell which kind of account it is; ccxt takes a question that failed for a classic one."""
+    """Return which kind of account it is; ccxt takes a question that failed for a classic one."""
     with exchange.turn:
         if exchange.options.get("unifiedAccount") is None:
             mode = (exchange.privateAccountGetDetail().get("key") or {}).get("mode")
@@ -369,7 +370,7 @@ def _side_of(position: Mapping[str, Any]) -> str | None:
 def _settlements(exchange: Exchange, market_type: MarketType) -> list[str]:
     if market_type != "swap":
         raise BadReply("dated futures at Gate are not read")
-    return sorted({str(found["settleId"]) for found in exchange.markets.values() if found["type"] == market_type})
+    return sorted({str(market["settleId"]) for market in exchange.markets.values() if market["type"] == market_type})
 
 
 def _of_each_settlement(exchange: Exchange, market_type: MarketType, ask: Callable[[str], list[T]]) -> list[T]:

@@ -83,7 +83,7 @@ class Kraken(Dialect):
             "No conversion of dust through the API.",
             "Spot only: margin positions and futures are not read, and an account with margin orders is unreadable.",
             "An order ends with a deadline that goes by this machine's clock: keep it set.",
-            "Fees of sales are taken in the quote currency.",
+            "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
     )
 
@@ -96,13 +96,13 @@ class Kraken(Dialect):
         )
 
         limits = ("EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded", "EGeneral:Too many requests")
-        told = {
+        refusals = {
             **exceptions_for(_REFUSALS, _UNCLEAR),
             **dict.fromkeys(limits, RateLimitExceeded),
             "EAPI:Invalid signature": AuthenticationError,
             "EOrder:Unknown order": OrderNotFound,
         }
-        return {**super().config(market_types), "exceptions": {"exact": told}}
+        return {**super().config(market_types), "exceptions": {"exact": refusals}}
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have a result: without one ccxt reads an empty account out of it."""
@@ -153,11 +153,14 @@ class Kraken(Dialect):
         return orders
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Have the fee of a sale taken from what it brings: by default it comes off what is left of the position."""
-        return {**super().order_parameters(request), "oflags": "fciq"}
+        """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.
+
+        Otherwise it comes off what is left of the position, or of the money, and all of it could never be spent.
+        """
+        return {**super().order_parameters(request), "oflags": "fciq" if request.side == "sell" else "fcib"}
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
-        """Give the deadline after which the matching engine no longer takes the order."""
+        """Return the deadline after which the matching engine no longer takes the order."""
         return {"deadline": exchange.iso8601(exchange.milliseconds() + _WINDOW * 1000)}
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
@@ -192,25 +195,25 @@ class Kraken(Dialect):
         """Ask for the open, then for the closed orders with our id."""
         wanted = {"clientOrderId": reference.client_order_id}
         for ask in (exchange.fetch_open_orders, exchange.fetch_closed_orders):
-            found = with_client_id(only_mappings(ask(None, None, None, wanted), "orders"), reference.client_order_id)
-            if found is not None:
-                return found
+            order = with_client_id(only_mappings(ask(None, None, None, wanted), "orders"), reference.client_order_id)
+            if order is not None:
+                return order
         return None
 
     def list_by_client_id(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
         """Look through the open orders and those closed since shortly before the first was sent, 50 a page."""
         orders = only_mappings(exchange.fetch_open_orders(), "orders")
-        found = newest_by_client_id(orders, references)
+        newest = newest_by_client_id(orders, references)
         start, read = sent_since(references) // 1000, 0
         for _ in range(MAX_PAGES):
-            if len(found) == len(references):
-                return found
+            if len(newest) == len(references):
+                return newest
             result = exchange.privatePostClosedOrders({"start": start, "ofs": read})["result"]
             page = [exchange.parse_order({**order, "id": name}) for name, order in result["closed"].items()]
             orders, read = [*orders, *page], read + len(page)
-            found = newest_by_client_id(orders, references)
+            newest = newest_by_client_id(orders, references)
             if not page or read >= int(result["count"]):
-                return found
+                return newest
         raise BadReply("the pages of closed orders do not end")
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:

@@ -121,9 +121,9 @@ class Kucoin(Dialect):
         if path not in _MUST_HOLD:
             return None
         data, key = reply["data"], _MUST_HOLD[path]
-        found = data.get(key) if key is not None and isinstance(data, dict) else data
+        entries = data.get(key) if key is not None and isinstance(data, dict) else data
         # An order that was just placed is answered at the address that lists futures' orders, with its id alone.
-        is_list = isinstance(found, list) or (isinstance(data, dict) and "orderId" in data)
+        is_list = isinstance(entries, list) or (isinstance(data, dict) and "orderId" in data)
         return None if is_list else f"it holds no {key or 'list'}"
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
@@ -278,7 +278,7 @@ def _ensure_classic(exchange: Exchange) -> None:
 
 
 def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[Balance]:
-    found: dict[str, Balance] = {}
+    balances: dict[str, Balance] = {}
     for account in accounts:
         if account.get("type") not in _TRADING | _ELSEWHERE:
             raise BadReply(f"exitplan does not know accounts of the kind {account.get('type')}")
@@ -288,9 +288,9 @@ def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]])
         free, locked = amount_of(account.get("available")), amount_of(account.get("holds"))
         if currency is None or free is None or locked is None:
             raise BadReply("an account without a currency or an amount")
-        known = found.get(currency, Balance(currency, ZERO, ZERO))
-        found[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
-    return list(found.values())
+        known = balances.get(currency, Balance(currency, ZERO, ZERO))
+        balances[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
+    return list(balances.values())
 
 
 def _resting(exchange: Exchange) -> list[Order]:
@@ -300,8 +300,8 @@ def _resting(exchange: Exchange) -> list[Order]:
         raise BadReply("the reply does not say which symbols have orders")
     symbols = (data or {}).get("symbols") or []
     replies = side_by_side([partial(exchange.privateGetHfOrdersActive, {"symbol": name}) for name in symbols])
-    found = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
-    return list(exchange.parse_orders(found))
+    entries = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
+    return list(exchange.parse_orders(entries))
 
 
 def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
@@ -311,13 +311,13 @@ def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
 
 def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Order]:
     """Read all pages of a list of orders."""
-    found: list[Mapping[str, Any]] = []
+    entries: list[Mapping[str, Any]] = []
     for page in range(1, MAX_PAGES):
         data = ask({**asked, "currentPage": page, "pageSize": _PAGE})["data"]
         items = only_mappings(data["items"], "orders")
-        found.extend(items)
+        entries.extend(items)
         if page >= int(data.get("totalPage") or 0) or not items:
-            return list(exchange.parse_orders(found))
+            return list(exchange.parse_orders(entries))
     raise BadReply("the pages do not end")
 
 

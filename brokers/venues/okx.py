@@ -88,6 +88,7 @@ class Okx(Dialect):
             "Client order ids are letters and digits only, and unique among open orders only.",
             "A write is too old for the venue 30 seconds after it was signed.",
             "Orders of trading bots, and iceberg, TWAP and chase orders are not read; what they hold counts as locked.",
+            "What is borrowed is read; an account with isolated margin positions of coins is unreadable.",
             "The venue names no least value of an order, only a least amount.",
         ),
     )
@@ -145,12 +146,12 @@ class Okx(Dialect):
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; where one may hold both sides of a symbol, orders have to name the side."""
         kind = {"instType": _KINDS[market_type]}
-        found = only_mappings(exchange.fetch_positions(None, kind), "positions")
-        if any(position.get("hedged") for position in found):
+        positions = only_mappings(exchange.fetch_positions(None, kind), "positions")
+        if any(position.get("hedged") for position in positions):
             exchange.options["hedged"] = True
-        modes = {position["symbol"]: position.get("marginMode") for position in found}
+        modes = {position["symbol"]: position.get("marginMode") for position in positions}
         exchange.options["marginModes"] = {**exchange.options.get("marginModes", {}), **modes}
-        return found
+        return positions
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of three months, 100 a page, newest first."""
@@ -186,15 +187,15 @@ class Okx(Dialect):
         data = only_mappings(exchange.fetch(signed["url"], "POST", headers, signed["body"]).get("data"), "orders")
         if not data or not (data[0].get("ordId") or data[0].get("algoId")):
             raise BadReply("the reply names no order")
-        told: Order = exchange.parse_order(data[0], exchange.market(request.symbol))
-        return {**told, "clientOrderId": request.client_order_id}
+        taken: Order = exchange.parse_order(data[0], exchange.market(request.symbol))
+        return {**taken, "clientOrderId": request.client_order_id}
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Give our id to orders that wait for a trigger under the name that they are looked up by."""
-        found = super().order_parameters(request)
+        """Return our id to orders that wait for a trigger under the name that they are looked up by."""
+        parameters = super().order_parameters(request)
         if request.trigger_price is not None and request.client_order_id is not None:
-            found["algoClOrdId"] = request.client_order_id
-        return found
+            parameters["algoClOrdId"] = request.client_order_id
+        return parameters
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel an order, in whichever list it is: no two have the same id."""
@@ -203,12 +204,14 @@ class Okx(Dialect):
 
     def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
         """Cancel up to 20 orders, each with an answer of its own."""
-        asked = [{"instId": exchange.market_id(found.symbol), "ordId": found.order_id} for found in references]
+        asked = [
+            {"instId": exchange.market_id(reference.symbol), "ordId": reference.order_id} for reference in references
+        ]
         reply = exchange.privatePostTradeCancelBatchOrders(asked)
-        told = {str(entry.get("ordId")): entry for entry in only_mappings(reply.get("data"), "orders")}
-        if {str(found.order_id) for found in references} - set(told):
+        answers_by_id = {str(entry.get("ordId")): entry for entry in only_mappings(reply.get("data"), "orders")}
+        if {str(reference.order_id) for reference in references} - set(answers_by_id):
             raise BadReply("the reply does not tell of every order")
-        answers = [told[str(found.order_id)] for found in references]
+        answers = [answers_by_id[str(reference.order_id)] for reference in references]
         return [None if entry.get("sCode") in {"0", _BEING_CANCELLED} else str(entry.get("sMsg")) for entry in answers]
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
@@ -262,12 +265,12 @@ class Okx(Dialect):
 
 
 def _of_position(exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
-    """Give what an order must repeat of the position it is for: the margin mode, and that both sides may be held."""
+    """Return what an order must repeat of the position it is for: the margin mode, and that both sides may be held."""
     if not is_derivative(request.symbol):
         return {}
     mode = exchange.options.get("marginModes", {}).get(request.symbol)
-    found: dict[str, Any] = {} if mode is None else {"tdMode": mode}
-    return {**found, "hedged": True} if exchange.options.get("hedged") else found
+    parameters: dict[str, Any] = {} if mode is None else {"tdMode": mode}
+    return {**parameters, "hedged": True} if exchange.options.get("hedged") else parameters
 
 
 def _pages(
@@ -318,6 +321,6 @@ def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
 
 
 def _details(reply: Mapping[str, Any]) -> object:
-    """Give the balances of the trading account."""
+    """Return the balances of the trading account."""
     first = next(iter(reply["data"]), None)
     return first.get("details") if isinstance(first, dict) else None

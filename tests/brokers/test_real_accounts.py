@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.protocol import OrderReference
@@ -13,6 +16,7 @@ from exitplan.ruleset.model.snapshot import (
     Market,
     OpenOrder,
     Position,
+    Snapshot,
     snapshot_from_document,
     snapshot_to_document,
 )
@@ -232,3 +236,57 @@ def test_what_is_staked_stays_locked() -> None:
     assert reason(venue.place(order("sell", "2"), NOW)) == "insufficient-balance"
     done(venue.place(order("sell", "1"), NOW))
     assert position(venue) == Position("ETH/USD", "long", d("4"), locked=d("4"))
+
+
+# --- laws ---
+
+
+EVEN = {
+    "ETH/USD": Market(last=d("100"), bid=d("100"), ask=d("100")),
+    "ETH/EUR": Market(last=d("80"), bid=d("80"), ask=d("80")),
+    "EUR/USD": Market(last=d("1.25"), bid=d("1.25"), ask=d("1.25")),
+    "USD/CHF": Market(last=d("0.8"), bid=d("0.8"), ask=d("0.8")),
+    "BNB/USD": Market(last=d("500"), bid=d("500"), ask=d("500")),
+}
+WORTH = {"USD": d("1"), "ETH": d("100"), "EUR": d("1.25"), "CHF": d("1.25"), "BNB": d("500")}
+AMOUNTS = st.decimals(0, 40, places=2)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["buy", "sell"]), st.sampled_from(sorted(EVEN)), AMOUNTS, st.sampled_from(["market", "limit"])
+    ),
+    max_size=12,
+)
+
+
+def worth(account: Snapshot) -> Decimal:
+    """Add up all that is held, less what is owed, at prices that fit together."""
+    total = d("0")
+    for currency, money in {account.quote: account.cash, **account.other_cash}.items():
+        total += (money.free + money.locked - money.debt) * WORTH[currency]
+    for held in account.positions:
+        total += (held.quantity - held.debt) * WORTH[held.symbol.partition("/")[0]]
+    return total
+
+
+@given(steps=STEPS, eur=AMOUNTS, owed=AMOUNTS, coin=AMOUNTS)
+def test_no_order_makes_or_loses_money_whatever_it_is_paid_in(
+    steps: list[tuple[str, str, Decimal, str]], eur: Decimal, owed: Decimal, coin: Decimal
+) -> None:
+    held = (Position("ETH/USD", "long", d("5"), debt=min(owed, d("5"))), Position("BNB/USD", "long", coin))
+    money = {"EUR": Cash(eur), "CHF": Cash(d("50"), debt=owed)}
+    venue = engine(snapshot(positions=held, other_cash=money, markets=EVEN, rates={"EUR": d("1.25"), "CHF": d("1.25")}))
+    before = worth(venue.snapshot(NOW))
+    for side, symbol, quantity, kind in steps:
+        price = EVEN[symbol].last or d("1")
+        venue.place(
+            limit(side, str(quantity), str(price), symbol=symbol)
+            if kind == "limit"
+            else order(side, str(quantity), symbol),
+            NOW,
+        )
+        after = venue.snapshot(NOW)
+        assert worth(after) == before
+        assert all(
+            cash.free >= 0 and cash.locked >= 0 and cash.debt >= 0 for cash in (after.cash, *after.other_cash.values())
+        )
+        assert all(entry.quantity >= entry.debt >= 0 or entry.debt <= owed for entry in after.positions)

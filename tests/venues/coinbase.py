@@ -54,7 +54,7 @@ class CoinbaseFront:
         return self.gate.credentials
 
     def sort_of(self, request: Request) -> Sort:
-        """Tell what a request is about: a list of open orders is a reading, any other list a look-up.
+        """Return what a request is about: a list of open orders is a reading, any other list a look-up.
 
         Products are listings and prices at once, so they are readings.
         """
@@ -137,7 +137,7 @@ class CoinbaseFront:
         return {"products": found, "num_products": len(found)}
 
     def _best_bid_ask(self, params: Document) -> Document:
-        """Give the top of the books; one whose price cannot be read is left out."""
+        """Return the top of the books; one whose price cannot be read is left out."""
         markets, now = self._markets(), time_text(self.venue.now())
         symbols = [self._symbol(name) for name in listed(params.get("product_ids"))] or sorted(markets)
         readable = [symbol for symbol in symbols if markets[symbol].price_status != "unavailable"]
@@ -270,7 +270,9 @@ class CoinbaseFront:
         market = self._markets()[symbol]
         if "quote_size" in asked:
             price = market.ask or market.last or Decimal(1)
-            quantity = floor_to_step(_number(asked, "quote_size") / price, market.amount_step)
+            # What is spent has the fee in it.
+            cost = price * (1 + self.venue.options.taker_fee)
+            quantity = floor_to_step(_number(asked, "quote_size") / cost, market.amount_step)
         else:
             quantity = _number(asked, "base_size")
         return OrderRequest(

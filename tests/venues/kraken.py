@@ -46,7 +46,7 @@ class KrakenFront:
         return self.gate.credentials
 
     def sort_of(self, request: Request) -> Sort:
-        """Tell what a request is about; open orders asked for by an id are a look-up."""
+        """Return what a request is about; open orders asked for by an id are a look-up."""
         sort = _ENDPOINTS.get(request.path, (Sort.MARKETS, None))[0]
         by_id = request.path.endswith("/OpenOrders") and b"cl_ord_id" in request.body
         return Sort.LOOK_UP if by_id else sort
@@ -102,7 +102,7 @@ class KrakenFront:
         }
 
     def _ticker(self, params: Document) -> Document:
-        """Give prices of all pairs or of those asked for; one whose price cannot be read is left out."""
+        """Return prices of all pairs or of those asked for; one whose price cannot be read is left out."""
         markets = self.venue.snapshot().markets
         wanted = [self._symbol(name) for name in listed(params.get("pair"))] or sorted(markets)
         return {
@@ -155,7 +155,7 @@ class KrakenFront:
         return {"closed": self._told(page, params), "count": len(orders)}
 
     def _query_orders(self, params: Document) -> Document:
-        """Tell the orders asked for; what the venue does not know is left out."""
+        """Return the orders asked for; what the venue does not know is left out."""
         wanted = listed(params.get("txid"))
         if not wanted or len(wanted) > PAGE:
             raise RefusedInWords("EGeneral:Invalid arguments:txid")

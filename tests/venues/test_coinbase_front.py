@@ -18,7 +18,7 @@ Opened = tuple[Handle, Client]
 
 
 def named(client_id: str, **more: object) -> dict[str, object]:
-    """Give an order an id as coinbase takes it; the unified parameter would be dropped silently."""
+    """Return an order an id as coinbase takes it; the unified parameter would be dropped silently."""
     return {"client_order_id": client_id, **more}
 
 
@@ -132,10 +132,10 @@ def test_orders_are_refused_in_coinbases_words(
         coinbase[1].create_order(*order)
 
 
-def test_a_market_buy_is_given_what_to_spend(coinbase: Opened) -> None:
+def test_a_market_buy_is_given_what_to_spend_with_the_fee_in_it(coinbase: Opened) -> None:
     _, client = coinbase
     client.create_order("SOL/USD", "market", "buy", 1, None, named("buy", cost=280.1))
-    assert client.fetch_balance()["SOL"]["total"] == "20"
+    assert client.fetch_balance()["SOL"]["total"] == "19.998"
 
 
 def test_trades_from_before_are_told_with_those_made_here(open_venue: Opener) -> None:

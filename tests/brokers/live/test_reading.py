@@ -19,9 +19,10 @@ every_venue = pytest.mark.parametrize("venue", VENUES)
 
 
 def held(read: Snapshot) -> dict[str, tuple[str, str]]:
-    """Give quantity and what is locked of it, by symbol."""
+    """Return quantity and what is locked of it, by symbol."""
     return {
-        found.symbol: (f"{found.quantity.normalize():f}", f"{found.locked.normalize():f}") for found in read.positions
+        position.symbol: (f"{position.quantity.normalize():f}", f"{position.locked.normalize():f}")
+        for position in read.positions
     }
 
 
@@ -109,7 +110,7 @@ def test_an_order_in_a_market_that_is_new_is_told_under_its_symbol(open_at: Open
     served.engine = type(served.engine)(served.start, None, served.options)
     watch.ahead += timedelta(minutes=11)
     read = broker.read_account()
-    assert [(found.symbol, found.quantity) for found in read.open_orders] == [("NEW/USD", Decimal(3))]
+    assert [(resting.symbol, resting.quantity) for resting in read.open_orders] == [("NEW/USD", Decimal(3))]
     assert held(read)["NEW/USD"] == ("10", "3")
 
 
@@ -172,7 +173,7 @@ def test_all_pages_of_accounts_and_of_open_orders_are_read_at_coinbase(open_at: 
     opened = open_at("coinbase", account, page_size=2)
     read = opened.broker.read_account()
     assert len(read.positions) == 4
-    assert {found.price for found in read.open_orders} == {Decimal(200 + number) for number in range(7)}
+    assert {resting.price for resting in read.open_orders} == {Decimal(200 + number) for number in range(7)}
 
 
 @every_venue

@@ -28,7 +28,7 @@ d = Decimal
 
 
 def flat(price: str | int, **more: Any) -> Market:
-    """Give a market whose book is at one price."""
+    """Return a market whose book is at one price."""
     return market(price, **{"bid": price, "ask": price, "price_step": "0.00001", **more})
 
 
@@ -53,7 +53,7 @@ def test_money_at_coinbase_that_is_only_ever_a_quote_is_worth_what_it_buys_in_bi
     markets = {"BTC/USD": flat(60000), "BTC/USDC": flat(60000), "BTC/EUR": flat(54600), **nowhere}
     held = (position("BTC/USD", "0.05"), position("USDC/USD", 9000), position("EUR/USD", 500))
     read = open_at("coinbase", snapshot(*held, markets=markets)).broker.read_account()
-    assert [found.symbol for found in read.positions] == ["BTC/USD"]
+    assert [position.symbol for position in read.positions] == ["BTC/USD"]
     assert read.other_cash == {"EUR": Cash(d(500)), "USDC": Cash(d(9000))}
     assert (read.rates["USDC"], read.rates["EUR"].quantize(d("0.0001"))) == (d(1), d("1.0989"))
 
@@ -126,10 +126,8 @@ def test_which_currencies_are_money_the_policy_says(open_at: Opener, venue: str)
     held = snapshot(position("DAI/USD", 50), markets={"DAI/USD": flat(1)})
     opened = open_at(venue, held)
     assert opened.broker.read_account().other_cash == {"DAI": Cash(d(50))}
-    as_position = open_account(opened.handle)
-    as_position._reader = replace(as_position._reader, keep=("USD",))
-    read = as_position.read_account()
-    assert (read.other_cash, [found.symbol for found in read.positions]) == ({}, ["DAI/USD"])
+    read = open_account(opened.handle, keep=("USD",)).read_account()
+    assert (read.other_cash, [position.symbol for position in read.positions]) == ({}, ["DAI/USD"])
 
 
 # --- debts ---

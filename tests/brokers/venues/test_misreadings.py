@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -35,7 +35,7 @@ def read(venue: str, replies: Replies, changed: Mapping[str, Any], **more: Any) 
 
 
 def held(snapshot: Snapshot, symbol: str) -> Position:
-    (position,) = [found for found in snapshot.positions if found.symbol == symbol]
+    (position,) = [position for position in snapshot.positions if position.symbol == symbol]
     return position
 
 
@@ -274,6 +274,41 @@ def test_the_side_of_an_order_is_read_in_every_venues_words(info: dict[str, Any]
     assert open_order_of({**order, "symbol": "SOL/USDT"}).position_side is None
 
 
+def _of_okx() -> Snapshot:
+    resting = okx.order(9, instId="SOL-USDT-SWAP", instType="SWAP", posSide="short", side="sell")
+    sides = [okx.position("4", posSide="long"), okx.position("3", posSide="short")]
+    changed = {okx.PENDING: okx.told(resting), okx.WAITING: okx.told(), okx.POSITIONS: okx.told(*sides)}
+    return read("okx", okx.OKX, changed, market_types=("swap",))
+
+
+def _of_bybit() -> Snapshot:
+    sides = [bybit.position("4", positionIdx=1), bybit.position("3", positionIdx=2, side="Sell")]
+    changed = {
+        f"{bybit.OPEN}?settleCoin=USDT": bybit.listed(bybit.order(9, positionIdx=2), category="linear"),
+        f"{bybit.POSITIONS}?settleCoin=USDT": bybit.listed(*sides, category="linear"),
+    }
+    return read("bybit", bybit.SWAPS, changed, market_types=("swap",))
+
+
+def _of_binance() -> Snapshot:
+    resting = {**binance.order(9), "positionSide": "SHORT", "cumQuote": "0", "reduceOnly": False, "avgPrice": "0"}
+    changed = {
+        "GET /fapi/v1/openOrders": [resting],
+        "GET /fapi/v1/openAlgoOrders": [],
+        "GET /fapi/v3/positionRisk": [binance.position("4", "LONG"), binance.position("-3", "SHORT")],
+    }
+    return read("binance", binance.FUTURES, changed, market_types=("swap",))
+
+
+@pytest.mark.parametrize("account", [_of_okx, _of_bybit, _of_binance])
+def test_where_both_sides_are_held_a_sell_that_adds_to_the_short_belongs_to_it(account: Callable[[], Snapshot]) -> None:
+    snapshot = account()
+    assert {(held.side, held.quantity) for held in snapshot.positions} == {("long", d(4)), ("short", d(3))}
+    assert [(resting.side, resting.position_side, resting.reduce_only) for resting in snapshot.open_orders] == [
+        ("sell", "short", False)
+    ]
+
+
 @pytest.mark.parametrize("mode", ["dual_long", "dual_short"])
 @pytest.mark.parametrize(
     ("size", "closes", "expected"), [(5, False, "long"), (-5, True, "long"), (-5, False, "short"), (5, True, "short")]
@@ -374,6 +409,30 @@ def test_a_ticker_that_says_nothing_is_unanswered_and_one_of_zeros_is_missing(ve
         snapshot = read(venue, replies, {pattern: shape(entry), SINGLE[venue]: Reply("", 503)})
         market = snapshot.markets["SOL/USDT"]
         assert (market.price_status, market.last or None) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (Reply("", 503), ("unavailable", None)),
+        (Reply({"code": -1121, "msg": "Invalid symbol."}, 400), (None, None)),
+        (binance.ticker("SOLUSDT", "150"), (None, d(150))),
+    ],
+)
+def test_a_suspended_market_that_is_missing_among_the_tickers_is_asked_for_by_itself(
+    reply: Any, expected: tuple[str | None, Decimal | None]
+) -> None:
+    changed = {
+        "GET /api/v3/exchangeInfo": {
+            "symbols": [binance.spot_market("SOL", status="BREAK"), binance.spot_market("BTC")]
+        },
+        "GET /api/v3/ticker/24hr": [binance.ticker("BTCUSDT", "60000")],
+        SINGLE["binance"]: reply,
+        binance.ORDERS: [],
+    }
+    market = read("binance", binance.SPOT, changed).markets["SOL/USDT"]
+    assert (market.price_status, market.last or None) == expected
+    assert market.active is False
 
 
 # --- maximums ---
