@@ -6,7 +6,7 @@ What cannot be known is left out of the facts; nothing is guessed and nothing co
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,8 +42,7 @@ T = TypeVar("T")
 def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> AccountView:
     """Observe an account: its positions, other money, debts, orders and equity, with the facts that rules may ask."""
     names = AssetNames.of(policy.aliases, snapshot.positions)
-    held = frozenset(position.key for position in snapshot.positions)
-    observer = _Observer(snapshot, policy, progress, now, names, policy.protected_assets(names, now), held)
+    observer = _Observer(snapshot, policy, progress, now, names, policy.protected_assets(names, now))
     kept = {names.resolve(currency) for currency in policy.cash.keep} - {names.resolve(snapshot.quote)}
     everything = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
     views = [observer.view(position) for position in everything]
@@ -81,7 +80,6 @@ class _Observer:
     now: datetime
     names: AssetNames
     protected: frozenset[str]
-    held: frozenset[str]
 
     def view(self, position: Position) -> PositionView:
         """Look a position up everywhere and value it; the facts that need the account's equity come later."""
@@ -109,7 +107,7 @@ class _Observer:
 
     def own(self, entries: Mapping[str, T], position: Position, asset: str) -> T | None:
         """Find what progress keeps of a position."""
-        return find_own(entries, position, asset, self.names, self.held)
+        return find_own(entries, position, asset, self.names)
 
     def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
         """Find the record of an asset: the exact symbol's, else the first by symbol that registers this side."""
@@ -146,7 +144,7 @@ class _Observer:
         held = view.held
         facts: dict[str, FactValue] = {
             "symbol": position.symbol,
-            "asset": asset,
+            "asset": position.symbol if view.is_derivative else asset,
             "side": position.side,
             "venue": self.snapshot.venue,
             "market_known": market is not None,
@@ -241,13 +239,8 @@ class _Observer:
         return OrderView(order, asset, side_of(order, asset, holdings), opens, is_protected, minutes, facts)
 
 
-def find_own(
-    entries: Mapping[str, T], position: Position, asset: str, names: AssetNames, held: Collection[str]
-) -> T | None:
-    """Find what progress keeps of a position: under its own key, else the first of the same asset and side.
-
-    What another held position (``held`` are their keys) has for its own is left to it.
-    """
+def find_own(entries: Mapping[str, T], position: Position, asset: str, names: AssetNames) -> T | None:
+    """Find what progress keeps of a position: under its own key, else the first of the same asset and side."""
     symbol, side = position.symbol, position.side
     mark = "" if side == "long" else "#short"
     own = entries.get(symbol + mark)
@@ -255,7 +248,7 @@ def find_own(
         return own
     for key in sorted(entries):
         name, sign, _ = key.partition("#")
-        if key not in held and bool(sign) == bool(mark) and names.of_symbol(name) == asset:
+        if bool(sign) == bool(mark) and names.of_symbol(name) == asset:
             return entries[key]
     return None
 

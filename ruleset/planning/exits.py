@@ -38,7 +38,6 @@ class ExitContext:
     cancelled: frozenset[str] = frozenset()
     orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
-    held_keys: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -54,8 +53,7 @@ class ExitContext:
         symbols: dict[str, list[str]] = {}
         for position in account.positions:
             symbols.setdefault(position.asset, []).append(position.position.symbol)
-        keys = frozenset(view.position.key for view in account.positions)
-        return cls(policy, account, progress, now, cancelled, orders, symbols, keys)
+        return cls(policy, account, progress, now, cancelled, orders, symbols)
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
@@ -142,7 +140,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     """Plan a close or a slice of an unwind."""
     step = None
     if rule.action == "unwind":
-        own = find_own(context.progress.unwinds, view.position, view.asset, context.account.names, context.held_keys)
+        own = find_own(context.progress.unwinds, view.position, view.asset, context.account.names)
         step = next_step(view, own, context.policy, context.now)
     price = limit_price(view, context.policy)
     obstacle = _obstacle(view, rule, price)
