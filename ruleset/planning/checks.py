@@ -136,7 +136,8 @@ class CheckInput:
         left = [decision for decision in judged if decision.key not in changes.closed]
         gone = [decision for decision in judged if decision.key in changes.closed]
         tolerated = [decision for decision in left if self._is_tolerated(decision)]
-        strict = [decision for decision in left if decision not in tolerated]
+        names = {decision.key for decision in tolerated}
+        strict = [decision for decision in left if decision.key not in names]
         deferred = [decision for decision in strict if decision.is_deferred]
         known = [decision for decision in strict if not decision.is_deferred]
         unregistered = [decision for decision in known if not self._is_registered(decision, changes.adopted)]

@@ -198,7 +198,7 @@ def order_of(entry: Json, now: datetime) -> Resting:
         side=entry["side"],
         type=order_type(entry),
         remaining=Decimal(entry["quantity"]) - amount(entry.get("filled")),
-        price=limit if limit else number(entry.get("trigger_price")) or None,
+        price=limit or number(entry.get("trigger_price")) or None,
         age=order_age(entry, now),
         reduce_only=entry.get("reduce_only") is True,
         position_side=entry.get("position_side"),
@@ -256,7 +256,8 @@ class Oracle:
     def is_protected_asset(self, asset: str, symbol: str | None = None) -> bool:
         return any(
             entry.get("symbol") == symbol is not None
-            or asset == (self.asset_of_symbol(entry["symbol"]) if "symbol" in entry else self.usual_name(entry["asset"]))
+            or asset
+            == (self.asset_of_symbol(entry["symbol"]) if "symbol" in entry else self.usual_name(entry["asset"]))
             for entry in self.policy.get("protect") or ()
             if entry.get("until") is None or self.now < datetime.fromisoformat(entry["until"])
         )
@@ -723,9 +724,7 @@ class Oracle:
         """13.1 and 13.7: an order is the asset's and the side's; one that names a held symbol is its own first."""
         if self.order_protected(order) or self.order_asset(order) != self.asset(holding):
             return False
-        names_another = order.symbol != holding.symbol and any(
-            other.symbol == order.symbol for other in self.positions
-        )
+        names_another = order.symbol != holding.symbol and any(other.symbol == order.symbol for other in self.positions)
         return not names_another and self.belongs_to(order) == holding.side
 
     def released(self, order: Resting, holding: Holding) -> Decimal:
