@@ -191,8 +191,8 @@ def _sale(
     rank = _UNWIND if step is not None else _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
     why = because if step is None else f"{because}; {_cycle_text(step)}"
     if len(sizes) > 1:
-        why = f"{why}; in {len(sizes)} orders, one may be {plain(sizes[0])} at most"
-    elif sizes[0] < quantity:
+        why = f"{why}; in {len(sizes)} orders, for the venue takes no more in one"
+    if sum(sizes) < quantity:
         why = f"{why}; the venue takes {plain(sizes[0])} in one order, the rest follows in the next run"
     for number, size in enumerate(sizes, start=1):
         order = _order(view, kind, rule, why, size, rank)
