@@ -91,7 +91,7 @@ def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, in
 
 
 def _believed(market: Market, price: Price, belief: Belief) -> Price:
-    """Hold a price against the other ones; gaps of one ``price_step`` contradict nothing."""
+    """Compare a price with the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
     bid, ask = _positive(market.bid), _positive(market.ask)
     if bid is None or ask is None:

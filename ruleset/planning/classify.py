@@ -161,7 +161,7 @@ _TEENS = range(11, 14)
 
 
 def _cap_words(decision: Decision, counted: Sequence[Decision], policy: Policy) -> str:
-    """Say why the cap chose a position: its place by the first rank among all that count."""
+    """Describe why the cap chose a position: its place by the first rank among all that count."""
     name = policy.cap.rank_by[0]
     own = rank_of(decision.view.facts, name)
     place = 1 + sum(1 for other in counted if rank_of(other.view.facts, name) < own)

@@ -166,7 +166,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
 
 
 def _shortage(view: PositionView, context: ExitContext, free: Decimal, price: Decimal | None) -> BlockedReason | None:
-    """Say what keeps a sale below the minimum: balances that are held, or debts."""
+    """Return what keeps a sale below the minimum: balances that are held, or debts."""
     if not reaches_minimum(view, floor_to_step(free, view.amount_step), price):
         return "locked"
     return None if reaches_minimum(view, context.without_debt(view, free), price) else "owed"
@@ -224,7 +224,7 @@ def _at_target(view: PositionView, rule: ExitRule, step: UnwindStep, *, is_sella
 
 
 def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> BlockedReason | None:
-    """Say what speaks against selling all of a position, whatever else rests or is owed."""
+    """Return what speaks against selling all of a position, whatever else rests or is owed."""
     facts = view.facts
     if not facts["market_known"]:
         return "no-market"
@@ -239,7 +239,7 @@ def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> Bloc
 
 
 def _late_obstacle(view: PositionView, rule: ExitRule, context: ExitContext) -> BlockedReason | None:
-    """Say what speaks against selling now: a position in the making, or a price that nobody has."""
+    """Return what speaks against selling now: a position in the making, or a price that nobody has."""
     policy = context.policy
     if rule.is_dust and _is_being_opened(view, context):
         return "entry-open"

@@ -164,7 +164,7 @@ def test_names_in_a_policy_that_match_nothing_are_told_with_the_nearest(policy: 
 
 
 def test_names_that_match_something_held_or_listed_are_not() -> None:
-    policy = {"protect": [{"symbol": "AAA/EUR"}, {"asset": "BBB"}], "aliases": {"OLD": "AAA"}}
+    policy: dict[str, Node] = {"protect": [{"symbol": "AAA/EUR"}, {"asset": "BBB"}], "aliases": {"OLD": "AAA"}}
     assert warned(plan_of(snapshot(position(), markets={"BBB/USD": market()}), **policy)) == []
 
 

@@ -8,6 +8,7 @@ from exitplan.ruleset.language.policy import compile_policy
 from exitplan.ruleset.model.snapshot import OrderSide, Side
 from tests.builders import (
     A,
+    Amount,
     B,
     Node,
     actions,
@@ -26,7 +27,7 @@ from tests.builders import (
     unwound,
 )
 
-RATES = {"EUR": "1.25", "BTC": 100}
+RATES: dict[str, Amount] = {"EUR": "1.25", "BTC": 100}
 NO_ENTRY = record(entry=None)
 
 
