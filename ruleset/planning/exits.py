@@ -16,7 +16,18 @@ from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.model.values import MICRO, ZERO, ceil_to_step, floor_to_step, is_derivative, plain, time_text
+from exitplan.ruleset.model.valuation import rate_of
+from exitplan.ruleset.model.values import (
+    EXACT,
+    MICRO,
+    ZERO,
+    ceil_to_step,
+    floor_to_step,
+    is_derivative,
+    plain,
+    quote_of,
+    time_text,
+)
 from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
@@ -353,10 +364,18 @@ def _covered(view: PositionView, context: ExitContext) -> Decimal:
         (
             order.order.remaining
             for order in staying
-            if order.asset == view.asset and is_protective(order.order, view.position.side, view.price.mark)
+            if order.asset == view.asset
+            and is_protective(order.order, view.position.side, _mark_there(view, order, context))
         ),
         ZERO,
     )
+
+
+def _mark_there(view: PositionView, order: OrderView, context: ExitContext) -> Decimal | None:
+    """Return the mark in the currency of an order's market; None without a rate between the two."""
+    mark, here = view.price.mark, view.price.rate
+    there = rate_of(context.snapshot, quote_of(order.order.symbol))
+    return None if mark is None or here is None or there is None else EXACT.divide(mark * here, there)
 
 
 def _trigger_price(view: PositionView, rule: ExitRule) -> Decimal | None:

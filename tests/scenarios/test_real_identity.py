@@ -143,6 +143,14 @@ def test_a_suspended_market_in_the_own_quote_blocks_and_forgets_nothing() -> Non
     assert facts(plan)["unwind_cycle"] == "1.000000"
 
 
+@pytest.mark.parametrize(("trigger", "kinds"), [(64, ["adopt"]), (81, ["attach_stop", "adopt"])])
+def test_a_stop_in_another_market_protects_at_its_own_currency(trigger: int, kinds: list[str]) -> None:
+    # The mark of 100 is 80 there: what lies above it takes profit.
+    stop = order(symbol="AAA/EUR", kind="stop", price=None, trigger=trigger, quantity=10)
+    plan = plan_of(snapshot(position(), orders=[stop], rates=RATES), base="conservative")
+    assert [act["kind"] for act in plan["actions"]] == kinds
+
+
 # --- Both sides -----------------------------------------------------------------------------------------------------
 
 PERP = "X/USD:USD"

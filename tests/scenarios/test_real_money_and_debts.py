@@ -30,6 +30,11 @@ def test_a_spot_holding_of_a_kept_currency_is_cash_and_no_position() -> None:
     assert plan["other_cash"][0]["value"] == "499.5"
 
 
+def test_other_money_in_the_account_s_own_currency_is_worth_itself() -> None:
+    plan = plan_of(snapshot(other_cash={"USD": Cash(Decimal(5))}))
+    assert (plan["snapshot"]["equity"], plan["warnings"]) == ("10005", [])
+
+
 def test_a_policy_may_keep_other_currencies() -> None:
     assert actions(plan_of(snapshot(position("USDC/USD", 500)), cash={"keep": []})) != []
 
