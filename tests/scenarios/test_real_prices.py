@@ -139,6 +139,14 @@ def test_a_small_one_of_one_side_that_nobody_takes_is_tolerated_like_dust(quanti
     assert plan["checks"]["state"] == state
 
 
+def test_and_the_cap_counts_it_as_little_as_dust() -> None:
+    crumb = {"AAA/USD": market(None, bid=100, min_amount=1)}
+    account = snapshot(position(quantity="0.009"), position("BBB/USD"), tracked=["BBB/USD"], markets=crumb)
+    assert actions(plan_of(account, max_positions=1)) == []
+    counting = plan_of(account, max_positions=1, cap={"count_untradeable": True})
+    assert actions(counting) == [("close", "BBB/USD", "10", "over-cap")]
+
+
 NO_PRICE = {"AAA/USD": market(None)}
 
 
