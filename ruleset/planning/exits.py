@@ -16,7 +16,18 @@ from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.progress import Kept, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot, TrackerRecord
-from exitplan.ruleset.model.values import MICRO, ZERO, ceil_to_step, floor_to_step, is_derivative, plain, time_text
+from exitplan.ruleset.model.valuation import rate_of
+from exitplan.ruleset.model.values import (
+    EXACT,
+    MICRO,
+    ZERO,
+    ceil_to_step,
+    floor_to_step,
+    is_derivative,
+    plain,
+    quote_of,
+    time_text,
+)
 from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
@@ -166,7 +177,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
 
 
 def _shortage(view: PositionView, context: ExitContext, free: Decimal, price: Decimal | None) -> BlockedReason | None:
-    """Say what keeps a sale below the minimum: balances that are held, or debts."""
+    """Return what keeps a sale below the minimum: balances that are held, or debts."""
     if not reaches_minimum(view, floor_to_step(free, view.amount_step), price):
         return "locked"
     return None if reaches_minimum(view, context.without_debt(view, free), price) else "owed"
@@ -190,8 +201,8 @@ def _sale(
     kind: Kind = "close" if step is None else "unwind"
     why = because if step is None else f"{because}; {_cycle_text(step)}"
     if len(sizes) > 1:
-        why = f"{why}; in {len(sizes)} orders, one may be {plain(sizes[0])} at most"
-    elif sizes[0] < quantity:
+        why = f"{why}; in {len(sizes)} orders, for the venue takes no more in one"
+    if sum(sizes) < quantity:
         why = f"{why}; the venue takes {plain(sizes[0])} in one order, the rest follows in the next run"
     for number, size in enumerate(sizes, start=1):
         part = number if len(sizes) > 1 else 0
@@ -222,7 +233,7 @@ def _at_target(view: PositionView, rule: ExitRule, step: UnwindStep, *, is_sella
 
 
 def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> BlockedReason | None:
-    """Say what speaks against selling all of a position, whatever else rests or is owed."""
+    """Return what speaks against selling all of a position, whatever else rests or is owed."""
     facts = view.facts
     if not facts["market_known"]:
         return "no-market"
@@ -237,7 +248,7 @@ def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> Bloc
 
 
 def _late_obstacle(view: PositionView, rule: ExitRule, context: ExitContext) -> BlockedReason | None:
-    """Say what speaks against selling now: a position in the making, or a price that nobody has."""
+    """Return what speaks against selling now: a position in the making, or a price that nobody has."""
     policy = context.policy
     if rule.is_dust and _is_being_opened(view, context):
         return "entry-open"
@@ -351,10 +362,18 @@ def _covered(view: PositionView, context: ExitContext) -> Decimal:
         (
             order.order.remaining
             for order in staying
-            if order.asset == view.asset and is_protective(order.order, view.position.side, view.price.mark)
+            if order.asset == view.asset
+            and is_protective(order.order, view.position.side, _mark_there(view, order, context))
         ),
         ZERO,
     )
+
+
+def _mark_there(view: PositionView, order: OrderView, context: ExitContext) -> Decimal | None:
+    """Return the mark in the currency of an order's market; None without a rate between the two."""
+    mark, here = view.price.mark, view.price.rate
+    there = rate_of(context.snapshot, quote_of(order.order.symbol))
+    return None if mark is None or here is None or there is None else EXACT.divide(mark * here, there)
 
 
 def _trigger_price(view: PositionView, rule: ExitRule) -> Decimal | None:
