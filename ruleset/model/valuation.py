@@ -63,11 +63,12 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
     if market.price_status in {"missing", "implausible"}:
         return Price(None, rate, market.price_status)
     mark, basis = market_mark(market, position.side)
+    price = Price(mark, rate, "ok", basis)
     if mark is None:
-        return Price(None, rate, "missing", mismatch=_has_negative_price(market))
+        price = Price(None, rate, "missing", mismatch=_has_negative_price(market))
     if not market.active or _is_worthless(position, market, rate, belief):
-        return Price(mark, rate, "ok", basis)
-    return _believed(market, position.side, Price(mark, rate, "ok", basis), belief)
+        return price
+    return _believed(market, position.side, price, belief)
 
 
 def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
@@ -119,7 +120,7 @@ def _is_exit_side_empty(market: Market, side: Side, step: Decimal) -> bool:
 
 def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
     """Check whether a position is below the dust value at the highest of the three prices: dust has wide spreads."""
-    highest = max(price for price in (market.last, market.bid, market.ask) if price is not None)
+    highest = max((price for price in (market.last, market.bid, market.ask) if price is not None), default=ZERO)
     worth = notional_of(abs(position.quantity), highest, position.contract_size, inverse=market.inverse)
     return worth * rate < belief.dust_value
 
