@@ -9,7 +9,7 @@ from decimal import Decimal
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.order_view import Holdings, OrderView
 from exitplan.ruleset.model.position_view import PositionView, signed_value, unrealised_profit
-from exitplan.ruleset.model.snapshot import Cash, Snapshot
+from exitplan.ruleset.model.snapshot import Cash, Position, Snapshot
 from exitplan.ruleset.model.valuation import rate_of
 from exitplan.ruleset.model.values import ZERO
 
@@ -127,13 +127,10 @@ def other_money(
     for currency, cash in snapshot.other_cash.items():
         sums[currency] = _sum(sums.get(currency), cash)
     for view in views:
-        position = view.position
-        locked = position.locked
-        entry = Cash(position.quantity - locked, locked, position.debt)
-        sums[view.asset] = _sum(sums.get(view.asset), entry)
+        sums[view.asset] = _sum(sums.get(view.asset), _as_cash(view.position))
         worth = view.worth(Decimal(1))
         if worth is not None:
-            marks[view.asset] = worth
+            marks.setdefault(view.asset, worth)
     kept = {names.resolve(currency) for currency in keep}
     money = []
     for currency, cash in sorted(sums.items()):
@@ -158,6 +155,13 @@ def _held_short(view: PositionView) -> Decimal:
 def _contribution(view: PositionView) -> Decimal:
     """Return what a position adds to equity: a spot position its value, a derivative its unrealised profit."""
     return (unrealised_profit(view) or ZERO) if view.is_derivative else signed_value(view)
+
+
+def _as_cash(position: Position) -> Cash:
+    """Return what a spot holding is as cash; one that is held short is owed."""
+    if position.side == "short":
+        return Cash(debt=abs(position.quantity) + position.debt)
+    return Cash(position.quantity - position.locked, position.locked, position.debt)
 
 
 def _sum(first: Cash | None, second: Cash) -> Cash:
