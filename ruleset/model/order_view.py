@@ -91,7 +91,9 @@ def would_open(order: OpenOrder, asset: str, holdings: Holdings) -> bool:
         return order.position_side == adds_to
     if not is_derivative(order.symbol) and order.side == "sell" and not holdings.held(asset, "short"):
         return False
-    return holdings.held(asset, _OPPOSITE[adds_to]) < order.remaining
+    closable = holdings.held(asset, _OPPOSITE[adds_to])
+    is_hedged = is_derivative(order.symbol) and closable > 0 and holdings.held(asset, adds_to) > 0
+    return is_hedged or closable < order.remaining
 
 
 def held_by(order: OpenOrder, names: AssetNames) -> tuple[str, Decimal]:
