@@ -286,6 +286,8 @@ def minutes_between(start: datetime, end: datetime) -> int:
 def _is_position_held(view: OrderView, orders: Iterable[OrderView], holdings: Holdings, policy: Policy) -> bool:
     """Check that something is there for an order to close, or that an opening order will bring it."""
     closes: Side = "short" if view.order.side == "buy" else "long"
+    if view.order.position_side not in {None, closes}:
+        return False
     if holdings.held(view.asset, closes):
         return True
     young = policy.stale_order_minutes * MICRO
