@@ -88,7 +88,9 @@ class Maker:
         return held
 
     def position(self, symbol: str, side: str) -> dict[str, Any]:
-        quantity = self.one_of(("10", "10", "5", "7.5", "1.2345", "0.5", "3.339", "0.004", "12", "100", "0.0000001", "5.626"))
+        quantity = self.one_of(
+            ("10", "10", "5", "7.5", "1.2345", "0.5", "3.339", "0.004", "12", "100", "0.0000001", "5.626")
+        )
         if self.chance(0.05):
             quantity = self.one_of(("0", "-5", "-0.001"))
         locked = self.one_of(("0", "0", "0", "0", quantity, "1", "0.1", "8", "4"))
@@ -104,7 +106,10 @@ class Maker:
         return entry
 
     def cash(self) -> dict[str, Any]:
-        cash = {"free": self.one_of(("10000", "10000", "100000", "500", "0", "1", "-200")), "locked": self.one_of(("0", "52"))}
+        cash = {
+            "free": self.one_of(("10000", "10000", "100000", "500", "0", "1", "-200")),
+            "locked": self.one_of(("0", "52")),
+        }
         if self.chance(0.1):
             cash["debt"] = self.one_of(("0.5", "300", "20000"))
         return cash
@@ -199,7 +204,9 @@ class Maker:
             "side": self.one_of(("buy", "sell")),
             "type": kind,
             "price": self.one_of(("200", "50", "0.5")) if kind in {"limit", "stop_limit"} else None,
-            "trigger_price": self.one_of(("80", "90")) if kind.startswith("stop") else self.one_of((None, None, "0", "80")),
+            "trigger_price": self.one_of(("80", "90"))
+            if kind.startswith("stop")
+            else self.one_of((None, None, "0", "80")),
             "quantity": self.one_of(("1", "2", "0.3", "10", "6.5")),
             "filled": self.one_of(("0", "0", "0.05")),
             "created_at": self.ago(None, 5, 10, 29.9, 30, 31, 120, 120, 5000, -0.5, -1, -2, -1440),
@@ -219,7 +226,9 @@ class Maker:
         if self.chance(0.3):
             policy["aliases"] = self.one_of(({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"}))
         if self.chance(0.3):
-            policy["cap"] = self.one_of(({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]}))
+            policy["cap"] = self.one_of(
+                ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})
+            )
         if self.chance(0.2):
             policy["guards"] = self.one_of(
                 (
