@@ -10,10 +10,10 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest coverage docs docs-check chaos bench format lock clean
+.PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest test-thorough coverage docs docs-check chaos bench format lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: set-up  ## show exitplan at work on a paper account
 	@$(RUN) sh demo/run.sh
@@ -34,6 +34,10 @@ types: set-up  ## mypy, strict
 
 pytest: set-up  ## the tests alone
 	@$(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8
+
+test-thorough: lint types  ## the slow tests too, 1,000 examples per law, then the chaos suite (about half an hour)
+	@TEST_PROFILE=thorough $(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --timeout 1800
+	@$(BIN)/python -m tests.chaos
 
 coverage: set-up  ## the tests with branch coverage
 	@$(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --cov --cov-report term-missing:skip-covered

@@ -1,1 +1,1 @@
-"""Speed and memory: exitplan's evaluation against other rule engines, the whole way to a plan, and the start-up."""
+"""Speed and memory: exitplan's evaluation compared with other rule engines, a whole plan, and start-up."""

@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def main() -> int:
-    """Run every comparison that is asked for; exit 1 where two engines disagree."""
+    """Run the requested comparisons; return 1 if two engines disagree."""
     options = _parser().parse_args()
     for section in options.sections or SECTIONS:
         try:
@@ -63,16 +63,16 @@ def _live(options: argparse.Namespace) -> str:
 
 
 SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "live": _live}
-"""What can be measured by itself; each has its own marks on the page."""
+"""What can be measured separately; each has its own marks on the page."""
 
 
 def marks(section: str) -> tuple[str, str]:
-    """Give the marks between which the page has the figures of a section."""
+    """Return the marks between which the page has the figures of a section."""
     return f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
 
 
 def replaced(page: str, section: str, measured: str) -> str:
-    """Put new figures between the marks of a section; raises ValueError where the page lacks them."""
+    """Put new figures between the marks of a section; raises ValueError if the page lacks them."""
     begin, end = marks(section)
     before, _, rest = page.partition(begin)
     _, found, after = rest.partition(end)

@@ -1,4 +1,4 @@
-"""What was aimed for, and whether this run reaches it."""
+"""The aims, and whether this run reaches them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _OURS_US, _PLAN_US, _PEAK_MB, _GROWTH = 20.0, 60.0, 200.0, 2.0
 
 
 def aims_table(engines: Results, plans: Results) -> str:
-    """Hold the results against the aims."""
+    """Compare the results with the aims."""
     largest = max(engines[OURS])
     ours = max(engines[OURS][size].us for size in engines[OURS] if size >= 100)
     others = {name: found[largest].us for name, found in engines.items() if ENGINES[name].module}
     fastest = min(others, key=others.__getitem__, default=None)
     peak = engines[OURS][largest].peak_mb
     rows = [
-        _row(f"evaluation, checked: at most {_OURS_US:.0f} us a position", f"{figure(ours)} us", ok=ours <= _OURS_US),
+        _row(f"evaluation, checked: at most {_OURS_US:.0f} us per position", f"{figure(ours)} us", ok=ours <= _OURS_US),
         _row(f"evaluation, whole process: below {_PEAK_MB:.0f} MB", f"{figure(peak)} MB", ok=peak < _PEAK_MB),
         *(_plan_rows(plans)),
     ]
@@ -34,7 +34,7 @@ def _plan_rows(plans: Results) -> list[list[str]]:
     growth = found[max(found)].us / middle.us
     shown = f"{figure(middle.us)} us"
     return [
-        _row(f"snapshot to plan: at most {_PLAN_US:.0f} us a position", shown, ok=middle.us <= _PLAN_US),
+        _row(f"snapshot to plan: at most {_PLAN_US:.0f} us per position", shown, ok=middle.us <= _PLAN_US),
         _row(f"snapshot to plan: at most twice that at {max(found):,}", f"x {growth:.2f}", ok=growth <= _GROWTH),
     ]
 

@@ -1,4 +1,4 @@
-"""Run every measurement in a process of its own, and refuse the result where two engines disagree."""
+"""Run every measurement in its own process, and refuse the result if two engines disagree."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KINDS = {"mixed": "mixed account", "over": "far over the cap"}
 
 
 class EnginesDisagree(Exception):
-    """Two engines gave different answers, so that no comparison of their speeds means anything."""
+    """Two engines gave different answers, so comparing their speeds is meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One measurement; ``size`` is smaller than asked where the whole would have taken too long."""
+    """One measurement; ``size`` is smaller than requested if the whole would have taken too long."""
 
     size: int
     us: float
@@ -56,10 +56,10 @@ def time_plans(sizes: Sequence[int], rounds: int) -> Results:
 
 
 def engines_table(results: Results) -> str:
-    """Write the CPU microseconds a position of every engine, their ratio to the floor, and their memory."""
+    """Write the CPU microseconds per position of every engine, their ratio to the floor, and their memory."""
     sizes = list(results[FLOOR])
     middle = 10_000 if 10_000 in sizes else sizes[-1]
-    header = ["us a position", *(f"{size:,}" for size in sizes), "x floor", "adds MB", "peak MB"]
+    header = ["us per position", *(f"{size:,}" for size in sizes), "x floor", "adds MB", "peak MB"]
     rows = []
     for name, found in results.items():
         ratio = figure(found[middle].us / results[FLOOR][middle].us)
@@ -70,9 +70,9 @@ def engines_table(results: Results) -> str:
 
 
 def plans_table(results: Results) -> str:
-    """Write what a plan takes in CPU microseconds a position, and in memory at the largest size."""
+    """Write what a plan takes in CPU microseconds per position, and in memory at the largest size."""
     sizes = list(results["mixed"])
-    header = ["us a position", *(f"{size:,}" for size in sizes), "actions", "peak MB", "plan MB"]
+    header = ["us per position", *(f"{size:,}" for size in sizes), "actions", "peak MB", "plan MB"]
     rows = []
     for kind, found in results.items():
         last = found[sizes[-1]]

@@ -1,4 +1,4 @@
-"""The engines in the comparison: each takes the twelve rules and the facts, and gives a function to be timed."""
+"""The engines in the comparison: each takes the twelve rules and the facts, and returns a function to time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.values import MICRO
 
 Ask = Callable[[], list[int]]
-"""Ask all rules about all positions; gives for each position the rules that match, as a bit mask."""
+"""Ask all rules about all positions; returns the matching rules of each position as a bit mask."""
 
 FLOOR = "hand-written Python"
 OURS = "exitplan, checked"
@@ -27,7 +27,7 @@ _LOGIC = {Op.EQ: "===", Op.LT: "<", Op.GT: ">"}
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One way to evaluate the rules; ``module`` is the engine of somebody else that it needs."""
+    """One way to evaluate the rules; ``module`` is the external engine that it needs."""
 
     name: str
     prepare: Callable[[Sequence[Condition], Sequence[Facts]], Ask]
@@ -112,12 +112,12 @@ ENGINES: Mapping[str, Engine] = {
 
 
 def installed_engines() -> list[str]:
-    """Give the engines whose modules are installed."""
+    """Return the engines whose modules are installed."""
     return [name for name, engine in ENGINES.items() if engine.module is None or find_spec(engine.module) is not None]
 
 
 def _only_read(rules: Sequence[Condition], facts: Sequence[Facts]) -> list[dict[str, object]]:
-    """Keep of the facts what the rules read; for the engines of others this is done before the clock starts."""
+    """Keep only the facts that the rules read; for other engines this happens before the clock starts."""
     names = sorted(set[str]().union(*map(facts_read, rules)))
     return [{name: found[name] for name in names if name in found} for found in facts]
 
@@ -142,7 +142,7 @@ def _text(condition: Condition) -> str:
 
 
 def _logic(condition: Condition) -> dict[str, object]:
-    """Write a condition as JsonLogic, whose comparisons with null are false by themselves."""
+    """Write a condition as JsonLogic, whose comparisons with null are false anyway."""
     if isinstance(condition, Not):
         return {"!": [_logic(condition.part)]}
     if isinstance(condition, AllOf):

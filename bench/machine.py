@@ -12,7 +12,7 @@ _PACKAGES = ("durable-rules", "orjson", "zen-engine", "rule-engine", "json-logic
 
 
 def describe_machine() -> str:
-    """Say in two sentences when and on what the figures were taken."""
+    """Describe in two sentences when and on which machine the figures were taken."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     where = f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
     packages = ", ".join(f"{name} {found}" for name in _PACKAGES if (found := _version(name)))

@@ -69,13 +69,13 @@ class OrderRun:
 
     @property
     def rate(self) -> float:
-        """Orders a second."""
+        """Return the orders per second."""
         return self.orders / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class OrderCosts:
-    """All that is measured about orders; ``resumed`` are the seconds of each step with many ``journalled`` orders."""
+    """All measurements of orders; ``resumed`` holds the seconds of each step with many ``journalled`` orders."""
 
     floor: OrderRun
     engine: OrderRun
@@ -103,7 +103,7 @@ class EngineBroker:
         return self._engine.snapshot(NOW)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
-        """Know of no history."""
+        """Return no history."""
         return {}
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
@@ -144,11 +144,11 @@ def measure_orders(orders: int = ORDERS, journalled: int = JOURNALLED) -> OrderC
 
 
 def orders_table(costs: OrderCosts) -> str:
-    """Write how fast orders go, what they cost beside the floor, and what it takes to go on after a crash."""
+    """Format how fast orders go, what they cost compared with the floor, and what it takes to resume after a crash."""
     floor = costs.floor.rate
     runs = {"SQLite alone": costs.floor, "journal, matching engine": costs.engine, "journal, paper venue": costs.file}
     rates = aligned(
-        ["orders", "a second", "us an order", "x floor", "commits an order"],
+        ["orders", "orders per second", "us per order", "x floor", "commits per order"],
         [
             [
                 name,
@@ -169,7 +169,7 @@ def orders_table(costs: OrderCosts) -> str:
 
 
 def _account(root: Path, size: int, *, in_memory: bool) -> Account:
-    """Make an account of ``size`` positions, each of which is a legacy one to be unwound."""
+    """Make an account of ``size`` legacy positions to unwind."""
     symbols = [f"C{number:06d}/USD" for number in range(size)]
     step = Decimal("0.001")
     market = Market(last=Decimal(100), amount_step=step, min_amount=step, min_notional=Decimal(1))
@@ -196,14 +196,14 @@ def _account(root: Path, size: int, *, in_memory: bool) -> Account:
 
 def _run(account: Account) -> OrderRun:
     """Apply a plan of one order for each position."""
-    document = plan_account(account).document
+    plan = plan_account(account).plan
     times: dict[str, float] = {}
 
     def note(event: Event) -> None:
         times.setdefault(event.kind, time.perf_counter())
 
     with _counted_commits() as commits:
-        result = apply_plan(account, document, notify=note)
+        result = apply_plan(account, plan, notify=note)
     if any(outcome.status != "done" for outcome in result.outcomes):
         raise RuntimeError("not every order was done")
     return OrderRun(len(result.outcomes), times["verified"] - times["run_started"], commits.between)
@@ -211,7 +211,7 @@ def _run(account: Account) -> OrderRun:
 
 @dataclass
 class _Commits:
-    """Commits that were seen; ``between`` are those of orders, from the first one sent to the last one settled."""
+    """Commits seen; ``between`` are those of orders, from the first sent to the last resolved."""
 
     seen: list[str]
 
@@ -242,7 +242,7 @@ def _counted_commits() -> Iterator[_Commits]:
 
 
 def _floor(root: Path, orders: int) -> OrderRun:
-    """Write what an order needs at least: a row before it is sent, and its outcome; a durable commit each."""
+    """Write the least that an order needs: a row before it is sent, and its outcome; each in a durable commit."""
     with closing(sqlite3.connect(root / "floor.db", isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -256,10 +256,10 @@ def _floor(root: Path, orders: int) -> OrderRun:
 
 def _resume(account: Account) -> dict[str, float]:
     """Time how a plan is taken up again of which all orders but one were done before the crash."""
-    document = plan_account(account).document
+    plan = plan_account(account).plan
     path = account.folder.journal
     with open_journal(path) as journal:
-        journal.add_plan(document, NOW)
+        journal.add_plan(plan, NOW)
     with closing(sqlite3.connect(path)) as db:
         db.execute(
             "UPDATE intents SET status = 'done', attempt = 1, quantity = '5000', filled = '5000', sent_at = ?"
@@ -270,15 +270,15 @@ def _resume(account: Account) -> dict[str, float]:
     times: dict[str, float] = {}
     read = _timed(lambda: _read_plainly(path))
     opened = _timed(lambda: _open(path))
-    intents = _timed(lambda: _intents(path, document["plan_id"]))
+    intents = _timed(lambda: _intents(path, plan.plan_id))
 
     def note(event: Event) -> None:
         times.setdefault(event.kind, time.perf_counter())
 
     before = time.perf_counter()
-    result = apply_plan(account, document, notify=note)
+    result = apply_plan(account, plan, notify=note)
     after = time.perf_counter()
-    if len(result.outcomes) != len(document["actions"]):
+    if len(result.outcomes) != len(plan.actions):
         raise RuntimeError("not every order is accounted for")
     return {
         "SQLite alone: open, read the rows": read,
@@ -305,7 +305,7 @@ def _intents(path: Path, plan: str) -> None:
 
 
 def _timed(act: Callable[[], None], rounds: int = 5) -> float:
-    """Give the shortest wall time of several rounds, in seconds."""
+    """Return the shortest wall time of several rounds, in seconds."""
     best = float("inf")
     for _ in range(rounds):
         before = time.perf_counter()
@@ -320,7 +320,7 @@ def _in_folder(act: Callable[[Path], Result]) -> Result:
 
 
 def main() -> int:
-    """Print the tables; 1 where an order takes more commits than it may."""
+    """Print the tables; return 1 if an order takes more commits than it may."""
     parser = argparse.ArgumentParser(prog="python -m bench.orders", description=__doc__)
     parser.add_argument("--orders", type=int, default=ORDERS, help="orders in a run")
     parser.add_argument("--journalled", type=int, default=JOURNALLED, help="orders in the journal that is resumed")

@@ -1,4 +1,4 @@
-"""A made-up account of any size: the same for the same size, and with some of everything that the rules look for."""
+"""A synthetic account of any size: always the same for the same size, with some of everything that rules look for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Facts
-from exitplan.ruleset.model.facts import observe_positions
+from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import EXACT
@@ -43,12 +43,12 @@ def portfolio(size: int, *, outages: bool = True, first: int = 0) -> Snapshot:
 
 
 def facts_of(size: int, policy: Policy) -> Iterator[Facts]:
-    """Observe an account in parts of a thousand positions, so that only its facts stay in memory."""
+    """Read the facts of an account in parts of a thousand positions, so only the facts stay in memory."""
     for first in range(0, size, _CHUNK):
         snapshot = portfolio(min(_CHUNK, size - first), first=first)
         with localcontext(EXACT):
-            observations, _ = observe_positions(snapshot, policy, Progress(), TAKEN_AT)
-        yield from (found.facts for found in observations)
+            account = observe(snapshot, policy, Progress(), TAKEN_AT)
+        yield from (view.facts for view in account.positions)
 
 
 def _position(symbol: str, price: Decimal, chance: random.Random) -> Position:

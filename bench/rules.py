@@ -1,4 +1,4 @@
-"""The twelve rules that every engine is asked: the classification of the default policy, and one more."""
+"""The twelve rules that every engine evaluates: the classification of the default policy, and one more."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def bench_policy(*, max_positions: int = 8) -> Policy:
 
 
 def twelve_rules() -> list[Condition]:
-    """Give the eleven conditions of the classification and a twelfth on two numbers that may be absent."""
+    """Return the eleven conditions of the classification and a twelfth on two numbers that may be absent."""
     return [*(rule.when for rule in bench_policy().classification), _STALE_LOSER]
 
 
 def facts_read(condition: Condition) -> set[str]:
-    """Name the facts that a condition reads."""
+    """Return the facts that a condition reads."""
     if isinstance(condition, Test):
         return {condition.fact}
     parts = condition.parts if isinstance(condition, AllOf) else (condition.part,)
@@ -33,7 +33,7 @@ def facts_read(condition: Condition) -> set[str]:
 
 
 def by_hand(positions: Sequence[Facts]) -> list[int]:  # noqa: C901 - written as fast as it runs, not to be read
-    """Answer the twelve rules the way one would write them down in Python: the floor."""
+    """Answer the twelve rules as hand-written Python would: the floor."""
     masks = []
     for facts in positions:
         value, share = facts.get("value_usd"), facts.get("account_pct")

@@ -1,4 +1,4 @@
-"""How long a person waits for ``exitplan --help``, beside the interpreter and its command line library alone."""
+"""How long ``exitplan --help`` takes, compared with the interpreter and the command line library alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 
 
 def time_startup(runs: int = _RUNS) -> dict[str, float]:
-    """Give the median wall time of each command in milliseconds; they take turns, so that noise meets all."""
+    """Return the median wall time of each command in milliseconds; they take turns, so noise affects all alike."""
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(runs):
         for name, arguments in COMMANDS.items():

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table whose first column is text and whose others are numbers, set flush right."""
+    """Format a table whose first column is text and whose others are right-aligned numbers."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     ruler = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(row, widths) for row in (header, ruler, *rows))
 
 
 def figure(value: float) -> str:
-    """Write a number with the digits that mean something: 0.52, 7.3, 85."""
+    """Format a number with its significant digits: 0.52, 7.3, 85."""
     if value < 1:
         return f"{value:.2f}"
     return f"{value:.1f}" if value < 20 else f"{value:,.0f}"

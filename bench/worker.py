@@ -1,4 +1,4 @@
-"""Measure one thing in a process of its own, so that its peak memory is nobody else's.
+"""Measure one thing in its own process, so its peak memory includes nothing else.
 
 ``python -m bench.worker engine NAME SIZE`` and ``python -m bench.worker plan KIND SIZE`` print one JSON object.
 """
@@ -32,7 +32,7 @@ Result = dict[str, int | float | str]
 
 
 def best_time(run: Callable[[], Answer]) -> tuple[Answer, float]:
-    """Give the answer and the shortest CPU time in seconds of several runs, at least two."""
+    """Return the answer and the shortest CPU time in seconds of several runs, at least two."""
     best, spent, runs = float("inf"), 0.0, 0
     while True:
         before = time.process_time()
@@ -44,7 +44,7 @@ def best_time(run: Callable[[], Answer]) -> tuple[Answer, float]:
 
 
 def peak_mb() -> float:
-    """Give the most memory this process has held so far, in MB."""
+    """Return the peak memory of this process so far, in MB."""
     # The kernel tells it of this program alone; what getrusage gives begins with the size of the one that started it.
     for line in _STATUS.read_text().splitlines() if _STATUS.exists() else []:
         if line.startswith("VmHWM:"):
@@ -53,7 +53,7 @@ def peak_mb() -> float:
 
 
 def measure_engine(name: str, size: int) -> Result:
-    """Time one engine on an account; where that would take too long, on a smaller one, which ``size`` then says."""
+    """Time one engine on an account; if that would take too long, on a smaller one, given by ``size``."""
     rules, engine = twelve_rules(), ENGINES[name]
     facts = list(facts_of(size, bench_policy()))
     if size > _TRIAL:

@@ -41,6 +41,8 @@ class RefusalReason(StrEnum):
     AMOUNT_STEP = "amount-step"
     BELOW_MIN_AMOUNT = "below-min-amount"
     BELOW_MIN_NOTIONAL = "below-min-notional"
+    ABOVE_MAX_AMOUNT = "above-max-amount"
+    ABOVE_MAX_NOTIONAL = "above-max-notional"
     INVALID_PRICE = "invalid-price"
     PRICE_STEP = "price-step"
     TRIGGER_SIDE = "trigger-side"
@@ -58,7 +60,7 @@ class RefusalReason(StrEnum):
 
     @property
     def is_passing(self) -> bool:
-        """Tell whether the same request may be taken a little later: too many of them, or a venue that is busy."""
+        """Check whether the same request may be taken a little later: too many of them, or a venue that is busy."""
         return self in {RefusalReason.RATE_LIMITED, RefusalReason.TRY_AGAIN}
 
 
@@ -69,7 +71,9 @@ class Capabilities:
     ``unique_client_order_ids`` says among which orders the venue refuses an id it has seen. After
     ``receive_window`` seconds the venue no longer accepts a request that was signed before. ``live`` is true
     where real money moves. ``writes_at_once`` is how many orders and ``cancels_at_once`` how many cancels go to it in
-    one go, side by side, in turn or as a batch: what is on its way, no halt holds back.
+    one go, side by side, in turn or as a batch: what is on its way, no halt holds back. ``fee_asset`` is the
+    venue's own coin, such as BNB at binance, from which the fees of orders in other markets may be taken: it is sold
+    last, since every order before may change its balance. None where each trade pays its own fee.
     """
 
     client_order_ids: LookUpTier
@@ -82,6 +86,7 @@ class Capabilities:
     live: bool
     writes_at_once: int = 1
     cancels_at_once: int = 1
+    fee_asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,7 @@ class OrderRequest:
     A limit order has a ``price``, a stop a ``trigger_price``, a stop_limit both, a market order neither: a
     price beside a market order turns it into another order at some venues. ``position_side`` names the
     position meant where an account may hold both sides of a symbol; without it the order reduces what is
-    held, else opens.
+    held, else opens. ``cost`` is set by brokers alone, for market buys at venues that take them by what they spend.
     """
 
     client_order_id: str | None
@@ -103,6 +108,7 @@ class OrderRequest:
     trigger_price: Decimal | None = None
     reduce_only: bool = False
     position_side: Side | None = None
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,18 +8,20 @@ from typing import Any
 
 from exitplan.brokers.paper.broker import open_paper_account
 from exitplan.brokers.protocol import Broker, Clock
+from exitplan.ruleset.language.policy import CASH_KEPT
 
 PAPER = "paper"
 
 
-def open_broker(account: Mapping[str, Any], base: Path, clock: Clock) -> Broker:
+def open_broker(account: Mapping[str, Any], base: Path, clock: Clock, keep: tuple[str, ...] = CASH_KEPT) -> Broker:
     """Open the broker of an ``account`` block: ``id``, ``venue``, ``quote``, and what its venue needs besides.
 
-    Paths among the options are relative to ``base``, the folder of the account file. Raises UsageError for a venue that
-    there is not, FileIsInvalid for options the venue does not understand, CredentialsMissing.
+    ``keep`` are the currencies that the policy calls money. Paths among the options are relative to ``base``, the
+    folder of the account file. Raises UsageError for a venue that there is not, FileIsInvalid for options the venue
+    does not understand, CredentialsMissing.
     """
     if str(account.get("venue") or PAPER) == PAPER:
         return open_paper_account(account, base, clock)
     from exitplan.brokers.live.opening import open_live_account  # noqa: PLC0415 - ccxt is loaded only for a live venue
 
-    return open_live_account(account, base, clock)
+    return open_live_account(account, base, clock, keep)

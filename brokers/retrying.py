@@ -155,7 +155,7 @@ def _is_worth_asking_again(answer: object) -> bool:
 
 
 def _retry_after(state: RetryCallState) -> float | None:
-    """Give the pause that the venue asks for; the longest where a group has more than one."""
+    """Return the pause that the venue asks for; the longest where a group has more than one."""
     outcome = state.outcome
     if outcome is None:
         return None

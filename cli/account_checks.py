@@ -15,13 +15,13 @@ from exitplan.schemas.validation import Validated
 
 def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
     """Add to the account files that are sound what is wrong with their venue, each mistake once."""
-    told: set[Diagnostic] = set()
+    known: set[Diagnostic] = set()
     checked: list[Validated] = []
     for result in results:
-        found = tuple(_found_in(result))
-        news = tuple(problem for problem in found if problem not in told)
-        told.update(news)
-        repeated = result.repeated + len(found) - len(news)
+        problems = tuple(_found_in(result))
+        news = tuple(problem for problem in problems if problem not in known)
+        known.update(news)
+        repeated = result.repeated + len(problems) - len(news)
         checked.append(replace(result, diagnostics=(*result.diagnostics, *news), repeated=repeated))
     return checked
 

@@ -28,7 +28,7 @@ def ask_for_approval(account: str, *, live: bool) -> None:
     if not answer:
         typer.echo("", err=True)
         raise CancelledByUser(
-            "nobody was there to say yes",
+            "there was nobody to say yes",
             hint="use --auto-approve, or review a plan: exitplan plan --out FILE, then exitplan apply FILE",
         )
     if answer.strip() != wanted:

@@ -14,21 +14,21 @@ from exitplan.executor.accounts.account import Account, AccountRequest, find_acc
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.plan import Planned, plan_account, plan_snapshot
-from exitplan.ruleset.errors import FileIsInvalid, NoSuchSymbol, UsageError
+from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import parse_decimal, parse_time, plain, unified_symbol
+from exitplan.ruleset.planning.actions import Phase
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
-from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
 
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-PHASES = {1: "classify", 2: "cancel stale orders", 3: "exit", 4: "verify"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +60,23 @@ class Narrowing:
 
 
 def present() -> datetime:
-    """Give the present in UTC."""
+    """Return the present in UTC."""
     return datetime.now(UTC)
 
 
 def only_one(accounts: Sequence[str] | None) -> str | None:
-    """Give the one account that was named, None where none was; raises UsageError for several."""
+    """Return the one account that was named, None where none was; raises UsageError for several."""
     return AccountSelection(tuple(accounts or ())).only_name
 
 
 def find_requested(where: AccountRef) -> DataFolder:
     """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
-    found = find_account(AccountRequest(clock=present, account=where.account))
-    return DataFolder.of(where.data, found.id)
+    file = find_account(AccountRequest(clock=present, account=where.account))
+    return DataFolder.of(where.data, file.id)
 
 
 def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline: bool = False) -> AccountRequest:
-    """Give what was asked for in the words of the executor."""
+    """Return what was asked for in the words of the executor."""
     return AccountRequest(
         clock=present,
         account=where.account,
@@ -160,21 +160,22 @@ def read_overrides(
     max_positions: int | None = None, dust_pct: str | None = None, stale_minutes: str | None = None
 ) -> Overrides:
     """Collect the parameters that the command line sets over the policy; raises UsageError for one out of range."""
-    found: Overrides = {}
+    overrides: Overrides = {}
     if max_positions is not None:
-        found["max_positions"] = int(_in_range("--max-positions", "max_positions", Decimal(max_positions)))
+        overrides["max_positions"] = int(_in_range("--max-positions", "max_positions", Decimal(max_positions)))
     if dust_pct is not None:
-        found["dust_pct_threshold"] = _in_range("--dust-pct", "dust_pct_threshold", _decimal("--dust-pct", dust_pct))
+        overrides["dust_pct_threshold"] = _in_range(
+            "--dust-pct", "dust_pct_threshold", _decimal("--dust-pct", dust_pct)
+        )
     if stale_minutes is not None:
         minutes = _decimal("--stale-minutes", stale_minutes)
-        found["stale_order_minutes"] = _in_range("--stale-minutes", "stale_order_minutes", minutes)
-    return found
+        overrides["stale_order_minutes"] = _in_range("--stale-minutes", "stale_order_minutes", minutes)
+    return overrides
 
 
-def overrides_of(plan: dict[str, Any]) -> Overrides:
-    """Give the parameters that a plan was made with over its policy."""
-    written = plan["policy"].get("overrides") or {}
-    return {name: _parameter(name, parse_decimal(text)) for name, text in written.items()}
+def overrides_of(plan: Plan) -> Overrides:
+    """Return the parameters that a plan was made with over its policy."""
+    return {name: _parameter(name, value) for name, value in plan.policy.overrides.items()}
 
 
 def _parameter(name: str, value: Decimal) -> Decimal | int:
@@ -209,10 +210,10 @@ def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
 
 def read_duration(option: str, text: str) -> timedelta:
     """Read how long something may take, such as 90s, 15m, 1h or 1d; raises UsageError."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
-    if found is None or int(found[1]) == 0:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if match is None or int(match[1]) == 0:
         raise UsageError(f"{option} takes a duration, found {text!r}", hint="such as 90s, 15m, 1h or 1d")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
 def read_time(option: str, text: str) -> datetime:
@@ -224,7 +225,7 @@ def read_time(option: str, text: str) -> datetime:
 
 
 def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
-    """Give the scope of a plan; raises UsageError for a rule that the policy does not have."""
+    """Return the scope of a plan; raises UsageError for a rule that the policy does not have."""
     ensure_phase(narrowing.phase)
     actionable = [rule.id for rule in (*policy.orders, *policy.exits)]
     for name in narrowing.rules:
@@ -243,17 +244,10 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
     )
 
 
-def recorded_scope(plan: dict[str, Any]) -> PlanScope:
-    """Give the scope that a saved plan was narrowed to."""
-    scope = plan.get("scope") or {}
-    targets, excludes, rules = (tuple(scope.get(name) or ()) for name in ("targets", "excludes", "rules"))
-    return PlanScope(targets, excludes, rules, scope.get("phase"))
-
-
 def ensure_phase(phase: int | None) -> int | None:
-    """Give the phase that was asked for; raises UsageError for one that there is not."""
-    if phase is not None and phase not in PHASES:
-        known = ", ".join(f"{number} {does}" for number, does in PHASES.items())
+    """Return the phase that was asked for; raises UsageError for one that there is not."""
+    if phase is not None and phase not in list(Phase):
+        known = ", ".join(f"{known} {known.meaning}" for known in Phase)
         raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")
     return phase
 
@@ -276,12 +270,5 @@ def ensure_symbol(symbol: str, held: Iterable[str], account: str, option: str | 
 
 
 def held_symbols(snapshot: Snapshot) -> set[str]:
-    """Give every symbol that an account holds or has an open order for."""
-    return {found.symbol for found in snapshot.positions} | {order.symbol for order in snapshot.open_orders}
-
-
-def load_plan(path: Path) -> dict[str, Any]:
-    """Load a plan file; raises FileIsInvalid."""
-    if path.is_dir():
-        raise FileIsInvalid(f"{path} is a folder", hint="name the plan in it")
-    return load_document(path, "plan")
+    """Return every symbol that an account holds or has an open order for."""
+    return {position.symbol for position in snapshot.positions} | {order.symbol for order in snapshot.open_orders}

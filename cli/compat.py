@@ -27,11 +27,11 @@ class Mode(StrEnum):
 
 
 def one_name(*names: str | None) -> str | None:
-    """Give the account that several options name; raises UsageError where they differ."""
-    found = list(dict.fromkeys(name for name in names if name is not None))
-    if len(found) > 1:
-        raise UsageError(f"{' and '.join(found)} are two accounts", hint="give one of them")
-    return found[0] if found else None
+    """Return the account that several options name; raises UsageError where they differ."""
+    given = list(dict.fromkeys(name for name in names if name is not None))
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} are two accounts", hint="give one of them")
+    return given[0] if given else None
 
 
 def find_for_line(venue: str | None, where: AccountRef, *, as_json: bool) -> AccountFile:
@@ -44,15 +44,15 @@ def find_for_line(venue: str | None, where: AccountRef, *, as_json: bool) -> Acc
     if venue is None:
         venue = _unnamed_venue(files)
     if venue is None or (where.account is not None and is_path(where.account)):
-        found = find_account(request_of(where))
-        ensure_venue(found, venue)
-        return found
+        file = find_account(request_of(where))
+        ensure_venue(file, venue)
+        return file
     found_there = account_at(venue, where.account, files, naming="--user-id or --account")
     return found_there or _implied(venue, where, files, as_json=as_json)
 
 
 def _unnamed_venue(files: AccountFiles) -> str | None:
-    """Give the original's own venue, where there are its keys in the environment and no account files."""
+    """Return the original's own venue, where there are its keys in the environment and no account files."""
     if files.sound or files.broken or f"{USUAL_VENUE.upper()}_API_KEY" not in os.environ:
         return None
     return USUAL_VENUE
@@ -64,10 +64,10 @@ def _implied(venue: str, where: AccountRef, files: AccountFiles, *, as_json: boo
     if name not in files.sound and files.problem_of(name) is None:
         traits_of(venue)
     block, policy = implied_block(venue, name, files), where.policy or default_policy()
-    found = implied_account(policy, block)
+    file = implied_account(policy, block)
     credentials, quote = block["credentials"], block["quote"]
     warn(
         f"no account file is at {venue}: {name} is the account of {credentials}, in {quote}, under {policy.name}",
         as_json=as_json,
     )
-    return found
+    return file

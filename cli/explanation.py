@@ -10,22 +10,22 @@ from typing import Any
 from exitplan.ruleset.engine.trace import Trace, trace
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Rule
 from exitplan.ruleset.language.problems import Path
-from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.fact_registry import POSITION_FACTS
-from exitplan.ruleset.model.facts import observe_order
-from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.model.values import micro_text, plain, time_text
+from exitplan.ruleset.model.order_view import OrderView
+from exitplan.ruleset.model.records import Document, write_record
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.plan import shown_facts
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A plan with all it was made of: what an explanation draws on; ``marks`` are the places of the policy's parts."""
 
-    plan: Document
+    plan: Plan
     draft: Draft
     snapshot: Snapshot
     policy: Policy
@@ -35,33 +35,31 @@ class Case:
 
 def explain_symbol(case: Case, symbol: str) -> Document:
     """Explain every position and open order of a symbol."""
-    decisions = [decision for decision in case.draft.decisions if decision.found.position.symbol == symbol]
-    orders = sorted(
-        (order for order in case.snapshot.open_orders if order.symbol == symbol), key=lambda order: order.id
-    )
+    decisions = [decision for decision in case.draft.decisions if decision.view.position.symbol == symbol]
+    orders = [view for view in case.draft.account.orders if view.order.symbol == symbol]
     return {
         "symbol": symbol,
         "account": case.snapshot.account,
         "now": time_text(case.now),
-        "policy": case.plan["policy"],
+        "policy": write_record(case.plan.policy),
         "positions": [_explain_position(case, decision) for decision in decisions],
-        "orders": [_explain_order(case, order) for order in orders],
+        "orders": [_explain_order(case, view) for view in orders],
     }
 
 
 def _explain_position(case: Case, decision: Decision) -> Document:
-    position, facts, policy = decision.found.position, decision.found.facts, case.policy
+    position, facts, policy = decision.view.position, decision.view.facts, case.policy
     # The rules of phase 1 were asked before there was a category.
     asked = {name: value for name, value in facts.items() if name != "category"}
-    planned = _planned(case.plan, position.symbol, position.side)
+    planned = _planned(case.plan, position.key)
     return {
         "side": position.side,
         "quantity": plain(position.quantity),
         "category": decision.category.value,
         "rule": decision.rule.id if decision.rule else None,
-        "because": reason_for(decision.rule, facts) if decision.rule else "no rule of the classification matches",
+        "because": decision.view.words["why"],
         "protected": decision.is_protected,
-        "facts": {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()},
+        "facts": shown_facts(facts),
         "unknown_facts": _unknown_facts(facts),
         "classification": _tried(policy.classification, decision.rule, asked, case.marks),
         "cap": _cap(case, decision),
@@ -71,18 +69,18 @@ def _explain_position(case: Case, decision: Decision) -> Document:
     }
 
 
-def _explain_order(case: Case, order: OpenOrder) -> Document:
-    facts = observe_order(case.snapshot, order, case.now)
+def _explain_order(case: Case, view: OrderView) -> Document:
+    order, facts = view.order, view.facts
     tried = [(rule, trace(rule.when, facts)) for rule in case.policy.orders]
-    winner = next((rule for rule, traced in tried if traced.holds), None)
+    winner = next((rule for rule, traced in tried if traced.holds and view.age_minutes is not None), None)
     return {
         "id": order.id,
         "side": order.side,
         "quantity": plain(order.remaining),
         "rule": winner.id if winner else None,
-        "facts": {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()},
+        "facts": shown_facts(facts),
         "rules": _tried(case.policy.orders, winner, facts, case.marks),
-        "cancelled": any(action["order_id"] == order.id for action in case.plan["actions"]),
+        "cancelled": any(action.order_id == order.id for action in case.plan.actions),
     }
 
 
@@ -121,7 +119,7 @@ def _unknown_facts(facts: Mapping[str, Any]) -> list[str]:
 
 def _cap(case: Case, decision: Decision) -> Document:
     checks, policy = case.draft.checks, case.policy
-    chosen = sum(1 for other in case.draft.decisions if other.found.facts["over_cap"])
+    chosen = sum(1 for other in case.draft.decisions if other.view.facts["over_cap"])
     return {
         "counted": checks.counted,
         "max_positions": checks.max_positions,
@@ -130,20 +128,18 @@ def _cap(case: Case, decision: Decision) -> Document:
         "waits": any(other.is_deferred and not other.is_protected for other in case.draft.decisions),
         "rank_by": list(policy.cap.rank_by),
         "scope": policy.cap.scope,
-        "over_cap": bool(decision.found.facts["over_cap"]),
+        "over_cap": bool(decision.view.facts["over_cap"]),
     }
 
 
-def _planned(plan: Document, symbol: str, side: str) -> Document:
-    """Collect what the plan does with a position."""
-
-    def about(entry: Mapping[str, Any], key: str) -> bool:
-        return bool(entry["symbol"] == symbol) and entry.get(key) in {side, None}
-
-    entry = next(found for found in plan["positions"] if found["symbol"] == symbol and found["facts"]["side"] == side)
+def _planned(plan: Plan, key: str) -> Document:
+    """Collect what the plan does with a position, its orders included."""
+    position = plan.by_key[key]
+    sides = {position.side, None}
+    actions = [action for action in plan.actions if action.symbol == position.symbol and action.position_side in sides]
     return {
-        "actions": [action for action in plan["actions"] if about(action, "position_side")],
-        "blocked": [blocked for blocked in plan["blocked"] if about(blocked, "side")],
-        "unwind": entry.get("unwind"),
-        "protection": entry.get("protection"),
+        "actions": [write_record(action) for action in actions],
+        "blocked": [write_record(blocked) for blocked in plan.blocked if blocked.key == key],
+        "unwind": None if position.unwind is None else write_record(position.unwind),
+        "protection": None if position.protection is None else write_record(position.protection),
     }

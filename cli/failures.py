@@ -15,6 +15,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
+from exitplan.cli.logs import logging_first, stop_logging
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 
@@ -42,14 +43,16 @@ class ReportingGroup(TyperGroup):
     def main(self, *given: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as its base
         """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
         words = given[0] if given else extra.get("args")
-        words = sys.argv[1:] if words is None else words
+        words = logging_first(list(sys.argv[1:] if words is None else words))
         self.as_json = "--json" in words
         try:
-            code = super().main(*given, **{**extra, "standalone_mode": False})
+            code = super().main(**{**extra, "args": words, "standalone_mode": False})
         except typer.Abort:
             code = report(CancelledByUser("cancelled"), as_json=self.as_json)
         except _UsageProblem as problem:
             code = _report_usage(problem, as_json=self.as_json)
+        finally:
+            stop_logging()
         code = CancelledByUser.exit_code if code == _INTERRUPTED else code or 0
         if standalone_mode:
             sys.exit(code)
@@ -113,7 +116,7 @@ def silence_stdout() -> None:
 
 
 def as_error(problem: BaseException) -> ExitplanError:
-    """Word whatever was raised as a failure that a person can read."""
+    """Format whatever was raised as a failure that a person can read."""
     if isinstance(problem, ExitplanError):
         return problem
     if isinstance(problem, KeyboardInterrupt) or isinstance(problem.__cause__, KeyboardInterrupt):
@@ -132,9 +135,9 @@ def error_document(problem: ExitplanError) -> dict[str, Any]:
         "hint": problem.hint,
         "exit_code": problem.exit_code,
     }
-    found = getattr(problem, "diagnostics", None)
-    if found is not None:
-        said["problems"] = [diagnostic_document(diagnostic) for diagnostic in found]
+    diagnostics = getattr(problem, "diagnostics", None)
+    if diagnostics is not None:
+        said["problems"] = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
     return said
 
 
@@ -150,18 +153,18 @@ def _unexpected(problem: BaseException) -> ExitplanError:
         traceback.print_exception(problem)
     place = traceback.extract_tb(problem.__traceback__)[-1]
     said = f"unexpected {type(problem).__name__}: {problem} ({Path(place.filename).name}:{place.lineno})"
-    hint = f"this is a mistake in exitplan; please report it with what {_DEBUG}=1 shows"
+    hint = f"this is a bug in exitplan; please report it with the output of {_DEBUG}=1"
     return ExitplanError(" ".join(said.split()), hint=hint)
 
 
 def _worded(problem: ExitplanError) -> str:
-    """Word a failure; the problems of a file say themselves that they are errors."""
+    """Format a failure; the problems of a file say themselves that they are errors."""
     text = str(problem) if hasattr(problem, "diagnostics") else f"error: {problem}"
     return f"{text}\nhint: {problem.hint}" if problem.hint else text
 
 
 def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see _UsageProblem
-    """Word a validate_reply of Typer's about the command line; returns the exit code of usage errors."""
+    """Format a validate_reply of Typer's about the command line; returns the exit code of usage errors."""
     context = problem.ctx
     asks_for_help = type(problem).__name__ == "NoArgsIsHelpError"
     if asks_for_help and not as_json:
@@ -179,8 +182,8 @@ def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see 
 
 def _plain_words(said: str) -> tuple[str, str | None]:
     """Split Typer's sentence into the fact and its suggestion."""
-    found = re.fullmatch(r"(.*?)\.? (Did you mean .*\?)", said, re.DOTALL)
-    fact, suggestion = found.groups() if found else (said, None)
+    match = re.fullmatch(r"(.*?)\.? (Did you mean .*\?)", said, re.DOTALL)
+    fact, suggestion = match.groups() if match else (said, None)
     fact = fact.rstrip(".")
     return fact[:1].lower() + fact[1:], suggestion and suggestion[:1].lower() + suggestion[1:]
 

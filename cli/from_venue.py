@@ -73,7 +73,7 @@ class LiveAccount:
         )
 
     def block(self, credentials: str) -> dict[str, Any]:
-        """Give the account block, with the credentials under that reference."""
+        """Return the account block, with the credentials under that reference."""
         return {
             "id": self.id,
             "venue": self.venue,
@@ -84,85 +84,85 @@ class LiveAccount:
         }
 
 
-def read_options(wish: VenueOptions) -> LiveAccount:
+def read_options(typed: VenueOptions) -> LiveAccount:
     """Complete and check what was typed; raises UsageError, which repeats no value that may be a secret."""
-    if wish.venue == PAPER:
+    if typed.venue == PAPER:
         raise UsageError("the paper venue has no live account", hint="exitplan init alone makes paper accounts")
-    traits = traits_of(wish.venue)
-    quote = wish.quote or usual_quote(wish.venue)
+    traits = traits_of(typed.venue)
+    quote = typed.quote or usual_quote(typed.venue)
     if quote is None:
         raise UsageError("in which currency is the account valued?", hint="name it: --quote USDT")
-    found = LiveAccount(
-        id=wish.account or wish.venue,
-        venue=wish.venue,
+    live = LiveAccount(
+        id=typed.account or typed.venue,
+        venue=typed.venue,
         title=traits.title,
         quote=quote.upper(),
-        credentials=wish.credentials or usual_credentials(wish.venue),
-        base_url=wish.base_url,
-        sandbox=wish.sandbox,
+        credentials=typed.credentials or usual_credentials(typed.venue),
+        base_url=typed.base_url,
+        sandbox=typed.sandbox,
     )
-    _ensure_shape("--account", "id", found.paper_id)
-    _ensure_shape("--credentials", "credentials", found.credentials)
-    if found.base_url is not None:
-        _ensure_shape("--base-url", "base_url", found.base_url)
-    return found
+    _ensure_shape("--account", "id", live.paper_id)
+    _ensure_shape("--credentials", "credentials", live.credentials)
+    if live.base_url is not None:
+        _ensure_shape("--base-url", "base_url", live.base_url)
+    return live
 
 
-def ensure_free(found: LiveAccount, folder: Path, *, force: bool) -> None:
+def ensure_free(live: LiveAccount, folder: Path, *, force: bool) -> None:
     """Raise UsageError where a file of the account is there already, or another file has one of its ids."""
-    there = [name for name in found.own_files if (folder / name).exists()]
+    there = [name for name in live.own_files if (folder / name).exists()]
     if there and not force:
         listed = "".join(f"\n  {folder / name}" for name in there)
         raise UsageError(
             f"these files are there already:{listed}",
             hint="name the account otherwise with --account, or record it anew with --force",
         )
-    own = {(folder / name).resolve() for name in found.own_files}
+    own = {(folder / name).resolve() for name in live.own_files}
     known = read_account_files(folder).sound
-    for name in (found.id, found.paper_id):
+    for name in (live.id, live.paper_id):
         if name in known and known[name].path.resolve() not in own:
             raise UsageError(f"the id {name!r} is that of {known[name].path}", hint="name another one with --account")
 
 
-def record_live(found: LiveAccount, folder: Path) -> dict[str, Any]:
+def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
     """Read the account once, under the policy of the folder, in the form of a snapshot file.
 
     Raises CredentialsMissing, CredentialsRefused, AccountUnreadable.
     """
     loaded = _policy_of(folder)
-    block = {key: value for key, value in found.block(found.credentials).items() if value is not None}
+    block = {key: value for key, value in live.block(live.credentials).items() if value is not None}
     account = Account(
-        id=found.id,
-        venue=found.venue,
-        quote=found.quote,
-        file=folder / found.own_files[0],
+        id=live.id,
+        venue=live.venue,
+        quote=live.quote,
+        file=folder / live.own_files[0],
         loaded=loaded,
         rulebook=Rulebook.of(loaded.policy),
         broker=RetryingBroker(open_broker(block, Path(), present), time.sleep),
-        folder=DataFolder.of(folder / "data", found.id),
+        folder=DataFolder.of(folder / "data", live.id),
         clock=present,
         overrides={},
     )
     return record(account)
 
 
-def account_files(found: LiveAccount, folder: Path) -> Mapping[str, str]:
+def account_files(live: LiveAccount, folder: Path) -> Mapping[str, str]:
     """Write the account's two files, by their names in the folder."""
-    live, paper, recording = found.own_files
-    place = " in its sandbox" if found.sandbox else ""
-    copy = {"file": f"../../data/paper/{found.paper_id}.json", "start_from": f"../../{recording}"}
+    live_file, paper_file, recording = live.own_files
+    place = " in its sandbox" if live.sandbox else ""
+    copy = {"file": f"../../data/paper/{live.paper_id}.json", "start_from": f"../../{recording}"}
     return {
-        live: (
-            f"{_HEAD}name: {scalar(found.id)}\n"
-            f"description: {scalar(f'The live account {found.id} at {found.venue}{place}.')}\n"
-            f"extends: ../default.yaml\n{_HINTS.format(quote=found.quote)}"
-            + account_block(found.block(_seen_from(found.credentials, folder / _ACCOUNTS)))
+        live_file: (
+            f"{_HEAD}name: {scalar(live.id)}\n"
+            f"description: {scalar(f'The live account {live.id} at {live.venue}{place}.')}\n"
+            f"extends: ../default.yaml\n{_HINTS.format(quote=live.quote)}"
+            + account_block(live.block(_seen_from(live.credentials, folder / _ACCOUNTS)))
         ),
-        paper: (
-            f"{_HEAD}name: {scalar(found.paper_id)}\n"
-            f"description: {scalar(f'A paper copy of {found.id}, to practise on.')}\n"
-            f"extends: {scalar(f'{found.id}.yaml')}  # the same rules, on paper\n"
-            + account_block({"id": found.paper_id, "venue": PAPER, "quote": found.quote, "options": copy})
+        paper_file: (
+            f"{_HEAD}name: {scalar(live.paper_id)}\n"
+            f"description: {scalar(f'A paper copy of {live.id}, to practise on.')}\n"
+            f"extends: {scalar(f'{live.id}.yaml')}  # the same rules, on paper\n"
+            + account_block({"id": live.paper_id, "venue": PAPER, "quote": live.quote, "options": copy})
         ),
     }
 
@@ -179,7 +179,7 @@ def _ensure_shape(option: str, key: str, value: str) -> None:
 
 
 def _seen_from(reference: str, folder: Path) -> str:
-    """Give a reference to a file as the account file in a folder has to name it."""
+    """Return a reference to a file as the account file in a folder has to name it."""
     kind, _, name = reference.partition(":")
     path = Path(name.strip())
     if kind != "file" or path.is_absolute() or name.strip().startswith("~"):

@@ -14,7 +14,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def asking_to_stop() -> Iterator[Callable[[], bool]]:
-    """Give a question that says whether somebody has asked the run to stop."""
+    """Return a question that says whether somebody has asked the run to stop."""
     asked = False
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -22,7 +22,7 @@ def asking_to_stop() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        typer.echo("\nstopping after the orders in flight; once more breaks off", err=True)
+        typer.echo("\nstopping after in-flight orders; press Ctrl-C again to abort", err=True)
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exitplan.cli.failures import ReportingGroup, silence_stdout
+from exitplan.cli.logs import start_logging
 from exitplan.ruleset.version import VERSION
 
 app = typer.Typer(
@@ -30,9 +32,16 @@ def print_version(wanted: bool) -> None:
 
 @app.callback()
 def exitplan(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - printed by its callback
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
     ] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, metavar="", help="Log what is done to stderr; -vv every step.")
+    ] = 0,
+    log_file: Annotated[
+        Path | None,
+        typer.Option("--log-file", envvar="EXITPLAN_LOG", metavar="FILE", help="Log every step into a file, as JSON."),
+    ] = None,
 ) -> None:
     """Bring trading accounts back to a clean, strategy-aligned state.
 
@@ -40,6 +49,7 @@ def exitplan(
 
     Begin with `exitplan init demo && cd demo && exitplan plan`.
     """
+    start_logging(verbose, log_file)
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ TagOption = Annotated[
 AllOption = Annotated[bool, typer.Option("--all", help="Every account that has an account file.")]
 JobsOption = Annotated[
     int,
-    typer.Option("--jobs", metavar="N", min=1, max=64, help="How many accounts are worked on side by side."),
+    typer.Option("--jobs", metavar="N", min=1, max=64, help="How many accounts to work on at once."),
 ]
 PolicyOption = Annotated[
     Path | None,
@@ -94,7 +94,7 @@ PhaseOption = Annotated[
 SnapshotOption = Annotated[
     Path | None,
     typer.Option(
-        "--snapshot", metavar="FILE", help="Work on a recorded account; data folder and venue are left alone."
+        "--snapshot", metavar="FILE", help="Work on a recorded account; the data folder and the venue are not touched."
     ),
 ]
 ProgressOption = Annotated[

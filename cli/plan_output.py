@@ -1,21 +1,28 @@
-"""Hand a plan over: to a file, to stdout, and as an exit code."""
+"""Hand plans over: to files, to stdout, and as an exit code."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich.text import Text
 
+from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
-from exitplan.cli.rendering.screen import show
+from exitplan.cli.rendering.screen import show, words
+from exitplan.cli.rendering.words import money
 from exitplan.cli.streams import save, write_bytes
-from exitplan.ruleset.errors import RefusedByGuard
+from exitplan.executor.apply.staleness import ensure_not_refused
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_types import Plan
 
-CHANGES = 2
-"""The exit code of ``--detailed-exitcode`` where something is pending."""
+PLAN_FILES = "*.plan.json"
+"""The plans in a folder of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,45 +35,67 @@ class PlanOutput:
     next_step: str = ""
 
 
-def deliver_plan(document: dict[str, Any], output: PlanOutput) -> int:
+def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     """Write and show a plan; raises RefusedByGuard after that, where a guard refuses it."""
-    content = plan_bytes(document)
     if output.out is not None:
-        save(output.out, content)
+        save(output.out, plan_bytes(plan))
     if output.as_json:
-        write_bytes(content)
+        write_bytes(plan_bytes(plan))
     else:
-        show_plan(document, output.next_step)
-    ensure_not_refused(document)
-    return code_of_plan(document, detailed=output.detailed_exitcode)
+        show_plan(plan, output.next_step)
+    ensure_not_refused(plan)
+    return code_of_plan(plan, detailed=output.detailed_exitcode)
 
 
-def show_plan(document: dict[str, Any], next_step: str = "") -> None:
+def show_plan(plan: Plan, next_step: str = "") -> None:
     """Draw a plan on stdout, and how to go on with it unless it is refused."""
-    show(*plan_parts(document))
-    if next_step and not refused_guards(document):
+    show(*plan_parts(plan))
+    if next_step and not plan.refusals:
         typer.echo(f"\nSaved. {next_step}")  # not drawn: a command that is wrapped cannot be copied
 
 
-def has_changes(document: dict[str, Any]) -> bool:
-    """Tell whether a plan does anything: sends something, or counts a cycle."""
-    return bool(document["actions"]) or any(
-        (position.get("unwind") or {}).get("counts") for position in document["positions"]
-    )
+def code_of_plan(plan: Plan, *, detailed: bool = False) -> ExitCode:
+    """Return the exit code that a plan comes to: that of a guard's refusal, else whether anything is pending."""
+    if plan.refusals:
+        return ExitCode.REFUSED
+    return ExitCode.PENDING if detailed and plan.has_changes else ExitCode.DONE
 
 
-def code_of_plan(document: dict[str, Any], *, detailed: bool = False) -> int:
-    """Give the exit code that a plan comes to: that of a guard's refusal, else whether anything is pending."""
-    if refused_guards(document):
-        return RefusedByGuard.exit_code
-    return CHANGES if detailed and has_changes(document) else 0
+def plans_table(folder: Path | None = None) -> TableSpec[Plan]:
+    """Return how plans of several accounts are shown; ``folder`` is where they were saved."""
+
+    def document(plan: Plan) -> dict[str, Any]:
+        return {"file": None if folder is None else str(folder / plan_name(plan.account.id)), "plan": plan.document}
+
+    return TableSpec(("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document)
 
 
-def ensure_not_refused(document: dict[str, Any]) -> None:
-    """Raise RefusedByGuard, naming the guards, where one refuses the plan."""
-    names = refused_guards(document)
-    if names:
-        raise RefusedByGuard(
-            f"the plan is refused by {' and '.join(names)}",
-            hint="narrow it with --target, --exclude or --rule, or set another limit under guards in the policy",
-        )
+def _cells(plan: Plan) -> list[Text | str]:
+    refused = refused_guards(plan)
+    return [
+        money(plan.snapshot.equity, plan.account.quote),
+        f"{len(plan.positions):,}",
+        f"{len(plan.actions):,}",
+        money(plan.summary.est_value),
+        words(", ".join(refused), "bold red") if refused else "ok",
+    ]
+
+
+def plan_name(account: str) -> str:
+    """Return the name of an account's plan in a folder of plans."""
+    return f"{Path(account).name}{PLAN_FILES.removeprefix('*')}"
+
+
+def make_folder(folder: Path, names: Sequence[str]) -> None:
+    """Make the folder that files go into, without those that an earlier command has left under their names.
+
+    What stands in it afterwards under one of them is of this command. Raises ExitplanError.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ExitplanError(f"{folder} is a file", hint="several accounts each go into a folder: name one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as problem:
+        raise ExitplanError(f"cannot write into {folder}: {problem.strerror or problem}") from problem

@@ -22,12 +22,12 @@ _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
 def all_traits() -> list[Traits]:
-    """Give the traits of paper, of the venues that are known well, and of any other one, in this order."""
+    """Return the traits of paper, of the venues that are known well, and of any other one, in this order."""
     return [paper_traits(), *(dialect_of(name).traits for name in KNOWN), replace(Dialect.traits, venue=ANY_OTHER)]
 
 
 def traits_of(venue: str) -> Traits:
-    """Give the traits of one venue; raises UsageError, with the nearest name, for one that nobody knows."""
+    """Return the traits of one venue; raises UsageError, with the nearest name, for one that nobody knows."""
     if venue == PAPER:
         return paper_traits()
     if venue in KNOWN:
@@ -40,7 +40,7 @@ def traits_of(venue: str) -> Traits:
 
 
 def paper_traits() -> Traits:
-    """Give the traits of the paper venue as it is without options."""
+    """Return the traits of the paper venue as it is without options."""
     plays = PaperOptions()
     return Traits(
         venue=PAPER,

@@ -37,9 +37,9 @@ VERBS = {
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
         Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),
-        Verb("resolve", _LOOK, "Record what became of an order whose outcome the venue cannot tell."),
+        Verb("resolve", _LOOK, "Record the outcome of an order that the venue cannot report."),
         Verb("unlock", _LOOK, "Break the lease of an account whose holder hangs."),
-        Verb("retry", _LOOK, "Let an exit be tried again that has failed."),
+        Verb("retry", _LOOK, "Let a failed exit be tried again."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
@@ -59,7 +59,7 @@ class LoadedVerbs(MutableMapping[str, Any]):
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the class of Typer's commands has no public name
-        """Give a verb, loading it; raises KeyError for a name that is none."""
+        """Return a verb, loading it; raises KeyError for a name that is none."""
         name = HIDDEN.get(name, name)
         if name not in self._loaded and name in VERBS:
             command = typer.main.get_command(importlib.import_module(f"exitplan.cli.commands.{name}").app)

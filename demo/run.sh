@@ -26,12 +26,14 @@ show 0 exitplan plan --out plan-1.json
 step "Apply exactly that plan."
 show 0 exitplan apply plan-1.json
 
-step "Not clean yet: LUNA is delisted, nobody can sell it. A person decides to keep it, in the account's policy."
+step "Not clean yet. LUNA is delisted, EOS is suspended, and VOUCHER is an airdrop whose price nobody believes: a person keeps them."
 cat >>policies/accounts/demo.yaml <<'YAML'
 protect:
-  - {symbol: LUNA/USD, reason: "delisted, claim filed"}
+  - {asset: LUNA, reason: "delisted, claim filed"}
+  - {asset: EOS, reason: "suspended; the exchange announced a swap"}
+  - {asset: VOUCHER, reason: "unsolicited airdrop"}
 YAML
-show 0 tail -n 2 policies/accounts/demo.yaml
+show 0 tail -n 4 policies/accounts/demo.yaml
 
 cycle=2
 while [ "$cycle" -le 4 ]; do

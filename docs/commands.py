@@ -1,4 +1,4 @@
-"""The page on commands, from the command line itself."""
+"""The reference of commands, generated from the command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer.main
 
 from docs.markdown import code, page, section, table
 from exitplan.cli.main import app
+from exitplan.ruleset.exit_codes import ExitCode
 
 _DEFAULT = re.compile(r"\s*\[(?P<extra>[^\]]*)\]$")
 _PYTHON_TYPE = re.compile(r" <[^>]*>$")
@@ -16,10 +17,16 @@ _EXTRAS = {"default: ": "default", "env var: ": "environment"}
 
 
 def commands_page() -> str:
-    """Write the page on commands: usage, help, arguments and options of each."""
+    """Return the page on commands: usage, help, arguments and options of each."""
     root = typer.main.get_command(app)
     context = root.make_context("exitplan", ["--help"], resilient_parsing=True)
-    return page("Commands", _help(root), *_sections(root, context))
+    return page("Commands", _help(root), _exit_codes(), *_sections(root, context))
+
+
+def _exit_codes() -> str:
+    about = "Every command leaves with one of these. Of several accounts it is the one that stands first here."
+    rows = [[str(one.value), one.meaning] for one in ExitCode]
+    return section("Exit codes", about, table(["code", "meaning"], rows))
 
 
 def _sections(group: Any, context: Any) -> list[str]:  # noqa: ANN401 - the classes behind a Typer app are its own affair

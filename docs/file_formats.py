@@ -1,4 +1,4 @@
-"""The page on files, from the JSON Schemas."""
+"""The reference of files, generated from the JSON Schemas."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from docs.markdown import code, codes, page, section, table
 from exitplan.schemas.build import build_schemas
 
 Schema = Mapping[str, Any]
-_ABOUT = "Every file of exitplan is checked before anything is read from it. The schemas themselves are in `schemas/`."
+_ABOUT = "exitplan checks every file against its schema before it uses it. The schemas themselves are in `schemas/`."
 
 
 def schemas_page() -> str:
-    """Write the page on the files that exitplan reads and writes."""
+    """Return the page on the files that exitplan reads and writes."""
     return page("Files", _ABOUT, *(_section(kind, schema) for kind, schema in build_schemas().items()))
 
 
@@ -36,7 +36,7 @@ def _rows(schema: Schema, prefix: str, definitions: Mapping[str, Schema]) -> Ite
 
 
 def _inner_rows(part: Schema, path: str, definitions: Mapping[str, Schema]) -> Iterator[list[str]]:
-    """Write what a list or a mapping by name holds."""
+    """Yield the rows for the values of a list or a mapping."""
     for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
         inner = part.get(key)
         if isinstance(inner, dict):

@@ -1,4 +1,4 @@
-"""Write what is generated: ``python -m docs.generate``, and with ``--check`` only say what is out of date."""
+"""Write the generated docs: ``python -m docs.generate``; with ``--check``, only list what is out of date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def generated_files() -> dict[str, str]:
-    """Generate the reference pages, the parts of the page on venues and the JSON Schemas; by path from the checkout."""
+    """Return the text of the reference pages, the page on venues and the JSON Schemas, by path in the checkout."""
     pages = {
         "facts": facts_page(),
         "operators": operators_page(),
@@ -32,12 +32,12 @@ def generated_files() -> dict[str, str]:
 
 
 def stale_files(root: Path = ROOT) -> list[str]:
-    """Name the generated files that are missing or differ from what the code says."""
+    """Return the generated files that are missing or out of date."""
     return [name for name, text in generated_files().items() if _content(root / name) != text]
 
 
 def write_files(root: Path = ROOT) -> list[str]:
-    """Write the generated files that are out of date, and name them."""
+    """Write the generated files that are out of date, and return their names."""
     stale = stale_files(root)
     files = generated_files()
     for name in stale:
@@ -48,7 +48,7 @@ def write_files(root: Path = ROOT) -> list[str]:
 
 
 def main() -> int:
-    """Write or check; with ``--check`` exit 1 where something is out of date."""
+    """Write the files, or check them; with ``--check``, return 1 if any is out of date."""
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only list what is out of date, and exit 1")
     if not parser.parse_args().check:

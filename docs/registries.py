@@ -1,4 +1,4 @@
-"""Pages on what a policy may say, from the registries of the core."""
+"""The references of what a policy may contain, generated from the registries of the core."""
 
 from __future__ import annotations
 
@@ -24,56 +24,60 @@ from exitplan.ruleset.model.values import plain
 from exitplan.ruleset.planning.actions import ACTION_KINDS, BLOCKED_REASONS
 
 _ABOUT_FACTS = """
-What the rules of a policy may ask. Numbers are decimals with six places, rounded toward minus infinity. A fact that
-cannot be known is absent, and every comparison with an absent fact is false: `exists` asks for presence, `not` negates
-the whole condition inside it.
+These are the facts that the rules of a policy may use. Numbers are decimals with six places, rounded toward minus
+infinity. A fact that cannot be known is absent, and every comparison with an absent fact is false. `exists` tests for
+presence, and `not` negates the whole condition inside it.
 """
 _ABOUT_OPERATORS = """
-A condition is a mapping from facts to what they must be, and all of it must hold:
-`{tracked: true, value_usd: {gte: 1, lt: 100}}`. A value alone means equal. `all` and `any` take lists of conditions,
-`not` takes one. `$name` is the value of a parameter; a bare word where a condition is expected is one of the policy's
+A condition is a mapping from facts to their required values, and all entries must hold:
+`{tracked: true, value_usd: {gte: 1, lt: 100}}`. A plain value means equal. `all` and `any` take lists of conditions,
+`not` takes one. `$name` is the value of a parameter. A bare word in place of a condition is one of the policy's
 `definitions`.
 """
 
 
 def facts_page() -> str:
-    """Write the page on facts."""
+    """Return the page on facts."""
     return page(
         "Facts",
         _ABOUT_FACTS.strip(),
-        section("Of a position", "For the rules of `classification` and `exits`.", _facts_table(POSITION_FACTS)),
-        section("Of an open order", "For the rules of `orders`.", _facts_table(ORDER_FACTS)),
+        section("Facts about a position", "For rules in `classification` and `exits`.", _facts_table(POSITION_FACTS)),
+        section("Facts about an open order", "For rules in `orders`.", _facts_table(ORDER_FACTS)),
     )
 
 
 def operators_page() -> str:
-    """Write the page on operators."""
+    """Return the page on operators."""
     rows = [[code(name), operator.meaning, ", ".join(operator.types)] for name, operator in OPERATORS.items()]
     return page(
         "Operators",
         _ABOUT_OPERATORS.strip(),
-        table(["operator", "holds where the fact is", "for facts of type"], rows),
-        f"A condition has at most {MAX_LEVELS} levels, a policy at most {MAX_NODES:,} parts of conditions.",
+        table(["operator", "holds if the fact is", "for facts of type"], rows),
+        f"A condition may have at most {MAX_LEVELS} levels, and a policy at most {MAX_NODES:,} parts of conditions.",
     )
 
 
 def parameters_page() -> str:
-    """Write the page on parameters, guards, actions, the cap, blocked reasons and exit codes."""
+    """Return the page on parameters, guards, actions, the cap, blocked reasons and exit codes."""
     rows = [[code(action.name), action.meaning, codes(action.keys)] for action in EXIT_ACTIONS.values()]
     return page(
         "Parameters, guards and actions",
-        section("Parameters", "A policy may name others for its own conditions.", _settings_table(PARAMETERS)),
+        section("Parameters", "A policy may define others for its own conditions.", _settings_table(PARAMETERS)),
         section(
             "Guards",
-            "Limits of a whole plan and of how it is carried out. Those with a default hold in every policy.",
+            "Limits on a whole plan and on how it is applied. Those with a default apply in every policy.",
             _settings_table(GUARDS),
         ),
-        section("Dust", "The mapping `dust`: what becomes of dust that is too small to sell.", _settings_table(DUST)),
+        section("Dust", "The mapping `dust`: what happens to dust that is too small to sell.", _settings_table(DUST)),
         section("Exit actions", table(["action", "does", "further keys"], rows)),
-        section("Actions of a plan", _meanings("kind", ACTION_KINDS.items())),
-        section("Why an exit is blocked", "The first that holds.", _meanings("reason", BLOCKED_REASONS.items())),
+        section("Actions in a plan", _meanings("kind", ACTION_KINDS.items())),
+        section(
+            "Why an exit is blocked",
+            "A plan shows the first reason that applies.",
+            _meanings("reason", BLOCKED_REASONS.items()),
+        ),
         section("The cap", _meanings("`scope`", CAP_SCOPES.items()), _meanings("`rank_by`", CAP_RANKS.items())),
-        section("Severities", "Of rules and alerts: " + codes(SEVERITIES) + "."),
+        section("Severities", "Rules and alerts have one of these severities: " + codes(SEVERITIES) + "."),
         section("Errors and exit codes", _errors_tree()),
     )
 
@@ -82,7 +86,7 @@ def _facts_table(facts: Mapping[str, Fact]) -> str:
     rows = []
     for fact in facts.values():
         values = f" One of {codes(fact.values)}." if fact.values else ""
-        limits = " In `exits` only." if fact.exits_only else ""
+        limits = " Only in `exits`." if fact.exits_only else ""
         rows.append([code(fact.name), fact.type, fact.meaning + values + limits])
     return table(["fact", "type", "meaning"], rows)
 
@@ -116,7 +120,7 @@ def _meanings(name: str, meanings: Iterable[tuple[str, str]]) -> str:
 
 
 def _errors_tree() -> str:
-    """Take the drawing out of the module's docstring: the lines that stand in from the margin."""
+    """Return the drawing in the module's docstring: its indented lines."""
     lines = (inspect.getdoc(errors) or "").splitlines()
     drawing = [line.removeprefix("    ") for line in lines if line.startswith("    ")]
-    return "\n".join(["Each error, its exit code, and what it means:", "", "```text", *drawing, "```"])
+    return "\n".join(["Each error, its exit code and its meaning:", "", "```text", *drawing, "```"])

@@ -1,4 +1,4 @@
-"""The parts of the page on venues that come from the code; the rest of it is written by hand."""
+"""The generated parts of the page on venues; the rest is written by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PART = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z]+) -->\n).*?(?P<end
 
 
 def venues_page() -> str:
-    """Give the page with its generated parts as the code has them now; raises KeyError for a part that is none."""
+    """Return the page with its generated parts up to date; raises KeyError for a part that does not exist."""
     return _PART.sub(
         lambda part: f"{part['begin']}\n{_PARTS[part['name']]()}\n\n{part['end']}", PAGE.read_text(encoding="utf-8")
     )
@@ -29,7 +29,7 @@ def _overview() -> str:
     rows = [[code(found.venue) if is_known(found) else found.venue, *_cells(found)] for found in all_traits()]
     meanings = [[column.name, column.meaning] for column in COLUMNS[1:]]
     columns = table([column.name for column in COLUMNS], rows)
-    return "\n\n".join([columns, table(["column", "says"], meanings), fill(GENERIC, _WIDTH)])
+    return "\n\n".join([columns, table(["column", "meaning"], meanings), fill(GENERIC, _WIDTH)])
 
 
 def _cells(traits: Traits) -> list[str]:
@@ -42,7 +42,9 @@ def _sheets() -> str:
 
 def _sheet(traits: Traits) -> str:
     limits = "\n".join(f"- {limit}" for limit in traits.limits_known)
-    references = table(["reference", "reads"], [[code(name), meaning] for name, meaning in credential_rows(traits)])
+    references = table(
+        ["reference", "where exitplan reads it"], [[code(name), meaning] for name, meaning in credential_rows(traits)]
+    )
     block = f"```yaml\n{example_block(traits)}```"
     return "\n\n".join([f"### {traits.title}", f"**Key.** {traits.permissions}", limits, references, block])
 

@@ -29,7 +29,12 @@ class Classified:
 
 
 def classify(
-    account: Account, told: Sequence[Mapping[str, Any]], equity: Decimal, ask_price: AskPrice, *, capped: bool = True
+    account: Account,
+    positions: Sequence[Mapping[str, Any]],
+    equity: Decimal,
+    ask_price: AskPrice,
+    *,
+    capped: bool = True,
 ) -> list[Classified]:
     """Classify positions, in their order, as if they were all of an account with this equity.
 
@@ -37,18 +42,18 @@ def classify(
     EngineDisagreement.
     """
     now, state = account.clock(), read_state(account)
-    holdings = read_holdings(told, ask_price)
+    holdings = read_holdings(positions, ask_price)
     snapshot = account.tracker.with_records(snapshot_of(account.id, holdings, (), equity, now))
     snapshot = without_derived(snapshot, holdings, snapshot.tracker)
     rulebook = account.rulebook if capped else uncapped(account.rulebook)
     draft = draft_plan(PlanInput(rulebook, snapshot, now, state.progress))
-    found = {decision.found.position.key: decision for decision in draft.decisions}
-    decisions = [(holding.name, found[holding.position.key]) for holding in holdings]
+    decided = {decision.view.position.key: decision for decision in draft.decisions}
+    decisions = [(holding.name, decided[holding.position.key]) for holding in holdings]
     return [Classified(name, decision.category, strategy_of(decision)) for name, decision in decisions]
 
 
 def uncapped(rulebook: Rulebook) -> Rulebook:
-    """Give the same rules without a cap."""
+    """Return the same rules without a cap."""
     most = PARAMETERS["max_positions"].maximum
     return replace(rulebook, policy=replace(rulebook.policy, max_positions=int(most or 0)))
 
@@ -60,5 +65,5 @@ def strategy_of(decision: Decision) -> ExitStrategy:
         return ExitStrategy.EMERGENCY_STOP
     if rule.action == "unwind":
         return ExitStrategy.GRADUAL_UNWIND
-    is_chosen = decision.found.facts["over_cap"] is True
+    is_chosen = decision.view.facts["over_cap"] is True
     return ExitStrategy.WORST_FIRST if is_chosen else ExitStrategy.MARKET_IMMEDIATE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,12 +16,10 @@ from exitplan.dropin.settings import DUST_USD, MAX_POSITIONS, policy_file, read_
 from exitplan.dropin.sources import Setup, account_id, adapt
 from exitplan.dropin.venues import VenueIntegration
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
-from exitplan.executor.apply.apply import apply_plan
-from exitplan.executor.apply.staleness import ensure_applicable
-from exitplan.executor.plan import plan_account
-from exitplan.executor.store.saved_plan import saved_plan
-from exitplan.executor.verify import no_old_answer
+from exitplan.executor.operation import Operation, Unobserved, operate
 from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.planning.actions import CLOSING
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.schemas.policies import load_policy
 
 POLICY = "forced-cleanup"
@@ -31,6 +28,17 @@ _CAP_RULE = "over-cap"
 
 def _present() -> datetime:
     return datetime.now(UTC)
+
+
+class _Initial(Unobserved):
+    """Notes how many positions there were as soon as there is a plan, also where nothing comes of it."""
+
+    def __init__(self, figures: dict[str, Any]) -> None:
+        self.figures = figures
+
+    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
+        """Note how many positions there were."""
+        self.figures["initial_positions"] = len(plan.positions)
 
 
 class ForcedPositionCleanup:
@@ -76,19 +84,12 @@ class ForcedPositionCleanup:
         }
         try:
             account = self._account(user_id)
-            with nullcontext() if self.dry_run else no_old_answer(account):
-                plan = plan_account(account).document
-                figures["initial_positions"] = len(plan["positions"])
-                figures.update(_figures(account, self._finish(account, plan)))
+            operation = Operation(dry_run=self.dry_run, to_clean=True)
+            outcome = operate(account, operation, observer=_Initial(figures), sleep=self._sleep)
+            figures.update(_figures(account, Finished(outcome)))
         except ExitplanError as error:
             figures["error"] = str(error)
         return figures
-
-    def _finish(self, account: Account, plan: dict[str, Any]) -> Finished:
-        if not self.dry_run:
-            return Finished(plan, apply_plan(account, plan, sleep=self._sleep))
-        ensure_applicable(account, saved_plan(plan))
-        return Finished(plan, None)
 
     def _account(self, user_id: str | None) -> Account:
         setup = self._setup
@@ -108,19 +109,19 @@ class ForcedPositionCleanup:
 
 
 def _figures(account: Account, finished: Finished) -> dict[str, Any]:
-    closes = [action for action in finished.plan["actions"] if action["kind"] in {"close", "convert_dust"}]
-    done = Counter(action["rule"] == _CAP_RULE for action in closes if action["id"] in finished.done)
-    held = len(finished.plan["positions"])
-    if finished.result is None:
+    closes = [action for action in finished.plan.actions if action.kind in CLOSING]
+    done = Counter(action.rule == _CAP_RULE for action in closes if action.id in finished.done)
+    held = len(finished.plan.positions)
+    if finished.outcome.result is None:
         left: int | None = held - done.total()
     else:
         left = _held(account)
-    settled = finished.is_settled and left is not None
+    is_resolved = finished.is_resolved and left is not None
     return {
         "dust_closed": done[False],
         "cap_closed": done[True],
         "final_positions": left,
-        "status": "error" if not settled else "cleaned" if closes else "clean",
+        "status": "error" if not is_resolved else "cleaned" if closes else "clean",
     }
 
 

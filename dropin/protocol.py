@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -29,16 +28,15 @@ from exitplan.dropin.sources import Setup, account_id, adapt, spelling_of
 from exitplan.dropin.venues import VenueIntegration
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.apply.apply import apply_plan
-from exitplan.executor.apply.staleness import ensure_applicable
 from exitplan.executor.gate import DEFAULT_MAX_AGE, recorded_state, trading_gate
-from exitplan.executor.plan import plan_account
-from exitplan.executor.store.saved_plan import saved_plan
+from exitplan.executor.operation import Observer, Operation, Unobserved, operate
 from exitplan.executor.store.state import state_to_document
-from exitplan.executor.verify import no_old_answer, verify_account
+from exitplan.executor.verify import verify_account
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.values import time_text, unified_symbol
+from exitplan.ruleset.planning.plan import report_of
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.policies import load_policy
 
@@ -47,6 +45,18 @@ Result = dict[str, Any]
 
 def _present() -> datetime:
     return datetime.now(UTC)
+
+
+class _Phase1(Unobserved):
+    """Notes the first phase's results as soon as there is a plan, also where nothing comes of it."""
+
+    def __init__(self, results: Result) -> None:
+        self.results = results
+
+    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
+        """Note how many positions were classified."""
+        held = len(plan.positions)
+        self.results["phase1_classification"] = {"total_positions": held, "classified": held}
 
 
 class LegacyPositionExitProtocol:
@@ -113,15 +123,15 @@ class LegacyPositionExitProtocol:
         return self.state_of()
 
     def state_of(self, user_id: str | None = None) -> Result:
-        """Give what is remembered of an account, as in its state file; raises FileIsInvalid where it was edited."""
+        """Return what is remembered of an account, as in its state file; raises FileIsInvalid where it was edited."""
         return state_to_document(recorded_state(self._folder(user_id)))
 
     # --- phase 1 ---
 
     def classify_position(self, position: Mapping[str, Any], account_balance: object) -> PositionCategory:
         """Classify one position by itself, in an account of this equity; the cap does not count."""
-        (found,) = self._classified([position], account_balance, capped=False)
-        return found.category
+        (classified,) = self._classified([position], account_balance, capped=False)
+        return classified.category
 
     def classify_all_positions(
         self, positions: Sequence[Mapping[str, Any]], account_balance: object
@@ -131,7 +141,7 @@ class LegacyPositionExitProtocol:
         Positions without a symbol are told as ``UNKNOWN``, ``UNKNOWN.2`` and so on. Nothing is written.
         """
         at = time_text(self._setup.clock())
-        found = zip(self._classified(positions, account_balance, capped=True), positions, strict=True)
+        pairs = zip(self._classified(positions, account_balance, capped=True), positions, strict=True)
         return {
             classified.name: {
                 "category": classified.category.value,
@@ -139,7 +149,7 @@ class LegacyPositionExitProtocol:
                 "exit_strategy": classified.strategy.value,
                 "classified_at": at,
             }
-            for classified, position in found
+            for classified, position in pairs
         }
 
     # --- phases 2 and 3 ---
@@ -162,8 +172,8 @@ class LegacyPositionExitProtocol:
         scope = PlanScope(targets=tuple(unified_symbol(str(name)) for name in classified), phase=3)
         exits = self._carry_out(account, scope).exits(spelling_of(account.broker))
         named = {unified_symbol(str(name)): str(name) for name in classified}
-        told = {named.get(unified_symbol(name)): done for name, done in exits.items()}
-        return {name: done for name, done in told.items() if name is not None}
+        ended = {named.get(unified_symbol(name)): done for name, done in exits.items()}
+        return {name: done for name, done in ended.items() if name is not None}
 
     # --- phase 4 ---
 
@@ -172,13 +182,13 @@ class LegacyPositionExitProtocol:
         at = time_text(self._setup.clock())
         try:
             account = self._account(user_id)
-            checks = verify_account(account).to_document()
+            checks = report_of(verify_account(account))
         except ExitplanError as error:
             return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, str, str(error))
         return state_of(checks), diagnostics_of(checks, at, spelling_of(account.broker))
 
     def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
-        """Tell whether the last verification found the account CLEAN and is no older than this; asks nobody."""
+        """Check whether the last verification found the account CLEAN and is no older than this; asks nobody."""
         return trading_gate(self._folder(user_id), max_age, self._setup.clock()).open
 
     # --- all of it ---
@@ -200,11 +210,7 @@ class LegacyPositionExitProtocol:
     def _run(self, results: Result, user_id: str | None) -> None:
         account = self._account(user_id)
         spelling = spelling_of(account.broker)
-        with nullcontext() if self.dry_run else no_old_answer(account):
-            plan = plan_account(account).document
-            held = len(plan["positions"])
-            results["phase1_classification"] = {"total_positions": held, "classified": held}
-            finished = self._finish(account, plan)
+        finished = self._carry_out(account, PlanScope(), observer=_Phase1(results), to_clean=True)
         cancelled, freed = finished.cancelled()
         results["phase2_order_cleanup"] = {"orders_cancelled": cancelled, "capital_freed_usd": freed}
         exits = finished.exits(spelling)
@@ -218,21 +224,18 @@ class LegacyPositionExitProtocol:
         diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling)
         state = state_of(checks)
         results["phase4_verification"] = {"account_state": state.value, "diagnostics": diagnostics}
-        results["success"] = state is AccountState.CLEAN and finished.is_settled
+        results["success"] = state is AccountState.CLEAN and finished.is_resolved
         if "error" in diagnostics:
             results["error"] = diagnostics["error"]
 
     # --- how ---
 
-    def _carry_out(self, account: Account, scope: PlanScope) -> Finished:
-        return self._finish(account, plan_account(account, scope).document)
-
-    def _finish(self, account: Account, plan: Result) -> Finished:
-        """Apply a plan, unless nothing is to be sent; raises RefusedByGuard where a guard refuses it."""
-        if not self.dry_run:
-            return Finished(plan, apply_plan(account, plan, sleep=self._sleep))
-        ensure_applicable(account, saved_plan(plan))
-        return Finished(plan, None)
+    def _carry_out(
+        self, account: Account, scope: PlanScope, *, observer: Observer | None = None, to_clean: bool = False
+    ) -> Finished:
+        """Plan and apply, unless nothing is to be sent; raises RefusedByGuard where a guard refuses the plan."""
+        operation = Operation(scope=scope, dry_run=self.dry_run, to_clean=to_clean)
+        return Finished(operate(account, operation, observer=observer or Unobserved(), sleep=self._sleep))
 
     def _classified(self, positions: Sequence[Mapping[str, Any]], balance: object, *, capped: bool) -> list[Classified]:
         account = self._account(None)

@@ -7,10 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from exitplan.brokers.duck_typed.values import amount_of
-from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
-from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.schemas.policies import SHIPPED, shipped_policy
 
@@ -32,8 +30,6 @@ DUST_USD = UsualNumber(1.0)
 STALE_MINUTES = UsualCount(30)
 UNWIND_PCT = UsualNumber(0.25)
 UNWIND_CYCLES = UsualCount(4)
-
-_RULEBOOKS: dict[str, Rulebook] = {}
 
 
 def read_overrides(**given: object) -> dict[str, Decimal | int]:
@@ -69,16 +65,9 @@ def policy_file(policy: str | Path) -> Path:
     if path.suffix in {".yaml", ".yml"} or path.name != str(policy):
         return path
     local = Path("policies") / f"{policy}.yaml"
-    found = local if local.is_file() else shipped_policy(str(policy))
-    if not found.is_file():
+    file = local if local.is_file() else shipped_policy(str(policy))
+    if not file.is_file():
         names = [known.stem for known in sorted(SHIPPED.glob("*.yaml"))]
         hint = did_you_mean(str(policy), names) or f"shipped are {', '.join(names)}; a file is named by its path"
         raise UsageError(f"there is no policy {str(policy)!r}", hint=hint)
-    return found
-
-
-def rulebook_of(policy: Policy) -> Rulebook:
-    """Load a policy into the engine, once a process: what the engine has loaded it never lets go."""
-    if policy.sha256 not in _RULEBOOKS:
-        _RULEBOOKS[policy.sha256] = Rulebook.of(policy)
-    return _RULEBOOKS[policy.sha256]
+    return file

@@ -11,10 +11,11 @@ from pathlib import Path
 from exitplan.brokers.duck_typed.broker import QUOTE, VENUE, AdaptedBroker
 from exitplan.brokers.duck_typed.values import amount_of, moment_of
 from exitplan.brokers.protocol import Broker, Clock
-from exitplan.dropin.settings import Overrides, rulebook_of
+from exitplan.dropin.settings import Overrides
 from exitplan.dropin.tracker import PositionTracker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.plan import rulebook_of
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.errors import AccountUnreadable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
@@ -37,7 +38,7 @@ class Setup:
 
 
 def account_id(user_id: str | None) -> str:
-    """Give the id of a user's account, or of the platform's; raises UsageError for one that could be no folder."""
+    """Return the id of a user's account, or of the platform's; raises UsageError for one that could be no folder."""
     if user_id is None:
         return PLATFORM
     if not _ID.fullmatch(str(user_id)) or user_id == PLATFORM:
@@ -69,7 +70,7 @@ def adapt(
 
 
 def with_own_tracker(account: Account, user_id: str | None, setup: Setup) -> Account:
-    """Give the platform's account the tracker that the protocol was made with; users have one in their folder.
+    """Return the platform's account the tracker that the protocol was made with; users have one in their folder.
 
     Raises UsageError for an object that is no position tracker.
     """
@@ -90,7 +91,7 @@ def with_own_tracker(account: Account, user_id: str | None, setup: Setup) -> Acc
 
 
 def spelling_of(broker: Broker) -> Spelling:
-    """Give how callers spell the symbols of a broker: as they told them, else with a dash."""
+    """Return how callers spell the symbols of a broker: as they told them, else with a dash."""
     if isinstance(broker, AdaptedBroker):
         return lambda symbol: broker.names.get(symbol, symbol)
     return dashed
@@ -111,30 +112,30 @@ class ReadOnlyTracker:
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Ask for the record of every position; raises AccountUnreadable where that fails."""
         held = {position.symbol for position in snapshot.positions if position.symbol in snapshot.markets}
-        found = {symbol: self._record(self.spelling(symbol)) for symbol in sorted(held)}
-        return replace(snapshot, tracker={symbol: record for symbol, record in found.items() if record is not None})
+        records = {symbol: self._record(self.spelling(symbol)) for symbol in sorted(held)}
+        return replace(snapshot, tracker={symbol: record for symbol, record in records.items() if record is not None})
 
     def update(self, records: object, changes: object, now: object) -> None:
         """Leave the tracker to the program: it is told nothing."""
 
     def _record(self, name: str) -> TrackerRecord | None:
         try:
-            told = self.source.get_position(name)  # type: ignore[attr-defined] # looked at when it was taken
+            record = self.source.get_position(name)  # type: ignore[attr-defined] # looked at when it was taken
         except Exception as error:
             raise AccountUnreadable(f"the position tracker failed: {type(error).__name__}: {error}") from error
-        if told is not None and not isinstance(told, Mapping):
-            raise AccountUnreadable(f"the position tracker answered {type(told).__name__}, not a dict")
-        return _record_of(told) if told else None
+        if record is not None and not isinstance(record, Mapping):
+            raise AccountUnreadable(f"the position tracker answered {type(record).__name__}, not a dict")
+        return _record_of(record) if record else None
 
 
-def _record_of(told: Mapping[str, object]) -> TrackerRecord:
-    source, strategy, logic = told.get("position_source"), told.get("strategy"), told.get("exit_logic")
+def _record_of(record: Mapping[str, object]) -> TrackerRecord:
+    source, strategy, logic = record.get("position_source"), record.get("strategy"), record.get("exit_logic")
     return TrackerRecord(
-        entry_price=amount_of(told.get("entry_price")),
-        quantity=amount_of(told.get("quantity")),
+        entry_price=amount_of(record.get("entry_price")),
+        quantity=amount_of(record.get("quantity")),
         position_source=source if isinstance(source, str) else None,
         strategy=strategy if isinstance(strategy, str) else None,
-        first_entry_time=moment_of(told.get("first_entry_time")),
-        stop_price=amount_of(told.get("stop_price")),
+        first_entry_time=moment_of(record.get("first_entry_time")),
+        stop_price=amount_of(record.get("stop_price")),
         exit_logic=logic if isinstance(logic, bool) else None,
     )

@@ -92,7 +92,7 @@ class PositionTracker:
         return True
 
     def get_position(self, symbol: str) -> Record | None:
-        """Give a copy of the record of a symbol, its amounts as floats; None where it is not tracked."""
+        """Return a copy of the record of a symbol, its amounts as floats; None where it is not tracked."""
         positions = self._read()
         name = _name_in(positions, symbol)
         return None if name is None else _shown(positions[name])
@@ -102,7 +102,7 @@ class PositionTracker:
         return list(self._read())
 
     def calculate_pnl(self, symbol: str, current_price: object) -> Record | None:
-        """Give the result of a position at a price, ``pnl_percent`` as a fraction; None where it is not tracked.
+        """Return the result of a position at a price, ``pnl_percent`` as a fraction; None where it is not tracked.
 
         None too for a record without an entry price or a quantity. Raises UsageError for a price that is none.
         """
@@ -196,7 +196,7 @@ def _exact(value: object) -> Decimal | None:
 
 
 def _written(value: object) -> object:
-    """Give what the file holds of a value: numbers digit by digit, all else as it is."""
+    """Return what the file holds of a value: numbers digit by digit, all else as it is."""
     if isinstance(value, bool) or not isinstance(value, Decimal | float | int):
         return value
     amount = amount_of(value)
@@ -220,7 +220,7 @@ def _positive(name: str, value: object) -> Decimal:
 
 
 def _shown(record: Mapping[str, Any]) -> Record:
-    """Give a record to a caller, its amounts as floats."""
+    """Return a record to a caller, its amounts as floats."""
     return {key: _as_float(key, value) for key, value in record.items()}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from exitplan.brokers.protocol import Broker, Clock, Done, Found, OrderReference, OrderReport, OrderRequest, Refused
 from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
-from exitplan.dropin.settings import DEFAULT_POLICY, policy_file, rulebook_of
+from exitplan.dropin.settings import DEFAULT_POLICY, policy_file
 from exitplan.dropin.sources import Setup, account_id, dashed, with_own_tracker
 from exitplan.executor.accounts.account import (
     Account,
@@ -25,9 +25,10 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.accounts.env_accounts import account_at, implied_block
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.plan import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
-from exitplan.ruleset.model.facts import price_of
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
+from exitplan.ruleset.model.valuation import Belief, price_of, value_of
 from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, time_text, unified_symbol
 from exitplan.schemas.policies import load_policy
 
@@ -54,9 +55,9 @@ def get_broker_integration(
     """
     name, wanted = broker_name.casefold(), None if user_id is None else account_id(user_id)
     files = read_account_files(Path(root))
-    found = account_at(name, wanted, files, naming="user_id")
-    block = found.block if found is not None else _block(name, wanted, files, quote)
-    integration = VenueIntegration(name, user_id, block, Path(root), clock, found)
+    file = account_at(name, wanted, files, naming="user_id")
+    block = file.block if file is not None else _block(name, wanted, files, quote)
+    integration = VenueIntegration(name, user_id, block, Path(root), clock, file)
     integration.account  # noqa: B018 - what is missing is told now, not at the first order
     return integration
 
@@ -142,32 +143,33 @@ class VenueIntegration:
         return [_order_dict(order) for order in self._read(user_id).open_orders]
 
     def get_account_balance(self) -> dict[str, float]:
-        """Give ``total``, the value of all that is held, and ``available``, the money that is free.
+        """Return ``total``, the value of all that is held, and ``available``, the money that is free.
 
         Raises AccountUnreadable.
         """
         snapshot = self._read(None)
         total = EXACT.add(snapshot.cash.free, snapshot.cash.locked)
         for position in snapshot.positions:
-            value = _value(snapshot, position)
+            value = value_of(snapshot, position, Belief())
             if value is not None and not is_derivative(position.symbol):
                 total = EXACT.add(total, value if position.side == "long" else -value)
         return {"total": float(total), "available": float(snapshot.cash.free)}
 
     def get_current_price(self, symbol: str) -> float | None:
-        """Give the price of a symbol; None where the venue has none.
+        """Return the price of a symbol; None where the venue has none.
 
         Raises AccountUnreadable where it cannot be asked.
         """
         snapshot, unified = self._read(None), unified_symbol(symbol)
-        price = price_of(snapshot, unified, snapshot.markets.get(unified))
+        held = next((position for position in snapshot.positions if position.symbol == unified), None)
+        price = price_of(snapshot, held or Position(unified, "long", Decimal(1)), Belief())
         if price.status == "unavailable":
             raise AccountUnreadable(f"the price of {symbol} could not be read")
         return None if price.mark is None else float(price.mark)
 
     def cancel_order(self, order_id: str) -> bool:
-        """Cancel an open order; False where the venue refuses. Raises OutcomeUnknown where nobody can tell."""
-        order = next((found for found in self._read(None).open_orders if found.id == str(order_id)), None)
+        """Cancel an open order; False where the venue refuses. Raises OutcomeUnknown where that is unknown."""
+        order = next((resting for resting in self._read(None).open_orders if resting.id == str(order_id)), None)
         if order is None:
             return False
         (outcome,) = self._broker.cancel_orders([OrderReference(symbol=order.symbol, order_id=order.id)])
@@ -175,19 +177,19 @@ class VenueIntegration:
             return True
         if isinstance(outcome, Refused):
             return False
-        raise OutcomeUnknown(f"nobody can tell whether order {order_id} was cancelled: {outcome.message}")
+        raise OutcomeUnknown(f"it is unknown whether order {order_id} was cancelled: {outcome.message}")
 
     def close_position(self, symbol: str, quantity: object = None, order_type: str = "market") -> bool:
         """Sell (or buy back) a quantity of a position at the market, or all of it, outside of any plan.
 
-        False where the venue refuses, or nothing of it is held. Raises OutcomeUnknown where nobody can tell, UsageError
+        False where the venue refuses, or nothing of it is held. Raises OutcomeUnknown where that is unknown, UsageError
         for an order that is not at the market, or a quantity that is none.
         """
         if order_type != "market":
             raise UsageError(f"close_position sells at the market; {order_type!r} orders are not for it")
         unified = unified_symbol(symbol)
         snapshot = self._read(None)
-        held = next((found for found in snapshot.positions if found.symbol == unified), None)
+        held = next((position for position in snapshot.positions if position.symbol == unified), None)
         if held is None:
             return False
         wanted = abs(held.quantity) - held.locked if quantity is None else Decimal(str(quantity))
@@ -230,7 +232,7 @@ def _sell(broker: Broker, held: Position, quantity: Decimal) -> bool:
         return False
     report = _latest(broker, outcome.report) if isinstance(outcome, Done) else None
     if report is None or report.status == "open":
-        raise OutcomeUnknown(f"nobody can tell yet what became of the order for {held.symbol}")
+        raise OutcomeUnknown(f"the outcome of the order for {held.symbol} is not known yet")
     return report.filled > 0
 
 
@@ -238,36 +240,26 @@ def _latest(broker: Broker, report: OrderReport) -> OrderReport:
     """Ask once more for an order that was open when it was taken."""
     if report.status != "open":
         return report
-    found = broker.look_up_order(OrderReference(symbol=report.symbol, order_id=report.order_id))
-    return found.report if isinstance(found, Found) else report
-
-
-def _value(snapshot: Snapshot, position: Position) -> Decimal | None:
-    market = snapshot.markets.get(position.symbol)
-    price = price_of(snapshot, position.symbol, market)
-    if price.mark is None or market is None:
-        return None
-    units = EXACT.multiply(abs(position.quantity), position.contract_size)
-    native = units if market.inverse else EXACT.multiply(units, price.mark)
-    return EXACT.multiply(native, price.rate)
+    answer = broker.look_up_order(OrderReference(symbol=report.symbol, order_id=report.order_id))
+    return answer.report if isinstance(answer, Found) else report
 
 
 def _position_dict(snapshot: Snapshot, position: Position) -> dict[str, Any]:
-    price = price_of(snapshot, position.symbol, snapshot.markets.get(position.symbol))
-    value = _value(snapshot, position)
-    found: dict[str, Any] = {
+    price = price_of(snapshot, position, Belief())
+    value = value_of(snapshot, position, Belief())
+    shown: dict[str, Any] = {
         "symbol": dashed(position.symbol),
         "side": position.side,
         "quantity": float(position.quantity),
         "size_usd": None if value is None else float(value),
     }
     if price.status != "unavailable":
-        found["current_price"] = None if price.mark is None else float(price.mark)
+        shown["current_price"] = None if price.mark is None else float(price.mark)
     if position.entry_price is not None:
-        found["entry_price"] = float(position.entry_price)
+        shown["entry_price"] = float(position.entry_price)
     if position.opened_at is not None:
-        found["opened_at"] = time_text(position.opened_at)
-    return found
+        shown["opened_at"] = time_text(position.opened_at)
+    return shown
 
 
 def _order_dict(order: OpenOrder) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class GateAnswer:
 def trading_gate(where: DataFolder | State, max_age: timedelta, now: datetime) -> GateAnswer:
     """Open only where the last verification found the account CLEAN, and is at most ``max_age`` old.
 
-    Nothing is asked of the venue. A state that cannot be read, or was edited by hand, keeps the gate closed; so do a
-    verification from the future, a halt, and an order that nobody can tell of. Raises nothing of its own.
+    The venue is not contacted. A state that cannot be read, or was edited by hand, keeps the gate closed; so do a
+    verification from the future, a halt, and an order whose outcome is unknown. Raises nothing of its own.
     """
     try:
         state, reason = (where, None) if isinstance(where, State) else (recorded_state(where), _standstill(where))
@@ -52,7 +52,7 @@ def recorded_state(folder: DataFolder) -> State:
 
 
 def _standstill(folder: DataFolder) -> str | None:
-    """Say what keeps exitplan itself from going on with an account; None where nothing does."""
+    """Return what keeps exitplan itself from going on with an account; None where nothing does."""
     halted = find_halt(folder)
     if halted is not None:
         return str(halted.error())
@@ -60,16 +60,16 @@ def _standstill(folder: DataFolder) -> str | None:
         return None
     with open_journal(folder.journal) as journal:
         waiting = len(unresolved_in(journal))
-    return f"what became of {waiting} of its orders is not settled yet" if waiting else None
+    return f"the outcome of {waiting} of its orders is not known yet" if waiting else None
 
 
 def _obstacle(state: State, max_age: timedelta, now: datetime) -> str | None:
-    """Say what keeps the gate closed; None where nothing does."""
-    found, at = state.account_state, state.last_verified_at
-    if found is None or at is None:
+    """Return what keeps the gate closed; None where nothing does."""
+    known, at = state.account_state, state.last_verified_at
+    if known is None or at is None:
         return "the account was never verified"
-    if found is not AccountState.CLEAN:
-        return f"the account was {found.value} when it was last verified, at {time_text(at)}"
+    if known is not AccountState.CLEAN:
+        return f"the account was {known.value} when it was last verified, at {time_text(at)}"
     if at > now:
         return f"the last verification, at {time_text(at)}, lies in the future: a clock is wrong"
     if now - at > max_age:

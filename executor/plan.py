@@ -8,32 +8,48 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.logs import RUN, note
+from exitplan.executor.readings import after_reading
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
-from exitplan.executor.store.state import State, load_state, state_from_file
+from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.state import (
+    State,
+    export_state,
+    load_state,
+    state_from_file,
+    state_to_document,
+    take_state,
+)
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
+from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.progress import Progress, progress_from_document
+from exitplan.ruleset.model.records import Document
 from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
 from exitplan.ruleset.planning.plan import write_plan
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
 from exitplan.schemas.documents import load_document
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan document, and what it was made of."""
+    """A plan, and what it was made of."""
 
-    document: dict[str, Any]
+    plan: Plan
     draft: Draft
     given: PlanInput
+
+    @property
+    def document(self) -> Document:
+        """The plan in its JSON form."""
+        return self.plan.document
 
     @property
     def snapshot(self) -> Snapshot:
@@ -47,7 +63,7 @@ class Planned:
 
 
 def read_snapshot(account: Account, progress: Progress = Progress()) -> Snapshot:  # noqa: B008 - it is frozen
-    """Read the account and, beyond it, what its rules ask for: cost bases, and the terms of conversions.
+    """Read the account and what its rules ask for beyond it: cost bases, and the terms of conversions.
 
     Raises AccountUnreadable where any of it cannot be read: what a rule wants to know and nobody could tell is no
     answer. Raises EngineDisagreement.
@@ -79,7 +95,7 @@ def read_account(account: Account) -> Snapshot:
 
 def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:
     """Fill in what positions were bought at and when, where the venue's account does not say."""
-    positions = tuple(_explained(found, bases.get(found.key)) for found in snapshot.positions)
+    positions = tuple(_explained(position, bases.get(position.key)) for position in snapshot.positions)
     return replace(snapshot, positions=positions)
 
 
@@ -109,13 +125,46 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
 
     Raises AccountUnreadable, and EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    progress = read_state(account).progress
+    state = read_state(account)
     try:
-        snapshot = read_snapshot(account, progress)
-        return planned(PlanInput(account.rulebook, snapshot, account.clock(), progress, scope), account.overrides)
+        snapshot = read_snapshot(account, state.progress)
+        now = account.clock()
+        state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
+        made = write_draft(PlanInput(account.rulebook, snapshot, now, state.progress, scope), account.overrides)
     except EngineDisagreement as error:
         _report(account, error)
         raise
+    refused = ",".join(guard.name for guard in made.plan.refusals) or None
+    note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
+    return made
+
+
+def note_reading(account: Account, state: State) -> State:
+    """Keep what a reading has found out, where it matters later and nobody else is at work; returns the state."""
+    try:
+        known = read_state(account)
+        if (state.price_missing, state.pending_balance, state.last_balance) == (
+            known.price_missing,
+            known.pending_balance,
+            known.last_balance,
+        ):
+            return state
+        with (
+            account_lease(account.folder.lock, account.id, account.clock()),
+            open_journal(account.folder.journal) as journal,
+        ):
+            kept = replace(
+                take_state(journal, account.folder.state),
+                price_missing=state.price_missing,
+                last_prices=state.last_prices,
+                pending_balance=state.pending_balance,
+                last_balance=state.last_balance,
+            )
+            journal.put_state(state_to_document(kept))
+            export_state(journal, kept, account.folder.state)
+    except (AccountIsLocked, DataFolderUnusable):
+        pass  # whoever is at work notes its own reading; where nothing can be written, planning goes on without
+    return state
 
 
 def plan_snapshot(
@@ -133,13 +182,23 @@ def plan_snapshot(
     """
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
-    return planned(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
+    return write_draft(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
 
 
-def planned(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
+def write_draft(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
     """Draft a plan and write it."""
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides), draft, given)
+
+
+_RULEBOOKS: dict[str, Rulebook] = {}
+
+
+def rulebook_of(policy: Policy) -> Rulebook:
+    """Load a policy into the engine, once per process: what the engine has loaded it never lets go."""
+    if policy.sha256 not in _RULEBOOKS:
+        _RULEBOOKS[policy.sha256] = Rulebook.of(policy)
+    return _RULEBOOKS[policy.sha256]
 
 
 def _report(account: Account, error: EngineDisagreement) -> None:

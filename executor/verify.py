@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_snapshot, read_state
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
@@ -32,6 +34,7 @@ def verify_account(account: Account) -> Checks:
     """
     with no_old_answer(account):
         checks = check_now(account, read_state(account))
+    note(RUN, "verified", account=account.id, state=checks.state.value)
     _remember(account, checks.state)
     return checks
 
@@ -49,19 +52,20 @@ def no_old_answer(account: Account) -> Iterator[None]:
     except RefusedByGuard:
         _remember(account, AccountState.NEEDS_CLEANUP)
         raise
-    except Exception:  # whatever broke, nobody knows how the account stands
+    except Exception as error:  # whatever broke, nobody knows how the account stands
+        note(RUN, "verified", level=logging.WARNING, account=account.id, state="UNKNOWN", message=str(error))
         _remember(account, AccountState.UNKNOWN)
         raise
 
 
-def _remember(account: Account, found: AccountState) -> None:
+def _remember(account: Account, known: AccountState) -> None:
     """Note the answer in the state, unless somebody else is at work on the account or the state cannot be written."""
     try:
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
             open_journal(account.folder.journal) as journal,
         ):
-            state = verified(take_state(journal, account.folder.state), account, found)
+            state = verified(take_state(journal, account.folder.state), account, known)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
     except (AccountIsLocked, DataFolderUnusable, FileIsInvalid):
@@ -78,6 +82,6 @@ def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:
     return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress)).checks
 
 
-def verified(state: State, account: Account, found: AccountState) -> State:
-    """Give the state with the answer of a verification in it."""
-    return replace(state, account_state=found, last_verified_at=account.clock())
+def verified(state: State, account: Account, known: AccountState) -> State:
+    """Return the state with the answer of a verification in it."""
+    return replace(state, account_state=known, last_verified_at=account.clock())

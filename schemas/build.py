@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from exitplan.schemas.shapes.common import Schema
-from exitplan.schemas.shapes.plan import plan_schema, state_schema
 from exitplan.schemas.shapes.policy import policy_schema
 from exitplan.schemas.shapes.snapshot import alert_schema, snapshot_schema, tracker_schema
+from exitplan.schemas.shapes.state import state_schema
 
 FOLDER = Path(__file__).parent
+
+
+def _plan_schema() -> Schema:
+    from exitplan.schemas.shapes.plan import plan_schema  # noqa: PLC0415 - plans need the rule engine; reading files does not
+
+    return plan_schema()
+
+
 SHAPES: Mapping[str, Callable[[], Schema]] = {
     "policy": policy_schema,
     "snapshot": snapshot_schema,
-    "plan": plan_schema,
+    "plan": _plan_schema,
     "state": state_schema,
     "tracker": tracker_schema,
     "alert": alert_schema,

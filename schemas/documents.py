@@ -40,6 +40,18 @@ def parse_document(text: bytes, kind: Kind, name: str) -> dict[str, Any]:
     return _checked(decoded(text, name), kind)
 
 
+def check_document(value: Any, kind: Kind, name: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """Check a document that a program holds already; ``name`` is what messages call it.
+
+    Raises FileHasProblems with all that is wrong in it.
+    """
+    problems = _problems(value, kind)
+    if problems:
+        raise FileHasProblems(locate(problem, {}, {name: Source(name, "")}) for problem in problems)
+    checked: dict[str, Any] = value
+    return checked
+
+
 def kind_of(value: object) -> Kind | None:
     """Guess from its keys what a document is; None where it looks like nothing known."""
     keys = value.keys() if isinstance(value, dict) else ()

@@ -15,7 +15,7 @@ from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
 from exitplan.schemas.loading.yaml_loader import Document
-from exitplan.schemas.merging.extends import read_chain
+from exitplan.schemas.merging.extends import Chain, read_chain
 from exitplan.schemas.merging.merge_result import Resolved, resolve
 from exitplan.schemas.merging.policy_merge import (
     LISTS,
@@ -30,6 +30,8 @@ from exitplan.schemas.merging.policy_merge import (
 SHIPPED = FilePath(__file__).parents[1] / "policies"
 """The folder of the policies that come with exitplan."""
 COMMAND_LINE = "command line"
+KEPT = "the account"
+IN_MEMORY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,60 @@ class LoadedPolicy:
     account: Mapping[str, Any] | None = None
 
 
-def load_policy(path: FilePath, overrides: Mapping[str, object] = MappingProxyType({})) -> LoadedPolicy:
+def load_policy(
+    path: FilePath, overrides: Mapping[str, object] = MappingProxyType({}), *, account: LoadedPolicy | None = None
+) -> LoadedPolicy:
     """Load a policy or account file with all it extends; ``overrides`` are parameters set on top of it.
 
-    Raises FileHasProblems with every problem of every file.
+    Where the policy is put in the place of an ``account``'s own, that account's protection and aliases stay, and so do
+    the guards of its file where they are tighter. Raises FileHasProblems with every problem of every file.
     """
     chain = read_chain(path)
+    if account is not None and not chain.found:
+        chain.documents.append(_kept_of(account, _load(chain, {}).policy))
+    return _load(chain, overrides)
+
+
+def _kept_of(account: LoadedPolicy, policy: Policy) -> Document:
+    """Make a layer of what an account keeps under any policy: protection, aliases and its own tighter guards."""
+    own = account.document.get("guards") or {}
+    written = {
+        name: limit for name, limit in own.items() if account.marks[("guards", name)].file == str(account.files[-1])
+    }
+    guards = {
+        name: limit
+        for name, limit in written.items()
+        if (limit is False if isinstance(limit, bool) else name not in policy.guards or limit < policy.guards[name])
+    }
+    value: dict[str, Any] = {"version": 1, "extends": KEPT, "guards": guards}
+    value |= {name: account.document[name] for name in ("protect", "aliases") if account.document.get(name)}
+    return Document(Source(KEPT, ""), value, dict.fromkeys(_paths_of(value), Mark(KEPT)))
+
+
+def policy_from_document(
+    document: Mapping[str, Any], overrides: Mapping[str, object] = MappingProxyType({}), *, base: FilePath = SHIPPED
+) -> LoadedPolicy:
+    """Make a policy of a document that a program holds; what it extends is looked for in ``base``.
+
+    Raises FileHasProblems with every problem of it and of what it extends.
+    """
+    parent = document.get("extends")
+    chain = read_chain(base / parent) if isinstance(parent, str) and parent else Chain()
+    mark = Mark(IN_MEMORY)
+    marks = dict.fromkeys(_paths_of(document), mark)
+    chain.documents.append(Document(Source(IN_MEMORY, ""), document, marks))
+    return _load(chain, overrides)
+
+
+def _paths_of(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - any JSON value
+    yield path
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            yield from _paths_of(part, (*path, key))
+
+
+def _load(chain: Chain, overrides: Mapping[str, object]) -> LoadedPolicy:
     documents = [*chain.documents, *_command_line(overrides)]
     sources = {document.name: document.source for document in documents}
     found = [*chain.found, *_found_in(documents, complete=not chain.found)]
@@ -123,6 +173,8 @@ def _repeated(document: Document, block: str) -> Iterator[Problem]:
     first: dict[str, Mark] = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         key = LISTS[block]
+        if isinstance(entry, dict) and block == "protect" and key not in entry:
+            key = "asset"
         if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
             continue
         name, mark = entry_name(block, entry), document.marks[(block, index, key)]

@@ -11,9 +11,10 @@ from typing import Any
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy, compile_policy
-from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, OrderSide, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.planning.plan import Document, make_plan
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanInput, PlanScope
 from exitplan.schemas.policies import load_policy, shipped_policy
 
@@ -44,9 +45,12 @@ def position(
     contract_size: Amount = 1,
     entry: Amount | None = None,
     opened_at: datetime | None = None,
+    asset: str | None = None,
+    debt: Amount = 0,
 ) -> Position:
     sizes = (Decimal(quantity), Decimal(locked), Decimal(contract_size))
-    return Position(symbol, side, *sizes, entry_price=number(entry), opened_at=opened_at)
+    more: dict[str, Given] = {"entry_price": number(entry), "opened_at": opened_at}
+    return Position(symbol, side, *sizes, **more, asset=asset, debt=Decimal(debt))
 
 
 def market(
@@ -57,7 +61,8 @@ def market(
     min_notional: Amount | None = 1,
     **more: Given,
 ) -> Market:
-    prices: dict[str, Given] = {name: number(more.pop(name)) for name in ("bid", "ask", "price_step") if name in more}
+    amounts = ("bid", "ask", "price_step", "max_amount", "max_notional", "market_max_amount")
+    prices: dict[str, Given] = {name: number(more.pop(name)) for name in amounts if name in more}
     return Market(
         last=number(last),
         amount_step=number(step),
@@ -81,6 +86,7 @@ def order(
     minutes: float | None = 5,
     client: str | None = None,
     reduce_only: bool = False,
+    position_side: Side | None = None,
 ) -> OpenOrder:
     return OpenOrder(
         id=name,
@@ -94,6 +100,7 @@ def order(
         created_at=None if minutes is None else ago(minutes),
         client_order_id=client,
         reduce_only=reduce_only,
+        position_side=position_side,
     )
 
 
@@ -104,14 +111,18 @@ def record(
     stop: Amount | None = 50,
     opened: datetime | None = None,
     exit_logic: bool | None = None,
+    quantity: Amount | None = None,
+    side: Side | None = None,
 ) -> TrackerRecord:
     return TrackerRecord(
         entry_price=number(entry),
+        quantity=number(quantity),
         position_source=source,
         strategy="APEX_v7.1",
         first_entry_time=opened,
         stop_price=number(stop),
         exit_logic=exit_logic,
+        side=side,
     )
 
 
@@ -124,6 +135,8 @@ def snapshot(
     locked_cash: Amount = 0,
     quote: str = "USD",
     rates: Mapping[str, Amount] | None = None,
+    debt: Amount = 0,
+    other_cash: Mapping[str, Cash] | None = None,
 ) -> Snapshot:
     """Make an account; each position has a market unless ``markets`` says otherwise; ``tracked`` may be symbols."""
     orders = tuple(orders)
@@ -135,25 +148,39 @@ def snapshot(
         venue="paper",
         quote=quote,
         taken_at=NOW,
-        cash=Cash(Decimal(cash), Decimal(locked_cash)),
+        cash=Cash(Decimal(cash), Decimal(locked_cash), Decimal(debt)),
         positions=positions,
         open_orders=orders,
         markets={symbol: found for symbol, found in listed.items() if found is not None},
         tracker=tracked if isinstance(tracked, Mapping) else {symbol: record() for symbol in tracked},
         rates={currency: Decimal(rate) for currency, rate in (rates or {}).items()},
+        other_cash=other_cash or {},
     )
 
 
 def unwound(
-    cycle: int, left: Amount, initial: Amount, symbol: str = "AAA/USD", *, started: datetime | None = None
+    cycle: int,
+    left: Amount,
+    initial: Amount,
+    symbol: str = "AAA/USD",
+    *,
+    started: datetime | None = None,
+    last: datetime | None = None,
+    added: Amount = 0,
 ) -> Progress:
     """Make the progress of one unwind: cycles done, the fraction they may leave, and of what."""
-    return Progress({symbol: UnwindProgress(cycle, Decimal(left), Decimal(initial), started or ago(60))})
+    amounts = (Decimal(left), Decimal(initial))
+    return Progress({symbol: UnwindProgress(cycle, *amounts, started or ago(60), last, Decimal(added))})
 
 
 def failed(**exits: int) -> Progress:
     """Make a progress in which exits have failed, named by the base currency."""
     return Progress(failed_exits={f"{base}/USD": count for base, count in exits.items()})
+
+
+def price_missing(minutes: float, last: Amount | None = 100, key: str = "AAA/USD") -> Progress:
+    """Make a progress in which the venue has answered without a price for some minutes."""
+    return Progress(price_missing={key: MissingPrice(ago(minutes), number(last))})
 
 
 @cache
@@ -204,9 +231,14 @@ def plan_input(
     return PlanInput(book, account, now, progress or Progress(), scope or PlanScope())
 
 
+def typed_plan_of(account: Snapshot, progress: Progress | None = None, **given: Given) -> Plan:
+    """Make the plan of an account in memory."""
+    return make_plan(plan_input(account, progress, **given))
+
+
 def plan_of(account: Snapshot, progress: Progress | None = None, **given: Given) -> Document:
     """Plan an account under the default policy; further arguments are those of :func:`plan_input`."""
-    return make_plan(plan_input(account, progress, **given))
+    return typed_plan_of(account, progress, **given).document
 
 
 # --- Readers: the part of a plan that a test is about ---------------------------------------------------------------

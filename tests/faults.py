@@ -127,7 +127,7 @@ class FaultyBroker:
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
         self._ask("basis")
         history = self._trouble.history
-        return {found.key: history[found.key] for found in positions if found.key in history}
+        return {position.key: history[position.key] for position in positions if position.key in history}
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         self._ask("conversions")
@@ -181,7 +181,7 @@ class FaultyBroker:
             act()
 
     def _told(self, report: OrderReport) -> OrderReport:
-        """Tell an order as the venue that we play would."""
+        """Return an order as the venue that we play would."""
         trouble, name = self._trouble, report.order_id
         if trouble.opens.get(name, 0) > 0:
             trouble.opens[name] -= 1

@@ -1,1 +1,1 @@
-"""What sets the checkout up and keeps its lock files honest."""
+"""Sets up the checkout and checks its lock files."""

@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class Pin:
 
 
 def read_pins(text: str) -> list[Pin]:
-    """Read the lines of a lock that name a release; hashes and comments are left out."""
+    """Read the lines of a lock that name a release; hashes and comments are ignored."""
     lines = (line.split(" \\")[0].strip() for line in text.splitlines())
     return [Pin(Requirement(line)) for line in lines if line and not line.startswith(("#", "--hash"))]
 
@@ -100,7 +101,7 @@ def environments() -> Iterator[dict[str, str]]:
 
 
 def find_gaps(roots: Sequence[str], pins: Iterable[Pin], requires: Requires) -> list[str]:
-    """Name what the roots and the locked packages require and the lock does not hold, each with who requires it."""
+    """Return what the roots and the locked packages require but the lock lacks, each with its origin."""
     lines, found = list(pins), dict[str, list[str]]()
     for environment in environments():
         where = "Python {python_version} on {sys_platform} {platform_machine}".format(**environment)
@@ -115,10 +116,10 @@ def _gaps_in(
     environment: Mapping[str, str], roots: Sequence[str], pins: list[Pin], requires: Requires
 ) -> Iterator[str]:
     locked = {pin.name: pin for pin in pins if pin.is_for(environment)}
-    asked = [("pyproject.toml", Requirement(root), "") for root in roots]
-    asked += [(pin.key, Requirement(one), "") for pin in locked.values() for one in requires.get(pin.key, ())]
+    asked = [("pyproject.toml", _parsed(root), "") for root in roots]
+    asked += [(pin.key, _parsed(one), "") for pin in locked.values() for one in requires.get(pin.key, ())]
     asked += [
-        (pin.key, Requirement(one), extra)
+        (pin.key, _parsed(one), extra)
         for pin in locked.values()
         for extra in pin.requirement.extras
         for one in requires.get(pin.key, ())
@@ -138,11 +139,16 @@ def _gaps_in(
         for wanted in requirement.extras:
             if (name, wanted) not in seen:
                 seen.add((name, wanted))
-                asked += [(f"{pin.key}[{wanted}]", Requirement(one), wanted) for one in requires.get(pin.key, ())]
+                asked += [(f"{pin.key}[{wanted}]", _parsed(one), wanted) for one in requires.get(pin.key, ())]
+
+
+@cache
+def _parsed(text: str) -> Requirement:
+    return Requirement(text)
 
 
 def find_problems(root: Path = ROOT) -> list[str]:
-    """Name every gap in the locks, and where the metadata beside them disagrees with what is installed."""
+    """Return every gap in the locks, and every difference between their metadata and what is installed."""
     locks = {name: read_pins(path.read_text(encoding="utf-8")) for name, path in _lock_files(root).items()}
     requires = json.loads((root / "requirements" / "metadata.json").read_text(encoding="utf-8"))
     keys = {pin.key for pins in locks.values() for pin in pins}
@@ -190,7 +196,7 @@ def _lock_files(root: Path) -> dict[str, Path]:
 
 
 def read_metadata(pins: Iterable[Pin]) -> dict[str, list[str]]:
-    """Fetch each locked release, also those for other systems, and read what it requires."""
+    """Fetch each locked release, including those for other systems, and read what it requires."""
     found: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for key in sorted({pin.key for pin in pins}):
@@ -218,7 +224,7 @@ def _published(key: str, folder: Path) -> list[str]:
 
 
 def main() -> int:
-    """Check the locks, or renew the metadata beside them; exits 1 where a lock has a gap."""
+    """Check the locks, or renew the metadata beside them; return 1 if a lock has a gap."""
     parser = argparse.ArgumentParser(prog="python -m tools.locks", description="Prove that the locks are closed.")
     parser.add_argument("--update", action="store_true", help="renew requirements/metadata.json from the index")
     if parser.parse_args().update:

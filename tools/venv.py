@@ -35,7 +35,7 @@ class SetUpFailed(Exception):
 
 
 def main() -> int:
-    """Set up what is asked for, unless it stands already; returns the exit code."""
+    """Set up what was requested, unless it already exists; return the exit code."""
     parser = argparse.ArgumentParser(description="Set up .venv from the locked requirements.")
     parser.add_argument("extra", nargs="*", help="further sets of requirements/, such as bench")
     parser.add_argument(
@@ -69,7 +69,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def _stands(name: str, fingerprint: str) -> bool:
-    """Check that a part of the environment was made from exactly this."""
+    """Check that a part of the environment was made from exactly these files."""
     stamp = VENV / f"{name}.stamp"
     return stamp.exists() and stamp.read_text() == fingerprint
 
@@ -79,7 +79,7 @@ def _mark(name: str, fingerprint: str) -> None:
 
 
 def _build() -> None:
-    """Make the environment anew and install everything into it."""
+    """Make a new environment and install everything into it."""
     _tell("setting up .venv (about a minute, once)")
     shutil.rmtree(VENV, ignore_errors=True)
     VENV.mkdir()
@@ -115,7 +115,7 @@ def _install(name: str) -> None:
 
 
 def _pip(*arguments: str, **environment: str) -> None:
-    """Install exactly what is named: no dependency is looked for, and nothing is fetched to build with."""
+    """Install exactly the named packages: no dependencies are resolved, and nothing is fetched for a build."""
     flags = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--no-build-isolation", "--no-deps"]
     _run([_python(), "-m", "pip", "install", *flags, *arguments], **environment)
 
@@ -135,12 +135,12 @@ def _python() -> str:
 
 
 def _base_interpreter() -> str:
-    """Return the interpreter behind this one, also where this is that of another environment."""
+    """Return the base interpreter, even if this one belongs to another environment."""
     return getattr(sys, "_base_executable", "") or sys.executable
 
 
 def _fingerprint(names: Sequence[str]) -> str:
-    """Digest what an environment hangs on: interpreter, place (its scripts name it in full) and locks."""
+    """Digest what an environment depends on: interpreter, location (its scripts contain it) and locks."""
     interpreter = f"{sys.version}\n{os.path.realpath(_base_interpreter())}\n{ROOT}\n"
     return _digest([_lock(name) for name in names], interpreter)
 

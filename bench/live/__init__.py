@@ -1,1 +1,1 @@
-"""Plan and apply at venues on loopback: calls and wall time against latency, and the fewest round trips there are."""
+"""Plan and apply at venues on loopback: calls, wall time by latency, and the fewest possible round trips."""

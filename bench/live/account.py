@@ -21,7 +21,7 @@ from exitplan.ruleset.model.snapshot import (
 from exitplan.schemas.policies import shipped_policy
 
 BASES, QUOTES = 200, ("USD", "USDC", "EUR", "BTC")
-"""What the venue lists: 800 markets, about as many as coinbase has for spot. Each reply of prices tells of all."""
+"""What the venue lists: 800 markets, about as many as coinbase has for spot. Each reply with prices covers all."""
 
 _PRICE = Decimal(100)
 _STEP = Decimal("0.001")
@@ -44,12 +44,12 @@ account:
 
 
 def closes_of(positions: int) -> int:
-    """Give how many of the positions are to be closed: two of five, at least one."""
+    """Return how many of the positions are to be closed: two of five, at least one."""
     return max(1, positions * 2 // 5)
 
 
 def cancels_of(positions: int) -> int:
-    """Give how many stale orders there are: one for every second position that is to be closed."""
+    """Return how many stale orders there are: one for every second position that is to be closed."""
     return (closes_of(positions) + 1) // 2
 
 
@@ -84,7 +84,7 @@ def made_account(venue: str, positions: int, now: datetime) -> Snapshot:
 
 
 def write_files(root: Path, venue: str, base_url: str, positions: int, now: datetime) -> Path:
-    """Write the account file and the tracker's records of what stays; gives the account file."""
+    """Write the account file and the tracker's records of what stays; return the account file."""
     stays = [f"C{number:04d}/USD" for number in range(closes_of(positions), positions)]
     tracker = DataFolder.of(root / "data", "platform").tracker
     tracker.parent.mkdir()

@@ -29,14 +29,14 @@ from dataclasses import dataclass
 from math import ceil
 
 MOST_CALLS_OF_A_PLAN = 5
-"""Aimed for, whatever the number of positions."""
+"""The aim, whatever the number of positions."""
 MOST_TIMES_THE_FLOOR = 1.5
-"""Aimed for, of the wall time."""
+"""The aim for the wall time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """What a venue does at once: trips of a reading, cancels a call, orders side by side, orders a question."""
+    """What a venue does at once: trips of a reading, cancels per call, orders side by side, orders per look-up."""
 
     reading: int
     cancels: int
@@ -52,7 +52,7 @@ MANNERS: Mapping[str, Manners] = {
 
 
 def trips(venue: str, phase: str, orders: int, cancels: int) -> int:
-    """Give the fewest round trips of a phase, ``plan`` or ``apply``, one after the other."""
+    """Return the fewest round trips of a phase, ``plan`` or ``apply``, one after the other."""
     manners = MANNERS[venue]
     if phase == "plan":
         return manners.reading

@@ -24,7 +24,7 @@ _LONGEST, _SINGLE_CALLS = 60.0, 5
 
 @dataclass(frozen=True, slots=True, order=True)
 class Case:
-    """One thing measured; ``latency`` is in seconds a request."""
+    """One thing measured; ``latency`` is in seconds per request."""
 
     venue: str
     positions: int
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def floor(self) -> float:
-        """The fewest seconds on the way."""
+        """Return the fewest seconds that requests take on the way."""
         return self.latency * trips(self.venue, self.phase, closes_of(self.positions), cancels_of(self.positions))
 
 
@@ -43,13 +43,13 @@ Results = dict[Case, Timed]
 
 @dataclass(frozen=True, slots=True)
 class LiveCosts:
-    """All that is measured, and the seconds that the import of ccxt took."""
+    """All measurements, and the seconds that importing ccxt took."""
 
     imported: float
     results: Results
 
     def ratio(self, case: Case) -> float:
-        """Give the wall time over the floor."""
+        """Return the wall time divided by the floor."""
         return self.results[case].seconds / case.floor
 
 
@@ -67,7 +67,7 @@ def measure_live(sizes: Sequence[int] = SIZES, latencies: Sequence[float] = LATE
 
 
 def _add(results: Results, venue: str, size: int, mode: str, latencies: Sequence[float]) -> float:
-    """Measure, keep what is quicker than before, and give the seconds that the import took."""
+    """Measure, keep what is quicker than before, and return the seconds that the import took."""
     command = [sys.executable, "-m", "bench.live.worker", venue, str(size), mode, *map(str, latencies)]
     root = Path(__file__).parents[2]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout  # noqa: S603 - itself

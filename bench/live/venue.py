@@ -1,4 +1,4 @@
-"""One venue in a process of its own: ``python -m bench.live.venue kraken 50``, so that its work is not counted as ours.
+"""One venue in its own process: ``python -m bench.live.venue kraken 50``, so that its work is not counted as ours.
 
 The first line on stdout tells where it listens and its credentials. Then each line on stdin is a latency in seconds: it
 holds from then on, and a line is answered with what there was since the last one. It ends with its stdin.
@@ -46,7 +46,7 @@ class Loopback:
     answers: IO[str]
 
     def next(self, latency: float = 0.0) -> Traffic:
-        """Give the traffic since the last time; from now on each request takes ``latency`` seconds more."""
+        """Return the traffic since the last call; from now on each request takes ``latency`` more seconds."""
         self.wishes.write(f"{latency}\n")
         self.wishes.flush()
         answer = json.loads(self.answers.readline())

@@ -34,7 +34,7 @@ from exitplan.ruleset.planning.checks import AccountState
 Result = TypeVar("Result")
 MODES = ("batch", "one by one")
 _PLANS = 3
-"""Times that a plan is made, the quickest counts; it can only be applied once."""
+"""How often a plan is made; the quickest counts. It can be applied only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Timed:
 
 
 def measure(venue: str, positions: int, mode: str, latency: float) -> dict[str, Timed]:
-    """Time a plan and its application; raises RuntimeError where the account is not clean afterwards."""
+    """Time a plan and its application; raises RuntimeError if the account is not clean afterwards."""
     with venue_apart(venue, positions) as loopback, tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder:
         os.environ |= {**loopback.environment, "EXITPLAN_CACHE_DIR": folder}
         now = datetime.now(UTC)
@@ -61,14 +61,14 @@ def measure(venue: str, positions: int, mode: str, latency: float) -> dict[str, 
         planned, plan = min(plans, key=lambda found: found[1].seconds)
         if len(planned.document["actions"]) != closes_of(positions) + cancels_of(positions):
             raise RuntimeError("the plan is another one than expected")
-        result, apply = _timed(loopback, latency, lambda: apply_plan(account, planned.document))
+        result, apply = _timed(loopback, latency, lambda: apply_plan(account, planned.plan))
         if result.exit_code or result.checks is None or result.checks.state is not AccountState.CLEAN:
             raise RuntimeError(f"the plan was not applied: {result.to_document()}")
     return {"plan": plan, "apply": apply}
 
 
 def one_by_one(account: Account) -> Account:
-    """Give the account with a broker that batches nothing, and does nothing side by side."""
+    """Return the account with a broker that neither batches nor works side by side."""
     block = account.loaded.account or {}
     credentials = read_credentials(str(block["credentials"]), account.file.parent, os.environ)
     broker = LiveBroker(
@@ -107,7 +107,7 @@ def _utc_now() -> datetime:
 
 
 def main(words: Sequence[str]) -> list[dict[str, Any]]:
-    """Measure every latency that is asked for, and first the import of ccxt."""
+    """Measure the import of ccxt, then every requested latency."""
     venue, positions, mode, *latencies = words
     before = time.perf_counter()
     import ccxt  # noqa: F401, PLC0415 - timed

@@ -8,12 +8,14 @@ way to ask for an order, so what it leaves unclear is told by the positions, or 
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from exitplan.brokers.call_log import log_call
 from exitplan.brokers.duck_typed.holdings import Holding, NoSuchMethod, rates_of, read_holdings
 from exitplan.brokers.duck_typed.resting import Resting, read_orders
 from exitplan.brokers.duck_typed.values import amount_of
@@ -73,7 +75,7 @@ class AdaptedBroker:
     equity: Decimal | None = None
     tracked: Callable[[Snapshot], Collection[str]] = lambda _: ()
     names: dict[str, str] = field(default_factory=dict)
-    told: dict[str, Holding] = field(default_factory=dict)
+    holdings: dict[str, Holding] = field(default_factory=dict)
     order_ids: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -97,13 +99,13 @@ class AdaptedBroker:
         equity = self.equity if self.equity is not None else equity_of(self._asked("get_account_balance"))
         for holding in holdings:
             self.names[holding.position.symbol] = holding.name
-            self.told[holding.position.symbol] = holding
+            self.holdings[holding.position.symbol] = holding
         snapshot = snapshot_of(self.account, holdings, orders, equity, self.clock())
         return without_derived(snapshot, holdings, self.tracked(snapshot))
 
     def ask_price(self, name: str) -> object:
         """Ask for a price; raises what the object raises, and NoSuchMethod where it cannot be asked."""
-        return self._method("get_current_price")(name)
+        return logged("get_current_price", self._method("get_current_price"), name)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
         """Know of no trades: the object has none to tell."""
@@ -129,8 +131,8 @@ class AdaptedBroker:
             orders = self._read_orders()
         except ExitplanError as error:
             return Unknown(str(error))
-        found = next((entry.order for entry in orders if entry.order.id == reference.order_id), None)
-        return NotFound() if found is None else Found(_report(found, "open"))
+        order = next((entry.order for entry in orders if entry.order.id == reference.order_id), None)
+        return NotFound() if order is None else Found(_report(order, "open"))
 
     def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
         """Find several orders, one by one."""
@@ -152,7 +154,7 @@ class AdaptedBroker:
         method = self._method(name)
         arguments = self._arguments(name, method) if for_user else {}
         try:
-            return method(**arguments)
+            return logged(name, method, **arguments)
         except ExitplanError:
             raise
         except Exception as error:  # whatever the object raises, the question failed
@@ -196,13 +198,13 @@ class AdaptedBroker:
         return Done(report)
 
     def _as_told(self, request: OrderRequest) -> object:
-        """Give the quantity in the type in which the object tells its own: Decimal, else float."""
-        holding = self.told.get(request.symbol)
-        told = None if holding is None else holding.told_quantity
-        if isinstance(told, Decimal):
+        """Return the quantity in the type in which the object tells its own: Decimal, else float."""
+        holding = self.holdings.get(request.symbol)
+        quantity = None if holding is None else holding.told_quantity
+        if isinstance(quantity, Decimal):
             return request.quantity
-        if told is not None and amount_of(told) == request.quantity:
-            return told
+        if quantity is not None and amount_of(quantity) == request.quantity:
+            return quantity
         return float(request.quantity)
 
     def _cancel(self, reference: OrderReference) -> Outcome:
@@ -223,10 +225,22 @@ class AdaptedBroker:
         except NoSuchMethod as error:
             return Refused(RefusalReason.UNSUPPORTED, str(error))
         try:
-            answer = method(*arguments)
+            answer = logged(name, method, *arguments)
         except Exception as error:  # noqa: BLE001 - whatever broke, it may have gone out
             return Unknown(f"{name} raised {type(error).__name__}: {error}")
         return Refused(RefusalReason.OTHER, f"{name} answered False") if answer is False else answer
+
+
+def logged(name: str, method: Callable[..., object], *arguments: object, **named: object) -> object:
+    """Call a method of the object and log the call."""
+    started, outcome = time.perf_counter(), "ok"
+    try:
+        return method(*arguments, **named)
+    except Exception as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        log_call(VENUE, name, time.perf_counter() - started, outcome)
 
 
 def snapshot_of(
@@ -236,7 +250,7 @@ def snapshot_of(
     equity: Decimal,
     now: datetime,
 ) -> Snapshot:
-    """Give an account whose equity is what it is said to be: cash makes up the rest, below zero where need be."""
+    """Return an account whose equity is what it is said to be: cash makes up the rest, below zero where need be."""
     symbols = [holding.position.symbol for holding in holdings] + [entry.order.symbol for entry in orders]
     cash = equity
     for holding in holdings:
@@ -256,31 +270,36 @@ def snapshot_of(
 
 def without_derived(snapshot: Snapshot, holdings: Sequence[Holding], tracked: Collection[str]) -> Snapshot:
     """Forget the entry prices that only a told result leads to, where there is a tracker record to know better."""
-    derived = {found.position.symbol for found in holdings if found.is_derived and found.position.symbol in tracked}
-    positions = [replace(found, entry_price=None) if found.symbol in derived else found for found in snapshot.positions]
+    derived = {
+        holding.position.symbol for holding in holdings if holding.is_derived and holding.position.symbol in tracked
+    }
+    positions = [
+        replace(position, entry_price=None) if position.symbol in derived else position
+        for position in snapshot.positions
+    ]
     return replace(snapshot, positions=tuple(positions))
 
 
-def equity_of(told: object) -> Decimal:
+def equity_of(reply: object) -> Decimal:
     """Read a balance: a number, or a dict with ``total``, else ``available``; raises AccountUnreadable."""
-    if not isinstance(told, Mapping):
-        found = amount_of(told)
+    if not isinstance(reply, Mapping):
+        balance = amount_of(reply)
     else:
-        amounts = [amount_of(told.get(key)) for key in ("total", "available")]
+        amounts = [amount_of(reply.get(key)) for key in ("total", "available")]
         known = [amount for amount in amounts if amount is not None]
-        found = next((amount for amount in known if amount), known[0] if known else None)
-    if found is None:
-        raise AccountUnreadable(f"the account balance is {told!r}, which is no amount")
-    return found
+        balance = next((amount for amount in known if amount), known[0] if known else None)
+    if balance is None:
+        raise AccountUnreadable(f"the account balance is {reply!r}, which is no amount")
+    return balance
 
 
 def takes_user(method: Callable[..., object]) -> bool:
-    """Tell whether a method takes a ``user_id``; one that cannot be looked at is taken to."""
+    """Check whether a method takes a ``user_id``; one that cannot be looked at is taken to."""
     try:
         parameters = inspect.signature(method).parameters.values()
     except (TypeError, ValueError):
         return True
-    return any(found.name == "user_id" or found.kind is found.VAR_KEYWORD for found in parameters)
+    return any(parameter.name == "user_id" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def _report(order: OpenOrder, status: OrderStatus) -> OrderReport:

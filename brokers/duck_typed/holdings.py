@@ -57,28 +57,28 @@ class Holding:
         return worth.copy_negate() if self.position.side == "short" else worth
 
 
-def read_holdings(told: object, ask_price: AskPrice) -> list[Holding]:
+def read_holdings(reply: object, ask_price: AskPrice) -> list[Holding]:
     """Read a list of positions; raises AccountUnreadable where it is no list, or tells a symbol twice.
 
     Those that name no symbol are kept apart as ``UNKNOWN``, ``UNKNOWN.2`` and so on.
     """
-    entries = entries_of(told, "get_open_positions")
+    entries = entries_of(reply, "get_open_positions")
     whole = _HUNDRED if any(_is_in_percent(entry) for entry in entries) else _ONE
-    found: dict[str, Holding] = {}
+    holdings: dict[str, Holding] = {}
     for entry in entries:
-        holding = _holding(entry, _unknown_name(found), ask_price, whole)
+        holding = _holding(entry, _unknown_name(holdings), ask_price, whole)
         symbol = holding.position.symbol
-        if symbol in found:
+        if symbol in holdings:
             raise AccountUnreadable(f"get_open_positions tells the position of {holding.name} twice")
-        found[symbol] = holding
-    return list(found.values())
+        holdings[symbol] = holding
+    return list(holdings.values())
 
 
-def entries_of(told: object, method: str) -> Sequence[Mapping[str, object]]:
-    """Give the entries of a list that a method answered; raises AccountUnreadable for anything but a list."""
-    if not isinstance(told, list | tuple):
-        raise AccountUnreadable(f"{method} answered {type(told).__name__}, not a list")
-    return [cast("Mapping[str, object]", entry) if isinstance(entry, Mapping) else {} for entry in told]
+def entries_of(reply: object, method: str) -> Sequence[Mapping[str, object]]:
+    """Return the entries of a list that a method answered; raises AccountUnreadable for anything but a list."""
+    if not isinstance(reply, list | tuple):
+        raise AccountUnreadable(f"{method} answered {type(reply).__name__}, not a list")
+    return [cast("Mapping[str, object]", entry) if isinstance(entry, Mapping) else {} for entry in reply]
 
 
 def rates_of(symbols: Sequence[str], quote: str) -> dict[str, Decimal]:
@@ -87,8 +87,8 @@ def rates_of(symbols: Sequence[str], quote: str) -> dict[str, Decimal]:
     return {str(currency): _ONE for currency in currencies}
 
 
-def _unknown_name(found: Mapping[str, Holding]) -> str:
-    unknown = sum(1 for holding in found.values() if holding.market is None)
+def _unknown_name(holdings: Mapping[str, Holding]) -> str:
+    unknown = sum(1 for holding in holdings.values() if holding.market is None)
     return f"UNKNOWN.{unknown + 1}" if unknown else "UNKNOWN"
 
 
@@ -108,10 +108,10 @@ def _holding(entry: Mapping[str, object], unknown: str, ask_price: AskPrice, who
 
 
 def _priced(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> Market:
-    """Give the market with its price; what cannot be told of it is unrestricted."""
-    told, status = _told_price(entry, name, ask_price)
-    price = amount_of(told)
-    if status is None and told is not None and price is None:
+    """Return the market with its price; what cannot be told of it is unrestricted."""
+    answer, status = _told_price(entry, name, ask_price)
+    price = amount_of(answer)
+    if status is None and answer is not None and price is None:
         status = "unavailable"  # an answer that is no number answers nothing
     if status is None and (price is None or price <= 0):
         status = "missing"
@@ -132,7 +132,7 @@ def _told_price(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> 
 def _valued(
     position: Position, market: Market, quantity: Decimal | None, value: Decimal | None
 ) -> tuple[Position, Market]:
-    """Give position and market the value that was told beside quantity and price."""
+    """Return position and market the value that was told beside quantity and price."""
     price = market.last
     if quantity is None:
         return _without_quantity(position, market, value)
@@ -161,13 +161,13 @@ def _side(entry: Mapping[str, object]) -> Side:
 
 
 def _is_in_percent(entry: Mapping[str, object]) -> bool:
-    """Tell whether a result can only be in percent: as a fraction a long position would have lost all, or more."""
+    """Check whether a result can only be in percent: as a fraction a long position would have lost all, or more."""
     result = amount_of(entry.get("pnl_pct"))
     return result is not None and result <= -_ONE and _side(entry) == "long"
 
 
 def _derived_entry(entry: Mapping[str, object], market: Market, whole: Decimal) -> Decimal | None:
-    """Give the price that the position was bought at as it follows from its result, a share of ``whole``."""
+    """Return the price that the position was bought at as it follows from its result, a share of ``whole``."""
     result = amount_of(entry.get("pnl_pct"))
     if not result or market.last is None:
         return None

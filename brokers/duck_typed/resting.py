@@ -13,6 +13,8 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide
 from exitplan.ruleset.model.values import EXACT
 
+_FIRST_YEAR = 2009
+"""Nothing was traded before, so an earlier time says that there is none."""
 _TYPES = {"limit", "market", "stop", "stop_limit"}
 
 
@@ -24,20 +26,20 @@ class Resting:
     told_id: object
 
 
-def read_orders(told: object) -> list[Resting]:
+def read_orders(reply: object) -> list[Resting]:
     """Read a list of open orders.
 
     Raises AccountUnreadable where it is no list, tells an id twice, or a time that is none: such an order may be stale.
     """
-    found: dict[str, Resting] = {}
-    for number, entry in enumerate(entries_of(told, "get_open_orders"), start=1):
+    orders: dict[str, Resting] = {}
+    for number, entry in enumerate(entries_of(reply, "get_open_orders"), start=1):
         named = entry.get("order_id")
         told_id = entry.get("id") if named is None else named
         name = f"order.{number}.without.id" if told_id is None else str(told_id)
-        if name in found:
+        if name in orders:
             raise AccountUnreadable(f"get_open_orders tells the order {name} twice")
-        found[name] = Resting(_order(name, entry), told_id)
-    return list(found.values())
+        orders[name] = Resting(_order(name, entry), told_id)
+    return list(orders.values())
 
 
 def _order(name: str, entry: Mapping[str, object]) -> OpenOrder:
@@ -49,12 +51,14 @@ def _order(name: str, entry: Mapping[str, object]) -> OpenOrder:
         type=_type(entry),
         quantity=quantity,
         price=price,
+        trigger_price=first_amount(entry, "trigger_price", "stop_price") or None,
         created_at=_created_at(name, entry),
+        reduce_only=entry.get("reduce_only") is True,
     )
 
 
 def _size(entry: Mapping[str, object]) -> tuple[Decimal, Decimal | None]:
-    """Give quantity and price whose product is the value that is told, to the last digit."""
+    """Return quantity and price whose product is the value that is told, to the last digit."""
     quantity, price = amount_of(entry.get("quantity")), amount_of(entry.get("price"))
     value = first_amount(entry, "value", "size_usd")
     known = quantity is not None and quantity > 0
@@ -66,24 +70,27 @@ def _size(entry: Mapping[str, object]) -> tuple[Decimal, Decimal | None]:
 
 
 def _side(entry: Mapping[str, object]) -> OrderSide:
-    """Give the side; an order that does not tell counts as a buy, which no exit cancels to make way for itself."""
+    """Return the side; an order that does not tell counts as a buy, which no exit cancels to make way for itself."""
     return "sell" if str(entry.get("side")).casefold() == "sell" else "buy"
 
 
 def _type(entry: Mapping[str, object]) -> str:
-    """Give the kind of order: limit where it does not tell."""
-    told = entry.get("type")
-    if told is None:
+    """Return the kind of order: limit where it does not tell."""
+    word = entry.get("type")
+    if word is None:
         return "limit"
-    kind = str(told).casefold()
+    kind = str(word).casefold()
     if kind in _TYPES:
         return kind
     return "limit" if kind.startswith("limit") else "other"
 
 
 def _created_at(name: str, entry: Mapping[str, object]) -> datetime | None:
-    told = entry.get("created_at")
-    moment = moment_of(told)
-    if told is not None and moment is None:
-        raise AccountUnreadable(f"the order {name} says that it was created at {told!r}, which is no time")
-    return moment
+    """Return when an order was made; None where that is left out, blank, zero or 1970."""
+    text = entry.get("created_at")
+    if text in {None, "", 0, "0"}:
+        return None
+    moment = moment_of(text)
+    if moment is None:
+        raise AccountUnreadable(f"the order {name} says that it was created at {text!r}, which is no time")
+    return None if moment.year < _FIRST_YEAR else moment

@@ -32,9 +32,9 @@ def amount_of(value: object) -> Decimal | None:
 
 
 def first_amount(entry: Mapping[str, object], *keys: str) -> Decimal | None:
-    """Give the first of these amounts that is there and not zero; zero where one is, None where none can be read."""
-    found = [amount for key in keys if (amount := amount_of(entry.get(key))) is not None]
-    return next((amount for amount in found if amount), found[0] if found else None)
+    """Return the first of these amounts that is there and not zero; zero where one is, None where none can be read."""
+    amounts = [amount for key in keys if (amount := amount_of(entry.get(key))) is not None]
+    return next((amount for amount in amounts if amount), amounts[0] if amounts else None)
 
 
 def moment_of(value: object) -> datetime | None:
@@ -53,7 +53,7 @@ def moment_of(value: object) -> datetime | None:
 
 
 def symbol_of(name: object) -> str | None:
-    """Give the unified form of a symbol; None for what names no market: nothing, ``UNKNOWN``, or what is no symbol."""
+    """Return the unified form of a symbol; None for what names no market, such as ``UNKNOWN``."""
     if not isinstance(name, str) or name.strip().upper() == _UNKNOWN or not _SYMBOL.fullmatch(name.strip()):
         return None
     symbol = unified_symbol(name)

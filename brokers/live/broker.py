@@ -36,6 +36,7 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, Market, Position, Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative, plain, quote_of
@@ -49,7 +50,13 @@ class LiveBroker:
     """One account at one live venue."""
 
     def __init__(
-        self, dialect: Dialect, connection: Connection, credentials: Credentials, account: str, quote: str
+        self,
+        dialect: Dialect,
+        connection: Connection,
+        credentials: Credentials,
+        account: str,
+        quote: str,
+        keep: tuple[str, ...] = CASH_KEPT,
     ) -> None:
         self.venue = connection.venue
         self._dialect = dialect
@@ -59,7 +66,7 @@ class LiveBroker:
         self._exchange = open_exchange(dialect, replace(connection, credentials=credentials))
         self._shelf = MarketCache(dialect, replace(connection, credentials=credentials))
         self._live = not connection.sandbox
-        self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask)
+        self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask, keep)
         self._writer = Writer(dialect, self._exchange, self._redact, self._pause)
         self._markets: Mapping[str, Market] = {}
         self._triggers: frozenset[str] = frozenset()
@@ -85,6 +92,7 @@ class LiveBroker:
             live=self._live,
             writes_at_once=traits.writes_at_once,
             cancels_at_once=max(traits.cancel_batch, traits.writes_at_once),
+            fee_asset=traits.fee_asset,
         )
 
     # --- reading ---
@@ -93,13 +101,13 @@ class LiveBroker:
         """Read the account; raises AccountUnreadable, CredentialsRefused."""
         now = self._clock()
         listings = self._listings()
-        told = self._reader.tell()
-        if self._reader.is_unlisted(told, listings) and listings.is_older(MAX_AGE_OF_ABSENCE, now):
+        reply = self._reader.tell()
+        if self._reader.is_unlisted(reply, listings) and listings.is_older(MAX_AGE_OF_ABSENCE, now):
             listings = self._listings(MAX_AGE_OF_ABSENCE)
             # What the venue told was read with the old ones, and orders in a new market under a wrong name.
-            told = self._reader.tell()
-        snapshot = self._ask("the account", lambda: self._reader.snapshot(told, listings, now))
-        self._refuse_sudden_emptiness(told)
+            reply = self._reader.tell()
+        snapshot = self._ask("the account", lambda: self._reader.snapshot(reply, listings, now))
+        self._refuse_sudden_emptiness(reply)
         self._markets, self._rates = {**self._markets, **snapshot.markets}, snapshot.rates
         if self._dialect.traits.triggers_apart:
             self._triggers = frozenset(order.id for order in snapshot.open_orders if order.trigger_price)
@@ -114,9 +122,9 @@ class LiveBroker:
         if not self._dialect.traits.convert:
             return {}
         spot = [position for position in positions if not is_derivative(position.symbol)]
-        found = side_by_side([partial(self._terms, position) for position in spot], most=self._dialect.at_once)
-        terms = zip((position.symbol for position in spot), found, strict=True)
-        return {symbol: told for symbol, told in terms if told is not None}
+        offers = side_by_side([partial(self._terms, position) for position in spot], most=self._dialect.at_once)
+        terms = zip((position.symbol for position in spot), offers, strict=True)
+        return {symbol: offer for symbol, offer in terms if offer is not None}
 
     # --- writing ---
 
@@ -124,7 +132,7 @@ class LiveBroker:
         """Send orders once each, after looking that the venue's steps and minimums are kept."""
         self._ensure_listings()
         refusals = [refuse(request, self._market(request.symbol), self._dialect.traits) for request in requests]
-        sent = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
+        sent = [self._with_cost(one) for one, refusal in zip(requests, refusals, strict=True) if refusal is None]
         outcomes = iter(self._writer.place(sent))
         return tuple(next(outcomes) if refusal is None else refusal for refusal in refusals)
 
@@ -146,8 +154,8 @@ class LiveBroker:
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             if is_not_found(error):
                 return NotFound()
-            told = outcome_of(error, self._redact, self._pause())
-            return Unknown(told.message, told.retry_after)
+            outcome = outcome_of(error, self._redact, self._pause())
+            return Unknown(outcome.message, outcome.retry_after)
 
     def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
         """Find several orders: by our ids in one list where the venue has one, else side by side."""
@@ -162,9 +170,9 @@ class LiveBroker:
             self._ensure_listings()
             offer, cost = self._offer(request.symbol, request.quantity)
         except Exception as error:  # noqa: BLE001 - a quote binds nobody: nothing happened
-            told = outcome_of(error, self._redact, self._pause())
-            reason = told.reason if isinstance(told, Refused) else RefusalReason.TRY_AGAIN
-            return Refused(reason, f"no quote for the conversion: {told.message}", told.retry_after)
+            outcome = outcome_of(error, self._redact, self._pause())
+            reason = outcome.reason if isinstance(outcome, Refused) else RefusalReason.TRY_AGAIN
+            return Refused(reason, f"no quote for the conversion: {outcome.message}", outcome.retry_after)
         if request.max_cost_pct is not None and cost > request.max_cost_pct:
             return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
         currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)
@@ -181,14 +189,23 @@ class LiveBroker:
 
     # --- how it is done ---
 
+    def _with_cost(self, request: OrderRequest) -> OrderRequest:
+        """Return what a market buy spends, where the venue wants to know that and not what is bought."""
+        market = self._markets.get(request.symbol)
+        is_buy = request.type == "market" and request.side == "buy" and not is_derivative(request.symbol)
+        if not (self._dialect.traits.buys_by_cost and is_buy) or market is None:
+            return request
+        price = market.ask or market.last
+        return request if not price else replace(request, cost=EXACT.multiply(request.quantity, price))
+
     def _listed(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
         try:
             self._ensure_listings()
             orders = self._dialect.list_by_client_id(self._exchange, references)
             reports = {name: Found(report_of(order)) for name, order in orders.items()}
         except Exception as error:  # noqa: BLE001 - as above: none of them is known
-            told = outcome_of(error, self._redact, self._pause())
-            return (Unknown(told.message, told.retry_after),) * len(references)
+            outcome = outcome_of(error, self._redact, self._pause())
+            return (Unknown(outcome.message, outcome.retry_after),) * len(references)
         return tuple(reports.get(str(one.client_order_id), NotFound()) for one in references)
 
     def _ask(self, what: str, question: Callable[[], T]) -> T:
@@ -229,13 +246,13 @@ class LiveBroker:
                 raise
         return self._dialect.find(self._exchange, order_id, symbol, is_trigger=not is_trigger)
 
-    def _refuse_sudden_emptiness(self, told: VenueReply) -> None:
+    def _refuse_sudden_emptiness(self, reply: VenueReply) -> None:
         """Take an account that was not empty a moment ago, and all at once is, for a failed question."""
-        if self._held_something and not told.holds_something:
+        if self._held_something and not reply.holds_something:
             raise AccountUnreadable("the venue tells of nothing at all in an account that was not empty a moment ago")
-        if told.has_resting_orders and not told.holds_something:
+        if reply.has_resting_orders and not reply.holds_something:
             raise AccountUnreadable("the venue tells of resting orders, and of nothing that they could hold")
-        self._held_something = told.holds_something
+        self._held_something = reply.holds_something
 
     def _told_of(self, conversion: ConvertRequest, name: str) -> OrderReport:
         """Ask what became of a conversion of ours."""
@@ -253,8 +270,8 @@ class LiveBroker:
             try:
                 return Conversion(self._offer(position.symbol, quantity)[1], quantity, quantity)
             except Exception as error:
-                told = outcome_of(error, self._redact, None)
-                if isinstance(told, Refused) and not told.reason.is_passing:
+                outcome = outcome_of(error, self._redact, None)
+                if isinstance(outcome, Refused) and not outcome.reason.is_passing:
                     return None
                 raise
 
@@ -271,9 +288,9 @@ class LiveBroker:
         return offer, max(cost.quantize(_MICRO, ROUND_CEILING), ZERO)
 
     def _value(self, symbol: str, quantity: Decimal) -> Decimal | None:
-        """Tell what a quantity is worth in the account's quote currency; None where that is not known."""
+        """Return what a quantity is worth in the account's quote currency; None where that is not known."""
         market, currency = self._market(symbol), quote_of(symbol)
-        mark = None if market is None else market.last or market.bid
+        mark = None if market is None else market.last or market.bid or None
         rate = Decimal(1) if currency == self._quote else self._rates.get(currency or "")
         if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
             return None
@@ -286,8 +303,8 @@ def _is_ours(reference: OrderReference) -> bool:
 
 def _converted(done: Mapping[str, Any], name: str, request: ConvertRequest) -> OrderReport:
     """Report a conversion that was taken; it has filled what the venue says that it finished, else nothing."""
-    told: dict[str, OrderStatus] = {"closed": "closed", "rejected": "rejected"}
-    status = told.get(str(done.get("status")), "open")
+    statuses: dict[str, OrderStatus] = {"closed": "closed", "rejected": "rejected"}
+    status = statuses.get(str(done.get("status")), "open")
     return OrderReport(
         order_id=name,
         client_order_id=request.client_order_id,

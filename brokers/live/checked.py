@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from exitplan.brokers.call_log import log_call
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
 from exitplan.brokers.protocol import Clock
 
@@ -30,20 +31,22 @@ class CheckedClient:
     clock: Clock
     turn: threading.RLock
     pause: float | None
+    _turns = threading.local()
+    """The weight of the request that a thread is about to send."""
 
     def close(self, *_: Wire) -> None:
         """Leave the connections open: they are shared, and ccxt closes them with any client that is let go."""
 
     def milliseconds(self) -> int:
-        """Give the time that requests are signed with: ours."""
+        """Return the time that requests are signed with: ours."""
         return int(self.clock().timestamp() * 1000)
 
     def seconds(self) -> int:
-        """Give the same in seconds."""
+        """Return the same in seconds."""
         return self.milliseconds() // 1000
 
     def microseconds(self) -> int:
-        """Give the same in microseconds."""
+        """Return the same in microseconds."""
         return int(self.clock().timestamp() * 1_000_000)
 
     def throttle(self, cost: float | None = None) -> None:
@@ -56,29 +59,25 @@ class CheckedClient:
             self.pause = wait
             raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
         self.bucket.take(weight)
+        self._turns.weight = weight
         self.pause = None  # what an earlier reply asked for is over
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
-        """Give the prices that are read without all that ccxt works out besides: a reply tells of hundreds of markets.
+        """Return the prices that are read without what ccxt works out besides: a reply tells of hundreds of markets.
 
         Where a last price is only to be had by working it out, ccxt does.
         """
+        sides = {name: self._price(ticker, name) for name in ("bid", "ask")}
         last = self._price(ticker, "close", "last")
         if last is None and (ticker.get("open") or ticker.get("average")):
-            return super().safe_ticker(ticker, market)  # type: ignore[misc] # ccxt's, behind this class
-        return {
-            **ticker,
-            "bid": self._price(ticker, "bid"),
-            "ask": self._price(ticker, "ask"),
-            "close": last,
-            "last": last,
-        }
+            return {**super().safe_ticker(ticker, market), **sides}  # type: ignore[misc] # ccxt's, behind this class
+        return {**ticker, **sides, "close": last, "last": last}
 
     @staticmethod
     def _price(ticker: Wire, *names: str) -> str | None:
-        """Give the first of these prices that the venue tells, as text; zero is none, as in ccxt."""
-        told = next((text for name in names if (text := "" if ticker.get(name) is None else str(ticker[name]))), "")
-        return told if told.lower().partition("e")[0].strip("+-0.") else None
+        """Return the first of these prices that the venue tells, as text; unlike in ccxt a zero stays: it says none."""
+        texts = ["" if ticker.get(name) is None else str(ticker[name]) for name in names]
+        return next((text for text in texts if text), None)
 
     def fetch2(self, path: str, api: Wire = "public", *more: Wire, **named: Wire) -> Wire:
         """Sign and send; where private calls must not overtake each other, one at a time."""
@@ -87,10 +86,22 @@ class CheckedClient:
                 return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # ccxt's, behind this class
         return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # as above
 
+    def fetch(self, url: str, method: Wire = "GET", headers: Wire = None, body: Wire = None) -> Wire:
+        """Send one request and log it: its method and path, what it weighs, how long it took and what came of it."""
+        started, outcome = time.perf_counter(), "ok"
+        try:
+            return super().fetch(url, method, headers, body)  # type: ignore[misc] # as above
+        except Exception as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            weight = getattr(self._turns, "weight", None)
+            log_call(self.id, f"{method} {urlsplit(url).path}", time.perf_counter() - started, outcome, weight)
+
     def handle_option_integer_and_params(self, params: Wire, method: str, option: str, otherwise: Wire = None) -> Wire:
         """Read one of ccxt's options; it never repeats a request by itself, whatever an account's options say."""
-        found, rest = super().handle_option_integer_and_params(params, method, option, otherwise)  # type: ignore[misc] # as above
-        return [0 if option == "maxRetriesOnFailure" else found, rest]
+        value, rest = super().handle_option_integer_and_params(params, method, option, otherwise)  # type: ignore[misc] # as above
+        return [0 if option == "maxRetriesOnFailure" else value, rest]
 
     def sign(self, *asked: Wire, **named: Wire) -> Wire:
         """Sign a request; a secret of another form than the venue's is a wrong secret, and nothing was sent."""

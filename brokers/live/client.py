@@ -71,7 +71,7 @@ _LOGGER.setLevel(logging.WARNING)
 
 
 def exchange_ids() -> tuple[str, ...]:
-    """Give the ids of every exchange that ccxt speaks to."""
+    """Return the ids of every exchange that ccxt speaks to."""
     import ccxt  # noqa: PLC0415 - loaded only where a live venue is asked for
 
     return tuple(ccxt.exchanges)
@@ -141,7 +141,7 @@ def _use_sandbox(exchange: Exchange, venue: str) -> None:
 
 
 def _rebased(urls: object, base: str) -> object:
-    """Give the addresses of an exchange at another base, each with its own path."""
+    """Return the addresses of an exchange at another base, each with its own path."""
     if isinstance(urls, Mapping):
         return {name: _rebased(url, base) for name, url in urls.items()}
     if not isinstance(urls, str):
@@ -152,7 +152,7 @@ def _rebased(urls: object, base: str) -> object:
 
 
 def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> TokenBucket:
-    """Give the token bucket of an account: shared by all behind one key, or one address, of a venue."""
+    """Return the token bucket of an account: shared by all behind one key, or one address, of a venue."""
     traits = dialect.traits
     refill = traits.refill or 1000 / float(exchange.rateLimit)
     owner = _owner(connection) if traits.limited_by == "key" else "address"
@@ -161,12 +161,12 @@ def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> Tok
 
 
 def _owner(connection: Connection) -> str:
-    """Tell keys apart; whoever has none is told by the address alone."""
+    """Distinguish keys; whoever has none is told by the address alone."""
     return "address" if connection.credentials is None else connection.credentials.fingerprint()
 
 
 def no_such_venue(name: str) -> UsageError:
-    """Say that ccxt knows no such exchange, and the nearest it knows."""
+    """Return the error that ccxt knows no such exchange, and the nearest it knows."""
     near = difflib.get_close_matches(name, [*exchange_ids(), "paper"], n=1)
     hint = f"did you mean `{near[0]}`?" if near else "exitplan venues lists them"
     return UsageError(f"there is no venue `{name}`", hint=hint)

@@ -56,7 +56,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the secret itself, for a signature or a request and nothing else."""
+        """Return the secret itself, for a signature or a request and nothing else."""
         return self._text
 
     def __repr__(self) -> str:
@@ -113,11 +113,11 @@ def _from_environment(name: str, _base: Path, environ: Mapping[str, str]) -> Cre
     if not _VARIABLE.fullmatch(name):
         raise CredentialsMissing("what follows env: is not the name of a variable", hint="write it as in env:KRAKEN")
     variables = {field: f"{name}_{field.upper()}" for field in FIELDS}
-    found = {field: environ.get(variable) for field, variable in variables.items()}
+    values = {field: environ.get(variable) for field, variable in variables.items()}
     exports = ", ".join(f"export {variables[field]}=..." for field in REQUIRED)
     return _credentials(
         f"env:{name}",
-        found,
+        values,
         lambda field: f"the environment variable {variables[field]}",
         hint=f"set it in the shell that runs exitplan: {exports}",
     )
@@ -130,9 +130,9 @@ def _from_keyring(name: str, _base: Path, _environ: Mapping[str, str]) -> Creden
         raise CredentialsMissing("the Python package keyring is not installed", hint="pip install keyring") from None
     service = shlex.quote(display_name(Path(name)))
     failure = None
-    found: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     try:
-        found = {field: keyring.get_password(name, field) for field in FIELDS}
+        values = {field: keyring.get_password(name, field) for field in FIELDS}
     except Exception as error:  # noqa: BLE001 - the keyring's backends are plug-ins and raise what they like
         failure = type(error).__name__
     if failure is not None:
@@ -140,7 +140,7 @@ def _from_keyring(name: str, _base: Path, _environ: Mapping[str, str]) -> Creden
         raise CredentialsMissing(f"the keyring cannot be asked for {service} ({failure})", hint=hint)
     return _credentials(
         f"keyring:{name}",
-        found,
+        values,
         lambda field: f"{field} of {service} in the keyring",
         hint=f"keyring set {service} api_key, and the same for api_secret",
     )
@@ -152,8 +152,8 @@ def _from_file(name: str, base: Path, _environ: Mapping[str, str]) -> Credential
     except RuntimeError:
         raise CredentialsMissing("the home folder in the path of the credentials file cannot be found") from None
     shown = display_name(path)
-    found = _named_values(_document(_read_private(path, shown), path.suffix, shown), shown)
-    return _credentials(f"file:{shown}", found, lambda field: f"{field} in {shown}")
+    values = _named_values(_document(_read_private(path, shown), path.suffix, shown), shown)
+    return _credentials(f"file:{shown}", values, lambda field: f"{field} in {shown}")
 
 
 def _read_private(path: Path, shown: str) -> bytes:
@@ -206,7 +206,7 @@ def _json(source: Source) -> Document:
 
 
 def _named_values(document: Document, shown: str) -> dict[str, str | None]:
-    """Give the values of a file by our names for them."""
+    """Return the values of a file by our names for them."""
     entries = document.value
     if not isinstance(entries, dict):
         raise CredentialsMissing(f"{shown} does not hold a mapping", hint="write api_key: ... and api_secret: ...")
@@ -231,10 +231,10 @@ def _text(document: Document, key: str, value: Any) -> str | None:  # noqa: ANN4
 
 
 def _credentials(
-    reference: str, found: Mapping[str, str | None], place: Callable[[str], str], hint: str | None = None
+    reference: str, values: Mapping[str, str | None], place: Callable[[str], str], hint: str | None = None
 ) -> Credentials:
     """Clean and check what was found; ``place`` words where a field is looked for."""
-    clean = {field: _restored(text) for field, text in found.items() if text is not None}
+    clean = {field: _restored(text) for field, text in values.items() if text is not None}
     missing = [
         f"{place(field)} {'is empty' if field in clean else 'is missing'}" for field in REQUIRED if not clean.get(field)
     ]
@@ -250,7 +250,7 @@ def _credentials(
 
 
 def _complaint(field: str, text: str) -> str | None:
-    """Say what is wrong with a value, without any of its characters."""
+    """Return what is wrong with a value, without any of its characters."""
     is_pem = field == "api_secret" and text.startswith(_PEM)
     foreign = (_FOREIGN_IN_PEM if is_pem else _FOREIGN[field]).search(text)
     if foreign is not None:

@@ -37,7 +37,8 @@ class Traits:
     second, both in ccxt's cost units; None takes ccxt's own pace. ``cancel_batch`` is how many orders one call cancels.
     ``serialize_private`` says that private calls must not overtake each other, ``triggers_apart`` that orders which
     wait for a trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
-    all with our ids, ``private_listings`` that the venue lists its markets to account holders only.
+    all with our ids, ``private_listings`` that the venue lists its markets to account holders only. ``fee_asset`` is
+    the venue's own coin, from which fees may be taken, ``buys_by_cost`` that market buys of spot say what they spend.
     """
 
     venue: str
@@ -59,6 +60,8 @@ class Traits:
     history_by_symbol: bool = True
     unified_wallet: bool = False
     needs_password: bool = False
+    fee_asset: str | None = None
+    buys_by_cost: bool = False
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"
@@ -85,11 +88,11 @@ class Dialect:
     # --- the client ---
 
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:  # noqa: ARG002 - some list a type at a time
-        """Give what the ccxt client of this venue is made with."""
+        """Return what the ccxt client of this venue is made with."""
         return {"options": dict(self.traits.options)}
 
     def validate_reply(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
-        """Say what is wrong with a reply of status 200 that raised nothing; None where it may be read.
+        """Return what is wrong with a reply of status 200 that raised nothing; None where it may be read.
 
         ccxt reads a garbled reply as an empty account or as no orders.
         """
@@ -114,7 +117,7 @@ class Dialect:
         return only_mappings(exchange.fetch_positions(None, self.of_type(market_type)), "positions")
 
     def reads_all_tickers(self, exchange: Exchange) -> bool:
-        """Tell whether one question gives the prices of all markets, so that nobody has to wait for the symbols."""
+        """Check whether one question gives the prices of all markets, so that nobody has to wait for the symbols."""
         return bool(exchange.has.get("fetchTickers"))
 
     def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
@@ -132,12 +135,16 @@ class Dialect:
         """Correct what ccxt makes of a listing, where the venue means something else by it."""
         return listing
 
+    def correct_order(self, exchange: Exchange, order: Order) -> Order:  # noqa: ARG002 - others look at the account
+        """Correct what ccxt makes of a resting order, once all of the account is read."""
+        return order
+
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read our executions page by page, newest page first."""
         yield only_mappings(exchange.fetch_my_trades(symbol), "trades")
 
     def of_type(self, market_type: MarketType) -> dict[str, Any]:
-        """Give the parameters that turn a question to one kind of market."""
+        """Return the parameters that turn a question to one kind of market."""
         return {} if market_type == "spot" else {"type": market_type}
 
     # --- writing ---
@@ -150,22 +157,24 @@ class Dialect:
         parameters = {**self.order_parameters(request), **self.window_parameters(exchange)}
         if is_derivative(request.symbol) and exchange.options.get("hedged"):  # as told when its positions were read
             parameters["hedged"] = True
+        if request.cost is not None:
+            parameters["cost"] = plain(request.cost)
         reply = exchange.create_order(request.symbol, kind, request.side, plain(request.quantity), price, parameters)
         return _an_order(reply)
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Give what goes with an order beyond side, amount and price."""
-        found: dict[str, Any] = {}
+        """Return what goes with an order beyond side, amount and price."""
+        parameters: dict[str, Any] = {}
         if self.traits.client_id_parameter is not None and request.client_order_id is not None:
-            found[self.traits.client_id_parameter] = request.client_order_id
+            parameters[self.traits.client_id_parameter] = request.client_order_id
         if request.trigger_price is not None:
-            found["stopLossPrice"] = plain(request.trigger_price)
+            parameters["stopLossPrice"] = plain(request.trigger_price)
         if request.reduce_only and is_derivative(request.symbol):
-            found["reduceOnly"] = True
-        return found
+            parameters["reduceOnly"] = True
+        return parameters
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:  # noqa: ARG002 - others ask for its time
-        """Give what keeps the venue from taking an order after ``receive_window`` seconds."""
+        """Return what keeps the venue from taking an order after ``receive_window`` seconds."""
         return {}
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
@@ -177,7 +186,7 @@ class Dialect:
         raise NotImplementedError
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001, ARG002 - for venues with two lists
-        """Give the parameters for an order that waits for its trigger, where the venue keeps those in another list."""
+        """Return the parameters for an order that waits for its trigger, where the venue lists those apart."""
         return {}
 
     # --- looking up ---
@@ -246,31 +255,31 @@ def tickers_of(reply: object) -> dict[str, Ticker]:
 
 def with_client_id(orders: Sequence[Order], client_order_id: str | None) -> Order | None:
     """Pick the newest order that carries our id."""
-    found = [order for order in orders if order.get("clientOrderId") == client_order_id and client_order_id]
-    return max(found, key=lambda order: int(order.get("timestamp") or 0), default=None)
+    ours = [order for order in orders if order.get("clientOrderId") == client_order_id and client_order_id]
+    return max(ours, key=lambda order: int(order.get("timestamp") or 0), default=None)
 
 
 def newest_by_client_id(orders: Sequence[Order], references: Sequence[OrderReference]) -> dict[str, Order]:
     """Pick the newest order of each of our ids."""
     names = [str(reference.client_order_id) for reference in references]
-    found = {name: with_client_id(orders, name) for name in names}
-    return {name: order for name, order in found.items() if order is not None}
+    newest = {name: with_client_id(orders, name) for name in names}
+    return {name: order for name, order in newest.items() if order is not None}
 
 
 def sent_since(references: Sequence[OrderReference]) -> int:
-    """Give the time in milliseconds, a minute before the first of these was sent, for clocks that differ."""
+    """Return the time in milliseconds, a minute before the first of these was sent, for clocks that differ."""
     first = min(reference.since for reference in references if reference.since is not None)
     return int(first.timestamp() * 1000) - 60_000
 
 
 def pages_by_cursor(ask: Callable[[str | None], tuple[list[T], str | None]]) -> list[T]:
     """Read all pages: ``ask`` gives a page and the cursor of the next one; raises BadReply where they do not end."""
-    found, cursor, seen = [], None, set()
+    entries, cursor, seen = [], None, set()
     for _ in range(MAX_PAGES):
         page, cursor = ask(cursor)
-        found.extend(page)
+        entries.extend(page)
         if not cursor:
-            return found
+            return entries
         if cursor in seen:
             raise BadReply("the pages go round in a circle")
         seen.add(cursor)

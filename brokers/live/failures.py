@@ -51,21 +51,21 @@ def reading(what: str, redact: Redactor, pause: Callable[[], float | None]) -> I
 
 
 def unreadable(what: str, error: Exception, redact: Redactor, pause: float | None) -> AccountUnreadable:
-    """Say that a question failed, and why."""
+    """Return the error that a question failed, and why."""
     from ccxt.base import errors  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
 
-    told = f"{what} could not be read: {explain(error, redact)}"
+    message = f"{what} could not be read: {explain(error, redact)}"
     if isinstance(error, errors.AuthenticationError):
         hint = "look at the key: is it right, does it live, may it read and trade, is this address allowed to use it?"
-        return CredentialsRefused(told, hint=hint)
+        return CredentialsRefused(message, hint=hint)
     if isinstance(error, errors.ExchangeNotAvailable | errors.RequestTimeout) or type(error) is errors.NetworkError:
-        return AccountUnreadable(told, hint="does the venue answer, and can it be reached from here?")
+        return AccountUnreadable(message, hint="does the venue answer, and can it be reached from here?")
     limited = isinstance(error, errors.RateLimitExceeded | errors.DDoSProtection)
-    return AccountUnreadable(told, retry_after=(pause or RATE_LIMIT_PAUSE) if limited else None)
+    return AccountUnreadable(message, retry_after=(pause or RATE_LIMIT_PAUSE) if limited else None)
 
 
 def outcome_of(error: Exception, redact: Redactor, pause: float | None) -> Refused | Unknown:
-    """Tell what an exception out of a write means.
+    """Return what an exception out of a write means.
 
     A nonce or a time that the venue finds too old is no clear refusal: a request that is delivered twice is answered so
     as well, after it was executed the first time.
@@ -78,16 +78,16 @@ def outcome_of(error: Exception, redact: Redactor, pause: float | None) -> Refus
     if isinstance(error, errors.RateLimitExceeded):
         return Refused(RefusalReason.RATE_LIMITED, message, retry_after=pause or RATE_LIMIT_PAUSE)
     if isinstance(error, errors.ExchangeError) and not _says_it_broke(error):
-        told = getattr(error, "reason", None)
-        if isinstance(told, RefusalReason):
-            return Refused(told, message)
+        reason = getattr(error, "reason", None)
+        if isinstance(reason, RefusalReason):
+            return Refused(reason, message)
         name = next(name for name, _ in _REFUSALS if isinstance(error, getattr(errors, name)))
         return Refused(dict(_REFUSALS)[name], message)
     return Unknown(message, pause)
 
 
 def exceptions_for(refusals: Mapping[str, RefusalReason], unclear: Iterable[str] = ()) -> dict[str, type[Exception]]:
-    """Give what ccxt shall raise for a venue's own codes or words, where its own choice says less, or says wrong.
+    """Return what ccxt shall raise for a venue's own codes or words, where its own choice says less, or says wrong.
 
     After one of the ``unclear`` ones nobody knows what became of the request.
     """
@@ -99,14 +99,14 @@ def exceptions_for(refusals: Mapping[str, RefusalReason], unclear: Iterable[str]
         RefusalReason.UNKNOWN_ORDER: errors.OrderNotFound,
         RefusalReason.RATE_LIMITED: errors.RateLimitExceeded,
     }
-    found: dict[str, type[Exception]] = dict.fromkeys(unclear, errors.RequestTimeout)
+    exceptions: dict[str, type[Exception]] = dict.fromkeys(unclear, errors.RequestTimeout)
     for word, reason in refusals.items():
-        found[word] = known.get(reason) or type("InvalidOrder", (errors.InvalidOrder,), {"reason": reason})
-    return found
+        exceptions[word] = known.get(reason) or type("InvalidOrder", (errors.InvalidOrder,), {"reason": reason})
+    return exceptions
 
 
 def is_not_found(error: Exception) -> bool:
-    """Tell whether a venue clearly said that it knows no such order."""
+    """Check whether a venue clearly said that it knows no such order."""
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
     return isinstance(error, errors.OrderNotFound)
@@ -120,7 +120,7 @@ def explain(error: Exception, redact: Redactor) -> str:
 
 
 def _broke_on_the_way(error: Exception) -> bool:
-    """Tell whether a connection or a server broke, whatever ccxt calls it: then it is no answer of the venue.
+    """Check whether a connection or a server broke, whatever ccxt calls it: then it is no answer of the venue.
 
     A gateway's 5xx may come though the venue took the request, and ccxt knows only some of them.
     """
@@ -133,7 +133,7 @@ def _broke_on_the_way(error: Exception) -> bool:
 
 
 def _says_it_broke(error: Exception) -> bool:
-    """Tell whether an error for which ccxt has no narrower name is about the venue itself, not about the request."""
+    """Check whether an error for which ccxt has no narrower name is about the venue itself, not about the request."""
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
     return type(error) is errors.ExchangeError and _UNCLEAR.search(str(error)) is not None

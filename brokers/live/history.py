@@ -26,14 +26,14 @@ def read_cost_basis(
 
     Raises AccountUnreadable where the question fails.
     """
-    longs = [found for found in positions if not is_derivative(found.symbol)]
+    longs = [position for position in positions if not is_derivative(position.symbol)]
     if not longs:
         return {}
     if not dialect.traits.history_by_symbol:
-        found: dict[str, CostBasis] = ask(
+        bases: dict[str, CostBasis] = ask(
             "the trade history", lambda: _explain(longs, dialect.trade_pages(exchange, None), markets)
         )
-        return found
+        return bases
     tasks = [
         partial(ask, "the trade history", partial(_of_one, dialect, exchange, position, markets)) for position in longs
     ]
@@ -51,7 +51,7 @@ def _explain(
     positions: Sequence[Position], pages: Iterator[list[Mapping[str, Any]]], markets: Mapping[str, Market]
 ) -> dict[str, CostBasis]:
     trades: dict[str, list[Trade]] = defaultdict(list)
-    found: dict[str, CostBasis] = {}
+    bases: dict[str, CostBasis] = {}
     explained = set[str]()
     seen: set[tuple[Any, ...]] = set()
     for _, page in zip(range(MAX_HISTORY_PAGES), pages, strict=False):
@@ -69,14 +69,14 @@ def _explain(
                 if basis is not None:
                     explained.add(position.key)
                     if not _moved_elsewhere(trades, position.symbol, basis):
-                        found[position.key] = basis
+                        bases[position.key] = basis
         if len(explained) == len(positions):
             break
-    return found
+    return bases
 
 
 def _moved_elsewhere(trades: Mapping[str, Sequence[Trade]], symbol: str, basis: CostBasis) -> bool:
-    """Tell whether what is held was also bought, sold or spent in another market since: then the sum only seems right.
+    """Check whether what is held was also bought, sold or spent in another market since: then the sum only seems right.
 
     Pages come newest first, so all trades since then have been read.
     """

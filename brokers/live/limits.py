@@ -68,7 +68,7 @@ class TokenBucket:
                 self._sleep(max(wait, _SHORTEST_SLEEP))
 
     def ready_in(self, cost: float = 1.0) -> float:
-        """Tell how many seconds a request of this weight would wait now if nobody stood before it."""
+        """Return how many seconds a request of this weight would wait now if nobody stood before it."""
         _require_cost(cost)
         with self._lock:
             return self._wait(cost, self._refilled())
@@ -135,7 +135,7 @@ class TokenBucket:
             return wait
 
     def _wait(self, cost: float, now: float) -> float:
-        """Give the seconds until a request may go; 0 says now."""
+        """Return the seconds until a request may go; 0 says now."""
         missing = min(cost, self._ceiling) - self._level
         wait = missing / self._rate if missing > _ROUNDING * self._ceiling else 0.0
         if cost > self._quota and now < self._quota_until:
@@ -175,7 +175,7 @@ _BUCKETS_LOCK = threading.Lock()
 
 
 def bucket_for(scope: str, capacity: float, refill: float) -> TokenBucket:
-    """Give the one bucket of this process for a scope; where figures differ, the tighter ones hold.
+    """Return the one bucket of this process for a scope; where figures differ, the tighter ones hold.
 
     A scope is a venue's host and what it counts by: the address, or the fingerprint of a key, never the key.
     """
@@ -219,9 +219,9 @@ def read_headers(headers: Mapping[str, str], names: HeaderNames, now: float) -> 
     ``now`` is in seconds since 1970, as the venue's clock has them.
     """
     folded = {str(name).casefold(): value for name, value in headers.items()}
-    told = [_number(folded, name) for name in (names.remaining, names.limit, names.used, names.reset)]
-    remaining, limit, used, reset = told
-    if all(number is None for number in told):
+    numbers = [_number(folded, name) for name in (names.remaining, names.limit, names.used, names.reset)]
+    remaining, limit, used, reset = numbers
+    if all(number is None for number in numbers):
         return None
     limit = limit if limit is not None and limit >= SMALLEST_LIMIT else names.known_limit
     if remaining is None and used is not None and limit is not None:

@@ -43,17 +43,22 @@ class Listings:
     @property
     def markets(self) -> Mapping[str, Mapping[str, Any]]:
         """Every market by its symbol."""
-        found: Mapping[str, Mapping[str, Any]] = self.exchange.markets
-        return found
+        markets: Mapping[str, Mapping[str, Any]] = self.exchange.markets
+        return markets
 
     @cached_property
     def by_base(self) -> Mapping[str, list[Mapping[str, Any]]]:
         """Spot markets by what is traded in them."""
-        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        by_base: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for market in self.markets.values():
             if market.get("spot"):
-                found[market["base"]].append(market)
-        return found
+                by_base[market["base"]].append(market)
+        return by_base
+
+    @cached_property
+    def quotes(self) -> frozenset[str]:
+        """Every currency that spot markets are paid in."""
+        return frozenset(str(market["quote"]) for market in self.markets.values() if market.get("spot"))
 
     def lend(self, exchange: Exchange) -> None:
         """Let another client of the venue use these markets."""
@@ -61,7 +66,7 @@ class Listings:
             exchange.set_markets_from_exchange(self.exchange)
 
     def is_older(self, age: timedelta, now: datetime) -> bool:
-        """Tell whether they were read longer ago than that, or in a future that a clock invented."""
+        """Check whether they were read longer ago than that, or in a future that a clock invented."""
         return not timedelta(minutes=-1) < now - self.read_at < age
 
 
@@ -73,7 +78,7 @@ class MarketCache:
     connection: Connection
 
     def listings(self, now: datetime, age: timedelta = MAX_AGE) -> Listings:
-        """Give listings no older than ``age``: from memory, from disk, else from the venue."""
+        """Return listings no older than ``age``: from memory, from disk, else from the venue."""
         with _LOCKS[self._key]:
             known = _LOADED.get(self._key) or self._from_disk()
             if known is None or known.is_older(age, now):
@@ -83,12 +88,12 @@ class MarketCache:
 
     @property
     def _key(self) -> str:
-        told = orjson.dumps(
+        place = orjson.dumps(
             [self.connection.place, self.connection.market_types, dict(self.connection.options)],
             option=orjson.OPT_SORT_KEYS,
             default=str,
         )
-        return hashlib.sha256(told).hexdigest()[:24]
+        return hashlib.sha256(place).hexdigest()[:24]
 
     @property
     def _path(self) -> Path:

@@ -14,9 +14,12 @@ from exitplan.brokers.live.dialect import Dialect, MarketType
 from exitplan.brokers.protocol import Clock
 from exitplan.brokers.venues import dialect_of
 from exitplan.ruleset.errors import CredentialsMissing, FileIsInvalid
+from exitplan.ruleset.language.policy import CASH_KEPT
 
 
-def open_live_account(account: Mapping[str, Any], base: Path, clock: Clock) -> LiveBroker:
+def open_live_account(
+    account: Mapping[str, Any], base: Path, clock: Clock, keep: tuple[str, ...] = CASH_KEPT
+) -> LiveBroker:
     """Open the account of an ``account`` block; nothing is asked of the venue yet.
 
     Raises UsageError for a venue that there is not, CredentialsMissing, FileIsInvalid for options of another account.
@@ -38,11 +41,11 @@ def open_live_account(account: Mapping[str, Any], base: Path, clock: Clock) -> L
         )
     connection = connection_of(account, clock)
     _refuse_own_options(dialect, connection)
-    return LiveBroker(dialect, connection, credentials, name, str(account["quote"]))
+    return LiveBroker(dialect, connection, credentials, name, str(account["quote"]), keep)
 
 
 def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
-    """Give how an account is reached, without its credentials."""
+    """Return how an account is reached, without its credentials."""
     options = account.get("options") or {}
     return Connection(
         venue=str(account["venue"]),
@@ -57,6 +60,8 @@ def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
 
 def _refuse_own_options(dialect: Dialect, connection: Connection) -> None:
     """Refuse options on which it depends what is read, and for how long an order may still arrive."""
+    if connection.options.get("portfolioMargin"):
+        raise FileIsInvalid("exitplan does not read portfolio margin accounts", hint="leave portfolioMargin out")
     own = dialect.config(connection.market_types).get("options", {}).keys() & connection.options.keys()
     if own:
         raise FileIsInvalid(
@@ -69,7 +74,7 @@ def _pace(limit: Mapping[str, Any] | None) -> Pace | None:
 
 
 def _market_types(account: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[MarketType, ...]:
-    """Give the kinds of markets an account trades in; ccxt's own ``defaultType`` names one as well."""
+    """Return the kinds of markets an account trades in; ccxt's own ``defaultType`` names one as well."""
     named = account.get("market_types") or [options.get("defaultType") or "spot"]
     known = {"spot", "swap", "future"}
     if unknown := [kind for kind in named if kind not in known]:

@@ -14,10 +14,11 @@ from typing import Any
 
 from exitplan.brokers.protocol import OrderReport, OrderStatus
 from exitplan.ruleset.model.cost_basis import Trade
-from exitplan.ruleset.model.snapshot import Market, OpenOrder, OrderSide, Position
+from exitplan.ruleset.model.snapshot import Market, OpenOrder, OrderSide, Position, Side
 from exitplan.ruleset.model.values import EXACT, ZERO
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_TRADE = 1_230_768_000_000  # 2009: nothing was traded before, so an earlier time says that there is none
 _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)
 """What venues write as an amount; anything longer is no amount, and would be slow to compute with."""
 _STATUSES: Mapping[str, OrderStatus] = {
@@ -28,6 +29,12 @@ _STATUSES: Mapping[str, OrderStatus] = {
     "expired": "cancelled",
     "rejected": "rejected",
 }
+_SIDE_NAMES = ("posSide", "positionSide", "position_side", "positionIdx")
+_SIDES: Mapping[str, Side] = {"long": "long", "1": "long", "short": "short", "2": "short"}
+"""How venues name the side of a position: in words, bybit by numbers; ``net``, ``both`` and 0 are no side."""
+_CLOSING = ("closePosition", "closeOrder", "closeOnTrigger", "is_close", "is_reduce_only")
+_BIDS, _ASKS = ("bidPx", "bid1Price", "highest_bid"), ("askPx", "ask1Price", "lowest_ask")
+"""What okx, bybit and gate call the sides of the book, and leave blank where there is no order."""
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt's precision modes; the third, significant digits, is no fixed step
 
 
@@ -37,26 +44,46 @@ class BadReply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account holds of one currency; ``staked`` is held beside ``free`` and ``locked``, and not sellable."""
+    """What an account holds of one currency, and what it owes of it.
+
+    ``staked`` is held beside ``free`` and ``locked``, and not sellable. ``debt`` is what was borrowed, with its
+    interest; it is subtracted nowhere else.
+    """
 
     currency: str
     free: Decimal
     locked: Decimal
     staked: Decimal = ZERO
+    debt: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
-        """Everything held of it."""
+        """Everything held of it; what is owed is not taken off."""
         return EXACT.add(EXACT.add(self.free, self.locked), self.staked)
+
+    def plus(self, other: Balance) -> Balance:
+        """Add another balance of the same currency."""
+        return Balance(
+            self.currency,
+            EXACT.add(self.free, other.free),
+            EXACT.add(self.locked, other.locked),
+            EXACT.add(self.staked, other.staked),
+            EXACT.add(self.debt, other.debt),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """The prices of one market."""
+    """The prices of one market: None is what the venue did not say, 0 that it has none."""
 
     bid: Decimal | None = None
     ask: Decimal | None = None
     last: Decimal | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it says nothing at all, which answers no question."""
+        return self.bid is None and self.ask is None and self.last is None
 
 
 def amount_of(value: object) -> Decimal | None:
@@ -77,7 +104,7 @@ def amount_of(value: object) -> Decimal | None:
 def time_of(milliseconds: object) -> datetime | None:
     """Read a time in milliseconds since 1970; None where the venue says nothing."""
     number = amount_of(milliseconds)
-    if number is None or number <= 0:
+    if number is None or number < _FIRST_TRADE:
         return None
     try:
         return _EPOCH + timedelta(microseconds=int(number * 1000))
@@ -86,15 +113,35 @@ def time_of(milliseconds: object) -> datetime | None:
 
 
 def balance_of(currency: str, entry: Mapping[str, Any]) -> Balance:
-    """Read one currency of a balance: two of free, used and total tell the third."""
-    free, used, total = (amount_of(entry.get(name)) for name in ("free", "used", "total"))
+    """Read one currency of a balance: two of free, used and total tell the third; ``debt`` is beside them.
+
+    Where the three disagree, as where what is free is told for a whole wallet of collateral, the total is what is held.
+    """
+    free, used, total, debt = (amount_of(entry.get(name)) for name in ("free", "used", "total", "debt"))
     if free is None and total is None:
         raise BadReply(f"the balance of {currency} has no amount")
     if free is None:
         free = EXACT.subtract(total or ZERO, used or ZERO)
     if used is None:
         used = ZERO if total is None else EXACT.subtract(total, free)
-    return Balance(currency, free, used)
+    elif total is not None and total != EXACT.add(free, used):
+        free = min(free, max(total, ZERO))
+        used = EXACT.subtract(total, free)
+    return balance_and_debt(currency, free, used, abs(debt or ZERO))
+
+
+def balance_and_debt(currency: str, free: Decimal, locked: Decimal, debt: Decimal) -> Balance:
+    """Make a balance of what is held and what is owed of it.
+
+    Where the sum is below zero, nothing is held: the venue has taken a debt off already, and it is the same debt that
+    it may name beside. So it counts once.
+    """
+    total = EXACT.add(free, locked)
+    return (
+        Balance(currency, free, locked, debt=debt)
+        if total >= 0
+        else Balance(currency, ZERO, ZERO, ZERO, max(debt, -total))
+    )
 
 
 def balances_of(reply: Mapping[str, Any]) -> list[Balance]:
@@ -133,8 +180,25 @@ def open_order_of(order: Mapping[str, Any]) -> OpenOrder:
         trigger_price=amount_of(order.get("triggerPrice")) or None,
         created_at=time_of(order.get("timestamp")),
         client_order_id=order.get("clientOrderId") or None,
-        reduce_only=order.get("reduceOnly") is True,
+        reduce_only=_is_reduce_only(order),
+        position_side=position_side_of(order),
     )
+
+
+def position_side_of(order: Mapping[str, Any]) -> Side | None:
+    """Read which side of a contract an order belongs to; None where only one can be held, or nothing is said."""
+    if ":" not in str(order.get("symbol")):
+        return None
+    info = order.get("info") if isinstance(order.get("info"), Mapping) else {}
+    names = (order.get("positionSide"), *((info or {}).get(name) for name in _SIDE_NAMES))
+    sides = (_SIDES.get(str(name).lower()) for name in names if name is not None)
+    return next((side for side in sides if side is not None), None)
+
+
+def _is_reduce_only(order: Mapping[str, Any]) -> bool:
+    """Read whether an order can only make its position smaller, also where it closes all of it."""
+    info = order.get("info") if isinstance(order.get("info"), Mapping) else {}
+    return any(str(word).lower() == "true" for word in (order.get("reduceOnly"), *map((info or {}).get, _CLOSING)))
 
 
 def report_of(order: Mapping[str, Any], quantity: Decimal | None = None) -> OrderReport:
@@ -195,10 +259,14 @@ def position_of(entry: Mapping[str, Any], market: Mapping[str, Any]) -> Position
 
 
 def ticker_of(entry: Mapping[str, Any]) -> Ticker:
-    """Read the prices of one market."""
-    return Ticker(
-        amount_of(entry.get("bid")), amount_of(entry.get("ask")), amount_of(entry.get("last") or entry.get("price"))
+    """Read the prices of one market; a side of the book that the venue writes as empty is 0."""
+    info = entry.get("info") if isinstance(entry.get("info"), Mapping) else {}
+    bid, ask = (
+        ZERO if price is None and any((info or {}).get(name) == "" for name in names) else price
+        for price, names in ((amount_of(entry.get("bid")), _BIDS), (amount_of(entry.get("ask")), _ASKS))
     )
+    last = amount_of(entry.get("last"))
+    return Ticker(bid, ask, amount_of(entry.get("price")) if last is None else last)
 
 
 def trade_of(entry: Mapping[str, Any]) -> Trade:
@@ -211,7 +279,7 @@ def trade_of(entry: Mapping[str, Any]) -> Trade:
 
 
 def market_of(market: Mapping[str, Any], precision_mode: int, ticker: Ticker | None) -> Market:
-    """Read a listing: steps, minimums and whether it trades, with the prices of now."""
+    """Read a listing: steps, minimums, maximums and whether it trades, with the prices of now; 0 is no maximum."""
     limits, precision = _object(market.get("limits") or {}), _object(market.get("precision") or {})
     ticker = ticker or Ticker()
     return Market(
@@ -224,6 +292,9 @@ def market_of(market: Mapping[str, Any], precision_mode: int, ticker: Ticker | N
         ask=ticker.ask,
         last=ticker.last,
         inverse=market.get("inverse") is True,
+        max_amount=amount_of(_object(limits.get("amount") or {}).get("max")) or None,
+        max_notional=amount_of(_object(limits.get("cost") or {}).get("max")) or None,
+        market_max_amount=amount_of(_object(limits.get("market") or {}).get("max")) or None,
     )
 
 

@@ -73,8 +73,8 @@ class Redactor:
 
 
 def _signed(text: str) -> Iterator[Span]:
-    for found in _SIGNED.finditer(text):
-        yield found.span(found.lastgroup or 0)
+    for match in _SIGNED.finditer(text):
+        yield match.span(match.lastgroup or 0)
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
@@ -89,13 +89,13 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def _forms_of(value: str) -> Iterator[str]:
-    """Give all the forms in which a secret may stand in a text."""
+    """Return all the forms in which a secret may stand in a text."""
     for part in _parts(value):
         yield from filter(None, (*_escaped(part), *_in_base64(part.encode())))
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Give a secret, and of one with lines the long ones and all of them run together."""
+    """Return a secret, and of one with lines the long ones and all of them run together."""
     yield value
     if "\n" not in value:
         return
@@ -110,11 +110,11 @@ def _escaped(value: str) -> Iterator[str]:
         yield from (form, form.replace("/", "\\/"), json.dumps(form)[1:-1])
     for encoded in (quote(value), quote(value, safe=""), quote_plus(value), quote(quote(value, safe=""), safe="")):
         yield encoded
-        yield _PERCENT.sub(lambda found: found.group().lower(), encoded)
+        yield _PERCENT.sub(lambda match: match.group().lower(), encoded)
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
-    """Give a value's base64, alone and as it stands inside the base64 of a longer text, at its three offsets."""
+    """Return a value's base64, alone and as it stands inside the base64 of a longer text, at its three offsets."""
     for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
         whole = encode(value).decode()
         yield from (whole, whole.rstrip("="), quote(whole, safe=""))

@@ -32,7 +32,7 @@ def refuse(request: OrderRequest, market: Market | None, traits: Traits) -> Refu
     if not known.get(request.type, True):
         # Where a trigger means nothing to a venue, the order goes out without it, and at once.
         return Refused(RefusalReason.UNSUPPORTED, f"exitplan knows of no {request.type} orders at this venue")
-    return _off_step(request, market) or _below_minimum(request, market)
+    return _off_step(request, market) or _below_minimum(request, market) or _above_maximum(request, market)
 
 
 def _off_step(request: OrderRequest, market: Market) -> Refused | None:
@@ -49,11 +49,24 @@ def _off_step(request: OrderRequest, market: Market) -> Refused | None:
 def _below_minimum(request: OrderRequest, market: Market) -> Refused | None:
     if market.min_amount is not None and request.quantity < market.min_amount:
         return Refused(RefusalReason.BELOW_MIN_AMOUNT, f"the least is {plain(market.min_amount)}")
-    price = request.price or market.last or market.bid
-    if market.min_notional is None or price is None or is_derivative(request.symbol):
+    price = request.price or request.trigger_price or market.last or market.bid
+    if market.min_notional is None or not price or is_derivative(request.symbol):
         return None
     if EXACT.multiply(request.quantity, price) < market.min_notional:
         return Refused(RefusalReason.BELOW_MIN_NOTIONAL, f"the least is worth {plain(market.min_notional)}")
+    return None
+
+
+def _above_maximum(request: OrderRequest, market: Market) -> Refused | None:
+    at_market = market.market_max_amount if request.type in {"market", "stop"} else None
+    most = min((amount for amount in (market.max_amount, at_market) if amount is not None), default=None)
+    if most is not None and request.quantity > most:
+        return Refused(RefusalReason.ABOVE_MAX_AMOUNT, f"the most is {plain(most)}")
+    price = request.price or request.trigger_price or market.last or market.bid
+    if market.max_notional is None or not price or is_derivative(request.symbol):
+        return None
+    if EXACT.multiply(request.quantity, price) > market.max_notional:
+        return Refused(RefusalReason.ABOVE_MAX_NOTIONAL, f"the most is worth {plain(market.max_notional)}")
     return None
 
 
@@ -78,20 +91,23 @@ class Writer:
     def cancel(self, references: Sequence[OrderReference], triggers: frozenset[str]) -> list[Outcome]:
         """Cancel orders, in the venue's batches where it has them, and ask once what they had filled."""
         size = self.dialect.traits.cancel_batch
-        plain_ones = [found for found in references if found.order_id not in triggers]
+        plain_ones = [reference for reference in references if reference.order_id not in triggers]
         batched = plain_ones if size > 1 and len(plain_ones) > 1 else []
         outcomes: dict[str, Outcome] = {}
         for start in range(0, len(batched), size or 1):
             chunk = batched[start : start + size]
-            outcomes.update(zip((str(found.order_id) for found in chunk), self._cancel_batch(chunk), strict=True))
-        singly = [found for found in references if str(found.order_id) not in outcomes]
+            outcomes.update(
+                zip((str(reference.order_id) for reference in chunk), self._cancel_batch(chunk), strict=True)
+            )
+        singly = [reference for reference in references if str(reference.order_id) not in outcomes]
         answers = side_by_side(
-            [partial(self._cancel, found, is_trigger=found.order_id in triggers) for found in singly],
+            [partial(self._cancel, reference, is_trigger=reference.order_id in triggers) for reference in singly],
             most=self.dialect.at_once,
         )
-        outcomes.update(zip((str(found.order_id) for found in singly), answers, strict=True))
+        outcomes.update(zip((str(reference.order_id) for reference in singly), answers, strict=True))
         return self._followed_up(
-            [outcomes[str(found.order_id)] for found in references], [found.symbol for found in references]
+            [outcomes[str(reference.order_id)] for reference in references],
+            [reference.symbol for reference in references],
         )
 
     def _create(self, request: OrderRequest) -> Outcome:
@@ -126,7 +142,7 @@ class Writer:
             return outcome_of(error, self.redact, self.pause())
 
     def _may_ask(self, report: OrderReport) -> bool:
-        """Tell whether an order can be asked for beside others; one that waits may be in a list of its own."""
+        """Check whether an order can be asked for beside others; one that waits may be in a list of its own."""
         return report.trigger_price is None or not self.dialect.traits.triggers_apart
 
     def _followed_up(self, outcomes: Sequence[Outcome], symbols: Sequence[str]) -> list[Outcome]:
@@ -142,8 +158,8 @@ class Writer:
         if not asked:
             return list(outcomes)
         try:
-            found = self.dialect.find_many(self.exchange, asked)
-            reports = {name: report_of(order) for name, order in found.items()}
+            orders = self.dialect.find_many(self.exchange, asked)
+            reports = {name: report_of(order) for name, order in orders.items()}
         except Exception:  # noqa: BLE001 - as said above
             return list(outcomes)
         return [
@@ -159,8 +175,8 @@ def _told_of(reply: Order, request: OrderRequest) -> Order:
     known = {"symbol": request.symbol, "side": request.side, "type": request.type, "amount": plain(request.quantity)}
     if request.trigger_price is not None:
         known["triggerPrice"] = plain(request.trigger_price)
-    told = {name: value for name, value in reply.items() if value is not None}
-    return {**known, "clientOrderId": request.client_order_id, **told}
+    said = {name: value for name, value in reply.items() if value is not None}
+    return {**known, "clientOrderId": request.client_order_id, **said}
 
 
 def _cancelling(reference: OrderReference) -> OrderReport:

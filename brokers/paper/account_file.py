@@ -40,7 +40,7 @@ class Owner:
     quote: str | None = None
 
 
-class AccountFile:
+class PaperFile:
     """One paper account on disk."""
 
     def __init__(self, path: Path, owner: Owner, options: PaperOptions, start_from: Path | None = None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exitplan.brokers.paper.account_file import DEMO, AccountFile, Owner
+from exitplan.brokers.paper.account_file import DEMO, Owner, PaperFile
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.options import PaperOptions, read_options
 from exitplan.brokers.paper.pricing import mark_price
@@ -41,7 +41,7 @@ class PaperBroker:
 
     venue = "paper"
 
-    def __init__(self, file: AccountFile, options: PaperOptions, clock: Clock) -> None:
+    def __init__(self, file: PaperFile, options: PaperOptions, clock: Clock) -> None:
         self._file = file
         self._options = options
         self._clock = clock
@@ -59,6 +59,7 @@ class PaperBroker:
             convert=options.convert,
             receive_window=0,
             live=False,
+            fee_asset=options.fee_asset,
         )
 
     def read_account(self) -> Snapshot:
@@ -74,7 +75,9 @@ class PaperBroker:
         if not self._options.convert:
             return {}
         markets = self.read_account().markets
-        spot = [found.symbol for found in positions if found.side == "long" and not is_derivative(found.symbol)]
+        spot = [
+            position.symbol for position in positions if position.side == "long" and not is_derivative(position.symbol)
+        ]
         priced = [symbol for symbol in spot if symbol in markets and mark_price(markets[symbol]) is not None]
         return dict.fromkeys(priced, Conversion(self._options.taker_fee, None, None))
 
@@ -152,5 +155,5 @@ def open_paper_account(account: Mapping[str, Any], base: Path, clock: Clock) -> 
     path = base / (options.file or f"{name}.paper.json")
     start = options.start_from
     recording = None if start is None else DEMO if start == "demo" else base / start
-    file = AccountFile(path, Owner(name, account.get("quote")), options, recording)
+    file = PaperFile(path, Owner(name, account.get("quote")), options, recording)
     return PaperBroker(file, options, clock)

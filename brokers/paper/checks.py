@@ -43,12 +43,17 @@ class Case:
 Check = Callable[[Case], Refused | None]
 
 
-def aimed_side(request: OrderRequest, ledger: Ledger) -> Side:
-    """Tell which position an order is about: the one it names, else it reduces, else it opens."""
+def aimed_side(request: OrderRequest, ledger: Ledger, *, hedge_mode: bool = False) -> Side:
+    """Find which position an order is about: the one it names, else it reduces, else it opens.
+
+    In hedge mode an order that does not say that it reduces opens.
+    """
     if request.position_side is not None:
         return request.position_side
     exit_side: Side = "long" if request.side == "sell" else "short"
     opened: Side = "long" if request.side == "buy" else "short"
+    if hedge_mode and is_derivative(request.symbol):
+        return exit_side if request.reduce_only else opened
     if request.reduce_only or (request.symbol, exit_side) in ledger.positions:
         return exit_side
     return opened if is_derivative(request.symbol) else "long"
@@ -97,6 +102,15 @@ def _min_amount(case: Case) -> Refused | None:
     return Refused(RefusalReason.BELOW_MIN_AMOUNT, text)
 
 
+def _max_amount(case: Case) -> Refused | None:
+    at_market = case.market.market_max_amount if case.request.type in {"market", "stop"} else None
+    most = min((amount for amount in (case.market.max_amount, at_market) if amount), default=None)
+    if most is None or case.request.quantity <= most:
+        return None
+    text = f"{plain(case.request.quantity)} is above the maximum of {plain(most)}"
+    return Refused(RefusalReason.ABOVE_MAX_AMOUNT, text)
+
+
 def _prices(case: Case) -> Refused | None:
     request = case.request
     wanted = {
@@ -119,7 +133,7 @@ def _prices(case: Case) -> Refused | None:
 
 def _price_known(case: Case) -> Refused | None:
     request = case.request
-    without_rate = _without_rate(request.symbol, case.ledger)
+    without_rate = _without_rate(request.symbol, case.ledger) if is_derivative(request.symbol) else None
     if without_rate is not None:
         return without_rate
     if case.expected_price is None or (request.trigger_price is not None and mark_price(case.market) is None):
@@ -138,7 +152,7 @@ def _trigger_side(case: Case) -> Refused | None:
     return Refused(RefusalReason.TRIGGER_SIDE, text)
 
 
-def _min_notional(case: Case) -> Refused | None:
+def _notional(case: Case) -> Refused | None:
     request = case.request
     price = request.price or request.trigger_price or mark_price(case.market) or case.expected_price
     if price is None:
@@ -146,7 +160,10 @@ def _min_notional(case: Case) -> Refused | None:
     notional = case.terms.notional(request.quantity, price)
     if notional > LARGEST or case.terms.value(request.quantity, price) > LARGEST:
         return Refused(RefusalReason.INVALID_QUANTITY, f"{plain(request.quantity)} is more than the venue trades")
-    least = case.market.min_notional
+    least, most = case.market.min_notional, case.market.max_notional
+    if most and notional > most:
+        text = f"a value of {plain(notional)} is above the maximum of {plain(most)}"
+        return Refused(RefusalReason.ABOVE_MAX_NOTIONAL, text)
     if least is None or notional >= least:
         return None
     text = f"a value of {plain(notional)} is below the minimum of {plain(least)}"
@@ -174,15 +191,16 @@ def _quantity_free(case: Case) -> Refused | None:
 
 
 def _cash_free(case: Case) -> Refused | None:
-    cost = cash_needed(case)
-    if cost <= case.ledger.free:
+    cost, currency = cash_needed(case), case.ledger.currency_of(case.request.symbol)
+    free = case.ledger.free_money(currency)
+    if cost <= free or not cost:
         return None
-    text = f"{plain(cost)} needed, {plain(case.ledger.free)} {case.ledger.quote} free"
+    text = f"{plain(cost)} needed, {plain(free)} {currency} free"
     return Refused(RefusalReason.INSUFFICIENT_BALANCE, text)
 
 
 def cash_needed(case: Case) -> Decimal:
-    """Give the free money an order needs, fee included.
+    """Return the free money an order needs, fee included.
 
     A spot buy needs its cost. A derivative opened on paper needs its whole value free when it is placed, and
     keeps no margin afterwards. Reducing a derivative needs nothing.
@@ -225,10 +243,11 @@ _CHECKS: tuple[Check, ...] = (
     _quantity,
     _amount_step,
     _min_amount,
+    _max_amount,
     _prices,
     _price_known,
     _trigger_side,
-    _min_notional,
+    _notional,
     _reduce_only,
     _quantity_free,
     _cash_free,

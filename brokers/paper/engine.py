@@ -16,6 +16,7 @@ from exitplan.brokers.paper.notes import HISTORY, Notes, OpenNote
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.paper.orders import Hold, PaperOrder, to_open_order, to_report
 from exitplan.brokers.paper.pricing import (
+    Money,
     Terms,
     crosses,
     exactly,
@@ -62,20 +63,22 @@ class MatchingEngine:
         self._open = take_over_orders(snapshot, notes, self._ledger)
         self._closed = {order.id: order for order in notes.closed_orders}
         self._next_id = notes.next_order_id
+        self._names_sides = self._options.hedge_mode or any(order.position_side for order in snapshot.open_orders)
 
     def snapshot(self, now: datetime) -> Snapshot:
-        """Give the account as of now."""
+        """Return the account as of now."""
         return replace(
             self._start,
             taken_at=now,
             cash=self._ledger.cash,
+            other_cash=self._ledger.other_cash,
             positions=tuple(self._ledger.positions.values()),
-            open_orders=tuple(to_open_order(order) for order in self._open.values()),
+            open_orders=tuple(to_open_order(order, names_side=self._names_sides) for order in self._open.values()),
             markets=dict(self._markets),
         )
 
     def notes(self) -> Notes:
-        """Give what a snapshot has no place for; with both the engine starts again where it was."""
+        """Return what a snapshot has no place for; with both the engine starts again where it was."""
         remembered = {
             order.id: OpenNote(order.position_side, order.fires_above, order.hold, order.fills, order.updated_at)
             for order in self._open.values()
@@ -154,10 +157,10 @@ class MatchingEngine:
         return tuple(self._report(new) for old, new in zip(before, after, strict=True) if new != old)
 
     def _report(self, order: PaperOrder) -> OrderReport:
-        return to_report(order, self._ledger.quote)
+        return to_report(order, self._ledger.currency_of(order.symbol, order.type))
 
     def _case(self, request: OrderRequest, market: Market) -> Case:
-        side = aimed_side(request, self._ledger)
+        side = aimed_side(request, self._ledger, hedge_mode=self._options.hedge_mode)
         terms = self._ledger.terms(request.symbol, side, market)
         return Case(request, market, side, terms, self._ledger, self._options)
 
@@ -180,13 +183,13 @@ class MatchingEngine:
     def _find(self, reference: OrderReference) -> PaperOrder | None:
         for orders in (self._open, self._closed):
             if reference.order_id is not None:
-                found = [orders[reference.order_id]] if reference.order_id in orders else []
+                matching = [orders[reference.order_id]] if reference.order_id in orders else []
             elif reference.client_order_id is not None:
-                found = [order for order in orders.values() if order.client_order_id == reference.client_order_id]
+                matching = [order for order in orders.values() if order.client_order_id == reference.client_order_id]
             else:
-                found = []
-            if found:
-                return found[-1]
+                matching = []
+            if matching:
+                return matching[-1]
         return None
 
     def _enter(self, request: OrderRequest, market: Market, now: datetime) -> PaperOrder:
@@ -198,7 +201,7 @@ class MatchingEngine:
             side=request.side,
             type=request.type,
             quantity=request.quantity,
-            position_side=aimed_side(request, self._ledger),
+            position_side=aimed_side(request, self._ledger, hedge_mode=self._options.hedge_mode),
             created_at=now,
             price=request.price,
             trigger_price=request.trigger_price,
@@ -251,7 +254,7 @@ class MatchingEngine:
         return self._end(self._fill(order, market, wanted, price, self._options.taker_fee, now), now)
 
     def _reach(self, order: PaperOrder, market: Market) -> Decimal:
-        """Give how much of an order the market's depth lets fill at once."""
+        """Return how much of an order the market's depth lets fill at once."""
         depth = self._options.depth_of(order.symbol)
         if depth is None or order.remaining <= depth:
             return order.remaining
@@ -268,20 +271,32 @@ class MatchingEngine:
     ) -> PaperOrder:
         """Fill a quantity, or as much of it as the account has the units and the money for."""
         side, position_side = order.side, order.position_side
-        terms = self._ledger.terms(order.symbol, position_side, market)
+        terms = self._ledger.terms(order.symbol, position_side, market, order.type)
         quantity = self._ledger.affordable(order, terms, quantity, price, fee_rate, market.amount_step)
         if quantity <= 0:
             return order
         money = money_of_fill(terms, quantity, price, fee_rate, side=side, position_side=position_side)
+        paid = self._paid_in_coin(order, money, now)
+        money = money if paid is None else Money(money.cash + money.fee, paid)
         kept = self._kept_hold(replace(order, earlier=order.earlier + quantity), terms, money.cash)
         self._ledger.release(order, kept)
         fill = self._ledger.book(order, quantity, price, money, now)
+        fill = fill if paid is None else replace(fill, fee_currency=self._options.fee_asset)
         return replace(order, hold=kept, fills=(*order.fills, fill), updated_at=now)
 
+    def _paid_in_coin(self, order: PaperOrder, money: Money, now: datetime) -> Decimal | None:
+        """Take the fee of a fill from the coin that pays fees; None where it comes out of the trade."""
+        coin = self._options.fee_asset
+        if coin is None or not money.fee:
+            return None
+        currency = self._ledger.currency_of(order.symbol, order.type)
+        return self._ledger.pay_fee(coin, money.fee, currency, self._markets, now)
+
     def _kept_hold(self, order: PaperOrder, terms: Terms, spent: Decimal) -> Hold:
-        """Give what an order still holds after a fill: what the rest needs, as far as the money lasts."""
+        """Return what an order still holds after a fill: what the rest needs, as far as the money lasts."""
         needed = hold_of(order, terms, max(self._options.taker_fee, self._options.maker_fee))
-        left = max(ZERO, self._ledger.free + order.hold.cash + spent)
+        free = self._ledger.free_money(self._ledger.currency_of(order.symbol, order.type))
+        left = max(ZERO, free + order.hold.cash + spent)
         return Hold(min(needed.cash, order.hold.cash, left), min(needed.quantity, order.hold.quantity))
 
 

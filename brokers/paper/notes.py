@@ -93,6 +93,7 @@ def _fill(entry: Mapping[str, Any]) -> Fill:
         cash=parse_decimal(entry["cash"]),
         at=parse_time(entry["at"]),
         covered=parse_decimal(entry.get("covered", "0")),
+        fee_currency=entry.get("fee_currency"),
     )
 
 
@@ -105,6 +106,7 @@ def _fill_document(fill: Fill) -> dict[str, Any]:
         "cash": plain(fill.cash),
         "at": time_text(fill.at),
         **covered,
+        **({"fee_currency": fill.fee_currency} if fill.fee_currency else {}),
     }
 
 

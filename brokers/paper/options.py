@@ -29,6 +29,8 @@ class PaperOptions:
     * ``client_order_ids``: look-up tier A, B or C that the account plays.
     * ``unique_client_order_ids``: ``open`` refuses an id that an open order carries, ``ever`` any id seen
       before.
+    * ``fee_asset``: the coin that fees are taken from, such as BNB, while there is enough of it.
+    * ``hedge_mode``: true plays a venue where both sides of a contract may be held.
     * ``reduce_only``, ``stop_market``, ``stop_limit``, ``convert``: false plays a venue without it.
     """
 
@@ -45,9 +47,11 @@ class PaperOptions:
     stop_market: bool = True
     stop_limit: bool = True
     convert: bool = True
+    fee_asset: str | None = None
+    hedge_mode: bool = False
 
     def depth_of(self, symbol: str) -> Decimal | None:
-        """Give how many units one order may fill of a symbol at a time; None for no limit."""
+        """Return how many units one order may fill of a symbol at a time; None for no limit."""
         return self.depth.get(symbol) if isinstance(self.depth, Mapping) else self.depth
 
 
@@ -75,8 +79,8 @@ def _reader(name: str) -> Reader:
         return _READERS[name]
     known = [option.name for option in fields(PaperOptions)]
     near = difflib.get_close_matches(str(name), known, n=1)
-    found = f"did you mean `{near[0]}`?" if near else f"a paper account has {', '.join(known)}"
-    raise ValueError(f"no such option; {found}")
+    hint = f"did you mean `{near[0]}`?" if near else f"a paper account has {', '.join(known)}"
+    raise ValueError(f"no such option; {hint}")
 
 
 def _text(value: object) -> str:
@@ -143,4 +147,6 @@ _READERS: Mapping[str, Reader] = {
     "stop_market": _flag,
     "stop_limit": _flag,
     "convert": _flag,
+    "fee_asset": _text,
+    "hedge_mode": _flag,
 }

@@ -12,7 +12,7 @@ from typing import Literal
 from exitplan.brokers.paper.pricing import reduces
 from exitplan.brokers.protocol import OrderReport
 from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide, Side
-from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative
 
 _AVERAGE = Context(prec=28)
 
@@ -30,7 +30,8 @@ class Fill:
     """One execution: ``cash`` is what it changed the account's money by, with the ``fee`` in it.
 
     ``covered`` is the part of a derivative's loss beyond the account's free money, which the venue's
-    insurance fund paid: the account received it on top of ``cash``.
+    insurance fund paid: the account received it on top of ``cash``. ``fee_currency`` is the coin that the fee was taken
+    from where it is not the money of the trade, and then the fee is not in ``cash``.
     """
 
     quantity: Decimal
@@ -39,6 +40,7 @@ class Fill:
     cash: Decimal
     at: datetime
     covered: Decimal = ZERO
+    fee_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,14 @@ class PaperOrder:
         return reduces(self.side, self.position_side)
 
     def ended(self, now: datetime) -> PaperOrder:
-        """Give the order as it is once nothing of it can fill any more."""
+        """Return the order as it is once nothing of it can fill any more."""
         status: Literal["closed", "cancelled"] = "closed" if self.remaining <= 0 else "cancelled"
         return replace(self, status=status, hold=Hold(), fires_above=None, updated_at=now)
+
+
+def money_fee(fills: Iterable[Fill]) -> Decimal:
+    """Add up the fees that came out of the money of the trades; those taken from a coin are not in them."""
+    return sum_exactly(fill.fee for fill in fills if fill.fee_currency is None)
 
 
 def sum_exactly(amounts: Iterable[Decimal]) -> Decimal:
@@ -94,7 +101,7 @@ def sum_exactly(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def average_price(fills: tuple[Fill, ...]) -> Decimal | None:
-    """Give the mean price of fills, weighted by quantity, to 28 digits; None where nothing filled."""
+    """Return the mean price of fills, weighted by quantity, to 28 digits; None where nothing filled."""
     if not fills:
         return None
     if len({fill.price for fill in fills}) == 1:
@@ -103,8 +110,10 @@ def average_price(fills: tuple[Fill, ...]) -> Decimal | None:
     return _AVERAGE.divide(cost, sum_exactly(fill.quantity for fill in fills))
 
 
-def to_report(order: PaperOrder, fee_currency: str) -> OrderReport:
-    """Tell an order as a venue's reply does."""
+def to_report(order: PaperOrder, currency: str) -> OrderReport:
+    """Return an order as a venue's reply does; of fees in several currencies none is told."""
+    currencies = {fill.fee_currency or currency for fill in order.fills} or {currency}
+    is_one = len(currencies) == 1
     return OrderReport(
         order_id=order.id,
         client_order_id=order.client_order_id,
@@ -115,8 +124,8 @@ def to_report(order: PaperOrder, fee_currency: str) -> OrderReport:
         quantity=order.quantity,
         filled=order.filled,
         average_price=average_price(order.fills),
-        fee=sum_exactly(fill.fee for fill in order.fills),
-        fee_currency=fee_currency,
+        fee=sum_exactly(fill.fee for fill in order.fills) if is_one else None,
+        fee_currency=next(iter(currencies)) if is_one else None,
         price=order.price,
         trigger_price=order.trigger_price,
         reduce_only=order.reduce_only,
@@ -125,8 +134,8 @@ def to_report(order: PaperOrder, fee_currency: str) -> OrderReport:
     )
 
 
-def to_open_order(order: PaperOrder) -> OpenOrder:
-    """Tell an order as a snapshot does."""
+def to_open_order(order: PaperOrder, *, names_side: bool) -> OpenOrder:
+    """Return an order as a snapshot does, with the side it belongs to where both sides of a contract may be held."""
     return OpenOrder(
         id=order.id,
         symbol=order.symbol,
@@ -139,4 +148,5 @@ def to_open_order(order: PaperOrder) -> OpenOrder:
         created_at=order.created_at,
         client_order_id=order.client_order_id,
         reduce_only=order.reduce_only,
+        position_side=order.position_side if names_side and is_derivative(order.symbol) else None,
     )

@@ -50,30 +50,33 @@ def _is_short(amount: Decimal) -> bool:
 
 
 def mark_price(market: Market) -> Decimal | None:
-    """Give the price a venue values by: the last, else the middle of bid and ask."""
+    """Return the price a venue values by: the last, else the middle of bid and ask."""
     if market.price_status not in {None, "ok"}:
         return None
-    if market.last is not None:
-        return market.last if market.last > 0 else None
+    if market.last is not None and market.last > 0:
+        return market.last
     if market.bid is None or market.ask is None or market.bid <= 0 or market.ask <= 0:
         return None
     return (market.bid + market.ask) / 2
 
 
 def touch_price(market: Market, side: OrderSide, options: PaperOptions) -> Decimal | None:
-    """Give the best price an order meets: bid or ask, else half the spread off the last."""
+    """Return the best price an order meets: bid or ask, half the spread off the last where neither is told.
+
+    A side of 0 is an empty one: there is nobody to trade with.
+    """
     if market.price_status not in {None, "ok"}:
         return None
     quoted = market.ask if side == "buy" else market.bid
-    if quoted is not None and quoted > 0:
-        return quoted
+    if quoted is not None:
+        return quoted if quoted > 0 else None
     if market.last is None or market.last <= 0:
         return None
     return _worse(market.last, side, options.spread / 2, market.price_step)
 
 
 def taker_price(market: Market, side: OrderSide, options: PaperOptions, limit: Decimal | None = None) -> Decimal | None:
-    """Give the price of a taking fill: the touch, worse by the slippage, never beyond the limit."""
+    """Return the price of a taking fill: the touch, worse by the slippage, never beyond the limit."""
     touch = touch_price(market, side, options)
     if touch is None:
         return None
@@ -84,7 +87,7 @@ def taker_price(market: Market, side: OrderSide, options: PaperOptions, limit: D
 
 
 def crosses(touch: Decimal | None, side: OrderSide, limit: Decimal) -> bool:
-    """Tell whether a limit order can fill at the touch."""
+    """Check whether a limit order can fill at the touch."""
     if touch is None:
         return False
     return touch <= limit if side == "buy" else touch >= limit
@@ -118,11 +121,11 @@ class Terms:
         return size if self.inverse else size * price
 
     def value(self, quantity: Decimal, price: Decimal) -> Decimal:
-        """Give the value of a quantity in the account's quote."""
+        """Return the value of a quantity in the account's quote."""
         return self.notional(quantity, price) * self.rate
 
     def profit(self, quantity: Decimal, price: Decimal, side: Side) -> Decimal:
-        """Give the profit of closing a derivative in the account's quote; zero without an entry price."""
+        """Return the profit of closing a derivative in the account's quote; zero without an entry price."""
         entry = self.entry_price
         if entry is None or entry <= 0:
             return ZERO
@@ -148,7 +151,7 @@ def money_of_fill(
     side: OrderSide,
     position_side: Side,
 ) -> Money:
-    """Give the money a fill moves: the value of spot, the profit of a derivative that is reduced."""
+    """Return the money a fill moves: the value of spot, the profit of a derivative that is reduced."""
     value = terms.value(quantity, price)
     fee = round_up(value * fee_rate)
     if not terms.derivative:
@@ -161,16 +164,16 @@ def money_of_fill(
 
 
 def reduces(side: OrderSide, position_side: Side) -> bool:
-    """Tell whether an order of this side makes a position of that side smaller."""
+    """Check whether an order of this side makes a position of that side smaller."""
     return (side == "sell") == (position_side == "long")
 
 
 def is_self_funding(terms: Terms, side: OrderSide, position_side: Side) -> bool:
-    """Tell whether an order needs no money of its own: selling what is held, or reducing a derivative."""
+    """Check whether an order needs no money of its own: selling what is held, or reducing a derivative."""
     return reduces(side, position_side) and (terms.derivative or side == "sell")
 
 
 def cost_of_buy(terms: Terms, quantity: Decimal, price: Decimal, fee_rate: Decimal) -> Decimal:
-    """Give the money a quantity costs at a price, fee included, in the account's quote."""
+    """Return the money a quantity costs at a price, fee included, in the account's quote."""
     value = terms.value(quantity, price)
     return round_up(value) + round_up(value * fee_rate)

@@ -15,7 +15,7 @@ from exitplan.ruleset.model.values import ZERO
 
 
 def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[str, PaperOrder]:
-    """Give the book of open orders, each with what it holds, in the order of the snapshot.
+    """Return the book of open orders, each with what it holds, in the order of the snapshot.
 
     An order the venue placed itself comes back as it was; of a recorded one side, hold and trigger are
     inferred.
@@ -27,11 +27,11 @@ def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[s
         order = _inferred(entry, market, ledger) if note is None else _remembered(entry, note)
         terms = ledger.terms(order.symbol, order.position_side, market)
         wanted.append((order, hold_of(order, terms, ZERO) if note is None else note.hold))
-    return fit_holds(wanted, snapshot)
+    return fit_holds(wanted, ledger)
 
 
 def hold_of(order: PaperOrder, terms: Terms, fee_rate: Decimal) -> Hold:
-    """Give what an order must hold for what remains of it: units it sells, money it buys with."""
+    """Return what an order must hold for what remains of it: units it sells, money it buys with."""
     remaining = max(ZERO, order.remaining)
     quantity = remaining if order.reducing else ZERO
     price = order.price or order.trigger_price
@@ -48,6 +48,7 @@ def _inferred(entry: OpenOrder, market: Market, ledger: Ledger) -> PaperOrder:
         type="limit",
         quantity=entry.quantity,
         reduce_only=entry.reduce_only,
+        position_side=entry.position_side,
     )
     trigger = entry.trigger_price if entry.trigger_price and entry.trigger_price > 0 else None
     mark = mark_price(market)

@@ -52,7 +52,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def unusable(path: Path, problem: OSError) -> DataFolderUnusable:
-    """Say that a file cannot be written, and why."""
+    """Return the error that a file cannot be written, and why."""
     reason = problem.strerror or str(problem)
     return DataFolderUnusable(f"{path} cannot be written: {reason}", hint="make its folder writable and not full")
 

@@ -11,7 +11,7 @@ KNOWN = ("coinbase", "kraken", "binance", "okx", "bybit", "alpaca", "kucoin", "g
 
 
 def dialect_of(venue: str) -> Dialect:
-    """Give the dialect of a venue; the generic one where nothing special is known."""
+    """Return the dialect of a venue; the generic one where nothing special is known."""
     if venue not in KNOWN:
         return Dialect()
     module = importlib.import_module(f"exitplan.brokers.venues.{venue}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.wording import by_words
+from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO
 
 _PAGE = 500
@@ -26,6 +29,8 @@ _WORDS = {
     "is not tradable": RefusalReason.MARKET_INACTIVE,
 }
 """Words under codes that stand for much else."""
+_LARGEST = Decimal(200_000)
+_DOLLARS = frozenset({"USD", "USDC", "USDT"})
 _CODES_OF_MUCH = ("40010001", "42210000")
 
 
@@ -63,6 +68,7 @@ class Alpaca(Dialect):
             "Stops are stop-limit orders: the venue has no other for crypto.",
             "Market orders are held to within about 2 percent of the price, so they may be filled in part.",
             "Fees are taken from what is bought and stand in no execution, so what a position cost may stay unknown.",
+            "An order is at most 200,000 dollars.",
             "No conversion of dust.",
         ),
     )
@@ -70,7 +76,7 @@ class Alpaca(Dialect):
     # --- the client ---
 
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
-        """Tell apart by their words what the venue puts under one code."""
+        """Distinguish by their words what the venue puts under one code."""
         from ccxt.base.errors import BadRequest, OrderNotFound  # noqa: PLC0415 - loaded only where a venue is used
 
         codes: dict[str, Any] = {code: by_words(_WORDS, BadRequest) for code in _CODES_OF_MUCH}
@@ -95,6 +101,10 @@ class Alpaca(Dialect):
 
     # --- reading ---
 
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Add the largest order, which the venue documents and does not list; it is in dollars."""
+        return replace(listing, max_notional=_LARGEST) if market.get("quote") in _DOLLARS else listing
+
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - spot is all there is
         """Read cash from the account and crypto from the positions."""
         positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
@@ -103,14 +113,14 @@ class Alpaca(Dialect):
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:  # noqa: ARG002 - as above
         """Read all pages of resting orders for crypto, newest first."""
-        asked, found = {"status": "open", "limit": _PAGE, "direction": "desc"}, dict[str, Mapping[str, Any]]()
+        asked, orders = {"status": "open", "limit": _PAGE, "direction": "desc"}, dict[str, Mapping[str, Any]]()
         for _ in range(MAX_PAGES):
             page = only_mappings(exchange.traderPrivateGetV2Orders(asked), "orders")
-            known = len(found)
-            found.update({str(entry.get("id")): entry for entry in page})
+            known = len(orders)
+            orders.update({str(entry.get("id")): entry for entry in page})
             if len(page) < _PAGE:
-                return [_parsed(exchange, entry) for entry in found.values() if entry.get("asset_class") == "crypto"]
-            if len(found) == known:
+                return [_parsed(exchange, entry) for entry in orders.values() if entry.get("asset_class") == "crypto"]
+            if len(orders) == known:
                 break
             asked = {**asked, "until": page[-1]["submitted_at"]}
         raise BadReply("the pages do not end")
@@ -132,10 +142,10 @@ class Alpaca(Dialect):
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Name the trigger as ccxt wants it here: by its other name it is dropped, and the order goes out at once."""
-        found = super().order_parameters(request)
-        if "stopLossPrice" in found:
-            found["triggerPrice"] = found.pop("stopLossPrice")
-        return found
+        parameters = super().order_parameters(request)
+        if "stopLossPrice" in parameters:
+            parameters["triggerPrice"] = parameters.pop("stopLossPrice")
+        return parameters
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
         """Cancel one order; the venue's answer is an empty one, and any other text is none."""
@@ -171,7 +181,7 @@ def _cash(exchange: Exchange, account: Mapping[str, Any]) -> Balance:
         raise BadReply("the account has no currency or no cash")
     equity, invested = amount_of(account.get("equity")), amount_of(account.get("position_market_value"))
     locked = ZERO if equity is None or invested is None else max(equity - invested - free, ZERO)
-    return Balance(currency, free, locked)
+    return balance_and_debt(currency, free, locked, ZERO)
 
 
 def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
@@ -181,7 +191,7 @@ def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
     total, free = amount_of(entry.get("qty")), amount_of(entry.get("qty_available"))
     if total is None or free is None or not base or base == name:
         raise BadReply(f"the position {name} has no amount or no currency")
-    return Balance(str(exchange.safe_currency_code(base)), free, total - free)
+    return balance_and_debt(str(exchange.safe_currency_code(base)), free, total - free, ZERO)
 
 
 def _parsed(exchange: Exchange, entry: object) -> Order:

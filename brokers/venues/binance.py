@@ -53,6 +53,7 @@ class Binance(Dialect):
         triggers_apart=True,
         stop_market=True,
         stop_limit=True,
+        fee_asset="BNB",
         convert=True,
         # 6,000 of the venue's weights a minute an address, of which ccxt counts 5 as 1.
         burst=240.0,
@@ -79,11 +80,11 @@ class Binance(Dialect):
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
         """List only the kinds of markets that are asked for."""
         kinds = (["spot"] if "spot" in market_types else []) + (["linear"] if set(market_types) - {"spot"} else [])
-        told = exceptions_for(_REFUSALS)
-        by_market = {kind: {"exact": told} for kind in ("spot", "linear")}
+        refusals = exceptions_for(_REFUSALS)
+        by_market = {kind: {"exact": refusals} for kind in ("spot", "linear")}
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": list(market_types)},
-            "exceptions": {"exact": told, **by_market},
+            "exceptions": {"exact": refusals, **by_market},
         }
 
     def validate_reply(self, url: str, reply: object) -> str | None:
@@ -92,6 +93,9 @@ class Binance(Dialect):
         key = next((key for end, key in _MUST_HOLD.items() if path.endswith(end)), None)
         if wrong is None and key is not None and not (isinstance(reply, dict) and isinstance(reply.get(key), list)):
             return f"it holds no {key}"
+        if wrong is None and path.endswith("/api/v3/account") and isinstance(reply, dict):
+            kind = reply.get("accountType", "SPOT")
+            return None if kind == "SPOT" else f"exitplan does not know accounts of the kind {kind}"
         if wrong is None and path.endswith(_LISTS) and "symbol=" not in url and not isinstance(reply, list):
             return "it is no list"
         return wrong
@@ -106,13 +110,13 @@ class Binance(Dialect):
         """Read a wallet; what is in Simple Earn, told as LD and its name, is locked."""
         if market_type == "future" and "swap" in exchange.options["marketTypes"]:
             return []  # one wallet for both, and read already
-        found = {balance.currency: balance for balance in super().read_balances(exchange, market_type)}
+        balances = {balance.currency: balance for balance in super().read_balances(exchange, market_type)}
         listed = {market["base"] for market in exchange.markets.values()} if market_type == "spot" else set()
-        for name in [name for name in found if name.startswith(_EARN) and name not in listed]:
-            earning, currency = found.pop(name), name.removeprefix(_EARN)
-            known = found.get(currency, Balance(currency, ZERO, ZERO))
-            found[currency] = replace(known, staked=known.staked + earning.total)
-        return list(found.values())
+        for name in [name for name in balances if name.startswith(_EARN) and name not in listed]:
+            earning, currency = balances.pop(name), name.removeprefix(_EARN)
+            known = balances.get(currency, Balance(currency, ZERO, ZERO))
+            balances[currency] = replace(known, staked=known.staked + earning.total)
+        return list(balances.values())
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders, and of futures those that wait for their trigger from their own list."""
@@ -128,15 +132,17 @@ class Binance(Dialect):
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions of futures; ccxt gives the time of their last change as that of their opening."""
-        found: list[Mapping[str, Any]] = []
+        positions: list[Mapping[str, Any]] = []
         for entry in only_mappings(exchange.fapiPrivateV3GetPositionRisk(), "positions"):
             market = exchange.safe_market(entry.get("symbol"), None, None, "contract")
             if entry.get("positionSide") in {"LONG", "SHORT"}:
                 exchange.options["hedged"] = True
+            side = str(entry.get("positionSide")).lower()
             if market["type"] in {market_type, None}:
                 contracts, price = entry.get("positionAmt"), entry.get("entryPrice")
-                found.append({"symbol": market["symbol"], "contracts": contracts, "entryPrice": price})
-        return found
+                position = {"symbol": market["symbol"], "contracts": contracts, "entryPrice": price}
+                positions.append({**position, "side": side} if side in {"long", "short"} else position)
+        return positions
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of a symbol, 1,000 a page, backwards in time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -17,10 +18,11 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
-from exitplan.ruleset.model.values import is_derivative
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _PAGE = 50
@@ -66,6 +68,7 @@ class Bybit(Dialect):
         triggers_apart=True,
         stop_market=True,
         stop_limit=True,
+        fee_asset="MNT",
         convert=True,
         unified_wallet=True,
         # 50 a second in ccxt's units, which stand for the venue's own limits a second and key: 20 orders or 10 reads.
@@ -81,6 +84,7 @@ class Bybit(Dialect):
         permissions="Read-Write with Unified Trading: Orders and Positions, Spot Trade; Exchange for conversions."
         " Never: Withdrawal, Account Transfer.",
         limits_known=(
+            "What is borrowed is read; accounts that are not unified ones are unreadable.",
             "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",
@@ -106,6 +110,8 @@ class Bybit(Dialect):
             return "it holds no list"
         if path.endswith("/wallet-balance") and not result["list"]:
             return "it holds no account"
+        if path.endswith("/wallet-balance") and (kind := _unknown_account(result["list"])):
+            return f"exitplan does not know accounts of the kind {kind}"
         return None
 
     def of_type(self, market_type: MarketType) -> dict[str, Any]:
@@ -113,6 +119,33 @@ class Bybit(Dialect):
         return {"type": "spot"} if market_type == "spot" else {"type": "swap", "subType": "linear"}
 
     # --- reading ---
+
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+        """Read the unified account; what is borrowed on the spot market is in the wallet, and owed.
+
+        A wallet below zero is owed as well; the amount borrowed that the venue names beside it is the same debt.
+        """
+        reply = exchange.fetch_balance(self.of_type(market_type))
+        balances = {balance.currency: balance for balance in balances_of(reply)}
+        accounts = only_mappings(((reply.get("info") or {}).get("result") or {}).get("list"), "accounts")
+        for entry in (coin for account in accounts for coin in only_mappings(account.get("coin"), "coins")):
+            currency = str(exchange.safe_currency_code(entry.get("coin")))
+            names = ("walletBalance", "spotBorrow", "borrowAmount", "accruedInterest")
+            wallet, spot, borrowed, interest = (amount_of(entry.get(name)) for name in names)
+            below = max(-(wallet or ZERO), ZERO)
+            if spot is None:
+                debt = max((borrowed or ZERO) + (interest or ZERO), below)
+            else:
+                debt = spot + (interest or ZERO) + below
+            balances[currency] = replace(balances[currency], debt=debt)
+        return list(balances.values())
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the venue's maximums for limit and for market orders, which are not the same."""
+        lots = (market.get("info") or {}).get("lotSizeFilter") or {}
+        at_limit = amount_of(lots.get("maxLimitOrderQty")) or listing.max_amount
+        at_market = amount_of(lots.get("maxMarketOrderQty") or lots.get("maxMktOrderQty")) or listing.market_max_amount
+        return replace(listing, max_amount=at_limit, market_max_amount=at_market)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders; one list holds also those that wait for a trigger."""
@@ -122,8 +155,8 @@ class Bybit(Dialect):
             partial(_orders, exchange, "OrderRealtime", {"category": "linear", "settleCoin": coin})
             for coin in _SETTLED_IN
         ]
-        found = [order for orders in side_by_side(tasks) for order in orders]
-        return [order for order in found if exchange.market(order["symbol"])["type"] == market_type]
+        resting = [order for orders in side_by_side(tasks) for order in orders]
+        return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
@@ -131,9 +164,7 @@ class Bybit(Dialect):
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
-        entries = [
-            entry for found in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in found
-        ]
+        entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
         parsed = [exchange.parse_position(entry) for entry in entries]
         if any(position.get("hedged") for position in parsed):
             exchange.options["hedged"] = True
@@ -169,21 +200,21 @@ class Bybit(Dialect):
         """Cancel up to 10 orders, of each category in a call of its own; each has an answer of its own."""
         answers: dict[str, str | None] = {}
         for category in ("spot", "linear"):
-            chunk = [found for found in references if is_derivative(found.symbol) == (category == "linear")]
+            chunk = [reference for reference in references if is_derivative(reference.symbol) == (category == "linear")]
             if chunk:
                 answers |= _cancelled(exchange, category, chunk)
-        return [answers[str(found.order_id)] for found in references]
+        return [answers[str(reference.order_id)] for reference in references]
 
     # --- looking up ---
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for an order by its id among those of now, then in the history."""
-        found = self._newest(exchange, symbol, {"orderId": order_id})
-        if found is None:
+        order = self._newest(exchange, symbol, {"orderId": order_id})
+        if order is None:
             from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where it is used
 
             raise OrderNotFound(f"bybit knows no order {order_id}")
-        return found
+        return order
 
     def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
         """Ask for an order by our id among those of now, then in the history."""
@@ -193,16 +224,22 @@ class Bybit(Dialect):
         category = "linear" if is_derivative(symbol) else "spot"
         ((key, wanted),) = asked.items()
         for place in ("OrderRealtime", "OrderHistory"):
-            found = _orders(exchange, place, {"category": category, "symbol": exchange.market_id(symbol), **asked})
-            if any(order["info"].get(key) != wanted for order in found):
+            orders = _orders(exchange, place, {"category": category, "symbol": exchange.market_id(symbol), **asked})
+            if any(order["info"].get(key) != wanted for order in orders):
                 raise BadReply("the venue tells of another order than was asked for")
-            if found:
-                return max(found, key=lambda order: int(order.get("timestamp") or 0))
+            if orders:
+                return max(orders, key=lambda order: int(order.get("timestamp") or 0))
         return None
 
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the reply that it was taken comes before it is done."""
         return told_by(super().conversion_of(reply), "exchangeStatus", finished="success", refused="failure")
+
+
+def _unknown_account(accounts: list[Any]) -> str | None:
+    """Name the kind of an account that is not a unified one; None where all are."""
+    kinds = [str(entry.get("accountType", "UNIFIED")) for entry in accounts if isinstance(entry, dict)]
+    return next((kind for kind in kinds if kind != "UNIFIED"), None)
 
 
 def _listed(ask: Callable[[Mapping[str, Any]], Order], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -231,15 +268,17 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
 
 def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:
     """Cancel orders of one category: the reply has their ids in one list, what became of them in another."""
-    asked = [{"symbol": exchange.market_id(found.symbol), "orderId": found.order_id} for found in references]
+    asked = [
+        {"symbol": exchange.market_id(reference.symbol), "orderId": reference.order_id} for reference in references
+    ]
     reply = exchange.privatePostV5OrderCancelBatch({"category": category, "request": asked})
     orders = only_mappings((reply.get("result") or {}).get("list"), "orders")
     results = only_mappings((reply.get("retExtInfo") or {}).get("list"), "results")
-    if [entry.get("orderId") for entry in orders] != [found.order_id for found in references] or len(orders) != len(
-        results
-    ):
+    if [entry.get("orderId") for entry in orders] != [reference.order_id for reference in references] or len(
+        orders
+    ) != len(results):
         raise BadReply("the reply does not tell of every order")
     return {
-        str(found.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
-        for found, entry in zip(references, results, strict=True)
+        str(reference.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
+        for reference, entry in zip(references, results, strict=True)
     }

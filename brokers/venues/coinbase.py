@@ -25,6 +25,7 @@ from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.ruleset.model.values import ZERO
 
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
 _MUST_HOLD = {
@@ -37,6 +38,9 @@ _MUST_HOLD = {
     "/brokerage/market/products": "products",
 }
 """What a reply must hold, by the end of its address: ccxt reads nothing where it is missing."""
+
+
+_KINDS = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT", "ACCOUNT_TYPE_VAULT", "ACCOUNT_TYPE_PERP_FUTURES"})
 
 
 class Coinbase(Dialect):
@@ -55,6 +59,7 @@ class Coinbase(Dialect):
         cancel_batch=100,
         lists_by_client_id=True,
         stop_limit=True,
+        buys_by_cost=True,
         convert=True,
         history_by_symbol=False,
         burst=30.0,
@@ -105,13 +110,13 @@ class Coinbase(Dialect):
             [exchange.v3PrivateGetBrokerageBestBidAsk, partial(exchange.v3PublicGetBrokerageMarketProducts, kind)]
         )
         tops = {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")}
-        found = {
+        tickers = {
             str(exchange.safe_symbol(product.get("product_id"))): _ticker(product, tops.get(product.get("product_id")))
             for product in only_mappings(products.get("products"), "products")
         }
-        if not found:
+        if not tickers:
             raise BadReply("the reply holds no products")
-        return found
+        return tickers
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for one order in the list of all: asked for by itself, ccxt can't tell an unknown one from a failure."""
@@ -153,10 +158,12 @@ class Coinbase(Dialect):
         """Cancel up to 100 orders, each with an answer of its own; ccxt raises for all where one is refused."""
         names = [str(reference.order_id) for reference in references]
         reply = exchange.v3PrivatePostBrokerageOrdersBatchCancel({"order_ids": names})
-        told = {str(entry.get("order_id")): entry for entry in only_mappings(reply.get("results"), "results")}
-        if set(names) - set(told):
+        results = {str(entry.get("order_id")): entry for entry in only_mappings(reply.get("results"), "results")}
+        if set(names) - set(results):
             raise BadReply("the reply does not tell of every order")
-        return [None if told[name].get("success") is True else str(told[name].get("failure_reason")) for name in names]
+        return [
+            None if results[name].get("success") is True else str(results[name].get("failure_reason")) for name in names
+        ]
 
     def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:
         """Ask on what terms the venue would convert; what it gives after its fee ccxt leaves out."""
@@ -183,8 +190,8 @@ class Coinbase(Dialect):
                 exchange.fetch_my_trades(symbol, None, 250, {"cursor": cursor} if cursor else {}), "trades"
             )
             yield page
-            found = [(entry.get("info") or {}).get("cursor") for entry in page]
-            cursor = next((name for name in found if name), None)
+            cursors = [(entry.get("info") or {}).get("cursor") for entry in page]
+            cursor = next((name for name in cursors if name), None)
             if not cursor:
                 return
 
@@ -205,10 +212,12 @@ def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
 
 
 def _require_whole(accounts: object) -> None:
-    """Raise BadReply for an account without its kind or one of its amounts: ccxt leaves such a one out."""
+    """Raise BadReply for an account of an unknown kind, or without one of its amounts: ccxt leaves such a one out."""
     for entry in only_mappings(accounts, "accounts"):
+        if entry.get("type") and entry["type"] not in _KINDS:
+            raise BadReply(f"exitplan does not know accounts of the kind {entry['type']}")
         amounts = [entry.get(name) for name in ("available_balance", "hold")]
-        if not entry.get("type") or not all(isinstance(found, Mapping) and found.get("value") for found in amounts):
+        if not entry.get("type") or not all(isinstance(amount, Mapping) and amount.get("value") for amount in amounts):
             raise BadReply(f"the account of {entry.get('currency')} is not told whole")
 
 
@@ -219,11 +228,13 @@ def _with_fee_currency(order: Order, exchange: Exchange) -> Order:
 
 
 def _ticker(product: Mapping[str, Any], book: Mapping[str, Any] | None) -> Ticker:
-    """Read a product's prices; zero is none."""
-    bid, ask = (_best((book or {}).get(side)) for side in ("bids", "asks"))
-    return Ticker(bid, ask, amount_of(product.get("price")) or None)
+    """Read a product's prices; a side of the book without a level is empty."""
+    bid, ask = (None if book is None else _best(book.get(side)) for side in ("bids", "asks"))
+    return Ticker(bid, ask, amount_of(product.get("price")))
 
 
 def _best(side: object) -> Decimal | None:
-    levels = only_mappings(side or [], "levels")
-    return amount_of(levels[0].get("price")) or None if levels else None
+    if side is None:
+        return None
+    levels = only_mappings(side, "levels")
+    return amount_of(levels[0].get("price")) if levels else ZERO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -20,7 +21,7 @@ from exitplan.brokers.live.dialect import (
     tickers_of,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
@@ -36,7 +37,8 @@ from exitplan.brokers.venues.gate_orders import (
 )
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.brokers.venues.wording import by_words
-from exitplan.ruleset.model.values import is_derivative
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative
 
 T = TypeVar("T")
 
@@ -81,6 +83,8 @@ class Gate(Dialect):
         cancel_batch=20,
         triggers_apart=True,
         stop_limit=True,
+        buys_by_cost=True,
+        fee_asset="GT",
         # 200 requests in 10 seconds to an address of the API; orders of spot are 10 a second and market.
         burst=100.0,
         refill=20.0,
@@ -90,6 +94,7 @@ class Gate(Dialect):
             "Never: Withdraw, Wallet."
         ),
         limits_known=(
+            "What is borrowed in a unified account is read; one with balances in isolated margin is unreadable.",
             "Client order ids have at most 28 characters, and nothing says that the venue keeps them unique.",
             "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
             "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",
@@ -104,11 +109,11 @@ class Gate(Dialect):
         """List only the kinds of markets that are asked for."""
         from ccxt.base.errors import BadRequest  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
 
-        told = {**exceptions_for(_REFUSALS, _UNCLEAR), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
+        refusals = {**exceptions_for(_REFUSALS, _UNCLEAR), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
         kinds = list(market_types)
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": kinds},
-            "exceptions": {"exact": told},
+            "exceptions": {"exact": refusals},
         }
 
     def validate_reply(self, url: str, reply: object) -> str | None:
@@ -129,7 +134,7 @@ class Gate(Dialect):
         """Read a wallet; a unified account has one for all kinds of markets."""
         if _is_unified(exchange):
             is_first = market_type == exchange.options["marketTypes"][0]
-            return balances_of(exchange.fetch_balance({"type": "spot"})) if is_first else []
+            return _unified_balances(exchange.fetch_balance({"type": "spot"}), exchange) if is_first else []
         if market_type == "spot":
             return balances_of(exchange.fetch_balance({"type": "spot"}))
         replies = _of_each_settlement(
@@ -142,19 +147,37 @@ class Gate(Dialect):
         if market_type == "spot":
             account = "unified" if _is_unified(exchange) else "spot"
             lists = [partial(open_spot_orders, exchange, account), partial(waiting_spot_orders, exchange, {})]
-            found = [entry for answer in side_by_side(lists) for entry in answer]
+            entries = [entry for answer in side_by_side(lists) for entry in answer]
         else:
-            found = _of_each_settlement(exchange, market_type, partial(open_swap_orders, exchange))
-        return [known_order(order) for order in exchange.parse_orders(found)]
+            entries = _of_each_settlement(exchange, market_type, partial(open_swap_orders, exchange))
+        return [known_order(order) for order in exchange.parse_orders(entries)]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions in every currency that contracts are settled in."""
 
         def ask(settle: str) -> list[Mapping[str, Any]]:
             asked = {"type": market_type, "settle": settle}
-            return only_mappings(exchange.fetch_positions(None, asked), "positions")
+            entries = only_mappings(exchange.fetch_positions(None, asked), "positions")
+            if any(_side_of(entry) for entry in entries):
+                exchange.options["hedged"] = True
+            return [{**entry, "side": _side_of(entry) or entry.get("side")} for entry in entries]
 
         return _of_each_settlement(exchange, market_type, ask)
+
+    def correct_order(self, exchange: Exchange, order: Order) -> Order:
+        """Name the side of a contract where both may be held: the venue tells it by direction and reduce-only alone."""
+        if not is_derivative(str(order.get("symbol"))) or not exchange.options.get("hedged"):
+            return order
+        closes = bool(order.get("reduceOnly") or (order.get("info") or {}).get("is_reduce_only"))
+        return {**order, "positionSide": "long" if (order.get("side") == "buy") != closes else "short"}
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the venue's maximums, which ccxt leaves out or has for margin only."""
+        info = market.get("info") or {}
+        if not market.get("spot"):
+            return replace(listing, market_max_amount=amount_of(info.get("market_order_size_max")) or None)
+        most, value = (amount_of(info.get(name)) or None for name in ("max_base_amount", "max_quote_amount"))
+        return replace(listing, max_amount=most, max_notional=value)
 
     def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
         """Read the prices of all markets of a type, of contracts in every currency that they are settled in."""
@@ -185,8 +208,8 @@ class Gate(Dialect):
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Put what the venue wants before our id; ccxt leaves it out where an id begins with a t."""
-        found = super().order_parameters(request)
-        return {**found, "text": f"{OURS}{found['text']}"} if "text" in found else found
+        parameters = super().order_parameters(request)
+        return {**parameters, "text": f"{OURS}{parameters['text']}"} if "text" in parameters else parameters
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel one order, in whichever list it is."""
@@ -199,22 +222,22 @@ class Gate(Dialect):
 
     def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
         """Cancel up to 20 orders in one call for spot, and in one for each currency that contracts are settled in."""
-        told: dict[str, str | None] = {}
+        outcomes: dict[str, str | None] = {}
         markets = {str(reference.order_id): exchange.market(reference.symbol) for reference in references}
-        spot = [{"currency_pair": found["id"], "id": name} for name, found in markets.items() if found["spot"]]
+        spot = [{"currency_pair": market["id"], "id": name} for name, market in markets.items() if market["spot"]]
         if spot:
-            told.update(cancel_outcomes(exchange.privateSpotPostCancelBatchOrders(spot)))
-        for settle in sorted({str(found["settleId"]) for found in markets.values() if not found["spot"]}):
-            names = [name for name, found in markets.items() if found["settleId"] == settle]
-            told.update(
+            outcomes.update(cancel_outcomes(exchange.privateSpotPostCancelBatchOrders(spot)))
+        for settle in sorted({str(market["settleId"]) for market in markets.values() if not market["spot"]}):
+            names = [name for name, market in markets.items() if market["settleId"] == settle]
+            outcomes.update(
                 cancel_outcomes(exchange.privateFuturesPostSettleBatchCancelOrders([{"settle": settle}, *names]))
             )
-        if set(markets) - set(told):
+        if set(markets) - set(outcomes):
             raise BadReply("the reply does not tell of every order")
         return [
             self._cancel_waiting(exchange, reference)
-            if told[str(reference.order_id)] == MISSING
-            else told[str(reference.order_id)]
+            if outcomes[str(reference.order_id)] == MISSING
+            else outcomes[str(reference.order_id)]
             for reference in references
         ]
 
@@ -302,16 +325,16 @@ class Gate(Dialect):
             turn = {"offset": page * PAGE} if is_derivative(reference.symbol) else {"page": page + 1}
             entries = only_mappings(ask({**asked, **turn}), "orders")
             orders = [known_order(order) for order in exchange.parse_orders(entries, market)]
-            found = [order for order in orders if order.get("clientOrderId") == reference.client_order_id]
-            if found:
-                return found[0]
+            ours = [order for order in orders if order.get("clientOrderId") == reference.client_order_id]
+            if ours:
+                return ours[0]
             if len(entries) < PAGE or min(int(order.get("timestamp") or 0) for order in orders) < since * 1000:
                 return None
         raise BadReply("the pages do not end")
 
 
 def _is_unified(exchange: Exchange) -> bool:
-    """Tell which kind of account it is; ccxt takes a question that failed for a classic one."""
+    """Return which kind of account it is; ccxt takes a question that failed for a classic one."""
     with exchange.turn:
         if exchange.options.get("unifiedAccount") is None:
             mode = (exchange.privateAccountGetDetail().get("key") or {}).get("mode")
@@ -321,10 +344,33 @@ def _is_unified(exchange: Exchange) -> bool:
         return bool(exchange.options["unifiedAccount"])
 
 
+def _unified_balances(reply: Mapping[str, Any], exchange: Exchange) -> list[Balance]:
+    """Read a unified account; what is owed has its interest with it, and is the same as a balance below zero.
+
+    Raises BadReply for isolated margin, of which the account tells the balance and not what is owed.
+    """
+    balances = {balance.currency: balance for balance in balances_of(reply)}
+    entries = (reply.get("info") or {}).get("balances") or {}
+    for name, entry in entries.items():
+        currency = str(exchange.safe_currency_code(name))
+        if amount_of(entry.get("iso_balance")):
+            raise BadReply(f"{currency} is in isolated margin, which exitplan can't read")
+        owed = [abs(amount_of(entry.get(key)) or ZERO) for key in ("borrowed", "total_liab", "negative_liab")]
+        known = balances[currency]
+        balances[currency] = replace(known, debt=max(known.debt, *owed))
+    return list(balances.values())
+
+
+def _side_of(position: Mapping[str, Any]) -> str | None:
+    """Read the side of a position in dual mode; None in one-way mode."""
+    mode = str((position.get("info") or {}).get("mode") or "")
+    return mode.removeprefix("dual_") if mode in {"dual_long", "dual_short"} else None
+
+
 def _settlements(exchange: Exchange, market_type: MarketType) -> list[str]:
     if market_type != "swap":
         raise BadReply("dated futures at Gate are not read")
-    return sorted({str(found["settleId"]) for found in exchange.markets.values() if found["type"] == market_type})
+    return sorted({str(market["settleId"]) for market in exchange.markets.values() if market["type"] == market_type})
 
 
 def _of_each_settlement(exchange: Exchange, market_type: MarketType, ask: Callable[[str], list[T]]) -> list[T]:

@@ -21,14 +21,14 @@ _OVER = frozenset({"closed", "cancelled", "finished", "finish"})
 
 def open_spot_orders(exchange: Exchange, account: str) -> list[Mapping[str, Any]]:
     """Read open orders by pages, which the venue makes for each market by itself."""
-    found: list[Mapping[str, Any]] = []
+    entries: list[Mapping[str, Any]] = []
     for page in range(1, MAX_PAGES):
         asked = {"account": account, "page": page, "limit": PAGE}
         groups = only_mappings(exchange.privateSpotGetOpenOrders(asked), "markets with orders")
         orders = [only_mappings(group.get("orders"), "orders") for group in groups]
-        found.extend(order for group in orders for order in group)
+        entries.extend(order for group in orders for order in group)
         if all(len(group) < PAGE for group in orders):
-            return found
+            return entries
     raise BadReply("the pages do not end")
 
 
@@ -49,24 +49,24 @@ def waiting_swap_orders(exchange: Exchange, settle: str) -> list[Mapping[str, An
 
 
 def _pages(ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+    orders: list[Mapping[str, Any]] = []
     for page in range(MAX_PAGES):
         entries = only_mappings(ask({**asked, "limit": PAGE, "offset": page * PAGE}), "orders")
-        found.extend(entries)
+        orders.extend(entries)
         if len(entries) < PAGE:
-            return found
+            return orders
     raise BadReply("the pages do not end")
 
 
 def cancel_outcomes(reply: object) -> dict[str, str | None]:
     """Read the outcomes of a batch of cancels: None for taken, else why not; raises BadReply where it is not clear."""
-    told: dict[str, str | None] = {}
+    outcomes: dict[str, str | None] = {}
     for entry in only_mappings(reply, "outcomes"):
         label = str(entry.get("label") or entry.get("message") or "")
         if entry.get("succeeded") is not True and label not in _NOT_OPEN:
             raise BadReply(f"the cancel of {entry.get('id')} was answered with {label[:40]!r}")
-        told[str(entry.get("id"))] = None if entry.get("succeeded") is True else label
-    return told
+        outcomes[str(entry.get("id"))] = None if entry.get("succeeded") is True else label
+    return outcomes
 
 
 def known_order(order: Mapping[str, Any]) -> Order:

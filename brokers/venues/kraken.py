@@ -20,7 +20,14 @@ from exitplan.brokers.live.dialect import (
     with_client_id,
 )
 from exitplan.brokers.live.failures import exceptions_for
-from exitplan.brokers.live.parsing import BadReply, Balance, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    Balance,
+    amount_of,
+    balance_and_debt,
+    balances_of,
+    only_mappings,
+)
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.ruleset.model.values import ZERO
 
@@ -38,6 +45,12 @@ _REFUSALS = {
 """Refusals that ccxt calls an outage or has no name for."""
 _MUST_HOLD = {"OpenOrders": "open", "ClosedOrders": "closed", "TradesHistory": "trades"}
 """What a result must hold, by the end of its address: ccxt reads nothing where it is missing."""
+_BALANCES = ("Balance", "BalanceEx")
+_REWARDED = "F"
+"""Behind a dot: earns rewards by itself and is spent as the asset that it is of."""
+_TOKENIZED = "T"
+"""Behind a dot: a tokenized share, which is another asset."""
+_UNLEVERED = frozenset({"none", "0", "1:1", "1"})
 _UNCLEAR = ("EService:Deadline elapsed",)
 """What a request that is delivered twice may be answered as well, after it was executed the first time."""
 
@@ -65,11 +78,12 @@ class Kraken(Dialect):
         permissions="Query funds; query, create and cancel orders; query closed orders. Never: withdraw funds.",
         limits_known=(
             "Private calls are sent one after the other: the nonce of a key must rise. Give exitplan a key of its own.",
-            "Staked balances (BTC.M, SOL.F, ETH2.S and the like) count as locked: they are not sellable.",
+            "Balances that earn rewards (SOL.F) are free: they are spent as SOL.",
+            "Staked ones (BTC.M, ETH2.S, DOT.B, SOL.P and the like) count as locked: they are not sellable.",
             "No conversion of dust through the API.",
-            "Spot only: margin positions and futures are not read.",
+            "Spot only: margin positions and futures are not read, and an account with margin orders is unreadable.",
             "An order ends with a deadline that goes by this machine's clock: keep it set.",
-            "Fees of sales are taken in the quote currency.",
+            "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
     )
 
@@ -82,13 +96,13 @@ class Kraken(Dialect):
         )
 
         limits = ("EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded", "EGeneral:Too many requests")
-        told = {
+        refusals = {
             **exceptions_for(_REFUSALS, _UNCLEAR),
             **dict.fromkeys(limits, RateLimitExceeded),
             "EAPI:Invalid signature": AuthenticationError,
             "EOrder:Unknown order": OrderNotFound,
         }
-        return {**super().config(market_types), "exceptions": {"exact": told}}
+        return {**super().config(market_types), "exceptions": {"exact": refusals}}
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have a result: without one ccxt reads an empty account out of it."""
@@ -96,30 +110,57 @@ class Kraken(Dialect):
         result = reply.get("result") if isinstance(reply, dict) else None
         if wrong is None and not isinstance(result, dict | list):
             return "it holds no result"
-        key = _MUST_HOLD.get(urlsplit(url).path.rpartition("/")[2])
+        name = urlsplit(url).path.rpartition("/")[2]
+        if wrong is None and not (isinstance(reply, dict) and isinstance(reply.get("error"), list)):
+            return "it does not say whether there was an error"
+        if wrong is None and name in _BALANCES and not isinstance(result, dict):
+            return "it holds no balances"
+        key = _MUST_HOLD.get(name)
         if wrong is None and key is not None and not (isinstance(result, dict) and isinstance(result.get(key), dict)):
             return f"it holds no {key}"
         return wrong
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
-        """Read balances, and add what is staked under a name with a dot to what it is of."""
-        found: dict[str, Balance] = {}
-        for balance in super().read_balances(exchange, market_type):
-            name, dot, _ = balance.currency.partition(".")
-            currency = _asset_of(name, exchange.currencies or {}) if dot else name
-            known = found.get(currency, Balance(currency, ZERO, ZERO))
-            if dot:
-                found[currency] = replace(known, staked=known.staked + balance.total)
+        """Read balances, and add those under a name with a dot to the asset that they are of.
+
+        A line of credit that was used is a debt.
+        """
+        reply = exchange.fetch_balance(self.of_type(market_type))
+        owed = _credit_used(exchange, reply)
+        balances: dict[str, Balance] = {}
+        for balance in balances_of(reply):
+            name, _, kind = balance.currency.partition(".")
+            if not kind or kind == _TOKENIZED:
+                held = balance_and_debt(
+                    balance.currency, balance.free, balance.locked, balance.debt + owed.get(balance.currency, ZERO)
+                )
             else:
-                found[currency] = replace(known, free=known.free + balance.free, locked=known.locked + balance.locked)
-        return list(found.values())
+                asset = _asset_of(name, exchange.currencies or {})
+                held = replace(balance, currency=asset)
+                if kind != _REWARDED:
+                    held = Balance(asset, ZERO, ZERO, balance.total, balance.debt)
+            known = balances.get(held.currency)
+            balances[held.currency] = held if known is None else known.plus(held)
+        return list(balances.values())
+
+    def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
+        """Read resting orders; raises BadReply for one with leverage: it opens a margin position, and none are read."""
+        orders = super().read_open_orders(exchange, market_type)
+        for order in orders:
+            leverage = str(((order.get("info") or {}).get("descr") or {}).get("leverage") or "none")
+            if leverage not in _UNLEVERED:
+                raise BadReply(f"the order {order.get('id')} is a margin order ({leverage}), which exitplan can't read")
+        return orders
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Have the fee of a sale taken from what it brings: by default it comes off what is left of the position."""
-        return {**super().order_parameters(request), "oflags": "fciq"}
+        """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.
+
+        Otherwise it comes off what is left of the position, or of the money, and all of it could never be spent.
+        """
+        return {**super().order_parameters(request), "oflags": "fciq" if request.side == "sell" else "fcib"}
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
-        """Give the deadline after which the matching engine no longer takes the order."""
+        """Return the deadline after which the matching engine no longer takes the order."""
         return {"deadline": exchange.iso8601(exchange.milliseconds() + _WINDOW * 1000)}
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
@@ -154,25 +195,25 @@ class Kraken(Dialect):
         """Ask for the open, then for the closed orders with our id."""
         wanted = {"clientOrderId": reference.client_order_id}
         for ask in (exchange.fetch_open_orders, exchange.fetch_closed_orders):
-            found = with_client_id(only_mappings(ask(None, None, None, wanted), "orders"), reference.client_order_id)
-            if found is not None:
-                return found
+            order = with_client_id(only_mappings(ask(None, None, None, wanted), "orders"), reference.client_order_id)
+            if order is not None:
+                return order
         return None
 
     def list_by_client_id(self, exchange: Exchange, references: Sequence[OrderReference]) -> dict[str, Order]:
         """Look through the open orders and those closed since shortly before the first was sent, 50 a page."""
         orders = only_mappings(exchange.fetch_open_orders(), "orders")
-        found = newest_by_client_id(orders, references)
+        newest = newest_by_client_id(orders, references)
         start, read = sent_since(references) // 1000, 0
         for _ in range(MAX_PAGES):
-            if len(found) == len(references):
-                return found
+            if len(newest) == len(references):
+                return newest
             result = exchange.privatePostClosedOrders({"start": start, "ofs": read})["result"]
             page = [exchange.parse_order({**order, "id": name}) for name, order in result["closed"].items()]
             orders, read = [*orders, *page], read + len(page)
-            found = newest_by_client_id(orders, references)
+            newest = newest_by_client_id(orders, references)
             if not page or read >= int(result["count"]):
-                return found
+                return newest
         raise BadReply("the pages of closed orders do not end")
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
@@ -188,6 +229,17 @@ class Kraken(Dialect):
         if order is None:
             return "the venue knows no such order"
         return None if order.get("status") in {"open", "canceled"} else f"the order is {order.get('status')}"
+
+
+def _credit_used(exchange: Exchange, reply: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Read what was used of lines of credit, by currency; ccxt leaves it out."""
+    entries = ((reply.get("info") or {}).get("result") or {}).items()
+    used = {
+        str(exchange.safe_currency_code(name)): amount_of(entry.get("credit_used"))
+        for name, entry in entries
+        if isinstance(entry, Mapping)
+    }
+    return {currency: amount for currency, amount in used.items() if amount}
 
 
 def _asset_of(name: str, currencies: Mapping[str, Any]) -> str:

@@ -29,6 +29,8 @@ _REMEMBERED = timedelta(days=3)
 """How long the venue knows orders that are closed."""
 _TRADING = frozenset({"trade", "trade_hf"})
 """The accounts that orders are paid from; the funding account (main) is not among them."""
+_ELSEWHERE = frozenset({"main", "margin", "margin_v2", "isolated", "isolated_v2", "contract", "option", "pool"})
+"""Other accounts that are known, and whose balances are not those that are traded here."""
 _MUST_HOLD = {
     "/api/v1/accounts": None,
     "/api/v1/positions": None,
@@ -73,6 +75,7 @@ class Kucoin(Dialect):
         triggers_apart=True,
         stop_market=True,
         stop_limit=True,
+        fee_asset="KCS",
         needs_password=True,
         # 4,000 weights in 30 seconds for spot, 2,000 for futures, of which ccxt counts each double.
         burst=2000.0,
@@ -93,7 +96,7 @@ class Kucoin(Dialect):
             "Open orders are asked for by symbol, so reading takes one call more for each symbol that has some.",
             "Orders that cancel one another (OCO) are not read; what they hold counts as locked.",
             "A market order that would move the price too far is filled in part, and the rest is cancelled.",
-            "Futures in one-way mode only; conversion of dust is not offered.",
+            "Conversion of dust is not offered.",
         ),
     )
 
@@ -118,15 +121,22 @@ class Kucoin(Dialect):
         if path not in _MUST_HOLD:
             return None
         data, key = reply["data"], _MUST_HOLD[path]
-        found = data.get(key) if key is not None and isinstance(data, dict) else data
+        entries = data.get(key) if key is not None and isinstance(data, dict) else data
         # An order that was just placed is answered at the address that lists futures' orders, with its id alone.
-        is_list = isinstance(found, list) or (isinstance(data, dict) and "orderId" in data)
+        is_list = isinstance(entries, list) or (isinstance(data, dict) and "orderId" in data)
         return None if is_list else f"it holds no {key or 'list'}"
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
-        """Take the larger of the venue's two minimums for the worth of an order; ccxt knows one of them."""
-        told = amount_of((market.get("info") or {}).get("minFunds")) if market.get("spot") else None
-        return listing if told is None else replace(listing, min_notional=max(told, listing.min_notional or ZERO))
+        """Take the larger of the venue's two minimums for the worth of an order; ccxt knows one of them.
+
+        Of contracts, take the largest order from where the venue says it.
+        """
+        info = market.get("info") or {}
+        if not market.get("spot"):
+            most, at_market = (amount_of(info.get(name)) or None for name in ("maxOrderQty", "marketMaxOrderQty"))
+            return replace(listing, max_amount=most, max_notional=None, market_max_amount=at_market)
+        least = amount_of(info.get("minFunds"))
+        return listing if least is None else replace(listing, min_notional=max(least, listing.min_notional or ZERO))
 
     # --- reading ---
 
@@ -157,9 +167,12 @@ class Kucoin(Dialect):
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; ccxt gives the time of the reply as that of their opening."""
         _ensure_classic(exchange)
+        entries = only_mappings(exchange.fetch_positions(), "positions")
+        if any(entry["info"].get("positionSide") in {"LONG", "SHORT"} for entry in entries):
+            exchange.options["hedged"] = True
         return [
             {**entry, "timestamp": entry["info"].get("openingTimestamp")}
-            for entry in only_mappings(exchange.fetch_positions(), "positions")
+            for entry in entries
             if exchange.market(entry["symbol"])["type"] == market_type
         ]
 
@@ -184,6 +197,7 @@ class Kucoin(Dialect):
         if not is_derivative(request.symbol):
             return super().create(exchange, request)
         mode = exchange.fetch_margin_mode(request.symbol)["marginMode"]
+        side = request.position_side if exchange.options.get("hedged") else None
         limit = request.type in {"limit", "stop_limit"}
         order: Order = exchange.create_order(
             request.symbol,
@@ -192,7 +206,11 @@ class Kucoin(Dialect):
             # ccxt compares it with a number, and contracts are whole ones.
             int(request.quantity),
             plain(request.price) if limit and request.price is not None else None,
-            {**self.order_parameters(request), "marginMode": mode},
+            {
+                **self.order_parameters(request),
+                "marginMode": mode,
+                **({} if side is None else {"positionSide": side.upper()}),
+            },
         )
         return order
 
@@ -260,17 +278,19 @@ def _ensure_classic(exchange: Exchange) -> None:
 
 
 def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[Balance]:
-    found: dict[str, Balance] = {}
+    balances: dict[str, Balance] = {}
     for account in accounts:
+        if account.get("type") not in _TRADING | _ELSEWHERE:
+            raise BadReply(f"exitplan does not know accounts of the kind {account.get('type')}")
         if account.get("type") not in _TRADING:
             continue
         currency = exchange.safe_currency_code(account.get("currency"))
         free, locked = amount_of(account.get("available")), amount_of(account.get("holds"))
         if currency is None or free is None or locked is None:
             raise BadReply("an account without a currency or an amount")
-        known = found.get(currency, Balance(currency, ZERO, ZERO))
-        found[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
-    return list(found.values())
+        known = balances.get(currency, Balance(currency, ZERO, ZERO))
+        balances[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
+    return list(balances.values())
 
 
 def _resting(exchange: Exchange) -> list[Order]:
@@ -280,8 +300,8 @@ def _resting(exchange: Exchange) -> list[Order]:
         raise BadReply("the reply does not say which symbols have orders")
     symbols = (data or {}).get("symbols") or []
     replies = side_by_side([partial(exchange.privateGetHfOrdersActive, {"symbol": name}) for name in symbols])
-    found = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
-    return list(exchange.parse_orders(found))
+    entries = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
+    return list(exchange.parse_orders(entries))
 
 
 def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
@@ -291,13 +311,13 @@ def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
 
 def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Order]:
     """Read all pages of a list of orders."""
-    found: list[Mapping[str, Any]] = []
+    entries: list[Mapping[str, Any]] = []
     for page in range(1, MAX_PAGES):
         data = ask({**asked, "currentPage": page, "pageSize": _PAGE})["data"]
         items = only_mappings(data["items"], "orders")
-        found.extend(items)
+        entries.extend(items)
         if page >= int(data.get("totalPage") or 0) or not items:
-            return list(exchange.parse_orders(found))
+            return list(exchange.parse_orders(entries))
     raise BadReply("the pages do not end")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -18,11 +19,12 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, balance_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balance_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.two_lists import in_either_list
-from exitplan.ruleset.model.values import is_derivative, plain
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.values import ZERO, is_derivative, plain
 
 _WINDOW = 30
 _PAGE = 100
@@ -49,6 +51,8 @@ _REFUSALS = {
     "50119": RefusalReason.PERMISSION_DENIED,
     "50120": RefusalReason.PERMISSION_DENIED,
 }
+_DOLLARS = frozenset({"USDT", "USDC", "USD"})
+"""Quote currencies in which a maximum in dollars means what it says."""
 _UNCLEAR = ("51149", "51054")
 """The venue timed out inside: the order may have been taken."""
 _NEVER_TRIGGERED = {"live", "pause", "canceled", "order_failed"}
@@ -84,6 +88,7 @@ class Okx(Dialect):
             "Client order ids are letters and digits only, and unique among open orders only.",
             "A write is too old for the venue 30 seconds after it was signed.",
             "Orders of trading bots, and iceberg, TWAP and chase orders are not read; what they hold counts as locked.",
+            "What is borrowed is read; an account with isolated margin positions of coins is unreadable.",
             "The venue names no least value of an order, only a least amount.",
         ),
     )
@@ -109,15 +114,22 @@ class Okx(Dialect):
     # --- reading ---
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - one wallet
-        """Read the trading account: what is available, and what is frozen by orders, positions and bots."""
+        """Read the trading account: what is available, what is frozen by orders, positions and bots, what is owed.
+
+        Raises BadReply where there are isolated margin positions: what they hold is told elsewhere.
+        """
         reply = exchange.privateGetAccountBalance()
-        return [
-            balance_of(
-                exchange.safe_currency_code(entry.get("ccy")),
-                {"free": entry.get("availBal"), "used": entry.get("frozenBal")},
-            )
-            for entry in only_mappings(_details(reply), "balances")
-        ]
+        return [_balance(exchange, entry) for entry in only_mappings(_details(reply), "balances")]
+
+    def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
+        """Take the venue's maximums: of contracts in contracts; of the spot market those at market are in USDT."""
+        info = market.get("info") or {}
+        names = ("maxLmtSz", "maxMktSz", "maxLmtAmt", "maxMktAmt")
+        limit, at_market, *values = (amount_of(info.get(name)) or None for name in names)
+        if not market.get("spot"):
+            return replace(listing, max_amount=limit, max_notional=None, market_max_amount=at_market)
+        most = [value for value in (at_market, *values) if value is not None and market.get("quote") in _DOLLARS]
+        return replace(listing, max_amount=limit, max_notional=min(most, default=None), market_max_amount=None)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders, and of the orders that wait for a trigger, which are in other lists."""
@@ -134,12 +146,12 @@ class Okx(Dialect):
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; where one may hold both sides of a symbol, orders have to name the side."""
         kind = {"instType": _KINDS[market_type]}
-        found = only_mappings(exchange.fetch_positions(None, kind), "positions")
-        if any(position.get("hedged") for position in found):
+        positions = only_mappings(exchange.fetch_positions(None, kind), "positions")
+        if any(position.get("hedged") for position in positions):
             exchange.options["hedged"] = True
-        modes = {position["symbol"]: position.get("marginMode") for position in found}
+        modes = {position["symbol"]: position.get("marginMode") for position in positions}
         exchange.options["marginModes"] = {**exchange.options.get("marginModes", {}), **modes}
-        return found
+        return positions
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of three months, 100 a page, newest first."""
@@ -175,15 +187,15 @@ class Okx(Dialect):
         data = only_mappings(exchange.fetch(signed["url"], "POST", headers, signed["body"]).get("data"), "orders")
         if not data or not (data[0].get("ordId") or data[0].get("algoId")):
             raise BadReply("the reply names no order")
-        told: Order = exchange.parse_order(data[0], exchange.market(request.symbol))
-        return {**told, "clientOrderId": request.client_order_id}
+        taken: Order = exchange.parse_order(data[0], exchange.market(request.symbol))
+        return {**taken, "clientOrderId": request.client_order_id}
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
-        """Give our id to orders that wait for a trigger under the name that they are looked up by."""
-        found = super().order_parameters(request)
+        """Return our id to orders that wait for a trigger under the name that they are looked up by."""
+        parameters = super().order_parameters(request)
         if request.trigger_price is not None and request.client_order_id is not None:
-            found["algoClOrdId"] = request.client_order_id
-        return found
+            parameters["algoClOrdId"] = request.client_order_id
+        return parameters
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel an order, in whichever list it is: no two have the same id."""
@@ -192,12 +204,14 @@ class Okx(Dialect):
 
     def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
         """Cancel up to 20 orders, each with an answer of its own."""
-        asked = [{"instId": exchange.market_id(found.symbol), "ordId": found.order_id} for found in references]
+        asked = [
+            {"instId": exchange.market_id(reference.symbol), "ordId": reference.order_id} for reference in references
+        ]
         reply = exchange.privatePostTradeCancelBatchOrders(asked)
-        told = {str(entry.get("ordId")): entry for entry in only_mappings(reply.get("data"), "orders")}
-        if {str(found.order_id) for found in references} - set(told):
+        answers_by_id = {str(entry.get("ordId")): entry for entry in only_mappings(reply.get("data"), "orders")}
+        if {str(reference.order_id) for reference in references} - set(answers_by_id):
             raise BadReply("the reply does not tell of every order")
-        answers = [told[str(found.order_id)] for found in references]
+        answers = [answers_by_id[str(reference.order_id)] for reference in references]
         return [None if entry.get("sCode") in {"0", _BEING_CANCELLED} else str(entry.get("sMsg")) for entry in answers]
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
@@ -251,12 +265,12 @@ class Okx(Dialect):
 
 
 def _of_position(exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
-    """Give what an order must repeat of the position it is for: the margin mode, and that both sides may be held."""
+    """Return what an order must repeat of the position it is for: the margin mode, and that both sides may be held."""
     if not is_derivative(request.symbol):
         return {}
     mode = exchange.options.get("marginModes", {}).get(request.symbol)
-    found: dict[str, Any] = {} if mode is None else {"tdMode": mode}
-    return {**found, "hedged": True} if exchange.options.get("hedged") else found
+    parameters: dict[str, Any] = {} if mode is None else {"tdMode": mode}
+    return {**parameters, "hedged": True} if exchange.options.get("hedged") else parameters
 
 
 def _pages(
@@ -296,7 +310,17 @@ def _client_id(order: Order) -> str | None:
     return order["info"].get("algoClOrdId") or order.get("clientOrderId")
 
 
+def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
+    """Read one currency; of what is owed, the venue takes the part off that makes the cash balance negative."""
+    currency = exchange.safe_currency_code(entry.get("ccy"))
+    if amount_of(entry.get("isoLiab")):
+        raise BadReply(f"{currency} is owed in isolated margin, which exitplan can't read")
+    balance = balance_of(currency, {"free": entry.get("availBal"), "used": entry.get("frozenBal")})
+    borrowed, interest, cash = (amount_of(entry.get(name)) or ZERO for name in ("liab", "interest", "cashBal"))
+    return replace(balance, debt=max(abs(borrowed) + abs(interest), -cash, ZERO))
+
+
 def _details(reply: Mapping[str, Any]) -> object:
-    """Give the balances of the trading account."""
+    """Return the balances of the trading account."""
     first = next(iter(reply["data"]), None)
     return first.get("details") if isinstance(first, dict) else None

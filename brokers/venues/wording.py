@@ -9,10 +9,10 @@ from exitplan.brokers.protocol import RefusalReason
 
 
 def by_words(words: Mapping[str, RefusalReason], otherwise: type[Exception]) -> Callable[[str], Exception]:
-    """Give what makes an exception of a message, to stand in a ccxt table in place of an exception's class."""
-    told = exceptions_for(words)
+    """Return what makes an exception of a message, to stand in a ccxt table in place of an exception's class."""
+    exceptions = exceptions_for(words)
 
     def exception(message: str) -> Exception:
-        return next((kind for word, kind in told.items() if word in message), otherwise)(message)
+        return next((kind for word, kind in exceptions.items() if word in message), otherwise)(message)
 
     return exception

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 
-from exitplan.cli.apply_many import apply_account_set, apply_files
-from exitplan.cli.apply_runner import ApplyOptions, carry_out
-from exitplan.cli.approval import approve
-from exitplan.cli.arguments import AccountRef, load_plan, open_requested, overrides_of, recorded_scope
-from exitplan.cli.many import AccountSet
+from exitplan.cli.account_set import AccountSet
+from exitplan.cli.arguments import AccountRef, overrides_of, request_of
+from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -26,17 +23,22 @@ from exitplan.cli.options import (
     PolicyOption,
     TagOption,
 )
-from exitplan.cli.plan_output import PlanOutput, deliver_plan, ensure_not_refused, has_changes
-from exitplan.cli.rendering.refresh import show_changes
-from exitplan.cli.rendering.run import show_result
-from exitplan.cli.streams import write_bytes
+from exitplan.cli.plan_output import PLAN_FILES
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.apply import check_plan
-from exitplan.executor.apply.events import ApplyResult
-from exitplan.executor.apply.refresh import compare_plans
-from exitplan.executor.plan import plan_account
-from exitplan.ruleset.errors import UsageError
+from exitplan.executor.accounts.account import (
+    Account,
+    AccountFile,
+    AccountFiles,
+    find_account,
+    no_such_account,
+    open_account_file,
+    read_account_files,
+)
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.operation import Operation
+from exitplan.executor.store.saved_plan import load_plan
+from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
+from exitplan.ruleset.planning.plan_types import Plan
 
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
 PlansArgument = Annotated[
@@ -72,108 +74,107 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Carry out a plan, once, and verify the account after it.
 
-    A saved plan is carried out without a question: the file is the approval. It is refused where it has expired, was
-    changed or applied before, or where the account has moved since; --refresh then makes it anew, shows what differs
-    from what was approved, and asks. Without a file a plan is made and shown, and only `yes` goes on; a live account
-    asks for its id.
+    A saved plan is carried out without a question: the file is the approval. It is refused if it has expired, was
+    changed or applied before, or if the account has moved since. --refresh then makes a new plan, shows what differs
+    from the approved one, and asks. Without a file a plan is made and shown, and only `yes` goes on; a live account
+    asks for its id. A plan with nothing to do asks nothing; its run is journalled and the account verified all the
+    same.
 
-    With --json every event is one line of JSON. Ctrl-C stops after the orders in flight; applying the same plan again
-    goes on from there.
+    With --json every event is one line of JSON. Ctrl-C stops after in-flight orders; apply the same plan again to go
+    on from there.
 
-    Several plans, a folder of them, or several accounts are worked on side by side, each by itself, and what goes wrong
-    with one stops no other; a table tells what each came to. Without files each account is asked about on its own. With
-    --json every event names its account, and the last line tells of all. The exit code is the worst, in this order: 9,
-    4, 1, 3, 65, 64, 6, 5, 7, 8, 2, 0.
-
-    Exits with 0, 4 where the venue refused an action, 5 where a guard refuses the plan, 6 where the plan cannot be used
-    any more, 7 where the account is in use, 8 where it was cancelled, 9 where nobody can tell what became of an order.
+    Several plans, a folder of them, or several accounts are worked on side by side, and shown in a table. A failure is
+    reported for its account and does not stop the others. Each account is asked about on its own. With --json every
+    event names its account, and the last line sums up.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
-    wish = ApplyOptions(dry_run, auto_approve, refresh, as_json, json_into)
-    raise typer.Exit(apply_requested(plans or (), account_set, AccountRef(policy=policy, data=data), wish))
+    where = AccountRef(policy=policy, data=data)
+    how = Showing(as_json, json_into, dry_run=dry_run, asks=not (auto_approve or dry_run), jobs=jobs)
+    raise typer.Exit(apply_requested(plans or (), account_set, where, how, refresh=refresh))
 
 
-def apply_requested(plans: Sequence[Path], account_set: AccountSet, where: AccountRef, wish: ApplyOptions) -> int:
-    """Apply one saved plan, several of them, or what is planned now for one account or several."""
-    if wish.refresh and not plans:
-        raise UsageError("--refresh makes a saved plan anew", hint="name the plan, or leave --refresh out")
+def apply_requested(
+    plans: Sequence[Path], account_set: AccountSet, where: AccountRef, how: Showing, *, refresh: bool
+) -> int:
+    """Apply one saved plan, several of them, or what is planned now; returns the worst exit code."""
     if len(plans) == 1 and not plans[0].is_dir():
-        return apply_saved(plans[0], replace(where, account=account_set.only_name), wish)
+        return apply_saved(load_plan(plans[0]), account_set.only_name, where, how, refresh=refresh)
+    if refresh and plans:
+        raise UsageError("--refresh is about one plan at a time", hint="name one plan, or make new ones with --all")
+    if refresh:
+        raise UsageError("--refresh makes a saved plan anew", hint="name the plan, or leave --refresh out")
     if plans:
-        return apply_files(plans, account_set, where, wish)
-    if account_set.is_one:
-        return apply_fresh(replace(where, account=account_set.only_name), wish)
-    return apply_account_set(account_set, where, wish)
+        return apply_files(plans, account_set, where, how)
+
+    def task(file: AccountFile) -> tuple[Account, Operation]:
+        return open_account_file(file, request_of(where)), Operation(dry_run=how.dry_run)
+
+    how = replace(how, is_one=account_set.is_one)
+    return carry_out(account_set.select(), task, how)
 
 
-def apply_saved(path: Path, where: AccountRef, wish: ApplyOptions) -> int:
-    """Apply a plan file to the account it names."""
-    document = load_plan(path)
-    account = open_requested(
-        AccountRef(where.account or document["account"]["id"], where.policy, where.data), overrides_of(document)
-    )
-    if wish.refresh:
-        return apply_refreshed(account, document, wish)
-    if wish.dry_run:
-        return check_only(account, document, as_json=wish.as_json)
-    return apply_document(account, document, wish).exit_code
+def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing, *, refresh: bool) -> int:
+    """Apply one saved plan to the account that it names, or with ``refresh`` one made anew within its scope."""
+    file = find_account(request_of(AccountRef(account or plan.account.id)))
+
+    def task(account_file: AccountFile) -> tuple[Account, Operation]:
+        opened = open_account_file(account_file, request_of(where, overrides_of(plan)))
+        if refresh:
+            return opened, Operation(scope=plan.scope, dry_run=how.dry_run)
+        return opened, Operation(plan, dry_run=how.dry_run)
+
+    how = replace(how, approved=plan) if refresh else replace(how, is_saved=True, asks=False)
+    return carry_out([Selected(file.id, file)], task, how)
 
 
-def apply_refreshed(account: Account, old: dict[str, Any], wish: ApplyOptions) -> int:
-    """Make a plan anew, show what differs from the one that was approved, ask, and apply the new one."""
-    if wish.as_json and not (wish.auto_approve or wish.dry_run):
-        raise UsageError("--json cannot ask", hint="add --auto-approve, or make a new plan")
-    document = plan_account(account, recorded_scope(old)).document
-    changes = compare_plans(old, document)
-    if wish.as_json:
-        told = {
-            "event": "plan_refreshed",
-            "plan": document["plan_id"],
-            "changes": [item.to_document() for item in changes],
-        }
-        write_bytes(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
-    else:
-        show_changes(changes, document)
-    if wish.dry_run:
-        return 0
-    ensure_not_refused(document)
-    if not wish.auto_approve:
-        approve(account)
-    return apply_document(account, document, wish).exit_code
+def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRef, how: Showing) -> int:
+    """Apply saved plans, each to the account that it names."""
+    if account_set.selection.names or not account_set.is_one:
+        raise UsageError(
+            "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
+        )
+    plans, selected = _find_accounts(list(_each_plan(paths)), read_account_files(Path()))
+
+    def task(file: AccountFile) -> tuple[Account, Operation]:
+        plan = plans[file.id]
+        return open_account_file(file, request_of(where, overrides_of(plan))), Operation(plan, dry_run=how.dry_run)
+
+    return carry_out(selected, task, replace(how, is_one=False, is_saved=True, asks=False))
 
 
-def apply_fresh(where: AccountRef, wish: ApplyOptions) -> int:
-    """Plan, show, ask, and apply what was shown."""
-    if wish.as_json and not (wish.auto_approve or wish.dry_run):
-        raise UsageError("--json cannot ask", hint="add --auto-approve, or apply a saved plan")
-    account = open_requested(where)
-    document = plan_account(account).document
-    if wish.dry_run:
-        return deliver_plan(document, PlanOutput(as_json=wish.as_json))
-    if not wish.as_json:
-        deliver_plan(document, PlanOutput())
-    ensure_not_refused(document)
-    changes = has_changes(document)
-    if not (changes or wish.as_json or any(blocked["escalate"] for blocked in document["blocked"])):
-        return 0
-    if changes and not wish.auto_approve:
-        approve(account)
-    return apply_document(account, document, wish).exit_code
+def _each_plan(paths: Sequence[Path]) -> Iterator[Path]:
+    """Return the plan files that are named, and those in the folders that are."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        files = sorted(path.glob(PLAN_FILES))
+        if not files:
+            raise FileIsInvalid(f"{path} is a folder without plans", hint=f"what counts there is {PLAN_FILES}")
+        yield from files
 
 
-def check_only(account: Account, document: dict[str, Any], *, as_json: bool) -> int:
-    """Show a saved plan and whether it could be applied now; raises what applying it would."""
-    code = deliver_plan(document, PlanOutput(as_json=as_json))
-    drift = check_plan(account, document)
-    if not as_json:
-        done = f" {len(drift.done)} of its actions are done already." if drift.done else ""
-        typer.echo(f"\nDry run: this plan can be applied now; nothing was sent.{done}")
-    return code
+def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str, Plan], list[Selected]]:
+    """Load plans, and find the account of each; raises UsageError for two plans of one account."""
+    plans: dict[str, Plan] = {}
+    selected: list[Selected] = []
+    origins: dict[str, Path] = {}
+    for path in dict.fromkeys(paths):
+        try:
+            plan = load_plan(path)
+        except ExitplanError as error:
+            selected.append(Selected(str(path), error))
+            continue
+        name = plan.account.id
+        if name in plans:
+            raise UsageError(
+                f"{origins[name]} and {path} are two plans of the account {name}", hint="apply one of them"
+            )
+        plans[name], origins[name] = plan, path
+        selected.append(Selected(name, _account_of(name, files)))
+    return plans, selected
 
 
-def apply_document(account: Account, document: dict[str, Any], wish: ApplyOptions) -> ApplyResult:
-    """Apply a plan document and show what came of it."""
-    result = carry_out(account, document, as_json=wish.as_json, json_into=wish.json_into)
-    if not wish.as_json:
-        show_result(result.to_document())
-    return result
+def _account_of(name: str, files: AccountFiles) -> AccountFile | ExitplanError:
+    file = files.sound.get(name) or files.problem_of(name)
+    return file or no_such_account(name, list(files.sound), Path())

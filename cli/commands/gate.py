@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.account_set import AccountSet, Answer, answers_document, report_of
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
-from exitplan.cli.many import AccountSet, Answer, answers_document, report_of, worst_exit_code
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -19,10 +19,8 @@ from exitplan.executor.accounts.env_accounts import ensure_account_id
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.gate import GateAnswer, trading_gate
 from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import time_text
-
-CLOSED = 2
-"""The exit code where a bot may not start."""
 
 app = verb_app()
 
@@ -40,12 +38,11 @@ def command(
 ) -> None:
     """Check that the account was recently verified CLEAN.
 
-    It reads what `exitplan verify`, `run` and `apply` have left, and asks nothing of the venue: no keys are needed. For
-    the start script of a bot, as in `exitplan gate --account platform && exec my-bot`.
+    It reads what `exitplan verify`, `run` and `apply` left behind and does not contact the venue: no keys are needed.
+    For the start script of a bot, as in `exitplan gate --account platform && exec my-bot`.
 
-    Exits with 0 only where the last verification found every account CLEAN and is fresh enough, with 2 where one was
-    not, was never verified, or too long ago. It is closed too while the account is halted, or an order of exitplan's is
-    not settled. A bot that runs already is not stopped.
+    Exits with 0 only if the last verification found every account CLEAN and is fresh enough. The gate is also closed
+    while the account is halted, or while the outcome of an order is unknown. It does not stop a bot that is running.
     """
     age = read_duration("--max-age", max_age)
     account_set = AccountSet.of(account, tag, every=every)
@@ -62,7 +59,7 @@ def folder_of(name: str | None, data: Path) -> tuple[str, DataFolder]:
     Raises NoSuchAccount, FileIsInvalid for a broken account file.
     """
     try:
-        found = find_account(request_of(AccountRef(name)))
+        file = find_account(request_of(AccountRef(name)))
     except NoSuchAccount:
         if name is None and find_account_files(Path()):
             raise
@@ -71,7 +68,7 @@ def folder_of(name: str | None, data: Path) -> tuple[str, DataFolder]:
         if folder.journal.exists() or folder.state.exists():
             return name or PLATFORM, folder
         raise
-    return found.id, DataFolder.of(data, found.id)
+    return file.id, DataFolder.of(data, file.id)
 
 
 def _answer(name: str, file: AccountFile | ExitplanError, age: timedelta, data: Path) -> Answer[GateAnswer]:
@@ -81,16 +78,16 @@ def _answer(name: str, file: AccountFile | ExitplanError, age: timedelta, data: 
 
 
 def _asked(name: str, folder: DataFolder, age: timedelta) -> Answer[GateAnswer]:
-    found = trading_gate(folder, age, present())
-    return Answer(name, None, 0 if found.open else CLOSED, found)
+    answer = trading_gate(folder, age, present())
+    return Answer(name, None, 0 if answer.open else ExitCode.PENDING, answer)
 
 
 def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json: bool, is_one: bool = False) -> int:
-    """Say of each account in one line whether its gate is open, and why; returns the exit code."""
-    code = worst_exit_code(answer.exit_code for answer in answers)
+    """Show of each account in one line whether its gate is open, and why; returns the exit code."""
+    code = ExitCode.worst(answer.exit_code for answer in answers)
     if as_json:
-        found = answers_document(answers, lambda found: _document(found, age))
-        write_json(found["accounts"][0] if is_one else found)
+        document = answers_document(answers, lambda answer: _document(answer, age))
+        write_json(document["accounts"][0] if is_one else document)
         return code
     for answer in answers:
         if answer.result is not None:
@@ -101,11 +98,11 @@ def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json:
     return code
 
 
-def _document(found: GateAnswer, age: timedelta) -> dict[str, Any]:
+def _document(answer: GateAnswer, age: timedelta) -> dict[str, Any]:
     return {
-        "open": found.open,
-        "reason": found.reason,
-        "state": None if found.state is None else found.state.value,
-        "verified_at": None if found.verified_at is None else time_text(found.verified_at),
+        "open": answer.open,
+        "reason": answer.reason,
+        "state": None if answer.state is None else answer.state.value,
+        "verified_at": None if answer.verified_at is None else time_text(answer.verified_at),
         "max_age_seconds": int(age.total_seconds()),
     }

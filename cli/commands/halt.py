@@ -26,9 +26,9 @@ def command(
 ) -> None:
     """Stop sending orders, for all accounts or one.
 
-    Without --account every account is halted, until `exitplan resume`. A run at work stops before its next group of
-    orders; a group that is on its way is finished. Plans can be made and looked at all the same. The halt is a file in
-    the data folder, HALT; making it with any other tool does the same.
+    Without --account every account is halted, until `exitplan resume`. A run that is under way stops before its next
+    group of orders. Plans can still be made and shown. The halt is a file in the data folder, HALT; making it with any
+    other tool does the same.
     """
     named = only_one(account)
     folder = halted_folder(named, data)
@@ -41,10 +41,10 @@ def command(
 
 
 def halted_folder(account: str | None, data: Path) -> DataFolder:
-    """Give the folder that a halt is about: the data folder, or that of one account."""
+    """Return the folder that a halt is about: the data folder, or that of one account."""
     return DataFolder(data, data) if account is None else find_requested(AccountRef(account, data=data))
 
 
 def is_for_all(folder: DataFolder) -> bool:
-    """Tell whether a halt of a folder halts every account; the platform account's own does."""
+    """Check whether a halt of a folder halts every account; the platform account's own does."""
     return folder.path == folder.root

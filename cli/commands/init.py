@@ -80,8 +80,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     typer.echo("  policies/default.yaml      the rules: change them and plan again")
 
 
-def start_from_venue(folder: Path, wish: dict[str, Any], *, force: bool = False) -> None:
-    """Read a live account and write what belongs to it, or nothing; ``wish`` holds the fields of VenueOptions."""
+def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False) -> None:
+    """Read a live account and write what belongs to it, or nothing; ``typed`` holds the fields of VenueOptions."""
     from exitplan.cli.from_venue import (  # noqa: PLC0415 - a paper account needs none of it
         VenueOptions,
         account_files,
@@ -90,24 +90,24 @@ def start_from_venue(folder: Path, wish: dict[str, Any], *, force: bool = False)
         record_live,
     )
 
-    found = read_options(VenueOptions(**wish))
-    ensure_free(found, folder, force=force)
-    recording = record_live(found, folder)
-    written = {name: text.encode() for name, text in account_files(found, folder).items()}
+    live = read_options(VenueOptions(**typed))
+    ensure_free(live, folder, force=force)
+    recording = record_live(live, folder)
+    written = {name: text.encode() for name, text in account_files(live, folder).items()}
     shared = {name: content for name, content in starting_files().items() if not name.startswith(_ACCOUNTS)}
     missing = {name: content for name, content in shared.items() if not (folder / name).exists()}
-    for name, content in {**missing, found.own_files[2]: json_bytes(recording), **written}.items():
+    for name, content in {**missing, live.own_files[2]: json_bytes(recording), **written}.items():
         save(folder / name, content)
     positions, orders = len(recording["positions"]), len(recording["open_orders"])
-    typer.echo(f"Read {found.id} at {found.title}: {positions} positions, {orders} open orders. Written in {folder}:\n")
-    for name in found.own_files:
+    typer.echo(f"Read {live.id} at {live.title}: {positions} positions, {orders} open orders. Written in {folder}:\n")
+    for name in live.own_files:
         typer.echo(f"  {name}")
     typer.echo("\nNext, on paper first:\n")
     _show_way_in(folder)
-    typer.echo(f"  exitplan plan --account {found.paper_id}")
-    typer.echo(f"  exitplan apply --account {found.paper_id}")
+    typer.echo(f"  exitplan plan --account {live.paper_id}")
+    typer.echo(f"  exitplan apply --account {live.paper_id}")
     typer.echo("\nThen with the live account; only apply sends anything:\n")
-    typer.echo(f"  exitplan plan --account {found.id} --out plan.json")
+    typer.echo(f"  exitplan plan --account {live.id} --out plan.json")
     typer.echo("  exitplan apply plan.json")
 
 
@@ -131,7 +131,7 @@ def fill_folder(folder: Path, *, force: bool = False) -> list[Path]:
 
 
 def starting_files() -> dict[str, bytes]:
-    """Give the files of a new folder by their names in it."""
+    """Return the files of a new folder by their names in it."""
     policies = sorted(SHIPPED.rglob("*.yaml"))
     files = {f"policies/{path.relative_to(SHIPPED).as_posix()}": path.read_bytes() for path in policies}
     schemas = {f"schemas/{path.name}": path.read_bytes() for path in sorted(FOLDER.glob("*.schema.json"))}

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exitplan.cli.account_set import AccountSet, Stopped, ask_each, deliver_answers
 from exitplan.cli.arguments import (
     AccountRef,
     Narrowing,
+    Overrides,
     Recording,
     ensure_no_recording,
+    held_symbols,
     make_requested_plan,
     read_overrides,
+    request_of,
+    scope_of,
 )
-from exitplan.cli.many import AccountSet
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -38,18 +43,22 @@ from exitplan.cli.options import (
     TagOption,
     TargetOption,
 )
-from exitplan.cli.plan_many import PlanOptions, plan_many
-from exitplan.cli.plan_output import PlanOutput, deliver_plan
+from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_folder, plan_name, plans_table
+from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import AccountFile, open_account_file
+from exitplan.executor.plan import plan_account
+from exitplan.ruleset.errors import NoSuchSymbol
+from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_types import Plan
 
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out", "-o", metavar="FILE", help="Write the plan to a file; of several accounts, each into a folder."
-    ),
+    typer.Option("--out", "-o", metavar="FILE", help="Write the plan to a file; for several accounts, to a folder."),
 ]
 DetailedOption = Annotated[
-    bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something is to be done, with 0 where not.")
+    bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something is to be done, with 0 if not.")
 ]
 app = verb_app()
 
@@ -79,33 +88,60 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """Show what would be done to an account, and why.
 
     Nothing is sent. With --out the plan is kept in a file that `exitplan show` draws and `exitplan apply` carries out.
+    A plan that a guard of the policy refuses is written and shown all the same.
 
-    Exits with 0, with 2 where --detailed-exitcode is given and something is to be done, with 5 where a guard of the
-    policy refuses the plan, which is written and shown all the same.
-
-    Of several accounts, named, with a tag, or all, each is planned by itself, side by side with the others, and shown
-    in one line of a table; --out names a folder then, for one ACCOUNT.plan.json each, and --json is one document for
-    all. An account with which anything goes wrong stops no other. The exit code is the worst of theirs, in this order:
-    9, 4, 1, 3, 65, 64, 6, 5, 7, 8, 2, 0.
+    Several accounts are planned side by side, and shown in a table; --out then names a folder, for one
+    ACCOUNT.plan.json each, and --json is one document for all. A failure is reported for its account and does not stop
+    the others.
     """
     narrowing = Narrowing(target or (), exclude or (), rule or (), phase)
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     account_set, recording = AccountSet.of(account, tag, every=every, jobs=jobs), Recording(snapshot, progress, now)
+    where = AccountRef(policy=policy, data=data)
+    output = PlanOutput(as_json, out, detailed_exitcode)
     if not account_set.is_one:
         ensure_no_recording(recording)
-        wish = PlanOptions(
-            AccountRef(policy=policy, data=data), narrowing, overrides, PlanOutput(as_json, out, detailed_exitcode)
-        )
-        raise typer.Exit(plan_many(account_set, wish))
-    where = AccountRef(account_set.only_name, policy, data)
+        raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
+    where = replace(where, account=account_set.only_name)
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
-    next_step = _next_step(out, where, is_recording=snapshot is not None)
-    raise typer.Exit(deliver_plan(planned.document, PlanOutput(as_json, out, detailed_exitcode, next_step)))
+    next_step = "" if out is None else _next_step(out, where, is_recording=snapshot is not None)
+    raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
 
 
-def _next_step(saved: Path | None, where: AccountRef, *, is_recording: bool) -> str:
-    if saved is None:
-        return ""
+def plan_accounts(
+    account_set: AccountSet, where: AccountRef, narrowing: Narrowing, overrides: Overrides, output: PlanOutput
+) -> int:
+    """Plan several accounts, save and show what there is; returns the worst exit code."""
+    selected, folder = account_set.select(), output.out
+    if folder is not None:
+        make_folder(folder, [plan_name(who.name) for who in selected])
+    held: set[str] = set()
+
+    def work(file: AccountFile, _stopped: Stopped) -> tuple[Plan, int]:
+        account = open_account_file(file, request_of(where, overrides))
+        planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
+        held.update(held_symbols(planned.snapshot))
+        if folder is not None:
+            save(folder / plan_name(account.id), plan_bytes(planned.plan))
+        return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)
+
+    answers = ask_each(selected, work, jobs=account_set.jobs, quiet=output.as_json)
+    if all(answer.result is not None for answer in answers):
+        _ensure_held(held, narrowing)
+    code = deliver_answers(answers, plans_table(folder), as_json=output.as_json)
+    if folder is not None and not output.as_json:
+        typer.echo(f"\nSaved. {_next_step(folder, where)}")
+    return code
+
+
+def _ensure_held(held: set[str], narrowing: Narrowing) -> None:
+    """Raise NoSuchSymbol where a symbol is named that none of the accounts holds."""
+    for name in map(unified_symbol, (*narrowing.targets, *narrowing.excludes)):
+        if name not in held:
+            raise NoSuchSymbol(f"none of the accounts has a position or an open order of {name}")
+
+
+def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) -> str:
     if is_recording:
         return f"To draw it again: exitplan show {shlex.quote(str(saved))}"
     line = ["exitplan", "apply", str(saved)]
@@ -115,4 +151,4 @@ def _next_step(saved: Path | None, where: AccountRef, *, is_recording: bool) -> 
         line += ["--policy", str(where.policy)]
     if where.data != DEFAULT_DATA:
         line += ["--data", str(where.data)]
-    return f"To carry it out: {shlex.join(line)}"
+    return f"To carry {'them' if saved.is_dir() else 'it'} out: {shlex.join(line)}"

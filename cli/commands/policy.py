@@ -35,7 +35,7 @@ def show(
 ) -> None:
     """Print the merged policy with its hash.
 
-    It is what is left after every `extends`; each part is shown with the place it comes from.
+    Everything that it `extends` is merged in; each part is shown with the place it comes from.
     """
     loaded = requested_policy(AccountRef(only_one(account), policy, data))
     if as_json:

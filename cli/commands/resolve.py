@@ -1,4 +1,4 @@
-"""``exitplan resolve``: record what became of an order whose outcome the venue cannot tell."""
+"""``exitplan resolve``: record the outcome of an order that the venue cannot report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exitplan.cli.arguments import AccountRef, only_one, open_offline, open_requ
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.apply.manual_resolution import settle_by_hand, unresolved_orders
+from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import parse_decimal, plain
 
@@ -28,10 +28,10 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Record what became of an order whose outcome the venue cannot tell.
+    """Record the outcome of an order that the venue cannot report.
 
     Without an order, lists those that are unresolved. Look at the venue first, in open orders, history and trades: what
-    you say here is believed. An order that is still open is cancelled there before. The plan stays open: apply it
+    you say here is believed. Cancel an order that is still open there first. The plan stays open: apply it
     again.
     """
     where = AccountRef(only_one(account), data=data)
@@ -50,7 +50,7 @@ def command(
         raise UsageError("how much of it was filled?", hint="--filled QUANTITY, 0 if it never traded")
     quantity = _quantity(filled)
     opened = open_requested(where) if quantity else open_offline(where)
-    action = settle_by_hand(opened, order, quantity)
+    action = resolve_by_hand(opened, order, quantity)
     if as_json:
         write_json({"account": opened.id, "order": order, "symbol": action.symbol, "filled": filled})
     else:

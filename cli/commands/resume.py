@@ -35,7 +35,7 @@ def command(account: HaltedOption = None, as_json: JsonOption = False, data: Dat
 
 
 def _told(folder: DataFolder, named: str | None, *, ended: bool) -> Iterator[str]:
-    """Word what has ended, and what still halts the account or others."""
+    """Format what has ended, and what still halts the account or others."""
     still = find_halt(folder)
     if still is not None:
         ended_here = "Its own halt has ended" if ended else "Nothing was halted here"

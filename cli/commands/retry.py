@@ -23,9 +23,9 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Let an exit be tried again that has failed.
+    """Let a failed exit be tried again.
 
-    The failures and the escalation of the position are cleared; the next plan has its exit again.
+    The failures and the escalation of the position are cleared; the next plan tries its exit again.
     """
     name = unified_symbol(symbol)
     opened = open_offline(AccountRef(only_one(account), data=data))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from exitplan.cli.apply_runner import ApplyOptions
+from exitplan.cli.account_set import AccountSet
 from exitplan.cli.arguments import AccountRef, ensure_phase, read_overrides, request_of
-from exitplan.cli.commands.apply import apply_document
-from exitplan.cli.commands.verify import code_of, verify_and_show
+from exitplan.cli.commands.verify import verify_each
 from exitplan.cli.compat import Mode, find_for_line, one_name
-from exitplan.cli.many import AccountSet
+from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -28,16 +27,13 @@ from exitplan.cli.options import (
     StaleMinutesOption,
     TagOption,
 )
-from exitplan.cli.plan_output import ensure_not_refused, show_plan
-from exitplan.cli.rendering.run import show_phases
-from exitplan.cli.run_many import VERIFY, RunOptions, run_many
-from exitplan.cli.streams import write_bytes
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.account import Account, find_account_files, open_account_file
-from exitplan.executor.plan import plan_account
-from exitplan.executor.verify import no_old_answer
-from exitplan.ruleset.errors import UsageError
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.executor.accounts.account import Account, AccountFile, find_account_files, open_account_file
+from exitplan.executor.accounts.env_accounts import ensure_venue
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.operation import Operation
+from exitplan.ruleset.errors import NoSuchAccount, UsageError
+from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.planner import PlanScope
 
 BrokerOption = Annotated[
@@ -76,8 +72,6 @@ DataDirOption = Annotated[
 VerifyOption = Annotated[bool, typer.Option("--verify-only", help="Phase 4 alone: no trades.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send nothing.")]
 
-_CLASSIFY = 1
-
 app = verb_app()
 
 
@@ -105,25 +99,32 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     It does not ask, not even on live accounts: it is made for cron, and the guards of the policy bound what one run may
     do. To review first, use `exitplan plan --out FILE` and `exitplan apply FILE`.
 
-    Exits with 0 only where the account is CLEAN in the end, with 2 where it is not yet; otherwise as `exitplan apply`.
-    Several accounts are worked on as by `exitplan apply`.
+    Exits with 0 only if the account is CLEAN in the end. Several accounts are worked on as by `exitplan apply`.
     """
-    wish = RunOptions(
-        AccountRef(policy=policy, data=data),
-        read_overrides(max_positions, dust_pct, stale_minutes),
-        phase=VERIFY if verify_only else ensure_phase(phase),
-        dry_run=dry_run,
-        as_json=as_json,
-    )
-    account_set = crowd_of(AccountSet.of(account, tag, every=every, jobs=jobs), mode, user_id)
+    overrides = read_overrides(max_positions, dust_pct, stale_minutes)
+    chosen = Phase.VERIFY if verify_only else ensure_phase(phase)
+    account_set = accounts_of_mode(AccountSet.of(account, tag, every=every, jobs=jobs), mode, user_id)
+    where = AccountRef(policy=policy, data=data)
     venue = None if broker is None else broker.casefold()
-    raise typer.Exit(
-        run_one(account_set, user_id, venue, wish) if account_set.is_one else run_many(account_set, venue, wish)
-    )
+    if account_set.is_one:
+        where = replace(where, account=one_name(account_set.only_name, user_id))
+        file = find_for_line(venue, where, as_json=as_json)
+        selected = [Selected(file.id, file)]
+    else:
+        selected = at_venue(account_set.select(), account_set, venue)
+    if chosen == Phase.VERIFY:
+        raise typer.Exit(verify_each(selected, where, overrides, account_set, as_json=as_json))
+    operation = Operation(scope=PlanScope(phase=chosen), dry_run=dry_run or chosen == Phase.CLASSIFY, to_clean=True)
+
+    def task(account_file: AccountFile) -> tuple[Account, Operation]:
+        return open_account_file(account_file, request_of(where, overrides)), operation
+
+    how = Showing(as_json, is_one=account_set.is_one, is_protocol=True, dry_run=operation.dry_run, jobs=jobs)
+    raise typer.Exit(carry_out(selected, task, how))
 
 
-def crowd_of(account_set: AccountSet, mode: Mode | None, user: str | None) -> AccountSet:
-    """Give the accounts that a mode of the original means; raises UsageError where it contradicts what is named."""
+def accounts_of_mode(account_set: AccountSet, mode: Mode | None, user: str | None) -> AccountSet:
+    """Return the accounts that a mode of the original means; raises UsageError where it contradicts what is named."""
     if user is not None and not account_set.is_one:
         raise UsageError("--user-id names one account", hint="leave it out, or --account, --tag and --all")
     named = user is not None or account_set.selection.names
@@ -134,33 +135,33 @@ def crowd_of(account_set: AccountSet, mode: Mode | None, user: str | None) -> Ac
     return account_set
 
 
-def run_one(account_set: AccountSet, user: str | None, broker: str | None, wish: RunOptions) -> int:
-    """Run the protocol for the one account that a line is about; returns the exit code."""
-    where = replace(wish.where, account=one_name(account_set.only_name, user))
-    found = find_for_line(broker, where, as_json=wish.as_json)
-    opened = open_account_file(found, request_of(where, wish.overrides))
-    return run_protocol(opened, wish.phase, dry_run=wish.dry_run, as_json=wish.as_json)
+def at_venue(selected: Sequence[Selected], account_set: AccountSet, venue: str | None) -> list[Selected]:
+    """Narrow accounts to those at a venue; one that was named and is elsewhere is reported as a mistake.
+
+    Broken files stay, since they may be at the venue. Raises NoSuchAccount where none is left.
+    """
+    if venue is None:
+        return list(selected)
+    named = set(account_set.selection.names)
+    left = [
+        _elsewhere(who, venue)
+        for who in selected
+        if who.venue in {venue, None} or not _is_by_group(who, account_set, named)
+    ]
+    if not left:
+        raise NoSuchAccount(f"none of the accounts is at {venue}")
+    return left
 
 
-def run_protocol(account: Account, phase: int | None, *, dry_run: bool, as_json: bool) -> int:
-    """Run all phases, or one; returns the exit code."""
-    if phase == VERIFY:
-        return verify_and_show(account, as_json=as_json)
-    only_looks = dry_run or phase == _CLASSIFY
-    with nullcontext() if only_looks else no_old_answer(account):
-        document = plan_account(account, PlanScope(phase=phase)).document
-        _show_phases(document, as_json=as_json and only_looks, quiet=as_json)
-        ensure_not_refused(document)
-        if only_looks:
-            return code_of(document["checks"]["state"])
-        result = apply_document(account, document, ApplyOptions(as_json=as_json))
-    if not as_json:
-        show_phases(document, result.to_document())
-    return result.exit_code or code_of(result.checks.state.value if result.checks else "UNKNOWN")
+def _is_by_group(who: Selected, account_set: AccountSet, named: set[str]) -> bool:
+    """Check whether an account is meant by its tag or as one of all, and not by its name."""
+    return (account_set.selection.every or bool(account_set.selection.tags)) and who.name not in named
 
 
-def _show_phases(document: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        write_bytes(plan_bytes(document))
-    elif not quiet:
-        show_plan(document)
+def _elsewhere(who: Selected, venue: str) -> Selected:
+    if isinstance(who.file, AccountFile):
+        try:
+            ensure_venue(who.file, venue)
+        except UsageError as problem:
+            return replace(who, file=problem)
+    return who

@@ -48,7 +48,7 @@ def schema_files() -> dict[str, Path]:
 
 
 def title_of(path: Path) -> str:
-    """Give what a schema says it is about."""
+    """Return what a schema says it is about."""
     schema = orjson.loads(path.read_bytes())
     return str(schema.get("description") or schema.get("title") or "")
 

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from exitplan.cli.arguments import load_plan, present
+from exitplan.cli.arguments import present
 from exitplan.cli.failures import warn
 from exitplan.cli.options import JsonOption
 from exitplan.cli.plan_output import show_plan
 from exitplan.cli.rendering.words import clock_time, duration
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.ruleset.model.values import parse_time
-from exitplan.ruleset.planning.plan import ensure_unaltered
+from exitplan.ruleset.planning.plan import ensure_unaltered, parse_plan
+from exitplan.schemas.documents import load_document
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `exitplan plan --out` wrote.")]
 
@@ -25,22 +25,20 @@ app = verb_app()
 
 @app.command()
 def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
-    """Show a saved plan, even one that can no longer be applied.
-
-    Exits with 0, with 6 where the plan was changed after it was made.
-    """
-    raise typer.Exit(show_saved(load_plan(plan), as_json=as_json))
+    """Show a saved plan, even one that can no longer be applied."""
+    raise typer.Exit(show_saved(load_document(plan, "plan"), as_json=as_json))
 
 
 def show_saved(document: dict[str, Any], *, as_json: bool) -> int:
-    """Draw a plan, with a warning where it cannot be applied any more; raises PlanIsAltered after drawing it."""
+    """Draw a plan, with a warning if it can no longer be applied; raises PlanIsAltered after drawing it."""
+    plan = parse_plan(document)
     if as_json:
         write_json(document)
     else:
-        show_plan(document)
-    late = (present() - parse_time(document["expires_at"])).total_seconds()
+        show_plan(plan)
+    late = (present() - plan.expires_at).total_seconds()
     if late >= 0:
-        said = f"this plan expired {duration(late)} ago, at {clock_time(document['expires_at'])}"
+        said = f"this plan expired {duration(late)} ago, at {clock_time(plan.expires_at)}"
         warn(said, hint="make a new one with: exitplan plan", as_json=as_json)
     ensure_unaltered(document)
     return 0

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.account_set import AccountSet, Stopped, ask_each, deliver_answers
 from exitplan.cli.arguments import AccountRef, open_requested, request_of
-from exitplan.cli.many import AccountSet, Stopped, ask_each, deliver_answers
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -20,7 +20,7 @@ from exitplan.cli.options import (
     PolicyOption,
     TagOption,
 )
-from exitplan.cli.plan_many import make_folder
+from exitplan.cli.plan_output import make_folder
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.streams import json_bytes, save, write_bytes
 from exitplan.cli.verbs import verb_app
@@ -36,7 +36,9 @@ app = verb_app()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Where to, stdout without it; of several accounts, a folder."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where to write it (default: stdout); a folder for several accounts."
+        ),
     ] = None,
     account: AccountsOption = None,
     tag: TagOption = None,
@@ -89,7 +91,7 @@ def snapshot_many(account_set: AccountSet, where: AccountRef, folder: Path | Non
     sheet: TableSpec[tuple[Path, dict[str, Any]]] = TableSpec(
         ("positions", "file"),
         "rl",
-        lambda found: [f"{len(found[1]['positions']):,}", str(found[0])],
-        lambda found: {"file": str(found[0]), "snapshot": found[1]},
+        lambda recorded: [f"{len(recorded[1]['positions']):,}", str(recorded[0])],
+        lambda recorded: {"file": str(recorded[0]), "snapshot": recorded[1]},
     )
     return deliver_answers(answers, sheet, as_json=as_json)

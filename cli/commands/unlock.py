@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Break the lease of an account whose holder hangs.
 
-    This is the last resort. The lease of a process that has died is free already: this is for one that hangs. End
+    This is the last resort: the lease of a process that has died is free already. This is for one that hangs. End
     that process first if you can. Should it wake up, its next order is refused by the journal; an order it has
     already sent is looked up by the next run.
     """

@@ -33,9 +33,10 @@ def command(
     """Check files: every problem with file, line and column.
 
     YAML files are policies or account files; what a JSON file is can be seen from its keys: a snapshot, plan, state,
-    tracker or alert. An account file must name a venue that there is, and a live one credentials; neither is asked.
+    tracker or alert. An account file must name a venue that exists, and credentials if it is a live one; the venue is
+    not contacted.
 
-    Exits with 0, also where there are only warnings, with 65 where anything is wrong.
+    Warnings alone are no failure.
     """
     results = with_venues_checked(validate_paths(paths or [_default_folder()]))
     raise typer.Exit(show_validated(results, as_json=as_json))
@@ -49,7 +50,7 @@ def _default_folder() -> Path:
 
 
 def show_validated(results: Sequence[Validated], *, as_json: bool) -> int:
-    """Tell all problems and a summary; returns the exit code."""
+    """Show all problems and a summary; returns the exit code."""
     document = validated_document(results)
     if as_json:
         write_json(document)
@@ -62,7 +63,7 @@ def show_validated(results: Sequence[Validated], *, as_json: bool) -> int:
 
 
 def validated_document(results: Sequence[Validated]) -> dict[str, Any]:
-    """Give the results in their JSON form."""
+    """Return the results in their JSON form."""
     problems = [problem for result in results for problem in result.diagnostics]
     return {
         "files": [
@@ -85,5 +86,5 @@ def _summary(document: dict[str, Any]) -> str:
     said = f"{counted(len(files), 'file')} checked: "
     if not errors and not warnings:
         return f"{said}nothing is wrong."
-    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-    return f"{said}{found}; not usable: {', '.join(wrong)}." if wrong else f"{said}{found}."
+    counts = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    return f"{said}{counts}; not usable: {', '.join(wrong)}." if wrong else f"{said}{counts}."

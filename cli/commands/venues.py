@@ -25,14 +25,14 @@ def command(
     """Show the venues, and what each of them can do.
 
     With a name: what its key must be allowed to do, how the credentials are given, an account block to copy, and what
-    is known not to work. Nothing is asked of the venue.
+    is known not to work. The venue is not contacted.
     """
     if venue is None:
-        found = all_traits()
+        venues = all_traits()
         if as_json:
-            write_json({"venues": [traits_document(traits) for traits in found]})
+            write_json({"venues": [traits_document(traits) for traits in venues]})
         else:
-            show_table(found)
+            show_table(venues)
         return
     traits = traits_of(venue)
     if as_json:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import typer
 from rich.text import Text
 
-from exitplan.cli.arguments import AccountRef, Overrides, open_requested, read_overrides, request_of
-from exitplan.cli.many import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
+from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
+from exitplan.cli.arguments import AccountRef, Overrides, read_overrides, request_of
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -24,7 +25,7 @@ from exitplan.cli.options import (
     StaleMinutesOption,
     TagOption,
 )
-from exitplan.cli.rendering.checks import CHECKS, state_text
+from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.run import verification_parts
 from exitplan.cli.rendering.screen import show
@@ -32,15 +33,32 @@ from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.operation import code_of_state
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan import report_of as report_of_checks
+from exitplan.ruleset.planning.plan_types import CheckReport
 
-Verification = tuple[dict[str, Any], str | None]
-"""The four checks and their state, and why they could not be run where they could not."""
 
-_CODES = {"CLEAN": 0, "UNKNOWN": 9}
-_NOT_CLEAN = 2
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The four checks, or why they could not be run."""
+
+    checks: CheckReport | None
+    problem: str | None = None
+
+    @property
+    def state(self) -> AccountState:
+        """The state of the account; one that cannot be read is UNKNOWN."""
+        return AccountState.UNKNOWN if self.checks is None else self.checks.state
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The verification in its JSON form."""
+        unknown: dict[str, Any] = {"state": self.state.value, "checks": None, "deferred": []}
+        return {**(unknown if self.checks is None else write_record(self.checks)), "problem": self.problem}
 
 
 app = verb_app()
@@ -61,84 +79,71 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Run the four checks of a clean account; nothing is traded.
 
-    Exits with 0 where it is CLEAN, with 2 where it is not, with 9 where anything could not be read. Several accounts
-    are verified side by side and shown in a table; the exit code is the worst of theirs, as with `exitplan plan`.
+    Exits with 0 only if it is CLEAN. Several accounts are verified side by side and shown in a table.
     """
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
-    if not account_set.is_one:
-        answers = verify_each(
-            account_set.select(), AccountRef(policy=policy, data=data), overrides, jobs, quiet=as_json
-        )
-        raise typer.Exit(deliver_verifications(answers, as_json=as_json))
-    opened = open_requested(AccountRef(account_set.only_name, policy, data), overrides)
-    raise typer.Exit(verify_and_show(opened, as_json=as_json))
-
-
-def verify_and_show(account: Account, *, as_json: bool) -> int:
-    """Verify an account and show what was found; returns the exit code."""
-    document, problem = verification_of(account)
-    if as_json:
-        write_json({"account": account.id, "venue": account.venue, **document, "problem": problem})
-    elif problem is not None:
-        typer.echo(f"{account.id} at {account.venue} is UNKNOWN: {problem}")
-    else:
-        show(*verification_parts(document))
-    return code_of(document["state"])
-
-
-def verification_of(account: Account) -> Verification:
-    """Verify an account; where it cannot be read its state is UNKNOWN, and the reason comes with it."""
-    try:
-        return verify_account(account).to_document(), None
-    except AccountUnreadable as problem:
-        return {"state": AccountState.UNKNOWN.value, "checks": None, "deferred": []}, str(problem)
+    where = AccountRef(policy=policy, data=data)
+    raise typer.Exit(verify_each(account_set.select(), where, overrides, account_set, as_json=as_json))
 
 
 def verify_each(
-    selected: Sequence[Selected], where: AccountRef, overrides: Overrides, jobs: int, *, quiet: bool
-) -> list[Answer[Verification]]:
-    """Verify accounts side by side."""
+    selected: Sequence[Selected], where: AccountRef, overrides: Overrides, account_set: AccountSet, *, as_json: bool
+) -> int:
+    """Verify accounts side by side and show what was found; returns the worst exit code."""
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Verification, int]:
-        found = verification_of(open_account_file(file, request_of(where, overrides)))
-        return found, code_of(found[0]["state"])
+        verification = verify_one(open_account_file(file, request_of(where, overrides)))
+        return verification, code_of_state(verification.state)
 
-    return ask_each(selected, work, jobs=jobs, quiet=quiet)
-
-
-def deliver_verifications(answers: Sequence[Answer[Verification]], *, as_json: bool) -> int:
-    """Show what verifying several accounts has found; returns the worst exit code."""
-    sheet = TableSpec(
-        ("account is", "positions", "zombies", "unregistered", "stale orders"), "lrrrr", _cells, _document
-    )
-    code = deliver_answers(answers, sheet, as_json=as_json)
+    answers = ask_each(selected, work, jobs=account_set.jobs, quiet=as_json, is_one=account_set.is_one)
+    if account_set.is_one:
+        return _show_only(answers[0], as_json=as_json)
+    code = deliver_answers(answers, _TABLE, as_json=as_json)
     for answer in answers:
-        problem = answer.result and answer.result[1]
-        if problem and not as_json:
-            report_of(answer.account, AccountUnreadable(problem))
+        if answer.result and answer.result.problem and not as_json:
+            report_of(answer.account, AccountUnreadable(answer.result.problem))
     return code
 
 
-def _cells(found: Verification) -> list[Text | str]:
-    state = state_text(found[0])
-    if found[0]["checks"] is None:
+def verify_one(account: Account) -> Verification:
+    """Verify an account; if it cannot be read its state is UNKNOWN, and the reason comes with it."""
+    try:
+        return Verification(report_of_checks(verify_account(account)))
+    except AccountUnreadable as problem:
+        return Verification(None, str(problem))
+
+
+def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
+    verification = answer.result
+    if verification is None:
+        return answer.exit_code
+    if as_json:
+        write_json({"account": answer.account, "venue": answer.venue, **verification.document})
+    elif verification.checks is None:
+        typer.echo(f"{answer.account} at {answer.venue} is UNKNOWN: {verification.problem}")
+    else:
+        show(*verification_parts(verification.checks))
+    return answer.exit_code
+
+
+def _cells(verification: Verification) -> list[Text | str]:
+    state = state_text(verification.state)
+    if verification.checks is None:
         return [state, "", "", "", ""]
-    count, zombies, registered, stale = (found[0]["checks"][name] for name in CHECKS)
+    checks = verification.checks.checks
     return [
         state,
-        f"{count['current']:,} of {count['max']:,}",
-        f"{len(zombies['symbols']):,}",
-        f"{len(registered['unregistered']):,}",
-        f"{len(stale['stale']):,} of {stale['total']:,}",
+        f"{checks.position_count.current:,} of {checks.position_count.max:,}",
+        f"{len(checks.zombie_positions.symbols):,}",
+        f"{len(checks.registered_positions.unregistered):,}",
+        f"{len(checks.stale_orders.stale):,} of {checks.stale_orders.total:,}",
     ]
 
 
-def _document(found: Verification) -> dict[str, Any]:
-    document, problem = found
-    return {**document, "problem": problem}
-
-
-def code_of(state: str) -> int:
-    """Give the exit code that a state comes to."""
-    return _CODES.get(state, _NOT_CLEAN)
+_TABLE: TableSpec[Verification] = TableSpec(
+    ("account is", "positions", "zombies", "unregistered", "stale orders"),
+    "lrrrr",
+    _cells,
+    lambda verification: verification.document,
+)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import titled, words
 from exitplan.cli.rendering.words import counted
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import (
+    CheckReport,
+    PositionCount,
+    RegisteredPositions,
+    StaleOrders,
+    ZombiePositions,
+)
 
+Check = PositionCount | ZombiePositions | RegisteredPositions | StaleOrders
 _MOST_NAMED = 4
 STATE_STYLES = {
     "CLEAN": "bold green",
@@ -24,79 +32,67 @@ _NAMES = {
     "registered_positions": "all registered",
     "stale_orders": "no stale orders",
 }
-CHECKS = tuple(_NAMES)
-"""The four checks, in their order."""
-
 _FAILURES = {
     "position_count": "too many positions",
     "zombie_positions": "zombies",
-    "registered_positions": "positions that nobody registered",
+    "registered_positions": "unregistered positions",
     "stale_orders": "stale orders",
 }
-Document = Mapping[str, Any]
 
 
-def checks_table(checks: Document) -> Table:
+def checks_table(checks: CheckReport) -> Table:
     """Draw the checks as they stand, and the state they come to."""
     table = titled("Checks", "", "found")
     for name, label in _NAMES.items():
-        check = checks["checks"][name]
-        table.add_row(Text(f"  {label}", no_wrap=True), _verdict(checks, check), words(found_by(name, check)))
+        check: Check = getattr(checks.checks, name)
+        table.add_row(Text(f"  {label}", no_wrap=True), _verdict(checks, check), words(found_by(check)))
     for label, note in _notes(checks):
         table.add_row(words(f"  {label}", "dim"), "", words(note, "dim"))
     return table
 
 
-def before_and_after(before: Document | None, after: Document) -> Table:
+def before_and_after(before: CheckReport, after: CheckReport) -> Table:
     """Draw the checks as they stand and as they would stand."""
     table = titled("Checks", "", "now", "", "after this plan")
     for name, label in _NAMES.items():
-        then = after["checks"][name]
-        now = before["checks"][name] if before else None
+        now: Check = getattr(before.checks, name)
+        then: Check = getattr(after.checks, name)
         table.add_row(
             Text(f"  {label}", no_wrap=True),
-            _verdict(before, now) if before and now else "",
-            words(found_by(name, now)) if now else "",
+            _verdict(before, now),
+            words(found_by(now)),
             _verdict(after, then),
-            words(found_by(name, then)),
+            words(found_by(then)),
         )
-    table.add_row("  account is", "", state_text(before) if before else "", "", state_text(after))
+    table.add_row("  account is", "", state_text(before.state), "", state_text(after.state))
     return table
 
 
-def state_text(checks: Document) -> Text:
-    """Write the state that checks come to, in its colour."""
-    text = words(checks["state"], STATE_STYLES.get(checks["state"], ""))
-    text.no_wrap = True
+def state_text(state: AccountState | None) -> Text:
+    """Write a state in its colour; None is one that nobody knows yet."""
+    text = words(state.value if state else "not verified yet", STATE_STYLES.get(state, "") if state else "")
+    text.no_wrap = state is not None
     return text
 
 
-def failures(checks: Document) -> str:
+def failures(checks: CheckReport) -> str:
     """Name what keeps the account from being clean."""
-    said = [failure for name, failure in _FAILURES.items() if not checks["checks"][name]["pass"]]
-    if checks.get("deferred"):
-        said.append("positions that could not be judged")
-    return ", ".join(said)
+    failed = [failure for name, failure in _FAILURES.items() if not getattr(checks.checks, name).passed]
+    return ", ".join([*failed, *(["positions that could not be judged"] if checks.deferred else [])])
 
 
-def found_by(name: str, check: Document) -> str:
-    """Say what one check found."""
-    if name == "position_count":
-        return f"{check['current']:,} of {check['max']:,}"
-    if name == "zombie_positions":
-        return named(check["symbols"]) or "none"
-    if name == "registered_positions":
-        if check["pass"]:
-            return f"{check['registered']:,}"
-        unwinding = check.get("unwinding") or []
-        under_way = f"; {len(unwinding):,} unwinding" if unwinding else ""
-        return f"not {named(check['unregistered'])}{under_way}"
-    stale = check["stale"]
-    return (
-        f"none of {counted(check['total'], 'order')}"
-        if not stale
-        else f"{len(stale):,} of {check['total']:,}: {named(stale)}"
-    )
+def found_by(check: Check) -> str:
+    """Return what one check found."""
+    if isinstance(check, PositionCount):
+        return f"{check.current:,} of {check.max:,}"
+    if isinstance(check, ZombiePositions):
+        return named(check.symbols) or "none"
+    if isinstance(check, RegisteredPositions):
+        under_way = f"; {len(check.unwinding):,} unwinding" if check.unwinding else ""
+        return f"{check.registered:,}" if check.passed else f"not {named(check.unregistered)}{under_way}"
+    if not check.stale:
+        return f"none of {counted(check.total, 'order')}"
+    return f"{len(check.stale):,} of {check.total:,}: {named(check.stale)}"
 
 
 def named(names: Sequence[str]) -> str:
@@ -106,17 +102,13 @@ def named(names: Sequence[str]) -> str:
     return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
-def _verdict(checks: Document, check: Document) -> Text:
-    if checks.get("deferred"):
+def _verdict(checks: CheckReport, check: Check) -> Text:
+    if checks.deferred:
         return Text("?", "magenta")
-    return Text("ok", "green") if check["pass"] else Text("no", "bold red")
+    return Text("ok", "green") if check.passed else Text("no", "bold red")
 
 
-def _notes(checks: Document) -> list[tuple[str, str]]:
-    notes = []
-    dust = checks["checks"]["zombie_positions"].get("tolerated_dust") or []
-    if dust:
-        notes.append(("dust nobody takes", named(dust)))
-    if checks.get("deferred"):
-        notes.append(("could not be judged", named(checks["deferred"])))
-    return notes
+def _notes(checks: CheckReport) -> list[tuple[str, str]]:
+    dust = checks.checks.zombie_positions.tolerated_dust
+    notes = [("tolerated dust", dust), ("could not be judged", checks.deferred)]
+    return [(label, named(keys)) for label, keys in notes if keys]

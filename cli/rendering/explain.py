@@ -10,6 +10,8 @@ from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, words
 from exitplan.cli.rendering.words import blocked_text, clock_time, counted, exact, money
+from exitplan.ruleset.model.records import read_record
+from exitplan.ruleset.planning.actions import Blocked
 
 Document = Mapping[str, Any]
 _CATEGORY_STYLES = {
@@ -127,7 +129,7 @@ def _planned(position: Document) -> list[str]:
         said.append(f"{action['kind']} {action['side']} {exact(action['quantity'])}{value}: {action['because']}")
     for blocked in position["blocked"]:
         alert = "; an alert is raised" if blocked["escalate"] else ""
-        said.append(f"{blocked['rule']} is blocked: {blocked_text(blocked)}{alert}")
+        said.append(f"{blocked['rule']} is blocked: {blocked_text(read_record(Blocked, blocked))}{alert}")
     step = position["unwind"] or {}
     if step.get("counts"):
         said.append(f"cycle {step['cycle']} of {step['cycles']} counts; nothing is sent")

@@ -52,7 +52,7 @@ class FittedTable(Table):
 
 
 def fit(columns: Sequence[Column], room: int) -> tuple[list[int], int] | None:
-    """Give each column a width and all of them a padding so that they fit into the room; None where they cannot."""
+    """Return each column a width and all of them a padding so that they fit into the room; None where they cannot."""
     texts = [[_plain(cell) for cell in (column.header, *column.cells)] for column in columns]
     whole = [max(max(map(cell_len, text.splitlines() or [""])) for text in column) for column in texts]
     least = [min(max(map(_longest_word, (column.header, *column.cells))), LONGEST_WORD) for column in columns]

@@ -13,26 +13,21 @@ from rich.text import Text
 
 from exitplan.cli.rendering.screen import console, show, titled, words
 from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.exit_codes import ExitCode
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _LONG = 4
 """From this many accounts on, a terminal shows a bar."""
 
-_ENDS = {
-    0: ("ok", "green"),
-    1: ("error", "bold red"),
-    2: ("pending", "yellow"),
-    3: ("credentials", "bold red"),
-    4: ("some failed", "bold red"),
-    5: ("refused", "bold red"),
-    6: ("plan unusable", "bold red"),
-    7: ("locked", "yellow"),
-    8: ("cancelled", "yellow"),
-    9: ("unknown", "bold magenta"),
-    64: ("usage", "bold red"),
-    65: ("invalid file", "bold red"),
+_STYLES = {
+    ExitCode.DONE: "green",
+    ExitCode.PENDING: "yellow",
+    ExitCode.LOCKED: "yellow",
+    ExitCode.CANCELLED: "yellow",
+    ExitCode.UNKNOWN: "bold magenta",
 }
+"""How exit codes are coloured; all others are bold red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +87,14 @@ def answers_table(answers: Sequence[AccountResult[T]], sheet: TableSpec[T]) -> T
     table = titled("account", "venue", *sheet.headings, "exit", "", justify=f"ll{sheet.justify}rl")
     for answer in answers:
         cells = [""] * len(sheet.headings) if answer.result is None else sheet.cells(answer.result)
-        label, style = _ENDS.get(answer.exit_code, ("error", "bold red"))
+        code = ExitCode.of(answer.exit_code)
         drawn = [cell if isinstance(cell, Text) else words(cell) for cell in cells]
         table.add_row(
             words(answer.account, "bold"),
             words(answer.venue or "?"),
             *drawn,
             words(answer.exit_code),
-            words(label, style),
+            words(code.label, _STYLES.get(code, "bold red")),
         )
     return table
 

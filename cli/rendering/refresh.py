@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from decimal import Decimal
 
 from rich.text import Text
 
 from exitplan.cli.rendering.plan import summary_line
 from exitplan.cli.rendering.screen import rows, section, show, words
+from exitplan.cli.rendering.words import exact
 from exitplan.executor.apply.refresh import Change
+from exitplan.ruleset.planning.plan_types import Plan
 
 _NAMES = {
     "quantity": "quantity",
@@ -20,16 +22,16 @@ _NAMES = {
 }
 
 
-def show_changes(changes: Sequence[Change], plan: Mapping[str, Any]) -> None:
+def show_changes(changes: Sequence[Change], plan: Plan) -> None:
     """Write the differences, a line each, and the summary of the new plan."""
     if not changes:
         show(Text("The plan made anew does the same as the old one."), summary_line(plan))
         return
     table = rows("l", "l", "l", "l")
     for change in changes:
-        action = change.new or change.old or {}
         sign, style = _sign(change)
-        table.add_row(Text(sign, style), words(action["symbol"]), words(action["kind"]), words(_told(change)))
+        action = change.action
+        table.add_row(Text(sign, style), words(action.symbol), words(action.kind), words(_difference(change)))
     show(section("Since the plan was made", f"{len(changes)} actions differ", table), summary_line(plan))
 
 
@@ -39,8 +41,12 @@ def _sign(change: Change) -> tuple[str, str]:
     return ("-", "red") if change.new is None else ("~", "yellow")
 
 
-def _told(change: Change) -> str:
+def _difference(change: Change) -> str:
     if change.old is None or change.new is None:
-        action = change.new or change.old or {}
-        return f"{action['quantity']}  {'new' if change.old is None else 'no longer planned'}"
-    return ", ".join(f"{_NAMES[name]} {change.old.get(name)} -> {change.new.get(name)}" for name in change.fields)
+        return f"{exact(change.action.quantity)}  {'new' if change.old is None else 'no longer planned'}"
+    pairs = ((name, getattr(change.old, name), getattr(change.new, name)) for name in change.fields)
+    return ", ".join(f"{_NAMES[name]} {_figure(old)} -> {_figure(new)}" for name, old, new in pairs)
+
+
+def _figure(value: Decimal | str | None) -> str:
+    return exact(value) if isinstance(value, Decimal) else str(value or "none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,11 @@ from exitplan.cli.rendering.checks import checks_table, state_text
 from exitplan.cli.rendering.plan import positions_text
 from exitplan.cli.rendering.screen import console, heading, rows, show, titled, words
 from exitplan.cli.rendering.words import counted, exact
-from exitplan.executor.apply.events import Event
+from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
+from exitplan.ruleset.planning.actions import Action, Phase
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan import report_of
+from exitplan.ruleset.planning.plan_types import CheckReport, Plan
 
 Document = Mapping[str, Any]
 _LONG = 8
@@ -39,15 +44,16 @@ _VERBS = {
     "cancel_order": "cancel order",
     "attach_stop": "attach stop",
     "convert_dust": "convert dust",
+    "convert_cash": "convert cash",
 }
 
 
 class RunScreen:
     """Draws the events of a run; where nobody can read them any more, the run goes on all the same."""
 
-    def __init__(self, plan: Document) -> None:
-        actions = len(plan["actions"])
-        self._width = max((len(action["symbol"]) for action in plan["actions"]), default=0)
+    def __init__(self, plan: Plan) -> None:
+        actions = len(plan.actions)
+        self._width = max((len(action.symbol) for action in plan.actions), default=0)
         self._console = console()
         self._bar = _bar(self._console) if self._console.is_terminal and actions >= _LONG else None
         self._task = self._bar.add_task("", total=actions) if self._bar else None
@@ -101,8 +107,8 @@ def _recovering(data: Document) -> Text:
 
 
 def _recovered(data: Document) -> Text:
-    settled = counted(data["settled"], "order")
-    return words(f"  An earlier run of {data['plan_id']} had not ended: {settled} settled with the venue.", "yellow")
+    orders = counted(data["settled"], "order")
+    return words(f"  An earlier run of {data['plan_id']} had not ended: {orders} resolved with the venue.", "yellow")
 
 
 def _cycle(data: Document) -> Text:
@@ -142,73 +148,70 @@ def _described(data: Document, width: int) -> str:
     return f"{data['symbol']:<{width}}  {_VERBS.get(kind, kind)} {exact(data['quantity'])}"
 
 
-def result_parts(result: Document) -> list[RenderableType]:
+def result_parts(result: ApplyResult) -> list[RenderableType]:
     """Draw what a run came to: how many actions ended how, those that need a look, and the checks."""
-    parts: list[RenderableType] = [_totals(result["outcomes"])]
-    bad = [outcome for outcome in result["outcomes"] if outcome["status"] not in {"done", "skipped"}]
+    parts: list[RenderableType] = [_totals(result.outcomes)]
+    bad = [outcome for outcome in result.outcomes if outcome.status not in {"done", "skipped"}]
     if bad:
         parts.append(_outcome_table(bad))
-    if result["verification"] is None:
+    if result.checks is None:
         parts.append(words("The account could not be read afterwards: its state is UNKNOWN.", "bold magenta"))
     else:
-        parts.extend(verification_parts(result["verification"]))
+        parts.extend(verification_parts(report_of(result.checks)))
     return parts
 
 
-def verification_parts(checks: Document) -> list[RenderableType]:
+def verification_parts(checks: CheckReport) -> list[RenderableType]:
     """Draw the four checks and the state that they come to."""
-    return [checks_table(checks), heading("The account is ").append_text(state_text(checks)).append(".")]
+    return [checks_table(checks), heading("The account is ").append_text(state_text(checks.state)).append(".")]
 
 
-def _totals(outcomes: Sequence[Document]) -> Text:
-    found: dict[str, int] = {}
-    for outcome in outcomes:
-        label, _ = _STATUSES.get(outcome["status"], (outcome["status"], ""))
-        found[label] = found.get(label, 0) + 1
-    said = ", ".join(f"{number:,} {label}" for label, number in found.items()) or "nothing was to be sent"
+def _totals(outcomes: Sequence[ActionOutcome]) -> Text:
+    counts = Counter(_STATUSES.get(outcome.status, (outcome.status, ""))[0] for outcome in outcomes)
+    said = ", ".join(f"{number:,} {label}" for label, number in counts.items()) or "nothing was to be sent"
     return heading("Applied: ").append(f"{said}.", "bold")
 
 
-def _outcome_table(outcomes: Sequence[Document]) -> RenderableType:
+def _outcome_table(outcomes: Sequence[ActionOutcome]) -> RenderableType:
     table = titled("outcome", "symbol", "action", "quantity", "", justify="lllrl")
     for outcome in outcomes:
-        label, style = _STATUSES.get(outcome["status"], (outcome["status"], ""))
-        kind = _VERBS.get(outcome["kind"], outcome["kind"])
+        label, style = _STATUSES.get(outcome.status, (outcome.status, ""))
+        action = outcome.action
         table.add_row(
             Text(label, style),
-            words(outcome["symbol"]),
-            words(kind),
-            words(exact(outcome["quantity"])),
-            words(outcome["message"] or ""),
+            words(action.symbol),
+            words(_VERBS.get(action.kind, action.kind)),
+            words(exact(action.quantity)),
+            words(outcome.reason or ""),
         )
     return table
 
 
-def show_phases(plan: Document, result: Document) -> None:
+def show_phases(plan: Plan, result: ApplyResult) -> None:
     """Draw on stdout what each of the four phases came to."""
     with suppress(OSError):  # as in show_result
         print_break()
         show(_phase_table(plan, result))
 
 
-def _phase_table(plan: Document, result: Document) -> RenderableType:
-    ended = {outcome["id"]: outcome["status"] for outcome in result["outcomes"]}
-    verification = result["verification"]
+def _phase_table(plan: Plan, result: ApplyResult) -> RenderableType:
+    ended = {outcome.action.id: outcome.status for outcome in result.outcomes}
     table = rows("l", "l")
     table.add_row(heading("Phase 1, classify"), words(positions_text(plan)))
-    for phase, label in ((2, "Phase 2, cancel stale orders"), (3, "Phase 3, exit")):
-        table.add_row(heading(label), words(_came_of(plan["actions"], phase, ended)))
-    table.add_row(heading("Phase 4, verify"), state_text(verification or {"state": "UNKNOWN"}))
+    for phase in (Phase.CANCEL, Phase.EXIT):
+        label = f"Phase {phase}, {phase.meaning}"
+        table.add_row(heading(label), words(_came_of(plan.of_phase(phase), ended)))
+    state = AccountState.UNKNOWN if result.checks is None else result.checks.state
+    table.add_row(heading("Phase 4, verify"), state_text(state))
     return table
 
 
-def _came_of(actions: Sequence[Document], phase: int, ended: Mapping[str, str]) -> str:
-    labels = [_STATUSES.get(ended[action["id"]], ("open", ""))[0] for action in actions if action["phase"] == phase]
-    said = ", ".join(f"{labels.count(label):,} {label}" for label in dict.fromkeys(labels))
-    return said or "nothing to do"
+def _came_of(actions: Sequence[Action], ended: Mapping[str, str]) -> str:
+    labels = Counter(_STATUSES.get(ended[action.id], ("open", ""))[0] for action in actions)
+    return ", ".join(f"{number:,} {label}" for label, number in labels.items()) or "nothing to do"
 
 
-def show_result(result: Document) -> None:
+def show_result(result: ApplyResult) -> None:
     """Draw what a run came to on stdout."""
     with suppress(OSError):  # as in notify: the exit code must tell how the run ended, not how the drawing did
         print_break()

@@ -8,9 +8,12 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from exitplan.cli.rendering.checks import STATE_STYLES
+from exitplan.cli.rendering.checks import STATE_STYLES, state_text
 from exitplan.cli.rendering.screen import heading, rows, titled, words
 from exitplan.cli.rendering.words import clock_time, exact, money, percent, reason_text
+from exitplan.executor.store.history import AccountStatus
+from exitplan.executor.store.state import Metrics, State
+from exitplan.ruleset.model.progress import UnwindProgress
 
 Document = Mapping[str, Any]
 _MEANINGS = {
@@ -23,66 +26,66 @@ _MEANINGS = {
 }
 
 
-def status_parts(status: Document) -> Iterator[RenderableType]:
+def status_parts(status: AccountStatus) -> Iterator[RenderableType]:
     """Draw how an account stands."""
     yield _head(status)
-    if status["unwind_progress"]:
-        yield _unwinds(status["unwind_progress"])
-    if status["escalated"] or status["failed_exits"]:
-        yield _given_up(status)
-        yield words("exitplan retry SYMBOL has an exit tried again that has failed.", "dim")
-    yield _metrics(status["cleanup_metrics"])
+    state = status.state
+    if state.unwinds:
+        yield _unwinds(state.unwinds)
+    if state.escalated or state.failed_exits:
+        yield _given_up(state)
+        yield words("To try a failed exit again: exitplan retry SYMBOL", "dim")
+    yield _metrics(state.metrics)
 
 
-def _head(status: Document) -> Table:
-    table = rows("l", "l")
-    state = status["account_state"] or "not verified yet"
-    table.add_row(heading("Account"), words(f"{status['account']} at {status['venue']}", "bold"))
-    table.add_row(words("State"), words(state, STATE_STYLES.get(state, "")))
-    for label, key in (("Last run", "last_cleanup_run"), ("Verified", "last_verified_at")):
-        table.add_row(words(label), words(clock_time(status[key]) if status[key] else "never"))
-    for plan in status["open_plans"]:
+def _head(status: AccountStatus) -> Table:
+    table, state = rows("l", "l"), status.state
+    table.add_row(heading("Account"), words(f"{status.account} at {status.venue}", "bold"))
+    table.add_row(words("State"), state_text(state.account_state))
+    for label, at in (("Last run", state.last_cleanup_run), ("Verified", state.last_verified_at)):
+        table.add_row(words(label), words(clock_time(at) if at else "never"))
+    for plan in status.open_plans:
         table.add_row(
             words("Open", "yellow"), words(f"{plan}: not applied to its end; apply it again to go on", "yellow")
         )
     return table
 
 
-def _unwinds(unwinds: Mapping[str, Document]) -> Table:
+def _unwinds(unwinds: Mapping[str, UnwindProgress]) -> Table:
     table = titled("Unwinds under way", "cycles done", "may remain", "of", "started", "last cycle", justify="lrrrll")
-    for key, unwind in unwinds.items():
+    for key, unwind in sorted(unwinds.items()):
         table.add_row(
             words(f"  {key}"),
-            words(unwind["cycle"]),
-            words(percent(str(unwind["remaining_pct"]))),
-            words(exact(str(unwind["initial_quantity"]))),
-            words(clock_time(unwind["started_at"])),
-            words(clock_time(unwind["last_cycle_at"]) if unwind["last_cycle_at"] else "-"),
+            words(unwind.cycle),
+            words(percent(unwind.remaining_pct)),
+            words(exact(unwind.initial_quantity)),
+            words(clock_time(unwind.started_at)),
+            words(clock_time(unwind.last_cycle_at) if unwind.last_cycle_at else "-"),
         )
     return table
 
 
-def _given_up(status: Document) -> Table:
-    table = titled("Needs a person", "failed", "reason")
-    for key in sorted({*status["escalated"], *status["failed_exits"]}):
-        entry = status["escalated"].get(key) or {}
-        failed = str(status["failed_exits"].get(key, 0))
+def _given_up(state: State) -> Table:
+    table = titled("Needs attention", "failed", "reason")
+    for key in sorted({*state.escalated, *state.failed_exits}):
+        entry = state.escalated.get(key) or {}
+        failed = str(state.failed_exits.get(key, 0))
         reason = str(entry.get("reason") or "the exit failed")
         table.add_row(words(f"  {key}", "yellow"), words(failed), words(reason_text(reason)))
     return table
 
 
-def _metrics(metrics: Document) -> Table:
+def _metrics(metrics: Metrics) -> Table:
     table = rows("l", "r")
     table.add_row(heading("So far"), "")
-    for label, key in (
-        ("positions closed", "total_positions_cleaned"),
-        ("of them zombies", "zombie_positions_closed"),
-        ("of them unwound", "legacy_positions_unwound"),
-        ("stale orders cancelled", "stale_orders_cancelled"),
+    for label, count in (
+        ("positions closed", metrics.total_positions_cleaned),
+        ("of them zombies", metrics.zombie_positions_closed),
+        ("of them unwound", metrics.legacy_positions_unwound),
+        ("stale orders cancelled", metrics.stale_orders_cancelled),
     ):
-        table.add_row(words(f"  {label}"), words(f"{int(metrics[key]):,}"))
-    table.add_row(words("  capital freed"), words(money(str(metrics["capital_freed_usd"]))))
+        table.add_row(words(f"  {label}"), words(f"{count:,}"))
+    table.add_row(words("  capital freed"), words(money(metrics.capital_freed_usd)))
     return table
 
 

@@ -25,7 +25,7 @@ _TIER_SENTENCES = {
     "A": "an order without an answer is asked for by our id, open or closed (tier A)",
     "B": "an order without an answer is looked for by our id in the lists of orders and trades (tier B)",
     "C": "an order without an answer cannot be asked for: what became of it is told by comparing the position before "
-    "and after, and where that does not tell, a person is asked for (tier C)",
+    "and after, and if that is not conclusive, a person is asked (tier C)",
 }
 GENERIC = (
     "Any other exchange that ccxt speaks to works through its general calls, as tier C: no client ids are sent, what "
@@ -52,8 +52,8 @@ def _uniqueness(traits: Traits) -> str:
 
 
 def _stops(traits: Traits) -> str:
-    found = [name for name, has in (("market", traits.stop_market), ("limit", traits.stop_limit)) if has]
-    return "both" if len(found) > 1 else "".join(found) or "none"
+    kinds = [name for name, has in (("market", traits.stop_market), ("limit", traits.stop_limit)) if has]
+    return "both" if len(kinds) > 1 else "".join(kinds) or "none"
 
 
 COLUMNS = (
@@ -119,7 +119,7 @@ def show_sheet(traits: Traits) -> None:
 
 
 def traits_document(traits: Traits) -> dict[str, Any]:
-    """Give what is known of a venue in its JSON form; ``venue`` is null for any other exchange."""
+    """Return what is known of a venue in its JSON form; ``venue`` is null for any other exchange."""
     is_one = traits.venue != ANY_OTHER
     return {
         "venue": traits.venue if is_one else None,
@@ -143,27 +143,27 @@ def traits_document(traits: Traits) -> dict[str, Any]:
 
 
 def is_known(traits: Traits) -> bool:
-    """Tell whether exitplan knows more of a venue than ccxt says."""
+    """Check whether exitplan knows more of a venue than ccxt says."""
     return traits.venue in {PAPER, *KNOWN}
 
 
 def start_command(traits: Traits) -> str:
-    """Give the command that makes a folder from a live account."""
+    """Return the command that makes a folder from a live account."""
     return f"exitplan init DIR --from-venue {traits.venue} --credentials {usual_credentials(traits.venue)}"
 
 
 def credential_rows(traits: Traits) -> list[tuple[str, str]]:
-    """Give each kind of reference, and what is read by it."""
+    """Return each kind of reference, and what is read by it."""
     reference = usual_credentials(traits.venue)
     name = reference.removeprefix("env:")
     optional = "" if is_known(traits) else " where it has one"
     has_password = traits.needs_password or not is_known(traits)
     fields = ["api_key", "api_secret", *(["api_password"] if has_password else [])]
-    named, told = _listed([f"{name}_{field.upper()}" for field in fields]), _listed(fields)
+    named, keys = _listed([f"{name}_{field.upper()}" for field in fields]), _listed(fields)
     return [
         (reference, f"the variables {named}{optional}"),
-        (f"keyring:{traits.venue}", f"that service in the system's keyring, with {told}{optional}"),
-        (f"file:{traits.venue}.json", f"a JSON or YAML file of mode 0600, with {told}{optional}"),
+        (f"keyring:{traits.venue}", f"that service in the system's keyring, with {keys}{optional}"),
+        (f"file:{traits.venue}.json", f"a JSON or YAML file of mode 0600, with {keys}{optional}"),
     ]
 
 
@@ -186,8 +186,8 @@ def _lines(block: str) -> Text:
 
 
 def _sentence(traits: Traits) -> str:
-    told = _TIER_SENTENCES[traits.client_order_ids]
-    return f"{told[0].upper()}{told[1:]}."
+    sentence = _TIER_SENTENCES[traits.client_order_ids]
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
 
 from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain
-from exitplan.ruleset.planning.actions import BLOCKED_REASONS
+from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Blocked
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED
 
 _REASONS = {str(reason): text for reason, text in BLOCKED_REASONS.items()}
@@ -17,7 +17,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def money(amount: Decimal | str | None, currency: str = "") -> str:
-    """Write an amount of money: two decimals, below one three digits that say something; ``?`` where unknown."""
+    """Format an amount of money: two decimals, below one three digits that say something; ``?`` where unknown."""
     if amount is None:
         return "?"
     value = parse_decimal(amount) if isinstance(amount, str) else amount
@@ -41,14 +41,15 @@ def percent(share: Decimal | str) -> str:
     return f"{plain(value * 100)} %"
 
 
-def total(amounts: list[str | None]) -> Decimal:
+def total(amounts: Iterable[Decimal | None]) -> Decimal:
     """Add up estimated values; what is unknown counts as nothing."""
-    return sum((parse_decimal(amount) for amount in amounts if amount is not None), ZERO)
+    return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
-def clock_time(text: str) -> str:
-    """Write a time of a document to the minute."""
-    return f"{parse_time(text):%Y-%m-%d %H:%M} UTC"
+def clock_time(moment: datetime | str) -> str:
+    """Write a time to the minute."""
+    at = parse_time(moment) if isinstance(moment, str) else moment
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def duration(seconds: float) -> str:
@@ -61,14 +62,15 @@ def duration(seconds: float) -> str:
 
 
 def reason_text(reason: str) -> str:
-    """Say in words why an exit is blocked; a reason that this version does not know speaks for itself."""
+    """Format in words why an exit is blocked; a reason that this version does not know speaks for itself."""
     return _REASONS.get(reason, reason)
 
 
-def blocked_text(blocked: Mapping[str, Any]) -> str:
-    """Say why an exit is blocked, and of dust why it is not converted either."""
-    _, separator, why = (blocked.get("because") or "").partition(NOT_CONVERTED)
-    return reason_text(blocked["reason"]) + (f"; {separator}{why}" if separator else "")
+def blocked_text(blocked: Blocked) -> str:
+    """Return why an exit is blocked, of dust why it is not converted either, and until when a waiting one waits."""
+    _, separator, why = blocked.because.partition(NOT_CONVERTED)
+    until = f", until {clock_time(blocked.until)}" if blocked.until else ""
+    return reason_text(blocked.reason) + until + (f"; {separator}{why}" if separator else "")
 
 
 def counted(number: int, word: str, words: str | None = None) -> str:

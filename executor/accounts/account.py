@@ -109,17 +109,17 @@ class AccountFiles:
     broken: tuple[BrokenFile, ...]
 
     def problem_of(self, name: str) -> FileIsInvalid | None:
-        """Say why an account that is not among the sound ones may be in a broken file; None where all are sound."""
-        named = [found.error for found in self.broken if found.id == name]
-        unnamed = [found.error for found in self.broken if found.id is None]
+        """Return why an account that is not among the sound ones may be in a broken file; None where all are sound."""
+        named = [broken.error for broken in self.broken if broken.id == name]
+        unnamed = [broken.error for broken in self.broken if broken.id is None]
         return next(iter([*named, *unnamed]), None)
 
 
 def find_account_files(root: Path) -> list[Path]:
     """List the account files below a folder, by name."""
     folders = [root / name for name in ACCOUNT_FOLDERS]
-    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-    return sorted(path for path in found if path.suffix in {".yaml", ".yml"})
+    paths = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    return sorted(path for path in paths if path.suffix in {".yaml", ".yml"})
 
 
 def read_account_files(root: Path) -> AccountFiles:
@@ -128,16 +128,16 @@ def read_account_files(root: Path) -> AccountFiles:
     broken: list[BrokenFile] = []
     for path in find_account_files(root):
         try:
-            found = load_account_file(path)
+            file = load_account_file(path)
         except FileIsInvalid as error:
             broken.append(BrokenFile(path, error))
             continue
-        first = sound.setdefault(found.id, found)
-        if first is not found:
-            clash = FileIsInvalid(f"{path}: the account id {found.id!r} is used by {first.path} as well")
-            broken.append(BrokenFile(path, clash, found.id))
+        first = sound.setdefault(file.id, file)
+        if first is not file:
+            clash = FileIsInvalid(f"{path}: the account id {file.id!r} is used by {first.path} as well")
+            broken.append(BrokenFile(path, clash, file.id))
     clashing = {entry.id for entry in broken}
-    return AccountFiles({name: found for name, found in sound.items() if name not in clashing}, tuple(broken))
+    return AccountFiles({name: file for name, file in sound.items() if name not in clashing}, tuple(broken))
 
 
 def load_account_file(path: Path) -> AccountFile:
@@ -155,7 +155,7 @@ def load_account_file(path: Path) -> AccountFile:
 
 
 def is_path(account: str) -> bool:
-    """Tell the path of an account file from an id."""
+    """Distinguish the path of an account file from an id."""
     return Path(account).suffix in {".yaml", ".yml"} or "/" in account
 
 
@@ -167,34 +167,34 @@ def open_account(request: AccountRequest) -> Account:
     return open_account_file(find_account(request), request)
 
 
-def open_account_file(found: AccountFile, request: AccountRequest) -> Account:
+def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
     """Open the account of a file that was found already, with the policy and overrides of a request.
 
     Raises as :func:`open_account` does.
     """
-    loaded = found.loaded
+    loaded = file.loaded
     if request.policy is not None:
-        loaded = load_policy(request.policy, request.overrides)
+        loaded = load_policy(request.policy, request.overrides, account=file.loaded)
     elif request.overrides:
-        loaded = load_policy(found.path, request.overrides)
+        loaded = load_policy(file.path, request.overrides)
     return Account(
-        id=found.id,
-        venue=found.venue,
-        quote=str(found.block["quote"]),
-        file=found.path,
+        id=file.id,
+        venue=file.venue,
+        quote=str(file.block["quote"]),
+        file=file.path,
         loaded=loaded,
         rulebook=Rulebook.of(loaded.policy),
-        broker=_broker_of(found, request),
-        folder=DataFolder.of(request.data, found.id),
+        broker=_broker_of(file, request, loaded.policy.cash.keep),
+        folder=DataFolder.of(request.data, file.id),
         clock=request.clock,
         overrides=request.overrides,
     )
 
 
-def _broker_of(found: AccountFile, request: AccountRequest) -> Broker:
+def _broker_of(file: AccountFile, request: AccountRequest, keep: tuple[str, ...]) -> Broker:
     if request.offline:
-        return cast("Broker", OfflineBroker(found.venue))
-    return RetryingBroker(open_broker(found.block, found.path.parent, request.clock), time.sleep)
+        return cast("Broker", OfflineBroker(file.venue))
+    return RetryingBroker(open_broker(file.block, file.path.parent, request.clock, keep), time.sleep)
 
 
 def find_account(request: AccountRequest) -> AccountFile:
@@ -206,9 +206,9 @@ def find_account(request: AccountRequest) -> AccountFile:
     if wanted is None and len(paths) == 1:
         return load_account_file(paths[0])
     files = read_account_files(request.root)
-    found = files.sound.get(wanted or PLATFORM)
-    if found is not None:
-        return found
+    file = files.sound.get(wanted or PLATFORM)
+    if file is not None:
+        return file
     problem = files.problem_of(wanted or PLATFORM)
     if problem is not None:
         raise problem
@@ -216,7 +216,7 @@ def find_account(request: AccountRequest) -> AccountFile:
 
 
 def no_such_account(wanted: str | None, known: list[str], root: Path) -> NoSuchAccount:
-    """Word that an account is not there, with the nearest id that is."""
+    """Format that an account is not there, with the nearest id that is."""
     if not known:
         places = " or ".join(str(root / name) for name in ACCOUNT_FOLDERS)
         return NoSuchAccount(f"there are no account files in {places}", hint="make some to try with: exitplan init")

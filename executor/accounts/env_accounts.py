@@ -30,12 +30,12 @@ _QUOTES = {
 
 
 def usual_quote(venue: str) -> str | None:
-    """Give the currency that a venue trades against mostly; None where that is not known."""
+    """Return the currency that a venue trades against mostly; None where that is not known."""
     return _QUOTES.get(venue)
 
 
 def usual_credentials(venue: str) -> str:
-    """Give the reference under which the keys of a venue are looked for when nobody names one."""
+    """Return the reference under which the keys of a venue are looked for when nobody names one."""
     return f"env:{re.sub(r'[^A-Z0-9]', '_', venue.upper())}"
 
 
@@ -46,11 +46,11 @@ def account_at(venue: str, wanted: str | None, files: AccountFiles, *, naming: s
     is named is elsewhere; NoSuchAccount, FileIsInvalid.
     """
     there: Mapping[str, AccountFile] = {name: file for name, file in files.sound.items() if file.venue == venue}
-    found = there.get(wanted or PLATFORM)
-    if found is None and wanted is None and len(there) == 1:
+    file = there.get(wanted or PLATFORM)
+    if file is None and wanted is None and len(there) == 1:
         return next(iter(there.values()))
-    if found is not None or not there:
-        return found
+    if file is not None or not there:
+        return file
     if wanted is None:
         raise UsageError(f"which account at {venue}?", hint=f"name one with {naming}: {', '.join(sorted(there))}")
     if wanted in files.sound:
@@ -58,16 +58,16 @@ def account_at(venue: str, wanted: str | None, files: AccountFiles, *, naming: s
     raise files.problem_of(wanted) or no_such_account(wanted, sorted(there), Path())
 
 
-def ensure_venue(found: AccountFile, venue: str | None) -> None:
+def ensure_venue(file: AccountFile, venue: str | None) -> None:
     """Raise UsageError where an account is at another venue than the one that was named."""
-    if venue is not None and venue != found.venue:
+    if venue is not None and venue != file.venue:
         raise UsageError(
-            f"the account {found.id} is at {found.venue}, not at {venue}", hint=f"its venue is set in {found.path}"
+            f"the account {file.id} is at {file.venue}, not at {venue}", hint=f"its venue is set in {file.path}"
         )
 
 
 def implied_block(venue: str, name: str, files: AccountFiles, quote: str | None = None) -> Mapping[str, Any]:
-    """Give the account block that a venue and the keys in the environment imply, where no account file is there.
+    """Return the account block that a venue and the keys in the environment imply, where no account file is there.
 
     Without a ``quote`` it is the venue's usual one. Raises NoSuchAccount where nothing can be implied, UsageError where
     the account's own file is at another venue, FileIsInvalid for the file that may be its own.

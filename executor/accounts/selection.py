@@ -64,12 +64,12 @@ def select_accounts(selection: AccountSelection, root: Path = Path()) -> tuple[S
     that were named carry one id.
     """
     files = read_account_files(root)
-    found = [_named(name, files, root) for name in dict.fromkeys(selection.names)]
+    selected = [_named(name, files, root) for name in dict.fromkeys(selection.names)]
     if selection.every and not files.sound and not files.broken:
         raise no_such_account(None, [], root)
     if selection.every or selection.tags:
-        found += _wanted(selection, files)
-    return tuple(_each_once(found))
+        selected += _wanted(selection, files)
+    return tuple(_each_once(selected))
 
 
 def _named(name: str, files: AccountFiles, root: Path) -> Selected:
@@ -79,14 +79,14 @@ def _named(name: str, files: AccountFiles, root: Path) -> Selected:
         except FileIsInvalid as error:
             return Selected(name, error)
         return Selected(loaded.id, loaded)
-    found = files.sound.get(name) or files.problem_of(name)
-    if found is None:
+    file = files.sound.get(name) or files.problem_of(name)
+    if file is None:
         raise no_such_account(name, list(files.sound), root)
-    return Selected(name, found)
+    return Selected(name, file)
 
 
 def _wanted(selection: AccountSelection, files: AccountFiles) -> Iterator[Selected]:
-    """Give what is asked for by tag or altogether, the platform account first."""
+    """Return what is asked for by tag or altogether, the platform account first."""
     carried = frozenset[str]().union(*(file.tags for file in files.sound.values()))
     missing = [tag for tag in selection.tags if tag not in carried]
     if missing and not files.broken:
@@ -104,10 +104,10 @@ def _no_such_tag(tag: str, known: Sequence[str]) -> NoSuchAccount:
     return NoSuchAccount(f"no account file carries the tag {tag!r}", hint=hint)
 
 
-def _each_once(found: Sequence[Selected]) -> Iterator[Selected]:
+def _each_once(selected: Sequence[Selected]) -> Iterator[Selected]:
     """Leave out what was found before; raises UsageError where one id stands for two files."""
     files: dict[str, Selected] = {}
-    for entry in found:
+    for entry in selected:
         first = files.setdefault(entry.name, entry)
         if first is entry:
             yield entry

@@ -2,77 +2,77 @@
 
 The order of things: what the plan says of itself (account, policy, guards) is checked before anything is opened; the
 data folder must be writable before anything is sent; the account's lease is taken; what an earlier run left open is
-settled; the account is read and compared with the plan; the plan goes into the journal; then cancels, exits, and the
+resolved; the account is read and compared with the plan; the plan goes into the journal; then cancels, exits, and the
 verification.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import localcontext
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify
+from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
-from exitplan.executor.apply.recovery import forget_closed, settle_open_plans
+from exitplan.executor.apply.recovery import forget_closed, reconcile_open_plans, still_held
 from exitplan.executor.apply.run import Run
 from exitplan.executor.apply.staleness import (
-    Drift,
     ensure_applicable,
     ensure_fresh,
     ensure_not_halted,
-    ensure_sales_allowed,
     ensure_same_progress,
-    find_drift,
 )
-from exitplan.executor.plan import read_account, read_snapshot
+from exitplan.executor.logs import RUN, note
+from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Intent, Journal, open_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.saved_plan import SavedPlan, saved_plan
 from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
 from exitplan.executor.verify import checks_of, verified
 from exitplan.ruleset.errors import (
     AccountUnreadable,
     EngineDisagreement,
     FileIsInvalid,
-    PlanIsStale,
     PlanIsUnusable,
     PlanIsUsed,
 )
-from exitplan.ruleset.model.snapshot import Snapshot, position_key
+from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.plan_types import Plan
 
 Stopped = Callable[[], bool]
 
-_LEAVE_OPEN = frozenset({5, 8, 9})
+_LEAVE_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN})
 """Exit codes after which a plan can be applied again, to be finished."""
 
 
-def check_plan(account: Account, document: Mapping[str, Any]) -> Drift:
+def check_plan(account: Account, plan: Plan) -> Judged:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
-    plan = saved_plan(document)
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_fresh(plan, account.clock())
     if not account.folder.journal.exists():
-        return _drift(account, plan, None, read_account(account))
+        return _judge(account, plan, {}, read_state(account))[1]
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress)
-        return _drift(account, plan, journal, read_account(account))
+        return _judge(account, plan, journal.intents(plan.plan_id), state)[1]
 
 
 def apply_plan(
     account: Account,
-    document: Mapping[str, Any],
+    plan: Plan,
     *,
     notify: Notify = lambda _: None,
     stopped: Stopped = lambda: False,
@@ -84,7 +84,6 @@ def apply_plan(
     Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountUnreadable,
     DataFolderUnusable and OutcomeUnknown (of an earlier run), all before anything is sent.
     """
-    plan = saved_plan(document)
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_writable(account.folder.path)
@@ -97,22 +96,23 @@ def apply_plan(
         return _Application(account, plan, journal, notify).apply(stopped, sleep)
 
 
-def _ensure_not_used(journal: Journal, plan: SavedPlan) -> None:
+def _ensure_not_used(journal: Journal, plan: Plan) -> None:
     if journal.plan_status(plan.plan_id) == "ended":
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
 
 
-def _drift(account: Account, plan: SavedPlan, journal: Journal | None, snapshot: Snapshot) -> Drift:
-    """Compare a plan with the account; raises PlanIsStale where anything moved."""
-    intents = {} if journal is None else journal.intents(plan.plan_id)
-    drift = find_drift(plan, snapshot, intents, account.rulebook.policy.guards["max_price_move_pct"])
-    if drift.moved:
-        raise PlanIsStale(
-            "the account is not the one that the plan was made for:\n  " + "\n  ".join(drift.moved),
-            hint="make a new plan and look at it",
-        )
-    ensure_sales_allowed(account.rulebook.policy, plan, snapshot)
-    return drift
+def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: State) -> tuple[State, Judged]:
+    """Read the account and judge the plan on it.
+
+    Raises PlanIsStale where nothing is left to send, RefusedByGuard, AccountUnreadable and EngineDisagreement.
+    """
+    snapshot = read_snapshot(account, state.progress)
+    now, rulebook = account.clock(), account.rulebook
+    state = after_reading(state, rulebook.policy, snapshot, now)
+    judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
+    judged.ensure_allowed(rulebook)
+    judged.ensure_something_is_left()
+    return state, judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,37 +120,37 @@ class _Application:
     """One application of one plan, under the lease and with the journal open."""
 
     account: Account
-    plan: SavedPlan
+    plan: Plan
     journal: Journal
     notify: Notify
+    last_reading: list[Snapshot] = field(default_factory=list)
 
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
-        desk = OrderReconciler(account.broker, account.clock, sleep)
+        reconciler = OrderReconciler(account.broker, account.clock, sleep)
         state = take_state(journal, account.folder.state)
-        state = settle_open_plans(account, journal, state, desk, self._tell, keep=plan.plan_id)
+        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress)
-        snapshot, drift = self._compared()
+        state, judged = self._judged(state)
         if not resumed:
-            journal.add_plan(plan.document, account.clock())
+            journal.add_plan(plan, account.clock())
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
-        state = self._alerted(self._classified(_still_held(state, snapshot)))
+        state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
         number = journal.begin_run(plan.plan_id, account.clock())
-        run = Run(account, plan, journal, number, self._tell, stopped, desk, state, snapshot, drift)
+        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged)
         run.execute()
         return self._finish(run)
 
-    def _compared(self) -> tuple[Snapshot, Drift]:
-        """Read the account and compare; a plan that was open and has gone stale is ended with that."""
+    def _judged(self, state: State) -> tuple[State, Judged]:
+        """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
         try:
             ensure_fresh(self.plan, self.account.clock())
-            snapshot = read_account(self.account)
-            return snapshot, _drift(self.account, self.plan, self.journal, snapshot)
+            return _judge(self.account, self.plan, self.journal.intents(self.plan.plan_id), state)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
                 self.journal.end_plan(self.plan.plan_id, self.account.clock())
@@ -158,29 +158,28 @@ class _Application:
 
     def _classified(self, state: State) -> State:
         """Note the categories of the plan in the state."""
-        at = self.plan.document["created_at"]
+        at = time_text(self.plan.created_at)
         classified = {
-            key: {"category": entry["category"], "rule": entry["rule"], "classified_at": at}
-            for key, entry in self.plan.positions.items()
+            key: {"category": position.category.value, "rule": position.rule, "classified_at": at}
+            for key, position in self.plan.by_key.items()
         }
         return replace(state, classified=classified)
 
     def _alerted(self, state: State) -> State:
         """Raise the alerts of the plan: a cap that is exceeded, unwinds that start anew, and each escalation once."""
-        counted = self.plan.document["checks"]["checks"]["position_count"]
-        if not counted["pass"]:
-            current, most = counted["current"], counted["max"]
-            figures = {"current_count": current, "max_positions": most, "excess_count": current - most}
-            self._alert("POSITION_CAP_VIOLATION", figures)
+        counted = self.plan.checks.checks.position_count
+        if not counted.passed:
+            current, most = counted.current, counted.max
+            excess = {"current_count": current, "max_positions": most, "excess_count": current - most}
+            self._alert("POSITION_CAP_VIOLATION", excess)
         for step in self.plan.steps.values():
             if step.regrown:
                 self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
         escalated = dict(state.escalated)
-        for blocked in self.plan.document["blocked"]:
-            key = position_key(blocked["symbol"], blocked["side"])
-            if blocked["escalate"] and key not in escalated:
-                figures = {"symbol": blocked["symbol"], "rule": blocked["rule"], "reason": blocked["reason"]}
-                escalated[key] = {**figures, "at": time_text(self.account.clock())}
+        for blocked in self.plan.blocked:
+            if blocked.escalate and blocked.key not in escalated:
+                figures: dict[str, Any] = {"symbol": blocked.symbol, "rule": blocked.rule, "reason": blocked.reason}
+                escalated[blocked.key] = {**figures, "at": time_text(self.account.clock())}
                 self._alert("ZOMBIE_ESCALATED", figures)
         return replace(state, escalated=escalated)
 
@@ -190,13 +189,15 @@ class _Application:
         checks = self._verified(run)
         now = account.clock()
         state = replace(run.state, last_cleanup_run=now)
+        if self.last_reading:
+            state = after_run(state, account.rulebook.policy, self.last_reading[-1], now)
         state = verified(state, account, AccountState.UNKNOWN if checks is None else checks.state)
-        code = _exit_code(run, checks)
+        code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
         outcomes = tuple(
             run.outcomes.get(action.id, ActionOutcome(action, "open", message="still to be done"))
             for action in self.plan.actions
         )
-        result = ApplyResult(code, self.plan.plan_id, outcomes, checks)
+        result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
         if code not in _LEAVE_OPEN:
             journal.end_plan(self.plan.plan_id, now)
@@ -209,8 +210,11 @@ class _Application:
         account = self.account
         try:
             snapshot = read_snapshot(account, run.state.progress)
+            run.state = after_reading(run.state, account.rulebook.policy, snapshot, account.clock())
             forget_closed(account, self.journal, self.plan, snapshot)
-            checks = checks_of(account, account.tracker.with_records(snapshot), run.state)
+            snapshot = account.tracker.with_records(snapshot)
+            checks = checks_of(account, snapshot, run.state)
+            self.last_reading.append(snapshot)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
@@ -222,24 +226,15 @@ class _Application:
         self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
 
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind != "alert":  # logged where it is raised
+            note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
         self.notify(Event(kind, self.account.clock(), data))
 
 
-def _still_held(state: State, snapshot: Snapshot) -> State:
-    """Forget the unwinds of positions that are gone: one that is opened later is another one."""
-    held = {position.key for position in snapshot.positions}
-    return replace(state, unwinds={key: unwind for key, unwind in state.unwinds.items() if key in held})
+def _level_of(kind: str) -> int:
+    return logging.WARNING if kind in {"action_refused", "action_unknown", "run_recovering"} else logging.INFO
 
 
-def _exit_code(run: Run, checks: Checks | None) -> int:
-    """Give the exit code of a run: the worst that happened."""
-    verdicts = (
-        (run.is_unknown, 9),
-        (run.halt is not None, 5),
-        (run.was_stopped, 8),
-        (run.has_unsent, 9),
-        (run.has_failed, 4),
-        (run.is_unreadable, 1),
-        (checks is None, 9),
-    )
-    return next((code for holds, code in verdicts if holds), 0)
+def _logged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event for the log; of a verification its state will do."""
+    return {"state": data["state"], "message": data.get("message")} if "state" in data else dict(data)

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from exitplan.executor.store.journal import Settlement
-from exitplan.executor.store.saved_plan import PlannedAction
+from exitplan.executor.store.journal import Resolution
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import Checks
 
 EVENT_KINDS: Mapping[str, str] = {
     "run_started": "A run has begun; nothing was sent yet.",
     "run_recovering": "An earlier run was cut short: the venue is asked what became of its orders.",
-    "run_recovered": "An earlier run had left orders open; they are settled now.",
+    "run_recovered": "An earlier run had left orders open; they are resolved now.",
     "action_started": "An action is about to be sent.",
-    "action_done": "The venue did it; filled tells how much.",
+    "action_done": "The venue did it; filled says how much.",
     "action_refused": "The venue did not do it.",
-    "action_unknown": "Nobody can tell what became of it.",
+    "action_unknown": "Its outcome is unknown.",
     "action_skipped": "Nothing was sent for it, and why.",
     "cycle_counted": "An unwind cycle counts with no order.",
     "alert": "An alert was raised.",
@@ -44,18 +46,42 @@ class Event:
 Notify = Callable[[Event], None]
 
 
+class Stop(StrEnum):
+    """Why a run stopped before it had gone through all of its plan."""
+
+    ASKED = "asked"
+    HALTED = "halted"
+    OUTCOME_UNKNOWN = "outcome-unknown"
+    VENUE_RESTS = "venue-rests"
+    ACCOUNT_UNREADABLE = "account-unreadable"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a run that stopped for this."""
+        return _STOP_CODES[self]
+
+
+_STOP_CODES = {
+    Stop.ASKED: ExitCode.CANCELLED,
+    Stop.HALTED: ExitCode.REFUSED,
+    Stop.OUTCOME_UNKNOWN: ExitCode.UNKNOWN,
+    Stop.VENUE_RESTS: ExitCode.UNKNOWN,
+    Stop.ACCOUNT_UNREADABLE: ExitCode.ERROR,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
     """How one action of a run ended; status ``open`` means that it is still to be done."""
 
-    action: PlannedAction
+    action: Action
     status: str
-    settlement: Settlement | None = None
+    resolution: Resolution | None = None
     message: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Write the outcome in its JSON form."""
-        settled = self.settlement
+        resolution = self.resolution
         return {
             "id": self.action.id,
             "kind": self.action.kind,
@@ -63,26 +89,36 @@ class ActionOutcome:
             "side": self.action.side,
             "quantity": plain(self.action.quantity),
             "status": self.status,
-            "filled": None if settled is None else plain(settled.filled),
-            "order_id": None if settled is None else settled.order_id,
-            "message": self.message or (settled.message if settled else None),
+            "filled": None if resolution is None else plain(resolution.filled),
+            "order_id": None if resolution is None else resolution.order_id,
+            "message": self.reason,
         }
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended so, in the words of exitplan or the venue."""
+        return self.message or (self.resolution.message if self.resolution else None)
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What a run came to; ``checks`` is None where the account could not be read afterwards."""
+    """What a run came to, and why it stopped early, if it did.
 
-    exit_code: int
+    ``checks`` is None where the account could not be read afterwards.
+    """
+
+    exit_code: ExitCode
     plan_id: str
     outcomes: tuple[ActionOutcome, ...]
     checks: Checks | None
+    stop: Stop | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Write the result in its JSON form."""
         return {
             "plan_id": self.plan_id,
             "exit_code": self.exit_code,
+            "stopped": self.stop,
             "outcomes": [outcome.to_document() for outcome in self.outcomes],
             "verification": None if self.checks is None else self.checks.to_document(),
         }

@@ -1,34 +1,35 @@
-"""Settle an order by a person's word, where the venue cannot tell what became of it."""
+"""Resolve an order by a person's word, where the venue cannot report its outcome."""
 
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.quantities import amount_step
-from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.apply.record import record_outcome
 from exitplan.executor.plan import read_account
-from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
+from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan, saved_plan
-from exitplan.executor.store.state import export_state, state_to_document, take_state
+from exitplan.executor.store.state import export_state, take_state
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import nearest
-from exitplan.ruleset.model.values import EXACT, ZERO, plain
+from exitplan.ruleset.model.values import EXACT, plain
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.plan import read_plan
+from exitplan.ruleset.planning.plan_types import Plan
 
 _OPEN = frozenset({"sending", "needs_human"})
 
 
-def unresolved_orders(account: Account) -> dict[str, PlannedAction]:
-    """Give the orders of open plans that may have reached the venue without a clear answer, by client order id."""
+def unresolved_orders(account: Account) -> dict[str, Action]:
+    """Return the orders of open plans that may have reached the venue without a clear answer, by client order id."""
     if not account.folder.journal.exists():
         return {}
     with open_journal(account.folder.journal) as journal:
         return {action.client_order_id: action for _, action, _ in unresolved_in(journal)}
 
 
-def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> PlannedAction:
-    """Settle an unresolved order as a person found it at the venue: filled by so much, zero if it never traded.
+def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> Action:
+    """Resolve an order as a person found it at the venue: filled by so much, zero if it never traded.
 
     The plan it is of stays open and can be applied again. Raises UsageError for an order that is not unresolved, or a
     quantity above what was sent; AccountIsLocked; AccountUnreadable, since progress depends on the market's step.
@@ -44,17 +45,16 @@ def settle_by_hand(account: Account, client_order_id: str, filled: Decimal) -> P
         sent = intent.quantity if intent.quantity is not None else action.quantity
         if not 0 <= filled <= sent:
             raise UsageError(f"the order was for {plain(sent)}: {plain(filled)} cannot have been filled")
-        settlement = Settlement("done" if filled else "skipped", filled, intent.order_id, "settled by hand")
-        if filled:
-            step = amount_step(read_account(account), action.symbol)
-            state = after_action(state, plan, action, settlement, intent.held_before or ZERO, step, now)
-        journal.settle(intent, settlement, state_to_document(state), now)
+        resolution = Resolution("done" if filled else "skipped", filled, intent.order_id, "resolved by hand")
+        snapshot = read_account(account) if filled else None
+        sent_order = (action, intent)
+        state = record_outcome(journal, plan, sent_order, resolution, state=state, snapshot=snapshot, now=now)
         export_state(journal, state, account.folder.state)
     return action
 
 
-def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAction, Intent]:
-    waiting = {found[1].client_order_id: found for found in unresolved_in(journal)}
+def _find(journal: Journal, client_order_id: str) -> tuple[Plan, Action, Intent]:
+    waiting = {entry[1].client_order_id: entry for entry in unresolved_in(journal)}
     if client_order_id in waiting:
         return waiting[client_order_id]
     if not waiting:
@@ -64,11 +64,11 @@ def _find(journal: Journal, client_order_id: str) -> tuple[SavedPlan, PlannedAct
     raise UsageError(f"no unresolved order carries the id {client_order_id!r}", hint=hint)
 
 
-def unresolved_in(journal: Journal) -> list[tuple[SavedPlan, PlannedAction, Intent]]:
+def unresolved_in(journal: Journal) -> list[tuple[Plan, Action, Intent]]:
     """List the actions of open plans that may have reached the venue without a clear answer."""
-    found: list[tuple[SavedPlan, PlannedAction, Intent]] = []
+    unresolved: list[tuple[Plan, Action, Intent]] = []
     for document in journal.open_plans():
-        plan = saved_plan(document)
+        plan = read_plan(document)
         intents = journal.intents(plan.plan_id)
-        found.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
-    return found
+        unresolved.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
+    return unresolved

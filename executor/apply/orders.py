@@ -16,21 +16,20 @@ from exitplan.brokers.protocol import (
 )
 from exitplan.executor.apply.reconcile import Sent, call
 from exitplan.executor.store.journal import Intent
-from exitplan.executor.store.saved_plan import PlannedAction
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.values import ceil_to_step, floor_to_step, is_derivative
-from exitplan.ruleset.planning.actions import SELLING
+from exitplan.ruleset.model.values import ZERO, ceil_to_step, floor_to_step, is_derivative
+from exitplan.ruleset.planning.actions import SELLING, Action
 
 STOP_COLLAR_PCT = Decimal("0.05")
 """How far beyond its trigger the limit of a stop-limit order is, where the policy sets no ``price_collar_pct``."""
 
-_PLACED = SELLING | {"attach_stop"}
+_PLACED = SELLING | {"attach_stop", "convert_cash"}
 
 
-def in_groups(actions: Iterable[PlannedAction], venue: Capabilities) -> Iterator[list[PlannedAction]]:
+def in_groups(actions: Iterable[Action], venue: Capabilities) -> Iterator[list[Action]]:
     """Split actions into groups that may be sent at once: in their order, of one sort, no two orders on one symbol."""
-    group: list[PlannedAction] = []
+    group: list[Action] = []
     for action in actions:
         most = venue.cancels_at_once if action.kind == "cancel_order" else venue.writes_at_once
         if group and not (len(group) < most and _goes_with(group, action)):
@@ -41,7 +40,7 @@ def in_groups(actions: Iterable[PlannedAction], venue: Capabilities) -> Iterator
         yield group
 
 
-def _goes_with(group: Sequence[PlannedAction], action: PlannedAction) -> bool:
+def _goes_with(group: Sequence[Action], action: Action) -> bool:
     kinds = {group[0].kind, action.kind}
     if kinds == {"cancel_order"}:
         return True
@@ -49,7 +48,7 @@ def _goes_with(group: Sequence[PlannedAction], action: PlannedAction) -> bool:
 
 
 def takes_stops(capabilities: Capabilities) -> bool:
-    """Tell whether a venue takes stop orders of any kind."""
+    """Check whether a venue takes stop orders of any kind."""
     return capabilities.stop_market or capabilities.stop_limit
 
 
@@ -66,9 +65,9 @@ def send(broker: Broker, sent: Sequence[Sent], snapshot: Snapshot, policy: Polic
     return call(lambda: broker.place_orders(orders), len(sent))
 
 
-def _conversion(action: PlannedAction, intent: Intent, policy: Policy) -> ConvertRequest:
+def _conversion(action: Action, intent: Intent, policy: Policy) -> ConvertRequest:
     """Ask for a conversion that may cost what the plan said, and more as prices move, up to what the policy allows."""
-    most = action.expected_cost_pct + policy.guards["max_price_move_pct"]
+    most = (action.expected_cost_pct or ZERO) + policy.guards["max_price_move_pct"]
     return ConvertRequest(
         client_order_id=action.client_order_id,
         symbol=action.symbol,
@@ -78,7 +77,7 @@ def _conversion(action: PlannedAction, intent: Intent, policy: Policy) -> Conver
 
 
 def _order(
-    action: PlannedAction, intent: Intent, capabilities: Capabilities, snapshot: Snapshot, policy: Policy
+    action: Action, intent: Intent, capabilities: Capabilities, snapshot: Snapshot, policy: Policy
 ) -> OrderRequest:
     kind, price = _order_type(action, capabilities), action.limit_price
     if kind == "stop_limit" and action.trigger_price is not None:
@@ -91,18 +90,18 @@ def _order(
         quantity=_quantity(action, intent),
         price=price,
         trigger_price=action.trigger_price,
-        reduce_only=is_derivative(action.symbol),
+        reduce_only=is_derivative(action.symbol),  # never set for cash, which is spot
         position_side=action.position_side,
     )
 
 
-def _order_type(action: PlannedAction, capabilities: Capabilities) -> OrderType:
+def _order_type(action: Action, capabilities: Capabilities) -> OrderType:
     if action.kind == "attach_stop":
         return "stop" if capabilities.stop_market else "stop_limit"
     return "market" if action.limit_price is None else "limit"
 
 
-def _stop_limit(action: PlannedAction, trigger: Decimal, snapshot: Snapshot, policy: Policy) -> Decimal:
+def _stop_limit(action: Action, trigger: Decimal, snapshot: Snapshot, policy: Policy) -> Decimal:
     """Put the limit beyond the trigger, rounded further away; at the trigger where nothing above zero is beyond."""
     collar = policy.guards.get("price_collar_pct", STOP_COLLAR_PCT)
     market = snapshot.markets.get(action.symbol)
@@ -114,5 +113,5 @@ def _stop_limit(action: PlannedAction, trigger: Decimal, snapshot: Snapshot, pol
     return limit if limit > 0 else trigger
 
 
-def _quantity(action: PlannedAction, intent: Intent) -> Decimal:
+def _quantity(action: Action, intent: Intent) -> Decimal:
     return action.quantity if intent.quantity is None else intent.quantity

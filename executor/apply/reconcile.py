@@ -24,15 +24,14 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
-from exitplan.executor.store.journal import Intent, Settlement
-from exitplan.executor.store.saved_plan import PlannedAction
+from exitplan.executor.store.journal import Intent, Resolution
 from exitplan.ruleset.errors import AccountUnreadable
-from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.planning.actions import SELLING
+from exitplan.ruleset.planning.actions import SELLING, Action
 
 Sleep = Callable[[float], None]
-Sent = tuple[PlannedAction, Intent]
+Sent = tuple[Action, Intent]
 """An action and the attempt at it that is under way."""
 
 MARGIN_SECONDS = 0.5
@@ -51,7 +50,7 @@ class NotSent:
     rest: float = 0.0
 
 
-Resolved = Settlement | NotSent
+Reconciled = Resolution | NotSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,14 @@ class OrderReconciler:
     clock: Clock
     sleep: Sleep
 
-    def settle_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Resolved]:
-        """Turn the answers to a group into settlements, in turn; ``needs_human`` where nobody can tell.
+    def reconcile_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Reconciled]:
+        """Turn the answers to a group into resolutions, in turn; ``needs_human`` where the outcome stays unknown.
 
         What the venue shows already needs no waiting. They went out together, so the receive window is waited for once.
         """
-        group = _Group(self, [one for one, told in zip(sent, outcomes, strict=True) if self._is_looked_up(one, told)])
+        group = _Group(
+            self, [one for one, outcome in zip(sent, outcomes, strict=True) if self._is_looked_up(one, outcome)]
+        )
         waited = False
         for (action, intent), outcome in zip(sent, outcomes, strict=True):
             resolved = self._found_at_once(action, intent, group)
@@ -75,36 +76,36 @@ class OrderReconciler:
                 if not waited and not _is_clear(outcome):
                     self._wait_out()
                     waited = True
-                resolved = self._settle(action, intent, outcome, group)
+                resolved = self._reconcile(action, intent, outcome, group)
             group.unresolved.pop(action.id, None)
             yield resolved
 
-    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Resolved]:
+    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Reconciled]:
         """Find out about orders that were sent, or may have been, by waiting and asking."""
-        return self.settle_all(sent, [Unknown("interrupted")] * len(sent))
+        return self.reconcile_all(sent, [Unknown("interrupted")] * len(sent))
 
     def _is_looked_up(self, sent: Sent, outcome: Outcome) -> bool:
-        """Tell whether the venue is to be asked for an order, by our id or by its own."""
+        """Check whether the venue is to be asked for an order, by our id or by its own."""
         action, intent = sent
-        if _is_clear(outcome) or not (action.kind in SELLING or action.kind == "attach_stop"):
+        if _is_clear(outcome) or action.kind not in SELLING | {"attach_stop", "convert_cash"}:
             return False
         return self.broker.capabilities.client_order_ids != "C" or intent.order_id is not None
 
-    def _found_at_once(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved | None:
+    def _found_at_once(self, action: Action, intent: Intent, group: _Group) -> Reconciled | None:
         """Settle an order that the venue finds under our id before anything is waited for; None where it does not."""
         if action.id not in group.unresolved:
             return None
-        found = group.answer(0, action.id)
-        return self._reported(action, intent, found.report) if isinstance(found, Found) else None
+        answer = group.answer(0, action.id)
+        return self._reported(action, intent, answer.report) if isinstance(answer, Found) else None
 
-    def _settle(self, action: PlannedAction, intent: Intent, outcome: Outcome, group: _Group) -> Resolved:
+    def _reconcile(self, action: Action, intent: Intent, outcome: Outcome, group: _Group) -> Reconciled:
         if isinstance(outcome, Refused):
             return self._refused(action, intent, outcome, group)
         if isinstance(outcome, Unknown):
             return self._resolve(action, intent, group)
         return self._reported(action, intent, outcome.report)
 
-    def _resolve(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved:
+    def _resolve(self, action: Action, intent: Intent, group: _Group) -> Reconciled:
         if action.kind == "cancel_order":
             return self._resolve_cancel(action)
         if action.kind == "convert_dust":  # venues take no client ids for conversions
@@ -113,19 +114,19 @@ class OrderReconciler:
             return self._by_position(action, intent)
         return self._by_look_up(action, intent, group)
 
-    def _by_look_up(self, action: PlannedAction, intent: Intent, group: _Group) -> Resolved:
+    def _by_look_up(self, action: Action, intent: Intent, group: _Group) -> Reconciled:
         """Ask until the order is found, or twice not found with the account as it was before it.
 
         A venue may lose sight of an order for a while. So what it does not find is only taken for not sent where the
         account bears no trace of it; and a question that failed is asked again, but not for ever.
         """
-        missing, failed, failure = 0, 0, Unknown("the venue cannot tell")
+        missing, failed, failure = 0, 0, Unknown("the venue does not know")
         for poll in range(_POLLS):
-            found = group.answer(poll + 1, action.id)
-            if isinstance(found, Found):
-                return self._reported(action, intent, found.report)
-            if isinstance(found, Unknown):
-                failed, failure = failed + 1, found
+            answer = group.answer(poll + 1, action.id)
+            if isinstance(answer, Found):
+                return self._reported(action, intent, answer.report)
+            if isinstance(answer, Unknown):
+                failed, failure = failed + 1, answer
                 if failed >= _FAILED:
                     break
             else:
@@ -153,7 +154,7 @@ class OrderReconciler:
             answers = self.broker.look_up_orders(references)
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             return [Unknown(f"the look-up failed: {error}")] * len(references)
-        return [_checked(found, action) for found, (action, _) in zip(answers, asked, strict=True)]
+        return [_checked(answer, action) for answer, (action, _) in zip(answers, asked, strict=True)]
 
     def _ask(self, reference: OrderReference) -> LookUp:
         try:
@@ -161,10 +162,10 @@ class OrderReconciler:
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             return Unknown(f"the look-up failed: {error}")
 
-    def _reported(self, action: PlannedAction, intent: Intent, report: OrderReport) -> Resolved:
+    def _reported(self, action: Action, intent: Intent, report: OrderReport) -> Reconciled:
         """Settle by what the venue reports; an order that is still open is waited for, unless it is meant to rest."""
         if action.kind == "attach_stop" and report.status in {"open", "closed"}:
-            return _told(report, None)
+            return _resolution_of(report, None)
         if action.kind == "cancel_order":
             return _cancel_reported(self._awaited(action, intent, report))
         report = self._awaited(action, intent, report)
@@ -175,27 +176,27 @@ class OrderReconciler:
         if report.status == "open":
             return _needs_human(Unknown(f"order {report.order_id} is still open"), report)
         if report.filled == 0:
-            return Settlement("refused", report.filled, report.order_id, f"the venue {report.status} it unfilled")
+            return Resolution("refused", report.filled, report.order_id, f"the venue {report.status} it unfilled")
         message = None if report.status == "closed" else f"filled in part, then {report.status}"
-        return _told(report, message)
+        return _resolution_of(report, message)
 
-    def _awaited(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
-        """Give a market order the time to fill and a cancel the time to be done."""
+    def _awaited(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
+        """Return a market order the time to fill and a cancel the time to be done."""
         for _ in range(_POLLS):
             if report.status != "open":
                 break
             self.sleep(_POLL_SECONDS)
-            found = self._ask(OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at))
-            report = found.report if isinstance(found, Found) else report
+            answer = self._ask(OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at))
+            report = answer.report if isinstance(answer, Found) else report
         return report
 
-    def _cut(self, action: PlannedAction, intent: Intent, report: OrderReport) -> OrderReport:
+    def _cut(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
         """Cancel what a collared exit has not filled at once: it is not meant to rest."""
         reference = OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at)
         call(lambda: self.broker.cancel_orders([reference]), 1)
         return self._awaited(action, intent, report)
 
-    def _refused(self, action: PlannedAction, intent: Intent, outcome: Refused, group: _Group) -> Resolved:
+    def _refused(self, action: Action, intent: Intent, outcome: Refused, group: _Group) -> Reconciled:
         if action.kind == "cancel_order" and outcome.reason in {
             RefusalReason.UNKNOWN_ORDER,
             RefusalReason.ORDER_CLOSED,
@@ -206,25 +207,25 @@ class OrderReconciler:
             return self._resolve(action, intent, group)
         if outcome.reason.is_passing:
             return NotSent(outcome.retry_after or _REST_SECONDS)
-        return Settlement("refused", message=f"{outcome.reason.value}: {outcome.message}")
+        return Resolution("refused", message=f"{outcome.reason.value}: {outcome.message}")
 
-    def _resolve_cancel(self, action: PlannedAction) -> Resolved:
+    def _resolve_cancel(self, action: Action) -> Reconciled:
         """Look at the order: gone is done, open means that the cancel never arrived and may be sent again."""
-        found = self._ask(OrderReference(symbol=action.symbol, order_id=action.order_id))
-        if isinstance(found, Unknown):
-            return _needs_human(found)
-        if isinstance(found, NotFound):
-            return Settlement("done", order_id=action.order_id, message="the venue no longer knows the order")
-        return _cancel_reported(found.report)
+        answer = self._ask(OrderReference(symbol=action.symbol, order_id=action.order_id))
+        if isinstance(answer, Unknown):
+            return _needs_human(answer)
+        if isinstance(answer, NotFound):
+            return Resolution("done", order_id=action.order_id, message="the venue no longer knows the order")
+        return _cancel_reported(answer.report)
 
-    def _by_conversion(self, action: PlannedAction, intent: Intent, order_id: str | None) -> Resolved:
+    def _by_conversion(self, action: Action, intent: Intent, order_id: str | None) -> Reconciled:
         """Compare the position before and after; what the venue took and has not done yet is not sent again."""
         resolved = self._by_position(action, intent)
         if isinstance(resolved, NotSent) and order_id is not None:
-            return Settlement("needs_human", order_id=order_id, message=f"conversion {order_id} is still under way")
+            return Resolution("needs_human", order_id=order_id, message=f"conversion {order_id} is still under way")
         return resolved
 
-    def _by_position(self, action: PlannedAction, intent: Intent) -> Resolved:
+    def _by_position(self, action: Action, intent: Intent) -> Reconciled:
         """Compare the position before and after, where the venue keeps no client ids."""
         if intent.held_before is None or intent.quantity is None:
             return _needs_human(Unknown("the position before the order is not known"))
@@ -234,7 +235,7 @@ class OrderReconciler:
             return _needs_human(Unknown(str(error)))
         resting = [order for order in snapshot.open_orders if _may_be(order, action, intent)]
         if action.kind == "attach_stop" and len(resting) == 1:
-            return Settlement("done", resting[0].filled, resting[0].id, "told by the open orders")
+            return Resolution("done", resting[0].filled, resting[0].id, "seen among the open orders")
         if resting:
             return _needs_human(Unknown(f"order {resting[0].id} may be the one"))
         return _by_difference(intent.held_before, _held(snapshot, action.key), intent.quantity)
@@ -247,7 +248,7 @@ class _Group:
     Every order takes its own answers, a round after the other. Round 0 is asked before anything is waited for.
     """
 
-    desk: OrderReconciler
+    reconciler: OrderReconciler
     sent: Sequence[Sent]
     unresolved: dict[str, Sent] = field(init=False)
     rounds: list[dict[str, LookUp]] = field(default_factory=list)
@@ -257,28 +258,28 @@ class _Group:
         self.unresolved = {action.id: (action, intent) for action, intent in self.sent}
 
     def has_asked(self, number: int) -> bool:
-        """Tell whether a round was asked already."""
+        """Check whether a round was asked already."""
         return number < len(self.rounds)
 
     def answer(self, number: int, name: str) -> LookUp:
-        """Give an order's answer of a round, asking for the round where it is new."""
+        """Return an order's answer of a round, asking for the round where it is new."""
         while not self.has_asked(number):
             asked = list(self.unresolved.values())
-            answers = self.desk.look_up(asked)
-            self.rounds.append({action.id: found for (action, _), found in zip(asked, answers, strict=True)})
+            answers = self.reconciler.look_up(asked)
+            self.rounds.append({action.id: reply for (action, _), reply in zip(asked, answers, strict=True)})
         return self.rounds[number][name]
 
     def account(self, number: int) -> Snapshot | Unknown:
         """Read the account after a round, once for all of the group."""
         if number not in self.accounts:
             try:
-                self.accounts[number] = self.desk.broker.read_account()
+                self.accounts[number] = self.reconciler.broker.read_account()
             except AccountUnreadable as error:
                 return Unknown(str(error))
         return self.accounts[number]
 
 
-def _reference_to(action: PlannedAction, intent: Intent) -> OrderReference:
+def _reference_to(action: Action, intent: Intent) -> OrderReference:
     return OrderReference(
         symbol=action.symbol,
         order_id=intent.order_id,
@@ -287,13 +288,13 @@ def _reference_to(action: PlannedAction, intent: Intent) -> OrderReference:
     )
 
 
-def _checked(found: LookUp, action: PlannedAction) -> LookUp:
-    if isinstance(found, Found) and not _is_of(found.report, action):
+def _checked(answer: LookUp, action: Action) -> LookUp:
+    if isinstance(answer, Found) and not _is_of(answer.report, action):
         return Unknown("the venue tells of another order than was asked for")
-    return found
+    return answer
 
 
-def _trace_of(account: Snapshot | Unknown, action: PlannedAction, intent: Intent) -> Unknown | None:
+def _trace_of(account: Snapshot | Unknown, action: Action, intent: Intent) -> Unknown | None:
     """Look for signs that an order arrived which the venue does not find; None where there are none."""
     if isinstance(account, Unknown):
         return account
@@ -305,34 +306,34 @@ def _trace_of(account: Snapshot | Unknown, action: PlannedAction, intent: Intent
     return None
 
 
-def _is_of(report: OrderReport, action: PlannedAction) -> bool:
-    """Tell whether an order may be an action's; some replies leave its symbol out."""
+def _is_of(report: OrderReport, action: Action) -> bool:
+    """Check whether an order may be an action's; some replies leave its symbol out."""
     return report.side == action.side and report.symbol in {"", action.symbol}
 
 
 def _held(snapshot: Snapshot, key: str) -> Decimal:
-    return next((held_quantity(found) for found in snapshot.positions if found.key == key), Decimal(0))
+    return next((held_quantity(position) for position in snapshot.positions if position.key == key), Decimal(0))
 
 
-def _may_be(order: OpenOrder, action: PlannedAction, intent: Intent) -> bool:
-    """Tell whether an open order without our id looks like the one that was sent."""
+def _may_be(order: OpenOrder, action: Action, intent: Intent) -> bool:
+    """Check whether an open order without our id looks like the one that was sent."""
     if order.created_at is not None and intent.sent_at is not None and order.created_at < intent.sent_at:
         return False
     sent = (action.symbol, action.side, intent.quantity, action.trigger_price)
     return (order.symbol, order.side, order.quantity, order.trigger_price) == sent
 
 
-def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Resolved:
+def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Reconciled:
     gone = before - held
     if gone == 0:
         return NotSent()
     if 0 < gone <= sent:
-        return Settlement("done", gone, message="told by the position before and after")
+        return Resolution("done", gone, message="seen by comparing the position before and after")
     return _needs_human(Unknown(f"the position went from {before} to {held}"))
 
 
-def _told(report: OrderReport, message: str | None) -> Settlement:
-    return Settlement(
+def _resolution_of(report: OrderReport, message: str | None) -> Resolution:
+    return Resolution(
         "done",
         report.filled,
         report.order_id,
@@ -343,20 +344,20 @@ def _told(report: OrderReport, message: str | None) -> Settlement:
     )
 
 
-def _cancel_reported(report: OrderReport) -> Resolved:
+def _cancel_reported(report: OrderReport) -> Reconciled:
     if report.status == "open":
         return NotSent()
     message = "it was filled before it could be cancelled" if report.status == "closed" else None
-    return _told(report, message)
+    return _resolution_of(report, message)
 
 
-def _needs_human(found: Unknown, report: OrderReport | None = None) -> Settlement:
+def _needs_human(why: Unknown, report: OrderReport | None = None) -> Resolution:
     filled = report.filled if report else Decimal(0)
-    return Settlement("needs_human", filled, report.order_id if report else None, found.message)
+    return Resolution("needs_human", filled, report.order_id if report else None, why.message)
 
 
 def _is_clear(outcome: Outcome) -> bool:
-    """Tell an answer that says what became of a request from one after which the venue has to be asked."""
+    """Distinguish an answer that says what became of a request from one after which the venue has to be asked."""
     if isinstance(outcome, Refused):
         return outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID
     return isinstance(outcome, Done)

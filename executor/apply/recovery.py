@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.quantities import amount_step
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
-from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.apply.record import record_outcome
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.journal import Journal, Settlement
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan, saved_plan
-from exitplan.executor.store.state import State, state_to_document
+from exitplan.executor.store.journal import Journal, Resolution
+from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
-from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.snapshot import Side, Snapshot, TrackerRecord
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.plan import read_plan
+from exitplan.ruleset.planning.plan_types import Plan
 
 Tell = Callable[[str, Mapping[str, Any]], None]
-_UNSETTLED = frozenset({"sending", "needs_human"})
+_UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
-def settle_open_plans(
-    account: Account, journal: Journal, state: State, desk: OrderReconciler, tell: Tell, *, keep: str | None = None
+def reconcile_open_plans(
+    account: Account,
+    journal: Journal,
+    state: State,
+    reconciler: OrderReconciler,
+    tell: Tell,
+    *,
+    keep: str | None = None,
 ) -> State:
     """Resolve every order that may have been sent, end the plans, and give the state after it.
 
     The plan with the id ``keep`` is resolved and stays open: it is about to be resumed. Raises OutcomeUnknown, after a
-    CRITICAL alert, where the venue cannot tell what became of an order; the account stays stopped.
+    CRITICAL alert, where the outcome of an order stays unknown; the account stays stopped.
     """
     for document in journal.open_plans():
         plan = _journalled(document)
-        state = _settle_plan(account, journal, state, plan, desk, tell)
+        state = _reconcile_plan(account, journal, state, plan, reconciler, tell)
         if plan.plan_id != keep:
             forget_closed(account, journal, plan)
             journal.end_plan(plan.plan_id, account.clock())
     return state
 
 
-def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot: Snapshot | None = None) -> None:
+def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snapshot | None = None) -> None:
     """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
 
     ``snapshot`` is the account after the plan; it is read where not given. Raises AccountUnreadable, FileIsInvalid for
@@ -51,15 +60,48 @@ def forget_closed(account: Account, journal: Journal, plan: SavedPlan, snapshot:
     if not sold:
         return
     now = snapshot or read_account(account)
-    held = {position.symbol for position in now.positions}
-    gone = {symbol for symbol in sold if symbol in now.tracker and symbol not in held}
+    names = AssetNames(account.rulebook.policy.aliases)
+    held = {(names.of_position(position), position.side) for position in now.positions}
+    assets = {names.of_symbol(symbol) for symbol in sold}
+    gone = {
+        symbol
+        for symbol, record in now.tracker.items()
+        if names.of_symbol(symbol) in assets and not _is_held(names.of_symbol(symbol), record, held)
+    }
     if gone:
         account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
 
 
-def _journalled(document: Mapping[str, Any]) -> SavedPlan:
+def _is_held(asset: str, record: TrackerRecord, held: Collection[tuple[str, Side]]) -> bool:
+    """Check whether what a record is about is held, in whatever market."""
+    sides: tuple[Side, ...] = ("long", "short") if record.side is None else (record.side,)
+    return any((asset, side) in held for side in sides)
+
+
+def still_held(state: State, account: AccountView) -> State:
+    """Forget the progress of assets that are gone: what is opened later is another position.
+
+    An account that is told as empty says nothing about any of them.
+    """
+    held = {(view.asset, view.position.side) for view in account.positions}
+    if not held and not account.holdings.quantities:
+        return state
+
+    def is_held(key: str) -> bool:
+        symbol, mark, _ = key.partition("#")
+        return (account.names.of_symbol(symbol), "short" if mark else "long") in held
+
+    return replace(
+        state,
+        unwinds={key: unwind for key, unwind in state.unwinds.items() if is_held(key)},
+        price_missing={key: entry for key, entry in state.price_missing.items() if is_held(key)},
+        last_prices={key: price for key, price in state.last_prices.items() if is_held(key)},
+    )
+
+
+def _journalled(document: Mapping[str, Any]) -> Plan:
     try:
-        return saved_plan(document)
+        return read_plan(document)
     except PlanIsAltered as error:
         raise FileIsInvalid(
             f"the journal is damaged: its plan {document.get('plan_id')} does not match its own hash",
@@ -67,51 +109,48 @@ def _journalled(document: Mapping[str, Any]) -> SavedPlan:
         ) from error
 
 
-def _settle_plan(
-    account: Account, journal: Journal, state: State, plan: SavedPlan, desk: OrderReconciler, tell: Tell
+def _reconcile_plan(
+    account: Account, journal: Journal, state: State, plan: Plan, reconciler: OrderReconciler, tell: Tell
 ) -> State:
     intents = journal.intents(plan.plan_id)
-    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNSETTLED]
+    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNRESOLVED]
     for action, intent in open_ones:
         if action.kind == "adopt":  # the tracker's file was replaced or it was not; doing it again does no harm
             journal.back_to_planned(intent, "interrupted", account.clock())
     sent = [(action, intent) for action, intent in open_ones if action.kind != "adopt"]
     if sent:
         tell("run_recovering", {"plan_id": plan.plan_id, "orders": len(sent)})
-        state = _settle_sent(account, journal, state, plan, sent, desk)
+        state = _reconcile_sent(account, journal, state, plan, sent, reconciler)
     left = sum(1 for intent in journal.intents(plan.plan_id).values() if intent.status == "planned")
     tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(open_ones), "left": left})
     return state
 
 
-def _settle_sent(
-    account: Account, journal: Journal, state: State, plan: SavedPlan, sent: Sequence[Sent], desk: OrderReconciler
+def _reconcile_sent(
+    account: Account, journal: Journal, state: State, plan: Plan, sent: Sequence[Sent], reconciler: OrderReconciler
 ) -> State:
-    """Settle every order that may have been sent, those behind one that nobody can tell of as well."""
+    """Resolve every order that may have been sent, also those behind one whose outcome is unknown."""
     snapshot = read_account(account)
     stuck: list[OutcomeUnknown] = []
-    for (action, intent), resolved in zip(sent, desk.resolve_all(sent), strict=True):
+    for (action, intent), resolved in zip(sent, reconciler.resolve_all(sent), strict=True):
         now = account.clock()
         if isinstance(resolved, NotSent):
             journal.back_to_planned(intent, "it never reached the venue", now)
-        elif resolved.status == "needs_human":
-            journal.settle(intent, resolved, None, now)
+            continue
+        state = record_outcome(journal, plan, (action, intent), resolved, state=state, snapshot=snapshot, now=now)
+        if resolved.status == "needs_human":
             stuck.append(_alerted(account, action, resolved))
-        else:
-            step = amount_step(snapshot, action.symbol)
-            state = after_action(state, plan, action, resolved, intent.held_before or ZERO, step, now)
-            journal.settle(intent, resolved, state_to_document(state), now)
     if stuck:
         raise stuck[0]
     return state
 
 
-def _alerted(account: Account, action: PlannedAction, resolved: Settlement) -> OutcomeUnknown:
-    """Raise the alert of an order that nobody can tell of, and give the error that stops the account."""
+def _alerted(account: Account, action: Action, resolved: Resolution) -> OutcomeUnknown:
+    """Raise the alert of an order whose outcome is unknown, and return the error that stops the account."""
     figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
     raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)
     return OutcomeUnknown(
-        f"nobody can tell what became of {action.kind} {action.symbol} (client order id {action.client_order_id}): "
+        f"the outcome of {action.kind} {action.symbol} (client order id {action.client_order_id}) is unknown: "
         f"{resolved.message}",
-        hint="nothing is sent for this account until the venue tells; look there, and tell with `exitplan resolve`",
+        hint="nothing is sent for this account until that is known; look at the venue, then use `exitplan resolve`",
     )

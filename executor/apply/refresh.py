@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Document = Mapping[str, Any]
+from exitplan.ruleset.model.records import Document, write_record
+from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.plan_types import Plan
+
 _COMPARED = ("quantity", "est_value", "rule", "trigger_price", "limit_price")
 
 
@@ -14,30 +16,41 @@ _COMPARED = ("quantity", "est_value", "rule", "trigger_price", "limit_price")
 class Change:
     """One action that differs: ``old`` is None for a new one, ``new`` for one that is no longer planned."""
 
-    old: Document | None
-    new: Document | None
+    old: Action | None
+    new: Action | None
+
+    @property
+    def action(self) -> Action:
+        """The action, as it is planned now or was before."""
+        action = self.new or self.old
+        assert action is not None  # noqa: S101 - one of the two is there
+        return action
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields in which the two differ."""
         if self.old is None or self.new is None:
             return ()
-        return tuple(name for name in _COMPARED if self.old.get(name) != self.new.get(name))
+        return tuple(name for name in _COMPARED if getattr(self.old, name) != getattr(self.new, name))
 
     def to_document(self) -> dict[str, Any]:
         """Write the change in its JSON form."""
         kind = "added" if self.old is None else "removed" if self.new is None else "changed"
-        return {"change": kind, "fields": list(self.fields), "old": self.old, "new": self.new}
+        return {"change": kind, "fields": list(self.fields), "old": _document(self.old), "new": _document(self.new)}
 
 
-def compare_plans(old: Document, new: Document) -> list[Change]:
+def _document(action: Action | None) -> Document | None:
+    return None if action is None else write_record(action)
+
+
+def compare_plans(old: Plan, new: Plan) -> list[Change]:
     """List what differs between the actions of two plans, in the order of the new one, what is gone last."""
-    before = {_identity(action): action for action in old["actions"]}
-    after = {_identity(action): action for action in new["actions"]}
+    before = {_identity(action): action for action in old.actions}
+    after = {_identity(action): action for action in new.actions}
     changes = [Change(before.get(key), action) for key, action in after.items()]
     differing = [change for change in changes if change.old is None or change.fields]
     return differing + [Change(action, None) for key, action in before.items() if key not in after]
 
 
-def _identity(action: Document) -> tuple[Any, ...]:
-    return (action["kind"], action["symbol"], action.get("position_side"), action.get("order_id"))
+def _identity(action: Action) -> tuple[str | None, ...]:
+    return (action.kind, action.symbol, action.position_side, action.order_id, action.id.partition(".")[2])

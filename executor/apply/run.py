@@ -1,6 +1,6 @@
 """One run of a plan: every action in its order, as many at once as the venue takes.
 
-Each is journalled before it is sent, and a group is settled before the next one.
+Each is journalled before it is sent, and a group is resolved before the next one.
 """
 
 from __future__ import annotations
@@ -8,32 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
-from exitplan.executor.apply.events import ActionOutcome
+from exitplan.executor.apply.events import ActionOutcome, Stop
+from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
-from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
+from exitplan.executor.apply.quantities import find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import OrderReconciler, Sent
-from exitplan.executor.apply.staleness import Drift, price_status
-from exitplan.executor.apply.state_transitions import after_action, after_counting
-from exitplan.executor.plan import read_account, with_cost_basis
+from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.state_transitions import after_counting, is_shortage
+from exitplan.executor.plan import read_snapshot, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.halt import Halt, find_halt
-from exitplan.executor.store.journal import SETTLED, Intent, Journal, Settlement
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
-from exitplan.executor.store.state import State, state_to_document
-from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.executor.store.halt import find_halt
+from exitplan.executor.store.journal import RESOLVED, Intent, Journal, Resolution
+from exitplan.executor.store.state import State
+from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.facts import held_quantity
+from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
-from exitplan.ruleset.planning.actions import SELLING
+from exitplan.ruleset.planning.actions import SELLING, Action
+from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.redecision import Judgement, Standing
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
+
+SHRINK_PCT = Decimal("0.01")
+"""How much smaller an exit is sent once more where the venue had too little balance for it, at most."""
 
 LONGEST_REST = 60.0
 """Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
@@ -50,30 +57,30 @@ class Run:
     """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it."""
 
     account: Account
-    plan: SavedPlan
+    plan: Plan
     journal: Journal
     number: int
     tell: Tell
     stopped: Callable[[], bool]
-    desk: OrderReconciler
+    reconciler: OrderReconciler
     state: State
-    snapshot: Snapshot
-    drift: Drift
+    judged: Judged
     outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
-    was_stopped: bool = False
-    halt: Halt | None = None
-    is_unknown: bool = False
+    stop: Stop | None = None
     is_unreadable: bool = False
-    has_unsent: bool = False
-    must_rest: bool = False
-    has_asked: bool = False
-    bases: Mapping[str, CostBasis] | None = None
+    touched: set[str] = field(default_factory=set)
+    shrunk: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account as it was read last."""
+        return self.judged.draft.account.snapshot
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
         intents = self.journal.intents(self.plan.plan_id)
         cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
-        others = [action for action in self.plan.actions if action.kind != "cancel_order"]
+        others = self._fee_coin_last([action for action in self.plan.actions if action.kind != "cancel_order"])
         if not self._do_all(cancels, intents):
             return
         freed = any(outcome.status == "done" for outcome in self.outcomes.values())
@@ -82,19 +89,39 @@ class Run:
         if self._do_all(others, intents):
             self._count_cycles()
 
-    @property
-    def _has_to_stop(self) -> bool:
-        return self.was_stopped or self.halt is not None or self.is_unknown or self.must_rest
+    def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
+        """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
+        return sorted(actions, key=self._is_of_fee_coin)
+
+    def _is_of_fee_coin(self, action: Action) -> bool:
+        coin, names = self.account.broker.capabilities.fee_asset, self.judged.draft.account.names
+        return coin is not None and action.reduces and names.of_symbol(action.symbol) == names.resolve(coin)
+
+    def _needs_reading(self, group: list[Action]) -> bool:
+        """Check whether what the group sells may have changed since the account was read, by orders of this run."""
+        if not self.touched or group[0].kind == "cancel_order":
+            return False
+        return any(action.key in self.touched or self._is_of_fee_coin(action) for action in group)
 
     @property
-    def has_failed(self) -> bool:
-        """Tell whether the venue refused any action."""
-        return any(outcome.status == "refused" for outcome in self.outcomes.values())
+    def exit_code(self) -> ExitCode:
+        """The exit code of the run: why it stopped, else the worst that became of an action."""
+        if self.stop is not None and self.stop is not Stop.ACCOUNT_UNREADABLE:
+            return self.stop.exit_code
+        statuses = {outcome.status for outcome in self.outcomes.values()}
+        if "open" in statuses:
+            return ExitCode.UNKNOWN
+        if "refused" in statuses:
+            return ExitCode.ACTION_FAILED
+        return ExitCode.ERROR if self.is_unreadable else ExitCode.DONE
 
-    def _do_all(self, actions: list[PlannedAction], intents: Mapping[str, Intent]) -> bool:
+    def _do_all(self, actions: list[Action], intents: Mapping[str, Intent]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
         for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
+            if self._needs_reading(group) and not self._read_again():
+                self._stop(Stop.ACCOUNT_UNREADABLE)
+                return False
             for action in group:
                 if not self._may_go_on(action):
                     break
@@ -102,48 +129,56 @@ class Run:
                 ready += [] if intent is None else [(action, intent)]
             if ready:
                 self._send(ready)
-            if self._has_to_stop:
+            if self.stop is not None:
                 return False
         return True
 
-    def _may_go_on(self, action: PlannedAction) -> bool:
-        self.was_stopped = self.stopped()
-        halt = None if self.was_stopped else find_halt(self.account.folder)
-        if halt is not None and not halt.allows(action, self.account.rulebook.policy):
-            self.halt = halt
-        return not self.was_stopped and self.halt is None
+    def _may_go_on(self, action: Action) -> bool:
+        halt = find_halt(self.account.folder)
+        if self.stopped():
+            self._stop(Stop.ASKED)
+        elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
+            self._stop(Stop.HALTED)
+        return self.stop is None
 
-    def _prepare(self, action: PlannedAction, intent: Intent) -> Intent | None:
-        """Give what to send for an action; None where nothing is sent, and why is noted."""
-        if intent.status in SETTLED:
-            settled = Settlement(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
+    def _stop(self, reason: Stop) -> None:
+        """Stop after what is in flight; an outcome that is unknown matters more than any other reason."""
+        if self.stop is None or reason is Stop.OUTCOME_UNKNOWN:
+            self.stop = reason
+
+    def _prepare(self, action: Action, intent: Intent) -> Intent | None:
+        """Return what to send for an action; None where nothing is sent, and why is noted."""
+        if intent.status in RESOLVED:
+            settled = Resolution(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
             self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
-        elif action.id in self.drift.done:
-            self._skip(action, intent, f"{self.drift.done[action.id]}: done already")
-        elif self._is_priceless(action):
-            self.is_unreadable = True
-            self._skip(action, intent, "its price cannot be read")
-            if action.kind != "cancel_order":
-                self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
+        elif (judgement := self.judged.judgements[action.id]).standing is not Standing.WANTED:
+            self._leave_out(action, intent, judgement)
         elif action.kind == "adopt":
             self._adopt(action, intent)
         elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
-            told = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
-            self._settle(action, intent, Settlement("refused", message=told))
+            why = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
+            self._record(action, intent, Resolution("refused", message=why))
         else:
             return self._sized(action, intent)
         return None
 
-    def _is_priceless(self, action: PlannedAction) -> bool:
-        """Tell whether the price could not be read, be it now or before the cancels."""
-        if action.id in self.drift.unreadable:
-            return True
-        return action.kind != "cancel_order" and price_status(self.snapshot, action) == "unavailable"
+    def _leave_out(self, action: Action, intent: Intent, judgement: Judgement) -> None:
+        """Skip what is done, stale, no longer wanted or without a price that can be read, and say which."""
+        if judgement.standing is Standing.DONE:
+            self._skip(action, intent, f"{judgement.why}: {judgement.standing}")
+            return
+        if judgement.standing is Standing.UNREADABLE:
+            self.is_unreadable = True
+            if action.kind != "cancel_order":
+                self._alert("PRICE_UNAVAILABLE", {"symbol": action.symbol, "rule": action.rule})
+            self._skip(action, intent, judgement.why)
+            return
+        self._skip(action, intent, f"{judgement.standing}: {judgement.why}")
 
     def _send(self, group: list[Sent]) -> None:
         """Send a group; what of it never arrived is sent again, one at a time, unless the run has to stop."""
         for action, intent in self._send_once(group):
-            if self._has_to_stop:
+            if self.stop is not None:
                 break
             self._send_again(action, intent)
 
@@ -157,25 +192,35 @@ class Run:
         outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
         unsent: list[Sent] = []
         rest = 0.0
-        for (action, intent), resolved in zip(sent, self.desk.settle_all(sent, outcomes), strict=True):
-            if isinstance(resolved, Settlement):
-                self._settle(action, intent, resolved)
+        for (action, intent), resolved in zip(sent, self.reconciler.reconcile_all(sent, outcomes), strict=True):
+            self.touched.add(action.key)
+            if isinstance(resolved, Resolution) and not self._is_tried_smaller(action, intent, resolved):
+                self._record(action, intent, resolved)
+            elif isinstance(resolved, Resolution):
+                unsent.append((action, self.journal.back_to_planned(intent, resolved.message or "", account.clock())))
             else:
                 unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
                 rest = max(rest, resolved.rest)
         if rest > LONGEST_REST:
-            self.must_rest = True
+            self._stop(Stop.VENUE_RESTS)
             for action, _ in unsent:
-                self._leave_unsent(action, f"the venue wants to be left alone for {rest:.0f} seconds")
+                self._leave_unsent(action, f"the venue asks for a rest of {rest:.0f} seconds")
             return []
         if rest:
-            self.desk.sleep(rest)
+            self.reconciler.sleep(rest)
         return unsent
 
-    def _send_again(self, action: PlannedAction, intent: Intent) -> None:
+    def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Resolution) -> bool:
+        """Check whether an exit that the venue had too little balance for is sent once more, a little smaller."""
+        if not action.reduces or not is_shortage(resolved) or action.id in self.shrunk or intent.quantity is None:
+            return False
+        self.shrunk[action.id] = intent.quantity
+        return True
+
+    def _send_again(self, action: Action, intent: Intent) -> None:
         for _ in range(MAX_ATTEMPTS - 1):
             if not self._read_again():
-                self.is_unknown = True
+                self._stop(Stop.OUTCOME_UNKNOWN)
                 return
             if not self._may_go_on(action):
                 return
@@ -186,52 +231,69 @@ class Run:
             intent = unsent[0][1]
         self._leave_unsent(action, _NEVER_ARRIVED)
 
-    def _leave_unsent(self, action: PlannedAction, why: str) -> None:
-        self.has_unsent = True
+    def _leave_unsent(self, action: Action, why: str) -> None:
         self._leave_open(action, why)
         self._alert_failure(action, why)
 
-    def _sized(self, action: PlannedAction, intent: Intent) -> Intent | None:
-        """Give the attempt with what it asks for and what is held before; None where there is nothing to send."""
+    def _sized(self, action: Action, intent: Intent) -> Intent | None:
+        """Return the attempt with what it asks for and what is held before; None where there is nothing to send."""
         quantity, held = self._size(action)
         if quantity > 0:
             return replace(intent, quantity=quantity, held_before=held)
         self._skip(action, intent, "what is free of it now is less than the venue accepts")
         return None
 
-    def _size(self, action: PlannedAction) -> tuple[Decimal, Decimal]:
-        """Give what to send now, and what is held of the position."""
+    def _size(self, action: Action) -> tuple[Decimal, Decimal]:
+        """Return what to send now, and what is held of the position."""
+        most = self.judged.judgements[action.id].most
         if action.kind == "cancel_order":
             return action.quantity, ZERO
-        position = find_position(self.snapshot, action.key)
-        if position is None:
+        if action.kind == "convert_cash":
+            return action.quantity if most is None else min(action.quantity, most), ZERO
+        view = self.judged.views.get(action.key)
+        if view is None:
             return ZERO, ZERO
-        step = self.plan.steps.get(action.key)
-        return sendable_quantity(action, step, position, self.snapshot), held_quantity(position)
+        quantity = sendable_quantity(action, view, most)
+        if action.id in self.shrunk:
+            quantity = self._shrunk(self.shrunk[action.id], quantity, view)
+        return quantity, view.held
 
-    def _settle(self, action: PlannedAction, intent: Intent, settlement: Settlement) -> None:
-        now, held = self.account.clock(), intent.held_before or ZERO
-        if settlement.status != "needs_human":
-            step = amount_step(self.snapshot, action.symbol)
-            self.state = after_action(self.state, self.plan, action, settlement, held, step, now)
-        self.journal.settle(intent, settlement, state_to_document(self.state), now)
-        self.outcomes[action.id] = ActionOutcome(action, settlement.status, settlement)
-        told = {
+    def _shrunk(self, asked: Decimal, free: Decimal, view: PositionView) -> Decimal:
+        """Return a little less than the venue had too little for; nothing where that is not enough."""
+        least = asked * (1 - SHRINK_PCT)
+        smaller = free if free < asked else least
+        return floor_to_step(smaller, view.amount_step) if smaller >= least else ZERO
+
+    def _record(self, action: Action, intent: Intent, resolution: Resolution) -> None:
+        now = self.account.clock()
+        self.state = record_outcome(
+            self.journal,
+            self.plan,
+            (action, intent),
+            resolution,
+            state=self.state,
+            snapshot=self.snapshot,
+            now=now,
+        )
+        self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
+        figures = {
             **_described(action, action.quantity),
-            "filled": plain(settlement.filled),
-            "message": settlement.message,
+            "filled": plain(resolution.filled),
+            "message": resolution.message,
         }
-        if settlement.status == "needs_human":
-            self.is_unknown = True
-            self.tell("action_unknown", told)
-            self._alert("OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **told})
-        elif settlement.status == "refused":
-            self.tell("action_refused", told)
-            self._alert_failure(action, settlement.message)
+        if resolution.status == "needs_human":
+            self._stop(Stop.OUTCOME_UNKNOWN)
+            self.tell("action_unknown", figures)
+            self._alert(
+                "OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **figures}
+            )
+        elif resolution.status == "refused":
+            self.tell("action_refused", figures)
+            self._alert_failure(action, resolution.message)
         else:
-            self.tell("action_done", told)
+            self.tell("action_done", figures)
 
-    def _alert_failure(self, action: PlannedAction, reason: str | None) -> None:
+    def _alert_failure(self, action: Action, reason: str | None) -> None:
         rule = next((rule for rule in self.account.rulebook.policy.exits if rule.id == action.rule), None)
         severity = rule.severity if rule else None
         if severity is None and rule is not None and rule.escalates:
@@ -239,16 +301,16 @@ class Run:
         figures = {"symbol": action.symbol, "rule": action.rule, "kind": action.kind, "reason": reason}
         self._alert("EXIT_FAILED", figures, severity)
 
-    def _skip(self, action: PlannedAction, intent: Intent, why: str) -> None:
-        self.journal.settle(intent, Settlement("skipped", message=why), None, self.account.clock())
+    def _skip(self, action: Action, intent: Intent, why: str) -> None:
+        self.journal.resolve(intent, Resolution("skipped", message=why), None, self.account.clock())
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
-    def _leave_open(self, action: PlannedAction, why: str) -> None:
+    def _leave_open(self, action: Action, why: str) -> None:
         self.outcomes[action.id] = ActionOutcome(action, "open", message=f"{why}; apply the plan again")
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
-    def _adopt(self, action: PlannedAction, intent: Intent) -> None:
+    def _adopt(self, action: Action, intent: Intent) -> None:
         """Register a position with the tracker, unless its stop could not be placed."""
         stops = [found for found in self.plan.actions if found.kind == "attach_stop" and found.key == action.key]
         placed = {self.outcomes[stop.id].status for stop in stops}
@@ -256,71 +318,75 @@ class Run:
             self._leave_open(action, "its stop was not placed yet")
         elif placed - {"done"}:
             self._skip(action, intent, "its stop was not placed")
-        elif not self._learn_cost_basis():
+        elif self._bases is None:
             self._skip(action, intent, "what it was bought at cannot be read")
         else:
             self._register(action, intent, stops[0].trigger_price if stops else None)
 
-    def _learn_cost_basis(self) -> bool:
-        """Ask the venue once what positions to adopt were bought at, where nobody has told; False where that failed."""
-        if not self.has_asked:
-            self.has_asked = True
-            adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
-            unknown = [
-                found for found in self.snapshot.positions if found.key in adopted and not self._is_priced(found)
-            ]
-            try:
-                self.bases = self.account.broker.read_cost_basis(unknown) if unknown else {}
-            except AccountUnreadable:
-                self.is_unreadable = True
-        return self.bases is not None
+    @cached_property
+    def _bases(self) -> Mapping[str, CostBasis] | None:
+        """What positions to adopt were bought at, where nobody knew; asked once, None where that failed."""
+        adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
+        unknown = [held for held in self.snapshot.positions if held.key in adopted and not self._is_priced(held)]
+        try:
+            return self.account.broker.read_cost_basis(unknown) if unknown else {}
+        except AccountUnreadable:
+            self.is_unreadable = True
+            return None
 
     def _is_priced(self, position: Position) -> bool:
         record = self.snapshot.tracker.get(position.symbol)
         return bool(position.entry_price or (record is not None and record.entry_price))
 
-    def _register(self, action: PlannedAction, intent: Intent, trigger: Decimal | None) -> None:
+    def _register(self, action: Action, intent: Intent, trigger: Decimal | None) -> None:
         now = self.account.clock()
-        record = adopted_record(with_cost_basis(self.snapshot, self.bases or {}), action, trigger, now)
-        if record is None:
+        view = self.judged.views.get(action.key)
+        if view is None:
             self._skip(action, intent, "the position is gone")
             return
+        known = with_cost_basis(self.snapshot, self._bases or {})
+        position = find_position(known, action.key) or view.position
+        record = adopted_record(self.snapshot, view, position, trigger, now)
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self.journal.begin_sending([asked], self.number, now)
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
-        self.snapshot = replace(self.snapshot, tracker={**self.snapshot.tracker, action.symbol: record})
-        self._settle(action, intent, Settlement("done"))
+        self._record(action, intent, Resolution("done"))
 
     def _read_again(self) -> bool:
+        """Read the account and judge what is left of the plan on it; False where it cannot be read."""
+        account = self.account
         try:
-            self.snapshot = read_account(self.account)
-        except AccountUnreadable as error:
+            snapshot, now = read_snapshot(account, self.state.progress), account.clock()
+            intents = self.journal.intents(self.plan.plan_id)
+            self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
+        except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
-            self.tell("action_skipped", {"message": f"the account cannot be read any more: {error}"})
+            self.tell("action_skipped", {"message": f"the account can no longer be read: {error}"})
             return False
+        self.touched.clear()
         return True
 
-    def _read_until_free(self, actions: list[PlannedAction]) -> bool:
+    def _read_until_free(self, actions: list[Action]) -> bool:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
         for _ in range(_READS):
             if not self._read_again():
+                self._stop(Stop.ACCOUNT_UNREADABLE)
                 return False
             if all(self._is_free(action) for action in actions if action.kind in SELLING):
                 break
-            self.desk.sleep(_READ_SECONDS)
+            self.reconciler.sleep(_READ_SECONDS)
         return True
 
-    def _is_free(self, action: PlannedAction) -> bool:
-        position = find_position(self.snapshot, action.key)
-        if position is None:
+    def _is_free(self, action: Action) -> bool:
+        view = self.judged.views.get(action.key)
+        if view is None:
             return True
-        wanted = min(action.quantity, held_quantity(position))
-        free = held_quantity(position) - position.locked
-        return floor_to_step(free, amount_step(self.snapshot, action.symbol)) >= wanted
+        free = floor_to_step(view.held - view.position.locked, view.amount_step)
+        return free >= min(action.quantity, floor_to_step(view.held, view.amount_step))
 
     def _count_cycles(self) -> None:
         for step in self.plan.steps.values():
-            if not step.counts or find_position(self.snapshot, step.key) is None:
+            if not step.counts or not self._is_unwound(step.key):
                 continue
             done = self.state.unwinds.get(step.key)
             if done is not None and done.cycle >= step.cycle and done.started_at == step.started_at:
@@ -328,13 +394,18 @@ class Run:
             self.state = after_counting(self.state, step, self.account.clock())
             self.tell("cycle_counted", {"position": step.key, "cycle": step.cycle, "cycles": step.cycles})
 
+    def _is_unwound(self, key: str) -> bool:
+        """Check whether the policy still unwinds a position: a cycle counts only then."""
+        decision = next((decision for decision in self.judged.draft.decisions if decision.key == key), None)
+        return decision is not None and decision.exit is not None and decision.exit.action == "unwind"
+
     def _alert(self, kind: str, figures: Mapping[str, Any], severity: str | None = None) -> None:
         account = self.account
         alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
         self.tell("alert", alert)
 
 
-def _described(action: PlannedAction, quantity: Decimal) -> dict[str, Any]:
+def _described(action: Action, quantity: Decimal) -> dict[str, Any]:
     return {
         "id": action.id,
         "action": action.kind,

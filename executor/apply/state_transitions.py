@@ -8,13 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from exitplan.executor.store.journal import Settlement
-from exitplan.executor.store.saved_plan import PlannedAction, SavedPlan
+from exitplan.brokers.protocol import RefusalReason
+from exitplan.executor.store.journal import Resolution
 from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.values import ZERO, floor_to_step
-from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.actions import Action, Phase, UnwindStep
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.unwind import is_reached
 
 V = TypeVar("V")
@@ -22,25 +23,27 @@ V = TypeVar("V")
 
 def after_action(
     state: State,
-    plan: SavedPlan,
-    action: PlannedAction,
-    settlement: Settlement,
+    plan: Plan,
+    action: Action,
+    resolution: Resolution,
     held_before: Decimal,
     amount_step: Decimal | None,
     now: datetime,
 ) -> State:
-    """Give the state after an action was settled.
+    """Return the state after an action was resolved.
 
     ``held_before`` is what was held when the order was sent; progress follows what the venue filled of it.
     """
     if action.kind == "cancel_order":
-        return _after_cancel(state, action, settlement)
-    if settlement.status == "refused" or (action.reduces and settlement.filled == 0):
-        return _failed(state, action.key)
+        return _after_cancel(state, action, resolution)
+    if action.kind == "convert_cash":
+        return state
+    if resolution.status == "refused" or (action.reduces and resolution.filled == 0):
+        return state if is_shortage(resolution) else _failed(state, action.key)
     state = replace(state, failed_exits=_without(state.failed_exits, action.key))
     if not action.reduces:
         return state
-    held = held_before - settlement.filled
+    held = held_before - resolution.filled
     if action.kind == "unwind":
         state = _after_slice(state, plan.steps[action.key], held, amount_step, now)
     if floor_to_step(held, amount_step) <= 0:
@@ -48,13 +51,19 @@ def after_action(
     return state
 
 
+def is_shortage(resolution: Resolution) -> bool:
+    """Check whether the venue refused for want of balance: fees came out of it, and the exit itself did not fail."""
+    reason = (resolution.message or "").partition(":")[0]
+    return resolution.status == "refused" and reason == RefusalReason.INSUFFICIENT_BALANCE.value
+
+
 def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
-    """Give the state after a cycle that counts with no order."""
+    """Return the state after a cycle that counts with no order."""
     return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
 
 
-def _after_cancel(state: State, action: PlannedAction, settlement: Settlement) -> State:
-    if settlement.status != "done" or action.phase != 2:  # noqa: PLR2004 - phase 2 cancels stale orders
+def _after_cancel(state: State, action: Action, resolution: Resolution) -> State:
+    if resolution.status != "done" or action.phase != Phase.CANCEL:
         return state
     return state.counting(stale_orders_cancelled=1, capital_freed_usd=action.est_value or ZERO)
 
@@ -68,19 +77,20 @@ def _after_slice(state: State, step: UnwindStep, held: Decimal, amount_step: Dec
     if is_reached(held, step, amount_step):
         return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
     before = state.unwinds.get(step.key)
-    if before is not None and not step.regrown:
-        return state
-    return _with_cycle(state, step, 0, Decimal(1), None)
+    if before is None or step.regrown:
+        return _with_cycle(state, step, 0, Decimal(1), None)
+    grown = replace(before, initial_quantity=step.initial_quantity, added=step.added)
+    return replace(state, unwinds={**state.unwinds, step.key: grown})
 
 
 def _with_cycle(state: State, step: UnwindStep, cycle: int, remaining: Decimal, now: datetime | None) -> State:
-    progress = UnwindProgress(cycle, remaining, step.initial_quantity, step.started_at, now)
+    progress = UnwindProgress(cycle, remaining, step.initial_quantity, step.started_at, now, step.added)
     return replace(state, unwinds={**state.unwinds, step.key: progress})
 
 
-def _after_close(state: State, plan: SavedPlan, action: PlannedAction) -> State:
+def _after_close(state: State, plan: Plan, action: Action) -> State:
     state = replace(state, unwinds=_without(state.unwinds, action.key), escalated=_without(state.escalated, action.key))
-    zombie = plan.positions[action.key]["category"] == Category.ZOMBIE_LEGACY.value
+    zombie = plan.by_key[action.key].category is Category.ZOMBIE_LEGACY
     return state.counting(
         total_positions_cleaned=1,
         zombie_positions_closed=int(zombie),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.files import append_line
 from exitplan.ruleset.model.values import time_text
 
@@ -30,14 +32,13 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind("ZOMBIE_ESCALATED", "CRITICAL", "A zombie cannot be closed; a person must look at it."),
         AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit, or it never got there."),
         AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
-        AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The venue has not told what became of an order; the account stops."),
+        AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The outcome of an order is unknown; the account stops."),
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
         AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
     )
 }
 
-Notify = Callable[[str, Mapping[str, Any]], None]
-"""Receives the kind of an event and its data."""
+_LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging.CRITICAL}
 
 
 def raise_alert(
@@ -51,5 +52,6 @@ def raise_alert(
         "user_id": account,
         **figures,
     }
+    note(RUN, kind, level=_LEVELS.get(alert["severity"], logging.WARNING), account=account, **figures)
     append_line(path, orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE))
     return alert

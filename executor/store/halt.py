@@ -14,14 +14,13 @@ from pathlib import Path
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.saved_plan import PlannedAction
 from exitplan.ruleset.errors import AccountIsHalted, ExitplanError
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.actions import Action, Phase
 
 NAME = "HALT"
 _LONGEST = 500
-_EXITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +31,13 @@ class Halt:
     text: str
     account: str | None = None
 
-    def allows(self, action: PlannedAction, policy: Policy) -> bool:
-        """Tell whether an action may be sent all the same: exits and what frees their balance, by the policy."""
-        is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == _EXITS)
+    def allows(self, action: Action, policy: Policy) -> bool:
+        """Check whether an action may be sent all the same: exits and what frees their balance, by the policy."""
+        is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == Phase.EXIT)
         return policy.halt_allows_exits and is_exit
 
     def error(self) -> AccountIsHalted:
-        """Word the halt as an error."""
+        """Format the halt as an error."""
         said = f": {self.text}" if self.text else ""
         whose, of_whom, ending = "everything", "", ""
         if self.account is not None:

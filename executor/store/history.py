@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
@@ -23,7 +23,7 @@ from exitplan.ruleset.model.values import unified_symbol
 
 
 def past_runs(account: Account) -> list[dict[str, Any]]:
-    """Give the account's runs, the newest first; none where it never had any.
+    """Return the account's runs, the newest first; none where it never had any.
 
     ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
     ``under_way`` is true for a run that is at work on this machine now.
@@ -50,14 +50,29 @@ def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:
     return {status: statuses.count(status) for status in ("done", "refused")}
 
 
-def account_status(account: Account) -> dict[str, Any]:
-    """Give the state document of an account, with the plans that a run left open."""
-    state = state_to_document(read_state(account))
-    waiting: list[str] = []
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """What exitplan remembers of an account, and the ids of the plans that a run left open."""
+
+    account: str
+    venue: str
+    open_plans: tuple[str, ...]
+    state: State
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The status in its JSON form: the state, with the account and the plans before it."""
+        head = {"account": self.account, "venue": self.venue, "open_plans": list(self.open_plans)}
+        return {**head, **state_to_document(self.state)}
+
+
+def account_status(account: Account) -> AccountStatus:
+    """Return what is remembered of an account; nothing is asked of its venue."""
+    waiting: tuple[str, ...] = ()
     if account.folder.journal.exists():
         with open_journal(account.folder.journal) as journal:
-            waiting = [document["plan_id"] for document in journal.open_plans()]
-    return {"account": account.id, "venue": account.venue, "open_plans": waiting, **state}
+            waiting = tuple(journal.open_plan_ids())
+    return AccountStatus(account.id, account.venue, waiting, read_state(account))
 
 
 def retry(account: Account, symbol: str) -> bool:

@@ -8,6 +8,7 @@ transaction as the outcome that changes it, so that two durable commits an order
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sqlite3
@@ -21,8 +22,10 @@ from typing import Any, Literal
 
 import orjson
 
+from exitplan.executor.logs import JOURNAL, note
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
+from exitplan.ruleset.planning.plan_types import Plan
 
 _FIRST = """
 CREATE TABLE plans (
@@ -60,7 +63,7 @@ _UPGRADES = (_FIRST, _FILLS)
 SCHEMA_VERSION = len(_UPGRADES)
 
 Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
-SETTLED: frozenset[str] = frozenset({"done", "refused", "skipped"})
+RESOLVED: frozenset[str] = frozenset({"done", "refused", "skipped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Resolution:
     """How an attempt ended: its status, what was filled, the venue's order id, and its words.
 
     The average price, in the market's quote, and the fee are None where the venue does not tell them.
@@ -135,7 +138,7 @@ class Journal:
         if self._newest_run() != self._newest:
             raise FileIsInvalid(
                 "the account was taken over by another run",
-                hint="nothing more was written or sent; the other run settles what this one left open",
+                hint="nothing more was written or sent; the other run resolves what this one left open",
             )
 
     def _rollback(self) -> None:
@@ -144,37 +147,44 @@ class Journal:
 
     # --- plans ---
 
-    def add_plan(self, document: Mapping[str, Any], now: datetime) -> None:
+    def add_plan(self, plan: Plan, now: datetime) -> None:
         """Add a plan with all its intents, all or nothing."""
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO plans (plan_id, sha256, document, added_at) VALUES (?, ?, ?, ?)",
-                (document["plan_id"], document["sha256"], orjson.dumps(document), time_text(now)),
+                (plan.plan_id, plan.sha256, orjson.dumps(plan.document), time_text(now)),
             )
             db.executemany(
                 "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
-                [(document["plan_id"], action["id"], index) for index, action in enumerate(document["actions"])],
+                [(plan.plan_id, action.id, index) for index, action in enumerate(plan.actions)],
             )
+        _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
-        """Tell whether a plan was never applied, is open, or has ended."""
+        """Check whether a plan was never applied, is open, or has ended."""
         row = self._db.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
         if row is None:
             return "unknown"
         return "open" if row[0] is None else "ended"
 
     def open_plans(self) -> list[dict[str, Any]]:
-        """Give the documents of all plans whose run has not ended, the oldest first."""
+        """Return the documents of all plans whose run has not ended, the oldest first."""
         rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
         return [_document(text) for (text,) in rows]
+
+    def open_plan_ids(self) -> list[str]:
+        """Return the ids of all plans whose run has not ended, the oldest first."""
+        rows = self._db.execute("SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
+        return [plan_id for (plan_id,) in rows]
 
     def end_plan(self, plan_id: str, now: datetime) -> None:
         """Note that a plan is used up."""
         with self._transaction() as db:
             db.execute("UPDATE plans SET ended_at = ? WHERE plan_id = ?", (time_text(now), plan_id))
+        _note_step("plan_ended", plan_id=plan_id)
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
-        """Give a plan's intents by action id, in the order of the plan."""
+        """Return a plan's intents by action id, in the order of the plan."""
         rows = self._db.execute(
             "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
             " FROM intents WHERE plan_id = ? ORDER BY number",
@@ -191,7 +201,10 @@ class Journal:
         somebody else moved one of them first; then none is.
         """
         with self._transaction() as db:
-            return [self._begin(db, intent, fence, now) for intent in intents]
+            begun = [self._begin(db, intent, fence, now) for intent in intents]
+        for intent in begun:
+            _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
+        return begun
 
     @staticmethod
     def _begin(db: sqlite3.Connection, intent: Intent, fence: int, now: datetime) -> Intent:
@@ -214,44 +227,47 @@ class Journal:
         )
         return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
 
-    def settle(self, intent: Intent, settlement: Settlement, state: Mapping[str, Any] | None, now: datetime) -> None:
+    def resolve(self, intent: Intent, resolution: Resolution, state: Mapping[str, Any] | None, now: datetime) -> None:
         """Record how an attempt ended and, in the same commit, what that changes in the account's state."""
         moment = time_text(now)
-        values = (plain(settlement.filled), settlement.order_id, settlement.message, moment)
+        values = (plain(resolution.filled), resolution.order_id, resolution.message, moment)
         with self._transaction() as db:
             db.execute(
                 "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
                 " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
-                (settlement.status, *values, intent.plan_id, intent.action_id, intent.attempt),
+                (resolution.status, *values, intent.plan_id, intent.action_id, intent.attempt),
             )
             db.execute(
                 "UPDATE intents SET status = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
                 " WHERE plan_id = ? AND action_id = ?",
-                (settlement.status, *values, intent.plan_id, intent.action_id),
+                (resolution.status, *values, intent.plan_id, intent.action_id),
             )
-            if settlement.filled:
-                self._put_fill(db, intent, settlement, moment)
+            if resolution.filled:
+                self._put_fill(db, intent, resolution, moment)
             if state is not None:
                 self._put_state(db, state)
+        _note_step(
+            resolution.status, intent, filled=resolution.filled, order=resolution.order_id, why=resolution.message
+        )
 
     @staticmethod
-    def _put_fill(db: sqlite3.Connection, intent: Intent, settlement: Settlement, moment: str) -> None:
-        figures = (plain(settlement.filled), _text(settlement.average_price), _text(settlement.fee))
+    def _put_fill(db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
+        figures = (plain(resolution.filled), _text(resolution.average_price), _text(resolution.fee))
         db.execute(
             "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 intent.plan_id,
                 intent.action_id,
                 intent.attempt,
-                settlement.order_id,
+                resolution.order_id,
                 *figures,
-                settlement.fee_currency,
+                resolution.fee_currency,
                 moment,
             ),
         )
 
     def fills(self, plan_id: str) -> list[dict[str, Any]]:
-        """Give what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
+        """Return what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
         names = ("action_id", "attempt", "order_id", "quantity", "average_price", "fee", "fee_currency", "told_at")
         columns = ", ".join(names)
         rows = self._db.execute(f"SELECT {columns} FROM fills WHERE plan_id = ? ORDER BY rowid", (plan_id,))  # noqa: S608 - our own names
@@ -273,6 +289,7 @@ class Journal:
                 " WHERE plan_id = ? AND action_id = ?",
                 (intent.plan_id, intent.action_id),
             )
+        _note_step("not_sent", intent, why=message)
         return replace(intent, status="planned", filled=None, order_id=None)
 
     # --- runs ---
@@ -285,6 +302,7 @@ class Journal:
                 (plan_id, time_text(now), os.getpid(), socket.gethostname()),
             )
         self._newest = int(cursor.lastrowid or 0)
+        _note_step("run_begun", plan_id=plan_id, run=self._newest)
         return self._newest
 
     def end_run(
@@ -297,9 +315,10 @@ class Journal:
                 (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),
             )
             self._put_state(db, state)
+        _note_step("run_ended", run=run, exit_code=int(exit_code))
 
     def runs(self) -> list[dict[str, Any]]:
-        """Give all runs, the newest first."""
+        """Return all runs, the newest first."""
         rows = self._db.execute(
             "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, summary FROM runs"
             " ORDER BY run_id DESC"
@@ -313,7 +332,7 @@ class Journal:
     # --- the account's state ---
 
     def state(self) -> dict[str, Any] | None:
-        """Give the account's state document; None before the first run."""
+        """Return the account's state document; None before the first run."""
         row = self._db.execute("SELECT document FROM state").fetchone()
         return None if row is None else _document(row[0])
 
@@ -323,7 +342,7 @@ class Journal:
             self._put_state(db, document)
 
     def exported_sha256(self) -> str | None:
-        """Give the hash of the state file as it was last exported."""
+        """Return the hash of the state file as it was last exported."""
         row = self._db.execute("SELECT exported_sha256 FROM state").fetchone()
         return None if row is None else row[0]
 
@@ -339,6 +358,12 @@ class Journal:
             " ON CONFLICT (only) DO UPDATE SET document = excluded.document",
             (orjson.dumps(document),),
         )
+
+
+def _note_step(step: str, intent: Intent | None = None, **fields: object) -> None:
+    """Log a step of the journal once it is on the disk."""
+    about = {} if intent is None else {"plan_id": intent.plan_id, "action": intent.action_id}
+    note(JOURNAL, step, level=logging.DEBUG, **about, **fields)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import orjson
 from filelock import FileLock, Timeout
 
+from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
@@ -37,16 +39,18 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     except OSError as error:
         raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
     try:
+        note(JOURNAL, "lease_taken", level=logging.DEBUG, account=account)
         write_atomically(_note(lock), _note_text(now))
         yield
     finally:
         with suppress(OSError):  # in a folder that has become read-only it stays, and means nothing without the lock
             _note(lock).unlink(missing_ok=True)
         held.release()
+        note(JOURNAL, "lease_released", level=logging.DEBUG, account=account)
 
 
 def holder_of(lock: Path) -> str | None:
-    """Tell who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
+    """Return who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
     if not lock.exists():
         return None
     probe = FileLock(lock)
@@ -61,7 +65,7 @@ def holder_of(lock: Path) -> str | None:
 
 
 def seems_held_by(lock: Path, pid: int, host: str) -> bool:
-    """Tell by its note whether a process of this machine holds a lease and lives; the lock is not touched.
+    """Check by its note whether a process of this machine holds a lease and lives; the lock is not touched.
 
     For telling people: asking the lock itself would, for a moment, keep away whoever wants to take it.
     """
@@ -85,6 +89,7 @@ def break_lease(lock: Path) -> str | None:
     """
     who = holder_of(lock)
     if who is not None:
+        note(JOURNAL, "lease_broken", level=logging.WARNING, lock=str(lock), holder=who)
         lock.unlink(missing_ok=True)
         _note(lock).unlink(missing_ok=True)
     return who

@@ -14,7 +14,7 @@ _TIMES = ("last_cleanup_run", "started_at", "last_cycle_at")
 
 
 def published_state(path: Path) -> bytes | None:
-    """Give a state file of the published protocol in exitplan's form; None for any other file.
+    """Return a state file of the published protocol in exitplan's form; None for any other file.
 
     Its times are local and get a zone. Its unwinds do not say what was held when they began, so they begin anew, and
     its classification is made anew by the next run.

@@ -21,7 +21,16 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.legacy_state import published_state
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.model.progress import Progress, UnwindProgress, progress_from_document, progress_to_document
+from exitplan.ruleset.model.progress import (
+    Balance,
+    MissingPrice,
+    Progress,
+    UnwindProgress,
+    balance_document,
+    balance_from_document,
+    progress_document,
+    progress_from_document,
+)
 from exitplan.ruleset.model.snapshot import FORMAT_VERSION
 from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
 from exitplan.ruleset.planning.checks import AccountState
@@ -46,6 +55,8 @@ class State:
     """The state of an account; positions are named by their key (``BTC/USD``, ``BTC/USD#short``).
 
     ``escalated`` holds the positions that a person was alerted to, each with its rule, reason and time.
+    ``last_prices`` are the last mark prices seen. ``last_balance`` is what the account held at the last run,
+    ``pending_balance`` a surprising one that waits for a second reading.
     """
 
     account_state: AccountState | None = None
@@ -56,14 +67,18 @@ class State:
     last_cleanup_run: datetime | None = None
     last_verified_at: datetime | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    price_missing: Mapping[str, MissingPrice] = field(default_factory=dict)
+    last_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    last_balance: Balance | None = None
+    pending_balance: Balance | None = None
 
     @property
     def progress(self) -> Progress:
         """The part of the state that plans depend on."""
-        return Progress(self.unwinds, self.failed_exits)
+        return Progress(self.unwinds, self.failed_exits, self.price_missing, self.last_balance)
 
     def counting(self, **more: int | Decimal) -> State:
-        """Give a copy whose metrics are higher by the given amounts."""
+        """Return a copy whose metrics are higher by the given amounts."""
         raised = {name: getattr(self.metrics, name) + amount for name, amount in more.items()}
         return replace(self, metrics=replace(self.metrics, **raised))
 
@@ -75,8 +90,9 @@ def state_to_document(state: State) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "account_state": None if state.account_state is None else state.account_state.value,
         "classified_positions": dict(sorted(state.classified.items())),
-        "unwind_progress": progress_to_document(state.unwinds),
-        "failed_exits": dict(sorted(state.failed_exits.items())),
+        **progress_document(state.progress),
+        **({"pending_balance": balance_document(state.pending_balance)} if state.pending_balance else {}),
+        **({"last_prices": _prices_document(state.last_prices)} if state.last_prices else {}),
         "escalated": dict(sorted(state.escalated.items())),
         "last_cleanup_run": _moment(state.last_cleanup_run),
         "last_verified_at": _moment(state.last_verified_at),
@@ -87,7 +103,7 @@ def state_to_document(state: State) -> dict[str, Any]:
 def state_from_document(document: Mapping[str, Any]) -> State:
     """Read a state from its JSON form, which has passed ``state.schema.json``; only ``unwind_progress`` is required."""
     progress = progress_from_document(document)
-    known = document.get("account_state")
+    known, pending = document.get("account_state"), document.get("pending_balance")
     return State(
         account_state=None if known is None else AccountState(known),
         classified=_mapping(document.get("classified_positions")),
@@ -97,7 +113,15 @@ def state_from_document(document: Mapping[str, Any]) -> State:
         last_cleanup_run=_time(document.get("last_cleanup_run")),
         last_verified_at=_time(document.get("last_verified_at")),
         metrics=_metrics(document.get("cleanup_metrics") or {}),
+        price_missing=progress.price_missing,
+        last_prices={key: Decimal(price) for key, price in _mapping(document.get("last_prices")).items()},
+        last_balance=progress.last_balance,
+        pending_balance=None if pending is None else balance_from_document(pending),
     )
+
+
+def _prices_document(prices: Mapping[str, Decimal]) -> dict[str, str]:
+    return {key: plain(price) for key, price in sorted(prices.items())}
 
 
 def _metrics(document: Mapping[str, Any]) -> Metrics:
@@ -111,7 +135,7 @@ def _metrics(document: Mapping[str, Any]) -> Metrics:
 
 
 def load_state(journal: Journal, path: Path) -> State:
-    """Give the account's state: the journal's, or that of a state file from before there was a journal.
+    """Return the account's state: the journal's, or that of a state file from before there was a journal.
 
     Raises FileIsInvalid where the file was edited since it was exported.
     """
@@ -180,10 +204,10 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
     content = state_bytes(state)
     digest = hashlib.sha256(content).hexdigest()
     exported = journal.exported_sha256()
-    found = _sha256_of(path) if path.exists() else None
-    if found == exported == digest:
+    current = _sha256_of(path) if path.exists() else None
+    if current == exported == digest:
         return
-    if found not in {None, exported, digest} and exported is not None and not over_edits:
+    if current not in {None, exported, digest} and exported is not None and not over_edits:
         return
     write_atomically(path, content)
     journal.note_export(digest)
@@ -206,7 +230,7 @@ def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an older 
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Give a value of an older file with its numbers as text, which is how amounts are written here."""
+    """Return a value of an older file with its numbers as text, which is how amounts are written here."""
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, Mapping):

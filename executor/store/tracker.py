@@ -37,7 +37,7 @@ class Tracker(Protocol):
     """What exitplan asks of a position tracker."""
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
-        """Give the snapshot the tracker's records; raises FileIsInvalid where they cannot be read."""
+        """Return the snapshot the tracker's records; raises FileIsInvalid where they cannot be read."""
         ...
 
     def update(
@@ -54,7 +54,7 @@ class TrackerFile:
     path: Path
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
-        """Give the snapshot the file's records."""
+        """Return the snapshot the file's records."""
         return with_tracker(snapshot, self.path)
 
     def update(
@@ -65,7 +65,7 @@ class TrackerFile:
 
 
 def with_tracker(snapshot: Snapshot, path: Path) -> Snapshot:
-    """Give the snapshot the tracker's records.
+    """Return the snapshot the tracker's records.
 
     The file is the tracker where it exists; until it does, the records that a paper account or recording brings along
     are. Raises FileIsInvalid for a broken file.
@@ -80,7 +80,7 @@ def load_records(path: Path) -> dict[str, TrackerRecord]:
 
 
 def with_zone(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a record whose time of entry has a zone: other writers note local time without one."""
+    """Return a record whose time of entry has a zone: other writers note local time without one."""
     opened = record.get("first_entry_time")
     if not isinstance(opened, str):
         return dict(record)

@@ -107,8 +107,9 @@ class Dust:
     max_cost_pct: Decimal = Decimal("0.05")
 
 
-CASH_KEPT = ("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL") + (
-    "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC"
+CASH_KEPT = (
+    "USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "TRY", "BRL",
+    "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "EURC",
 )  # fmt: skip
 """The currencies that are money and not positions, where a policy names none; first those to sell into."""
 
@@ -318,7 +319,7 @@ class _Reader:
             if setting.warns_from is not None:
                 hint = f"1 % is 0.01; write {plain(number / 100)} for {plain(number)} %"
             self._problem(path, f"{setting.name} is {plain(number)}; allowed is {limits}", hint)
-        if setting.warns_from is not None and setting.warns_from <= number <= (high or number):
+        elif setting.warns_from is not None and number >= setting.warns_from:
             message = f"{setting.name} is {plain(number)}: {plain(number * 100)} % of the account is a lot"
             self.problems.append(Problem(path, message, "warning", "1 % is 0.01"))
         if setting.type == "number" and is_finer_than_facts(number):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.order_view import Holdings, OrderView
@@ -33,11 +34,12 @@ class OtherCash:
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What an account owes of a currency or symbol; ``value`` is None where no price is believed."""
+    """What an account owes of a currency, or of a position's symbol; ``value`` is None where no price is believed."""
 
     name: str
     amount: Decimal
     value: Decimal | None
+    kind: Literal["currency", "symbol"] = "currency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def find_debts(snapshot: Snapshot, views: Iterable[PositionView], other_cash: Se
     for view in views:
         owed = view.position.debt + _held_short(view)
         if owed > 0:
-            debts.append(Debt(view.position.symbol, owed, view.worth(owed)))
+            debts.append(Debt(view.position.symbol, owed, view.worth(owed), "symbol"))
     return debts
 
 

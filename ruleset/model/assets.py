@@ -6,7 +6,7 @@ market they name. A derivative is an asset of its own, named by its symbol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exitplan.ruleset.model.snapshot import Position
@@ -18,9 +18,18 @@ USUAL_NAMES: Mapping[str, str] = {"XBT": "BTC", "XDG": "DOGE"}
 
 @dataclass(frozen=True, slots=True)
 class AssetNames:
-    """The names of assets, with a policy's aliases ({old: new}), which are followed to the end."""
+    """The names of assets, with a policy's aliases ({old: new}), which are followed to the end.
+
+    ``held_as`` are the assets of positions that name another one than their symbol does.
+    """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
+    held_as: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, aliases: Mapping[str, str], positions: Iterable[Position]) -> AssetNames:
+        """Make the names of an account: what a position says of its symbol holds for all that names the symbol."""
+        return cls(aliases, {position.symbol: position.asset for position in positions if position.asset})
 
     def resolve(self, name: str) -> str:
         """Return the name that an asset goes by; a cycle of aliases ends where it began."""
@@ -33,8 +42,9 @@ class AssetNames:
     def of_symbol(self, symbol: str) -> str:
         """Return the asset that a symbol is about: its base currency, or the symbol itself for a derivative."""
         base = base_of(symbol)
-        name = self.resolve(base)
-        return name + symbol[len(base) :] if is_derivative(symbol) else name
+        if is_derivative(symbol):
+            return self.resolve(base) + symbol[len(base) :]
+        return self.resolve(self.held_as.get(symbol, base))
 
     def of_position(self, position: Position) -> str:
         """Return the asset of a position: what it says itself, else what its symbol says."""
@@ -44,10 +54,11 @@ class AssetNames:
 
 
 def find_alias_cycle(aliases: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Return the names of a cycle of aliases, in its order; None where there is none."""
-    for start in aliases:
+    """Return the names of a cycle of aliases and usual names, in its order; None where there is none."""
+    names = {**USUAL_NAMES, **aliases}
+    for start in names:
         path = [start]
-        while (following := aliases.get(path[-1])) is not None:
+        while (following := names.get(path[-1])) is not None:
             if following in path:
                 return tuple(path[path.index(following) :])
             path.append(following)

@@ -6,7 +6,7 @@ What cannot be known is left out of the facts; nothing is guessed and nothing co
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from exitplan.ruleset.model.position_view import PositionView, is_sellable
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.valuation import Belief, price_of, rate_of
-from exitplan.ruleset.model.values import EXACT, MICRO, quote_of, to_micro
+from exitplan.ruleset.model.values import EXACT, MICRO, ZERO, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 """The form of the client order ids that exitplan gives."""
@@ -41,14 +41,19 @@ T = TypeVar("T")
 
 def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> AccountView:
     """Observe an account: its positions, other money, debts, orders and equity, with the facts that rules may ask."""
-    names = AssetNames(policy.aliases)
-    held = frozenset(position.key for position in snapshot.positions)
-    observer = _Observer(snapshot, policy, progress, now, names, policy.protected_assets(names, now), held)
+    names = AssetNames.of(policy.aliases, snapshot.positions)
+    observer = _Observer(snapshot, policy, progress, now, names, policy.protected_assets(names, now))
     kept = {names.resolve(currency) for currency in policy.cash.keep} - {names.resolve(snapshot.quote)}
     everything = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
     views = [observer.view(position) for position in everything]
     money_views = [view for view in views if view.asset in kept and not view.is_derivative]
     views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
+    pairs = {currency: f"{currency}/{snapshot.quote}" for currency in snapshot.other_cash}
+    money_views += [
+        observer.view(Position(symbol, "long", ZERO, asset=currency))
+        for currency, symbol in pairs.items()
+        if symbol in snapshot.markets and symbol not in {view.position.symbol for view in money_views}
+    ]
     other_cash = other_money(snapshot, money_views, names, policy.cash.keep)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
@@ -75,7 +80,6 @@ class _Observer:
     now: datetime
     names: AssetNames
     protected: frozenset[str]
-    held: frozenset[str]
 
     def view(self, position: Position) -> PositionView:
         """Look a position up everywhere and value it; the facts that need the account's equity come later."""
@@ -103,7 +107,7 @@ class _Observer:
 
     def own(self, entries: Mapping[str, T], position: Position, asset: str) -> T | None:
         """Find what progress keeps of a position."""
-        return find_own(entries, position, asset, self.names, self.held)
+        return find_own(entries, position, asset, self.names)
 
     def _is_protected(self, position: Position, asset: str) -> bool:
         return asset in self.protected or position.symbol in self.protected
@@ -143,7 +147,7 @@ class _Observer:
         held = view.held
         facts: dict[str, FactValue] = {
             "symbol": position.symbol,
-            "asset": asset,
+            "asset": position.symbol if view.is_derivative else asset,
             "side": position.side,
             "venue": self.snapshot.venue,
             "market_known": market is not None,
@@ -238,13 +242,8 @@ class _Observer:
         return OrderView(order, asset, side_of(order, asset, holdings), opens, is_protected, minutes, facts)
 
 
-def find_own(
-    entries: Mapping[str, T], position: Position, asset: str, names: AssetNames, held: Collection[str]
-) -> T | None:
-    """Find what progress keeps of a position: under its own key, else the first of the same asset and side.
-
-    What another held position (``held`` are their keys) has for its own is left to it.
-    """
+def find_own(entries: Mapping[str, T], position: Position, asset: str, names: AssetNames) -> T | None:
+    """Find what progress keeps of a position: under its own key, else the first of the same asset and side."""
     symbol, side = position.symbol, position.side
     mark = "" if side == "long" else "#short"
     own = entries.get(symbol + mark)
@@ -252,7 +251,7 @@ def find_own(
         return own
     for key in sorted(entries):
         name, sign, _ = key.partition("#")
-        if key not in held and bool(sign) == bool(mark) and names.of_symbol(name) == asset:
+        if bool(sign) == bool(mark) and names.of_symbol(name) == asset:
             return entries[key]
     return None
 

@@ -107,6 +107,6 @@ def held_by(order: OpenOrder, names: AssetNames) -> tuple[str, Decimal]:
 
 def age_of(order: OpenOrder, now: datetime) -> timedelta | None:
     """Return the age of an order; a little in the future is new, further ahead is not known."""
-    if order.created_at is None or order.created_at > now + CLOCK_TOLERANCE:
+    if order.created_at is None or order.created_at - now > CLOCK_TOLERANCE:
         return None
     return max(now - order.created_at, timedelta(0))

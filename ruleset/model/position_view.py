@@ -46,8 +46,10 @@ class PositionView:
 
     @property
     def is_negative_balance(self) -> bool:
-        """Check whether a spot balance is below zero: owed, not held."""
-        return not self.is_derivative and self.position.side == "long" and self.position.quantity < 0
+        """Check whether a spot balance is below zero, or nothing but a debt: owed, not held."""
+        position = self.position
+        is_owed = position.quantity < 0 or (position.quantity == 0 and position.debt > 0)
+        return is_owed and not self.is_derivative
 
     @property
     def amount_step(self) -> Decimal | None:

@@ -62,14 +62,14 @@ def progress_from_document(document: Mapping[str, Any]) -> Progress:
         unwinds={_key(name): _unwind(entry) for name, entry in document["unwind_progress"].items()},
         failed_exits={_key(name): int(count) for name, count in (document.get("failed_exits") or {}).items()},
         price_missing={_key(name): _missing_price(entry) for name, entry in missing.items()},
-        last_balance=None if balance is None else _balance(balance),
+        last_balance=None if balance is None else balance_from_document(balance),
     )
 
 
 def progress_document(progress: Progress) -> dict[str, Any]:
     """Format the progress as keys of a state file, sorted; what there is nothing of is left out, but for unwinds."""
     document: dict[str, Any] = {
-        "unwind_progress": progress_to_document(progress.unwinds),
+        "unwind_progress": {name: _unwind_document(unwind) for name, unwind in sorted(progress.unwinds.items())},
         "failed_exits": dict(sorted(progress.failed_exits.items())),
     }
     if progress.price_missing:
@@ -78,17 +78,17 @@ def progress_document(progress: Progress) -> dict[str, Any]:
             for name, entry in sorted(progress.price_missing.items())
         }
     if progress.last_balance is not None:
-        document["last_balance"] = {
-            "at": time_text(progress.last_balance.at),
-            "equity": plain(progress.last_balance.equity),
-            "held": {asset: plain(quantity) for asset, quantity in sorted(progress.last_balance.held.items())},
-        }
+        document["last_balance"] = balance_document(progress.last_balance)
     return document
 
 
-def progress_to_document(unwinds: Mapping[str, UnwindProgress]) -> dict[str, Any]:
-    """Format unwinds as a state file's ``unwind_progress``, sorted by position."""
-    return {name: _unwind_document(unwind) for name, unwind in sorted(unwinds.items())}
+def balance_document(balance: Balance) -> dict[str, Any]:
+    """Format what an account held, by asset."""
+    return {
+        "at": time_text(balance.at),
+        "equity": plain(balance.equity),
+        "held": {asset: plain(quantity) for asset, quantity in sorted(balance.held.items())},
+    }
 
 
 def _key(name: str) -> str:
@@ -113,7 +113,8 @@ def _missing_price(entry: Mapping[str, Any]) -> MissingPrice:
     return MissingPrice(parse_time(entry["since"]), None if price is None else Decimal(price))
 
 
-def _balance(entry: Mapping[str, Any]) -> Balance:
+def balance_from_document(entry: Mapping[str, Any]) -> Balance:
+    """Read what an account held from its JSON form."""
     held = {asset: Decimal(quantity) for asset, quantity in (entry.get("held") or {}).items()}
     return Balance(parse_time(entry["at"]), held, Decimal(entry.get("equity") or 0))
 

@@ -62,13 +62,14 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
         return Price(None, rate, "unavailable")
     if market.price_status in {"missing", "implausible"}:
         return Price(None, rate, market.price_status)
+    is_exempt = not market.active or _is_worthless(position, market, rate, belief)
+    if not is_exempt and _is_exit_side_empty(market, position.side):
+        return Price(None, rate, "implausible")
     mark, basis = market_mark(market, position.side)
-    price = Price(mark, rate, "ok", basis)
     if mark is None:
-        price = Price(None, rate, "missing", mismatch=_has_negative_price(market))
-    if not market.active or _is_worthless(position, market, rate, belief):
-        return price
-    return _believed(market, position.side, price, belief)
+        return Price(None, rate, "missing", mismatch=_has_negative_price(market))
+    price = Price(mark, rate, "ok", basis)
+    return price if is_exempt else _believed(market, price, belief)
 
 
 def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
@@ -85,15 +86,23 @@ def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, Pr
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
     """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
-    units = quantity * contract_size
-    return units if inverse else units * price
+    units = EXACT.multiply(quantity, contract_size)
+    return units if inverse else EXACT.multiply(units, price)
 
 
-def _believed(market: Market, side: Side, price: Price, belief: Belief) -> Price:
+def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal | None:
+    """Return what a position is worth in the account's quote currency; None without a believed price."""
+    price, market = price_of(snapshot, position, belief), snapshot.markets.get(position.symbol)
+    if price.mark is None or price.rate is None or market is None:
+        return None
+    size = abs(position.quantity)
+    notional = notional_of(size, price.mark, position.contract_size, inverse=market.inverse)
+    return EXACT.multiply(notional, price.rate)
+
+
+def _believed(market: Market, price: Price, belief: Belief) -> Price:
     """Hold a price against the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
-    if _is_exit_side_empty(market, side, step):
-        return Price(None, price.rate, "implausible")
     bid, ask = _positive(market.bid), _positive(market.ask)
     if bid is None or ask is None:
         return price
@@ -109,13 +118,13 @@ def _believed(market: Market, side: Side, price: Price, belief: Belief) -> Price
     return Price(mid, price.rate, "ok", "mid", ignored_last=last) if below or above else price
 
 
-def _is_exit_side_empty(market: Market, side: Side, step: Decimal) -> bool:
+def _is_exit_side_empty(market: Market, side: Side) -> bool:
     """Check whether the venue tells a price, and that nobody takes the other side; a gap of one step is none."""
     told = market.bid if side == "long" else market.ask
     if told is None or told != 0:
         return False
     others = [price for price in (market.ask, market.bid, market.last) if price is not None and price > 0]
-    return bool(others) and not (side == "long" and min(others) <= step)
+    return bool(others) and not (side == "long" and min(others) <= (market.price_step or ZERO))
 
 
 def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import (
     MAX_EMAX,
     MIN_EMIN,
@@ -120,3 +120,11 @@ def quote_of(symbol: str) -> str | None:
 def is_derivative(symbol: str) -> bool:
     """Tell a derivative (``BTC/USDT:USDT``) from spot by its unified symbol."""
     return ":" in symbol
+
+
+def later(moment: datetime, interval: timedelta) -> datetime:
+    """Return a moment this much later, or the last one of the calendar."""
+    try:
+        return moment + interval
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What a plan may do: the kinds of actions, and the nouns that carry them."""
+"""What a plan may do: the kinds of actions, and the nouns that carry them, in memory and in a plan's file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from enum import IntEnum
+from typing import Annotated, Literal
 
-from exitplan.ruleset.model.snapshot import OrderSide, Side
+from exitplan.ruleset.model.records import Form, Key, Name, Symbol
+from exitplan.ruleset.model.snapshot import OrderSide, Side, position_key
 from exitplan.ruleset.model.values import ZERO
 
 Kind = Literal["cancel_order", "close", "unwind", "attach_stop", "adopt", "convert_dust", "convert_cash"]
@@ -61,79 +63,139 @@ CLOSING: frozenset[Kind] = frozenset({"close", "convert_dust"})
 """The kinds that leave nothing of a position."""
 
 
-@dataclass(frozen=True, slots=True)
+class Phase(IntEnum):
+    """The phases of the protocol, by their numbers."""
+
+    CLASSIFY = 1
+    CANCEL = 2
+    EXIT = 3
+    VERIFY = 4
+
+    @property
+    def meaning(self) -> str:
+        """What the phase does, in few words."""
+        return {1: "classify", 2: "cancel stale orders", 3: "exit", 4: "verify"}[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """One thing to do.
 
     ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what remained of it.
     ``est_value`` is in the account's quote currency, None where it cannot be told. ``expects`` holds what must still
-    be so at apply. An exit with a ``limit_price`` is a limit order that is not left to rest. ``blind_value`` is what
-    guards count where there is no price. The orders that an exit is divided into are numbered by ``part``, from 1; 0
-    means that there is one.
+    be so at apply. An exit with a ``limit_price`` is a limit order that is not left to rest. ``part`` counts the
+    orders that one exit is split into, from 1; 0 where it is one order. ``blind_value`` is what guards count where
+    there is no price. ``id`` and ``client_order_id`` are given when the plan is written.
     """
 
-    kind: Kind
-    phase: int
-    symbol: str
-    side: OrderSide
-    quantity: Decimal
-    rule: str
-    because: str
-    position_side: Side | None = None
-    order_id: str | None = None
-    est_value: Decimal | None = None
-    trigger_price: Decimal | None = None
-    limit_price: Decimal | None = None
-    expects: Mapping[str, str | None] = field(default_factory=dict)
-    rank: int = 0
-    blind_value: Decimal | None = None
-    part: int = 0
+    id: Annotated[Name, Key("The id of the action within the plan.")] = ""
+    phase: Annotated[int, Key("2 cancels, 3 exits.", values=(2, 3))]
+    kind: Annotated[Kind, Key("What is done.", meanings=ACTION_KINDS)]
+    symbol: Annotated[Symbol, Key()]
+    side: Annotated[OrderSide, Key("The side of the order.")]
+    quantity: Annotated[Decimal, Key("How much; of a cancel what remained.")]
+    order_id: Annotated[Name | None, Key("The order to cancel.")] = None
+    est_value: Annotated[Decimal | None, Key("What it is worth in quote; null without a price.")] = None
+    trigger_price: Annotated[Decimal | None, Key("The price that wakes a stop order.")] = None
+    position_side: Annotated[Side | None, Key("The side of the position; null for a cancel.")] = None
+    rule: Annotated[str, Key("The rule it comes from.")]
+    because: Annotated[str, Key("Why, in a sentence.")]
+    expects: Annotated[Mapping[str, str | None], Key("What must still hold when it is applied.")] = field(
+        default_factory=dict
+    )
+    limit_price: Annotated[Decimal | None, Key("The limit of an exit under a price collar.", sparse=True)] = None
+    client_order_id: Annotated[str, Form.CLIENT_ORDER_ID, Key("The id it is sent with.")] = ""
+    rank: Annotated[int, Key(hidden=True)] = 0
+    part: Annotated[int, Key(hidden=True)] = 0
+    blind_value: Annotated[Decimal | None, Key(hidden=True)] = None
 
     @property
     def guarded_value(self) -> Decimal | None:
         """The value that guards count: that of the last price seen where there is none now."""
         return self.blind_value if self.est_value is None else self.est_value
 
+    @property
+    def key(self) -> str:
+        """The key of the position it is about."""
+        return position_key(self.symbol, self.position_side or "long")
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it makes the position smaller: a sale or a conversion."""
+        return self.kind in SELLING | CLOSING
+
+    @property
+    def expected_quantity(self) -> Decimal | None:
+        """The position's quantity when the plan was made."""
+        return self._expected("position_quantity")
+
+    @property
+    def expected_price(self) -> Decimal | None:
+        """The mark price when the plan was made; None where there was none."""
+        return self._expected("mark_price")
+
+    @property
+    def expected_fill(self) -> Decimal:
+        """What was filled of the order to cancel when the plan was made."""
+        return self._expected("order_filled") or Decimal(0)
+
+    @property
+    def expected_cost_pct(self) -> Decimal | None:
+        """The share of the value that the venue wanted for a conversion when the plan was made."""
+        return self._expected("conversion_cost_pct")
+
+    def _expected(self, name: str) -> Decimal | None:
+        text = self.expects.get(name)
+        return None if text is None else Decimal(text)
+
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """An exit that cannot run, and why; ``escalate`` asks for an alert, ``until`` says when a waiting one is due."""
+    """An exit that cannot run, and why; ``escalate`` asks for an alert, ``until`` is when a waiting one is due."""
 
-    symbol: str
-    side: Side
-    rule: str
-    reason: BlockedReason
-    escalate: bool
-    because: str
-    until: datetime | None = None
+    symbol: Annotated[Symbol, Key()]
+    side: Annotated[Side, Key("The side of the position.")]
+    rule: Annotated[str, Key("The exit rule that would have run.")]
+    reason: Annotated[BlockedReason, Key("Why it cannot be done.", meanings=BLOCKED_REASONS)]
+    escalate: Annotated[bool, Key("Whether apply raises an alert.")]
+    because: Annotated[str, Key("Why, in a sentence.")]
+    until: Annotated[datetime | None, Key("When a waiting exit is due.", sparse=True)] = None
+
+    @property
+    def key(self) -> str:
+        """The key of the position it is about."""
+        return position_key(self.symbol, self.side)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnwindStep:
     """One cycle of an unwind as planned.
 
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
-    the cycle counts with no order; ``regrown`` that the position has grown and starts anew. ``added`` is the part of
-    ``initial_quantity`` that came after the start. ``due_at`` is when the cycle may be done; None means at once.
+    the cycle counts with no order; ``regrown`` that the position has grown and starts anew. ``due_at`` is when the
+    cycle may be done; None means at once. ``dated_ahead`` is the time of the last cycle where that has not come yet,
+    and so says nothing.
     """
 
-    key: str
-    cycle: int
-    cycles: int
-    initial_quantity: Decimal
-    remaining_pct: Decimal
-    target: Decimal
-    started_at: datetime
-    counts: bool = False
-    regrown: bool = False
-    added: Decimal = ZERO
-    due_at: datetime | None = None
+    key: Annotated[str, Key(hidden=True)] = ""
+    cycle: Annotated[int, Key("The cycle that is due.")]
+    cycles: Annotated[int, Key("How many cycles there are.")]
+    initial_quantity: Annotated[Decimal, Key("What was held when the unwind began.")]
+    remaining_pct: Annotated[Decimal, Key("The fraction of it that the cycle may leave.")]
+    target: Annotated[Decimal, Key("What the cycle may leave.", name="target_quantity")]
+    started_at: Annotated[datetime, Key("When the unwind began.")]
+    counts: Annotated[bool, Key("Whether the cycle counts with no order.")] = False
+    regrown: Annotated[bool, Key("Whether the position has grown, so that its unwind begins anew.")] = False
+    added: Annotated[Decimal, Key("The part of initial_quantity that came after the start.", sparse=True)] = ZERO
+    due_at: Annotated[datetime | None, Key(hidden=True)] = None
+    dated_ahead: Annotated[datetime | None, Key(hidden=True)] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """What the exit rule of one position comes to."""
+    """What the exit rule of one position comes to; ``quantity`` is what it sells, or would once it is due."""
 
     actions: tuple[Action, ...] = ()
     blocked: Blocked | None = None
     unwind: UnwindStep | None = None
+    quantity: Decimal = ZERO

@@ -29,15 +29,20 @@ def balance_of(account: AccountView, at: datetime) -> Balance:
 def find_change(account: AccountView, progress: Progress, belief: Belief) -> Change | None:
     """Compare the account with the last run's, at today's prices; None where there is nothing to compare with.
 
-    What has no price today is left out on both sides, and so are derivatives, whose contracts are no value, and
-    positions with implausible prices.
+    Derivatives, whose contracts are no value, and positions with implausible prices are left out on both sides. Where
+    the quantity of something that nobody can price has changed, equity is compared instead.
     """
     now, then = balance_of(account, account.snapshot.taken_at).held, progress.last_balance
     if not now and (then.held if then is not None else account.snapshot.tracker):
         return Change(ZERO, ZERO, is_emptied=True)
     if then is None:
         return None
+    implausible = {view.asset for view in account.positions if view.price.status == "implausible"}
     prices = _prices(account, {**now, **then.held}, belief)
+    moved = {asset for asset in {**now, **then.held} if now.get(asset) != then.held.get(asset)}
+    if then.equity > 0 and any(asset not in prices and asset not in implausible for asset in moved if ":" not in asset):
+        return Change(then.equity, account.equity.total)
+    prices = {asset: price for asset, price in prices.items() if asset not in implausible}
     return Change(_value(then.held, prices), _value(now, prices))
 
 
@@ -49,15 +54,12 @@ def _prices(account: AccountView, amounts: Mapping[str, Decimal], belief: Belief
     """Return what one unit of each asset is worth now in the account's quote, where that is known."""
     snapshot = account.snapshot
     prices: dict[str, Decimal] = {snapshot.quote: Decimal(1)}
-    implausible = set[str]()
     for money in account.other_cash:
         if money.rate is not None:
             prices[money.currency] = money.rate
     for view in account.positions:
         worth = view.worth(Decimal(1))
-        if view.price.status == "implausible":
-            implausible.add(view.asset)
-        elif worth is not None and not view.is_derivative:
+        if worth is not None and not view.is_derivative:
             prices.setdefault(view.asset, worth)
     for symbol in sorted(snapshot.markets):
         asset = account.names.of_symbol(symbol)
@@ -67,4 +69,4 @@ def _prices(account: AccountView, amounts: Mapping[str, Decimal], belief: Belief
                 prices[asset] = price.mark * price.rate
     for currency, rate in snapshot.rates.items():
         prices.setdefault(currency, rate)
-    return {asset: price for asset, price in prices.items() if asset not in implausible}
+    return prices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from exitplan.ruleset.model.facts import find_own, is_protective, order_value
 from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
+from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import MICRO, ZERO, ceil_to_step, floor_to_step, is_derivative, plain, time_text
 from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
@@ -38,7 +38,6 @@ class ExitContext:
     cancelled: frozenset[str] = frozenset()
     orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
-    held_keys: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -54,8 +53,7 @@ class ExitContext:
         symbols: dict[str, list[str]] = {}
         for position in account.positions:
             symbols.setdefault(position.asset, []).append(position.position.symbol)
-        keys = frozenset(view.position.key for view in account.positions)
-        return cls(policy, account, progress, now, cancelled, orders, symbols, keys)
+        return cls(policy, account, progress, now, cancelled, orders, symbols)
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
@@ -142,7 +140,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     """Plan a close or a slice of an unwind."""
     step = None
     if rule.action == "unwind":
-        own = find_own(context.progress.unwinds, view.position, view.asset, context.account.names, context.held_keys)
+        own = find_own(context.progress.unwinds, view.position, view.asset, context.account.names)
         step = next_step(view, own, context.policy, context.now)
     price = limit_price(view, context.policy)
     obstacle = _obstacle(view, rule, price)
@@ -158,7 +156,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     if obstacle is not None:
         return Exit(blocked=_blocked(view, rule, obstacle))
     if step is not None and step.due_at is not None:
-        return Exit(blocked=_waiting(view, rule, step))
+        return Exit(blocked=_waiting(view, rule, step), quantity=min(wanted, context.without_debt(view, free)))
     quantity = min(wanted, context.without_debt(view, free))
     if step is not None and quantity >= everything:
         cancels = context.opening_orders(view)
@@ -199,7 +197,7 @@ def _sale(
         blind = None if order.est_value is not None else view.blind_value(size)
         part = number if len(sizes) > 1 else 0
         actions.append(replace(order, limit_price=price, blind_value=blind, part=part))
-    return Exit(actions=tuple(actions), unwind=step)
+    return Exit(actions=tuple(actions), unwind=step, quantity=quantity)
 
 
 def _cancels(
@@ -212,7 +210,8 @@ def _cancels(
             continue
         frees = context.closes(order, view) or context.release(order, view)
         what = "frees the balance" if frees else "it would open the position again"
-        actions.append(cancel_action(context.snapshot, order.order, rule, 3, f"{because}; {what}"))
+        cancel = cancel_action(context.snapshot, order.order, rule, 3, f"{because}; {what}")
+        actions.append(replace(cancel, expects={**cancel.expects, "position": view.position.key}))
     return actions
 
 
@@ -299,7 +298,7 @@ def _plan_conversion(view: PositionView, rule: ExitRule, context: ExitContext) -
     order = _order(view, "convert_dust", rule, why, free, _CONVERT)
     expects = {**order.expects, "conversion_cost_pct": plain(terms.cost_pct)}
     cancels = _cancels(view, rule, context, context.opening_orders(view), because)
-    return Exit(actions=(*cancels, replace(order, expects=expects)))
+    return Exit(actions=(*cancels, replace(order, expects=expects)), quantity=free)
 
 
 def _protocol_number(rule: ExitRule) -> int:
@@ -309,10 +308,13 @@ def _protocol_number(rule: ExitRule) -> int:
 
 
 def _cycle_text(step: UnwindStep) -> str:
+    ahead = ""
+    if step.dated_ahead is not None:
+        ahead = f"; the last cycle is dated {time_text(step.dated_ahead)}, which has not come, so it is due"
     if step.remaining_pct == 0:
-        return f"cycle {step.cycle} of {step.cycles}: closes what is left"
+        return f"cycle {step.cycle} of {step.cycles}: closes what is left{ahead}"
     remaining = f"{plain(step.remaining_pct * 100)} % of {plain(step.initial_quantity)}"
-    return f"cycle {step.cycle} of {step.cycles}: down to {remaining}"
+    return f"cycle {step.cycle} of {step.cycles}: down to {remaining}{ahead}"
 
 
 def _plan_stop(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:
@@ -404,6 +406,15 @@ def cancel_action(snapshot: Snapshot, order: OpenOrder, rule: Rule, phase: int, 
     )
 
 
+def record_marks(record: TrackerRecord | None) -> Iterator[tuple[str, str | None]]:
+    """Yield what tells one lot of a position from the next: how its record was opened."""
+    price = None if record is None or record.entry_price is None else plain(record.entry_price)
+    opened = None if record is None or record.first_entry_time is None else time_text(record.first_entry_time)
+    yield "record_entry_price", price
+    yield "record_first_entry_time", opened
+    yield "record_source", None if record is None else record.position_source
+
+
 def _order(view: PositionView, kind: Kind, rule: ExitRule, because: str, quantity: Decimal, rank: int) -> Action:
     position, mark = view.position, view.price.mark
     return Action(
@@ -419,6 +430,7 @@ def _order(view: PositionView, kind: Kind, rule: ExitRule, because: str, quantit
         expects={
             "position_quantity": plain(position.quantity),
             "mark_price": None if mark is None else plain(mark),
+            **({} if view.record is None else dict(record_marks(view.record))),
         },
         rank=rank,
     )

@@ -5,36 +5,54 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
 import orjson
 
 from exitplan.ruleset.engine.durable import ENGINE_NAME, ENGINE_VERSION
-from exitplan.ruleset.errors import PlanIsAltered
+from exitplan.ruleset.errors import FileIsInvalid, PlanIsAltered
 from exitplan.ruleset.language.parameters import GUARDS
-from exitplan.ruleset.language.policy import Policy, Protection
-from exitplan.ruleset.model.account_view import Debt, Equity, OtherCash
-from exitplan.ruleset.model.snapshot import FORMAT_VERSION, Snapshot, snapshot_to_document
-from exitplan.ruleset.model.values import EXACT, ZERO, micro_text, plain, time_text
-from exitplan.ruleset.planning.actions import SELLING, Action, Blocked, UnwindStep
+from exitplan.ruleset.language.policy import Protection
+from exitplan.ruleset.model.account_view import Debt, OtherCash
+from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
+from exitplan.ruleset.model.records import read_record
+from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
+from exitplan.ruleset.planning.actions import SELLING, Action, UnwindStep
+from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.guards import Verdict
-from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, StaleOrder, draft_plan
-from exitplan.ruleset.planning.warnings import PlanWarning
+from exitplan.ruleset.planning.plan_types import (
+    CashLine,
+    CheckReport,
+    DebtLine,
+    FactShown,
+    GuardResult,
+    LeftOrder,
+    Plan,
+    PlanAccount,
+    PlanEngine,
+    PlannedPosition,
+    PlanPolicy,
+    PlanSnapshot,
+    PlanSummary,
+    ShownProtection,
+)
+from exitplan.ruleset.planning.planner import Draft, PlanInput, StaleOrder, draft_plan
 from exitplan.ruleset.version import VERSION
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [low + high for high in _DIGITS for low in _DIGITS]
 _ID_PAIRS = 8
 
-Document = dict[str, Any]
 
-
-def make_plan(given: PlanInput, *, overrides: Mapping[str, Any] | None = None) -> Document:
-    """Make the plan document of an account.
+def make_plan(given: PlanInput, *, overrides: Mapping[str, Any] | None = None) -> Plan:
+    """Make the plan of an account.
 
     ``overrides`` are the parameters that the command line set over the policy; they are recorded, so that apply can
     check the policy again. The same input gives the same bytes. Raises EngineDisagreement.
@@ -42,22 +60,62 @@ def make_plan(given: PlanInput, *, overrides: Mapping[str, Any] | None = None) -
     return write_plan(given, draft_plan(given), overrides or {})
 
 
-def write_plan(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Document:
-    """Write a draft as the plan document."""
+def write_plan(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Plan:
+    """Write a draft as a plan: its ids and its hash are made of its content."""
     with localcontext(EXACT):
-        body = _body(given, draft, overrides)
-    digest = _digest(body)
-    plan_id = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
-    for action in body["actions"]:
-        action["client_order_id"] = client_order_id(f"{plan_id}-{digest}", action["id"])
-    document: Document = {"format_version": FORMAT_VERSION, "tool_version": VERSION, "plan_id": plan_id, **body}
+        plan = _plan_of(given, draft, overrides)
+    document = plan.document
+    digest = _digest(_without_ids(document))
+    document["plan_id"] = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
+    for action in document["actions"]:
+        action["client_order_id"] = client_order_id(f"{document['plan_id']}-{digest}", action["id"])
     document["sha256"] = plan_sha256(document)
-    return document
+    ids = (entry["client_order_id"] for entry in document["actions"])
+    actions = tuple(replace(action, client_order_id=name) for action, name in zip(plan.actions, ids, strict=True))
+    plan = replace(plan, plan_id=document["plan_id"], actions=actions, sha256=document["sha256"])
+    vars(plan)["document"] = document  # as it would be written anew, which takes its time for thousands of positions
+    return plan
 
 
-def plan_bytes(document: Document) -> bytes:
+def _without_ids(document: Document) -> Document:
+    """Return what the ids of a plan are made of: everything but them, the versions, and the hash."""
+    made = ("format_version", "tool_version", "plan_id", "sha256")
+    body = _without(document, *made)
+    return {**body, "actions": [_without(action, "client_order_id") for action in body["actions"]]}
+
+
+def _without(document: Document, *names: str) -> Document:
+    return {key: value for key, value in document.items() if key not in names}
+
+
+def read_plan(document: Mapping[str, Any]) -> Plan:
+    """Read a plan from its JSON form.
+
+    Raises PlanIsAltered where it does not match its own hash, FileIsInvalid for what is no plan of this version.
+    """
+    ensure_unaltered(document)
+    plan = parse_plan(document)
+    if plan.document != document:  # a number that is spelled otherwise than exitplan spells it
+        raise _altered()
+    return plan
+
+
+def parse_plan(document: Mapping[str, Any]) -> Plan:
+    """Read a plan without asking whether it was altered; raises FileIsInvalid for what is no plan of this version."""
+    try:
+        return read_record(Plan, document)
+    except (TypeError, ValueError, ArithmeticError, KeyError) as error:
+        raise FileIsInvalid(f"this is not a plan that this exitplan understands: {error}") from error
+
+
+def report_of(checks: Checks) -> CheckReport:
+    """Return checks in the shape that plans and screens have."""
+    return read_record(CheckReport, checks.to_document())
+
+
+def plan_bytes(plan: Plan) -> bytes:
     """Write a plan as the bytes of its file."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(plan.document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def plan_sha256(document: Mapping[str, Any]) -> str:
@@ -84,7 +142,11 @@ def _number(value: Any) -> str:  # noqa: ANN401 - whatever a file held
 def ensure_unaltered(document: Mapping[str, Any]) -> None:
     """Raise PlanIsAltered where a plan's content does not match the hash it carries."""
     if plan_sha256(document) != document.get("sha256"):
-        raise PlanIsAltered("the plan was changed after it was made", hint="make a new one with: exitplan plan")
+        raise _altered()
+
+
+def _altered() -> PlanIsAltered:
+    return PlanIsAltered("the plan was changed after it was made", hint="make a new one with: exitplan plan")
 
 
 def client_order_id(plan: str, action: str) -> str:
@@ -98,200 +160,104 @@ def client_order_id(plan: str, action: str) -> str:
     return "xp" + "".join(pairs)
 
 
-def _body(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Document:
+def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Plan:
     """Write all of a plan but its ids and its hash, which are made of this."""
     policy, snapshot, now = given.rulebook.policy, given.snapshot, given.now
     steps = {step.key: step for step in draft.unwinds}
-    names = draft.account.names
-    active = {entry.asset(names): entry for entry in policy.protect if entry.holds(now)}
-    return {
-        "created_at": time_text(now),
-        "expires_at": time_text(_expiry(now, policy.valid_minutes)),
-        "account": {"id": snapshot.account, "venue": snapshot.venue, "quote": snapshot.quote},
-        "policy": _policy_document(policy, overrides),
-        "snapshot": _snapshot_document(snapshot, draft.account.equity),
-        "other_cash": [_cash_document(money) for money in draft.account.other_cash],
-        "debts": [_debt_document(debt) for debt in draft.account.debts],
-        "warnings": [_warning_document(warning) for warning in draft.warnings],
-        "engine": {"name": ENGINE_NAME, "version": ENGINE_VERSION, "checked": given.rulebook.checked},
-        "scope": _scope_document(given.scope),
-        "positions": [_position_document(decision, steps, active) for decision in draft.decisions],
-        "actions": [
-            _action_document(name, action)
-            for name, action in zip(action_ids(draft.actions), draft.actions, strict=True)
-        ],
-        "blocked": [_blocked_document(blocked) for blocked in draft.blocked],
-        "left_orders": [_left_document(order) for order in draft.left_orders],
-        "guards": [_guard_document(verdict) for verdict in draft.guards],
-        "checks": draft.checks.to_document(),
-        "forecast": draft.forecast.to_document(),
-        "summary": _summary(draft),
-    }
+    account = draft.account
+    active = {entry.asset(account.names): entry for entry in policy.protect if entry.holds(now)}
+    return Plan(
+        format_version=1,
+        tool_version=VERSION,
+        plan_id="",
+        created_at=now,
+        expires_at=_expiry(now, policy.valid_minutes),
+        account=PlanAccount(snapshot.account, snapshot.venue, snapshot.quote),
+        policy=PlanPolicy(
+            policy.name, policy.sha256, {name: Decimal(value) for name, value in sorted(overrides.items())}
+        ),
+        snapshot=PlanSnapshot(
+            _digest(snapshot_to_document(snapshot)), snapshot.taken_at, account.equity.total, account.equity.managed
+        ),
+        engine=PlanEngine(ENGINE_NAME, ENGINE_VERSION, given.rulebook.checked),
+        scope=given.scope,
+        positions=tuple(_position(decision, steps, active) for decision in draft.decisions),
+        actions=tuple(_numbered(draft.actions)),
+        blocked=draft.blocked,
+        left_orders=tuple(_left(stale) for stale in draft.left_orders),
+        guards=tuple(_guard(verdict) for verdict in draft.guards),
+        checks=report_of(draft.checks),
+        forecast=report_of(draft.forecast),
+        summary=_summary(draft),
+        other_cash=tuple(_cash_line(money) for money in account.other_cash),
+        debts=tuple(_debt_line(debt) for debt in account.debts),
+        warnings=draft.warnings,
+    )
 
 
 def _expiry(now: datetime, minutes: Decimal) -> datetime:
-    try:
-        return now + timedelta(seconds=int(minutes * 60))
-    except OverflowError:  # ``--now`` may name the last moment of the calendar
-        return datetime.max.replace(tzinfo=UTC)
+    return later(now, timedelta(seconds=int(minutes * 60)))
 
 
-def _policy_document(policy: Policy, overrides: Mapping[str, Any]) -> Document:
-    written = {name: plain(Decimal(value)) for name, value in sorted(overrides.items())}
-    return {"name": policy.name, "sha256": policy.sha256, "overrides": written}
-
-
-def _snapshot_document(snapshot: Snapshot, equity: Equity) -> Document:
-    digest = _digest(snapshot_to_document(snapshot))
-    return {
-        "sha256": digest,
-        "taken_at": time_text(snapshot.taken_at),
-        "equity": plain(equity.total),
-        "managed_equity": plain(equity.managed),
-    }
-
-
-def action_ids(actions: Sequence[Action]) -> list[str]:
-    """Return the ids of a plan's actions, in order; the orders that one exit is divided into are ``a3.1``, ``a3.2``."""
-    ids, number = [], 0
+def _numbered(actions: Sequence[Action]) -> Iterator[Action]:
+    """Return actions with their ids: ``a1``, ``a2``, and ``a3.1``, ``a3.2`` for the parts of one exit."""
+    number = 0
     for action in actions:
         number += action.part <= 1
-        ids.append(f"a{number}.{action.part}" if action.part else f"a{number}")
-    return ids
+        part = f".{action.part}" if action.part else ""
+        yield replace(action, id=f"a{number}{part}")
 
 
-def _cash_document(money: OtherCash) -> Document:
-    return {
-        "currency": money.currency,
-        "free": plain(money.free),
-        "locked": plain(money.locked),
-        "rate": None if money.rate is None else plain(money.rate),
-        "value": None if money.value is None else plain(money.value),
-    }
-
-
-def _debt_document(debt: Debt) -> Document:
-    value = None if debt.value is None else plain(debt.value)
-    return {"name": debt.name, "amount": plain(debt.amount), "value": value}
-
-
-def _warning_document(warning: PlanWarning) -> Document:
-    return {"kind": warning.kind, "symbol": warning.symbol, "text": warning.text, "nearest": warning.nearest}
-
-
-def _scope_document(scope: PlanScope) -> Document:
-    return {
-        "targets": list(scope.targets),
-        "excludes": list(scope.excludes),
-        "rules": list(scope.rules),
-        "phase": scope.phase,
-    }
-
-
-def _position_document(
+def _position(
     decision: Decision, steps: Mapping[str, UnwindStep], protected: Mapping[str, Protection]
-) -> Document:
-    position, facts = decision.view.position, decision.view.facts
-    document: Document = {
-        "symbol": position.symbol,
-        "category": decision.category.value,
-        "rule": decision.rule.id if decision.rule else None,
-        "matched": list(decision.matched),
-        "because": decision.view.words["why"],
-        "exit": decision.exit.id if decision.exit else None,
-        "facts": {name: micro_text(value) if type(value) is int else value for name, value in facts.items()},
-    }
-    step = steps.get(position.key)
-    if step is not None:
-        document["unwind"] = _step_document(step)
-    if decision.view.asset in protected:
-        document["protection"] = _protection_document(protected[decision.view.asset])
-    return document
+) -> PlannedPosition:
+    position = decision.view.position
+    entry = protected.get(decision.view.asset)
+    return PlannedPosition(
+        symbol=position.symbol,
+        category=decision.category,
+        rule=decision.rule.id if decision.rule else None,
+        matched=tuple(decision.matched),
+        because=decision.view.words["why"],
+        exit=decision.exit.id if decision.exit else None,
+        facts=shown_facts(decision.view.facts),
+        unwind=steps.get(position.key),
+        protection=None if entry is None else ShownProtection(entry.reason, entry.until),
+    )
 
 
-def _step_document(step: UnwindStep) -> Document:
-    return {
-        "cycle": step.cycle,
-        "cycles": step.cycles,
-        "initial_quantity": plain(step.initial_quantity),
-        "remaining_pct": plain(step.remaining_pct),
-        "target_quantity": plain(step.target),
-        "started_at": time_text(step.started_at),
-        "counts": step.counts,
-        "regrown": step.regrown,
-        **({"added": plain(step.added)} if step.added else {}),
-    }
+def shown_facts(facts: Facts) -> dict[str, FactShown]:
+    """Return facts as plans and explanations show them: numbers with their six places."""
+    return {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()}
 
 
-def _protection_document(entry: Protection) -> Document:
-    return {"reason": entry.reason, "until": None if entry.until is None else time_text(entry.until)}
+def _cash_line(money: OtherCash) -> CashLine:
+    return CashLine(money.currency, money.free, money.locked, money.rate, money.value)
 
 
-def _action_document(name: str, action: Action) -> Document:
-    return {
-        "id": name,
-        "phase": action.phase,
-        "kind": action.kind,
-        "symbol": action.symbol,
-        "side": action.side,
-        "quantity": plain(action.quantity),
-        "order_id": action.order_id,
-        "est_value": None if action.est_value is None else plain(action.est_value),
-        "trigger_price": None if action.trigger_price is None else plain(action.trigger_price),
-        "position_side": action.position_side,
-        "rule": action.rule,
-        "because": action.because,
-        "expects": dict(action.expects),
-        **({} if action.limit_price is None else {"limit_price": plain(action.limit_price)}),
-    }
+def _debt_line(debt: Debt) -> DebtLine:
+    if debt.kind == "symbol":
+        return DebtLine(debt.amount, debt.value, symbol=debt.name)
+    return DebtLine(debt.amount, debt.value, currency=debt.name)
 
 
-def _blocked_document(blocked: Blocked) -> Document:
-    return {
-        "symbol": blocked.symbol,
-        "side": blocked.side,
-        "rule": blocked.rule,
-        "reason": blocked.reason,
-        "escalate": blocked.escalate,
-        "because": blocked.because,
-        **({} if blocked.until is None else {"until": time_text(blocked.until)}),
-    }
+def _left(stale: StaleOrder) -> LeftOrder:
+    order = stale.order
+    return LeftOrder(order.id, order.symbol, order.side, order.remaining, stale.rule.id, "protected")
 
 
-def _left_document(left: StaleOrder) -> Document:
-    return {
-        "order_id": left.order.id,
-        "symbol": left.order.symbol,
-        "side": left.order.side,
-        "quantity": plain(left.order.remaining),
-        "rule": left.rule.id,
-        "reason": "protected",
-    }
+def _guard(verdict: Verdict) -> GuardResult:
+    whole = GUARDS[verdict.name].type == "integer"
+    limit = int(verdict.limit) if whole else verdict.limit
+    value = int(verdict.value) if whole and verdict.value is not None else verdict.value
+    return GuardResult(verdict.name, limit, value, verdict.ok, verdict.detail)
 
 
-def _guard_document(verdict: Verdict) -> Document:
-    write = _whole if GUARDS[verdict.name].type == "integer" else plain
-    return {
-        "name": verdict.name,
-        "limit": write(verdict.limit),
-        "value": None if verdict.value is None else write(verdict.value),
-        "ok": verdict.ok,
-        **({} if verdict.detail is None else {"detail": verdict.detail}),
-    }
-
-
-def _whole(value: Decimal) -> int:
-    return int(value)
-
-
-def _summary(draft: Draft) -> Document:
-    kinds = Counter(action.kind for action in draft.actions)
-    sold = sum((action.est_value or ZERO for action in draft.actions if action.kind in SELLING), ZERO)
-    categories = Counter(decision.category.value for decision in draft.decisions)
-    return {
-        "actions": dict(sorted(kinds.items())),
-        "categories": dict(sorted(categories.items())),
-        "blocked": len(draft.blocked),
-        "protected": sum(1 for decision in draft.decisions if decision.is_protected),
-        "est_value": plain(sold),
-    }
+def _summary(draft: Draft) -> PlanSummary:
+    return PlanSummary(
+        actions=dict(sorted(Counter(action.kind for action in draft.actions).items())),
+        categories=dict(sorted(Counter(decision.category.value for decision in draft.decisions).items())),
+        blocked=len(draft.blocked),
+        protected=sum(1 for decision in draft.decisions if decision.is_protected),
+        est_value=sum((action.est_value or ZERO for action in draft.actions if action.kind in SELLING), ZERO),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -85,6 +85,7 @@ class Draft:
     checks: Checks
     forecast: Checks
     warnings: tuple[PlanWarning, ...]
+    exits: Mapping[str, Exit] = field(default_factory=dict)
     cap_candidates: tuple[str, ...] = ()
     excess: int = 0
 
@@ -161,6 +162,7 @@ def _draft(given: PlanInput) -> Draft:
         checks=checking.check(Changes()),
         forecast=later.check(_changes(actions, decisions, account)),
         warnings=(*find_warnings(policy, account, given.now), *_balance_warning(guards)),
+        exits={decision.key: exit_ for decision, exit_ in zip(decisions, exits, strict=True)},
         cap_candidates=tuple(decision.key for decision in candidates(counted_ones, policy, cap)),
         excess=max(counted - policy.max_positions, 0),
     )

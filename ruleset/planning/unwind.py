@@ -13,7 +13,7 @@ from decimal import Decimal
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.progress import UnwindProgress
-from exitplan.ruleset.model.values import DEFAULT_STEP, EXACT, ZERO, ceil_to_step, floor_to_step
+from exitplan.ruleset.model.values import DEFAULT_STEP, EXACT, ZERO, ceil_to_step, floor_to_step, later
 from exitplan.ruleset.planning.actions import UnwindStep
 
 GROWTH_PCT = Decimal("0.01")
@@ -45,6 +45,7 @@ def next_step(view: PositionView, progress: UnwindProgress | None, policy: Polic
         regrown=regrown,
         added=grown.added,
         due_at=_due_at(progress, policy, now),
+        dated_ahead=_dated_ahead(progress, now),
     )
 
 
@@ -64,11 +65,17 @@ def with_growth(progress: UnwindProgress, held: Decimal, step: Decimal) -> Unwin
 
 def _due_at(progress: UnwindProgress | None, policy: Policy, now: datetime) -> datetime | None:
     """Return when the next cycle may be done; a last one that has not come yet says nothing."""
-    if progress is None or progress.last_cycle_at is None or progress.last_cycle_at > now:
+    if progress is None or progress.last_cycle_at is None or _dated_ahead(progress, now):
         return None
     interval = timedelta(microseconds=int(policy.unwind_interval_minutes * _MICROS_PER_MINUTE))
     waited = now - progress.last_cycle_at
-    return progress.last_cycle_at + interval if waited < interval else None
+    return later(progress.last_cycle_at, interval) if waited < interval else None
+
+
+def _dated_ahead(progress: UnwindProgress | None, now: datetime) -> datetime | None:
+    """Return when the last cycle was done, where that has not come yet."""
+    last = None if progress is None else progress.last_cycle_at
+    return last if last is not None and last > now else None
 
 
 def is_reached(held: Decimal, step: UnwindStep, amount_step: Decimal | None) -> bool:

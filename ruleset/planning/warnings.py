@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import nearest
 from exitplan.ruleset.language.reasons import percent_text
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.position_view import PositionView
+from exitplan.ruleset.model.records import Key
 from exitplan.ruleset.model.snapshot import TrackerRecord
 from exitplan.ruleset.model.values import MICRO, base_of, is_derivative, plain
 
@@ -44,10 +45,10 @@ UNTRACKED_PCT = 100_000
 class PlanWarning:
     """One thing that a person should know; ``nearest`` is the name that was probably meant."""
 
-    kind: WarningKind
-    symbol: str
-    text: str
-    nearest: str | None = None
+    kind: Annotated[WarningKind, Key("What it is about.", meanings=WARNING_KINDS)]
+    symbol: Annotated[str, Key("The symbol, asset or currency that it is about; empty for the whole account.")]
+    text: Annotated[str, Key("What is wrong, in a sentence.")]
+    nearest: Annotated[str | None, Key("The name that was probably meant.")] = None
 
 
 def find_warnings(policy: Policy, account: AccountView, now: datetime) -> list[PlanWarning]:

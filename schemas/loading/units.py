@@ -45,9 +45,16 @@ def _respelled(word: str) -> str | None:
 
 def range_hint(value: object, high: object) -> str | None:
     """Say how to write a percentage where a fraction is expected."""
-    if high != 1 or isinstance(value, bool) or not isinstance(value, int | Decimal) or not 1 < value <= _WHOLE:
+    is_fraction = isinstance(high, int | Decimal) and 0 < high <= 1
+    if not is_fraction or isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     number = Decimal(value)
+    if high == 1 and not 1 < number <= _WHOLE:
+        return None
+    return f"1 % is 0.01; write {plain(number / 100)} for {plain(number)} %" if high != 1 else _percent(number)
+
+
+def _percent(number: Decimal) -> str:
     return f"write {plain(number / 100)} for {plain(number)} %"
 
 

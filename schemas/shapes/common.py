@@ -96,6 +96,11 @@ def amount(about: str, *, optional: bool = True, negative: bool = True, number: 
     )
 
 
+def figure(about: str) -> Schema:
+    """Describe a computed amount: exact products and quotients have more digits than what a venue sends."""
+    return {**amount(about, optional=False), "pattern": r"^-?[0-9]{1,400}(\.[0-9]{1,400})?$"}
+
+
 def moment(about: str, *, optional: bool = True) -> Schema:
     """Describe a time."""
     return _described(

@@ -41,7 +41,7 @@ RATES = {"EUR": d("1.08"), "USDT": d("1")}
 
 
 def snapshot(**parts: object) -> Snapshot:
-    """Give an account with 1,000 USD and 5 ETH."""
+    """Return an account with 1,000 USD and 5 ETH."""
     eth = Position("ETH/USD", "long", d("5"), entry_price=d("80"))
     standard: dict[str, Any] = {
         "cash": Cash(d("1000")),
@@ -53,7 +53,7 @@ def snapshot(**parts: object) -> Snapshot:
 
 
 def engine(account: Snapshot | None = None, **options: object) -> MatchingEngine:
-    """Give an engine without fees unless the options say otherwise."""
+    """Return an engine without fees unless the options say otherwise."""
     free = {"taker_fee": 0, "maker_fee": 0, "spread": 0}
     return MatchingEngine(account or snapshot(), None, read_options({**free, **options}))
 
@@ -63,7 +63,7 @@ def charging() -> PaperOptions:
 
 
 def order(side: str = "sell", quantity: str = "1", symbol: str = "ETH/USD", **parts: object) -> OrderRequest:
-    """Give a market order; texts among the parts are prices where the order has them."""
+    """Return a market order; texts among the parts are prices where the order has them."""
     prices = {"price", "trigger_price"}
     given = {name: d(str(part)) if name in prices else part for name, part in parts.items()}
     every: dict[str, Any] = {"client_order_id": None, "type": "market", "side": side, **given}
@@ -81,7 +81,7 @@ def stop(side: str, quantity: str, trigger: str, **parts: object) -> OrderReques
 
 
 def recorded(order_id: str, side: str, quantity: str, price: str | None, **parts: object) -> OpenOrder:
-    """Give an order as a recorded snapshot lists it."""
+    """Return an order as a recorded snapshot lists it."""
     every: dict[str, Any] = {"side": side, "price": None if price is None else d(price), **parts}
     return OpenOrder(order_id, "ETH/USD", type="limit", quantity=d(quantity), **every)
 

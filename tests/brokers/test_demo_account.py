@@ -41,6 +41,7 @@ FIRST_PLAN = {
     "SHIB/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "SOL/USD": ("STRATEGY_ALIGNED", None, None),
     "UNI/USD": ("LEGACY_NON_COMPLIANT", "legacy.external", "over-cap"),
+    "VOUCHER/USD": ("DEFERRED", "deferred.price-implausible", None),
     "XLM/USD": ("ZOMBIE_LEGACY", "zombie.dust", "dust"),
     "XRP/USD": ("LEGACY_NON_COMPLIANT", "legacy.untracked", "legacy"),
 }
@@ -65,7 +66,7 @@ def first(policy: Policy, demo: Snapshot) -> Draft:
 
 def test_every_category_and_every_exit_occurs(first: Draft) -> None:
     found = {
-        decision.found.position.symbol: (
+        decision.view.position.symbol: (
             decision.category,
             decision.rule.id if decision.rule else None,
             decision.exit.id if decision.exit else None,
@@ -82,6 +83,7 @@ def test_orders_are_stale_in_the_way_or_left_alone(first: Draft, demo: Snapshot)
         "demo-2": "stale-limit-order",
         "demo-5": "over-cap",
         "demo-6": "stale-limit-order",
+        "demo-7": "orphan-stop",
     }
     assert {order.id for order in demo.open_orders} - cancelled.keys() == {"demo-3", "demo-4"}
 
@@ -140,10 +142,12 @@ def _after(draft: Draft) -> Progress:
     return Progress(steps)
 
 
-def test_four_runs_end_clean_once_the_delisted_coin_is_protected(tmp_path: Path, policy: Policy) -> None:
+def test_four_runs_end_clean_once_the_delisted_coin_and_the_airdrop_are_protected(
+    tmp_path: Path, policy: Policy
+) -> None:
     days = iter(NOW + timedelta(days=365 + number) for number in range(100))
     broker = open_broker({"id": "platform", "options": {"start_from": "demo"}}, tmp_path, lambda: next(days))
-    rulebook = Rulebook.of(replace(policy, protect=(Protection("LUNA/USD"),)))
+    rulebook = Rulebook.of(replace(policy, protect=(Protection("LUNA/USD"), Protection("VOUCHER/USD"))))
     progress, states = Progress(), []
     for _run in range(4):
         account = broker.read_account()

@@ -99,10 +99,12 @@ def test_a_first_buy_opens_a_position_now() -> None:
     assert held == Position("LAST/USD", "long", d("1"), entry_price=d("100"), opened_at=NOW)
 
 
-def test_a_sale_in_another_currency_is_converted_with_its_rate() -> None:
+def test_a_sale_in_another_currency_brings_that_currency() -> None:
     venue = engine(snapshot(positions=(Position("ETH/EUR", "long", d("2")),)), taker_fee="0.01")
-    assert done(venue.place(order("sell", "2", "ETH/EUR"), NOW)).fee == d("2.16")
-    assert cash(venue)[0] == d("1213.84")
+    report = done(venue.place(order("sell", "2", "ETH/EUR"), NOW))
+    assert (report.fee, report.fee_currency) == (d("2"), "EUR")
+    assert cash(venue)[0] == d("1000")
+    assert venue.snapshot(NOW).other_cash == {"EUR": Cash(d("198"))}
 
 
 def test_a_limit_order_that_crosses_takes_at_the_better_price() -> None:

@@ -16,7 +16,7 @@ from tests.brokers.accounts import d
         (Market(bid=d("90"), ask=d("91")), "90.5"),
         (Market(bid=d("90")), None),
         (Market(bid=d("0"), ask=d("91")), None),
-        (Market(last=d("0"), bid=d("90"), ask=d("91")), None),
+        (Market(last=d("0"), bid=d("90"), ask=d("91")), "90.5"),
         (Market(last=d("100"), price_status="missing"), None),
         (Market(), None),
     ],

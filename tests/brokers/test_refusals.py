@@ -44,7 +44,6 @@ from tests.brokers.accounts import (
         (stop("buy", "1", "100"), "trigger-side"),
         (order(symbol="DARK/USD"), "no-price"),
         (order(symbol="DOWN/USD"), "no-price"),
-        (order(symbol="ETH/JPY"), "no-price"),
         (stop("sell", "1", "90", symbol="DARK/USD"), "no-price"),
         (order(quantity="5.001"), "insufficient-balance"),
         (order(symbol="LAST/USD"), "insufficient-balance"),

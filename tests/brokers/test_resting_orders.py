@@ -149,7 +149,7 @@ def test_a_tick_of_another_market_touches_nothing() -> None:
 
 
 def recorded_account() -> Snapshot:
-    """Give an account recorded elsewhere: 2 ETH locked by an order, 1 more staked, a buy, and a stop."""
+    """Return an account recorded elsewhere: 2 ETH locked by an order, 1 more staked, a buy, and a stop."""
     return snapshot(
         cash=Cash(d("910"), d("90")),
         positions=(Position("ETH/USD", "long", d("5"), locked=d("3")),),

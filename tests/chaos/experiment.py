@@ -343,7 +343,7 @@ def _damaged(content: bytes, chance: Random) -> bytes:
 
 def _two_writers(stage: _Stage) -> None:
     """A writer hangs, its lease is taken from it, another one finishes the plan, and the first one wakes up."""
-    name = stage.chance.choice(("begin_sending", "settle", "settle"))
+    name = stage.chance.choice(("begin_sending", "resolve", "resolve"))
 
     def hang() -> None:
         act, calls = getattr(Journal, name), iter(range(10_000))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import Settlement, open_journal
+from exitplan.executor.store.journal import Resolution, open_journal
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
+from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import NOW
 from tests.chaos.experiment import Experiment, count_points, run
 from tests.chaos.kinds import KINDS
@@ -39,7 +40,9 @@ def test_wherever_a_process_is_killed_nothing_is_lost_and_nothing_doubled(accoun
     assert (result.failures, result.kills) == ([], len(sample))
 
 
-@pytest.mark.parametrize("mutant", [name for name, taken in MUTANTS.items() if not taken.slow])
+@pytest.mark.parametrize(
+    "mutant", [pytest.param(name, marks=[pytest.mark.thorough] * taken.slow) for name, taken in MUTANTS.items()]
+)
 def test_without_a_safety_it_fails(mutant: str) -> None:
     assert tries_until_caught(mutant, 1, 12) is not None
 
@@ -57,11 +60,11 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
     with open_journal(scene.folder.journal) as replaced:
-        replaced.add_plan(plan, NOW)
+        replaced.add_plan(read_plan(plan), NOW)
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):
-            replaced.settle(intent, Settlement("refused"), {"unwind_progress": {}}, NOW)
+            replaced.resolve(intent, Resolution("refused"), {"unwind_progress": {}}, NOW)
     assert scene.state().unwinds["AAA/USD"].cycle == 1
 
 
@@ -72,7 +75,7 @@ def test_a_plan_that_does_not_know_of_an_order_stays_stale_after_the_order_was_s
         scene.apply()
     plan = scene.plan()
     for _ in range(2):
-        with pytest.raises(PlanIsStale, match="settled only now"):
+        with pytest.raises(PlanIsStale, match="resolved only now"):
             scene.apply(plan)
     assert (scene.held(), scene.state().unwinds["AAA/USD"].initial_quantity) == ("75", Decimal(100))
 

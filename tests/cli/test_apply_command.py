@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -21,8 +20,10 @@ from exitplan.cli.interrupts import asking_to_stop
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.apply import apply_plan as original
 from exitplan.executor.apply.events import ApplyResult, Notify
+from exitplan.executor.apply.reconcile import Sleep
 from exitplan.ruleset.errors import AccountUnreadable, CancelledByUser
 from exitplan.ruleset.planning.plan import plan_sha256
+from exitplan.ruleset.planning.plan_types import Plan
 from tests.cli.conftest import with_options, xp
 from tests.cli.test_start_up import environment
 
@@ -227,12 +228,12 @@ def test_nothing_to_do_asks_nothing(folder: Path) -> None:
 def test_interrupted_runs_exit_8_and_go_on_later(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = iter([False, False, True])
 
-    def stopping(account: Account, document: dict[str, Any], *, notify: Notify, stopped: object) -> ApplyResult:
+    def stopping(account: Account, plan: Plan, *, notify: Notify, stopped: object, sleep: Sleep) -> ApplyResult:
         assert callable(stopped)
-        return original(account, document, notify=notify, stopped=lambda: next(asked))
+        return original(account, plan, notify=notify, stopped=lambda: next(asked), sleep=sleep)
 
     with monkeypatch.context() as interrupting:
-        interrupting.setattr("exitplan.cli.apply_runner.apply_plan", stopping)
+        interrupting.setattr("exitplan.executor.operation.apply_plan", stopping)
         assert xp("apply", saved).code == 8
     later = xp("apply", saved)
     assert later.code == 0

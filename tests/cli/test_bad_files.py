@@ -98,8 +98,16 @@ def test_a_bad_file_exits_65_says_where_and_why_and_writes_nothing(
     assert sorted(Path().rglob("*")) == before
 
 
-@pytest.mark.parametrize("spoil", [empty, truncated, binary, wrong_kind, folder], ids=lambda spoil: spoil.__name__)
-@pytest.mark.parametrize("name", ["data/positions.json", "data/legacy_exit_protocol_state.json", "data/journal.db"])
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        (name, spoil)
+        for name in ("data/positions.json", "data/legacy_exit_protocol_state.json", "data/journal.db")
+        for spoil in (empty, truncated, binary, wrong_kind, folder)
+        if (name, spoil) != ("data/journal.db", empty)
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
 def test_a_broken_file_of_the_data_folder_stops_everything(
     name: str, spoil: Callable[[Path, bytes], None], saved: Path
 ) -> None:
@@ -107,13 +115,17 @@ def test_a_broken_file_of_the_data_folder_stops_everything(
     path.parent.mkdir(exist_ok=True)
     spoil(path, b'{"unwind_progress": {}, "positions": {}, "last_updated": null}')
     account = Path("data/paper/platform.json").read_bytes()
-    if (name, spoil) == ("data/journal.db", empty):
-        return  # SQLite takes an empty file for a new database
     for line in (["plan"], ["apply", str(saved)], ["run"]):
         shown = xp(*line)
-        assert shown.code in {1, 65}
+        assert shown.code == (1 if (name, spoil) == ("data/journal.db", folder) else 65)
         assert shown.err.count("error: ") >= 1
     assert Path("data/paper/platform.json").read_bytes() == account
+
+
+def test_an_empty_journal_is_a_new_one(saved: Path) -> None:
+    empty(Path("data/journal.db"), b"")
+    assert xp("apply", saved).code == 0
+    assert xp("history", "--json").json["runs"]
 
 
 def test_as_json_the_problems_of_a_file_have_their_places() -> None:

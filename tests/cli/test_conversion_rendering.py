@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from exitplan.cli.rendering.plan import plan_parts, summary_line
 from exitplan.cli.rendering.words import blocked_text
 from exitplan.ruleset.model.snapshot import Conversion
-from tests.builders import plan_of, position, snapshot
+from exitplan.ruleset.planning.plan_types import Plan
+from tests.builders import position, snapshot, typed_plan_of
 from tests.cli.test_rendering import drawn
 
 
-def converted(*costs: str) -> dict[str, Any]:
+def converted(*costs: str) -> Plan:
     """Plan one crumb worth 0.05 for each cost, beside a position that is sold."""
     names = [f"{letter}/USD" for letter, _ in zip("ABCDEF", costs, strict=False)]
     account = snapshot(*(position(name, "0.0005") for name in names), position("Z/USD", "0.05"))
     terms = {name: Conversion(Decimal(cost)) for name, cost in zip(names, costs, strict=True)}
-    return plan_of(replace(account, conversions=terms), dust={"convert": True})
+    return typed_plan_of(replace(account, conversions=terms), dust={"convert": True})
 
 
 def test_conversions_have_a_block_of_their_own_with_quantity_value_and_cost() -> None:
@@ -44,5 +44,5 @@ def test_the_summary_counts_conversions_apart_from_what_is_sold() -> None:
 def test_what_is_not_converted_says_why() -> None:
     plan = converted("0.2")
     why = "the quantity is below what the venue accepts; not converted: it costs ~ 0.01 USD (20 %), and 5 % is allowed"
-    assert blocked_text(plan["blocked"][0]) == why
+    assert blocked_text(plan.blocked[0]) == why
     assert "not converted: it costs" in " ".join(drawn(*plan_parts(plan), width=160).split())

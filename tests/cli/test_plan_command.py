@@ -146,7 +146,7 @@ def test_a_clean_account_has_no_changes() -> None:
 def test_an_account_that_nothing_can_be_done_for_says_why() -> None:
     account = snapshot(position("AAA/USD"), position("BBB/USD"), tracked=["BBB/USD"], markets={"AAA/USD": None})
     shown = xp("plan", "--snapshot", write_snapshot(account))
-    assert "No changes. The account is not clean: zombies, positions that nobody registered." in shown.out
+    assert "No changes. The account is not clean: zombies, unregistered positions." in shown.out
 
 
 def test_a_plan_cannot_be_written_over_a_folder() -> None:

@@ -6,9 +6,9 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -20,9 +20,17 @@ from exitplan.cli.rendering.run import result_parts
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.status import history_table, status_parts
 from exitplan.cli.rendering.words import counted, duration, exact, money, percent
+from exitplan.executor.apply.events import ActionOutcome, ApplyResult
+from exitplan.executor.store.history import AccountStatus
+from exitplan.executor.store.state import Metrics, State
+from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
-from exitplan.ruleset.planning.planner import PlanScope
-from tests.builders import ago, failed, market, order, plan_of, position, record, unwound
+from exitplan.ruleset.model.values import parse_time
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import GuardResult, Plan
+from exitplan.ruleset.planning.planner import PlanScope, draft_plan
+from tests.builders import ago, failed, market, order, plan_input, position, record, typed_plan_of, unwound
 from tests.builders import snapshot as account_of
 from tests.cli.conftest import write_snapshot, xp
 
@@ -44,19 +52,19 @@ def demo() -> Snapshot:
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_demo_account(width: int, snapshot: SnapshotAssertion) -> None:
-    assert drawn(*plan_parts(plan_of(demo())), width=width) == snapshot
+    assert drawn(*plan_parts(typed_plan_of(demo())), width=width) == snapshot
 
 
 def test_stops_adoptions_and_protection(snapshot: SnapshotAssertion) -> None:
     until = [{"symbol": "BTC/USD", "reason": "long-term", "until": "2026-12-31T00:00:00Z"}, {"symbol": "SHIB/USD"}]
-    plan = plan_of(demo(), base="conservative", protect=until)
+    plan = typed_plan_of(demo(), base="conservative", protect=until)
     assert drawn(*plan_parts(plan)) == snapshot
 
 
 def test_everything_that_is_rare(snapshot: SnapshotAssertion) -> None:
     account = rare()
     progress = replace(unwound(1, "0.75", 100, "CNT/USD"), failed_exits=failed(NOP=1).failed_exits)
-    plan = plan_of(account, progress, max_positions=2, scope=PlanScope(excludes=("XXX/USD",)))
+    plan = typed_plan_of(account, progress, max_positions=2, scope=PlanScope(excludes=("XXX/USD",)))
     assert drawn(*plan_parts(plan)) == snapshot
 
 
@@ -83,12 +91,12 @@ def rare() -> Snapshot:
 def test_a_refused_plan(snapshot: SnapshotAssertion) -> None:
     held = [position(f"{name}/USD", 50) for name in ("AAA", "BBB", "CCC")]
     account = account_of(*held, markets={"AAA/USD": None, "BBB/USD": None}, cash=1)
-    assert drawn(*plan_parts(plan_of(account, max_positions=0, guards={"max_actions": 0}))) == snapshot
+    assert drawn(*plan_parts(typed_plan_of(account, max_positions=0, guards={"max_actions": 0}))) == snapshot
 
 
 def test_a_clean_account(snapshot: SnapshotAssertion) -> None:
     account = account_of(position("AAA/USD"), tracked=["AAA/USD"])
-    assert drawn(*plan_parts(plan_of(account))) == snapshot
+    assert drawn(*plan_parts(typed_plan_of(account))) == snapshot
 
 
 def test_very_many_positions_are_not_all_listed() -> None:
@@ -100,7 +108,7 @@ def test_very_many_positions_are_not_all_listed() -> None:
         tracked=tracked,
         markets={found.symbol: None for found in blocked},
     )
-    text = drawn(*plan_parts(plan_of(account, max_positions=1_000, dust_pct_threshold=0)))
+    text = drawn(*plan_parts(typed_plan_of(account, max_positions=1_000, dust_pct_threshold=0)))
     assert "and 240 more" in text
     assert "and 20 more" in text
     assert len(text.splitlines()) < 100
@@ -113,48 +121,42 @@ def test_an_explanation(snapshot: SnapshotAssertion) -> None:
         markets={"ETH/USD": market(2_500)},
     )
     path = write_snapshot(account)
-    told = xp("explain", "ETH-USD", "--snapshot", path, "--json").json
-    text = drawn(*explanation_parts(told))
-    assert re.sub(r"\S+default\.yaml:\d+", "<place>", text) == snapshot
+    explained = json.loads(
+        re.sub(r'"[^"]+default\.yaml:\d+"', '"<place>"', xp("explain", "ETH-USD", "--snapshot", path, "--json").out)
+    )
+    assert drawn(*explanation_parts(explained)) == snapshot
 
 
 def test_the_end_of_a_run(snapshot: SnapshotAssertion) -> None:
-    outcome = {"symbol": "AAA/USD", "kind": "close", "quantity": "12345.5", "message": None}
-    outcomes = [
-        {**outcome, "status": "done"},
-        {**outcome, "status": "refused", "message": "market-inactive: closed for the weekend"},
-        {**outcome, "status": "needs_human", "kind": "cancel_order", "message": "no answer"},
-        {**outcome, "status": "open", "message": "still to be done"},
-        {**outcome, "status": "skipped", "message": "the position is gone: done already"},
-    ]
-    checks = plan_of(account_of(position(), markets={"AAA/USD": market(price_status="unavailable")}))["checks"]
-    assert drawn(*result_parts({"outcomes": outcomes, "verification": checks})) == snapshot
+    account = account_of(position(quantity="12345.5"), tracked={"AAA/USD": record(entry=None)})
+    (action,) = typed_plan_of(account).actions
+    outcomes = (
+        ActionOutcome(action, "done"),
+        ActionOutcome(action, "refused", message="market-inactive: closed for the weekend"),
+        ActionOutcome(replace(action, kind="cancel_order"), "needs_human", message="no answer"),
+        ActionOutcome(action, "open", message="still to be done"),
+        ActionOutcome(action, "skipped", message="the position is gone: done already"),
+    )
+    given = plan_input(account_of(position(), markets={"AAA/USD": market(price_status="unavailable")}))
+    result = ApplyResult(ExitCode.UNKNOWN, "p", outcomes, draft_plan(given).checks)
+    assert drawn(*result_parts(result)) == snapshot
 
 
 def test_a_run_after_which_nothing_could_be_read() -> None:
-    assert "its state is UNKNOWN" in drawn(*result_parts({"outcomes": [], "verification": None}))
+    assert "its state is UNKNOWN" in drawn(*result_parts(ApplyResult(ExitCode.UNKNOWN, "p", (), None)))
 
 
 def test_status_and_history(snapshot: SnapshotAssertion) -> None:
-    unwinds = {"cycle": 2, "remaining_pct": "0.5625", "initial_quantity": "1200", "started_at": "2026-02-18T22:00:00Z"}
-    status = {
-        "account": "platform",
-        "venue": "paper",
-        "account_state": "CLEANUP_IN_PROGRESS",
-        "last_cleanup_run": "2026-02-18T22:00:00Z",
-        "last_verified_at": None,
-        "open_plans": ["20260218T220000Z-000000000000"],
-        "unwind_progress": {"ADA/USD": {**unwinds, "last_cycle_at": None}},
-        "escalated": {"LUNA/USD": {"reason": "no-market"}},
-        "failed_exits": {"NEAR/USD": 1},
-        "cleanup_metrics": {
-            "total_positions_cleaned": 12,
-            "zombie_positions_closed": 3,
-            "legacy_positions_unwound": 4,
-            "stale_orders_cancelled": 1234,
-            "capital_freed_usd": "12345.678",
-        },
-    }
+    at = parse_time("2026-02-18T22:00:00Z")
+    state = State(
+        account_state=AccountState.CLEANUP_IN_PROGRESS,
+        last_cleanup_run=at,
+        unwinds={"ADA/USD": UnwindProgress(2, Decimal("0.5625"), Decimal(1200), at)},
+        escalated={"LUNA/USD": {"reason": "no-market"}},
+        failed_exits={"NEAR/USD": 1},
+        metrics=Metrics(12, 3, 4, 1234, Decimal("12345.678")),
+    )
+    status = AccountStatus("platform", "paper", ("20260218T220000Z-000000000000",), state)
     runs = [
         {
             "run": 2,
@@ -181,7 +183,7 @@ def test_status_and_history(snapshot: SnapshotAssertion) -> None:
 
 
 def test_a_pipe_gets_plain_text_and_a_terminal_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = plan_of(account_of(position()))
+    plan = typed_plan_of(account_of(position()))
     assert "\x1b" not in drawn(*plan_parts(plan))
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b" in in_colour(plan)
@@ -189,14 +191,14 @@ def test_a_pipe_gets_plain_text_and_a_terminal_colours(monkeypatch: pytest.Monke
     assert "\x1b[31m" not in in_colour(plan)
 
 
-def in_colour(plan: dict[str, Any]) -> str:
+def in_colour(plan: Plan) -> str:
     stream = StringIO()
     show(*plan_parts(plan), on=console(stream))
     return stream.getvalue()
 
 
 def test_no_line_of_a_pipe_ends_in_spaces() -> None:
-    lines = drawn(*plan_parts(plan_of(demo()))).splitlines()
+    lines = drawn(*plan_parts(typed_plan_of(demo()))).splitlines()
     assert not [line for line in lines if line != line.rstrip()]
 
 
@@ -207,7 +209,7 @@ def test_the_width_of_a_pipe(columns: str, width: int, monkeypatch: pytest.Monke
 
 
 def test_what_a_document_holds_is_not_obeyed() -> None:
-    text = drawn(*plan_parts(plan_of(rare())))
+    text = drawn(*plan_parts(typed_plan_of(rare())))
     assert "\x1b" not in text
     assert "E?[31mV[bold]IL/USD" in text
     assert "(b?ad)" in text
@@ -257,16 +259,12 @@ def test_shares_and_counts() -> None:
 
 
 def test_guards_say_what_they_found_and_allow() -> None:
-    share = guard_text({"name": "max_run_pct", "limit": "0.5", "value": "0.612", "ok": False})
+    share = guard_text(GuardResult("max_run_pct", Decimal("0.5"), Decimal("0.612"), ok=False))
     assert share.startswith("it is 61.2 %, the limit is 50 % (The largest share of equity")
-    assert guard_text({"name": "max_run_pct", "limit": "0.5", "value": None, "ok": False}).startswith(
-        "it cannot be computed"
-    )
-    assert guard_text({"name": "max_actions", "limit": 100, "value": 1234, "ok": False}).startswith(
-        "it is 1,234, the limit is 100"
-    )
+    assert guard_text(GuardResult("max_run_pct", Decimal("0.5"), None, ok=False)).startswith("it cannot be computed")
+    assert guard_text(GuardResult("max_actions", 100, 1234, ok=False)).startswith("it is 1,234, the limit is 100")
 
 
 def test_the_summary_counts_by_kind() -> None:
     account = account_of(position("AAA/USD"), tracked={"AAA/USD": record()}, orders=[order(minutes=60)])
-    assert str(summary_line(plan_of(account))) == "Plan: 1 order to cancel."
+    assert str(summary_line(typed_plan_of(account))) == "Plan: 1 order to cancel."

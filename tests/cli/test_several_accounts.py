@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import RefusalReason, Refused
+from exitplan.cli.account_set import Answer, Stopped, ask_each
 from exitplan.cli.main import app
-from exitplan.cli.many import WORST_FIRST, Answer, Stopped, ask_each, worst_exit_code
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.selection import AccountSelection, select_accounts
 from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.exit_codes import ExitCode
 from tests.cli.conftest import Ran, xp
 
 BROKEN = "version: ["
@@ -43,7 +44,8 @@ def add_accounts(folder: Path, *names: str) -> None:
 
 
 def unreadable(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the venue not answer for one account."""
+    """Let the venue not answer for one account, and take the pauses out of asking again."""
+    monkeypatch.setattr("exitplan.brokers.retrying._GROWING", lambda _: 0.0)
     read = PaperBroker.read_account
 
     def answer(self: PaperBroker) -> Any:
@@ -328,7 +330,7 @@ def test_ctrl_c_finishes_what_has_begun_and_tells_of_the_rest(capsys: pytest.Cap
     answers: list[Answer[str]] = ask_each(selected, work, jobs=1, quiet=True)
     assert [(answer.account, answer.exit_code) for answer in answers] == [("platform", 0), ("user123", 8)]
     assert str(answers[1].problem) == "cancelled before it was begun"
-    assert "stopping after the orders in flight" in capsys.readouterr().err
+    assert "stopping after in-flight orders" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")
@@ -340,9 +342,51 @@ def test_an_account_that_wants_to_end_the_process_is_not_waited_for() -> None:
     assert [answer.exit_code for answer in answers] == [1, 1]
 
 
-@given(st.lists(st.sampled_from([*WORST_FIRST, 141])))
+@given(st.lists(st.sampled_from([*ExitCode, 141])))
 def test_the_worst_exit_code_is_one_of_theirs_and_nothing_worse_is_left_out(given_codes: list[int]) -> None:
-    worst = worst_exit_code(given_codes)
-    known = [code if code in WORST_FIRST else 1 for code in given_codes]
-    assert worst in (known or [0])
-    assert all(WORST_FIRST.index(worst) <= WORST_FIRST.index(code) for code in known)
+    worst, severity = ExitCode.worst(given_codes), list(ExitCode)
+    known = [ExitCode.of(code) for code in given_codes]
+    assert worst in (known or [ExitCode.DONE])
+    assert all(severity.index(worst) <= severity.index(code) for code in known)
+
+
+# --- one account is a set of one ---
+
+
+def make_clean(folder: Path) -> None:
+    """Leave of both accounts what is clean: money alone."""
+    for name in ("platform", "user123"):
+        xp("snapshot", "-a", name, "--out", "bare.json")
+        bare = json.loads(Path("bare.json").read_text(encoding="utf-8"))
+        Path(f"data/paper/{name}.json").write_text(
+            json.dumps({**bare, "positions": [], "open_orders": [], "tracker": {}}), encoding="utf-8"
+        )
+
+
+@pytest.mark.parametrize("who", [[], ["--all"]], ids=["one", "several"])
+@pytest.mark.parametrize("how", [[], ["--json"]], ids=["drawn", "json"])
+@pytest.mark.parametrize("verb", [["apply", "--auto-approve"], ["run"]], ids=["apply", "run"])
+def test_an_empty_plan_is_journalled_and_verified_however_it_was_asked(
+    folder: Path, who: list[str], how: list[str], verb: list[str]
+) -> None:
+    make_clean(folder)
+    shown = xp(*verb, *who, *how)
+    assert (shown.code, shown.err) == (0, "")
+    assert "CLEAN" in shown.out
+    (run,) = xp("history", "--json").json["runs"]
+    assert (run["exit_code"], run["account_state"]) == (0, "CLEAN")
+    assert xp("gate").code == 0
+    if who and how:
+        assert [entry["result"]["verification"]["state"] for entry in shown.lines[-1]["accounts"]] == ["CLEAN"] * 2
+
+
+@pytest.mark.parametrize("who", [[], ["--all"]], ids=["one", "several"])
+@pytest.mark.parametrize("how", [[], ["--json"]], ids=["drawn", "json"])
+def test_a_dry_run_plans_and_leaves_no_trace_however_it_was_asked(folder: Path, who: list[str], how: list[str]) -> None:
+    for verb, code in (("apply", 0), ("run", 2)):
+        shown = xp(verb, "--dry-run", *who, *how)
+        assert (shown.code, shown.err) == (code, "")
+        assert not (folder / "data/journal.db").exists()
+        if how:
+            plans = [entry["plan"] for entry in shown.json["accounts"]] if who else [shown.json]
+            assert {plan["account"]["id"] for plan in plans} == {"platform", *(["user123"] if who else [])}

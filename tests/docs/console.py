@@ -43,7 +43,7 @@ def examples_in(page: str) -> list[Example]:
 
 
 def differences(example: Example, folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run an example; say how it ended otherwise than shown, and which shown line it did not print.
+    """Run an example; yield how its exit code differs from what is shown, and the first shown line it did not print.
 
     ``environ`` are further variables that it runs with.
     """
@@ -59,7 +59,7 @@ def differences(example: Example, folder: Path, environ: Mapping[str, str] | Non
 
 
 def first_missing(shown: tuple[str, ...], printed: str) -> str | None:
-    """Give the first shown line that does not follow in the output; ``…`` stands for anything, spaces for any."""
+    """Return the first shown line that does not follow in the output; ``…`` matches anything, spaces any spaces."""
     lines = iter(printed.splitlines())
     for line in shown:
         pattern = re.compile(r"\s*" + ".*".join(map(_loosely, line.strip().split("…"))) + r"\s*")

@@ -16,7 +16,7 @@ from tests.venues.venue import utc_now
 
 README = ROOT / "README.md"
 LOOPBACK = "http://127.0.0.1:8080"
-"""Where the pages have a venue on loopback; here it listens where there is room."""
+"""Where the pages have a venue on loopback; the tests use a free port."""
 PAGES = [page for page in (README, *sorted((ROOT / "docs").glob("*.md"))) if page.exists()]
 
 
@@ -36,7 +36,7 @@ def test_the_examples_of_a_page_do_what_they_show(page: Path, tmp_path: Path) ->
 
 @contextmanager
 def kraken_for(text: str, cache: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Serve a kraken where a page needs one; gives its address and the variables that its examples run with."""
+    """Serve a kraken if a page needs one; yield its address and the variables for its examples."""
     if LOOPBACK not in text:
         yield LOOPBACK, {}
         return

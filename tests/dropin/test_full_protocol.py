@@ -84,7 +84,7 @@ def test_a_halt_stops_a_run_before_anything_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_programming_error_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exitplan.dropin.protocol.plan_account", lambda *_: 1 / 0)
+    monkeypatch.setattr("exitplan.executor.operation.plan_account", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         messy(tmp_path).protocol.run_full_protocol()
 
@@ -232,5 +232,5 @@ def test_a_run_that_a_guard_refuses_closes_the_gate(tmp_path: Path) -> None:
     program = bot(tmp_path, max_positions=1)
     assert program.protocol.run_full_protocol()["success"]
     program.broker.positions = {name: held(name, 3000.0) for name in ("AAA-USD", "BBB-USD", "CCC-USD")}
-    assert "refused by a guard" in program.protocol.run_full_protocol()["error"]
+    assert "refused by max_" in program.protocol.run_full_protocol()["error"]
     assert program.protocol.should_enable_trading() is False

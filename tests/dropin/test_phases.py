@@ -139,9 +139,16 @@ def test_the_balance_given_is_the_equity(tmp_path: Path) -> None:
     assert program.protocol.execute_controlled_exits(told, 50_001.0) == {"A-USD": True}
 
 
-def test_a_zombie_of_no_market_is_told_and_escalated_and_nothing_is_sent(tmp_path: Path) -> None:
+def test_a_zombie_of_no_market_is_told_and_escalated_and_nothing_is_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     program = bot(tmp_path, held(None), held("UNKNOWN"))
     assert exits(program) == {"UNKNOWN": False, "UNKNOWN.2": False}
+    logged = [entry for entry in caplog.records if entry.levelname == "CRITICAL"]
+    assert [str(entry.msg).partition(" rule")[0] for entry in logged] == [
+        "ZOMBIE_ESCALATED account=platform symbol=UNKNOWN",
+        "ZOMBIE_ESCALATED account=platform symbol=UNKNOWN.2",
+    ]
     assert program.broker.called("close_position") == []
     assert len(program.protocol.state["escalated"]) == 2
 

@@ -31,9 +31,8 @@ def test_an_example_of_the_page_does_what_it_shows(number: int, tmp_path: Path) 
 
 
 def test_importing_exitplan_loads_nothing_that_is_not_asked_for(tmp_path: Path) -> None:
-    code = (
-        "import sys, exitplan; print([name for name in ('dropin', 'ccxt', 'cli', 'executor') if name in sys.modules])"
-    )
+    rooms = ("ccxt", "exitplan.cli", "exitplan.dropin", "exitplan.executor")
+    code = f"import sys, exitplan; print([name for name in {rooms} if name in sys.modules])"
     assert run(tmp_path, "-c", code).stdout == "[]\n"
 
 

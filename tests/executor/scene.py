@@ -34,6 +34,7 @@ from exitplan.ruleset.model.snapshot import (
     tracker_from_document,
 )
 from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.documents import load_document, parse_document
 from exitplan.schemas.policies import shipped_policy
@@ -106,7 +107,7 @@ class Scene:
         asked = iter(range(10**6))
         return apply_plan(
             self.open(),
-            self.plan() if plan is None else plan,
+            read_plan(self.plan() if plan is None else plan),
             notify=self.heard,
             stopped=lambda: stop_after is not None and next(asked) >= stop_after,
             sleep=self.clock.sleep,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import orjson
 import pytest
 
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, PlanIsAltered, PlanIsUsed, RefusedByGuard
-from exitplan.ruleset.planning.plan import plan_bytes, plan_sha256
+from exitplan.ruleset.planning.plan import plan_sha256
 from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import ago, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
@@ -129,7 +130,7 @@ def test_a_plan_file_comes_back_as_it_was_written(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
     file = scene.root / "plan.json"
-    file.write_bytes(plan_bytes(plan))
+    file.write_bytes(orjson.dumps(plan))
     assert load_plan(file).plan_id == plan["plan_id"]
     assert scene.apply(load_plan(file).document).exit_code == 0
 
@@ -137,7 +138,7 @@ def test_a_plan_file_comes_back_as_it_was_written(on_stage: Stage) -> None:
 def test_a_plan_file_that_was_edited_is_called_altered(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     file = scene.root / "plan.json"
-    file.write_bytes(plan_bytes(scene.plan()).replace(b'"25"', b'"26"'))
+    file.write_bytes(orjson.dumps(scene.plan()).replace(b'"25"', b'"26"'))
     with pytest.raises(PlanIsAltered):
         load_plan(file)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exitplan.executor.apply.manual_resolution import settle_by_hand, unresolved_orders
+from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
 from exitplan.ruleset.errors import UsageError
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy
@@ -27,14 +27,14 @@ def stuck(on_stage: Stage, fault: Fault) -> tuple[Scene, Any, str]:
 
 def test_an_order_found_filled_counts_and_the_run_goes_on(on_stage: Stage) -> None:
     scene, plan, name = stuck(on_stage, Fault.LOST_AFTER)
-    settle_by_hand(scene.open(), name, Decimal(25))
+    resolve_by_hand(scene.open(), name, Decimal(25))
     assert scene.state().unwinds["AAA/USD"].cycle == 1
     assert (scene.apply(plan).exit_code, scene.held(), unresolved_orders(scene.open())) == (0, "75", {})
 
 
 def test_an_order_that_never_traded_is_left_out_and_planned_again(on_stage: Stage) -> None:
     scene, plan, name = stuck(on_stage, Fault.LOST_BEFORE)
-    settle_by_hand(scene.open(), name, Decimal(0))
+    resolve_by_hand(scene.open(), name, Decimal(0))
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "100")
     assert (scene.apply().exit_code, scene.held()) == (0, "75")
 
@@ -42,11 +42,11 @@ def test_an_order_that_never_traded_is_left_out_and_planned_again(on_stage: Stag
 def test_more_than_was_sent_is_not_believed(on_stage: Stage) -> None:
     scene, _, name = stuck(on_stage, Fault.LOST_AFTER)
     with pytest.raises(UsageError, match="for 25: 26 cannot"):
-        settle_by_hand(scene.open(), name, Decimal(26))
+        resolve_by_hand(scene.open(), name, Decimal(26))
 
 
 def test_an_order_that_is_not_unresolved_is_refused_with_the_nearest_one(on_stage: Stage) -> None:
     scene, _, name = stuck(on_stage, Fault.LOST_AFTER)
     with pytest.raises(UsageError) as refused:
-        settle_by_hand(scene.open(), name[:-1], Decimal(0))
+        resolve_by_hand(scene.open(), name[:-1], Decimal(0))
     assert refused.value.hint == f"did you mean {name!r}?"

@@ -83,4 +83,4 @@ def test_an_order_that_nobody_can_tell_of_keeps_it_closed(on_stage: Stage) -> No
     scene.hold("AAA/USD", None)
     assert scene.verify().state == "CLEAN"
     answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, scene.clock.now)
-    assert (answer.open, answer.reason) == (False, "what became of 1 of its orders is not settled yet")
+    assert (answer.open, answer.reason) == (False, "the outcome of 1 of its orders is not known yet")

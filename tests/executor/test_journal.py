@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import Intent, Journal, Settlement, open_journal
+from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
-from tests.builders import NOW
+from tests.builders import NOW, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy
 
 ONE = Decimal(1)
-PLAN = {"plan_id": "p1", "sha256": "0" * 64, "actions": [{"id": "a1"}, {"id": "a2"}]}
+_MADE = typed_plan_of(snapshot(position(), position("BBB/USD")))
+PLAN = replace(_MADE, plan_id="p1")
 
 
 @pytest.fixture
@@ -37,8 +38,9 @@ def asking(intent: Intent) -> Intent:
 
 def test_a_plan_is_added_with_all_its_intents_or_not_at_all(file: Path) -> None:
     with open_journal(file) as journal:
-        with pytest.raises(KeyError):
-            journal.add_plan({**PLAN, "actions": [{"id": "a1"}, {}]}, NOW)
+        first, _ = PLAN.actions
+        with pytest.raises(sqlite3.IntegrityError):
+            journal.add_plan(replace(PLAN, actions=(first, first)), NOW)
         assert journal.plan_status("p1") == "unknown"
         journal.add_plan(PLAN, NOW)
         assert list(journal.intents("p1")) == ["a1", "a2"]
@@ -85,9 +87,9 @@ def test_an_outcome_and_the_state_it_changes_are_one_commit(file: Path) -> None:
         begun(journal)
         intent = journal.intents("p1")["a1"]
         with pytest.raises(TypeError):
-            journal.settle(intent, Settlement("done"), {"broken": object()}, NOW)
+            journal.resolve(intent, Resolution("done"), {"broken": object()}, NOW)
         assert (journal.intents("p1")["a1"].status, journal.state()) == ("planned", None)
-        journal.settle(intent, Settlement("done"), {"unwind_progress": {}}, NOW)
+        journal.resolve(intent, Resolution("done"), {"unwind_progress": {}}, NOW)
         assert (journal.intents("p1")["a1"].status, journal.state()) == ("done", {"unwind_progress": {}})
 
 

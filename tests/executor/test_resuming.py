@@ -33,7 +33,7 @@ def test_a_run_that_is_stopped_ends_with_eight_and_stays_open(on_stage: Stage) -
     plan = scene.plan()
     result = scene.apply(plan, stop_after=1)
     assert (result.exit_code, statuses(result), scene.held("BBB/USD")) == (8, ["done", "open"], "100")
-    assert account_status(scene.open())["open_plans"] == [plan["plan_id"]]
+    assert account_status(scene.open()).document["open_plans"] == [plan["plan_id"]]
 
 
 def test_a_stopped_plan_goes_on_where_it_was(on_stage: Stage) -> None:
@@ -114,7 +114,7 @@ def test_while_an_order_is_unknown_nothing_is_sent_for_the_account(on_stage: Sta
     unknown(scene)
     sent = len(scene.trouble.sent)
     scene.trouble.look_ups.extend([SILENT] * 5)
-    with pytest.raises(OutcomeUnknown, match="nobody can tell") as stop:
+    with pytest.raises(OutcomeUnknown, match="is unknown") as stop:
         scene.apply()
     assert (stop.value.exit_code, len(scene.trouble.sent)) == (9, sent)
     assert scene.alert_kinds() == ["OUTCOME_UNKNOWN"] * 2
@@ -134,7 +134,7 @@ def test_a_plan_made_without_knowing_of_an_order_that_turns_up_is_stale(on_stage
     scene = on_stage(legacy())
     unknown(scene)
     blind = scene.plan()
-    with pytest.raises(PlanIsStale, match="settled only now"):
+    with pytest.raises(PlanIsStale, match="resolved only now"):
         scene.apply(blind)
     assert (scene.held(), scene.state_document()["unwind_progress"]) == ("75", {})
     assert scene.until_quiet() == [0, 0, 0]

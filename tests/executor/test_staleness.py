@@ -6,6 +6,7 @@ import pytest
 
 from exitplan.executor.apply.apply import apply_plan, check_plan
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import order, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import LEGACY, Scene, kinds, legacy, stage, statuses, zombie
@@ -15,7 +16,7 @@ def refused(scene: Scene, plan: dict[str, object], match: str) -> None:
     """Assert that a plan is stale, also for a dry run, and that nothing was sent."""
     for act in (check_plan, apply_plan):
         with pytest.raises(PlanIsUnusable, match=match) as refusal:
-            act(scene.open(), plan)
+            act(scene.open(), read_plan(plan))
         assert refusal.value.exit_code == 6
     assert scene.trouble.sent == []
 
@@ -142,13 +143,13 @@ def test_a_dry_run_of_a_used_plan_says_that_it_is_used(on_stage: Stage) -> None:
     plan = scene.plan()
     scene.apply(plan)
     with pytest.raises(PlanIsUsed):
-        check_plan(scene.open(), plan)
+        check_plan(scene.open(), read_plan(plan))
 
 
 def test_a_dry_run_changes_nothing(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
-    check_plan(scene.open(), plan)
+    check_plan(scene.open(), read_plan(plan))
     assert (scene.trouble.sent, scene.folder.path.exists(), scene.held()) == ([], False, "100")
 
 

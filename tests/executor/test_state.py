@@ -87,7 +87,7 @@ def test_a_file_that_was_deleted_is_written_anew(on_stage: Stage) -> None:
 def test_the_state_of_an_account_that_never_ran_can_be_written(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     restore_state(scene.open())
-    assert (scene.state().unwinds, account_status(scene.open())["account_state"]) == ({}, None)
+    assert (scene.state().unwinds, account_status(scene.open()).document["account_state"]) == ({}, None)
 
 
 def test_what_an_earlier_program_left_is_taken_over(on_stage: Stage) -> None:

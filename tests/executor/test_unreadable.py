@@ -31,7 +31,7 @@ def test_an_account_that_cannot_be_read_gets_no_order_and_no_journalled_plan(on_
     scene.trouble.reads.append(False)
     with pytest.raises(AccountUnreadable):
         scene.apply(plan)
-    assert (scene.trouble.sent, account_status(scene.open())["open_plans"]) == ([], [])
+    assert (scene.trouble.sent, account_status(scene.open()).document["open_plans"]) == ([], [])
     assert scene.apply(plan).exit_code == 0
 
 

@@ -95,7 +95,7 @@ def test_an_unwind_and_something_else_need_cleanup(on_stage: Stage) -> None:
 def test_the_answer_is_remembered_with_its_time(on_stage: Stage) -> None:
     scene = on_stage(snapshot(position(), tracked=["AAA/USD"]))
     scene.verify()
-    status = account_status(scene.open())
+    status = account_status(scene.open()).document
     assert (status["account_state"], status["last_verified_at"]) == ("CLEAN", "2026-02-18T22:00:00Z")
     assert (status["last_cleanup_run"], scene.state().last_verified_at) == (None, NOW)
 

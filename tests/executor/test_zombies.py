@@ -41,7 +41,7 @@ def test_retry_clears_the_escalation_and_it_is_tried_again(on_stage: Stage) -> N
     scene.apply()
     scene.apply()
     assert retry(scene.open(), "aaa-usd")
-    assert account_status(scene.open())["escalated"] == {}
+    assert account_status(scene.open()).document["escalated"] == {}
     assert (scene.apply().exit_code, scene.held()) == (0, "0")
 
 

@@ -30,7 +30,7 @@ def product_plan(account: Account) -> dict[str, Any]:
     """Plan an account with the product, and bring the plan into the oracle's shape."""
     book = rulebook(policy_document(**account.policy))
     snapshot, progress = snapshot_from_document(account.snapshot), progress_from_document(account.state)
-    plan = make_plan(PlanInput(book, snapshot, account.now, progress))
+    plan = make_plan(PlanInput(book, snapshot, account.now, progress)).document
     return {
         "positions": {
             (position["symbol"], position["facts"]["side"]): (
@@ -55,7 +55,7 @@ def product_plan(account: Account) -> dict[str, Any]:
         "guards": {guard["name"]: guard["ok"] for guard in plan["guards"] if guard["name"] != "max_equity_change_pct"},
         "equity": Decimal(plan["snapshot"]["equity"]),
         "managed_equity": Decimal(plan["snapshot"]["managed_equity"]),
-        "debts": {debt["name"]: (Decimal(debt["amount"]), maybe(debt["value"])) for debt in plan["debts"]},
+        "debts": {debt.get("symbol") or debt["currency"]: (Decimal(debt["amount"]), maybe(debt["value"])) for debt in plan["debts"]},
         "other_cash": {
             cash["currency"]: (Decimal(cash["free"]), Decimal(cash["locked"]), maybe(cash["value"]))
             for cash in plan["other_cash"]

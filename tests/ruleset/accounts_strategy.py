@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.model.progress import Progress, UnwindProgress
+from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import (
     Cash,
     Conversion,
@@ -19,6 +19,7 @@ from exitplan.ruleset.model.snapshot import (
     OpenOrder,
     Position,
     PriceStatus,
+    Side,
     Snapshot,
     TrackerRecord,
     position_key,
@@ -206,3 +207,148 @@ def cases(draw: st.DrawFn, most: int = 12) -> tuple[Rulebook, Snapshot, Progress
     if "dust" in changes:
         account = draw(crumbled(account))
     return book(changes), account, draw(progress_of(account))
+
+
+# --- Real accounts: several markets an asset, suspended ones, empty books, debts, both sides, other money ----------
+
+COINS = ["BTC", "ETH", "SOL", "XBT", "NEW", "OLD", "TOK"]
+QUOTES = ["USD", "EUR", "BTC", "XYZ"]
+"""XYZ is a currency that cannot reach the account's quote."""
+REAL_POLICIES: list[dict[str, Any]] = [
+    {},
+    {"max_positions": 2, "protect": [{"symbol": "BTC/USD"}]},
+    {"max_positions": 0, "protect": [{"asset": "TOK"}, {"asset": "EUR"}], "aliases": {"OLD": "NEW"}},
+    {"max_positions": 10_000, "cash": {"convert": True}, "aliases": {"OLD": "TOK"}, "protect": [{"symbol": "OLD/EUR"}]},
+    {"max_positions": 3, "guards": {"price_collar_pct": Decimal("0.02")}},
+    {"base": "conservative", "max_positions": 2, "protect": [{"symbol": "P/USD:USD"}]},
+]
+_books = st.sampled_from(
+    [
+        ("100", "99.9", "100.1"),
+        ("100", None, None),
+        ("2500", "99.9", "100.1"),
+        (None, "99.9", "100.1"),
+        (None, "99.9", None),
+        ("25", "0.0001", "30"),
+        ("100", "0", "101"),
+        ("100", "100.2", "99.8"),
+        ("100", "150", "100"),
+        ("0", "0", "0"),
+        (None, None, None),
+        ("0.00001234", "0.00001234", "0.00001235"),
+    ]
+)
+_largest = st.sampled_from([None, None, None, Decimal(1), Decimal("3.3")])
+
+
+@st.composite
+def real_markets(draw: st.DrawFn) -> Market:
+    last, bid, ask = (None if text is None else Decimal(text) for text in draw(_books))
+    return Market(
+        active=draw(st.integers(0, 5)) > 0,
+        amount_step=draw(st.sampled_from([Decimal("0.001"), Decimal("0.00000001"), None])),
+        price_step=draw(st.sampled_from([Decimal("0.01"), Decimal("0.00000001"), None])),
+        min_amount=draw(st.sampled_from([Decimal("0.001"), None])),
+        min_notional=draw(st.sampled_from([Decimal(1), None])),
+        last=last,
+        bid=bid,
+        ask=ask,
+        price_status=draw(st.sampled_from([None, None, None, None, "unavailable"])),
+        max_amount=draw(_largest),
+        market_max_amount=draw(_largest),
+        max_notional=draw(st.sampled_from([None, None, Decimal(250)])),
+    )
+
+
+@st.composite
+def real_positions(draw: st.DrawFn, symbol: str, side: Side) -> Position:
+    quantity = draw(st.sampled_from(["10", "3.339", "40", "0.00000001", "0.05", "7.5"]).map(Decimal))
+    spot = not is_derivative(symbol)
+    return Position(
+        symbol=symbol,
+        side=side,
+        quantity=quantity * (draw(st.sampled_from([1] * 12 + [-1])) if spot else 1),
+        locked=quantity * draw(st.sampled_from([Decimal(0), Decimal(0), Decimal("0.5"), Decimal(1)])),
+        entry_price=draw(st.sampled_from([None, Decimal(90)])),
+        opened_at=draw(moments),
+        debt=quantity * draw(st.sampled_from([Decimal(0)] * 6 + [Decimal("0.5"), Decimal(2)])) * spot,
+    )
+
+
+@st.composite
+def real_orders(draw: st.DrawFn, name: str, symbols: Sequence[str]) -> OpenOrder:
+    symbol = draw(st.sampled_from(symbols))
+    return OpenOrder(
+        id=name,
+        symbol=symbol,
+        side=draw(st.sampled_from(["buy", "sell"])),
+        type="limit",
+        quantity=draw(st.sampled_from(["1", "5", "100"]).map(Decimal)),
+        price=draw(st.sampled_from([None, Decimal(100), Decimal("0.01")])),
+        trigger_price=draw(st.sampled_from([None, None, Decimal(90)])),
+        created_at=draw(moments | st.just(NOW + timedelta(seconds=60)) | st.just(NOW + timedelta(days=1))),
+        reduce_only=draw(st.sampled_from([False, False, True])),
+        position_side=draw(st.sampled_from([None, None, "long", "short"])) if is_derivative(symbol) else None,
+    )
+
+
+@st.composite
+def real_accounts(draw: st.DrawFn) -> Snapshot:
+    """Draw an account as public bug reports tell of them."""
+    listed = [f"{coin}/{quote}" for coin in COINS for quote in QUOTES if coin != quote]
+    held: list[tuple[str, Side]] = [
+        (symbol, "long") for symbol in draw(st.lists(st.sampled_from(listed), unique=True, max_size=7))
+    ]
+    held += draw(
+        st.lists(st.sampled_from([("P/USD:USD", "long"), ("P/USD:USD", "short"), ("USDC/USD", "long")]), unique=True)
+    )
+    symbols = sorted({symbol for symbol, _ in held})
+    named = sorted({*symbols, *draw(st.lists(st.sampled_from([*listed, "P/USD:USD", "EUR/USD"]), max_size=6))})
+    recorded = draw(st.lists(st.sampled_from(named), unique=True)) if named else []
+    cash = Cash(
+        Decimal(draw(st.sampled_from(["10000", "500", "0", "-700"]))),
+        Decimal(0),
+        Decimal(draw(st.sampled_from([0, 0, 900]))),
+    )
+    other = {
+        currency: Cash(Decimal(50), Decimal(5), Decimal(draw(st.sampled_from([0, 0, 70]))))
+        for currency in draw(st.sets(st.sampled_from(["EUR", "CAD", "ARS"])))
+    }
+    return Snapshot(
+        account="platform",
+        venue="paper",
+        quote="USD",
+        taken_at=NOW,
+        cash=cash,
+        positions=tuple(draw(real_positions(symbol, side)) for symbol, side in held),
+        open_orders=tuple(
+            draw(real_orders(f"o{number}", named)) for number in range(draw(st.integers(0, 6)) if named else 0)
+        ),
+        markets={symbol: draw(real_markets()) for symbol in named if draw(st.integers(0, 9))},
+        tracker={
+            symbol: replace(draw(good_records), side=draw(st.sampled_from([None, None, "long"]))) for symbol in recorded
+        },
+        rates={"EUR": Decimal("1.08"), "BTC": Decimal(60_000)},
+        other_cash=other,
+    )
+
+
+@st.composite
+def real_progress(draw: st.DrawFn, account: Snapshot) -> Progress:
+    keys = [position.key for position in account.positions]
+    some = st.lists(st.sampled_from(keys), unique=True) if keys else st.just([])
+    last = draw(
+        st.sampled_from([None, NOW - timedelta(minutes=5), NOW - timedelta(minutes=4), NOW + timedelta(days=1)])
+    )
+    unwinds = {key: UnwindProgress(1, Decimal("0.75"), Decimal(10), NOW, last) for key in draw(some)}
+    missing = {
+        key: MissingPrice(NOW - timedelta(minutes=30), draw(st.none() | st.just(Decimal(100)))) for key in draw(some)
+    }
+    return Progress(unwinds, {}, missing)
+
+
+@st.composite
+def real_cases(draw: st.DrawFn, **changes: Any) -> tuple[Rulebook, Snapshot, Progress]:
+    """Draw what a plan of a real account depends on."""
+    account = draw(real_accounts())
+    return book({**draw(st.sampled_from(REAL_POLICIES)), **changes}), account, draw(real_progress(account))

@@ -176,4 +176,4 @@ def test_a_condition_as_a_person_reads_it(document: Node, text: str) -> None:
 def test_a_reason_names_the_alternative_that_held() -> None:
     either = condition("either")
     assert "tracked" in describe(either, {"tracked": True, "value_usd": 10**9})
-    assert "value_usd" in describe(either, {"tracked": False, "value_usd": 0})
+    assert "worth 0.00" in describe(either, {"tracked": False, "value_usd": 0})

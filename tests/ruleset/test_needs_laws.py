@@ -44,7 +44,7 @@ POLICIES: list[dict[str, Any]] = [
 def outcomes(rules: Rulebook, account: Snapshot) -> list[tuple[Any, ...]]:
     draft = draft_plan(PlanInput(rules, account, NOW))
     return [
-        (found.found.position.key, found.category, found.rule, None if found.is_deferred else found.exit)
+        (found.view.position.key, found.category, found.rule, None if found.is_deferred else found.exit)
         for found in draft.decisions
     ]
 

@@ -88,7 +88,7 @@ def as_json(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 def test_plan(account: str, policy: str, as_json: SnapshotAssertion) -> None:
     found = ACCOUNTS[account]()
     book = rulebook(policy_document(policy, protect=[{"symbol": "MINE/USD", "reason": "a keepsake"}]))
-    plan = make_plan(PlanInput(book, found, found.taken_at, PROGRESS))
+    plan = make_plan(PlanInput(book, found, found.taken_at, PROGRESS)).document
     ensure_unaltered(plan)
     assert _lasting(plan) == as_json
 

@@ -60,7 +60,7 @@ def test_what_a_policy_leaves_out_has_its_default() -> None:
         ("unwind_cycles", 6, "3 to 5"),
         ("max_positions", -1, "0 to 10000"),
         ("max_positions", 10_001, "0 to 10000"),
-        ("dust_pct_threshold", Decimal("1.01"), "0 to 1"),
+        ("dust_pct_threshold", Decimal("0.5"), "0 to below 0.5"),
         ("gradual_unwind_pct", Decimal("-0.1"), "0 to 1"),
         ("max_position_pct", 25, "0 to 1"),
         ("stale_order_minutes", -1, "0 or more"),
@@ -159,8 +159,8 @@ def test_a_mistake_in_a_definition_is_told_once_where_it_is() -> None:
 
 def test_a_definition_must_fit_the_rules_that_use_it() -> None:
     orders = [{"id": "o", "when": "dust", "action": "cancel"}]
-    found = error(orders=orders)
-    assert found.path == ("definitions", "dust", "any", 1, "account_pct")
+    paths = [problem.path for problem in errors(orders=orders)]
+    assert paths == [("definitions", "dust", "price_basis"), ("definitions", "dust", "any", 1, "account_pct")]
 
 
 def test_the_category_is_no_fact_of_its_own_rules() -> None:
@@ -181,7 +181,7 @@ def test_the_same_id_in_another_list_is_another_rule() -> None:
 @pytest.mark.parametrize(
     ("because", "message"),
     [
-        ("worth {value}", "unknown fact 'value'"),
+        ("worth {valeu}", "unknown fact 'valeu'"),
         ("worth {}", "unknown fact ''"),
         ("worth {0}", "unknown fact '0'"),
         ("worth {value_usd.real}", "unknown fact 'value_usd.real'"),

@@ -20,6 +20,7 @@ from tests.builders import (
     market,
     plan_of,
     position,
+    price_missing,
     record,
     shown,
     snapshot,
@@ -110,8 +111,8 @@ def test_the_guard_needs_three_positions(held: int, ok: bool) -> None:
 
 
 def test_the_deciding_rule_counts_not_the_missing_price() -> None:
-    # Without a price, but zombies for a price of zero and for a wrong quantity.
-    markets = dict.fromkeys(SYMBOLS[:3], market("0"))
+    # Without a price, but zombies for a negative price and for a wrong quantity.
+    markets = dict.fromkeys(SYMBOLS[:3], market("-1"))
     account = snapshot(*map(position, SYMBOLS[:2]), position("CCC/USD", "-1"), markets=markets)
     assert guards(plan_of(account))["max_zombie_pct"] is True
 
@@ -152,8 +153,10 @@ def test_the_whole_account_exactly_is_not() -> None:
     assert judged(plan_of(snapshot(position(), tracked=["AAA/USD"], cash=0))) == (A, None)
 
 
-def test_a_zombie_without_a_price_on_a_trading_market_is_tried_like_any_other() -> None:
-    plan = plan_of(snapshot(position(), markets={"AAA/USD": market(None)}))
+def test_a_zombie_without_a_price_on_a_trading_market_is_tried_once_the_price_is_missing_long_enough() -> None:
+    account = snapshot(position(), markets={"AAA/USD": market(None)})
+    assert blocked(plan_of(account)) == {"AAA/USD": ("no-price-yet", False)}
+    plan = plan_of(account, price_missing(30))
     assert actions(plan) == [("close", "AAA/USD", "10", "zombie")]
     assert plan["actions"][0]["est_value"] is None
     assert all(guards(plan).values())

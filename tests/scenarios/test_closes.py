@@ -23,8 +23,9 @@ from tests.builders import (
     snapshot,
 )
 
-NO_PRICE = market(None)
-ZOMBIE: dict[str, Market | None] = {"AAA/USD": NO_PRICE}
+NO_ENTRY = record(entry=None)
+ZOMBIE = {"AAA/USD": NO_ENTRY}
+"""Tracked without an entry price: a zombie whose value is known."""
 
 
 def test_dust_is_closed() -> None:
@@ -39,22 +40,23 @@ def test_a_dollar_exactly_is_no_dust(price: str, category: str) -> None:
 
 
 def test_a_close_sells_what_rounds_down_to_the_step() -> None:
-    plan = plan_of(snapshot(position(quantity="1.23456"), markets={"AAA/USD": market(None, step="0.01")}))
+    plan = plan_of(snapshot(position(quantity="1.23456"), tracked=ZOMBIE, markets={"AAA/USD": market(step="0.01")}))
     assert actions(plan) == [("close", "AAA/USD", "1.23", "zombie")]
 
 
 def test_a_close_without_a_step_sells_every_digit() -> None:
-    listed = market(None, step=None, min_amount=None, min_notional=None)
-    plan = plan_of(snapshot(position(quantity="1.234567891234"), markets={"AAA/USD": listed}))
+    listed = market(step=None, min_amount=None, min_notional=None)
+    plan = plan_of(snapshot(position(quantity="1.234567891234"), tracked=ZOMBIE, markets={"AAA/USD": listed}))
     assert actions(plan) == [("close", "AAA/USD", "1.234567891234", "zombie")]
 
 
-def test_a_close_of_a_short_buys_and_cancels_what_buys() -> None:
+def test_a_close_of_a_short_buys_and_cancels_what_buys_and_what_opens_it_again() -> None:
     held = position("X/USD:USD", "-5", side="short")
-    resting = [order("o1", "X/USD:USD", "buy", 2), order("o2", "X/USD:USD", "sell", 2)]
-    plan = plan_of(snapshot(held, orders=resting, markets={"X/USD:USD": NO_PRICE}))
-    assert [(found["kind"], found["side"], found["quantity"]) for found in plan["actions"]] == [
+    resting = [order("o1", "X/USD:USD", "buy", 2), order("o2", "X/USD:USD", "sell", 3)]
+    plan = plan_of(snapshot(held, orders=resting, tracked={"X/USD:USD": NO_ENTRY}))
+    assert [(action["kind"], action["side"], action["quantity"]) for action in plan["actions"]] == [
         ("cancel_order", "buy", "2"),
+        ("cancel_order", "sell", "3"),
         ("close", "buy", "5"),
     ]
 
@@ -65,7 +67,7 @@ def test_a_close_cancels_orders_of_every_kind_on_its_side() -> None:
         order("o2", kind="stop_limit", trigger=80),
         order("o3"),
     ]
-    plan = plan_of(snapshot(position(locked=3), orders=resting, markets=ZOMBIE))
+    plan = plan_of(snapshot(position(locked=3), orders=resting, tracked=ZOMBIE))
     assert actions(plan) == [
         ("cancel_order", "AAA/USD", "1", "zombie"),
         ("cancel_order", "AAA/USD", "1", "zombie"),
@@ -74,14 +76,14 @@ def test_a_close_cancels_orders_of_every_kind_on_its_side() -> None:
     ]
 
 
-def test_orders_of_other_symbols_and_the_other_side_stay() -> None:
-    resting = [order("o1", "BBB/USD"), order("o2", side="buy")]
-    plan = plan_of(snapshot(position(), orders=resting, markets=ZOMBIE))
+def test_orders_of_other_assets_stay_and_so_does_what_cannot_open() -> None:
+    resting = [order("o1", "BBB/USD"), order("o2", side="buy", reduce_only=True)]
+    plan = plan_of(snapshot(position(), orders=resting, tracked=ZOMBIE))
     assert actions(plan) == [("close", "AAA/USD", "10", "zombie")]
 
 
 def test_an_order_both_stale_and_in_the_way_is_listed_once_under_the_order_rule() -> None:
-    plan = plan_of(snapshot(position(locked=1), orders=[order(minutes=31)], markets=ZOMBIE))
+    plan = plan_of(snapshot(position(locked=1), orders=[order(minutes=31)], tracked=ZOMBIE))
     assert actions(plan) == [
         ("cancel_order", "AAA/USD", "1", "stale-limit-order"),
         ("close", "AAA/USD", "10", "zombie"),
@@ -95,17 +97,17 @@ def test_of_a_cancel_the_quantity_is_what_remained_and_the_side_the_order_s() ->
 
 
 def test_what_is_locked_by_nothing_known_stays() -> None:
-    plan = plan_of(snapshot(position(locked=4), markets=ZOMBIE))
+    plan = plan_of(snapshot(position(locked=4), tracked=ZOMBIE))
     assert actions(plan) == [("close", "AAA/USD", "6", "zombie")]
 
 
 def test_a_cancel_never_frees_more_than_is_held() -> None:
-    plan = plan_of(snapshot(position(locked=1), orders=[order(quantity=50)], markets=ZOMBIE))
+    plan = plan_of(snapshot(position(locked=1), orders=[order(quantity=50)], tracked=ZOMBIE))
     assert actions(plan)[-1] == ("close", "AAA/USD", "10", "zombie")
 
 
 def test_a_close_that_stays_locked_cancels_nothing() -> None:
-    plan = plan_of(snapshot(position(locked=10), orders=[order(side="buy")], markets=ZOMBIE))
+    plan = plan_of(snapshot(position(locked=10), orders=[order(side="buy")], tracked=ZOMBIE))
     assert actions(plan) == []
     assert blocked(plan) == {"AAA/USD": ("locked", True)}
 
@@ -146,7 +148,7 @@ def test_a_blocked_unwind_is_not_escalated() -> None:
 
 
 def test_a_zombie_that_failed_once_is_not_tried_again() -> None:
-    plan = plan_of(snapshot(position(), markets=ZOMBIE), failed(AAA=1))
+    plan = plan_of(snapshot(position(), tracked=ZOMBIE), failed(AAA=1))
     assert actions(plan) == []
     assert blocked(plan) == {"AAA/USD": ("attempts-exhausted", True)}
 
@@ -158,16 +160,16 @@ def test_other_exits_are_tried_in_every_plan() -> None:
 
 def test_attempts_are_the_policy_s() -> None:
     exits = [{"id": "zombie", "when": {"category": "ZOMBIE_LEGACY"}, "action": "close", "attempts": 3}]
-    account = snapshot(position(), markets=ZOMBIE)
+    account = snapshot(position(), tracked=ZOMBIE)
     assert actions(plan_of(account, failed(AAA=2), exits=exits))
     assert not actions(plan_of(account, failed(AAA=3), exits=exits))
 
 
-@pytest.mark.parametrize(("quantity", "escalate"), [("-5", True), ("0", False)])
-def test_what_is_not_held_is_below_the_minimum_and_nothing_at_all_is_dust(quantity: str, escalate: bool) -> None:
+@pytest.mark.parametrize(("quantity", "reason"), [("-5", ("owed", True)), ("0", ("below-minimum", False))])
+def test_a_balance_below_zero_is_owed_and_nothing_at_all_is_dust(quantity: str, reason: tuple[str, bool]) -> None:
     plan = plan_of(snapshot(position(quantity=quantity)))
     assert judged(plan) == (C, "zombie.api-mismatch")
-    assert blocked(plan) == {"AAA/USD": ("below-minimum", escalate)}
+    assert blocked(plan) == {"AAA/USD": reason}
 
 
 def test_actions_come_cancels_first_then_zombie_dust_over_cap_unwind() -> None:
@@ -176,8 +178,7 @@ def test_actions_come_cancels_first_then_zombie_dust_over_cap_unwind() -> None:
         position("F/USD", "0.1"),
     ]  # fmt: skip
     resting = [order("o2", "Z/USD", minutes=31), order("o1", "Z/USD", minutes=31), order("o9", "F/USD")]
-    markets = {"D/USD": NO_PRICE, "E/USD": NO_PRICE}
-    plan = plan_of(snapshot(*held, orders=resting, markets=markets), max_positions=1)
+    plan = plan_of(snapshot(*held, orders=resting, tracked={"D/USD": NO_ENTRY, "E/USD": NO_ENTRY}), max_positions=1)
     assert [(found["kind"], found["symbol"], found["order_id"]) for found in plan["actions"]] == [
         ("cancel_order", "F/USD", "o9"),
         ("cancel_order", "Z/USD", "o1"),
@@ -199,7 +200,7 @@ def test_only_one_exit_runs_for_each_position() -> None:
 
 @pytest.mark.parametrize(("limit", "ok"), [(2, True), (1, False), (0, False)])
 def test_max_actions_counts_cancels_too(limit: int, ok: bool) -> None:
-    account = snapshot(position(), orders=[order(minutes=31)], markets=ZOMBIE)
+    account = snapshot(position(), orders=[order(minutes=31)], tracked=ZOMBIE)
     plan = plan_of(account, guards={"max_actions": limit})
     assert guards(plan)["max_actions"] is ok
     assert len(plan["actions"]) == 2

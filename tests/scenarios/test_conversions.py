@@ -21,6 +21,7 @@ from tests.builders import (
     order,
     plan_of,
     position,
+    price_missing,
     record,
     snapshot,
 )
@@ -121,7 +122,8 @@ def test_what_is_locked_is_not_converted() -> None:
 def test_without_a_price_nobody_can_tell_the_cost() -> None:
     exits = [{"id": "dust", "when": {"category": "ZOMBIE_LEGACY"}, "action": "close"}]
     account = replace(offered(), markets={"AAA/USD": market(None)})
-    assert because(converting(account, exits=exits)).startswith("not converted: without a price")
+    plan = converting(account, progress=price_missing(30), exits=exits)
+    assert because(plan).startswith("not converted: without a price")
 
 
 @pytest.mark.parametrize("rule", [{"id": "zombie", "action": "close"}, {"id": "dust", "action": "unwind"}])
@@ -175,9 +177,9 @@ def test_a_converted_position_counts_as_closed() -> None:
     assert (state(plan, "checks"), state(plan, "forecast")) == ("NEEDS_CLEANUP", "CLEAN")
 
 
-def test_tolerated_dust_is_converted_all_the_same() -> None:
+def test_only_dust_that_is_blocked_is_tolerated_and_what_can_be_converted_is_not() -> None:
     plan = converting(offered())
-    assert state(plan, "checks") == state(plan, "forecast") == "CLEAN"
+    assert (state(plan, "checks"), state(plan, "forecast")) == ("NEEDS_CLEANUP", "CLEAN")
     assert plan["forecast"]["checks"]["zombie_positions"]["tolerated_dust"] == []
 
 

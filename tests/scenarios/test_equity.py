@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exitplan.ruleset.model.snapshot import Snapshot
-from tests.builders import actions, facts, guards, market, plan_of, position, record, snapshot
+from tests.builders import actions, facts, guards, market, plan_of, position, price_missing, record, snapshot
 
 PERP = "BTC/USD:USD"
 INVERSE = "BTC/USD:BTC"
@@ -90,7 +90,7 @@ def test_without_equity_nothing_of_value_may_be_sold_and_nothing_is() -> None:
     assert guards(plan_of(account))["max_run_pct"] is True
 
 
-def test_without_equity_what_has_no_value_may_be_sold() -> None:
-    plan = plan_of(snapshot(position(), cash=-1000, markets={"AAA/USD": market(None)}))
+def test_without_equity_what_has_no_price_counts_with_its_last_one_and_is_refused() -> None:
+    plan = plan_of(snapshot(position(), cash=-1000, markets={"AAA/USD": market(None)}), price_missing(30))
     assert actions(plan) == [("close", "AAA/USD", "10", "zombie")]
-    assert guards(plan)["max_run_pct"] is True
+    assert guards(plan)["max_run_pct"] is False

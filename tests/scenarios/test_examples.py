@@ -24,7 +24,7 @@ def planned(example: Example) -> Document:
     book = rulebook(policy_document(**example.get("params", {})))
     state = {"unwind_progress": example.get("progress", {}), **example.get("state", {})}
     account = snapshot_from_document(example["snapshot"])
-    return make_plan(PlanInput(book, account, parse_time(example["now"]), progress_from_document(state)))
+    return make_plan(PlanInput(book, account, parse_time(example["now"]), progress_from_document(state))).document
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
@@ -53,13 +53,16 @@ def _check_figures(plan: Document, expected: Example) -> None:
     assert guards(plan) | expected.get("guards", {}) == guards(plan)
     for figure in ("equity", "managed_equity"):
         assert plan["snapshot"][figure] == expected.get(figure, plan["snapshot"][figure])
-    debts = {debt["name"]: {"amount": debt["amount"], "value": debt["value"]} for debt in plan["debts"]}
+    debts = {
+        debt.get("symbol") or debt["currency"]: {"amount": debt["amount"], "value": debt["value"]}
+        for debt in plan["debts"]
+    }
     assert debts == expected.get("debts", debts)
     assert not (expected.get("not_clean") and plan["checks"]["state"] == "CLEAN")
 
 
 def _written(plan: Document, expected: list[list[str]]) -> list[list[str]]:
-    """Write the actions as the example does: the orders of one exit as one, with the maximum that none of them exceeds."""
+    """Write the actions as the example does: the orders of one exit as one, with the maximum that none exceeds."""
     rows: list[list[str]] = []
     for action in plan["actions"]:
         row = [action[key] for key in ("kind", "symbol", "side", "quantity", "rule")]

@@ -51,7 +51,8 @@ def test_the_side_makes_no_difference(side: OrderSide) -> None:
 def test_anything_with_a_trigger_price_is_a_stop(kind: str, price: int, trigger: Node, type_: str) -> None:
     resting = order(kind=kind, price=price, trigger=trigger, minutes=31)
     assert asked(resting, {"type": type_})
-    assert bool(cancelled(resting)) is (type_ == "limit")
+    rules = {"limit": ["stale-limit-order"], "stop": ["orphan-stop"], "stop_limit": ["orphan-stop"]}
+    assert [action["rule"] for action in plan_of(snapshot(orders=[resting]))["actions"]] == rules.get(type_, [])
 
 
 def test_the_value_of_an_order_is_what_remains_times_its_price() -> None:

@@ -20,32 +20,35 @@ def value_of(listed: Market | None, symbol: str = "AAA/USD", **rates: str) -> st
 
 
 def test_last_is_the_mark() -> None:
-    assert value_of(market(100, bid=1, ask=3)) == "1000.000000"
+    assert value_of(market(100, bid=99, ask=101)) == "1000.000000"
 
 
 def test_without_last_the_mid_is_the_mark() -> None:
     assert value_of(market(None, bid="99.99", ask="100.02")) == "1000.050000"
 
 
-@pytest.mark.parametrize("quotes", [{"bid": 99}, {"ask": 99}, {}])
-def test_one_quote_alone_is_no_price(quotes: dict[str, int]) -> None:
+@pytest.mark.parametrize("quotes", [{"ask": 99}, {}])
+def test_without_the_side_that_an_exit_would_hit_there_is_no_price(quotes: dict[str, int]) -> None:
     plan = priced(market(None, **quotes))
     assert facts(plan)["price_status"] == "missing"
     assert "value_usd" not in facts(plan)
     assert judged(plan) == (C, "zombie.no-price")
 
 
+def test_the_side_that_an_exit_would_hit_is_the_mark_where_it_is_alone() -> None:
+    plan = priced(market(None, bid=99))
+    assert (facts(plan)["value_usd"], facts(plan)["price_basis"]) == ("990.000000", "one_side")
+
+
 @pytest.mark.parametrize("last", ["0", "-1", "-0.00000001"])
-def test_a_last_not_above_zero_is_a_mismatch_and_the_mid_does_not_help(last: str) -> None:
+def test_a_last_not_above_zero_counts_as_none_and_the_mid_is_taken(last: str) -> None:
     plan = priced(market(last, bid=99, ask=101))
-    assert facts(plan)["api_mismatch"] is True
-    assert facts(plan)["price_status"] == "missing"
-    assert judged(plan) == (C, "zombie.api-mismatch")
+    assert facts(plan)["api_mismatch"] is False
+    assert (facts(plan)["value_usd"], facts(plan)["price_basis"]) == ("1000.000000", "mid")
 
 
-@pytest.mark.parametrize(("bid", "ask"), [(0, 101), (99, 0), (-1, 1)])
-def test_a_quote_not_above_zero_is_a_mismatch_where_the_mid_is_needed(bid: int, ask: int) -> None:
-    plan = priced(market(None, bid=bid, ask=ask))
+def test_a_negative_price_is_a_mismatch_where_no_mark_is_left() -> None:
+    plan = priced(market(None, bid=-1, ask=1))
     assert judged(plan) == (C, "zombie.api-mismatch")
     assert "value_usd" not in facts(plan)
 

@@ -142,8 +142,15 @@ def test_a_slice_filled_in_part_is_finished_before_the_cycle_counts() -> None:
     assert (step(plan)["cycle"], step(plan)["target_quantity"]) == (1, "7.5")
 
 
-@pytest.mark.parametrize(("held", "regrown"), [("7.501", False), ("7.50100001", True), ("7.5", False), ("12", True)])
-def test_more_than_one_step_above_what_the_last_cycle_left_has_grown(held: str, regrown: bool) -> None:
+@pytest.mark.parametrize(("held", "added"), [("7.5", None), ("7.501", None), ("7.50100001", "0.00100001")])
+def test_more_than_one_step_above_what_the_last_cycle_left_has_grown(held: str, added: str | None) -> None:
+    plan = unwinding(held, unwound(1, "0.75", 10))
+    assert step(plan).get("added") == added
+    assert step(plan)["cycle"] == 2
+
+
+@pytest.mark.parametrize(("held", "regrown"), [("7.6", False), ("7.60000001", True), ("12", True)])
+def test_growth_above_one_percent_of_what_it_began_with_begins_anew(held: str, regrown: bool) -> None:
     plan = unwinding(held, unwound(1, "0.75", 10))
     assert step(plan)["regrown"] is regrown
     assert step(plan)["cycle"] == (1 if regrown else 2)
@@ -158,8 +165,8 @@ def test_what_has_grown_is_anchored_anew() -> None:
 
 def test_without_a_step_growth_is_told_by_the_eighth_place() -> None:
     listed = market(step=None, min_amount=None, min_notional=None)
-    assert step(unwinding("7.50000001", unwound(1, "0.75", 10), listed))["regrown"] is False
-    assert step(unwinding("7.500000011", unwound(1, "0.75", 10), listed))["regrown"] is True
+    assert "added" not in step(unwinding("7.50000001", unwound(1, "0.75", 10), listed))
+    assert step(unwinding("7.500000011", unwound(1, "0.75", 10), listed))["added"] == "0.000000011"
 
 
 def test_growth_is_measured_by_what_the_state_says_the_slices_by_the_policy() -> None:

@@ -37,9 +37,14 @@ def test_one_above_the_cap_is_not() -> None:
 
 
 def test_a_zombie_is_not() -> None:
-    plan = plan_of(snapshot(position(), tracked=["AAA/USD"], markets={"AAA/USD": market(None)}))
+    plan = plan_of(snapshot(position(), tracked={"AAA/USD": record(entry=None)}))
     assert (state(plan), failing(plan)) == ("NEEDS_CLEANUP", ["zombie_positions"])
     assert state(plan, "forecast") == "CLEAN"
+
+
+def test_a_zombie_whose_price_is_missing_for_a_moment_stays_one() -> None:
+    plan = plan_of(snapshot(position(), tracked=["AAA/USD"], markets={"AAA/USD": market(None)}))
+    assert (state(plan), state(plan, "forecast")) == ("NEEDS_CLEANUP", "NEEDS_CLEANUP")
 
 
 def test_sellable_dust_is_not() -> None:

@@ -80,7 +80,7 @@ def test_protect_merges_by_symbol_in_any_spelling(write: Write) -> None:
     write("base.yaml", f"{POLICY}protect: [{{symbol: A/USD, reason: mine}}, {{symbol: B/USD}}]\n")
     text = "version: 1\nextends: base.yaml\nprotect: [{symbol: A-USD, reason: ours}, {symbol: B/USD, remove: true}]\n"
     loaded = load_policy(write("leaf.yaml", text))
-    assert [(entry.symbol, entry.reason) for entry in loaded.policy.protect] == [("A/USD", "ours")]
+    assert [(entry.name, entry.reason) for entry in loaded.policy.protect] == [("A/USD", "ours")]
 
 
 def test_the_account_block_is_apart_and_its_options_merge(write: Write) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.model.progress import progress_from_document
+from exitplan.ruleset.model.progress import UnwindProgress, progress_from_document
+from exitplan.ruleset.model.values import parse_time
 from exitplan.schemas.documents import KINDS, Kind, kind_of, parse_document
+from exitplan.schemas.validators import committed_schema
 from tests.builders import plan_of, position, unwound
 from tests.builders import snapshot as account_of
 from tests.schemas.conftest import problems_of
@@ -21,36 +24,11 @@ ENTRY = {
     "started_at": "2026-02-10T22:00:00Z",
     "last_cycle_at": None,
 }
-PLAN: dict[str, Any] = {
-    "format_version": 1,
-    "tool_version": "0.1.0",
-    "plan_id": "p1",
-    "created_at": "2026-02-18T22:00:00Z",
-    "expires_at": "2026-02-18T22:15:00Z",
-    "account": {"id": "platform", "venue": "paper", "quote": "USD"},
-    "policy": {"name": "default", "sha256": "0" * 64, "overrides": {}},
-    "snapshot": {"sha256": "0" * 64, "taken_at": "2026-02-18T22:00:00Z", "equity": "2250"},
-    "engine": {"name": "durable_rules", "version": "2.0.28", "checked": True},
-    "positions": [{"symbol": "ETH/USD", "category": "STRATEGY_ALIGNED", "rule": None, "matched": [], "facts": {}}],
-    "actions": [
-        {
-            "id": "a1",
-            "phase": 3,
-            "kind": "unwind",
-            "symbol": "ETH/USD",
-            "side": "sell",
-            "quantity": "0.125",
-            "est_value": "312.5",
-            "rule": "legacy",
-            "client_order_id": "abcdefghij01234567",
-        }
-    ],
-    "blocked": [{"symbol": "X/USD", "rule": "zombie", "reason": "no-market", "escalate": True}],
-    "guards": [{"name": "max_actions", "limit": 100, "value": 1, "ok": True}],
-    "forecast": {},
-    "summary": {},
-    "sha256": "0" * 64,
-}
+PLAN: dict[str, Any] = plan_of(
+    account_of(position(), position("X/USD"), position("Y/USD"), markets={"X/USD": None}, tracked=["Y/USD"]),
+    protect=[{"symbol": "Y/USD", "until": "2027-01-01T00:00:00Z"}],
+)
+OPTIONAL = {"other_cash", "debts", "warnings"}
 
 
 def read(document: object, kind: Kind) -> dict[str, Any]:
@@ -135,9 +113,29 @@ def test_a_plan_as_exitplan_writes_it_is_good() -> None:
     assert read(PLAN, "plan") == PLAN
 
 
-def test_a_plan_may_hold_more_than_this_version_knows() -> None:
-    plan = {**PLAN, "scope": {}, "later": True}
-    assert read(plan, "plan") == plan
+def test_a_plan_with_a_key_that_this_version_does_not_know_is_refused() -> None:
+    assert "unknown key 'later'" in only({**PLAN, "later": True}, "plan")
+    assert "did you mean 'quantity'" in only({**PLAN, "actions": [{**PLAN["actions"][0], "quantty": "1"}]}, "plan")
+
+
+def test_the_schema_of_plans_names_every_key_that_is_written_and_no_other() -> None:
+    schema = committed_schema("plan")
+    assert set(schema["required"]) == set(PLAN)
+    assert set(schema["properties"]) == set(PLAN) | OPTIONAL
+    for key, part in (("positions", PLAN["positions"]), ("actions", PLAN["actions"]), ("blocked", PLAN["blocked"])):
+        shape = schema["properties"][key]["items"]
+        assert all(set(shape["required"]) <= set(entry) <= set(shape["properties"]) for entry in part), key
+
+
+def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> None:
+    at = parse_time("2026-02-18T22:00:00Z")
+    written = state_to_document(State(unwinds={"A/USD": UnwindProgress(1, Decimal(1), Decimal(1), at, at)}))
+    shape = committed_schema("state")["properties"]
+    assert set(written) == set(shape)
+    assert set(written["unwind_progress"]["A/USD"]) == set(
+        shape["unwind_progress"]["additionalProperties"]["properties"]
+    )
+    assert set(written["cleanup_metrics"]) == set(shape["cleanup_metrics"]["properties"])
 
 
 @pytest.mark.parametrize("key", sorted(PLAN))

@@ -40,7 +40,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _say(handle: Handle, *, machine: bool) -> None:
-    """Tell how to go on; whoever reads the first line knows that the venue listens."""
+    """Return how to go on; whoever reads the first line knows that the venue listens."""
     venue = handle.front.name
     name = f"{venue.upper()}_DEMO"
     exports = [f"export {key}={shlex.quote(value)}" for key, value in handle.credentials.environment(name).items()]

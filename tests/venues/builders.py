@@ -13,12 +13,12 @@ from tests.venues.venue import Execution, utc_now
 
 
 def demo_account(now: datetime) -> Snapshot:
-    """Give the demo account with its times moved so that it was recorded now."""
+    """Return the demo account with its times moved so that it was recorded now."""
     return snapshot_from_document(start_now(json.loads(DEMO.read_bytes()), now))
 
 
 def bought(symbol: str, quantity: str | int, price: str | int, days: float) -> Execution:
-    """Give a purchase of some days ago, for ``past``."""
+    """Return a purchase of some days ago, for ``past``."""
     name, at = f"{symbol} {days} days ago", utc_now() - timedelta(days=days)
     return Execution(
         id=name,

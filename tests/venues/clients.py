@@ -14,7 +14,7 @@ Client = Any
 
 
 def rebased(urls: Any, base_url: str) -> Any:
-    """Give ccxt's addresses with the loopback's scheme and host; paths stay."""
+    """Return ccxt's addresses with the loopback's scheme and host; paths stay."""
     if isinstance(urls, dict):
         return {name: rebased(url, base_url) for name, url in urls.items()}
     return base_url + urlsplit(urls).path

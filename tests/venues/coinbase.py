@@ -54,7 +54,7 @@ class CoinbaseFront:
         return self.gate.credentials
 
     def sort_of(self, request: Request) -> Sort:
-        """Tell what a request is about: a list of open orders is a reading, any other list a look-up.
+        """Return what a request is about: a list of open orders is a reading, any other list a look-up.
 
         Products are listings and prices at once, so they are readings.
         """
@@ -110,7 +110,8 @@ class CoinbaseFront:
     def _codes(self) -> list[str]:
         account = self.venue.start
         symbols = [*account.markets, *(position.symbol for position in account.positions)]
-        return sorted({code for symbol in symbols for code in symbol.split("/")} - {account.quote})
+        codes = {code for symbol in symbols for code in symbol.split("/")} | set(self.venue.snapshot().other_cash)
+        return sorted(codes - {account.quote})
 
     def _fiat(self, _: Document) -> Document:
         quote = self.venue.start.quote
@@ -136,7 +137,7 @@ class CoinbaseFront:
         return {"products": found, "num_products": len(found)}
 
     def _best_bid_ask(self, params: Document) -> Document:
-        """Give the top of the books; one whose price cannot be read is left out."""
+        """Return the top of the books; one whose price cannot be read is left out."""
         markets, now = self._markets(), time_text(self.venue.now())
         symbols = [self._symbol(name) for name in listed(params.get("product_ids"))] or sorted(markets)
         readable = [symbol for symbol in symbols if markets[symbol].price_status != "unavailable"]
@@ -163,13 +164,16 @@ class CoinbaseFront:
     # --- the account ---
 
     def _holdings(self) -> dict[str, tuple[Decimal, Decimal]]:
-        """Give free and held by currency, also of what is not held any more."""
+        """Return free and held by currency, also of what is not held any more; what is owed is taken off."""
         account, nothing = self.venue.snapshot(), (Decimal(0), Decimal(0))
-        found = dict.fromkeys(self._codes(), nothing) | {account.quote: (account.cash.free, account.cash.locked)}
+        money = {account.quote: account.cash, **account.other_cash}
+        found = dict.fromkeys(self._codes(), nothing) | {
+            name: (cash.free - cash.debt, cash.locked) for name, cash in money.items()
+        }
         for position in account.positions:
             code = position.symbol.split("/")[0]
             free, held = found[code]
-            found[code] = (free + position.quantity - position.locked, held + position.locked)
+            found[code] = (free + position.quantity - position.locked - position.debt, held + position.locked)
         return found
 
     def _accounts(self, params: Document) -> Document:
@@ -266,7 +270,9 @@ class CoinbaseFront:
         market = self._markets()[symbol]
         if "quote_size" in asked:
             price = market.ask or market.last or Decimal(1)
-            quantity = floor_to_step(_number(asked, "quote_size") / price, market.amount_step)
+            # What is spent has the fee in it.
+            cost = price * (1 + self.venue.options.taker_fee)
+            quantity = floor_to_step(_number(asked, "quote_size") / cost, market.amount_step)
         else:
             quantity = _number(asked, "base_size")
         return OrderRequest(

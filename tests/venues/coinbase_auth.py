@@ -36,7 +36,7 @@ def new_credentials() -> Credentials:
 
 
 def verified_claims(token: str, credentials: Credentials) -> Mapping[str, Any]:
-    """Give a token's claims; raises NotAToken where key, algorithm or signature are wrong."""
+    """Return a token's claims; raises NotAToken where key, algorithm or signature are wrong."""
     try:
         head, claims, signature = token.split(".")
         header = json.loads(_decoded(head))
@@ -66,7 +66,7 @@ class CoinbaseGate:
     clock: Clock = utc_now
 
     def refusal(self, request: Request) -> str | None:
-        """Tell what is wrong with a request's token; None where it may come in."""
+        """Return what is wrong with a request's token; None where it may come in."""
         try:
             claims = self.claims(request)
             begins, ends = int(claims["nbf"]), int(claims["exp"])
@@ -86,12 +86,12 @@ class CoinbaseGate:
         return verified_claims(token, self.credentials)
 
     def seconds_left(self, request: Request) -> float:
-        """Tell how long the request may still be accepted."""
+        """Return how long the request may still be accepted."""
         ends = datetime.fromtimestamp(int(self.claims(request)["exp"]), UTC)
         return (ends - self.clock()).total_seconds()
 
 
 def _uris(request: Request) -> set[str]:
-    """Give what the token may name the request; ccxt leaves the scheme in where it is not https."""
+    """Return what the token may name the request; ccxt leaves the scheme in where it is not https."""
     host = request.headers.get("host", "")
     return {f"{request.method} {scheme}{host}{request.path}" for scheme in ("", "http://")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 
-from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.paper.orders import PaperOrder, money_fee, sum_exactly
 from exitplan.brokers.protocol import OrderReport, RefusalReason
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, plain, time_text
@@ -19,6 +19,8 @@ REFUSALS = {
     RefusalReason.AMOUNT_STEP: ("INVALID_SIZE_PRECISION", "PREVIEW_INVALID_SIZE_PRECISION"),
     RefusalReason.BELOW_MIN_AMOUNT: (_UNKNOWN, "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL"),
     RefusalReason.BELOW_MIN_NOTIONAL: (_UNKNOWN, "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL"),
+    RefusalReason.ABOVE_MAX_AMOUNT: (_UNKNOWN, "PREVIEW_INVALID_BASE_SIZE_TOO_LARGE"),
+    RefusalReason.ABOVE_MAX_NOTIONAL: (_UNKNOWN, "PREVIEW_INVALID_QUOTE_SIZE_TOO_LARGE"),
     RefusalReason.INVALID_PRICE: ("INVALID_LIMIT_PRICE", "PREVIEW_INVALID_LIMIT_PRICE"),
     RefusalReason.PRICE_STEP: ("INVALID_PRICE_PRECISION", "PREVIEW_INVALID_PRICE_PRECISION"),
     RefusalReason.TRIGGER_SIDE: (_UNKNOWN, "PREVIEW_STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
@@ -32,7 +34,7 @@ _STATUS = {"open": "OPEN", "closed": "FILLED", "cancelled": "CANCELLED"}
 
 
 def new_uuid(name: str) -> str:
-    """Give a thing the id that it has at every call."""
+    """Return a thing the id that it has at every call."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
@@ -56,9 +58,9 @@ def product_document(symbol: str, market: Market) -> Document:
         "quote_increment": plain(market.price_step or Decimal("1e-8")),
         "price_increment": plain(market.price_step or Decimal("1e-8")),
         "quote_min_size": plain(market.min_notional or ZERO),
-        "quote_max_size": "150000000",
+        "quote_max_size": plain(market.max_notional or Decimal(150_000_000)),
         "base_min_size": plain(market.min_amount or ZERO),
-        "base_max_size": "1000000000000",
+        "base_max_size": plain(market.max_amount or Decimal(10**12)),
         "base_name": base,
         "quote_name": quote,
         "is_disabled": False,
@@ -82,10 +84,10 @@ def product_document(symbol: str, market: Market) -> Document:
 
 
 def price_book(symbol: str, market: Market, now: str) -> Document:
+    """Return the top of a book; a side that the account's file does not know is where the last trade was."""
     sides = {"bids": market.bid, "asks": market.ask}
-    levels = {
-        name: [{"price": plain(price), "size": "1"}] if price is not None else [] for name, price in sides.items()
-    }
+    prices = {name: market.last if price is None else price for name, price in sides.items()}
+    levels = {name: [{"price": plain(price), "size": "1"}] if price else [] for name, price in prices.items()}
     return {"product_id": product_id(symbol), **levels, "time": now}
 
 
@@ -109,7 +111,7 @@ def account_document(currency: str, quote: str, free: Decimal, held: Decimal, cr
 
 
 def wallet_document(currency: str, total: Decimal) -> Document:
-    """Tell a balance as the older API does: one number, with what is held and staked in it."""
+    """Return a balance as the older API does: one number, with what is held and staked in it."""
     return {
         "id": new_uuid(f"account {currency}"),
         "name": f"{currency} Wallet",
@@ -135,10 +137,10 @@ def configuration(order: PaperOrder) -> Document:
 
 
 def order_document(order: PaperOrder, asked: Document | None) -> Document:
-    """Tell an order; what was filled before the account came here is told at its own price."""
+    """Return an order; what was filled before the account came here is told at its own price."""
     earlier = order.earlier * (order.price or order.trigger_price or ZERO)
     value = sum_exactly(fill.quantity * fill.price for fill in order.fills) + earlier
-    fees = sum_exactly(fill.fee for fill in order.fills)
+    fees = money_fee(order.fills)
     types = {"market": "MARKET", "limit": "LIMIT", "stop": "STOP", "stop_limit": "STOP_LIMIT"}
     rests = order.type != "market"
     return {

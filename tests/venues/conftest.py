@@ -18,7 +18,7 @@ Opener = Callable[..., tuple[Handle, Client]]
 
 @pytest.fixture(scope="session")
 def loaded() -> Callable[[str], Client]:
-    """Give clients with the demo account's markets, loaded once."""
+    """Return clients with the demo account's markets, loaded once."""
     clients: dict[str, Client] = {}
 
     def client(name: str) -> Client:

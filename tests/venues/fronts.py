@@ -31,7 +31,7 @@ def open_front(
 
 
 def _with_limits(snapshot: Snapshot) -> Snapshot:
-    """Give stops a limit one percent beyond their trigger: coinbase has no others."""
+    """Return stops a limit one percent beyond their trigger: coinbase has no others."""
     orders = [
         replace(order, type="stop_limit", price=_limit(order, snapshot)) if order.type == "stop" else order
         for order in snapshot.open_orders
@@ -46,12 +46,12 @@ def _limit(order: OpenOrder, snapshot: Snapshot) -> Decimal:
 
 
 def account_at(name: str, snapshot: Snapshot) -> Snapshot:
-    """Give the account as it can be at the venue."""
+    """Return the account as it can be at the venue."""
     return _with_limits(snapshot) if name == "coinbase" else snapshot
 
 
 def options_of(name: str, options: PaperOptions) -> PaperOptions:
-    """Give the paper venue the manners of the venue it plays."""
+    """Return the paper venue the manners of the venue it plays."""
     if name == "coinbase":
         return replace(options, unique_client_order_ids="ever", reduce_only=False, stop_market=False, convert=True)
     return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)

@@ -46,7 +46,7 @@ class KrakenFront:
         return self.gate.credentials
 
     def sort_of(self, request: Request) -> Sort:
-        """Tell what a request is about; open orders asked for by an id are a look-up."""
+        """Return what a request is about; open orders asked for by an id are a look-up."""
         sort = _ENDPOINTS.get(request.path, (Sort.MARKETS, None))[0]
         by_id = request.path.endswith("/OpenOrders") and b"cl_ord_id" in request.body
         return Sort.LOOK_UP if by_id else sort
@@ -90,7 +90,7 @@ class KrakenFront:
     def _assets(self, _: Document) -> Document:
         account = self.venue.start
         symbols = [*account.markets, *(position.symbol for position in account.positions)]
-        codes = {account.quote} | {code for symbol in symbols for code in symbol.split("/")}
+        codes = {account.quote, *account.other_cash} | {code for symbol in symbols for code in symbol.split("/")}
         listing = {shapes.asset_id(code): shapes.asset_document(code) for code in sorted(codes)}
         return listing | {code: shapes.asset_document(code) for code in self.staked}
 
@@ -102,7 +102,7 @@ class KrakenFront:
         }
 
     def _ticker(self, params: Document) -> Document:
-        """Give prices of all pairs or of those asked for; one whose price cannot be read is left out."""
+        """Return prices of all pairs or of those asked for; one whose price cannot be read is left out."""
         markets = self.venue.snapshot().markets
         wanted = [self._symbol(name) for name in listed(params.get("pair"))] or sorted(markets)
         return {
@@ -114,15 +114,23 @@ class KrakenFront:
     # --- the account ---
 
     def _holdings(self) -> dict[str, tuple[Decimal, Decimal]]:
-        """Give total and held by asset; an asset that was held once stays listed with zero."""
+        """Return total and held by asset; what is owed makes a balance smaller, and negative.
+
+        An asset that was held once stays listed with zero.
+        """
         account = self.venue.snapshot()
-        cash = account.cash
-        found = {shapes.asset_id(account.quote): (cash.free + cash.locked, cash.locked)}
+        money = {account.quote: account.cash, **account.other_cash}
+        found = {
+            shapes.asset_id(name): (cash.free + cash.locked - cash.debt, cash.locked) for name, cash in money.items()
+        }
         for position in self.venue.start.positions:
-            found[_base_id(position.symbol)] = (Decimal(0), Decimal(0))
+            found.setdefault(_base_id(position.symbol), (Decimal(0), Decimal(0)))
         for position in account.positions:
             total, held = found.get(_base_id(position.symbol), (Decimal(0), Decimal(0)))
-            found[_base_id(position.symbol)] = (total + position.quantity, held + position.locked)
+            found[_base_id(position.symbol)] = (
+                total + position.quantity - position.debt,
+                held + position.locked,
+            )
         return found | {code: (amount, Decimal(0)) for code, amount in self.staked.items()}
 
     def _balances(self, _: Document) -> Document:
@@ -147,7 +155,7 @@ class KrakenFront:
         return {"closed": self._told(page, params), "count": len(orders)}
 
     def _query_orders(self, params: Document) -> Document:
-        """Tell the orders asked for; what the venue does not know is left out."""
+        """Return the orders asked for; what the venue does not know is left out."""
         wanted = listed(params.get("txid"))
         if not wanted or len(wanted) > PAGE:
             raise RefusedInWords("EGeneral:Invalid arguments:txid")

@@ -34,7 +34,7 @@ class KrakenGate:
     last_nonce: int = 0
 
     def refusal(self, request: Request) -> str | None:
-        """Give kraken's words for what is wrong with a request; None where it may come in."""
+        """Return kraken's words for what is wrong with a request; None where it may come in."""
         try:
             nonce = str(request.params()["nonce"])
             number = int(nonce)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.paper.orders import PaperOrder, money_fee, sum_exactly
 from exitplan.brokers.protocol import OrderReport, OrderType, RefusalReason
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, plain
@@ -40,6 +40,8 @@ REFUSALS = {
     RefusalReason.INVALID_QUANTITY: "EGeneral:Invalid arguments:volume",
     RefusalReason.AMOUNT_STEP: "EGeneral:Invalid arguments:volume",
     RefusalReason.BELOW_MIN_AMOUNT: "EGeneral:Invalid arguments:volume minimum not met",
+    RefusalReason.ABOVE_MAX_AMOUNT: "EGeneral:Invalid arguments:volume",
+    RefusalReason.ABOVE_MAX_NOTIONAL: "EGeneral:Invalid arguments:volume",
     RefusalReason.BELOW_MIN_NOTIONAL: "EOrder:Cost minimum not met",
     RefusalReason.INVALID_PRICE: "EGeneral:Invalid arguments:price",
     RefusalReason.PRICE_STEP: "EOrder:Tick size check failed",
@@ -77,14 +79,14 @@ def pair_name(symbol: str) -> str:
 
 
 def pair_id(symbol: str) -> str:
-    """Give the key of a pair: both ids where both have a prefix (but for dogecoin), else both names."""
+    """Return the key of a pair: both ids where both have a prefix (but for dogecoin), else both names."""
     base, quote = symbol.split("/")
     prefixed = all(asset_id(code) != asset_name(code) for code in (base, quote)) and base != "DOGE"
     return asset_id(base) + asset_id(quote) if prefixed else pair_name(symbol)
 
 
 def kraken_id(letter: str, name: str) -> str:
-    """Give an order or a trade an id as kraken's look: ``OEKVV2-IH52O-TPL6GZ``."""
+    """Return an order or a trade an id as kraken's look: ``OEKVV2-IH52O-TPL6GZ``."""
     digits = base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()
     return f"{letter}{digits[:5]}-{digits[5:10]}-{digits[10:16]}"
 
@@ -133,7 +135,9 @@ def pair_document(symbol: str, market: Market, options: PaperOptions) -> Documen
 
 
 def ticker_document(market: Market) -> Document:
-    last, bid, ask = (plain(price or ZERO) for price in (market.last, market.bid, market.ask))
+    """Return the prices of a market; a side that the account's file does not know is where the last trade was."""
+    sides = (market.last if price is None else price for price in (market.bid, market.ask))
+    last, bid, ask = (plain(price or ZERO) for price in (market.last, *sides))
     return {
         "a": [ask, "1", "1.000"],
         "b": [bid, "1", "1.000"],
@@ -148,7 +152,7 @@ def ticker_document(market: Market) -> Document:
 
 
 def in_words(order: PaperOrder | OrderReport) -> str:
-    """Say an order as kraken does: ``sell 0.28000000 ETHUSD @ stop loss 2000 -> limit 1990``."""
+    """Format an order as kraken does: ``sell 0.28000000 ETHUSD @ stop loss 2000 -> limit 1990``."""
     trigger, limit = plain(order.trigger_price or ZERO), plain(order.price or ZERO)
     words = {
         "limit": f"limit {limit}",
@@ -175,10 +179,10 @@ def description(order: PaperOrder) -> Document:
 
 
 def order_document(order: PaperOrder, *, trades: bool) -> Document:
-    """Tell an order; what was filled before the account came here is told at its own price."""
+    """Return an order; what was filled before the account came here is told at its own price."""
     earlier = order.earlier * (order.price or order.trigger_price or ZERO)
     cost = sum_exactly(fill.quantity * fill.price for fill in order.fills) + earlier
-    fee = sum_exactly(fill.fee for fill in order.fills)
+    fee = money_fee(order.fills)
     document: Document = {
         "refid": None,
         "userref": None,

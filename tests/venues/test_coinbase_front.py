@@ -18,7 +18,7 @@ Opened = tuple[Handle, Client]
 
 
 def named(client_id: str, **more: object) -> dict[str, object]:
-    """Give an order an id as coinbase takes it; the unified parameter would be dropped silently."""
+    """Return an order an id as coinbase takes it; the unified parameter would be dropped silently."""
     return {"client_order_id": client_id, **more}
 
 
@@ -36,13 +36,13 @@ def test_time_and_the_listing_for_keys_are_told(coinbase: Opened) -> None:
     handle, client = coinbase
     for method in ("v2PublicGetTime", "v3PublicGetBrokerageTime"):
         assert abs(client.fetch_time({"method": method}) / 1000 - handle.venue.now().timestamp()) < 2
-    assert len(client.fetch_tickers(params={"usePrivate": True})) == 18
+    assert len(client.fetch_tickers(params={"usePrivate": True})) == 23
 
 
 def test_accounts_come_in_pages_with_what_orders_hold(open_venue: Opener) -> None:
     handle, client = open_venue("coinbase", page_size=5)
     balance = client.fetch_balance()
-    assert len(handle.venue.calls("reads")) == 4
+    assert len(handle.venue.calls("reads")) == 5
     assert (balance["BTC"]["free"], balance["BTC"]["used"]) == ("0", "0.065")
     assert (balance["USD"]["free"], balance["USD"]["used"]) == ("6909.86", "540")
     assert balance["LUNA"]["total"] == "250"
@@ -69,7 +69,7 @@ def test_open_orders_come_a_page_at_a_time(open_venue: Opener) -> None:
     _, client = open_venue("coinbase", page_size=4)
     assert len(client.fetch_open_orders()) == 4
     orders = {(order["symbol"], order["side"]): order for order in client.fetch_open_orders(params={"paginate": True})}
-    assert len(orders) == 6
+    assert len(orders) == 7
     assert orders["XRP/USD", "sell"]["filled"] == "60"
     assert (orders["BTC/USD", "sell"]["triggerPrice"], orders["BTC/USD", "sell"]["price"]) == ("61000", "60390")
 
@@ -95,7 +95,7 @@ def test_orders_are_listed_by_status_product_and_time(coinbase: Opened) -> None:
     _, client = coinbase
     placed = client.create_order("SOL/USD", "market", "sell", 1, None, named("one"))
     (filled,) = client.fetch_closed_orders("SOL/USD")
-    assert (filled["id"], len(client.fetch_orders())) == (placed["id"], 7)
+    assert (filled["id"], len(client.fetch_orders())) == (placed["id"], 8)
     assert len(client.fetch_open_orders("BTC/USD")) == 2
     later = int((datetime.now(UTC) + timedelta(minutes=1)).timestamp() * 1000)
     assert client.fetch_orders(since=later) == []
@@ -132,10 +132,10 @@ def test_orders_are_refused_in_coinbases_words(
         coinbase[1].create_order(*order)
 
 
-def test_a_market_buy_is_given_what_to_spend(coinbase: Opened) -> None:
+def test_a_market_buy_is_given_what_to_spend_with_the_fee_in_it(coinbase: Opened) -> None:
     _, client = coinbase
     client.create_order("SOL/USD", "market", "buy", 1, None, named("buy", cost=280.1))
-    assert client.fetch_balance()["SOL"]["total"] == "20"
+    assert client.fetch_balance()["SOL"]["total"] == "19.998"
 
 
 def test_trades_from_before_are_told_with_those_made_here(open_venue: Opener) -> None:

@@ -11,7 +11,7 @@ import ccxt
 import pytest
 import requests
 
-from exitplan.brokers.paper.account_file import AccountFile, Owner
+from exitplan.brokers.paper.account_file import Owner, PaperFile
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.values import time_text
 from tests.venues.clients import Client
@@ -305,5 +305,5 @@ def test_an_account_in_a_file_outlives_its_server_and_is_read_as_a_paper_account
     placed = sell(open_venue("kraken", file=file), "kept")["id"]
     _, client = open_venue("kraken", file=file)
     assert client.fetch_order(placed)["clientOrderId"] == "kept"
-    paper = AccountFile(file, Owner("platform"), PaperOptions()).read(utc_now())
+    paper = PaperFile(file, Owner("platform"), PaperOptions()).read(utc_now())
     assert [str(entry.quantity) for entry in paper.positions if entry.symbol == "SOL/USD"] == ["17"]

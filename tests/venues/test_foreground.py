@@ -20,7 +20,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def told(process: subprocess.Popen[str], lines: int) -> str:
-    """Give the first lines; the first one comes when the venue listens."""
+    """Return the first lines; the first one comes when the venue listens."""
     assert process.stdout is not None
     return "".join(process.stdout.readline() for _ in range(lines))
 

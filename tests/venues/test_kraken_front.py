@@ -58,7 +58,7 @@ def test_a_balance_that_was_sold_stays_listed_with_zero(kraken: Opened) -> None:
 
 def test_tickers_come_for_all_pairs_or_for_those_asked_for(kraken: Opened) -> None:
     handle, client = kraken
-    assert len(client.fetch_tickers()) == 18
+    assert len(client.fetch_tickers()) == 23
     assert client.fetch_tickers(["BTC/USD"])["BTC/USD"]["bid"] == "67990"
     handle.venue.tick("ETH/USD", status="unavailable")
     assert "ETH/USD" not in client.fetch_tickers()
@@ -67,7 +67,7 @@ def test_tickers_come_for_all_pairs_or_for_those_asked_for(kraken: Opened) -> No
 def test_open_orders_come_in_one_list_with_limits_triggers_and_fills(kraken: Opened) -> None:
     _, client = kraken
     orders = {(order["symbol"], order["side"]): order for order in client.fetch_open_orders()}
-    assert len(orders) == 6
+    assert len(orders) == 7
     assert orders["XRP/USD", "sell"]["filled"] == "60.00000000"
     assert orders["BTC/USD", "sell"]["stopLossPrice"] == "61000"
     assert orders["UNI/USD", "sell"]["price"] == "5.4"

@@ -15,7 +15,7 @@ from typing import Any
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.orders import PaperOrder
+from exitplan.brokers.paper.orders import PaperOrder, money_fee
 from exitplan.brokers.paper.storage import replace_file
 from exitplan.brokers.protocol import Clock, ConvertRequest, Done, OrderReference, OrderRequest, Outcome
 from exitplan.ruleset.model.snapshot import (
@@ -114,7 +114,7 @@ class Venue:
         return self._moment or self.clock()
 
     def snapshot(self) -> Snapshot:
-        """Give the account as it is, whatever a front tells of it."""
+        """Return the account as it is, whatever a front tells of it."""
         with self.lock:
             return self.engine.snapshot(self.now())
 
@@ -122,19 +122,19 @@ class Venue:
         return self.snapshot().markets.get(symbol)
 
     def calls(self, sort: str | None = None) -> list[Call]:
-        """Give the requests of one sort, or all of them, in the order of arrival."""
+        """Return the requests of one sort, or all of them, in the order of arrival."""
         with self.lock:
             return [call for call in self.log if sort is None or call.sort == sort]
 
     # --- orders ---
 
     def every_order(self) -> list[PaperOrder]:
-        """Give all orders as they are, oldest first; the engine tells them whole to its tests only."""
+        """Return all orders as they are, oldest first; the engine tells them whole to its tests only."""
         orders = [*self.engine._closed.values(), *self.engine._open.values()]
         return sorted(orders, key=lambda order: order.created_at or self.start.taken_at)
 
     def told_orders(self) -> list[PaperOrder]:
-        """Give the orders as the venue tells them now: some late as filled, some not at all for a while."""
+        """Return the orders as the venue tells them now: some late as filled, some not at all for a while."""
         faults, now = self.faults, self.now()
         shown = [order for order in self.every_order() if now >= faults.hidden.get(order.id, now)]
         told = [
@@ -146,7 +146,7 @@ class Venue:
         return told
 
     def executions(self) -> list[Execution]:
-        """Give all trades of the account, newest first; conversions are none."""
+        """Return all trades of the account, newest first; conversions are none."""
         hidden, now = self.faults.hidden, self.now()
         fills = [
             Execution(
@@ -157,7 +157,7 @@ class Venue:
                 type=order.type,
                 quantity=fill.quantity,
                 price=fill.price,
-                fee=fill.fee,
+                fee=money_fee([fill]),
                 at=fill.at,
             )
             for order in self.every_order()
@@ -179,7 +179,7 @@ class Venue:
         return self.engine.cancel(reference, self.now())
 
     def rehearse(self, request: OrderRequest) -> Outcome:
-        """Tell what would become of an order."""
+        """Return what would become of an order."""
         copy = MatchingEngine(self.snapshot(), self.engine.notes(), self.options)
         return copy.place(request, self.now())
 
@@ -216,7 +216,7 @@ class Venue:
 
     @contextmanager
     def _shallow(self, request: OrderRequest) -> Iterator[None]:
-        """Give the market only as much depth as the twist lets the order fill."""
+        """Return the market only as much depth as the twist lets the order fill."""
         if self.twist.share is None:
             yield
             return

@@ -37,7 +37,7 @@ class Request:
     body: bytes = b""
 
     def params(self) -> Document:
-        """Give the parameters of query and body; a JSON body keeps its types, what repeats becomes a list."""
+        """Return the parameters of query and body; a JSON body keeps its types, what repeats becomes a list."""
         found = paired(self.query)
         if self.body.lstrip().startswith(b"{"):
             return found | dict(json.loads(self.body))
@@ -52,7 +52,7 @@ def paired(text: str) -> Document:
 
 
 def listed(value: Any) -> list[Any]:
-    """Give what may be one or many, or one text with commas, as many."""
+    """Return what may be one or many, or one text with commas, as many."""
     if isinstance(value, list):
         return value
     return value.split(",") if isinstance(value, str) and value else []
@@ -80,7 +80,7 @@ class Credentials:
     secret: str = field(repr=False)
 
     def environment(self, name: str) -> dict[str, str]:
-        """Give the variables that hold it, each on one line."""
+        """Return the variables that hold it, each on one line."""
         return {f"{name}_API_KEY": self.key, f"{name}_API_SECRET": self.secret.strip().replace("\n", "\\n")}
 
 
@@ -108,7 +108,7 @@ class Front(Protocol):
     def refuse_duplicate(self) -> Reply: ...
 
     def valid_until(self, request: Request) -> datetime | None:
-        """Tell until when the venue may execute the request; None: for ever."""
+        """Return until when the venue may execute the request; None: for ever."""
         ...
 
 

@@ -22,7 +22,7 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable
-from exitplan.ruleset.model.facts import observe_positions
+from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.values import EXACT, to_micro
 from tests.builders import NOW, compiled, policy_document
@@ -43,12 +43,13 @@ def test_value_and_equity_are_what_they_are_said_to_be(
     told = [{"symbol": "A-USD", "quantity": quantity, "size_usd": value, "current_price": price}]
     snapshot = snapshot_of("platform", read_holdings(told, no_price), (), Decimal(str(equity)), NOW)
     with localcontext(EXACT):
-        (found,), total = observe_positions(snapshot, POLICY, Progress(), NOW)
+        account = observe(snapshot, POLICY, Progress(), NOW)
         share = Decimal(str(value)) / Decimal(str(equity))
-    assert found.facts["value_usd"] == to_micro(Decimal(str(value)))
-    assert total == Decimal(str(equity))
-    assert found.facts["account_pct"] == to_micro(share)
-    assert found.price.mark == Decimal(str(price))
+    (view,) = account.positions
+    assert view.facts["value_usd"] == to_micro(Decimal(str(value)))
+    assert account.equity.total == Decimal(str(equity))
+    assert view.facts["account_pct"] == to_micro(share)
+    assert view.price.mark == Decimal(str(price))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from unittest import mock
 from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.opening import open_live_account
 from exitplan.brokers.protocol import Clock, OrderReference, OrderRequest, Outcome
+from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import Amount, market, number, position, snapshot
 from tests.venues.server import Handle, serving
@@ -36,7 +39,11 @@ class Watch:
 
 
 def open_account(
-    handle: Handle, clock: Clock = utc_now, credentials: Credentials | None = None, **account: Any
+    handle: Handle,
+    clock: Clock = utc_now,
+    credentials: Credentials | None = None,
+    keep: tuple[str, ...] = CASH_KEPT,
+    **account: Any,
 ) -> LiveBroker:
     """Open an account at a venue on loopback; further keys go into its account block."""
     block = {
@@ -50,7 +57,7 @@ def open_account(
     }
     environment = (credentials or handle.credentials).environment("LOOPBACK")
     with mock.patch.dict("os.environ", environment):
-        return open_live_account(block, Path(), clock)
+        return open_live_account(block, Path(), clock, keep)
 
 
 def open_account_by(watch: Watch, handle: Handle, **account: Any) -> LiveBroker:
@@ -74,8 +81,14 @@ class Opened:
         return self.handle.venue.calls(sort)
 
     def paths(self, sort: str | None = None) -> list[str]:
-        """Give the last part of each path, in the order of arrival."""
+        """Return the last part of each path, in the order of arrival."""
         return [call.path.rpartition("/")[2] for call in self.calls(sort)]
+
+    def answer_none_before(self, count: int) -> None:
+        """Let the venue answer the next requests only when so many have come: in turn none would be answered."""
+        numbers, gathered = itertools.count(), threading.Barrier(count)
+        self.handle.venue.latency = 1.0
+        self.handle.venue.wait = lambda _: next(numbers) < count and gathered.wait(timeout=20)
 
     def forget_calls(self) -> None:
         self.handle.venue.log.clear()
@@ -104,17 +117,17 @@ def account_at(
 
 
 def holding(*symbols: str, **more: Any) -> Snapshot:
-    """Give an account that holds ten of each symbol."""
+    """Return an account that holds ten of each symbol."""
     return snapshot(*(position(symbol) for symbol in symbols), **more)
 
 
 def many(count: int) -> Snapshot:
-    """Give an account with so many positions."""
+    """Return an account with so many positions."""
     return holding(*(f"C{number:03d}/USD" for number in range(count)))
 
 
 def priced(**more: Any) -> Any:
-    """Give a market at 100 with bid, ask and a price step."""
+    """Return a market at 100 with bid, ask and a price step."""
     return market(100, **{"bid": "99.9", "ask": "100.1", "price_step": "0.1", **more})
 
 

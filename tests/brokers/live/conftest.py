@@ -36,7 +36,7 @@ def open_at() -> Iterator[Opener]:
 
 @pytest.fixture
 def account() -> Snapshot:
-    """Give two positions, and one resting order that holds a part of the first."""
+    """Return two positions, and one resting order that holds a part of the first."""
     return snapshot(
         position("AAA/USD", 10, locked=3),
         position("BBB/USD", 5),

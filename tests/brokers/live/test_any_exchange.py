@@ -85,7 +85,7 @@ def place(luno: Recorded, **more: Any) -> Any:
 def test_it_reads_cash_positions_orders_and_markets_in_unified_calls(luno: Recorded) -> None:
     read = luno.broker.read_account()
     assert read.cash == Cash(Decimal("900.5"), Decimal(0))
-    assert [(found.symbol, found.quantity, found.locked) for found in read.positions] == [
+    assert [(position.symbol, position.quantity, position.locked) for position in read.positions] == [
         ("BTC/ZAR", Decimal("0.001"), 0),
         ("ETH/ZAR", Decimal("1.25"), Decimal("0.5")),
     ]

@@ -30,7 +30,7 @@ def order_ids(opened: Opened) -> list[str]:
 
 
 def told(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """Give the status of each report, or the reason of each refusal."""
+    """Return the status of each report, or the reason of each refusal."""
     return [
         found.report.status if isinstance(found, Done) else getattr(found, "reason", "unknown") for found in outcomes
     ]

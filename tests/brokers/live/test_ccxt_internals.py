@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 OVERRIDDEN = {
     "close": "self clean_instance_data",
+    "fetch": "self url method headers body",
     "fetch2": "self path api method params config",
     "handle_errors": "self statusCode statusText url method responseHeaders responseBody response requestHeaders "
     "requestBody",

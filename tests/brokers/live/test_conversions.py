@@ -48,7 +48,7 @@ def test_a_balance_is_converted_into_cash(coinbase: Opened) -> None:
     assert (outcome.report.status, outcome.report.type) == ("closed", "convert")
     assert outcome.report.filled == 5
     after = coinbase.broker.read_account()
-    assert [found.symbol for found in after.positions] == ["AAA/USD"]
+    assert [position.symbol for position in after.positions] == ["AAA/USD"]
     assert after.cash.free == Decimal("10499.5")
 
 

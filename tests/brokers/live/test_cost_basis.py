@@ -32,9 +32,9 @@ def held_with(open_at: Opener, venue: str, *positions: Position, past: Sequence[
 
 
 def basis_of(opened: Opened, *symbols: str) -> dict[str, tuple[Any, int]]:
-    """Give entry price and age in whole days."""
+    """Return entry price and age in whole days."""
     read = opened.broker.read_account()
-    wanted = [found for found in read.positions if not symbols or found.symbol in symbols]
+    wanted = [position for position in read.positions if not symbols or position.symbol in symbols]
     opened.forget_calls()
     found = opened.broker.read_cost_basis(wanted)
     return {symbol: (one.entry_price, days_since(one, read.taken_at)) for symbol, one in found.items()}

@@ -66,3 +66,13 @@ def test_a_page_of_orders_without_a_way_to_the_next_is_no_list(
     with pytest.raises(AccountUnreadable, match="no way to them"):
         coinbase.broker.read_account()
     assert isinstance(coinbase.broker.look_up_order(named(None, client_order_id="xp1")), Unknown)
+
+
+def test_an_account_of_an_unknown_kind_at_coinbase_makes_it_unreadable(
+    coinbase: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amount = {"value": "10", "currency": "AAA"}
+    entry = {"type": "ACCOUNT_TYPE_MARGIN", "currency": "AAA", "available_balance": amount, "hold": amount}
+    answer(monkeypatch, coinbase_front, Sort.READ, "/brokerage/accounts", {"accounts": [entry], "has_next": False})
+    with pytest.raises(AccountUnreadable, match="accounts of the kind ACCOUNT_TYPE_MARGIN"):
+        coinbase.broker.read_account()

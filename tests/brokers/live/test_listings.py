@@ -28,7 +28,7 @@ from tests.venues.venue import utc_now
 
 
 def kept(tmp_path: Path) -> Path:
-    """Give the one file in which listings are kept."""
+    """Return the one file in which listings are kept."""
     (found,) = (tmp_path / "markets").iterdir()
     return found
 

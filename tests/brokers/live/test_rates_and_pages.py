@@ -9,7 +9,7 @@ import pytest
 
 from exitplan.brokers.live.dialect import pages_by_cursor, side_by_side, tickers_of, with_client_id
 from exitplan.brokers.live.parsing import BadReply, Ticker
-from exitplan.brokers.live.reading import find_rate
+from exitplan.brokers.live.rates import find_rate
 
 
 def last(price: str) -> Ticker:

@@ -57,7 +57,7 @@ def ticker(symbol: str, last: str) -> dict[str, Any]:
 
 
 def order(number: int, **parts: Any) -> dict[str, Any]:
-    """Give a limit sell of 2 SOL as the spot API tells it."""
+    """Return a limit sell of 2 SOL as the spot API tells it."""
     return {
         "symbol": "SOLUSDT",
         "orderId": number,

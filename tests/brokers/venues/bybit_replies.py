@@ -66,7 +66,7 @@ def ticker(symbol: str, last: str, **parts: str) -> dict[str, Any]:
 
 
 def order(number: int, **parts: Any) -> dict[str, Any]:
-    """Give a limit sell of 2 SOL; the venue names what is for contracts in the orders of the spot market as well."""
+    """Return a limit sell of 2 SOL; the venue names what is for contracts in the orders of the spot market as well."""
     return {
         "orderId": f"id-{number}",
         "orderLinkId": f"client{number}",

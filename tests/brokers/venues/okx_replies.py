@@ -20,7 +20,7 @@ def told(*data: Any, code: str = "0") -> dict[str, Any]:
 
 
 def refused(code: str, message: str) -> dict[str, Any]:
-    """Give the refusal of one order, told inside of a failed operation."""
+    """Return the refusal of one order, told inside of a failed operation."""
     return {
         "code": "1",
         "msg": "All operations failed",
@@ -71,7 +71,7 @@ def ticker(name: str, last: str, kind: str = "SPOT") -> dict[str, Any]:
 
 
 def order(number: int, **parts: Any) -> dict[str, Any]:
-    """Give a limit sell of 2 SOL."""
+    """Return a limit sell of 2 SOL."""
     return {
         "instType": "SPOT",
         "instId": "SOL-USDT",
@@ -112,7 +112,7 @@ def filled(number: int = 77, **parts: Any) -> dict[str, Any]:
 
 
 def stop(number: int, **parts: Any) -> dict[str, Any]:
-    """Give a stop-loss of 2 SOL at market that waits for its trigger."""
+    """Return a stop-loss of 2 SOL at market that waits for its trigger."""
     return {
         "instType": "SPOT",
         "instId": "SOL-USDT",

@@ -53,19 +53,19 @@ class Sent:
 
     @property
     def params(self) -> dict[str, Any]:
-        """Give the parameters of query and body together; a JSON body keeps its types, a list is under ``[]``."""
+        """Return the parameters of query and body together; a JSON body keeps its types, a list is under ``[]``."""
         return {**self.query, **self.form}
 
     @property
     def form(self) -> dict[str, Any]:
-        """Give what stands in the body, be it JSON or a form."""
+        """Return what stands in the body, be it JSON or a form."""
         if self.body.lstrip()[:1] in {"{", "["}:
             document = json.loads(self.body)
             return document if isinstance(document, dict) else {"[]": document}
         return dict(parse_qsl(self.body, keep_blank_values=True))
 
     def fits(self, pattern: str) -> bool:
-        """Tell whether a pattern means this request."""
+        """Check whether a pattern means this request."""
         method, _, rest = pattern.partition(" ")
         address, _, query = rest.partition("?")
         place = self.path if address.startswith("/") else f"{self.host}{self.path}"
@@ -83,7 +83,7 @@ class Reply:
 
     @property
     def body(self) -> bytes:
-        """Give what goes over the wire."""
+        """Return what goes over the wire."""
         return (self.document if isinstance(self.document, str) else json.dumps(self.document)).encode()
 
 
@@ -105,7 +105,7 @@ class Replies:
         self._known.append((pattern, reply))
 
     def reply_to(self, sent: Sent) -> Reply:
-        """Give the newest reply that fits; raises LookupError where nobody thought of the request."""
+        """Return the newest reply that fits; raises LookupError where nobody thought of the request."""
         for pattern, reply in reversed(self._known):
             if sent.fits(pattern):
                 found = reply(sent) if callable(reply) else reply
@@ -182,16 +182,16 @@ class Recorded:
         self.network.sent.clear()
 
     def all(self, pattern: str) -> list[Sent]:
-        """Give all requests of a kind."""
+        """Return all requests of a kind."""
         return [sent for sent in self.sent if sent.fits(pattern)]
 
     def only(self, pattern: str) -> Sent:
-        """Give the one request of a kind; there must be no other."""
+        """Return the one request of a kind; there must be no other."""
         (sent,) = self.all(pattern)
         return sent
 
     def refuses_to_read(self, pattern: str, reply: Any) -> AccountUnreadable:
-        """Give the error that a reply makes of reading the account."""
+        """Return the error that a reply makes of reading the account."""
         self.answer(pattern, reply)
         try:
             snapshot = self.broker.read_account()

@@ -341,6 +341,6 @@ def test_cost_is_rebuilt_from_pages_of_executions(account: Recorded) -> None:
     account.answer("GET /v2/account/activities/FILL", newest)
     older = f"GET /v2/account/activities/FILL?page_token={newest[-1]['id']}"
     account.answer(older, [fill(1, "SOL/USD", "3.5")])
-    positions = [found for found in account.broker.read_account().positions if found.symbol == "SOL/USD"]
+    positions = [position for position in account.broker.read_account().positions if position.symbol == "SOL/USD"]
     (basis,) = account.broker.read_cost_basis(positions).values()
     assert basis.entry_price == 100

@@ -54,7 +54,7 @@ def spot() -> Iterator[Recorded]:
 
 @pytest.fixture
 def trading(spot: Recorded) -> Recorded:
-    """Give an account that was read, so that orders may be sent."""
+    """Return an account that was read, so that orders may be sent."""
     spot.broker.read_account()
     spot.forget()
     return spot
@@ -95,7 +95,7 @@ def test_what_rests_in_orders_is_locked_and_cash_is_the_quote_currency(spot: Rec
 
 
 def test_simple_earn_counts_as_locked_of_its_currency_and_ldo_is_itself(spot: Recorded) -> None:
-    held = {found.symbol: (found.quantity, found.locked) for found in spot.broker.read_account().positions}
+    held = {position.symbol: (position.quantity, position.locked) for position in spot.broker.read_account().positions}
     assert held["BTC/USDT"] == (d("0.5"), d("0.4"))
     assert held["LDO/USDT"] == (d(7), d(0))
     assert set(held) == {"SOL/USDT", "BTC/USDT", "LDO/USDT"}
@@ -130,8 +130,8 @@ def test_a_key_that_is_refused_is_told_as_that_even_after_it_has_worked(spot: Re
 
 
 def test_too_many_questions_are_told_with_the_rest_that_the_venue_wants(spot: Recorded) -> None:
-    limited = Reply({"code": -1003, "msg": "Too much request weight used."}, 429, {"Retry-After": "7"})
-    assert spot.refuses_to_read(ACCOUNT, limited).retry_after == 7.0
+    limited = Reply({"code": -1003, "msg": "Too much request weight used."}, 429, {"Retry-After": "1"})
+    assert spot.refuses_to_read(ACCOUNT, limited).retry_after == 1.0
 
 
 # --- sending orders ---
@@ -265,7 +265,7 @@ def test_executions_of_more_than_a_page_are_read_backwards_in_time(trading: Reco
         return [_trade(number) for number in range(first, first + 1000)][: 1000 if first else 7]
 
     trading.answer("GET /api/v3/myTrades", trades)
-    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    sol = next(position for position in trading.broker.read_account().positions if position.symbol == "SOL/USDT")
     trading.broker.read_cost_basis([sol])
     asked = [sent.query.get("endTime") for sent in trading.all("GET /api/v3/myTrades")]
     assert asked == [None, str(TIME + 1000)]
@@ -274,7 +274,7 @@ def test_executions_of_more_than_a_page_are_read_backwards_in_time(trading: Reco
 def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
     terms = {"quoteId": "q1", "ratio": "150", "toAmount": "0.149", "fromAmount": "0.001", "validTimestamp": TIME}
     trading.answer("POST /sapi/v1/convert/getQuote", terms)
-    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    sol = next(position for position in trading.broker.read_account().positions if position.symbol == "SOL/USDT")
     found = trading.broker.read_conversions([sol])
     assert trading.only("POST /sapi/v1/convert/getQuote").form["fromAmount"] == "3"
     assert "SOL/USDT" in found
@@ -283,7 +283,7 @@ def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
 @pytest.mark.parametrize("reply", [{"code": 0}, {"trades": []}, "<html>"])
 def test_a_history_that_is_no_list_is_no_history(trading: Recorded, reply: Any) -> None:
     trading.answer("GET /api/v3/myTrades", reply)
-    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    sol = next(position for position in trading.broker.read_account().positions if position.symbol == "SOL/USDT")
     with pytest.raises(AccountUnreadable):
         trading.broker.read_cost_basis([sol])
 
@@ -362,7 +362,7 @@ def test_a_close_of_futures_only_reduces() -> None:
 def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces() -> None:
     with futures() as account:
         account.answer("GET /fapi/v3/positionRisk", [position("4", "LONG"), position("-2", "SHORT")])
-        assert {found.side for found in account.broker.read_account().positions} == {"long", "short"}
+        assert {position.side for position in account.broker.read_account().positions} == {"long", "short"}
         account.answer("POST /fapi/v1/order", {**FILLED, "positionSide": "LONG"})
         account.broker.place_orders([SWAP])
         sent = account.only("POST /fapi/v1/order").form
@@ -404,8 +404,8 @@ def test_spot_and_futures_have_wallets_of_their_own() -> None:
     with at_venue("binance", both, market_types=("spot", "swap")) as account:
         snapshot = account.broker.read_account()
         assert snapshot.cash.free == d(1480)
-        assert {"SOL/USDT", "SOL/USDT:USDT"} <= {found.symbol for found in snapshot.positions}
-        assert {found.symbol for found in snapshot.open_orders} == {"SOL/USDT", "SOL/USDT:USDT"}
+        assert {"SOL/USDT", "SOL/USDT:USDT"} <= {position.symbol for position in snapshot.positions}
+        assert {resting.symbol for resting in snapshot.open_orders} == {"SOL/USDT", "SOL/USDT:USDT"}
 
 
 def test_a_refused_reduction_is_told_as_that() -> None:

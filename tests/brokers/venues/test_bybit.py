@@ -60,7 +60,7 @@ def bybit() -> Iterator[Recorded]:
 
 @pytest.fixture
 def trading(bybit: Recorded) -> Recorded:
-    """Give an account that was read, so that orders may be sent."""
+    """Return an account that was read, so that orders may be sent."""
     bybit.broker.read_account()
     bybit.forget()
     bybit.answer(OPEN, listed(filled()))
@@ -90,7 +90,7 @@ def test_the_unified_account_is_read_in_four_calls_without_asking_what_it_is(byb
 
 def test_what_rests_in_orders_and_backs_positions_is_locked(bybit: Recorded) -> None:
     snapshot = bybit.broker.read_account()
-    held = {found.symbol: (found.quantity, found.locked) for found in snapshot.positions}
+    held = {position.symbol: (position.quantity, position.locked) for position in snapshot.positions}
     assert held == {"SOL/USDT": (d(5), d(2)), "BTC/USDT": (d("0.5"), d(0))}
     assert (snapshot.cash.free, snapshot.cash.locked) == (d(1000), d(80))
 
@@ -328,7 +328,7 @@ def test_executions_are_read_week_by_week_until_they_explain_the_position(tradin
 
     trading.answer("GET /v5/execution/list", executions)
     trading.answer(OPEN, listed())
-    sol = next(found for found in trading.broker.read_account().positions if found.symbol == "SOL/USDT")
+    sol = next(position for position in trading.broker.read_account().positions if position.symbol == "SOL/USDT")
     (basis,) = trading.broker.read_cost_basis([sol]).values()
     spans = [
         (int(sent.query["startTime"]), int(sent.query["endTime"])) for sent in trading.all("GET /v5/execution/list")
@@ -410,13 +410,13 @@ def test_spot_and_swaps_share_a_wallet_that_is_counted_once() -> None:
     with at_venue("bybit", SWAPS, market_types=("swap", "spot")) as account:
         snapshot = account.broker.read_account()
         assert (snapshot.cash.free, len(account.all(WALLET))) == (d(1000), 1)
-        assert {found.symbol for found in snapshot.positions} == {"SOL/USDT", "BTC/USDT", "SOL/USDT:USDT"}
+        assert {position.symbol for position in snapshot.positions} == {"SOL/USDT", "BTC/USDT", "SOL/USDT:USDT"}
 
 
 def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces(swaps: Recorded) -> None:
     both = [position("4", positionIdx=1), position("2", positionIdx=2, side="Sell")]
     swaps.answer(f"{POSITIONS}?settleCoin=USDT", listed(*both, category="linear"))
-    assert {found.side for found in swaps.broker.read_account().positions} == {"long", "short"}
+    assert {position.side for position in swaps.broker.read_account().positions} == {"long", "short"}
     swaps.broker.place_orders([CLOSE])
     assert swaps.only(CREATE).form["positionIdx"] == 1
 

@@ -404,7 +404,7 @@ def test_cost_is_rebuilt_from_months_of_executions(account: Recorded) -> None:
     months = iter([[], [{**trade, **more}]])
     account.answer("GET /api/v4/spot/my_trades", lambda sent: next(months))
     snapshot = account.broker.read_account()
-    positions = [found for found in snapshot.positions if found.symbol == "SOL/USDT"]
+    positions = [position for position in snapshot.positions if position.symbol == "SOL/USDT"]
     (basis,) = account.broker.read_cost_basis(positions).values()
     assert basis.entry_price == 100
     first, second = account.all("GET /api/v4/spot/my_trades")

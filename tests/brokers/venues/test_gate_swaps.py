@@ -38,7 +38,7 @@ def futures() -> Iterator[Recorded]:
 
 def test_positions_of_futures_have_entry_price_size_and_the_time_they_were_opened(futures: Recorded) -> None:
     snapshot = futures.broker.read_account()
-    (position,) = [found for found in snapshot.positions if found.symbol == "BTC/USDT:USDT"]
+    (position,) = [position for position in snapshot.positions if position.symbol == "BTC/USDT:USDT"]
     assert (position.side, position.quantity, position.contract_size) == ("short", Decimal(7), Decimal("0.0001"))
     assert (position.entry_price, position.opened_at) == (
         Decimal("58000.5"),

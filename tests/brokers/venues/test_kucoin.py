@@ -376,7 +376,7 @@ def test_cost_is_rebuilt_from_weeks_of_executions(account: Recorded) -> None:
     weeks = iter([[], [{**newest, **more}]])
     account.answer("GET /api/v1/hf/fills", lambda sent: venue.ok({"items": next(weeks), "lastId": 0}))
     snapshot = account.broker.read_account()
-    positions = [found for found in snapshot.positions if found.symbol == "SOL/USDT"]
+    positions = [position for position in snapshot.positions if position.symbol == "SOL/USDT"]
     (basis,) = account.broker.read_cost_basis(positions).values()
     assert basis.entry_price == 100
     first, second = account.all("GET /api/v1/hf/fills")

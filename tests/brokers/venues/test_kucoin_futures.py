@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -33,7 +34,7 @@ def futures() -> Iterator[Recorded]:
 
 def test_positions_of_futures_have_entry_price_size_and_the_time_they_were_opened(futures: Recorded) -> None:
     snapshot = futures.broker.read_account()
-    (position,) = [found for found in snapshot.positions if found.symbol == "BTC/USDT:USDT"]
+    (position,) = [position for position in snapshot.positions if position.symbol == "BTC/USDT:USDT"]
     assert (position.side, position.quantity, position.contract_size) == ("short", Decimal(7), Decimal("0.001"))
     assert position.entry_price == Decimal("58000.5")
     assert position.opened_at == datetime.fromtimestamp(1_767_200_000, UTC)
@@ -50,6 +51,23 @@ def test_a_position_is_closed_by_a_reduce_only_order_in_its_margin_mode(futures:
     form = futures.only(place).form
     assert (form["symbol"], form["side"], form["type"], form["size"]) == ("XBTUSDTM", "buy", "market", 7)
     assert (form["reduceOnly"], form["marginMode"], form["clientOid"]) == (True, "CROSS", "xp-9")
+
+
+def test_in_hedge_mode_orders_name_the_side_and_are_read_with_it(futures: Recorded) -> None:
+    sides = [{**venue.position(quantity=5), "positionSide": "LONG"}, {**venue.position(), "positionSide": "SHORT"}]
+    futures.answer("GET api-futures.kucoin.com/api/v1/positions", venue.ok(sides))
+    entry = {"id": "f1", "symbol": "XBTUSDTM", "type": "limit", "side": "sell", "price": "70000", "size": 3}
+    more = {"isActive": True, "filledSize": 0, "filledValue": "0", "clientOid": "xp", "positionSide": "SHORT"}
+    futures.answer("GET api-futures.kucoin.com/api/v1/orders", venue.page([{**entry, **more}]))
+    snapshot = futures.broker.read_account()
+    held = {position.side: position.quantity for position in snapshot.positions if position.symbol == CLOSE.symbol}
+    assert held == {"long": Decimal(5), "short": Decimal(7)}
+    assert (snapshot.open_orders[0].position_side, snapshot.open_orders[0].created_at) == ("short", None)
+    place = "POST api-futures.kucoin.com/api/v1/orders"
+    futures.answer(place, venue.ok({"orderId": "f1"}))
+    futures.answer("GET api-futures.kucoin.com/api/v1/orders/f1", NoConnection("reset by peer"))
+    futures.broker.place_orders([replace(CLOSE, position_side="short")])
+    assert futures.only(place).form["positionSide"] == "SHORT"
 
 
 def test_a_stop_of_futures_reduces_only_and_looks_at_the_last_price(futures: Recorded) -> None:

@@ -64,7 +64,7 @@ def okx() -> Iterator[Recorded]:
 
 @pytest.fixture
 def trading(okx: Recorded) -> Recorded:
-    """Give an account that was read, so that orders may be sent."""
+    """Return an account that was read, so that orders may be sent."""
     okx.broker.read_account()
     okx.forget()
     okx.answer(f"GET {ORDER}", told(filled()))
@@ -85,7 +85,7 @@ def swaps() -> Iterator[Recorded]:
 
 def test_the_trading_account_is_read_with_what_is_frozen(okx: Recorded) -> None:
     snapshot = okx.broker.read_account()
-    held = {found.symbol: (found.quantity, found.locked) for found in snapshot.positions}
+    held = {position.symbol: (position.quantity, position.locked) for position in snapshot.positions}
     assert held == {"SOL/USDT": (d(5), d(2)), "BTC/USDT": (d("0.5"), d(0))}
     assert (snapshot.cash.free, snapshot.cash.locked) == (d(1000), d(20))
 
@@ -102,7 +102,7 @@ def test_orders_that_wait_for_a_trigger_are_read_from_their_own_lists(okx: Recor
 
 
 def test_stops_are_told_with_our_id_of_them(okx: Recorded) -> None:
-    stops = [found for found in okx.broker.read_account().open_orders if found.trigger_price]
+    stops = [resting for resting in okx.broker.read_account().open_orders if resting.trigger_price]
     assert [found.client_order_id for found in stops] == ["stop41", "stop42", "stop43", "stop44"]
 
 
@@ -112,7 +112,7 @@ def test_open_orders_are_read_over_all_pages(okx: Recorded) -> None:
         return told(*[order(number) for number in range(last - 1, max(last - 101, 0), -1)])
 
     okx.answer(PENDING, page)
-    orders = [found for found in okx.broker.read_account().open_orders if not found.trigger_price]
+    orders = [resting for resting in okx.broker.read_account().open_orders if not resting.trigger_price]
     assert [sent.query.get("after") for sent in okx.all(PENDING)] == [None, "151", "51"]
     assert len({found.id for found in orders}) == 250
 
@@ -396,7 +396,7 @@ def test_a_stop_of_a_swap_only_reduces_in_the_margin_mode_of_its_position(swaps:
 
 def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces(swaps: Recorded) -> None:
     swaps.answer(POSITIONS, told(position("4", posSide="long"), position("2", posSide="short")))
-    assert {found.side for found in swaps.broker.read_account().positions} == {"long", "short"}
+    assert {position.side for position in swaps.broker.read_account().positions} == {"long", "short"}
     swaps.broker.place_orders([CLOSE])
     sent = swaps.only(f"POST {ORDER}").form
     assert (sent["posSide"], "reduceOnly" in sent, "hedged" in sent) == ("long", False, False)
@@ -421,5 +421,5 @@ def test_spot_and_swaps_share_a_wallet_that_is_counted_once() -> None:
         account.answer(f"{PENDING}?instType=SWAP", told())
         snapshot = account.broker.read_account()
         assert (snapshot.cash.free, len(account.all(BALANCE))) == (d(1000), 1)
-        assert {found.symbol for found in snapshot.positions} == {"SOL/USDT", "BTC/USDT", "SOL/USDT:USDT"}
+        assert {position.symbol for position in snapshot.positions} == {"SOL/USDT", "BTC/USDT", "SOL/USDT:USDT"}
         assert len(snapshot.open_orders) == 5

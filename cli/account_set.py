@@ -1,8 +1,11 @@
-"""Several accounts at once: each asked by itself, side by side; what goes wrong with one stops no other."""
+"""The accounts that a command line is about: the same is done for each of them, and one account is a set of one.
+
+Several are worked on side by side, each by itself. A failure is reported for its account and does not stop the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,26 +13,21 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
+from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import DEFAULT_JOBS
 from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers
 from exitplan.cli.streams import write_json, write_line
-from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.account import AccountFile, find_account
 from exitplan.executor.accounts.selection import AccountSelection, Selected, select_accounts
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError
+from exitplan.ruleset.exit_codes import ExitCode
 
 T = TypeVar("T")
 Stopped = Callable[[], bool]
 Work = Callable[[AccountFile, Stopped], tuple[T, int]]
-"""What is done for one account: gives what came of it, and its exit code."""
-
-WORST_FIRST = (9, 4, 1, 3, 65, 64, 6, 5, 7, 8, 2, 0)
-"""Exit codes by what they ask of a person, most first; any other counts as 1.
-
-An order that nobody can tell of comes first, then one that failed, then what could not be done, then what was not
-allowed, and at last what is only pending.
-"""
+"""What is done for one account: returns what came of it, and its exit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class AccountSet:
 
     @property
     def is_one(self) -> bool:
-        """Whether one account is meant, so that everything is as it is for one."""
+        """Whether one account is meant, which may be left to be guessed."""
         return self.selection.is_for_one
 
     @property
@@ -57,8 +55,15 @@ class AccountSet:
         return self.selection.only_name
 
     def select(self) -> tuple[Selected, ...]:
-        """Find the accounts; raises NoSuchAccount, UsageError."""
+        """Find the accounts; raises NoSuchAccount, UsageError, and for one account FileIsInvalid."""
+        if self.is_one:
+            file = find_account(request_of(AccountRef(self.only_name)))
+            return (Selected(file.id, file),)
         return select_accounts(self.selection, Path())
+
+    def ask(self, work: Work[T], *, quiet: bool) -> list[Answer[T]]:
+        """Select the accounts and do the same for each; see :func:`ask_each`."""
+        return ask_each(self.select(), work, jobs=self.jobs, quiet=quiet, is_one=self.is_one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +78,34 @@ class Answer(Generic[T]):
 
     @classmethod
     def failed(cls, who: Selected, problem: ExitplanError) -> Answer[T]:
-        """Give the answer of an account with which something went wrong."""
+        """Return the answer of an account with which something went wrong."""
         return cls(who.name, who.venue, problem.exit_code, problem=problem)
 
 
-def worst_exit_code(codes: Iterable[int]) -> int:
-    """Give the exit code that asks most of a person, by :data:`WORST_FIRST`; 0 where there are none."""
-    return min((code if code in WORST_FIRST else 1 for code in codes), key=WORST_FIRST.index, default=0)
-
-
-def ask_each(selected: Sequence[Selected], work: Work[T], *, jobs: int, quiet: bool) -> list[Answer[T]]:
+def ask_each(
+    selected: Sequence[Selected], work: Work[T], *, jobs: int, quiet: bool, is_one: bool = False
+) -> list[Answer[T]]:
     """Do the same for each account, ``jobs`` of them side by side; answers come in the order of the accounts.
 
-    Whatever is raised for one account is its answer. Ctrl-C lets those that have begun finish what is in flight; those
-    that have not begun answer that they were cancelled. ``quiet`` draws no bar.
+    Whatever is raised for one of several is its answer; what is raised for the one that is meant is raised. Ctrl-C lets
+    those that have begun finish what is in flight; those that have not begun answer that they were cancelled.
+    ``quiet`` draws no bar.
     """
+    if is_one:
+        return [_only_answer(who, work) for who in selected]
     with asking_to_stop() as stopped, nullcontext() if quiet else AccountsBar(len(selected)) as bar:
 
         def task(who: Selected) -> Callable[[], Answer[T]]:
             return lambda: _answer(who, work, stopped)
 
         return _side_by_side([task(who) for who in selected], jobs, lambda: bar.advance() if bar else None)
+
+
+def _only_answer(who: Selected, work: Work[T]) -> Answer[T]:
+    if isinstance(who.file, ExitplanError):
+        raise who.file
+    result, code = work(who.file, lambda: False)
+    return Answer(who.name, who.venue, code, result)
 
 
 def _answer(who: Selected, work: Work[T], stopped: Stopped) -> Answer[T]:
@@ -103,7 +115,7 @@ def _answer(who: Selected, work: Work[T], stopped: Stopped) -> Answer[T]:
         return Answer.failed(who, CancelledByUser("cancelled before it was begun"))
     try:
         result, code = work(who.file, stopped)
-    except BaseException as problem:  # noqa: BLE001 - nothing that one account does may stop the others, or be waited for
+    except BaseException as problem:  # noqa: BLE001 - becomes the answer of this account; the others go on
         return Answer.failed(who, as_error(problem))
     return Answer(who.name, who.venue, code, result)
 
@@ -134,21 +146,21 @@ def _side_by_side(tasks: Sequence[Callable[[], T]], jobs: int, ended: Callable[[
 
 
 def deliver_answers(
-    answers: Sequence[Answer[T]], sheet: TableSpec[T], *, as_json: bool, last_event: str | None = None
-) -> int:
-    """Show what each account came to, and what went wrong with which; returns the worst exit code.
+    answers: Sequence[Answer[T]], table: TableSpec[T], *, as_json: bool, last_event: str | None = None
+) -> ExitCode:
+    """Show what each of several accounts came to, and what went wrong with which; returns the worst exit code.
 
     After events that were told as JSON, one a line, the document is one more of them: ``last_event`` is its kind.
     """
-    code = worst_exit_code(answer.exit_code for answer in answers)
+    code = ExitCode.worst(answer.exit_code for answer in answers)
     if as_json:
-        document = answers_document(answers, sheet.document)
+        document = answers_document(answers, table.document)
         if last_event is None:
             write_json(document)
         else:
             write_line({"event": last_event, **document})
         return code
-    show_answers(answers_table(answers, sheet))
+    show_answers(answers_table(answers, table))
     for answer in answers:
         if answer.problem is not None:
             report_of(answer.account, answer.problem)
@@ -156,9 +168,9 @@ def deliver_answers(
 
 
 def answers_document(answers: Sequence[Answer[T]], document: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
-    """Write answers as one document: the worst exit code, and one entry an account."""
+    """Return answers as one document: the worst exit code, and one entry per account."""
     return {
-        "exit_code": worst_exit_code(answer.exit_code for answer in answers),
+        "exit_code": ExitCode.worst(answer.exit_code for answer in answers),
         "accounts": [_answer_document(answer, document) for answer in answers],
     }
 
@@ -174,6 +186,6 @@ def _answer_document(answer: Answer[T], document: Callable[[T], dict[str, Any]])
 
 
 def report_of(account: str, problem: ExitplanError) -> None:
-    """Write to stderr what went wrong with one account."""
+    """Write to stderr what went wrong with one of several accounts."""
     named = str(problem).startswith(account)
     report(problem if named else ExitplanError(f"{account}: {problem}", hint=problem.hint), as_json=False)

@@ -1,0 +1,129 @@
+"""Logging for the command line: to stderr for people, and into a file as JSON, one object per line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from exitplan.executor.logs import Entry
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.model.values import time_text
+
+ROOT = logging.getLogger("exitplan")
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OWN: list[logging.Handler] = []
+"""The handlers of the command line that is at work."""
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one JSON object: time, level, logger, event, and the fields of the case."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record in its JSON form."""
+        document = {"at": _time_of(record), "level": record.levelname, "logger": record.name, **_parts(record)}
+        if record.exc_info:
+            document["exception"] = self.formatException(record.exc_info)
+        return json.dumps(document, default=str)
+
+
+class PlainFormatter(logging.Formatter):
+    """Writes a record as one line for a person."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line."""
+        return f"{_time_of(record)} {record.levelname:<8} {record.name}: {record.getMessage()}"
+
+
+class _Redacting(logging.Filter):
+    """The last net: takes out what looks signed or secret, whoever logged it."""
+
+    def __init__(self) -> None:
+        from exitplan.brokers.live.redaction import Redactor  # noqa: PLC0415 - only where something is logged
+
+        super().__init__()
+        self._redact = Redactor()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without what looks like a secret."""
+        if isinstance(record.msg, Entry):
+            record.msg = Entry(record.msg.event, {key: self._clean(part) for key, part in record.msg.fields.items()})
+        else:
+            record.msg, record.args = self._redact(record.getMessage()), ()
+        for key in set(vars(record)) - _STANDARD:
+            setattr(record, key, self._clean(getattr(record, key)))
+        return True
+
+    def _clean(self, value: object) -> object:
+        return self._redact(value) if isinstance(value, str) else value
+
+
+def start_logging(verbosity: int, file: Path | None) -> None:
+    """Log to stderr (``verbosity`` 0 nothing, 1 what is done, 2 every step) and into a file; raises ExitplanError."""
+    handlers: list[logging.Handler] = []
+    if verbosity:
+        handlers.append(_handler(logging.StreamHandler(sys.stderr), PlainFormatter(), _LEVELS[min(verbosity, 2)]))
+    if file is not None:
+        handlers.append(_handler(_opened(file), JsonFormatter(), logging.DEBUG))
+    for handler in handlers or [logging.NullHandler()]:  # with none at all, Python would write warnings to stderr
+        ROOT.addHandler(handler)
+        _OWN.append(handler)
+    ROOT.setLevel(min((handler.level for handler in handlers), default=logging.NOTSET))
+
+
+def stop_logging() -> None:
+    """Close what was opened, and leave logging to whoever configures it next."""
+    while _OWN:
+        handler = _OWN.pop()
+        ROOT.removeHandler(handler)
+        handler.close()
+    ROOT.setLevel(logging.NOTSET)
+
+
+def logging_first(words: list[str]) -> list[str]:
+    """Move ``-v`` and ``--log-file`` to the front of a command line: they may stand anywhere in it."""
+    front: list[str] = []
+    rest: list[str] = []
+    left = iter(words)
+    for word in left:
+        if word == "--":
+            return [*front, *rest, word, *left]
+        if word in {"-v", "-vv", "--verbose"} or word.startswith("--log-file="):
+            front.append(word)
+        elif word == "--log-file":
+            front.extend([word, *([] if (value := next(left, None)) is None else [value])])
+        else:
+            rest.append(word)
+    return [*front, *rest]
+
+
+def _handler(handler: logging.Handler, formatter: logging.Formatter, level: int) -> logging.Handler:
+    handler.setFormatter(formatter)
+    handler.setLevel(level)
+    handler.addFilter(_Redacting())
+    return handler
+
+
+def _opened(file: Path) -> logging.Handler:
+    try:
+        return logging.FileHandler(file, encoding="utf-8")
+    except OSError as problem:
+        raise ExitplanError(
+            f"cannot write the log {file}: {problem.strerror or problem}", hint="name another file with --log-file"
+        ) from problem
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    return time_text(datetime.fromtimestamp(record.created, UTC).replace(microsecond=int(record.msecs) * 1000))
+
+
+def _parts(record: logging.LogRecord) -> Mapping[str, Any]:
+    if isinstance(record.msg, Entry):
+        return {"event": record.msg.event, **record.msg.fields}
+    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return {"event": record.getMessage(), **extra}

@@ -1,0 +1,36 @@
+"""Record how an attempt ended, whoever found out: the run itself, a later run, or a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from exitplan.executor.apply.quantities import amount_step
+from exitplan.executor.apply.reconcile import Sent
+from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.store.journal import Journal, Resolution
+from exitplan.executor.store.state import State, state_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.planning.plan_types import Plan
+
+
+def record_outcome(
+    journal: Journal,
+    plan: Plan,
+    sent: Sent,
+    resolution: Resolution,
+    *,
+    state: State,
+    snapshot: Snapshot | None,
+    now: datetime,
+) -> State:
+    """Record an outcome and what it changes in the state, in one commit; returns the state after it.
+
+    ``snapshot`` is the account for the steps of its markets; an outcome that changes nothing needs none.
+    """
+    action, intent = sent
+    if resolution.status in {"done", "refused"}:
+        step = None if snapshot is None else amount_step(snapshot, action.symbol)
+        state = after_action(state, plan, action, resolution, intent.held_before or ZERO, step, now)
+    journal.resolve(intent, resolution, state_to_document(state), now)
+    return state

@@ -1,0 +1,34 @@
+"""The loggers of the executor: what is logged, with its fields.
+
+``exitplan.run`` has plans, the events of runs, verifications and alerts; ``exitplan.journal`` leases and every step of
+the order journal. The brokers log their calls under ``exitplan.venue``. Nothing here configures logging: a program does
+that with the standard library, and the command line with its own options.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RUN = logging.getLogger("exitplan.run")
+JOURNAL = logging.getLogger("exitplan.journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The message of a record: what happened, and the figures of the case; as text it reads by itself."""
+
+    event: str
+    fields: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """Return the event and its fields in one line."""
+        return " ".join([self.event, *(f"{name}={value}" for name, value in self.fields.items() if value is not None)])
+
+
+def note(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: object) -> None:
+    """Log an event with its fields."""
+    if logger.isEnabledFor(level):
+        logger.log(level, Entry(event, fields))

@@ -1,0 +1,152 @@
+"""The operation on one account: plan, guards, dry run, approval, apply, exit code.
+
+The command line maps it over its accounts, and the Python API calls it for one. An empty plan is carried out like any
+other: nobody is asked and nothing is sent, the run is journalled and the account is verified.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.apply import apply_plan, check_plan
+from exitplan.executor.apply.events import ApplyResult, Event
+from exitplan.executor.apply.reconcile import Sleep
+from exitplan.executor.apply.staleness import ensure_not_refused
+from exitplan.executor.plan import plan_account
+from exitplan.executor.verify import no_old_answer
+from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.planner import PlanScope
+
+Approve = Callable[[Account, Plan], None]
+"""Asks whether to go on with a plan; raises CancelledByUser where not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told of the events of a run, and who is asked between actions whether to stop."""
+
+    notify: Callable[[Event], None] = lambda _: None
+    stopped: Callable[[], bool] = lambda: False
+
+
+class Observer(Protocol):
+    """Who looks on while an account is operated on."""
+
+    def show_plan(self, account: Account, plan: Plan) -> None:
+        """Take the plan, before it is judged by its guards."""
+        ...
+
+    def watch_run(self, account: Account, plan: Plan) -> AbstractContextManager[Watch]:
+        """Watch the run of the plan for the time of the block; where entering it raises, nothing is sent."""
+        ...
+
+
+class Unobserved:
+    """Nobody looks on."""
+
+    def show_plan(self, account: Account, plan: Plan) -> None:
+        """Show nothing."""
+
+    def watch_run(self, account: Account, plan: Plan) -> AbstractContextManager[Watch]:  # noqa: ARG002 - as its protocol
+        """Watch nothing."""
+        return nullcontext(Watch())
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is to be done with an account: a saved ``plan``, or a new one within ``scope``.
+
+    With ``dry_run`` everything is checked and nothing sent. ``to_clean`` is the whole protocol: its exit code says
+    whether the account is CLEAN in the end, and where it fails no older verification stands.
+    """
+
+    plan: Plan | None = None
+    scope: PlanScope = field(default_factory=PlanScope)
+    dry_run: bool = False
+    to_clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operation came to; ``result`` is None where nothing was to be sent.
+
+    ``done_already`` counts the actions of a saved plan that a dry run found done.
+    """
+
+    plan: Plan
+    result: ApplyResult | None = None
+    to_clean: bool = False
+    done_already: int = 0
+
+    @property
+    def state(self) -> AccountState:
+        """How the account stands, as far as anybody can tell."""
+        if self.result is None:
+            return self.plan.checks.state
+        return AccountState.UNKNOWN if self.result.checks is None else self.result.checks.state
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the run and, of the whole protocol, whether the account is CLEAN."""
+        sent = ExitCode.DONE if self.result is None else self.result.exit_code
+        return sent or (code_of_state(self.state) if self.to_clean else ExitCode.DONE)
+
+
+def operate(
+    account: Account,
+    operation: Operation,
+    *,
+    approve: Approve = lambda _account, _plan: None,
+    observer: Observer = Unobserved(),  # noqa: B008 - it holds nothing
+    sleep: Sleep = time.sleep,
+) -> Outcome:
+    """Plan for an account (or take the saved plan), ask, and apply; raises what any of these raise."""
+    with _no_old_answer(account, operation):
+        plan = prepare(account, operation, observer)
+        return finish(account, operation, plan, approve=approve, observer=observer, sleep=sleep)
+
+
+def prepare(account: Account, operation: Operation, observer: Observer) -> Plan:
+    """Make the plan, or take the saved one, and show it."""
+    plan = operation.plan or plan_account(account, operation.scope).plan
+    observer.show_plan(account, plan)
+    return plan
+
+
+def finish(
+    account: Account,
+    operation: Operation,
+    plan: Plan,
+    *,
+    approve: Approve,
+    observer: Observer,
+    sleep: Sleep = time.sleep,
+) -> Outcome:
+    """Check a plan and, unless it is a dry run, ask and apply it."""
+    ensure_not_refused(plan)
+    if operation.dry_run:
+        judged = check_plan(account, plan) if operation.plan else None
+        return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
+    if plan.has_changes:
+        approve(account, plan)
+    with observer.watch_run(account, plan) as watch:
+        result = apply_plan(account, plan, notify=watch.notify, stopped=watch.stopped, sleep=sleep)
+    return Outcome(plan, result, operation.to_clean)
+
+
+def code_of_state(state: AccountState) -> ExitCode:
+    """Return the exit code that the state of an account comes to."""
+    codes = {AccountState.CLEAN: ExitCode.DONE, AccountState.UNKNOWN: ExitCode.UNKNOWN}
+    return codes.get(state, ExitCode.PENDING)
+
+
+def _no_old_answer(account: Account, operation: Operation) -> AbstractContextManager[None]:
+    is_protocol = operation.to_clean and not operation.dry_run
+    return no_old_answer(account) if is_protocol else nullcontext()

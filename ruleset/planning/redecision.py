@@ -1,0 +1,282 @@
+"""Decide again: which actions of a plan the policy would still take, looking at the account as it is now.
+
+An action is sent only if the same exit rule wants the same kind of thing for the same position. Cycles, due times and
+quantities may differ, but never is more sent than the plan says, and never more than the policy would sell by itself.
+So a plan that somebody altered, or whose reason is gone, does nothing that a new plan would not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+
+from exitplan.ruleset.engine.trace import is_true
+from exitplan.ruleset.language.policy import ExitRule, Policy
+from exitplan.ruleset.model.fact_registry import Category, Facts
+from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
+from exitplan.ruleset.model.snapshot import TrackerRecord
+from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, plain
+from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action
+from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.exits import ExitContext, limit_price, record_marks
+from exitplan.ruleset.planning.planner import Draft
+
+MOVED_PCT = Decimal("0.01")
+"""How far the quantity of a position may differ from what the plan saw, as a fraction of that."""
+
+
+class Standing(StrEnum):
+    """What becomes of a planned action."""
+
+    WANTED = "wanted"
+    DONE = "done already"
+    STALE = "stale"
+    UNWANTED = "no longer wanted"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What decides over one action, and how much of it may be sent at most; None means no limit but its own."""
+
+    standing: Standing
+    why: str = ""
+    most: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Redecision:
+    """A plan's actions against a fresh draft of the whole account.
+
+    ``sold`` is what the plan's own orders have taken from a position since it was made, by key; ``pending`` are the
+    ids of its orders to cancel that still rest. ``settled`` actions are not judged any more.
+    """
+
+    policy: Policy
+    draft: Draft
+    context: ExitContext
+    actions: Sequence[Action]
+    sold: Mapping[str, Decimal] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+
+    def judge(self) -> dict[str, Judgement]:
+        """Judge every action that is not settled, in the plan's order."""
+        judged: dict[str, Judgement] = {}
+        spent: dict[str, Decimal] = {}
+        excess = self.draft.excess
+        open_actions = [action for action in self.actions if action.id not in self.settled]
+        for action in open_actions:
+            if action.kind == "cancel_order":
+                continue
+            judgement = self._of_exit(action, spent, excess)
+            judged[action.id] = judgement
+            if judgement.standing is Standing.WANTED:
+                key = _budget_key(action)
+                excess -= self._uses_excess(action) and key not in spent
+                spent[key] = spent.get(key, ZERO) + action.quantity
+        exits = {action.id: judged[action.id] for action in open_actions if action.id in judged}
+        return {action.id: judged.get(action.id) or self._of_cancel(action, exits) for action in open_actions}
+
+    @cached_property
+    def _decisions(self) -> Mapping[str, Decision]:
+        return {decision.key: decision for decision in self.draft.decisions}
+
+    @cached_property
+    def _open_orders(self) -> frozenset[str]:
+        return frozenset(view.order.id for view in self.draft.account.orders)
+
+    @cached_property
+    def _cancels(self) -> frozenset[str]:
+        """The orders that a plan made now would cancel."""
+        return frozenset(action.order_id for action in self.draft.actions if action.order_id is not None)
+
+    def _of_cancel(self, action: Action, exits: Mapping[str, Judgement]) -> Judgement:
+        """Judge a cancel: a stale order by itself, one in the way of an exit by that exit."""
+        if action.order_id not in self._open_orders:
+            return Judgement(Standing.DONE, "the order is no longer open")
+        key = action.expects.get("position")
+        if key is not None:
+            exit_actions = [other for other in self.actions if other.kind != "cancel_order" and other.key == key]
+            theirs = [exits[other.id] for other in exit_actions if other.id in exits]
+            wanted = [judgement for judgement in theirs if judgement.standing is Standing.WANTED]
+            if theirs and not wanted:
+                return theirs[0]
+        if action.order_id not in self._cancels:
+            return Judgement(Standing.UNWANTED, "no rule cancels the order now")
+        return Judgement(Standing.WANTED)
+
+    def _of_exit(self, action: Action, spent: Mapping[str, Decimal], excess: int) -> Judgement:
+        if action.kind == "convert_cash":
+            return self._of_cash(action, spent)
+        decision = self._decisions.get(action.key)
+        if decision is None:
+            return self._of_gone(action)
+        view = decision.view
+        if view.price.status == "unavailable":
+            return Judgement(Standing.UNREADABLE, "its price cannot be read")
+        moved = self._moved(action, view) or _price_move(action, view, self.policy.guards["max_price_move_pct"])
+        unwanted = self._unwanted(action, decision, excess)
+        if moved is None and unwanted is None:
+            return self._bounded(action, decision, spent)
+        return Judgement(Standing.STALE, moved) if moved is not None else Judgement(Standing.UNWANTED, unwanted or "")
+
+    def _of_gone(self, action: Action) -> Judgement:
+        """Judge what is about a position that is not there: gone with its balance, or held under another symbol."""
+        asset = self.draft.account.names.of_symbol(action.symbol)
+        for view in self.draft.account.positions:
+            if view.asset == asset and view.position.side == (action.position_side or "long"):
+                return Judgement(Standing.STALE, f"it is held as {view.position.symbol} now")
+        return Judgement(Standing.DONE, "the position is gone")
+
+    def _moved(self, action: Action, view: PositionView) -> str | None:
+        expected = action.expected_quantity
+        if expected is None:
+            return None
+        then = abs(expected) - self.sold.get(action.key, ZERO)
+        if abs(abs(view.position.quantity) - then) > MOVED_PCT * abs(expected):
+            return f"the quantity was {plain(then)} and is {plain(view.position.quantity)}"
+        return None
+
+    def _unwanted(self, action: Action, decision: Decision, excess: int) -> str | None:
+        """Say why the policy would not do this to the position now; None where it would."""
+        if decision.is_protected or decision.is_deferred:
+            return "it is protected" if decision.is_protected else decision.view.words["why"]
+        if decision.view.record is not None and not _is_same_record(action, decision.view.record):
+            return "the tracker has another record of it since"
+        rule = self._rule_now(action, decision, excess)
+        if isinstance(rule, str):
+            return rule
+        if rule is None or rule.id != action.rule or not _is_of_kind(action, rule):
+            return decision.view.words["why"] if rule is None else f"the rule {rule.id} applies now"
+        is_exit_side = action.side == decision.view.position.exit_side
+        return None if is_exit_side else f"{action.side} is not the side that reduces it"
+
+    def _rule_now(self, action: Action, decision: Decision, excess: int) -> ExitRule | str | None:
+        """Find the exit rule that applies, with the tolerance of dust and of the cap; a text says why none does."""
+        rule = decision.exit
+        if rule is not None and rule.id == action.rule:
+            return rule if not self._uses_excess(action) or excess > 0 else "the cap is met by others"
+        planned = next((one for one in self.policy.exits if one.id == action.rule), None)
+        if planned is not None and self._uses_excess(action):
+            if action.key in self.draft.cap_candidates and excess > 0:
+                return exit_for(self.policy, {**decision.view.facts, "over_cap": True})
+            return "the cap is met"
+        if planned is not None and planned.is_dust:
+            return exit_for(self.policy, _cheaper(decision.view.facts, self.policy.guards["max_price_move_pct"]))
+        return rule
+
+    def _uses_excess(self, action: Action) -> bool:
+        """Check whether an action is there because of the cap: the rule does not apply without it."""
+        rule = next((one for one in self.policy.exits if one.id == action.rule), None)
+        decision = self._decisions.get(action.key)
+        if rule is None or decision is None or action.kind == "cancel_order":
+            return False
+        without = exit_for(self.policy, {**decision.view.facts, "over_cap": False})
+        chosen = exit_for(self.policy, {**decision.view.facts, "over_cap": True})
+        return chosen is rule and without is not rule
+
+    def _bounded(self, action: Action, decision: Decision, spent: Mapping[str, Decimal]) -> Judgement:
+        """Bound an exit by what the policy would sell now, and by what is free without touching other orders."""
+        view = decision.view
+        if action.kind in {"adopt", "attach_stop"}:
+            return self._of_stop(action)
+        if not _has_like_limit(action, view, self.policy):
+            return Judgement(Standing.UNWANTED, "its limit is not the policy's")
+        exit_ = self.draft.exits.get(decision.key)
+        if exit_ is not None and exit_.blocked is not None and exit_.blocked.reason not in {"waiting", "locked"}:
+            return Judgement(Standing.UNWANTED, BLOCKED_REASONS[exit_.blocked.reason])
+        own = ZERO if exit_ is None else exit_.quantity
+        wants = view.held if action.kind == "close" or own == 0 else own
+        most = max(wants - spent.get(_budget_key(action), ZERO), ZERO)
+        free = self.context.without_debt(view, self.context.free(view))
+        if action.kind == "convert_dust":
+            return Judgement(Standing.WANTED, most=min(most, view.held - view.position.locked))
+        sendable = floor_to_step(min(action.quantity, most, free), view.amount_step)
+        if not reaches_minimum(view, sendable, action.limit_price):
+            return Judgement(Standing.STALE, f"of {plain(view.held)} only {plain(max(free, ZERO))} is free now")
+        return Judgement(Standing.WANTED, most=most)
+
+    def _of_stop(self, action: Action) -> Judgement:
+        fresh = [other for other in self.draft.actions if other.key == action.key and other.kind == action.kind]
+        if not fresh:
+            return Judgement(Standing.DONE, "it is protected or registered already")
+        move = self.policy.guards["max_price_move_pct"]
+        if action.trigger_price is not None and not _is_near(action.trigger_price, fresh[0].trigger_price, move):
+            return Judgement(Standing.UNWANTED, "its trigger price is not the policy's")
+        return Judgement(Standing.WANTED, most=sum((other.quantity for other in fresh), ZERO))
+
+    def _of_cash(self, action: Action, spent: Mapping[str, Decimal]) -> Judgement:
+        fresh = [
+            other
+            for other in self.draft.actions
+            if (other.kind, other.symbol, other.side) == (action.kind, action.symbol, action.side)
+        ]
+        if not fresh:
+            return Judgement(Standing.UNWANTED, "there is no such money to convert now")
+        most = sum((other.quantity for other in fresh), ZERO) - spent.get(_budget_key(action), ZERO)
+        return Judgement(Standing.WANTED, most=max(most, ZERO))
+
+
+def exit_for(policy: Policy, facts: Facts) -> ExitRule | None:
+    """Return the exit rule that applies to these facts, classified anew."""
+    bare = {name: value for name, value in facts.items() if name != "category"}
+    deciding = next((rule for rule in policy.classification if is_true(rule.when, bare)), None)
+    category = deciding.category if deciding is not None else Category.STRATEGY_ALIGNED
+    known = {**bare, "category": category.value}
+    return next((rule for rule in policy.exits if is_true(rule.when, known)), None)
+
+
+def _cheaper(facts: Facts, share: Decimal) -> Facts:
+    """Return facts with value and share of the account lower by a tolerated move of the price."""
+    lower = {
+        name: int(EXACT.divide(Decimal(int(facts[name])), 1 + share))
+        for name in ("value_usd", "account_pct")
+        if name in facts
+    }
+    return {**facts, **lower}
+
+
+def _is_of_kind(action: Action, rule: ExitRule) -> bool:
+    kinds: Mapping[str, frozenset[str]] = {
+        "close": frozenset({"close", "convert_dust"}),
+        "unwind": frozenset({"unwind", "convert_dust"}),
+        "attach_stop": frozenset({"attach_stop", "adopt"}),
+    }
+    return action.kind in kinds[rule.action]
+
+
+def _is_same_record(action: Action, record: TrackerRecord) -> bool:
+    """Check that the tracker still has the record that the plan saw; a fresh lot has another price or time."""
+    return all(action.expects.get(name) == text for name, text in record_marks(record))
+
+
+def _price_move(action: Action, view: PositionView, most: Decimal) -> str | None:
+    then, mark = action.expected_price, view.price.mark
+    if then is None and mark is None:
+        return None
+    if then is None or mark is None:
+        said = ["not there" if price is None else plain(price) for price in (then, mark)]
+        return f"the price was {said[0]} and is {said[1]}"
+    if abs(mark - then) > most * then:
+        return f"the price was {plain(then)} and is {plain(mark)}, a move above {plain(most * 100)} %"
+    return None
+
+
+def _has_like_limit(action: Action, view: PositionView, policy: Policy) -> bool:
+    """Check that an exit is under a collar where the policy wants one, and about where it wants it."""
+    if action.kind == "convert_dust":
+        return action.limit_price is None
+    return _is_near(action.limit_price, limit_price(view, policy), policy.guards["max_price_move_pct"])
+
+
+def _is_near(price: Decimal | None, wanted: Decimal | None, share: Decimal) -> bool:
+    if price is None or wanted is None:
+        return price is wanted
+    return abs(price - wanted) <= share * wanted
+
+
+def _budget_key(action: Action) -> str:
+    return f"{action.kind} {action.side} {action.symbol}" if action.kind == "convert_cash" else action.key
