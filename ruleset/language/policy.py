@@ -178,11 +178,8 @@ class Policy:
     tolerate_untradeable_dust: bool = True
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
-        """Return the assets that are protected now, and the symbols that entries name: each is its own position's."""
-        entries = [entry for entry in self.protect if entry.holds(now)]
-        return frozenset(
-            {entry.asset(names) for entry in entries} | {entry.name for entry in entries if not entry.is_asset}
-        )
+        """Return the assets that are protected now."""
+        return frozenset(entry.asset(names) for entry in self.protect if entry.holds(now))
 
 
 def policy_sha256(document: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ class _Observer:
             price=price,
             record=record,
             entry_price=self._entry_price(position, symbol, record),
-            is_managed=not self._is_protected(position, asset) and market is not None and market.active,
+            is_managed=asset not in self.protected and market is not None and market.active,
             last_seen_price=None if missing is None else missing.last_price,
         )
         facts = self._market_facts(bare, asset)
@@ -108,9 +108,6 @@ class _Observer:
     def own(self, entries: Mapping[str, T], position: Position, asset: str) -> T | None:
         """Find what progress keeps of a position."""
         return find_own(entries, position, asset, self.names)
-
-    def _is_protected(self, position: Position, asset: str) -> bool:
-        return asset in self.protected or position.symbol in self.protected
 
     def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
         """Find the record of an asset: the exact symbol's, else the first by symbol that registers this side."""
@@ -156,7 +153,7 @@ class _Observer:
             "api_mismatch": price.mismatch or held <= 0 or position.locked > held,
             "sellable": is_sellable(view),
             "over_cap": False,
-            "protected": self._is_protected(position, asset),
+            "protected": asset in self.protected,
         }
         if price.basis is not None:
             facts["price_basis"] = price.basis

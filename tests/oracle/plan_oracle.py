@@ -216,6 +216,7 @@ class Oracle:
         self.tracker: Json = snapshot.get("tracker") or {}
         self.orders = [order_of(entry, now) for entry in snapshot.get("open_orders") or ()]
         held = [holding_of(entry) for entry in snapshot.get("positions") or ()]
+        self.held_as = {holding.symbol: holding.named_asset for holding in held if holding.named_asset}
         self.kept = [holding for holding in held if self.is_money(holding)]
         self.positions = [holding for holding in held if not self.is_money(holding)]
         self.over_cap: set[tuple[str, Side]] = set()
@@ -235,12 +236,12 @@ class Oracle:
     def asset_of_symbol(self, symbol: str) -> str:
         """13.1: a derivative is its own asset, under the usual name of its base; else the base currency."""
         base, _, rest = symbol.partition("/")
-        return f"{self.usual_name(base)}/{rest}" if ":" in symbol else self.usual_name(base)
+        if ":" in symbol:
+            return f"{self.usual_name(base)}/{rest}"
+        return self.usual_name(self.held_as.get(symbol, base))
 
     def asset(self, holding: Holding) -> str:
-        if holding.derivative or holding.named_asset is None:
-            return self.asset_of_symbol(holding.symbol)
-        return self.usual_name(holding.named_asset)
+        return self.asset_of_symbol(holding.symbol)
 
     def order_asset(self, order: Resting) -> str:
         return self.asset_of_symbol(order.symbol)
@@ -449,6 +450,17 @@ class Oracle:
     def is_owed(self, holding: Holding) -> bool:
         return not holding.derivative and (holding.side == "short" or holding.quantity < 0)
 
+    def is_nothing_but_owed(self, holding: Holding) -> bool:
+        """Section 12: a negative balance, or one of nothing with a debt."""
+        empty = holding.quantity < 0 or (holding.quantity == 0 and holding.debt > 0)
+        return empty and not holding.derivative
+
+    def owed_balance(self, holding: Holding) -> Decimal:
+        """What is owed beside what is held short."""
+        if holding.derivative:
+            return ZERO
+        return holding.debt + (-self.held(holding) if self.is_nothing_but_owed(holding) else ZERO)
+
     def held(self, holding: Holding) -> Decimal:
         """Section 3: a derivative short that is told as negative counts as its size."""
         return abs(holding.quantity) if holding.derivative and holding.side == "short" else holding.quantity
@@ -527,13 +539,12 @@ class Oracle:
         return self.kept_by_key("price_missing", holding)
 
     def kept_by_key(self, name: str, holding: Holding) -> Any:
-        """Section 12 and 13.1: kept under ``SYMBOL#short`` for a short; what names another held one is its own."""
+        """Section 12 and 13.1: progress of a short is kept under ``SYMBOL#short``; the asset's counts."""
         kept = self.state.get(name) or {}
-        others = {other.key for other in (*self.positions, *self.kept)} - {holding.key}
         of_side = {
             key.partition("#")[0]: entry
             for key, entry in kept.items()
-            if (key.partition("#")[2] or "long") == holding.side and (key.partition("#")[0], holding.side) not in others
+            if (key.partition("#")[2] or "long") == holding.side
         }
         symbol = self.own_first(of_side, holding)
         return None if symbol is None else of_side[symbol]
@@ -578,7 +589,7 @@ class Oracle:
             "market_known": market is not None,
             "market_active": market is not None and market.active,
             "price_status": price.status,
-            "asset": self.asset(holding),
+            "asset": holding.symbol if holding.derivative else self.asset(holding),
             "value_usd": self.value(holding),
             "account_pct": self.account_pct(holding),
             "equity_complete": self.equity_complete,
@@ -671,8 +682,7 @@ class Oracle:
         for holding in self.positions:
             if self.asset(holding) == asset:
                 total += max(self.held(holding), ZERO) if holding.side == side else ZERO
-                owed = ZERO if holding.derivative or holding.side == "short" else self.owed(holding)
-                total += owed if side == "short" else ZERO
+                total += self.owed_balance(holding) if side == "short" else ZERO
         return total
 
     def belongs_to(self, order: Resting) -> Side:
@@ -808,7 +818,7 @@ class Oracle:
             return "no-market"
         if not market.active:
             return "market-inactive"
-        if holding.quantity < 0 and holding.side == "long" and not holding.derivative:
+        if self.is_nothing_but_owed(holding):
             return "owed"
         if not self.sellable(holding) or not self.could_sell(holding, self.held(holding)):
             return "below-minimum"

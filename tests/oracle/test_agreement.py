@@ -55,7 +55,10 @@ def product_plan(account: Account) -> dict[str, Any]:
         "guards": {guard["name"]: guard["ok"] for guard in plan["guards"] if guard["name"] != "max_equity_change_pct"},
         "equity": Decimal(plan["snapshot"]["equity"]),
         "managed_equity": Decimal(plan["snapshot"]["managed_equity"]),
-        "debts": {debt.get("symbol") or debt["currency"]: (Decimal(debt["amount"]), maybe(debt["value"])) for debt in plan["debts"]},
+        "debts": {
+            debt.get("symbol") or debt["currency"]: (Decimal(debt["amount"]), maybe(debt["value"]))
+            for debt in plan["debts"]
+        },
         "other_cash": {
             cash["currency"]: (Decimal(cash["free"]), Decimal(cash["locked"]), maybe(cash["value"]))
             for cash in plan["other_cash"]

@@ -26,7 +26,7 @@ def test_where_last_bid_and_ask_are_all_0_the_price_is_missing() -> None:
 
 def test_a_kept_currency_held_short_is_owed_and_no_money() -> None:
     plan = plan_of(snapshot(position("EUR/USD", 100, side="short"), rates={"EUR": "1.1"}, cash=1000))
-    assert plan["debts"] == [{"name": "EUR", "amount": "100", "value": "110"}]
+    assert plan["debts"] == [{"currency": "EUR", "amount": "100", "value": "110"}]
     assert plan["snapshot"]["equity"] == "890"
 
 
