@@ -60,7 +60,10 @@ class Maker:
             "rates": {currency: rate for currency, rate in self.rates().items() if not self.chance(0.2)},
             "other_cash": self.other_cash(),
         }
-        return Account(snapshot, self.policy(symbols), self.state(symbols), NOW)
+        state = self.state(symbols)
+        if self.chance(0.25):
+            state["last_balance"] = self.balance(snapshot)
+        return Account(snapshot, self.policy(symbols), state, NOW)
 
     def symbols(self) -> list[str]:
         spot = [f"{self.one_of(ASSETS)}/{self.one_of(QUOTES)}" for _ in range(self.random.randint(1, 7))]
@@ -264,6 +267,15 @@ class Maker:
                 note = {"since": self.ago(5, 29.9, 30, 31, 500, -10), "last_price": self.one_of((None, "90", "100"))}
                 state.setdefault("price_missing", {})[key] = note
         return state
+
+    def balance(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        held = {position["symbol"].partition("/")[0]: position["quantity"] for position in snapshot["positions"]}
+        held["USD"] = snapshot["cash"]["free"]
+        kept = {asset: quantity for asset, quantity in held.items() if not self.chance(0.2)}
+        for asset in ("AAA", "QQQ", "EUR", "USD"):
+            if self.chance(0.15):
+                kept[asset] = self.one_of(("100", "7", "20000"))
+        return {"at": "2026-02-18T20:00:00Z", "held": kept, "equity": self.one_of(("10000", "0", "500"))}
 
     def unwind(self) -> dict[str, Any]:
         cycle = self.one_of((0, 1, 1, 2, 3, 4))

@@ -308,6 +308,10 @@ class Oracle:
         if rate:
             return rate
         own = sorted((held for held in self.kept if self.asset(held) == currency), key=lambda held: held.key)
+        symbol = f"{currency}/{self.quote}"
+        if currency in (self.snapshot.get("other_cash") or {}) and symbol in self.markets:
+            free, locked, _ = self.other_cash[currency]
+            own.append(probe(symbol, free + locked))
         marks = [self.value_of(holding, Decimal(1)) for holding in own]
         return next((mark for mark in marks if mark is not None), None)
 
@@ -536,7 +540,8 @@ class Oracle:
     # --- 3 Facts ----------------------------------------------------------------------------------------------------
 
     def missing_since(self, holding: Holding) -> Json | None:
-        return self.kept_by_key("price_missing", holding)
+        note: Json | None = self.kept_by_key("price_missing", holding)
+        return note
 
     def kept_by_key(self, name: str, holding: Holding) -> Any:
         """Section 12 and 13.1: progress of a short is kept under ``SYMBOL#short``; the asset's counts."""
@@ -1084,6 +1089,7 @@ class Oracle:
             "max_actions": len(self.actions(exits)) <= int(limits["max_actions"]),
             "max_run_pct": self.run_passes(exits, Decimal(limits["max_run_pct"])),
             "max_zombie_pct": self.zombies_pass(Decimal(limits["max_zombie_pct"])),
+            "max_equity_change_pct": self.balance_is_no_surprise(Decimal(limits["max_equity_change_pct"])),
         }
         if limits.get("max_order_value") is not None:
             most = Decimal(limits["max_order_value"])
@@ -1123,14 +1129,69 @@ class Oracle:
         bid, ask = market.bid or ZERO, market.ask or ZERO
         return 0 < bid <= ask and (ask - bid) / ((ask + bid) / 2) <= limit
 
+    # --- 13.10 Less than before -------------------------------------------------------------------------------------
+
+    @cached_property
+    def held_now(self) -> dict[str, Decimal]:
+        """13.10: what is held, by asset; the quote is one of them, what is held short counts against it."""
+        cash: Json = self.snapshot.get("cash") or {}
+        amounts = [(self.quote, amount(cash.get("free")) + amount(cash.get("locked")))]
+        amounts += [(currency, free + locked) for currency, (free, locked, _) in self.other_cash.items()]
+        for holding in self.positions:
+            held = self.held(holding)
+            amounts.append((self.asset(holding), -held if holding.side == "short" else held))
+        sums: dict[str, Decimal] = {}
+        for asset, part in amounts:
+            sums[asset] = sums.get(asset, ZERO) + part
+        return {asset: total for asset, total in sums.items() if total}
+
+    def price_today(self, asset: str, quantity: Decimal) -> Decimal | None:
+        """13.10: at today's prices: the rate of money, the mark of what is held, else of a market, else a rate."""
+        if asset == self.quote:
+            return Decimal(1)
+        if asset in self.other_cash and self.cash_rate(asset) is not None:
+            return self.cash_rate(asset)
+        held = [holding for holding in self.positions if self.asset(holding) == asset and not holding.derivative]
+        named = [
+            symbol for symbol in sorted(self.markets) if ":" not in symbol and self.asset_of_symbol(symbol) == asset
+        ]
+        probes = sorted(held, key=lambda holding: holding.key) + [probe(symbol, quantity) for symbol in named]
+        marks = [self.value_of(holding, Decimal(1)) for holding in probes]
+        rate = number((self.snapshot.get("rates") or {}).get(asset))
+        return next((mark for mark in marks if mark is not None), rate)
+
+    def balance_is_no_surprise(self, limit: Decimal) -> bool:
+        """13.10: a difference above the share of what was held then refuses the plan, and an empty account does."""
+        last: Json | None = self.state.get("last_balance")
+        then = {asset: Decimal(held) for asset, held in ((last or {}).get("held") or {}).items()}
+        if not self.held_now and (then if last else self.tracker):
+            return False
+        if last is None:
+            return True
+        before, after = self.worth_then_and_now(last, then)
+        return before <= 0 or abs(after - before) <= limit * before
+
+    def worth_then_and_now(self, last: Json, then: dict[str, Decimal]) -> tuple[Decimal, Decimal]:
+        """13.10: implausible positions and derivatives aside; by equity where nobody can price what has changed."""
+        aside = {self.asset(holding) for holding in self.positions if self.price(holding).status == "implausible"}
+        names = {name for name in self.held_now.keys() | then.keys() if ":" not in name and name not in aside}
+        prices = {name: self.price_today(name, then.get(name, self.held_now.get(name, ZERO))) for name in names}
+        changed = {name for name in names if self.held_now.get(name, ZERO) != then.get(name, ZERO)}
+        equity = amount(last.get("equity"))
+        if equity > 0 and any(prices[name] is None for name in changed):
+            return equity, self.equity
+        before = sum((then.get(name, ZERO) * (price or ZERO) for name, price in prices.items()), ZERO)
+        return before, sum((self.held_now.get(name, ZERO) * (price or ZERO) for name, price in prices.items()), ZERO)
+
     # --- 9 The state as it stands -----------------------------------------------------------------------------------
 
     def state_now(self) -> str:
-        """Section 9: UNKNOWN, NEEDS_CLEANUP, CLEANUP_IN_PROGRESS or CLEAN, without the comparison of 13.10."""
+        """Section 9: UNKNOWN, NEEDS_CLEANUP, CLEANUP_IN_PROGRESS or CLEAN."""
         managed = [holding for holding in self.positions if not self.protected(holding)]
         statuses = {self.price(holding).status for holding in managed}
         unjudged = any(order.age is None and not self.order_protected(order) for order in self.orders)
-        if "unavailable" in statuses or unjudged:
+        expected = self.balance_is_no_surprise(Decimal(self.policy["guards"]["max_equity_change_pct"]))
+        if "unavailable" in statuses or unjudged or not expected:
             return "UNKNOWN"
         zombies = any(self.held_against_clean(holding) for holding in managed)
         unregistered = [holding for holding in managed if self.is_unregistered(holding)]
@@ -1167,6 +1228,11 @@ class Oracle:
         if self.is_tolerated(holding):
             return False
         return not self.facts(holding)["tracked"] or self.judged(holding)[0].category == LEGACY
+
+
+def probe(symbol: str, quantity: Decimal) -> Holding:
+    """What a market is asked for its price with."""
+    return Holding(symbol, "long", quantity, ZERO, Decimal(1), None, None, None, ZERO)
 
 
 def directions(order: Resting) -> tuple[Side, Side]:

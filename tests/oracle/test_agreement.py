@@ -52,7 +52,7 @@ def product_plan(account: Account) -> dict[str, Any]:
             )
             for entry in plan["blocked"]
         ),
-        "guards": {guard["name"]: guard["ok"] for guard in plan["guards"] if guard["name"] != "max_equity_change_pct"},
+        "guards": {guard["name"]: guard["ok"] for guard in plan["guards"]},
         "equity": Decimal(plan["snapshot"]["equity"]),
         "managed_equity": Decimal(plan["snapshot"]["managed_equity"]),
         "debts": {
