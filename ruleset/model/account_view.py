@@ -121,15 +121,23 @@ def add_up(
 
 
 def other_money(
-    snapshot: Snapshot, views: Sequence[PositionView], names: AssetNames, keep: Sequence[str]
+    snapshot: Snapshot,
+    views: Sequence[PositionView],
+    quoted: Sequence[PositionView],
+    names: AssetNames,
+    keep: Sequence[str],
 ) -> tuple[OtherCash, ...]:
-    """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies."""
+    """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies.
+
+    ``quoted`` is the former at the market of its own, which values it where no rate does.
+    """
     sums: dict[str, Cash] = {}
     marks: dict[str, Decimal] = {}
     for currency, cash in snapshot.other_cash.items():
         sums[currency] = _sum(sums.get(currency), cash)
     for view in views:
         sums[view.asset] = _sum(sums.get(view.asset), _as_cash(view.position))
+    for view in (*views, *quoted):
         worth = view.worth(Decimal(1))
         if worth is not None:
             marks.setdefault(view.asset, worth)

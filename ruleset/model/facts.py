@@ -28,7 +28,7 @@ from exitplan.ruleset.model.position_view import PositionView, is_sellable
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.valuation import Belief, price_of, rate_of
-from exitplan.ruleset.model.values import EXACT, MICRO, ZERO, quote_of, to_micro
+from exitplan.ruleset.model.values import EXACT, MICRO, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 """The form of the client order ids that exitplan gives."""
@@ -48,13 +48,12 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     views = [observer.view(position) for position in everything]
     money_views = [view for view in views if view.asset in kept and not view.is_derivative]
     views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
-    pairs = {currency: f"{currency}/{snapshot.quote}" for currency in snapshot.other_cash}
-    money_views += [
-        observer.view(Position(symbol, "long", ZERO, asset=currency))
-        for currency, symbol in pairs.items()
-        if symbol in snapshot.markets and symbol not in {view.position.symbol for view in money_views}
+    quoted = [
+        observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
+        for currency, money in snapshot.other_cash.items()
+        if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
     ]
-    other_cash = other_money(snapshot, money_views, names, policy.cash.keep)
+    other_cash = other_money(snapshot, money_views, quoted, names, policy.cash.keep)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
     quote = names.resolve(snapshot.quote)
