@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
-from exitplan.ruleset.model.snapshot import Market
-from tests.builders import DEFERRED, actions, facts, judged, market, order, plan_of, position, snapshot
+from exitplan.ruleset.model.progress import Balance, Progress
+from exitplan.ruleset.model.snapshot import Cash, Market
+from tests.builders import DEFERRED, NOW, actions, facts, guards, judged, market, order, plan_of, position, snapshot
 
 PERPETUAL = "AAA/USD:USD"
 
@@ -60,3 +62,16 @@ def test_a_stop_that_opens_one_side_is_not_held_by_the_other() -> None:
     account = snapshot(position(PERPETUAL, 5, side="short", entry=100), orders=[stop], tracked=[PERPETUAL])
     (cancel,) = plan_of(account)["actions"]
     assert (cancel["order_id"], cancel["rule"]) == ("o1", "orphan-stop")
+
+
+def test_other_cash_is_not_valued_by_an_implausible_price_of_its_own_market() -> None:
+    book = market(25, bid="0.0001", ask=25)
+    account = replace(snapshot(markets={"EUR/USD": book}, cash=100), other_cash={"EUR": Cash(Decimal(100))})
+    plan = plan_of(account)
+    assert plan["other_cash"][0]["value"] is None
+    assert plan["snapshot"]["equity"] == "100"
+
+
+def test_nothing_of_an_asset_then_and_none_now_is_no_change_of_the_balance() -> None:
+    last = Balance(NOW, {"USD": Decimal(10_000), "GONE": Decimal(0)}, equity=Decimal(90_000))
+    assert guards(plan_of(snapshot(), Progress(last_balance=last)))["max_equity_change_pct"] is True
