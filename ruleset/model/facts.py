@@ -27,7 +27,7 @@ from exitplan.ruleset.model.position_view import PositionView, is_sellable
 from exitplan.ruleset.model.progress import Kept, MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.valuation import Belief, price_of, rate_of
-from exitplan.ruleset.model.values import EXACT, MICRO, ZERO, quote_of, to_micro
+from exitplan.ruleset.model.values import EXACT, MICRO, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 """The form of the client order ids that exitplan gives."""
@@ -45,13 +45,12 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     views = [observer.view(position) for position in everything]
     money_views = [view for view in views if view.asset in kept and not view.is_derivative]
     views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
-    pairs = {currency: f"{currency}/{snapshot.quote}" for currency in snapshot.other_cash}
-    money_views += [
-        observer.view(Position(symbol, "long", ZERO, asset=currency))
-        for currency, symbol in pairs.items()
-        if symbol in snapshot.markets and symbol not in {view.position.symbol for view in money_views}
+    quoted = [
+        observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
+        for currency, money in snapshot.other_cash.items()
+        if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
     ]
-    other_cash = other_money(snapshot, money_views, names, policy.cash.keep)
+    other_cash = other_money(snapshot, money_views, quoted, names, policy.cash.keep)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
     quote = names.resolve(snapshot.quote)
@@ -300,6 +299,8 @@ def _coming(orders: Iterable[OrderView], policy: Policy) -> Mapping[tuple[str, S
 def _is_position_held(view: OrderView, coming: Mapping[tuple[str, Side], list[str]], holdings: Holdings) -> bool:
     """Check that something is there for an order to close, or that another opening order will bring it."""
     closes: Side = "short" if view.order.side == "buy" else "long"
+    if view.order.position_side not in {None, closes}:
+        return False
     if holdings.held(view.asset, closes):
         return True
     return any(name != view.order.id for name in coming.get((view.asset, closes), ()))
