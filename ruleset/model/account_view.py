@@ -130,8 +130,10 @@ def other_money(
         sums[currency] = _sum(sums.get(currency), cash)
     for view in views:
         position = view.position
-        locked = position.locked
-        entry = Cash(position.quantity - locked, locked, position.debt)
+        free, locked = position.quantity - position.locked, position.locked
+        entry = (
+            Cash(-abs(position.quantity), ZERO, position.debt) if is_owed(view) else Cash(free, locked, position.debt)
+        )
         sums[view.asset] = _sum(sums.get(view.asset), entry)
         worth = view.worth(Decimal(1))
         if worth is not None:
