@@ -14,6 +14,34 @@ ASSETS = ("AAA", "BBB", "CCC", "BTC", "XBT", "OLD", "NEW", "EUR", "ETH")
 QUOTES = ("USD", "USD", "USD", "EUR", "CHF", "BTC")
 DERIVATIVES = ("AAA/USD:USD", "BTC/USD:USD", "BTC/USD:BTC", "ETH/EUR:EUR")
 
+SETTINGS: dict[str, tuple[float, tuple[Any, ...]]] = {
+    "max_positions": (0.9, (0, 1, 2, 3, 4, 6)),
+    "max_position_pct": (0.1, (Decimal("0.2"),)),
+    "dust_usd_threshold": (0.1, (5, 100, 0)),
+    "max_price_gap": (0.1, (Decimal("0.02"), Decimal("0.3"))),
+    "unwind_cycles": (0.2, (3, 5)),
+    "unwind_interval_minutes": (0.1, (0, 60)),
+    "gradual_unwind_pct": (0.1, (Decimal("0.5"), Decimal("0.1"), 1)),
+    "blind_exit_minutes": (0.1, (0, 5)),
+    "stale_order_minutes": (0.1, (0, 5, 500)),
+    "aliases": (0.3, ({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"})),
+    "cap": (0.3, ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})),
+    "cash": (0.1, ({"keep": ["USD", "EUR"]}, {"keep": ["USD", "GBP", "BBB"]}, {"keep": ["CHF"]})),
+    "guards": (
+        0.25,
+        (
+            {"price_collar_pct": Decimal("0.02")},
+            {"max_spread_pct": Decimal("0.05")},
+            {"max_order_value": 400},
+            {"max_actions": 3},
+            {"max_run_pct": Decimal("0.05")},
+            {"max_zombie_pct": Decimal("0.2")},
+            {"max_equity_change_pct": Decimal("0.1")},
+        ),
+    ),
+}
+"""Changes to the policy: how often each is made, and to what."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -234,41 +262,9 @@ class Maker:
     # --- the policy and what earlier runs left ----------------------------------------------------------------------
 
     def policy(self, symbols: list[str]) -> dict[str, Any]:
-        policy: dict[str, Any] = {"max_positions": self.one_of((0, 1, 2, 3, 4, 6, 8))}
+        policy = {name: self.one_of(values) for name, (often, values) in SETTINGS.items() if self.chance(often)}
         if self.chance(0.15):
             policy["protect"] = [self.protection(symbols) for _ in range(self.one_of((1, 1, 2)))]
-        if self.chance(0.3):
-            policy["aliases"] = self.one_of(({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"}))
-        if self.chance(0.3):
-            policy["cap"] = self.one_of(
-                ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})
-            )
-        if self.chance(0.2):
-            policy["guards"] = self.one_of(
-                (
-                    {"price_collar_pct": Decimal("0.02")},
-                    {"max_spread_pct": Decimal("0.05")},
-                    {"max_order_value": 400},
-                    {"max_actions": 3},
-                    {"max_run_pct": Decimal("0.05")},
-                )
-            )
-        if self.chance(0.1):
-            policy["max_position_pct"] = Decimal("0.2")
-        if self.chance(0.1):
-            policy["dust_usd_threshold"] = self.one_of((5, 100, 0))
-        if self.chance(0.1):
-            policy["max_price_gap"] = self.one_of((Decimal("0.02"), Decimal("0.3")))
-        if self.chance(0.1):
-            policy["unwind_interval_minutes"] = self.one_of((0, 60))
-        if self.chance(0.1):
-            policy["blind_exit_minutes"] = self.one_of((0, 5))
-        if self.chance(0.1):
-            policy["gradual_unwind_pct"] = self.one_of((Decimal("0.5"), Decimal("0.1"), 1))
-        if self.chance(0.1):
-            policy["cash"] = {"keep": self.one_of((["USD", "EUR"], ["USD", "GBP", "BBB"], ["CHF"]))}
-        if self.chance(0.2):
-            policy["unwind_cycles"] = self.one_of((3, 5))
         return policy
 
     def protection(self, symbols: list[str]) -> dict[str, Any]:

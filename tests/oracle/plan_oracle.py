@@ -309,7 +309,7 @@ class Oracle:
             return rate
         own = sorted((held for held in self.kept if self.asset(held) == currency), key=lambda held: held.key)
         symbol = f"{currency}/{self.quote}"
-        if currency in (self.snapshot.get("other_cash") or {}) and symbol in self.markets:
+        if not own and currency in (self.snapshot.get("other_cash") or {}) and symbol in self.markets:
             free, locked, _ = self.other_cash[currency]
             own.append(probe(symbol, free + locked))
         marks = [self.value_of(holding, Decimal(1)) for holding in own]
@@ -364,8 +364,11 @@ class Oracle:
         if bid <= 0 or ask <= 0:
             return plain
         mid = (bid + ask) / 2
-        if abs(ask - bid) > step and (ask - bid > 5 * gap * mid or bid - ask > gap * ask):
+        wide = ask - bid > 5 * gap * mid
+        if abs(ask - bid) > step and (wide or bid - ask > gap * ask):
             return Price("implausible")
+        if wide:
+            return plain
         too_low = last < bid * (1 - gap) and bid - last > step
         too_high = last > ask * (1 + gap) and last - ask > step
         return Price("ok", mid, "mid") if last > 0 and (too_low or too_high) else plain
