@@ -145,8 +145,8 @@ def other_money(
     money = []
     for currency, cash in sorted(sums.items()):
         is_kept = names.resolve(currency) in kept
-        rate = snapshot.rates.get(currency)
-        known = rate_of(snapshot, currency) if rate is not None else marks.get(currency)
+        rate = rate_of(snapshot, currency)
+        known = marks.get(currency) if rate is None else rate
         money.append(
             OtherCash(currency, cash.free, cash.locked, cash.debt, known if is_kept else None, is_kept=is_kept)
         )
