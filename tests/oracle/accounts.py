@@ -26,7 +26,10 @@ SETTINGS: dict[str, tuple[float, tuple[Any, ...]]] = {
     "stale_order_minutes": (0.1, (0, 5, 500)),
     "aliases": (0.3, ({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"})),
     "cap": (0.3, ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})),
-    "cash": (0.1, ({"keep": ["USD", "EUR"]}, {"keep": ["USD", "GBP", "BBB"]}, {"keep": ["CHF"]})),
+    "cash": (
+        0.25,
+        ({"keep": ["USD", "EUR"]}, {"keep": ["USD", "GBP", "BBB"]}, {"keep": ["CHF"]}, *[{"convert": True}] * 6),
+    ),
     "guards": (
         0.25,
         (
@@ -78,6 +81,8 @@ class Maker:
         symbols = self.symbols()
         positions = self.positions(symbols)
         orders = [self.order(f"o{n}", symbols) for n in range(self.one_of((0, 0, 1, 2, 3, 5)))]
+        if self.chance(0.2):
+            symbols += self.one_of((["EUR/USD"], ["USD/EUR"], ["USD/GBP", "GBP/USD"], ["USD/CHF"]))
         markets = {symbol: self.market(symbol) for symbol in symbols if not self.chance(0.08)}
         snapshot = {
             "format_version": 1,
