@@ -1038,7 +1038,7 @@ class Oracle:
     def cancels(self, exits: Iterable[Exit]) -> dict[str, tuple[Resting, str]]:
         """Section 6 and 12: {order id: (order, rule)}; an order both stale and in the way is listed once."""
         found = {order.id: (order, self.stale[order.id]) for order in self.orders if order.id in self.stale}
-        for ending in sorted(exits, key=lambda ending: ending.holding.key):
+        for ending in sorted(exits, key=lambda ending: (ending.kind, ending.holding.key)):
             if ending.reason is not None or not ending.everything:
                 continue
             orders = self.close_cancels if ending.kind == "close" else self.opening_orders
