@@ -14,6 +14,7 @@ ASSETS = ("AAA", "BBB", "CCC", "BTC", "XBT", "OLD", "NEW", "EUR", "ETH")
 QUOTES = ("USD", "USD", "USD", "EUR", "CHF", "BTC")
 DERIVATIVES = ("AAA/USD:USD", "BTC/USD:USD", "BTC/USD:BTC", "ETH/EUR:EUR")
 
+SIGNS = {"long": "", "short": "#short"}
 SETTINGS: dict[str, tuple[float, tuple[Any, ...]]] = {
     "max_positions": (0.9, (0, 1, 2, 3, 4, 6)),
     "max_position_pct": (0.1, (Decimal("0.2"),)),
@@ -104,6 +105,9 @@ class Maker:
             "other_cash": self.other_cash(),
         }
         state = self.state(symbols)
+        for position in positions:
+            if self.chance(0.2):
+                state["unwind_progress"][position["symbol"] + SIGNS[position["side"]]] = self.growth(position)
         if self.chance(0.2):
             state["last_balance"] = self.balance(snapshot)
         return Account(snapshot, self.policy(symbols), state, NOW)
@@ -307,6 +311,13 @@ class Maker:
             if self.chance(0.15):
                 kept[asset] = self.one_of(("100", "7", "20000"))
         return {"at": "2026-02-18T20:00:00Z", "held": kept, "equity": self.one_of(("10000", "0", "500"))}
+
+    def growth(self, position: dict[str, Any]) -> dict[str, Any]:
+        """Make the progress of an unwind whose position stands near its target, or has grown since."""
+        progress = {**self.unwind(), "last_cycle_at": self.ago(None, 10, 2)}
+        left = Decimal(self.one_of(("1", "0.999", "1.0005", "1.004", "1.009", "1.012", "1.03")))
+        initial = abs(Decimal(position["quantity"])) / Decimal(progress["remaining_pct"]) / left
+        return {**progress, "initial_quantity": str(round(initial, 8)), "cycle": self.one_of((0, 1, 2))}
 
     def unwind(self) -> dict[str, Any]:
         cycle = self.one_of((0, 1, 1, 2, 3, 4))

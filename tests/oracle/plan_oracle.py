@@ -1248,7 +1248,11 @@ class Oracle:
         """Section 9 and 13.11: an unwind has begun, or waits for its next cycle."""
         progress: Json = self.kept_by_key("unwind_progress", holding) or {}
         own = holding.symbol + ("" if holding.side == "long" else "#short") in (self.state.get("unwind_progress") or {})
-        return own or progress.get("cycle", 0) > 0 or (bool(progress) and self.due(holding) is not None)
+        if own or progress.get("cycle", 0) > 0:
+            return True
+        stale = [order for order in self.orders if order.id in self.stale]
+        waits = self.unwind(holding, stale) if self.judged(holding)[1] == "legacy" else None
+        return waits is not None and waits.reason == "waiting"
 
     def held_against_clean(self, holding: Holding) -> bool:
         return self.judged(holding)[0].category == ZOMBIE and not self.is_tolerated(holding)
