@@ -236,9 +236,9 @@ class _Application:
 
 
 def _not_reached(action: Action, stop: Stop | None) -> ActionOutcome:
-    """Return the outcome of an action that a run did not come to; of an expired plan it is never done."""
-    if stop is Stop.EXPIRED:
-        return ActionOutcome(action, "skipped", message="the plan expired before")
+    """Return the outcome of an action that a run did not come to; where the plan has ended, it is never done."""
+    if stop is not None and stop.exit_code not in _LEAVE_OPEN:
+        return ActionOutcome(action, "skipped", message=f"the run stopped before it: {stop.value}")
     return ActionOutcome(action, "open", message="still to be done")
 
 

@@ -99,7 +99,7 @@ class Run:
 
     def _needs_reading(self, group: list[Action]) -> bool:
         """Check whether what the group sells may have changed since the account was read, by orders of this run."""
-        if not self.touched or group[0].kind == "cancel_order":
+        if not self.touched or group[0].kind in {"cancel_order", "adopt"}:
             return False
         return any(action.key in self.touched or self._is_of_fee_coin(action) for action in group)
 

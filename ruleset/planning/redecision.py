@@ -53,7 +53,7 @@ class Redecision:
 
     ``sold`` is what the plan's own orders have taken from a position since it was made, by key; ``pending`` are the
     ids of its orders to cancel that still rest. ``settled`` actions are not judged any more. ``steps`` are the keys of
-    the positions that the plan has a cycle for.
+    the positions that the plan has a cycle of an unwind for.
     """
 
     policy: Policy
@@ -150,7 +150,8 @@ class Redecision:
         if decision.is_protected or decision.is_deferred:
             return "it is protected" if decision.is_protected else decision.view.words["why"]
         if decision.view.record is not None and not _is_same_record(action, decision.view.record):
-            return "the tracker has another record of it since"
+            is_new = "record_source" not in action.expects
+            return "the tracker has registered it since" if is_new else "the tracker has another record of it since"
         rule = self._rule_now(action, decision, excess)
         if isinstance(rule, str):
             return rule
@@ -192,6 +193,8 @@ class Redecision:
         if obstacle is not None:
             return obstacle
         wants = view.held if action.kind == "close" or exit_.quantity == 0 else exit_.quantity
+        if action.kind == "unwind":  # what orders that were cancelled have sold is of the slice
+            wants = min(wants, self._planned(action.key) - self.sold.get(action.key, ZERO))
         most = max(wants - spent.get(_budget_key(action), ZERO), ZERO)
         free = self.context.without_debt(view, self.context.free(view))
         if action.kind == "convert_dust":
@@ -201,6 +204,10 @@ class Redecision:
             return Judgement(Standing.STALE, f"of {plain(view.held)} only {plain(max(free, ZERO))} is free now")
         return Judgement(Standing.WANTED, most=most)
 
+    def _planned(self, key: str) -> Decimal:
+        """Add up what the plan sells of a position, settled actions included."""
+        return sum((action.quantity for action in self.actions if action.reduces and action.key == key), ZERO)
+
     def _obstacle(self, action: Action, decision: Decision, exit_: Exit) -> Judgement | None:
         """Say what speaks against an exit although its rule applies."""
         if action.kind == "unwind" and decision.key not in self.steps:
@@ -208,7 +215,9 @@ class Redecision:
         if not _has_like_limit(action, decision.view, self.policy):
             return Judgement(Standing.UNWANTED, "its limit is not the policy's")
         if exit_.blocked is not None and exit_.blocked.reason not in {"waiting", "locked"}:
-            return Judgement(Standing.UNWANTED, BLOCKED_REASONS[exit_.blocked.reason])
+            is_said = action.kind == "convert_dust"  # of a conversion the reason names its terms
+            why = exit_.blocked.because if is_said else BLOCKED_REASONS[exit_.blocked.reason]
+            return Judgement(Standing.UNWANTED, why)
         if exit_.unwind is not None and exit_.unwind.counts:
             return Judgement(Standing.DONE, "the target of the cycle is reached")
         return None
