@@ -229,6 +229,10 @@ class Run:
                 return
             if not self._may_go_on(action):
                 return
+            judgement = self.judged.judgements[action.id]
+            if judgement.standing is not Standing.WANTED:
+                self._leave_out(action, intent, judgement)
+                return
             sized = self._sized(action, intent)
             unsent = [] if sized is None else self._send_once([(action, sized)])
             if not unsent:
