@@ -244,19 +244,25 @@ class _Observer:
 def find_own(
     entries: Mapping[str, T], position: Position, asset: str, names: AssetNames, held: Collection[str]
 ) -> T | None:
-    """Find what progress keeps of a position: under its own key, else the first of the same asset and side.
+    """Find what progress keeps of a position; see :func:`find_own_key`."""
+    key = find_own_key(entries, position, asset, names, held)
+    return None if key is None else entries[key]
+
+
+def find_own_key(
+    entries: Collection[str], position: Position, asset: str, names: AssetNames, held: Collection[str]
+) -> str | None:
+    """Find the key under which progress keeps a position: its own, else the first of the same asset and side.
 
     What another held position (``held`` are their keys) has for its own is left to it.
     """
-    symbol, side = position.symbol, position.side
-    mark = "" if side == "long" else "#short"
-    own = entries.get(symbol + mark)
-    if own is not None or not entries:
-        return own
+    if position.key in entries:
+        return position.key
+    is_short = position.side == "short"
     for key in sorted(entries):
         name, sign, _ = key.partition("#")
-        if key not in held and bool(sign) == bool(mark) and names.of_symbol(name) == asset:
-            return entries[key]
+        if key not in held and bool(sign) == is_short and names.of_symbol(name) == asset:
+            return key
     return None
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.language.policy import ExitRule, Policy
 from exitplan.ruleset.model.fact_registry import Category, Facts
+from exitplan.ruleset.model.facts import find_own
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.snapshot import TrackerRecord
 from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, plain
@@ -210,7 +211,7 @@ class Redecision:
 
     def _obstacle(self, action: Action, decision: Decision, exit_: Exit) -> Judgement | None:
         """Say what speaks against an exit although its rule applies."""
-        if action.kind == "unwind" and (over := self._is_past(decision.key)) is not None:
+        if action.kind == "unwind" and (over := self._is_past(decision.view)) is not None:
             return over
         if action.kind == "convert_dust" and not self._is_convertible(action, decision.view):
             return Judgement(Standing.UNWANTED, "it is not to be converted")
@@ -224,9 +225,11 @@ class Redecision:
             return Judgement(Standing.DONE, "the target of the cycle is reached")
         return None
 
-    def _is_past(self, key: str) -> Judgement | None:
+    def _is_past(self, view: PositionView) -> Judgement | None:
         """Say whether the cycle that the plan has for a position is over, or never was planned."""
-        step, done = self.steps.get(key), self.context.progress.unwinds.get(key)
+        context, step = self.context, self.steps.get(view.position.key)
+        names, held = context.account.names, context.held_keys
+        done = find_own(context.progress.unwinds, view.position, view.asset, names, held)
         if step is None:
             return Judgement(Standing.UNWANTED, "the plan has no cycle for it")
         if done is not None and done.started_at == step.started_at and done.cycle >= step.cycle:

@@ -45,7 +45,9 @@ def test_the_next_cycle_waits_and_the_plan_says_until_when(on_stage: Stage) -> N
 
 def test_it_is_due_at_that_moment_and_not_before(on_stage: Stage) -> None:
     scene = paced(on_stage)
-    scene.clock.now = scene.state().unwinds[AAA].last_cycle_at + timedelta(minutes=5, seconds=-2)  # type: ignore[operator]
+    done_at = scene.state().unwinds[AAA].last_cycle_at
+    assert done_at is not None
+    scene.clock.now = done_at + timedelta(minutes=5, seconds=-2)
     assert run(scene) is not None
     assert run(scene) is None
     assert scene.held() == "56.25"
