@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from exitplan.ruleset.language.conditions import AllOf, Condition, Op, Test
+from exitplan.ruleset.language.conditions import AllOf, Condition, Test
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.schemas.policies import load_policy, shipped_policy
+
 
 def bench_policy(*, max_positions: int = 8) -> Policy:
     """Load the default policy without dust by share: in an account of thousands every position would be dust."""

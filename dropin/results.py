@@ -11,7 +11,7 @@ from exitplan.dropin.sources import Spelling
 from exitplan.executor.operation import Outcome
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import ZERO
-from exitplan.ruleset.planning.actions import Phase
+from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Phase
 from exitplan.ruleset.planning.checks import AccountState as Known
 from exitplan.ruleset.planning.plan import report_of
 from exitplan.ruleset.planning.plan_types import CheckReport, Plan
@@ -60,12 +60,15 @@ class Finished:
         return len(done), float(freed)
 
     def exits(self, spelling: Spelling) -> dict[str, bool]:
-        """Return for every symbol with an exit whether it was done; one that was blocked was not."""
+        """Return for every symbol with an exit whether it was done; one that was blocked was not.
+
+        One that only waits, for its next cycle or for a price to come back, has none now.
+        """
         ended: dict[str, bool] = {}
         for action in self.plan.of_phase(Phase.EXIT):
             if action.kind != "cancel_order":
                 ended[action.symbol] = ended.get(action.symbol, True) and action.id in self.done
-        ended.update((blocked.symbol, False) for blocked in self.plan.blocked)
+        ended.update((found.symbol, False) for found in self.plan.blocked if found.reason not in NEVER_ESCALATED)
         for position in self.plan.positions:
             if position.counts:
                 ended.setdefault(position.symbol, True)

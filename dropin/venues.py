@@ -158,13 +158,14 @@ class VenueIntegration:
     def get_current_price(self, symbol: str) -> float | None:
         """Return the price of a symbol; None where the venue has none.
 
-        Raises AccountUnreadable where it cannot be asked.
+        Raises AccountUnreadable where it cannot be asked, or is not believed.
         """
         snapshot, unified = self._read(None), unified_symbol(symbol)
         held = next((position for position in snapshot.positions if position.symbol == unified), None)
         price = price_of(snapshot, held or Position(unified, "long", Decimal(1)), Belief())
-        if price.status == "unavailable":
-            raise AccountUnreadable(f"the price of {symbol} could not be read")
+        if price.status in {"unavailable", "implausible"}:
+            why = "could not be read" if price.status == "unavailable" else "is not plausible"
+            raise AccountUnreadable(f"the price of {symbol} {why}")
         return None if price.mark is None else float(price.mark)
 
     def cancel_order(self, order_id: str) -> bool:
@@ -253,7 +254,7 @@ def _position_dict(snapshot: Snapshot, position: Position) -> dict[str, Any]:
         "quantity": float(position.quantity),
         "size_usd": None if value is None else float(value),
     }
-    if price.status != "unavailable":
+    if price.status not in {"unavailable", "implausible"}:
         shown["current_price"] = None if price.mark is None else float(price.mark)
     if position.entry_price is not None:
         shown["entry_price"] = float(position.entry_price)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.readings import after_reading
+from exitplan.executor.readings import after_reading, with_reading
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
@@ -140,26 +140,22 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
 
 
 def note_reading(account: Account, state: State) -> State:
-    """Keep what a reading has found out, where it matters later and nobody else is at work; returns the state."""
+    """Keep what a reading has found out, where it matters later and nobody else is at work; returns the state.
+
+    Prices alone are no reason to begin a journal: they matter to who comes back.
+    """
     try:
         known = read_state(account)
-        if (state.price_missing, state.pending_balance, state.last_balance) == (
-            known.price_missing,
-            known.pending_balance,
-            known.last_balance,
+        same = with_reading(known, state)
+        if same == known or (
+            same == replace(known, last_prices=same.last_prices) and not account.folder.journal.exists()
         ):
             return state
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
             open_journal(account.folder.journal) as journal,
         ):
-            kept = replace(
-                take_state(journal, account.folder.state),
-                price_missing=state.price_missing,
-                last_prices=state.last_prices,
-                pending_balance=state.pending_balance,
-                last_balance=state.last_balance,
-            )
+            kept = with_reading(take_state(journal, account.folder.state), state)
             journal.put_state(state_to_document(kept))
             export_state(journal, kept, account.folder.state)
     except (AccountIsLocked, DataFolderUnusable):

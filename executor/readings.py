@@ -28,6 +28,17 @@ def after_reading(state: State, policy: Policy, snapshot: Snapshot, now: datetim
         return _with_balance(_with_prices(state, account, now), policy, account, now)
 
 
+def with_reading(state: State, read: State) -> State:
+    """Return a state with what another one has noted of a reading."""
+    return replace(
+        state,
+        price_missing=read.price_missing,
+        last_prices=read.last_prices,
+        pending_balance=read.pending_balance,
+        last_balance=read.last_balance,
+    )
+
+
 def after_run(state: State, policy: Policy, snapshot: Snapshot, now: datetime) -> State:
     """Return the state after a run has ended: what is held now is what the next reading is compared with."""
     with localcontext(EXACT):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.readings import after_reading, with_reading
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, export_state, state_to_document, take_state
@@ -29,13 +30,17 @@ from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 def verify_account(account: Account) -> Checks:
     """Check an account as it is now, and remember the answer in its state.
 
-    Where another process is at work on the account, the answer is given and not remembered. Raises AccountUnreadable
+    What the reading notes of prices and balances is remembered with the answer. Where another process is at work on the
+    account, the answer is given and not remembered. Raises AccountUnreadable
     where balances or orders cannot be read, FileIsInvalid for a broken tracker: then the state is UNKNOWN.
     """
     with no_old_answer(account):
-        checks = check_now(account, read_state(account))
+        state = read_state(account)
+        snapshot = read_snapshot(account, state.progress)
+        state = after_reading(state, account.rulebook.policy, snapshot, account.clock())
+        checks = checks_of(account, snapshot, state)
     note(RUN, "verified", account=account.id, state=checks.state.value)
-    _remember(account, checks.state)
+    _remember(account, checks.state, state)
     return checks
 
 
@@ -58,7 +63,7 @@ def no_old_answer(account: Account) -> Iterator[None]:
         raise
 
 
-def _remember(account: Account, known: AccountState) -> None:
+def _remember(account: Account, known: AccountState, read: State | None = None) -> None:
     """Note the answer in the state, unless somebody else is at work on the account or the state cannot be written."""
     try:
         with (
@@ -66,15 +71,11 @@ def _remember(account: Account, known: AccountState) -> None:
             open_journal(account.folder.journal) as journal,
         ):
             state = verified(take_state(journal, account.folder.state), account, known)
+            state = state if read is None else with_reading(state, read)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
     except (AccountIsLocked, DataFolderUnusable, FileIsInvalid):
         pass  # whoever is at work notes what it finds; a state that cannot be read keeps the gate closed
-
-
-def check_now(account: Account, state: State) -> Checks:
-    """Read the account and run the four checks; raises AccountUnreadable."""
-    return checks_of(account, read_snapshot(account, state.progress), state)
 
 
 def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:

@@ -45,6 +45,7 @@ from exitplan.ruleset.errors import (
     PlanIsUsed,
 )
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
@@ -68,7 +69,7 @@ def check_plan(account: Account, plan: Plan) -> Judged:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
         if journal.plan_status(plan.plan_id) == "unknown":
-            ensure_same_progress(plan, state.progress)
+            ensure_same_progress(plan, state.progress, _names(account))
         return _judge(account, plan, journal.intents(plan.plan_id), state)[1]
 
 
@@ -108,6 +109,10 @@ def _ensure_not_used(journal: Journal, plan: Plan) -> None:
         )
 
 
+def _names(account: Account) -> AssetNames:
+    return AssetNames(account.rulebook.policy.aliases)
+
+
 def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: State) -> tuple[State, Judged]:
     """Read the account and judge the plan on it.
 
@@ -140,7 +145,7 @@ class _Application:
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
-            ensure_same_progress(plan, state.progress)
+            ensure_same_progress(plan, state.progress, _names(account))
         state, judged = self._judged(state)
         if not resumed:
             journal.add_plan(plan, account.clock())
@@ -236,9 +241,9 @@ class _Application:
 
 
 def _not_reached(action: Action, stop: Stop | None) -> ActionOutcome:
-    """Return the outcome of an action that a run did not come to; of an expired plan it is never done."""
-    if stop is Stop.EXPIRED:
-        return ActionOutcome(action, "skipped", message="the plan expired before")
+    """Return the outcome of an action that a run did not come to; where the plan has ended, it is never done."""
+    if stop is not None and stop.exit_code not in _LEAVE_OPEN:
+        return ActionOutcome(action, "skipped", message=f"the run stopped before it: {stop.value}")
     return ActionOutcome(action, "open", message="still to be done")
 
 

@@ -130,7 +130,7 @@ def judge_plan(
         )
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
         sold = sold_already(plan, intents)
-        redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, frozenset(plan.steps))
+        redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, plan.steps)
         return Judged(plan, draft, redecision.judge())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
@@ -16,10 +16,13 @@ from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.progress import Kept
 from exitplan.ruleset.model.snapshot import Side, Snapshot, TrackerRecord
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan
+
+V = TypeVar("V")
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 _UNRESOLVED = frozenset({"sending", "needs_human"})
@@ -81,7 +84,8 @@ def _is_held(asset: str, record: TrackerRecord, held: Collection[tuple[str, Side
 def still_held(state: State, account: AccountView) -> State:
     """Forget the progress of assets that are gone: what is opened later is another position.
 
-    An account that is told as empty says nothing about any of them.
+    What is held under another market than before takes its progress along. An account that is told as empty says
+    nothing about any of them.
     """
     held = {(view.asset, view.position.side) for view in account.positions}
     if not held and not account.holdings.quantities:
@@ -93,10 +97,22 @@ def still_held(state: State, account: AccountView) -> State:
 
     return replace(
         state,
-        unwinds={key: unwind for key, unwind in state.unwinds.items() if is_held(key)},
+        unwinds=_under_their_keys({key: unwind for key, unwind in state.unwinds.items() if is_held(key)}, account),
+        failed_exits=_under_their_keys(state.failed_exits, account),
         price_missing={key: entry for key, entry in state.price_missing.items() if is_held(key)},
         last_prices={key: price for key, price in state.last_prices.items() if is_held(key)},
     )
+
+
+def _under_their_keys(entries: Mapping[str, V], account: AccountView) -> dict[str, V]:
+    """Name entries by the markets that their positions are held under now, unless several positions share one."""
+    kept = Kept.of(entries, account.names)
+    claims: dict[str, list[str]] = {}
+    for view in account.positions:
+        key = kept.key_of(view.position, view.asset)
+        if key is not None:
+            claims.setdefault(key, []).append(view.position.key)
+    return {claims[key][0] if len(claims.get(key, ())) == 1 else key: entry for key, entry in entries.items()}
 
 
 def _journalled(document: Mapping[str, Any]) -> Plan:

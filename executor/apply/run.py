@@ -99,7 +99,7 @@ class Run:
 
     def _needs_reading(self, group: list[Action]) -> bool:
         """Check whether what the group sells may have changed since the account was read, by orders of this run."""
-        if not self.touched or group[0].kind == "cancel_order":
+        if not self.touched or group[0].kind in {"cancel_order", "adopt"}:
             return False
         return any(action.key in self.touched or self._is_of_fee_coin(action) for action in group)
 
@@ -229,6 +229,10 @@ class Run:
                 return
             if not self._may_go_on(action):
                 return
+            judgement = self.judged.judgements[action.id]
+            if judgement.standing is not Standing.WANTED:
+                self._leave_out(action, intent, judgement)
+                return
             sized = self._sized(action, intent)
             unsent = [] if sized is None else self._send_once([(action, sized)])
             if not unsent:
@@ -319,7 +323,7 @@ class Run:
     def _adopt(self, action: Action, intent: Intent) -> None:
         """Register a position with the tracker, unless its stop could not be placed."""
         stops = [found for found in self.plan.actions if found.kind == "attach_stop" and found.key == action.key]
-        placed = {self.outcomes[stop.id].status for stop in stops}
+        placed = {self.outcomes[stop.id].status if stop.id in self.outcomes else "open" for stop in stops}
         if "open" in placed:
             self._leave_open(action, "its stop was not placed yet")
         elif placed - {"done"}:

@@ -9,8 +9,10 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.halt import find_halt
 from exitplan.ruleset.errors import PlanIsAltered, PlanIsExpired, PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.progress import Kept, Progress
+from exitplan.ruleset.model.snapshot import Position
+from exitplan.ruleset.model.values import ZERO, plain, time_text
 from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
 
@@ -106,14 +108,14 @@ def ensure_fresh(plan: Plan, policy: Policy, now: datetime) -> None:
         )
 
 
-def ensure_same_progress(plan: Plan, progress: Progress) -> None:
+def ensure_same_progress(plan: Plan, progress: Progress, names: AssetNames) -> None:
     """Raise PlanIsStale where the exits of a position have come further than the plan knew.
 
     That is what an order of an earlier run does that is resolved only after the plan was made, even where what is held
     tells nothing: a plan made between the two would begin the unwind anew.
     """
     touched = {action.key for action in plan.actions if action.kind != "cancel_order"} | set(plan.steps)
-    moved = [key for key in sorted(touched) if not _is_known(plan, progress, key)]
+    moved = [key for key in sorted(touched) if not _is_known(plan, progress, key, names)]
     if moved:
         raise PlanIsStale(
             f"the plan does not know how far the exits of {', '.join(moved)} have come: an order of an earlier run was "
@@ -122,14 +124,18 @@ def ensure_same_progress(plan: Plan, progress: Progress) -> None:
         )
 
 
-def _is_known(plan: Plan, progress: Progress, key: str) -> bool:
-    """Tell whether a plan goes on from this progress of a position."""
+def _is_known(plan: Plan, progress: Progress, key: str, names: AssetNames) -> bool:
+    """Check whether a plan goes on from this progress of a position."""
     if key not in plan.by_key:  # of no position that the plan has: apply finds nothing to do for it
         return True
-    facts, step, unwind = plan.by_key[key].facts, plan.steps.get(key), progress.unwinds.get(key)
+    planned, step = plan.by_key[key], plan.steps.get(key)
+    facts, asset = planned.facts, names.of_symbol(planned.symbol)
+    position = Position(planned.symbol, "short" if planned.side == "short" else "long", ZERO)
+    unwind = Kept.of(progress.unwinds, names).find(position, asset)
+    failed = Kept.of(progress.failed_exits, names).find(position, asset)
     if step is not None and step.counts and unwind is not None and unwind.started_at == step.started_at:
         return unwind.cycle >= step.cycle - 1  # a cycle with no order counts once, however often it was planned
-    counts = (Decimal(unwind.cycle if unwind else 0), Decimal(progress.failed_exits.get(key, 0)))
+    counts = (Decimal(unwind.cycle if unwind else 0), Decimal(failed or 0))
     if (Decimal(facts["unwind_cycle"]), Decimal(facts["failed_exits"])) != counts:
         return False
     if step is None or unwind is None or step.regrown:

@@ -76,11 +76,14 @@ class Kept(Generic[T]):
 
     def find(self, position: Position, asset: str) -> T | None:
         """Find what is kept of a position; None where nothing is."""
-        own = self.entries.get(position.key)
-        if own is not None:
-            return own
-        key = self.by_asset.get((asset, position.side == "short"))
+        key = self.key_of(position, asset)
         return None if key is None else self.entries[key]
+
+    def key_of(self, position: Position, asset: str) -> str | None:
+        """Find the key under which something is kept of a position."""
+        if position.key in self.entries:
+            return position.key
+        return self.by_asset.get((asset, position.side == "short"))
 
 
 def progress_from_document(document: Mapping[str, Any]) -> Progress:

@@ -146,7 +146,10 @@ class Action:
 
     def _expected(self, name: str) -> Decimal | None:
         text = self.expects.get(name)
-        return None if text is None else Decimal(text)
+        number = None if text is None else Decimal(text)
+        if number is not None and not number.is_finite():
+            raise ValueError(f"{name} is not a number")
+        return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,9 +103,12 @@ def read_plan(document: Mapping[str, Any]) -> Plan:
 def parse_plan(document: Mapping[str, Any]) -> Plan:
     """Read a plan without asking whether it was altered; raises FileIsInvalid for what is no plan of this version."""
     try:
-        return read_record(Plan, document)
+        plan = read_record(Plan, document)
+        for action in plan.actions:  # what it expects is text, and has to be numbers
+            _ = action.expected_quantity, action.expected_price, action.expected_fill, action.expected_cost_pct
     except (TypeError, ValueError, ArithmeticError, KeyError) as error:
         raise FileIsInvalid(f"this is not a plan that this exitplan understands: {error}") from error
+    return plan
 
 
 def report_of(checks: Checks) -> CheckReport:

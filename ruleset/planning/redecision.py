@@ -19,7 +19,7 @@ from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.snapshot import TrackerRecord
 from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, plain
-from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action, Exit
+from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action, Exit, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.exits import ExitContext, limit_price, record_marks
 from exitplan.ruleset.planning.planner import Draft
@@ -52,8 +52,8 @@ class Redecision:
     """A plan's actions against a fresh draft of the whole account.
 
     ``sold`` is what the plan's own orders have taken from a position since it was made, by key; ``pending`` are the
-    ids of its orders to cancel that still rest. ``settled`` actions are not judged any more. ``steps`` are the keys of
-    the positions that the plan has a cycle for.
+    ids of its orders to cancel that still rest. ``settled`` actions are not judged any more. ``steps`` are the
+    cycles of its unwinds, by key.
     """
 
     policy: Policy
@@ -62,7 +62,7 @@ class Redecision:
     actions: Sequence[Action]
     sold: Mapping[str, Decimal] = field(default_factory=dict)
     settled: frozenset[str] = frozenset()
-    steps: frozenset[str] = frozenset()
+    steps: Mapping[str, UnwindStep] = field(default_factory=dict)
 
     def judge(self) -> dict[str, Judgement]:
         """Judge every action that is not settled, in the plan's order."""
@@ -150,7 +150,8 @@ class Redecision:
         if decision.is_protected or decision.is_deferred:
             return "it is protected" if decision.is_protected else decision.view.words["why"]
         if decision.view.record is not None and not _is_same_record(action, decision.view.record):
-            return "the tracker has another record of it since"
+            is_new = "record_source" not in action.expects
+            return "the tracker has registered it since" if is_new else "the tracker has another record of it since"
         rule = self._rule_now(action, decision, excess)
         if isinstance(rule, str):
             return rule
@@ -192,6 +193,8 @@ class Redecision:
         if obstacle is not None:
             return obstacle
         wants = view.held if action.kind == "close" or exit_.quantity == 0 else exit_.quantity
+        if action.kind == "unwind":  # what orders that were cancelled have sold is of the slice
+            wants = min(wants, self._planned(action.key) - self.sold.get(action.key, ZERO))
         most = max(wants - spent.get(_budget_key(action), ZERO), ZERO)
         free = self.context.without_debt(view, self.context.free(view))
         if action.kind == "convert_dust":
@@ -201,17 +204,42 @@ class Redecision:
             return Judgement(Standing.STALE, f"of {plain(view.held)} only {plain(max(free, ZERO))} is free now")
         return Judgement(Standing.WANTED, most=most)
 
+    def _planned(self, key: str) -> Decimal:
+        """Add up what the plan sells of a position, settled actions included."""
+        return sum((action.quantity for action in self.actions if action.reduces and action.key == key), ZERO)
+
     def _obstacle(self, action: Action, decision: Decision, exit_: Exit) -> Judgement | None:
         """Say what speaks against an exit although its rule applies."""
-        if action.kind == "unwind" and decision.key not in self.steps:
-            return Judgement(Standing.UNWANTED, "the plan has no cycle for it")
+        if action.kind == "unwind" and (over := self._is_past(decision.view)) is not None:
+            return over
+        if action.kind == "convert_dust" and not self._is_convertible(action, decision.view):
+            return Judgement(Standing.UNWANTED, "it is not to be converted")
         if not _has_like_limit(action, decision.view, self.policy):
             return Judgement(Standing.UNWANTED, "its limit is not the policy's")
         if exit_.blocked is not None and exit_.blocked.reason not in {"waiting", "locked"}:
-            return Judgement(Standing.UNWANTED, BLOCKED_REASONS[exit_.blocked.reason])
+            is_said = action.kind == "convert_dust"  # of a conversion the reason names its terms
+            why = exit_.blocked.because if is_said else BLOCKED_REASONS[exit_.blocked.reason]
+            return Judgement(Standing.UNWANTED, why)
         if exit_.unwind is not None and exit_.unwind.counts:
             return Judgement(Standing.DONE, "the target of the cycle is reached")
         return None
+
+    def _is_past(self, view: PositionView) -> Judgement | None:
+        """Say whether the cycle that the plan has for a position is over, or never was planned."""
+        step = self.steps.get(view.position.key)
+        done = self.context.unwinds.find(view.position, view.asset)
+        if step is None:
+            return Judgement(Standing.UNWANTED, "the plan has no cycle for it")
+        if done is not None and done.started_at == step.started_at and done.cycle >= step.cycle:
+            return Judgement(Standing.DONE, "its cycle has ended")
+        return None
+
+    def _is_convertible(self, action: Action, view: PositionView) -> bool:
+        """Check that the policy converts what the rule of an action closes, and that it is too small to be sold."""
+        rule = next((one for one in self.policy.exits if one.id == action.rule), None)
+        everything = floor_to_step(view.held, view.amount_step)
+        is_small = not reaches_minimum(view, everything, limit_price(view, self.policy))
+        return self.policy.dust.convert and rule is not None and rule.is_convertible and is_small
 
     def _of_stop(self, action: Action, spent: Mapping[str, Decimal]) -> Judgement:
         fresh = [other for other in self.draft.actions if other.key == action.key and other.kind == action.kind]

@@ -35,7 +35,7 @@ def run(*arguments: str) -> str:
 
 
 def essence(plan: dict[str, Any]) -> list[tuple[Any, ...]]:
-    keys = ("kind", "symbol", "side", "quantity", "order_id", "est_value", "rule")
+    keys = ("kind", "symbol", "side", "quantity", "order_id", "est_value", "phase")
     return [tuple(action[key] for key in keys) for action in plan["actions"]]
 
 
@@ -60,11 +60,10 @@ def test_both_classify_alike(folder: Path) -> None:
 
 @pytest.mark.parametrize("chosen", [{}, {"max_positions": 3, "dust_pct_threshold": 0.02, "stale_order_minutes": 10}])
 def test_both_do_the_same(folder: Path, chosen: dict[str, Any]) -> None:
-    order_rule = "stale-limit-order"
     options = [part for name, value in chosen.items() for part in (OPTIONS[name], str(value))]
     planned = essence(json.loads(run("plan", "--json", *options)))
     results = protocol(data_dir=folder / "data", **chosen).run_full_protocol()
-    stale = [action for action in planned if action[6] == order_rule]
+    stale = [action for action in planned if action[6] == 2]
     assert results["phase2_order_cleanup"]["orders_cancelled"] == len(stale)
     sold = {action[1] for action in planned if action[0] in {"close", "unwind"}}
     assert results["phase3_controlled_exits"]["successful"] == len(sold)

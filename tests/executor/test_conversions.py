@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from exitplan.brokers.protocol import ConvertRequest, Done, OrderReport
-from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown
+from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, PlanIsStale
 from tests.builders import position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, statuses
@@ -47,18 +47,19 @@ def test_a_conversion_may_cost_more_as_prices_move_and_never_more_than_allowed(
     assert (request.quantity, request.max_cost_pct) == (Decimal("0.0005"), Decimal(most))
 
 
-def test_a_conversion_that_has_become_too_dear_is_refused(on_stage: Stage) -> None:
+def test_a_conversion_that_has_become_too_dear_is_no_longer_wanted(on_stage: Stage) -> None:
     scene = crumbs(on_stage)
     plan = scene.plan()
     scene.policy["account"]["options"]["taker_fee"] = "0.06"
-    result = scene.apply(plan)
-    assert (result.exit_code, statuses(result), scene.held()) == (4, ["refused"], "0.0005")
+    with pytest.raises(PlanIsStale, match=r"no longer wanted: .* \(6 %\), and 5 % is allowed"):
+        scene.apply(plan)
+    assert (requests(scene), scene.held()) == ([], "0.0005")
 
 
 def test_terms_are_asked_for_only_where_dust_is_to_be_converted(on_stage: Stage) -> None:
     scene = crumbs(on_stage)
     scene.apply()
-    assert scene.trouble.calls == ["read", "conversions", "read", "convert", "read"]
+    assert scene.trouble.calls == ["read", "conversions", "read", "conversions", "convert", "read"]
 
 
 def test_a_venue_that_converts_nothing_is_not_asked(on_stage: Stage) -> None:

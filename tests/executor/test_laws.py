@@ -162,3 +162,21 @@ def at_rest(scene: Scene) -> None:
     held = {entry.key for entry in scene.account().positions}
     assert set(state.unwinds) <= held
     assert scene.says() == scene.verify().state
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(account=accounts(), most=st.integers(0, 3))
+def test_after_a_run_a_plan_is_empty_or_says_what_it_waits_for(tmp_path: Path, account: Snapshot, most: int) -> None:
+    folder = tmp_path / str(next(_NUMBERS))
+    folder.mkdir()
+    scene = stage(folder, account, parameters={"max_positions": most, "unwind_interval_minutes": 5})
+    plan = scene.plan()
+    assert scene.apply(plan).exit_code == 0
+    after = scene.plan()
+    assert [action["symbol"] for action in after["actions"]] == []
+    unwound = {action["symbol"] for action in plan["actions"] if action["kind"] == "unwind"}
+    waiting = {found["symbol"]: found["until"] for found in after["blocked"] if found["reason"] == "waiting"}
+    left = {entry.symbol for entry in scene.account().positions}
+    sellable = {entry["symbol"] for entry in after["positions"] if entry["facts"]["sellable"]}
+    assert unwound & left & sellable <= set(waiting)
+    assert all(until is not None for until in waiting.values())

@@ -15,7 +15,8 @@ def verdicts(scene: Scene) -> dict[str, tuple[bool, str | None]]:
 
 
 def test_guards_that_a_policy_does_not_set_are_not_asked(on_stage: Stage) -> None:
-    assert list(verdicts(on_stage(legacy()))) == ["max_actions", "max_run_pct", "max_zombie_pct"]
+    always = ["max_actions", "max_run_pct", "max_zombie_pct", "max_equity_change_pct"]
+    assert list(verdicts(on_stage(legacy()))) == always
 
 
 def test_an_order_worth_exactly_the_limit_passes(on_stage: Stage) -> None:

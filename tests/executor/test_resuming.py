@@ -171,7 +171,7 @@ def test_an_account_that_cannot_be_read_keeps_the_open_plan(on_stage: Stage) -> 
 def test_a_run_whose_account_cannot_be_verified_stays_open_for_that(on_stage: Stage) -> None:
     scene = on_stage(zombie())
     plan = scene.plan()
-    scene.trouble.reads.extend([True, False])
+    scene.trouble.reads.extend([True, True, False])  # the account, what it was bought at, and the account again
     assert (scene.apply(plan).exit_code, scene.says()) == (9, "UNKNOWN")
     assert (scene.apply(plan).exit_code, scene.says()) == (0, "CLEAN")
     assert (len(scene.trouble.orders), scene.tracked()) == (1, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from exitplan.executor.apply.apply import apply_plan, check_plan
@@ -47,8 +49,17 @@ def test_a_plan_by_another_policy_is_refused(on_stage: Stage) -> None:
     refused(scene, plan, "the policy is not the one")
 
 
-@pytest.mark.parametrize("quantity", ["100.001", "99.999", "200", "1"])
-def test_a_quantity_that_moved_at_all_makes_a_plan_stale(on_stage: Stage, quantity: str) -> None:
+@pytest.mark.parametrize("quantity", ["101", "99", "100.001"])
+def test_a_quantity_may_move_by_one_percent(on_stage: Stage, quantity: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.hold("AAA/USD", quantity)
+    assert scene.apply(plan).exit_code == 0
+    assert [sent.quantity for sent in scene.trouble.orders] == [min(Decimal(25), Decimal(quantity) / 4)]
+
+
+@pytest.mark.parametrize("quantity", ["101.001", "98.999", "200", "1"])
+def test_a_quantity_that_moved_further_makes_a_plan_stale(on_stage: Stage, quantity: str) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
     scene.hold("AAA/USD", quantity)
@@ -80,7 +91,10 @@ def test_a_price_that_is_gone_makes_a_plan_stale(on_stage: Stage) -> None:
 
 def test_a_price_that_has_come_back_makes_a_plan_stale(on_stage: Stage) -> None:
     scene = on_stage(zombie())
+    scene.verify()
     scene.move_price("AAA/USD", None)
+    scene.plan()
+    scene.clock.advance(30 * 60)
     plan = scene.plan()
     scene.move_price("AAA/USD", "3")
     refused(scene, plan, "the price was not there and is 3")
@@ -97,7 +111,7 @@ def test_a_position_taken_over_by_another_source_makes_a_plan_stale(on_stage: St
     scene = on_stage(snapshot(LEGACY, tracked={"AAA/USD": record("manual")}))
     plan = scene.plan()
     scene.track(AAA=record("nija_strategy"))
-    refused(scene, plan, "the tracker has registered it since")
+    refused(scene, plan, "no longer wanted: the tracker has another record of it since")
 
 
 def test_a_plan_says_of_everything_what_moved(on_stage: Stage) -> None:
@@ -105,7 +119,7 @@ def test_a_plan_says_of_everything_what_moved(on_stage: Stage) -> None:
     plan = scene.plan()
     scene.hold("AAA/USD", "50")
     scene.move_price("AAA/USD", "1")
-    with pytest.raises(PlanIsStale, match="AAA/USD: the quantity"):
+    with pytest.raises(PlanIsStale, match="AAA/USD: stale: the quantity"):
         scene.apply(plan)
 
 

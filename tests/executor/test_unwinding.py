@@ -105,7 +105,7 @@ def test_a_cycle_of_a_position_that_is_gone_does_not_count(on_stage: Stage) -> N
 
 
 def test_a_position_that_grew_starts_anew_with_an_alert(on_stage: Stage) -> None:
-    scene = on_stage(legacy())
+    scene = on_stage(legacy(), guards={"max_equity_change_pct": 1})
     cycle(scene)
     scene.hold("AAA/USD", "200")
     assert cycle(scene) == (1, "150")
@@ -115,7 +115,7 @@ def test_a_position_that_grew_starts_anew_with_an_alert(on_stage: Stage) -> None
 
 
 def test_a_regrown_position_filled_in_part_is_anchored_anew_at_cycle_zero(on_stage: Stage) -> None:
-    scene = on_stage(legacy())
+    scene = on_stage(legacy(), guards={"max_equity_change_pct": 1})
     cycle(scene)
     scene.hold("AAA/USD", "200")
     scene.break_writes(Fault.PARTIAL)

@@ -87,7 +87,10 @@ def test_a_zombie_of_no_market_is_escalated_and_never_sent(on_stage: Stage) -> N
 
 def test_a_zombie_without_a_price_is_tried_once_on_a_market_that_trades(on_stage: Stage) -> None:
     scene = on_stage(zombie())
+    scene.verify()
     scene.move_price("AAA/USD", None)
+    assert scene.plan()["blocked"][0]["reason"] == "no-price-yet"
+    scene.clock.advance(30 * 60)
     plan = scene.plan()
     assert plan["actions"][0]["est_value"] is None
     assert statuses(scene.apply(plan)) == ["refused"]

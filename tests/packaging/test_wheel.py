@@ -19,6 +19,7 @@ from tests.packaging.wheels import (
 from tools.locks import ROOT
 
 ROOMS = ("brokers", "cli", "dropin", "executor", "policies", "ruleset", "schemas")
+HELD = 20
 BOT = """
 import brokers, cli, executor, ruleset, schemas
 from exitplan import LegacyPositionExitProtocol, PositionTracker, get_broker_integration
@@ -100,7 +101,7 @@ def test_what_is_installed_works_beside_folders_of_the_same_names(
     assert int(run([environment, "bot.py"], project)) == HELD
     assert f"{HELD} positions" in run([exitplan, "plan", "--out", "plan.json"], project)
     assert f"{HELD} positions" in run([environment, "-m", "exitplan", "plan"], project)
-    assert "Applied: 15 done." in run([exitplan, "apply", "plan.json"], project)
+    assert "Applied: 16 done." in run([exitplan, "apply", "plan.json"], project)
 
 
 def test_a_fresh_clone_is_built_and_installed_with_what_its_build_requires(
