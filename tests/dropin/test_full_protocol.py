@@ -52,7 +52,7 @@ def test_a_run_tells_its_phases(tmp_path: Path) -> None:
 
 def test_run_after_run_the_account_becomes_clean(tmp_path: Path) -> None:
     program = messy(tmp_path)
-    successes = []
+    successes: list[bool] = []
     while not any(successes) and len(successes) < 9:
         program.now += timedelta(minutes=10)
         successes.append(program.protocol.run_full_protocol()["success"])
