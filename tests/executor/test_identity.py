@@ -39,7 +39,7 @@ def test_its_record_and_progress_stay_while_its_balance_is_there(on_stage: Stage
     rename(scene, "AAA/USD", "AAA/EUR")
     result = scene.apply(plan)
     assert statuses(result) == ["skipped", "done"]
-    assert (set(scene.tracked()), scene.state().unwinds["AAA/USD"].cycle) == ({"AAA/USD"}, 1)
+    assert (set(scene.tracked()), scene.state().unwinds["AAA/EUR"].cycle) == ({"AAA/USD"}, 1)
 
 
 def test_an_unwind_goes_on_under_the_other_market(on_stage: Stage) -> None:

