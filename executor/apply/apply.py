@@ -16,7 +16,7 @@ from decimal import localcontext
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify
+from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify, Stop
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
 from exitplan.executor.apply.recovery import forget_closed, reconcile_open_plans, still_held
@@ -40,12 +40,14 @@ from exitplan.ruleset.errors import (
     AccountUnreadable,
     EngineDisagreement,
     FileIsInvalid,
+    PlanIsAltered,
     PlanIsUnusable,
     PlanIsUsed,
 )
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, time_text
+from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import AccountState, Checks
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -59,7 +61,7 @@ def check_plan(account: Account, plan: Plan) -> Judged:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
     ensure_applicable(account, plan)
     ensure_not_halted(account)
-    ensure_fresh(plan, account.clock())
+    ensure_fresh(plan, account.rulebook.policy, account.clock())
     if not account.folder.journal.exists():
         return _judge(account, plan, {}, read_state(account))[1]
     with open_journal(account.folder.journal) as journal:
@@ -99,6 +101,11 @@ def apply_plan(
 def _ensure_not_used(journal: Journal, plan: Plan) -> None:
     if journal.plan_status(plan.plan_id) == "ended":
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
+    if journal.plan_sha256(plan.plan_id) not in {None, plan.sha256}:
+        raise PlanIsAltered(
+            "the plan is not the one that was begun under its id",
+            hint="apply the file that was begun, or make a new plan",
+        )
 
 
 def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: State) -> tuple[State, Judged]:
@@ -110,7 +117,7 @@ def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: S
     now, rulebook = account.clock(), account.rulebook
     state = after_reading(state, rulebook.policy, snapshot, now)
     judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
-    judged.ensure_allowed(rulebook)
+    judged.ensure_allowed(rulebook.policy, is_begun=bool(intents))
     judged.ensure_something_is_left()
     return state, judged
 
@@ -149,7 +156,7 @@ class _Application:
     def _judged(self, state: State) -> tuple[State, Judged]:
         """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
         try:
-            ensure_fresh(self.plan, self.account.clock())
+            ensure_fresh(self.plan, self.account.rulebook.policy, self.account.clock())
             return _judge(self.account, self.plan, self.journal.intents(self.plan.plan_id), state)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
@@ -193,10 +200,7 @@ class _Application:
             state = after_run(state, account.rulebook.policy, self.last_reading[-1], now)
         state = verified(state, account, AccountState.UNKNOWN if checks is None else checks.state)
         code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
-        outcomes = tuple(
-            run.outcomes.get(action.id, ActionOutcome(action, "open", message="still to be done"))
-            for action in self.plan.actions
-        )
+        outcomes = tuple(run.outcomes.get(action.id) or _not_reached(action, run.stop) for action in self.plan.actions)
         result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
         if code not in _LEAVE_OPEN:
@@ -229,6 +233,13 @@ class _Application:
         if kind != "alert":  # logged where it is raised
             note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
         self.notify(Event(kind, self.account.clock(), data))
+
+
+def _not_reached(action: Action, stop: Stop | None) -> ActionOutcome:
+    """Return the outcome of an action that a run did not come to; of an expired plan it is never done."""
+    if stop is Stop.EXPIRED:
+        return ActionOutcome(action, "skipped", message="the plan expired before")
+    return ActionOutcome(action, "open", message="still to be done")
 
 
 def _level_of(kind: str) -> int:

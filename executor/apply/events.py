@@ -54,6 +54,8 @@ class Stop(StrEnum):
     OUTCOME_UNKNOWN = "outcome-unknown"
     VENUE_RESTS = "venue-rests"
     ACCOUNT_UNREADABLE = "account-unreadable"
+    EXPIRED = "expired"
+    GUARD_REFUSES = "guard-refuses"
 
     @property
     def exit_code(self) -> ExitCode:
@@ -67,6 +69,8 @@ _STOP_CODES = {
     Stop.OUTCOME_UNKNOWN: ExitCode.UNKNOWN,
     Stop.VENUE_RESTS: ExitCode.UNKNOWN,
     Stop.ACCOUNT_UNREADABLE: ExitCode.ERROR,
+    Stop.EXPIRED: ExitCode.PLAN_UNUSABLE,
+    Stop.GUARD_REFUSES: ExitCode.REFUSED,
 }
 
 

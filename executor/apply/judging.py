@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
 from exitplan.executor.store.journal import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsStale, RefusedByGuard
+from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.exits import ExitContext
-from exitplan.ruleset.planning.guards import Sale, Verdict, judge_sales
+from exitplan.ruleset.planning.guards import Sale, Verdict, judge, judge_sales
 from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from exitplan.ruleset.planning.redecision import Judgement, Redecision, Standing
@@ -58,15 +59,19 @@ class Judged:
             hint="make a new plan and look at it",
         )
 
-    def ensure_allowed(self, rulebook: Rulebook) -> None:
-        """Raise RefusedByGuard where the balance is a surprise, or an order is refused with the prices of now."""
+    def ensure_allowed(self, policy: Policy, *, is_begun: bool) -> None:
+        """Raise RefusedByGuard where the balance is a surprise, or a guard refuses what is left with the prices of now.
+
+        What a file says of its guards is not believed. Of a plan that was begun only single orders are judged: the
+        whole was, and its own exits have changed the account since.
+        """
         surprise = next((guard for guard in self.draft.guards if guard.name == "max_equity_change_pct"), None)
         if surprise is not None and not surprise.ok:
             raise RefusedByGuard(
                 f"what the account holds is not what the last run left: {surprise.detail}",
                 hint="look at the account; if it is right, say so with: exitplan accept-balance",
             )
-        refused = [verdict for verdict in judge_sales(rulebook.policy, self._sales()) if not verdict.ok]
+        refused = self.refused_orders(policy) if is_begun else self._refused(policy)
         if refused:
             told = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
             raise RefusedByGuard(
@@ -74,19 +79,38 @@ class Judged:
                 hint="wait, narrow the plan with --exclude, or raise the limit in the policy",
             )
 
-    def _sales(self) -> list[Sale]:
-        """List the sales that would go out, at the prices of now."""
-        sales, markets = [], self.draft.account.snapshot.markets
-        for action in self.plan.actions:
-            judgement = self.judgements.get(action.id)
-            if action.kind not in SELLING or judgement is None or judgement.standing is not Standing.WANTED:
-                continue
-            view = self.views[action.key]
-            quantity = action.quantity if judgement.most is None else min(action.quantity, judgement.most)
-            value = view.worth(quantity)
-            value = view.blind_value(quantity) if value is None else value
-            sales.append(Sale(action.symbol, value, markets.get(action.symbol)))
-        return sales
+    def refused_orders(self, policy: Policy) -> list[Verdict]:
+        """Return what guards say against single orders that are left to send, at the prices of now."""
+        markets = self.draft.account.snapshot.markets
+        sales = [
+            Sale(action.symbol, action.guarded_value, markets.get(action.symbol))
+            for action in self._left()
+            if action.kind in SELLING
+        ]
+        return [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
+
+    def _refused(self, policy: Policy) -> list[Verdict]:
+        """Return what guards say against all that is left to send, at the prices of now."""
+        verdicts = judge(policy, self._left(), self.draft.decisions, self.draft.account, None)
+        return [verdict for verdict in verdicts if not verdict.ok]
+
+    def _left(self) -> list[Action]:
+        """List the actions that would go out, with the quantities and values of now."""
+        wanted = [(action, self.judgements.get(action.id)) for action in self.plan.actions]
+        return [
+            self._valued(action, judgement)
+            for action, judgement in wanted
+            if judgement is not None and judgement.standing is Standing.WANTED
+        ]
+
+    def _valued(self, action: Action, judgement: Judgement) -> Action:
+        if action.kind not in SELLING:
+            return action
+        view = self.views[action.key]
+        quantity = action.quantity if judgement.most is None else min(action.quantity, judgement.most)
+        return replace(
+            action, quantity=quantity, est_value=view.worth(quantity), blind_value=view.blind_value(quantity)
+        )
 
 
 def judge_plan(
@@ -106,7 +130,7 @@ def judge_plan(
         )
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
         sold = {position.key: sold_already(plan, position, intents) for position in plan.positions}
-        redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled)
+        redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, frozenset(plan.steps))
         return Judged(plan, draft, redecision.judge())
 
 

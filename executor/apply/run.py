@@ -17,9 +17,10 @@ from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
-from exitplan.executor.apply.quantities import find_position, sendable_quantity
+from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import OrderReconciler, Sent
 from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import read_snapshot, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
@@ -29,9 +30,8 @@ from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.snapshot import Position, Snapshot
-from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
+from exitplan.ruleset.model.values import ZERO, ceil_to_step, floor_to_step, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.redecision import Judgement, Standing
@@ -139,6 +139,10 @@ class Run:
             self._stop(Stop.ASKED)
         elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
             self._stop(Stop.HALTED)
+        elif is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
+            self._stop(Stop.EXPIRED)
+        elif action.kind in SELLING and self.judged.refused_orders(self.account.rulebook.policy):
+            self._stop(Stop.GUARD_REFUSES)
         return self.stop is None
 
     def _stop(self, reason: Stop) -> None:
@@ -211,8 +215,9 @@ class Run:
         return unsent
 
     def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Resolution) -> bool:
-        """Check whether an exit that the venue had too little balance for is sent once more, a little smaller."""
-        if not action.reduces or not is_shortage(resolved) or action.id in self.shrunk or intent.quantity is None:
+        """Check whether an order that the venue had too little balance for is sent once more, a little smaller."""
+        is_covered = action.reduces or action.kind == "convert_cash"
+        if not is_covered or not is_shortage(resolved) or action.id in self.shrunk or intent.quantity is None:
             return False
         self.shrunk[action.id] = intent.quantity
         return True
@@ -249,20 +254,21 @@ class Run:
         if action.kind == "cancel_order":
             return action.quantity, ZERO
         if action.kind == "convert_cash":
-            return action.quantity if most is None else min(action.quantity, most), ZERO
+            return self._money_size(action, most), ZERO
         view = self.judged.views.get(action.key)
         if view is None:
             return ZERO, ZERO
         quantity = sendable_quantity(action, view, most)
         if action.id in self.shrunk:
-            quantity = self._shrunk(self.shrunk[action.id], quantity, view)
+            quantity = _shrunk(self.shrunk[action.id], quantity, view.amount_step)
         return quantity, view.held
 
-    def _shrunk(self, asked: Decimal, free: Decimal, view: PositionView) -> Decimal:
-        """Return a little less than the venue had too little for; nothing where that is not enough."""
-        least = asked * (1 - SHRINK_PCT)
-        smaller = free if free < asked else least
-        return floor_to_step(smaller, view.amount_step) if smaller >= least else ZERO
+    def _money_size(self, action: Action, most: Decimal | None) -> Decimal:
+        """Return what to convert of money now: a purchase that leaves nothing for its fee is sent again, smaller."""
+        quantity = action.quantity if most is None else min(action.quantity, most)
+        if action.id not in self.shrunk:
+            return quantity
+        return _shrunk(self.shrunk[action.id], quantity, amount_step(self.snapshot, action.symbol))
 
     def _record(self, action: Action, intent: Intent, resolution: Resolution) -> None:
         now = self.account.clock()
@@ -403,6 +409,13 @@ class Run:
         account = self.account
         alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
         self.tell("alert", alert)
+
+
+def _shrunk(asked: Decimal, free: Decimal, step: Decimal | None) -> Decimal:
+    """Return a little less than the venue had too little for, on the step; nothing where that is not enough."""
+    least = ceil_to_step(asked * (1 - SHRINK_PCT), step)
+    smaller = free if free < asked else least
+    return smaller if least <= smaller < asked else ZERO
 
 
 def _described(action: Action, quantity: Decimal) -> dict[str, Any]:

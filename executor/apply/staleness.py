@@ -8,12 +8,13 @@ from decimal import Decimal
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.halt import find_halt
-from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, RefusedByGuard
+from exitplan.ruleset.errors import PlanIsAltered, PlanIsExpired, PlanIsStale, RefusedByGuard
+from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.reasons import percent_text
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.actions import SELLING
-from exitplan.ruleset.planning.plan import ensure_unaltered
+from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
 from exitplan.ruleset.planning.remedies import protect_line
 
@@ -38,6 +39,10 @@ def ensure_applicable(account: Account, plan: Plan) -> None:
             hint="make a new plan; a plan made with --policy is applied with the same --policy",
         )
     ensure_not_refused(plan)
+    ids = [action.id for action in plan.actions]
+    names = [action.client_order_id for action in plan.actions]
+    if len(set(ids)) < len(ids) or len(set(names)) < len(names):
+        raise PlanIsAltered("two actions of the plan have one id", hint="make a new one with: exitplan plan")
 
 
 def ensure_not_refused(plan: Plan) -> None:
@@ -113,11 +118,21 @@ def ensure_not_halted(account: Account) -> None:
         raise halt.error()
 
 
-def ensure_fresh(plan: Plan, now: datetime) -> None:
+def expiry_of(plan: Plan, policy: Policy) -> datetime:
+    """Return when a plan expires: never later than the policy lets it."""
+    return min(plan.expires_at, expiry_after(plan.created_at, policy.valid_minutes))
+
+
+def is_expired(plan: Plan, policy: Policy, now: datetime) -> bool:
+    """Check whether a plan's validity has run out."""
+    return now >= expiry_of(plan, policy)
+
+
+def ensure_fresh(plan: Plan, policy: Policy, now: datetime) -> None:
     """Raise PlanIsExpired where the plan's validity has run out, or where the clock says that it is yet to be made."""
-    if now >= plan.expires_at:
+    if is_expired(plan, policy, now):
         raise PlanIsExpired(
-            f"the plan expired at {time_text(plan.expires_at)}", hint="make a new one with: exitplan plan"
+            f"the plan expired at {time_text(expiry_of(plan, policy))}", hint="make a new one with: exitplan plan"
         )
     if now < plan.created_at - CLOCK_TOLERANCE:
         raise PlanIsExpired(

@@ -34,6 +34,7 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
         AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The outcome of an order is unknown; the account stops."),
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
+        AlertKind("BALANCE_ACCEPTED", "INFO", "A person has said that what the account holds is right."),
         AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
     )
 }

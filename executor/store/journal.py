@@ -167,6 +167,11 @@ class Journal:
             return "unknown"
         return "open" if row[0] is None else "ended"
 
+    def plan_sha256(self, plan_id: str) -> str | None:
+        """Return the hash of a plan as it was begun; None where it never was."""
+        row = self._db.execute("SELECT sha256 FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
+        return None if row is None else str(row[0])
+
     def open_plans(self) -> list[dict[str, Any]]:
         """Return the documents of all plans whose run has not ended, the oldest first."""
         rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")

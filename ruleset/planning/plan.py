@@ -171,7 +171,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
         tool_version=VERSION,
         plan_id="",
         created_at=now,
-        expires_at=_expiry(now, policy.valid_minutes),
+        expires_at=expiry_after(now, policy.valid_minutes),
         account=PlanAccount(snapshot.account, snapshot.venue, snapshot.quote),
         policy=PlanPolicy(
             policy.name, policy.sha256, {name: Decimal(value) for name, value in sorted(overrides.items())}
@@ -195,7 +195,8 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
     )
 
 
-def _expiry(now: datetime, minutes: Decimal) -> datetime:
+def expiry_after(now: datetime, minutes: Decimal) -> datetime:
+    """Return when a plan of this moment expires."""
     return later(now, timedelta(seconds=int(minutes * 60)))
 
 

@@ -19,7 +19,7 @@ from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.snapshot import TrackerRecord
 from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, plain
-from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action
+from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action, Exit
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.exits import ExitContext, limit_price, record_marks
 from exitplan.ruleset.planning.planner import Draft
@@ -52,7 +52,8 @@ class Redecision:
     """A plan's actions against a fresh draft of the whole account.
 
     ``sold`` is what the plan's own orders have taken from a position since it was made, by key; ``pending`` are the
-    ids of its orders to cancel that still rest. ``settled`` actions are not judged any more.
+    ids of its orders to cancel that still rest. ``settled`` actions are not judged any more. ``steps`` are the keys of
+    the positions that the plan has a cycle for.
     """
 
     policy: Policy
@@ -61,11 +62,13 @@ class Redecision:
     actions: Sequence[Action]
     sold: Mapping[str, Decimal] = field(default_factory=dict)
     settled: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
 
     def judge(self) -> dict[str, Judgement]:
         """Judge every action that is not settled, in the plan's order."""
         judged: dict[str, Judgement] = {}
         spent: dict[str, Decimal] = {}
+        chosen = set[str]()
         excess = self.draft.excess
         open_actions = [action for action in self.actions if action.id not in self.settled]
         for action in open_actions:
@@ -75,7 +78,8 @@ class Redecision:
             judged[action.id] = judgement
             if judgement.standing is Standing.WANTED:
                 key = _budget_key(action)
-                excess -= self._uses_excess(action) and key not in spent
+                excess -= self._uses_excess(action) and action.key not in chosen
+                chosen.add(action.key)
                 spent[key] = spent.get(key, ZERO) + action.quantity
         exits = {action.id: judged[action.id] for action in open_actions if action.id in judged}
         return {action.id: judged.get(action.id) or self._of_cancel(action, exits) for action in open_actions}
@@ -89,9 +93,10 @@ class Redecision:
         return frozenset(view.order.id for view in self.draft.account.orders)
 
     @cached_property
-    def _cancels(self) -> frozenset[str]:
-        """The orders that a plan made now would cancel."""
-        return frozenset(action.order_id for action in self.draft.actions if action.order_id is not None)
+    def _cancels(self) -> frozenset[tuple[str, str]]:
+        """The orders, by symbol and id, that a plan made now would cancel."""
+        cancels = [(action.symbol, action.order_id) for action in self.draft.actions]
+        return frozenset((symbol, order_id) for symbol, order_id in cancels if order_id is not None)
 
     def _of_cancel(self, action: Action, exits: Mapping[str, Judgement]) -> Judgement:
         """Judge a cancel: a stale order by itself, one in the way of an exit by that exit."""
@@ -104,7 +109,7 @@ class Redecision:
             wanted = [judgement for judgement in theirs if judgement.standing is Standing.WANTED]
             if theirs and not wanted:
                 return theirs[0]
-        if action.order_id not in self._cancels:
+        if (action.symbol, action.order_id) not in self._cancels:
             return Judgement(Standing.UNWANTED, "no rule cancels the order now")
         return Judgement(Standing.WANTED)
 
@@ -180,16 +185,13 @@ class Redecision:
 
     def _bounded(self, action: Action, decision: Decision, spent: Mapping[str, Decimal]) -> Judgement:
         """Bound an exit by what the policy would sell now, and by what is free without touching other orders."""
-        view = decision.view
+        view, exit_ = decision.view, self.draft.exits.get(decision.key, Exit())
         if action.kind in {"adopt", "attach_stop"}:
-            return self._of_stop(action)
-        if not _has_like_limit(action, view, self.policy):
-            return Judgement(Standing.UNWANTED, "its limit is not the policy's")
-        exit_ = self.draft.exits.get(decision.key)
-        if exit_ is not None and exit_.blocked is not None and exit_.blocked.reason not in {"waiting", "locked"}:
-            return Judgement(Standing.UNWANTED, BLOCKED_REASONS[exit_.blocked.reason])
-        own = ZERO if exit_ is None else exit_.quantity
-        wants = view.held if action.kind == "close" or own == 0 else own
+            return self._of_stop(action, spent)
+        obstacle = self._obstacle(action, decision, exit_)
+        if obstacle is not None:
+            return obstacle
+        wants = view.held if action.kind == "close" or exit_.quantity == 0 else exit_.quantity
         most = max(wants - spent.get(_budget_key(action), ZERO), ZERO)
         free = self.context.without_debt(view, self.context.free(view))
         if action.kind == "convert_dust":
@@ -199,14 +201,29 @@ class Redecision:
             return Judgement(Standing.STALE, f"of {plain(view.held)} only {plain(max(free, ZERO))} is free now")
         return Judgement(Standing.WANTED, most=most)
 
-    def _of_stop(self, action: Action) -> Judgement:
+    def _obstacle(self, action: Action, decision: Decision, exit_: Exit) -> Judgement | None:
+        """Say what speaks against an exit although its rule applies."""
+        if action.kind == "unwind" and decision.key not in self.steps:
+            return Judgement(Standing.UNWANTED, "the plan has no cycle for it")
+        if not _has_like_limit(action, decision.view, self.policy):
+            return Judgement(Standing.UNWANTED, "its limit is not the policy's")
+        if exit_.blocked is not None and exit_.blocked.reason not in {"waiting", "locked"}:
+            return Judgement(Standing.UNWANTED, BLOCKED_REASONS[exit_.blocked.reason])
+        if exit_.unwind is not None and exit_.unwind.counts:
+            return Judgement(Standing.DONE, "the target of the cycle is reached")
+        return None
+
+    def _of_stop(self, action: Action, spent: Mapping[str, Decimal]) -> Judgement:
         fresh = [other for other in self.draft.actions if other.key == action.key and other.kind == action.kind]
         if not fresh:
             return Judgement(Standing.DONE, "it is protected or registered already")
         move = self.policy.guards["max_price_move_pct"]
-        if action.trigger_price is not None and not _is_near(action.trigger_price, fresh[0].trigger_price, move):
+        if action.limit_price is not None or not _is_near(action.trigger_price, fresh[0].trigger_price, move):
             return Judgement(Standing.UNWANTED, "its trigger price is not the policy's")
-        return Judgement(Standing.WANTED, most=sum((other.quantity for other in fresh), ZERO))
+        most = sum((other.quantity for other in fresh), ZERO) - spent.get(_budget_key(action), ZERO)
+        return (
+            Judgement(Standing.WANTED, most=most) if most > 0 else Judgement(Standing.UNWANTED, "it is planned twice")
+        )
 
     def _of_cash(self, action: Action, spent: Mapping[str, Decimal]) -> Judgement:
         fresh = [
@@ -266,7 +283,9 @@ def _price_move(action: Action, view: PositionView, most: Decimal) -> str | None
 
 
 def _has_like_limit(action: Action, view: PositionView, policy: Policy) -> bool:
-    """Check that an exit is under a collar where the policy wants one, and about where it wants it."""
+    """Check that an exit is under a collar where the policy wants one, about where it wants it, and is no stop."""
+    if action.trigger_price is not None:
+        return False
     if action.kind == "convert_dust":
         return action.limit_price is None
     return _is_near(action.limit_price, limit_price(view, policy), policy.guards["max_price_move_pct"])
@@ -279,4 +298,7 @@ def _is_near(price: Decimal | None, wanted: Decimal | None, share: Decimal) -> b
 
 
 def _budget_key(action: Action) -> str:
-    return f"{action.kind} {action.side} {action.symbol}" if action.kind == "convert_cash" else action.key
+    """Return what actions share that take from one balance; of one position all sales do, whatever their kind."""
+    if action.kind in {"convert_cash", "attach_stop", "adopt"}:
+        return f"{action.kind} {action.side} {action.key}"
+    return action.key

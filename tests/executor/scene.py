@@ -46,6 +46,9 @@ _OPENED: dict[str, Account] = {}
 WIDE = {"max_run_pct": 1, "max_actions": 10_000}
 """Guards out of the way of tests that are about something else."""
 
+AT_ONCE = {"unwind_interval_minutes": 0}
+"""No pace between the cycles of an unwind, for tests that are about something else."""
+
 
 @dataclass
 class StillClock:
@@ -232,8 +235,12 @@ def stage(root: Path, account: Snapshot, base: str = "default", **changes: Any) 
     """
     options = {"file": "paper.json", "taker_fee": 0, "maker_fee": 0, "spread": 0, **changes.pop("options", {})}
     block = {"id": changes.pop("account_id", "platform"), "venue": "paper", "quote": account.quote, "options": options}
-    guards = {**WIDE, **changes.pop("guards", {})}
-    policy = {"version": 1, "name": "test", "extends": str(shipped_policy(base)), "guards": guards, "account": block}
+    parts = {
+        "parameters": {**AT_ONCE, **changes.pop("parameters", {})},
+        "guards": {**WIDE, **changes.pop("guards", {})},
+        "account": block,
+    }
+    policy = {"version": 1, "name": "test", "extends": str(shipped_policy(base)), **parts}
     scene = Scene(root, StillClock(), Trouble(), {**policy, **changes})
     scene._write(snapshot_to_document(replace(account, account=block["id"])))
     return scene
