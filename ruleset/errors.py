@@ -69,7 +69,7 @@ class EngineMissing(ExitplanError):
     """The rule engine's C extension is missing, or was built without the definition that Python 3.13 needs."""
 
     def __init__(self, reason: str) -> None:
-        """Name the one command that builds it as it has to be."""
+        """Return the one command that builds it as it has to be."""
         build = 'CC="cc -DPyEval_CallObject=PyObject_CallObject" pip install --no-cache-dir --force-reinstall --no-deps'
         super().__init__(
             f"the rule engine durable-rules cannot be imported: {reason}",

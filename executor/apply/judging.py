@@ -129,24 +129,27 @@ def judge_plan(
             action.order_id for action in plan.actions if action.order_id is not None and action.id not in settled
         )
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
-        sold = {position.key: sold_already(plan, position, intents) for position in plan.positions}
+        sold = sold_already(plan, intents)
         redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, frozenset(plan.steps))
         return Judged(plan, draft, redecision.judge())
 
 
-def sold_already(plan: Plan, position: PlannedPosition, intents: Mapping[str, Intent]) -> Decimal:
-    """Add up what this plan's own orders, resting ones cancelled by it included, have filled of a position."""
-    alone = sum(1 for other in plan.positions if other.symbol == position.symbol) == 1
-    exit_side = "sell" if position.side == "long" else "buy"
-    sold = ZERO
+def sold_already(plan: Plan, intents: Mapping[str, Intent]) -> Mapping[str, Decimal]:
+    """Add up what this plan's own orders, resting ones cancelled by it included, have filled, by position."""
+    sold: dict[str, Decimal] = {}
+    by_symbol: dict[str, list[PlannedPosition]] = {}
+    for position in plan.positions:
+        by_symbol.setdefault(position.symbol, []).append(position)
     for action in plan.actions:
         intent = intents.get(action.id)
         if intent is None or intent.filled is None:
             continue
-        if action.reduces and action.key == position.key:
-            sold += intent.filled
-        elif action.kind == "cancel_order" and alone and action.symbol == position.symbol:
-            sold += _filled_since(action, intent, exit_side)
+        if action.reduces:
+            sold[action.key] = sold.get(action.key, ZERO) + intent.filled
+        elif action.kind == "cancel_order" and len(by_symbol.get(action.symbol, ())) == 1:
+            (position,) = by_symbol[action.symbol]
+            exit_side = "sell" if position.side == "long" else "buy"
+            sold[position.key] = sold.get(position.key, ZERO) + _filled_since(action, intent, exit_side)
     return sold
 
 

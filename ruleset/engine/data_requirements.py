@@ -54,7 +54,7 @@ def positions_needing_basis(
 
 
 def _unasked(view: PositionView) -> frozenset[str]:
-    """Name the facts that the account's trades may still tell of a position."""
+    """Return the facts that the account's trades may still tell of a position."""
     names = set[str]()
     if not view.facts["has_entry_price"]:
         names.add("has_entry_price")
@@ -68,7 +68,7 @@ def _unasked(view: PositionView) -> frozenset[str]:
 
 
 def _tied(policy: Policy, views: Sequence[PositionView]) -> frozenset[str]:
-    """Name the positions whose place among those that the cap may choose hangs on what is not asked yet."""
+    """Return the positions whose place among those that the cap may choose hangs on what is not asked yet."""
     places = {view.position.key: _place(policy, view) for view in views if _may_be_chosen(policy, view)}
     shared = Counter(place[:length] for place in places.values() for length in range(len(place) + 1))
     unsure = {place for place in places.values() if len(place) < len(policy.cap.rank_by)}

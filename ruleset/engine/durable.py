@@ -53,7 +53,7 @@ _IDS = re.compile(r'"id":"(\d+)"')
 
 
 def is_within_limits(condition: Lowered) -> bool:
-    """Tell whether the engine can safely hold a rule with this condition."""
+    """Check whether the engine can safely hold a rule with this condition."""
     if alternatives(condition) > MAX_RULES:
         return False
     groups = leaves = 0
@@ -71,7 +71,7 @@ def is_within_limits(condition: Lowered) -> bool:
 
 
 def alternatives(condition: Lowered) -> int:
-    """Give the most ways in which a condition can hold for one fact: the engine fires a rule once for each."""
+    """Return the most ways in which a condition can hold for one fact: the engine fires a rule once for each."""
     if not isinstance(condition, Group):
         return 1
     if condition.every:
@@ -117,11 +117,11 @@ class RuleSet:
                 ) from error
 
     def matches(self, facts: Sequence[Facts]) -> list[int]:
-        """Give for each fact the rules that match it, as a bit mask (bit 0 is the first rule)."""
-        found: list[int] = []
+        """Return for each fact the rules that match it, as a bit mask (bit 0 is the first rule)."""
+        masks: list[int] = []
         for start in range(0, len(facts), BATCH):
-            found.extend(self._batch(facts[start : start + BATCH]))
-        return found
+            masks.extend(self._batch(facts[start : start + BATCH]))
+        return masks
 
     def _batch(self, facts: Sequence[Facts]) -> list[int]:
         batch = _batch_text([self._encode(str(index), fact) for index, fact in enumerate(facts)])
@@ -213,7 +213,7 @@ def _rule(priority: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def leaves_of(condition: Lowered) -> list[Leaf]:
-    """Give the comparisons of a lowered condition."""
+    """Return the comparisons of a lowered condition."""
     if isinstance(condition, bool):
         return []
     if isinstance(condition, Leaf):

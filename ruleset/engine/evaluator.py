@@ -40,17 +40,17 @@ def generate(conditions: Sequence[Condition]) -> Evaluator:
 
 
 def _facts_of(conditions: Sequence[Condition]) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     todo = list(conditions)
     while todo:
         condition = todo.pop()
         if isinstance(condition, Test):
-            found.add(condition.fact)
+            names.add(condition.fact)
         elif isinstance(condition, Not):
             todo.append(condition.part)
         else:
             todo.extend(condition.parts)
-    return found
+    return names
 
 
 def _expression(condition: Condition, names: dict[str, str], constants: dict[str, object]) -> str:

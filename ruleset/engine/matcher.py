@@ -42,7 +42,7 @@ class Matcher:
         self._check = generate(conditions)
 
     def matches(self, facts: Sequence[Facts], *, checked: bool = True) -> list[int]:
-        """Give for each position the rules that match it, as a bit mask (bit 0 is the first rule).
+        """Return for each position the rules that match it, as a bit mask (bit 0 is the first rule).
 
         Raises EngineDisagreement where the engine fails, loses a position, or answers otherwise than the check.
         """
@@ -66,7 +66,7 @@ class Matcher:
             numbers.append(number)
         masks = [0] * len(different)
         for first, engine in self._engines:
-            masks = [mask | (found << first) for mask, found in zip(masks, engine.matches(different), strict=True)]
+            masks = [mask | (more << first) for mask, more in zip(masks, engine.matches(different), strict=True)]
         return [masks[number] for number in numbers]
 
 
@@ -83,7 +83,7 @@ class _Likeness:
         self._truths = [fact for fact in literals if kinds[fact] != {int} and not kinds[fact] <= {str}]
 
     def of(self, facts: Facts) -> Hashable:
-        """Give what is the same for facts that are alike, and differs for others."""
+        """Return what is the same for facts that are alike, and differs for others."""
         get = facts.get
         places: list[FactValue | None] = []
         for fact, literals in self._numbers:

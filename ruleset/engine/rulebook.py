@@ -38,10 +38,10 @@ def _load(rules: Sequence[Rule]) -> Matcher:
 
 
 def first_of(mask: int, rules: Sequence[R]) -> R | None:
-    """Give the rule that decides: the lowest set bit; None where no rule matches."""
+    """Return the rule that decides: the lowest set bit; None where no rule matches."""
     return rules[(mask & -mask).bit_length() - 1] if mask else None
 
 
 def ids_of(mask: int, rules: Sequence[Rule]) -> tuple[str, ...]:
-    """Give the ids of all rules in a bit mask, in the order of the policy."""
+    """Return the ids of all rules in a bit mask, in the order of the policy."""
     return tuple(rule.id for number, rule in enumerate(rules) if mask >> number & 1)

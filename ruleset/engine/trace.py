@@ -31,8 +31,8 @@ def trace(condition: Condition, facts: Facts) -> Trace:
         either = isinstance(condition, AnyOf)
         truths = [part.holds for part in parts]
         return Trace("any of" if either else "all of", (any if either else all)(truths), condition.path, parts=parts)
-    found = facts.get(condition.fact)
-    return Trace(condition.text, holds(condition, found), condition.path, fact_text(found))
+    value = facts.get(condition.fact)
+    return Trace(condition.text, holds(condition, value), condition.path, fact_text(value))
 
 
 def fact_text(value: FactValue | None) -> str:
@@ -55,29 +55,29 @@ def is_true(condition: Condition, facts: Facts) -> bool:
     return holds(condition, facts.get(condition.fact))
 
 
-def holds(test: Test, found: FactValue | None) -> bool:
+def holds(test: Test, value: FactValue | None) -> bool:
     """Decide one comparison; with an absent fact it is false, but for ``exists: false``."""
     if test.op is Op.EXISTS:
-        return (found is not None) == bool(test.value)
-    if found is None:
+        return (value is not None) == bool(test.value)
+    if value is None:
         return False
     if isinstance(test.value, tuple):
-        return any(_equal(found, item) for item in test.value) == (test.op is Op.IN)
+        return any(_equal(value, item) for item in test.value) == (test.op is Op.IN)
     if test.op in {Op.EQ, Op.NE}:
-        return _equal(found, test.value) == (test.op is Op.EQ)
-    return _ordered(test.op, int(found), test.value)
+        return _equal(value, test.value) == (test.op is Op.EQ)
+    return _ordered(test.op, int(value), test.value)
 
 
-def _equal(found: FactValue, literal: Scalar) -> bool:
-    return found == (literal if isinstance(literal, str | bool) else scaled(literal))
+def _equal(value: FactValue, literal: Scalar) -> bool:
+    return value == (literal if isinstance(literal, str | bool) else scaled(literal))
 
 
-def _ordered(op: Op, found: int, literal: Scalar | tuple[Scalar, ...]) -> bool:
+def _ordered(op: Op, value: int, literal: Scalar | tuple[Scalar, ...]) -> bool:
     if isinstance(literal, str | tuple):
         raise TypeError(f"{op} takes a number, found {literal!r}")
     bound = scaled(literal)
     if op is Op.LT:
-        return found < bound
+        return value < bound
     if op is Op.LTE:
-        return found <= bound
-    return found > bound if op is Op.GT else found >= bound
+        return value <= bound
+    return value > bound if op is Op.GT else value >= bound

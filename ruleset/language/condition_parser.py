@@ -151,10 +151,10 @@ def _fact_tests(fact: Fact, value: Any, path: Path, scope: Scope) -> Condition |
 
 def _test(fact: Fact, op: Op, raw: Any, path: Path, scope: Scope) -> Condition | None:  # noqa: ANN401 - as above
     if op is Op.EXISTS:
-        found = _resolved(raw, path, scope)
-        if isinstance(found, bool):
-            return Test(fact.name, op, found, path)
-        scope.error(path, f"'exists' takes true or false, found {_kind(found)}")
+        expected = _resolved(raw, path, scope)
+        if isinstance(expected, bool):
+            return Test(fact.name, op, expected, path)
+        scope.error(path, f"'exists' takes true or false, found {_kind(expected)}")
         return None
     if op in {Op.IN, Op.NOT_IN}:
         return _list_test(fact, op, raw, path, scope)

@@ -242,7 +242,7 @@ def scaled(number: Decimal | int) -> Decimal:
 
 
 def is_finer_than_facts(number: Decimal) -> bool:
-    """Tell whether a number has more than the six decimal places of facts."""
+    """Check whether a number has more than the six decimal places of facts."""
     millionths = scaled(number)
     return millionths != millionths.to_integral_value()
 

@@ -32,12 +32,12 @@ def truth(condition: Condition, facts: Facts, unasked: Collection[str]) -> bool 
 
 
 def possible_rules(rules: Sequence[R], facts: Facts, unasked: Collection[str]) -> list[R | None]:
-    """Give the rules of a list that may turn out to decide; None among them stands for no rule at all."""
-    found: list[R | None] = []
+    """Return the rules of a list that may turn out to decide; None among them stands for no rule at all."""
+    deciding: list[R | None] = []
     for rule in rules:
         holding = truth(rule.when, facts, unasked)
         if holding is not False:
-            found.append(rule)
+            deciding.append(rule)
         if holding:
-            return found
-    return [*found, None]
+            return deciding
+    return [*deciding, None]

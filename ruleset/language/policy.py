@@ -76,17 +76,17 @@ class ExitRule(Rule):
 
     @property
     def is_dust(self) -> bool:
-        """Tell whether this is the protocol's dust exit, by its number or its id."""
+        """Check whether this is the protocol's dust exit, by its number or its id."""
         return self.number == _DUST_RULE or self.id == "dust"
 
     @property
     def is_convertible(self) -> bool:
-        """Tell whether what this exit cannot sell may be converted instead: only dust that is to be closed."""
+        """Check whether what this exit cannot sell may be converted instead: only dust that is to be closed."""
         return self.is_dust and self.action == "close"
 
     @property
     def is_zombie(self) -> bool:
-        """Tell whether this is the protocol's zombie exit, by its number or its id."""
+        """Check whether this is the protocol's zombie exit, by its number or its id."""
         return self.number == _ZOMBIE_RULE or self.id == "zombie"
 
 
@@ -135,7 +135,7 @@ class Protection:
     until: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
-        """Tell whether the entry still protects; it has expired from ``until`` on."""
+        """Check whether the entry still protects; it has expired from ``until`` on."""
         return self.until is None or now < self.until
 
     def asset(self, names: AssetNames) -> str:
@@ -291,8 +291,8 @@ class _Reader:
         scopes = [self._scope(POSITION_FACTS), self._scope(ORDER_FACTS)]
         for scope in scopes:
             parse_condition(name, ("definitions", name), scope)
-        found = min((scope.problems for scope in scopes), key=len)
-        self.problems.extend(problem for problem in found if problem not in self.problems)
+        fewest = min((scope.problems for scope in scopes), key=len)
+        self.problems.extend(problem for problem in fewest if problem not in self.problems)
 
     def _problem(self, path: Path, message: str, hint: str | None = None, *, on_key: bool = False) -> None:
         self.problems.append(Problem(path, message, hint=hint, on_key=on_key))
@@ -324,7 +324,7 @@ class _Reader:
             self.problems.append(Problem(path, message, "warning", "facts have six decimal places, rounded down"))
 
     def _rules(self, block: str) -> list[tuple[Mapping[str, Any], Path, Condition]]:
-        found = []
+        rules = []
         seen: dict[str, int] = {}
         scope = self.scopes[block]
         for index, raw in enumerate(self.document.get(block) or []):
@@ -337,8 +337,8 @@ class _Reader:
             if condition is not None:
                 self.nodes += condition.nodes
                 self.named_symbols |= _symbols_in(condition)
-                found.append((raw, path, condition))
-        return found
+                rules.append((raw, path, condition))
+        return rules
 
     def _check_because(self, because: str | None, path: Path, scope: Scope) -> None:
         if because is None:

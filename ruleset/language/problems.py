@@ -23,13 +23,13 @@ class Problem:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """Give the allowed name that a person most likely meant; None where nothing is near."""
+    """Return the allowed name that a person most likely meant; None where nothing is near."""
     by_folded = {candidate.casefold(): candidate for candidate in allowed}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str | None:
-    """Word the nearest name as a hint; None where nothing is near."""
+    """Format the nearest name as a hint; None where nothing is near."""
     near = nearest(name, allowed)
     return None if near is None else f"did you mean {near!r}?"

@@ -1,4 +1,4 @@
-"""Say in words why a rule matched."""
+"""Describe why a rule matched."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def reason_for(rule: Rule, facts: Facts, words: Mapping[str, str] = MappingProxy
 
 
 def describe(condition: Condition, facts: Facts, *, dust: bool = False) -> str:
-    """Word the part of a condition that made it true."""
+    """Describe the part of a condition that made it true."""
     if isinstance(condition, Test):
         return _describe_test(condition, facts, dust=dust)
     if isinstance(condition, AnyOf):

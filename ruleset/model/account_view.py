@@ -10,7 +10,7 @@ from typing import Literal
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.order_view import Holdings, OrderView
 from exitplan.ruleset.model.position_view import PositionView, signed_value, unrealised_profit
-from exitplan.ruleset.model.snapshot import Cash, Snapshot
+from exitplan.ruleset.model.snapshot import Cash, Position, Snapshot
 from exitplan.ruleset.model.valuation import rate_of
 from exitplan.ruleset.model.values import ZERO
 
@@ -121,27 +121,32 @@ def add_up(
 
 
 def other_money(
-    snapshot: Snapshot, views: Sequence[PositionView], names: AssetNames, keep: Sequence[str]
+    snapshot: Snapshot,
+    views: Sequence[PositionView],
+    quoted: Sequence[PositionView],
+    names: AssetNames,
+    keep: Sequence[str],
 ) -> tuple[OtherCash, ...]:
-    """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies."""
+    """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies.
+
+    ``quoted`` is the former at the market of its own, which values it where no rate does.
+    """
     sums: dict[str, Cash] = {}
     marks: dict[str, Decimal] = {}
     for currency, cash in snapshot.other_cash.items():
         sums[currency] = _sum(sums.get(currency), cash)
     for view in views:
-        position = view.position
-        locked = position.locked
-        entry = Cash(position.quantity - locked, locked, position.debt)
-        sums[view.asset] = _sum(sums.get(view.asset), entry)
+        sums[view.asset] = _sum(sums.get(view.asset), _as_cash(view.position))
+    for view in (*views, *quoted):
         worth = view.worth(Decimal(1))
         if worth is not None:
-            marks[view.asset] = worth
+            marks.setdefault(view.asset, worth)
     kept = {names.resolve(currency) for currency in keep}
     money = []
     for currency, cash in sorted(sums.items()):
         is_kept = names.resolve(currency) in kept
-        rate = snapshot.rates.get(currency)
-        known = rate_of(snapshot, currency) if rate is not None else marks.get(currency)
+        rate = rate_of(snapshot, currency)
+        known = marks.get(currency) if rate is None else rate
         money.append(
             OtherCash(currency, cash.free, cash.locked, cash.debt, known if is_kept else None, is_kept=is_kept)
         )
@@ -160,6 +165,13 @@ def _held_short(view: PositionView) -> Decimal:
 def _contribution(view: PositionView) -> Decimal:
     """Return what a position adds to equity: a spot position its value, a derivative its unrealised profit."""
     return (unrealised_profit(view) or ZERO) if view.is_derivative else signed_value(view)
+
+
+def _as_cash(position: Position) -> Cash:
+    """Return what a spot holding is as cash; one that is held short is owed."""
+    if position.side == "short":
+        return Cash(debt=abs(position.quantity) + position.debt)
+    return Cash(position.quantity - position.locked, position.locked, position.debt)
 
 
 def _sum(first: Cash | None, second: Cash) -> Cash:

@@ -81,7 +81,7 @@ def _allowed(quantity: Decimal, step: Decimal | None) -> Decimal:
 
 
 def _after(lot: _Lot, trade: Trade, symbol: str, step: Decimal | None) -> _Lot:
-    """Give the lot after one more trade."""
+    """Return the lot after one more trade."""
     change = _change(trade, symbol)
     quantity = lot.quantity + change
     if quantity <= 0 and not is_derivative(symbol):
@@ -103,7 +103,7 @@ def _average(lot: _Lot, change: Decimal, price: Decimal, symbol: str) -> Decimal
 
 
 def _change(trade: Trade, symbol: str) -> Decimal:
-    """Give what a trade adds to the position; contracts are never taken for a fee."""
+    """Return what a trade adds to the position; contracts are never taken for a fee."""
     is_in_base = trade.fee_currency == base_of(symbol) and not is_derivative(symbol)
     moved = trade.quantity if trade.side == "buy" else -trade.quantity
     return moved - trade.fee if is_in_base else moved

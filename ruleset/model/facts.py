@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import (
@@ -25,10 +24,10 @@ from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.order_view import Holdings, OrderView, age_of, side_of, would_open
 from exitplan.ruleset.model.position_view import PositionView, is_sellable
-from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.progress import Kept, MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.valuation import Belief, price_of, rate_of
-from exitplan.ruleset.model.values import EXACT, MICRO, ZERO, quote_of, to_micro
+from exitplan.ruleset.model.values import EXACT, MICRO, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 """The form of the client order ids that exitplan gives."""
@@ -36,25 +35,22 @@ OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 _MICROSECOND = timedelta(microseconds=1)
 _MICROS_PER_MINUTE = 60
 
-T = TypeVar("T")
-
 
 def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> AccountView:
     """Observe an account: its positions, other money, debts, orders and equity, with the facts that rules may ask."""
     names = AssetNames.of(policy.aliases, snapshot.positions)
-    observer = _Observer(snapshot, policy, progress, now, names, policy.protected_assets(names, now))
+    observer = _Observer.of(snapshot, policy, progress, now, names)
     kept = {names.resolve(currency) for currency in policy.cash.keep} - {names.resolve(snapshot.quote)}
     everything = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
     views = [observer.view(position) for position in everything]
     money_views = [view for view in views if view.asset in kept and not view.is_derivative]
     views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
-    pairs = {currency: f"{currency}/{snapshot.quote}" for currency in snapshot.other_cash}
-    money_views += [
-        observer.view(Position(symbol, "long", ZERO, asset=currency))
-        for currency, symbol in pairs.items()
-        if symbol in snapshot.markets and symbol not in {view.position.symbol for view in money_views}
+    quoted = [
+        observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
+        for currency, money in snapshot.other_cash.items()
+        if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
     ]
-    other_cash = other_money(snapshot, money_views, names, policy.cash.keep)
+    other_cash = other_money(snapshot, money_views, quoted, names, policy.cash.keep)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
     quote = names.resolve(snapshot.quote)
@@ -65,8 +61,9 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
         view.facts.update(observer.facts_of(view, equity))
     orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
     orders.sort(key=lambda view: (view.order.symbol, view.order.id))
+    coming = _coming(orders, policy)
     for order_view in orders:
-        order_view.facts["position_held"] = _is_position_held(order_view, orders, holdings, policy)
+        order_view.facts["position_held"] = _is_position_held(order_view, coming, holdings)
     return AccountView(snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings)
 
 
@@ -80,6 +77,34 @@ class _Observer:
     now: datetime
     names: AssetNames
     protected: frozenset[str]
+    records: Mapping[str, list[str]]
+    sides: Mapping[str, frozenset[Side]]
+    missing: Kept[MissingPrice]
+    unwinds: Kept[UnwindProgress]
+    failed: Kept[int]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime, names: AssetNames) -> _Observer:
+        """Index what is looked up for every position: records and progress by asset, and the sides that are held."""
+        records: dict[str, list[str]] = {}
+        for symbol in sorted(snapshot.tracker):
+            records.setdefault(names.of_symbol(symbol), []).append(symbol)
+        sides: dict[str, set[Side]] = {}
+        for position in snapshot.positions:
+            sides.setdefault(names.of_position(position), set()).add(position.side)
+        return cls(
+            snapshot,
+            policy,
+            progress,
+            now,
+            names,
+            policy.protected_assets(names, now),
+            records,
+            {asset: frozenset(held) for asset, held in sides.items()},
+            Kept.of(progress.price_missing, names),
+            Kept.of(progress.unwinds, names),
+            Kept.of(progress.failed_exits, names),
+        )
 
     def view(self, position: Position) -> PositionView:
         """Look a position up everywhere and value it; the facts that need the account's equity come later."""
@@ -88,8 +113,8 @@ class _Observer:
         belief = Belief(self.policy.max_price_gap, self.policy.dust_usd_threshold)
         price = price_of(self.snapshot, position, belief)
         symbol, record = self._record_of(position, asset)
-        missing = self.own(self.progress.price_missing, position, asset)
-        bare = PositionView(
+        missing = self.missing.find(position, asset)
+        view = PositionView(
             position=position,
             asset=asset,
             market=market,
@@ -99,22 +124,18 @@ class _Observer:
             is_managed=asset not in self.protected and market is not None and market.active,
             last_seen_price=None if missing is None else missing.last_price,
         )
-        facts = self._market_facts(bare, asset)
+        facts = view.facts
+        facts.update(self._market_facts(view, asset))
         facts["price_missing_minutes"] = 0
         if price.mark is None and missing is not None:
             facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
-        return replace(bare, value=bare.worth(abs(position.quantity)), facts=facts)
-
-    def own(self, entries: Mapping[str, T], position: Position, asset: str) -> T | None:
-        """Find what progress keeps of a position."""
-        return find_own(entries, position, asset, self.names)
+        return view
 
     def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
         """Find the record of an asset: the exact symbol's, else the first by symbol that registers this side."""
         tracker = self.snapshot.tracker
-        own = [symbol for symbol in tracker if symbol == position.symbol]
-        others = sorted(symbol for symbol in tracker if self.names.of_symbol(symbol) == asset)
-        for symbol in (*own, *others):
+        own = [position.symbol] if position.symbol in tracker else []
+        for symbol in (*own, *self.records.get(asset, ())):
             if self._registers(tracker[symbol], position, asset):
                 return symbol, tracker[symbol]
         return position.symbol, None
@@ -123,8 +144,7 @@ class _Observer:
         """Check that a record is about this side: its own, or the only one held where it names none."""
         if record.side is not None:
             return record.side == position.side
-        sides = {other.side for other in self.snapshot.positions if self.names.of_position(other) == asset}
-        return len(sides) == 1
+        return len(self.sides.get(asset, ())) == 1
 
     def _entry_price(self, position: Position, symbol: str, record: TrackerRecord | None) -> Decimal | None:
         """Return the entry price in the position's quote: the tracker's, turned by the two rates, else the venue's."""
@@ -157,7 +177,7 @@ class _Observer:
         }
         if price.basis is not None:
             facts["price_basis"] = price.basis
-        value = view.worth(abs(position.quantity))
+        value = view.value
         if value is not None:
             facts["value_usd"] = to_micro(value)
         return facts
@@ -165,8 +185,8 @@ class _Observer:
     def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
         """Compute the facts that hang on the record, on progress and on the account's equity."""
         position, policy = view.position, self.policy
-        unwind = self.own(self.progress.unwinds, position, view.asset)
-        failed = self.own(self.progress.failed_exits, position, view.asset)
+        unwind = self.unwinds.find(position, view.asset)
+        failed = self.failed.find(position, view.asset)
         facts: dict[str, FactValue] = {
             **self._record_facts(view),
             "unwind_cycle": (unwind.cycle if unwind else 0) * MICRO,
@@ -239,20 +259,6 @@ class _Observer:
         return OrderView(order, asset, side_of(order, asset, holdings), opens, is_protected, minutes, facts)
 
 
-def find_own(entries: Mapping[str, T], position: Position, asset: str, names: AssetNames) -> T | None:
-    """Find what progress keeps of a position: under its own key, else the first of the same asset and side."""
-    symbol, side = position.symbol, position.side
-    mark = "" if side == "long" else "#short"
-    own = entries.get(symbol + mark)
-    if own is not None or not entries:
-        return own
-    for key in sorted(entries):
-        name, sign, _ = key.partition("#")
-        if bool(sign) == bool(mark) and names.of_symbol(name) == asset:
-            return entries[key]
-    return None
-
-
 def order_value(snapshot: Snapshot, order: OpenOrder) -> Decimal | None:
     """Value what remains of an order at its price, in the account's quote currency; None without a price or a rate."""
     rate = rate_of(snapshot, quote_of(order.symbol))
@@ -279,20 +285,25 @@ def minutes_between(start: datetime, end: datetime) -> int:
     return (end - start) // _MICROSECOND // _MICROS_PER_MINUTE
 
 
-def _is_position_held(view: OrderView, orders: Iterable[OrderView], holdings: Holdings, policy: Policy) -> bool:
-    """Check that something is there for an order to close, or that an opening order will bring it."""
+def _coming(orders: Iterable[OrderView], policy: Policy) -> Mapping[tuple[str, Side], list[str]]:
+    """List the opening orders that will bring a position, by its asset and side: no stops, or young ones."""
+    young = policy.stale_order_minutes * MICRO
+    coming: dict[tuple[str, Side], list[str]] = {}
+    for view in orders:
+        is_young = view.age_minutes is not None and view.age_minutes < young
+        if view.opens and (not view.is_stop or is_young):
+            coming.setdefault((view.asset, view.side), []).append(view.order.id)
+    return coming
+
+
+def _is_position_held(view: OrderView, coming: Mapping[tuple[str, Side], list[str]], holdings: Holdings) -> bool:
+    """Check that something is there for an order to close, or that another opening order will bring it."""
     closes: Side = "short" if view.order.side == "buy" else "long"
+    if view.order.position_side not in {None, closes}:
+        return False
     if holdings.held(view.asset, closes):
         return True
-    young = policy.stale_order_minutes * MICRO
-    return any(
-        other.opens
-        and other.asset == view.asset
-        and other.side == closes
-        and other.order.id != view.order.id
-        and (not other.is_stop or (other.age_minutes is not None and other.age_minutes < young))
-        for other in orders
-    )
+    return any(name != view.order.id for name in coming.get((view.asset, closes), ()))
 
 
 def _account_share(view: PositionView, equity: Equity) -> Decimal | None:

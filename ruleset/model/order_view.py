@@ -87,11 +87,13 @@ def would_open(order: OpenOrder, asset: str, holdings: Holdings) -> bool:
     adds_to = _ADDS_TO[order.side]
     if order.reduce_only:
         return False
-    if order.position_side is not None:
-        return order.position_side == adds_to
+    closes = _OPPOSITE[adds_to]
+    holds_both = is_derivative(order.symbol) and holdings.held(asset, adds_to) and holdings.held(asset, closes)
+    if order.position_side is not None or holds_both:
+        return side_of(order, asset, holdings) == adds_to
     if not is_derivative(order.symbol) and order.side == "sell" and not holdings.held(asset, "short"):
         return False
-    return holdings.held(asset, _OPPOSITE[adds_to]) < order.remaining
+    return holdings.held(asset, closes) < order.remaining
 
 
 def held_by(order: OpenOrder, names: AssetNames) -> tuple[str, Decimal]:

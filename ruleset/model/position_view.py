@@ -16,10 +16,10 @@ from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, is_derivat
 class PositionView:
     """A position and what it is worth.
 
-    ``asset`` is what is held. ``value`` is exact, in the account's quote currency, None without a believed price.
-    ``entry_price`` is in the market's quote; None where none is known or none can be compared with it. ``is_managed``
-    says that managed equity counts the position. ``last_seen_price`` is what was known before the venue answered
-    without a price. ``words`` are further places of its sentences: why it is what it is, why the cap chose it.
+    ``asset`` is what is held. ``entry_price`` is in the market's quote; None where none is known or none can be
+    compared with it. ``is_managed`` says that managed equity counts the position. ``last_seen_price`` is what was
+    known before the venue answered without a price. ``words`` are further places of its sentences: why it is what it
+    is, why the cap chose it.
     """
 
     position: Position
@@ -28,7 +28,6 @@ class PositionView:
     price: Price
     record: TrackerRecord | None = None
     entry_price: Decimal | None = None
-    value: Decimal | None = None
     is_managed: bool = True
     last_seen_price: Decimal | None = None
     facts: dict[str, FactValue] = field(default_factory=dict)
@@ -38,6 +37,11 @@ class PositionView:
     def held(self) -> Decimal:
         """What an exit would have to sell, in the position's units."""
         return held_quantity(self.position)
+
+    @property
+    def value(self) -> Decimal | None:
+        """What it is worth in the account's quote currency, exactly; None without a believed price."""
+        return self.worth(abs(self.position.quantity))
 
     @property
     def is_derivative(self) -> bool:

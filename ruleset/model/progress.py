@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.snapshot import Position
 from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,31 @@ class Progress:
     failed_exits: Mapping[str, int] = field(default_factory=dict)
     price_missing: Mapping[str, MissingPrice] = field(default_factory=dict)
     last_balance: Balance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """What progress keeps by position key, found under the own key, else under the first of the asset and side."""
+
+    entries: Mapping[str, T]
+    by_asset: Mapping[tuple[str, bool], str]
+
+    @classmethod
+    def of(cls, entries: Mapping[str, T], names: AssetNames) -> Kept[T]:
+        """Index entries by asset and side."""
+        by_asset: dict[tuple[str, bool], str] = {}
+        for key in sorted(entries):
+            symbol, mark, _ = key.partition("#")
+            by_asset.setdefault((names.of_symbol(symbol), bool(mark)), key)
+        return cls(entries, by_asset)
+
+    def find(self, position: Position, asset: str) -> T | None:
+        """Find what is kept of a position; None where nothing is."""
+        own = self.entries.get(position.key)
+        if own is not None:
+            return own
+        key = self.by_asset.get((asset, position.side == "short"))
+        return None if key is None else self.entries[key]
 
 
 def progress_from_document(document: Mapping[str, Any]) -> Progress:

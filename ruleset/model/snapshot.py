@@ -63,7 +63,7 @@ class Position:
 
 
 def position_key(symbol: str, side: str) -> str:
-    """Name a position within its account: ``BTC/USD`` for a long, ``BTC/USD#short`` for a short."""
+    """Return the name of a position within its account: ``BTC/USD`` for a long, ``BTC/USD#short`` for a short."""
     return symbol if side == "long" else f"{symbol}#short"
 
 

@@ -101,7 +101,7 @@ def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal 
 
 
 def _believed(market: Market, price: Price, belief: Belief) -> Price:
-    """Hold a price against the other ones; gaps of one ``price_step`` contradict nothing."""
+    """Compare a price with the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
     bid, ask = _positive(market.bid), _positive(market.ask)
     if bid is None or ask is None:

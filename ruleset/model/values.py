@@ -101,24 +101,24 @@ def time_text(moment: datetime) -> str:
 
 
 def unified_symbol(text: str) -> str:
-    """Give ccxt's unified form of a symbol as a person types it: ``ETH-USD`` becomes ``ETH/USD``."""
+    """Return ccxt's unified form of a symbol as a person types it: ``ETH-USD`` becomes ``ETH/USD``."""
     symbol = text.strip()
     return symbol if "/" in symbol else symbol.replace("-", "/", 1)
 
 
 def base_of(symbol: str) -> str:
-    """Give the base currency of a unified symbol: the ``ETH`` of ``ETH/USD``."""
+    """Return the base currency of a unified symbol: the ``ETH`` of ``ETH/USD``."""
     return symbol.partition("/")[0]
 
 
 def quote_of(symbol: str) -> str | None:
-    """Give the quote currency of a unified symbol; None where it has none (``DUSTCOIN``)."""
+    """Return the quote currency of a unified symbol; None where it has none (``DUSTCOIN``)."""
     _, slash, rest = symbol.partition("/")
     return rest.partition(":")[0] if slash else None
 
 
 def is_derivative(symbol: str) -> bool:
-    """Tell a derivative (``BTC/USDT:USDT``) from spot by its unified symbol."""
+    """Check whether a unified symbol is that of a derivative (``BTC/USDT:USDT``) and not of spot."""
     return ":" in symbol
 
 

@@ -39,7 +39,7 @@ def find_change(account: AccountView, progress: Progress, belief: Belief) -> Cha
         return None
     implausible = {view.asset for view in account.positions if view.price.status == "implausible"}
     prices = _prices(account, {**now, **then.held}, belief)
-    moved = {asset for asset in {**now, **then.held} if now.get(asset) != then.held.get(asset)}
+    moved = {asset for asset in {**now, **then.held} if now.get(asset, ZERO) != then.held.get(asset, ZERO)}
     if then.equity > 0 and any(asset not in prices and asset not in implausible for asset in moved if ":" not in asset):
         return Change(then.equity, account.equity.total)
     prices = {asset: price for asset, price in prices.items() if asset not in implausible}

@@ -12,7 +12,7 @@ from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import AccountView, Debt
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.planning.actions import Exit
-from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.classify import Decision, is_crumb
 
 
 class AccountState(StrEnum):
@@ -136,7 +136,8 @@ class CheckInput:
         left = [decision for decision in judged if decision.key not in changes.closed]
         gone = [decision for decision in judged if decision.key in changes.closed]
         tolerated = [decision for decision in left if self._is_tolerated(decision)]
-        strict = [decision for decision in left if decision not in tolerated]
+        names = {decision.key for decision in tolerated}
+        strict = [decision for decision in left if decision.key not in names]
         deferred = [decision for decision in strict if decision.is_deferred]
         known = [decision for decision in strict if not decision.is_deferred]
         unregistered = [decision for decision in known if not self._is_registered(decision, changes.adopted)]
@@ -166,9 +167,8 @@ class CheckInput:
         """Check whether a position is dust that nobody takes now, or of a small value by one side alone."""
         if not self.policy.tolerate_untradeable_dust or decision.is_deferred:
             return False
-        view = decision.view
-        if view.price.basis == "one_side" and not view.facts["sellable"] and view.value is not None:
-            return view.value < self.policy.dust_usd_threshold
+        if is_crumb(decision.view, self.policy):
+            return True
         if not decision.is_zombie or decision.exit is None or not decision.exit.is_dust:
             return False
         blocked = self.exits(decision).blocked

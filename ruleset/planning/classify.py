@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of, ids_of
-from exitplan.ruleset.language.policy import Cap, ClassificationRule, ExitRule, Policy
+from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy
 from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView
@@ -67,7 +67,7 @@ def decide(rulebook: Rulebook, views: Sequence[PositionView], cap: CapInput) -> 
     Returns the decisions in the order of the positions, and the number of positions that the cap counts.
     """
     decisions = _judge(rulebook, views)
-    counted = [decision for decision in decisions if is_counted(decision, rulebook.policy.cap, cap.plan)]
+    counted = [decision for decision in decisions if is_counted(decision, rulebook.policy, cap.plan)]
     chosen = _over_cap(decisions, counted, rulebook.policy, cap)
     if not chosen:
         return decisions, len(counted)
@@ -103,7 +103,7 @@ def _judge(rulebook: Rulebook, views: Sequence[PositionView]) -> list[Decision]:
     ]
 
 
-def is_counted(decision: Decision, cap: Cap, plan: Callable[[Decision], Exit]) -> bool:
+def is_counted(decision: Decision, policy: Policy, plan: Callable[[Decision], Exit]) -> bool:
     """Check whether the cap counts a position; what dust and zombie exits close in this plan is as good as gone."""
     if decision.is_protected or decision.is_implausible:
         return False
@@ -114,7 +114,15 @@ def is_counted(decision: Decision, cap: Cap, plan: Callable[[Decision], Exit]) -
             return False
         if exit_.blocked is not None and exit_.blocked.reason in _NOT_COUNTED:
             return False
-    return cap.count_untradeable or not decision.is_zombie or bool(decision.view.facts["sellable"])
+    if policy.cap.count_untradeable or bool(decision.view.facts["sellable"]):
+        return True
+    return not (decision.is_zombie or is_crumb(decision.view, policy))
+
+
+def is_crumb(view: PositionView, policy: Policy) -> bool:
+    """Check whether nobody takes a position that one side alone values below the dust threshold: it is like dust."""
+    one_sided = view.price.basis == "one_side" and not view.facts["sellable"]
+    return one_sided and view.value is not None and view.value < policy.dust_usd_threshold
 
 
 def _over_cap(
@@ -161,7 +169,7 @@ _TEENS = range(11, 14)
 
 
 def _cap_words(decision: Decision, counted: Sequence[Decision], policy: Policy) -> str:
-    """Say why the cap chose a position: its place by the first rank among all that count."""
+    """Describe why the cap chose a position: its place by the first rank among all that count."""
     name = policy.cap.rank_by[0]
     own = rank_of(decision.view.facts, name)
     place = 1 + sum(1 for other in counted if rank_of(other.view.facts, name) < own)

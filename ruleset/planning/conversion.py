@@ -18,7 +18,7 @@ _CENT, _TWO_DIGITS = Decimal("0.01"), 2
 def conversion_obstacle(
     view: PositionView, free: Decimal, terms: Conversion | None, dust: Dust, quote: str
 ) -> str | None:
-    """Say in few words why a position cannot be converted; None where it can.
+    """Describe in few words why a position cannot be converted; None where it can.
 
     ``free`` is what may be converted, in base units: all that is held and not locked, whatever the market's step.
     """
@@ -34,7 +34,7 @@ def conversion_obstacle(
 
 
 def _outside(free: Decimal, terms: Conversion) -> str | None:
-    """Say which of the venue's limits a quantity is outside of."""
+    """Describe which of the venue's limits a quantity is outside of."""
     if terms.min_quantity is not None and free < terms.min_quantity:
         return f"{plain(free)} is below the venue's least, {plain(terms.min_quantity)}"
     if terms.max_quantity is not None and free > terms.max_quantity:

@@ -11,12 +11,23 @@ from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import ExitRule, Policy, Rule
 from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.facts import find_own, is_protective, order_value
+from exitplan.ruleset.model.facts import is_protective, order_value
 from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
-from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.progress import Kept, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot, TrackerRecord
-from exitplan.ruleset.model.values import MICRO, ZERO, ceil_to_step, floor_to_step, is_derivative, plain, time_text
+from exitplan.ruleset.model.valuation import rate_of
+from exitplan.ruleset.model.values import (
+    EXACT,
+    MICRO,
+    ZERO,
+    ceil_to_step,
+    floor_to_step,
+    is_derivative,
+    plain,
+    quote_of,
+    time_text,
+)
 from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
@@ -25,8 +36,10 @@ from exitplan.ruleset.planning.unwind import Slice, next_step
 
 HELD_BY = "held by "
 """What stands before the holders of a locked balance in the reason of a blocked exit."""
-_CLOSE_RANKS = {4: 10, 1: 11}
-_OTHER_CLOSE, _UNWIND, _CONVERT, CONVERT_CASH, _STOP, _ADOPT = 12, 13, 14, 15, 16, 17
+_RANKS: Mapping[Kind, int] = {"close": 12, "unwind": 13, "convert_dust": 14, "attach_stop": 16, "adopt": 17}
+_ZOMBIE_RANK, _DUST_RANK = 10, 11
+CONVERT_CASH = 15
+"""The places of exits in a plan, behind the cancels; closes of zombies and of dust go before those over the cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,7 @@ class ExitContext:
 
     policy: Policy
     account: AccountView
-    progress: Progress
+    unwinds: Kept[UnwindProgress]
     now: datetime
     cancelled: frozenset[str] = frozenset()
     orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
@@ -55,7 +68,7 @@ class ExitContext:
         symbols: dict[str, list[str]] = {}
         for position in account.positions:
             symbols.setdefault(position.asset, []).append(position.position.symbol)
-        return cls(policy, account, progress, now, cancelled, orders, symbols)
+        return cls(policy, account, Kept.of(progress.unwinds, account.names), now, cancelled, orders, symbols)
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
@@ -142,7 +155,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     """Plan a close or a slice of an unwind."""
     step = None
     if rule.action == "unwind":
-        own = find_own(context.progress.unwinds, view.position, view.asset, context.account.names)
+        own = context.unwinds.find(view.position, view.asset)
         step = next_step(view, own, context.policy, context.now)
     price = limit_price(view, context.policy)
     obstacle = _obstacle(view, rule, price)
@@ -166,7 +179,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
 
 
 def _shortage(view: PositionView, context: ExitContext, free: Decimal, price: Decimal | None) -> BlockedReason | None:
-    """Say what keeps a sale below the minimum: balances that are held, or debts."""
+    """Return what keeps a sale below the minimum: balances that are held, or debts."""
     if not reaches_minimum(view, floor_to_step(free, view.amount_step), price):
         return "locked"
     return None if reaches_minimum(view, context.without_debt(view, free), price) else "owed"
@@ -202,17 +215,14 @@ def _sale(
         return Exit(blocked=_blocked(view, rule, "below-minimum"))
     actions = _cancels(view, rule, context, cancels, because)
     kind: Kind = "close" if step is None else "unwind"
-    rank = _UNWIND if step is not None else _CLOSE_RANKS.get(_protocol_number(rule), _OTHER_CLOSE)
     why = because if step is None else f"{because}; {_cycle_text(step)}"
     if len(sizes) > 1:
-        why = f"{why}; in {len(sizes)} orders, one may be {plain(sizes[0])} at most"
-    elif sizes[0] < quantity:
+        why = f"{why}; in {len(sizes)} orders, for the venue takes no more in one"
+    if sum(sizes) < quantity:
         why = f"{why}; the venue takes {plain(sizes[0])} in one order, the rest follows in the next run"
     for number, size in enumerate(sizes, start=1):
-        order = _order(view, kind, rule, why, size, rank)
-        blind = None if order.est_value is not None else view.blind_value(size)
         part = number if len(sizes) > 1 else 0
-        actions.append(replace(order, limit_price=price, blind_value=blind, part=part))
+        actions.append(_order(view, kind, rule, why, size, price, part))
     return Exit(actions=tuple(actions), unwind=step, quantity=quantity)
 
 
@@ -239,7 +249,7 @@ def _at_target(view: PositionView, rule: ExitRule, step: UnwindStep, *, is_sella
 
 
 def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> BlockedReason | None:
-    """Say what speaks against selling all of a position, whatever else rests or is owed."""
+    """Return what speaks against selling all of a position, whatever else rests or is owed."""
     facts = view.facts
     if not facts["market_known"]:
         return "no-market"
@@ -254,7 +264,7 @@ def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> Bloc
 
 
 def _late_obstacle(view: PositionView, rule: ExitRule, context: ExitContext) -> BlockedReason | None:
-    """Say what speaks against selling now: a position in the making, or a price that nobody has."""
+    """Return what speaks against selling now: a position in the making, or a price that nobody has."""
     policy = context.policy
     if rule.is_dust and _is_being_opened(view, context):
         return "entry-open"
@@ -272,7 +282,7 @@ def _is_being_opened(view: PositionView, context: ExitContext) -> bool:
     young = context.policy.stale_order_minutes * MICRO
     return any(
         order.opens and order.asset == view.asset and order.age_minutes is not None and order.age_minutes < young
-        for order in context.account.orders
+        for order in context.orders_by_asset.get(view.asset, ())
     )
 
 
@@ -311,16 +321,16 @@ def _plan_conversion(view: PositionView, rule: ExitRule, context: ExitContext) -
         blocked = _blocked(view, rule, "below-minimum")
         return Exit(blocked=replace(blocked, because=f"{because}; {NOT_CONVERTED}{obstacle}"))
     why = f"{because}; too small to sell; the venue converts it for {cost_text(view, free, terms, quote)}"
-    order = _order(view, "convert_dust", rule, why, free, _CONVERT)
+    order = _order(view, "convert_dust", rule, why, free)
     expects = {**order.expects, "conversion_cost_pct": plain(terms.cost_pct)}
     cancels = _cancels(view, rule, context, context.opening_orders(view), because)
     return Exit(actions=(*cancels, replace(order, expects=expects)), quantity=free)
 
 
-def _protocol_number(rule: ExitRule) -> int:
-    if rule.is_zombie:
-        return 4
-    return 1 if rule.is_dust else 0
+def _rank_of(kind: Kind, rule: ExitRule) -> int:
+    if kind == "close" and rule.is_zombie:
+        return _ZOMBIE_RANK
+    return _DUST_RANK if kind == "close" and rule.is_dust else _RANKS[kind]
 
 
 def _cycle_text(step: UnwindStep) -> str:
@@ -354,10 +364,10 @@ def _plan_stop(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
         why = f"{because}; stop {plain((rule.stop_pct or ZERO) * 100)} % from the mark"
         sizes = divide_order(view, quantity, trigger, at_market=True)
         for number, size in enumerate(sizes, start=1):
-            order = _order(view, "attach_stop", rule, why, size, _STOP)
-            actions.append(replace(order, trigger_price=trigger, part=number if len(sizes) > 1 else 0))
+            part = number if len(sizes) > 1 else 0
+            actions.append(_order(view, "attach_stop", rule, why, size, trigger, part))
     if rule.adopt and (view.record is None or view.record.position_source != ADOPTED_SOURCE):
-        actions.append(_order(view, "adopt", rule, f"{because}; registered with the tracker", view.held, _ADOPT))
+        actions.append(_order(view, "adopt", rule, f"{because}; registered with the tracker", view.held))
     return Exit(actions=tuple(actions))
 
 
@@ -368,10 +378,18 @@ def _covered(view: PositionView, context: ExitContext) -> Decimal:
         (
             order.order.remaining
             for order in staying
-            if order.asset == view.asset and is_protective(order.order, view.position.side, view.price.mark)
+            if order.asset == view.asset
+            and is_protective(order.order, view.position.side, _mark_there(view, order, context))
         ),
         ZERO,
     )
+
+
+def _mark_there(view: PositionView, order: OrderView, context: ExitContext) -> Decimal | None:
+    """Return the mark in the currency of an order's market; None without a rate between the two."""
+    mark, here = view.price.mark, view.price.rate
+    there = rate_of(context.snapshot, quote_of(order.order.symbol))
+    return None if mark is None or here is None or there is None else EXACT.divide(mark * here, there)
 
 
 def _trigger_price(view: PositionView, rule: ExitRule) -> Decimal | None:
@@ -431,8 +449,18 @@ def record_marks(record: TrackerRecord | None) -> Iterator[tuple[str, str | None
     yield "record_source", None if record is None else record.position_source
 
 
-def _order(view: PositionView, kind: Kind, rule: ExitRule, because: str, quantity: Decimal, rank: int) -> Action:
+def _order(
+    view: PositionView,
+    kind: Kind,
+    rule: ExitRule,
+    because: str,
+    quantity: Decimal,
+    price: Decimal | None = None,
+    part: int = 0,
+) -> Action:
+    """Write an order about a position; its price is the trigger of a stop and the limit of anything else."""
     position, mark = view.position, view.price.mark
+    value = view.worth(quantity)
     return Action(
         kind=kind,
         phase=3,
@@ -442,11 +470,15 @@ def _order(view: PositionView, kind: Kind, rule: ExitRule, because: str, quantit
         rule=rule.id,
         because=because,
         position_side=position.side,
-        est_value=view.worth(quantity),
+        est_value=value,
+        blind_value=view.blind_value(quantity) if value is None else None,
         expects={
             "position_quantity": plain(position.quantity),
             "mark_price": None if mark is None else plain(mark),
             **({} if view.record is None else dict(record_marks(view.record))),
         },
-        rank=rank,
+        limit_price=None if kind == "attach_stop" else price,
+        trigger_price=price if kind == "attach_stop" else None,
+        rank=_rank_of(kind, rule),
+        part=part,
     )

@@ -127,7 +127,7 @@ def _second(pair: tuple[str, Decimal]) -> Decimal:
 
 
 def _spread(market: Market | None) -> Decimal | None:
-    """Give (ask - bid) / mid; None where either is not known, or the quotes are crossed or not positive."""
+    """Return (ask - bid) / mid; None where either is not known, or the quotes are crossed or not positive."""
     if market is None or market.bid is None or market.ask is None or not 0 < market.bid <= market.ask:
         return None
     return EXACT.divide(2 * (market.ask - market.bid), market.ask + market.bid)
@@ -175,14 +175,14 @@ def _rounded_up(share: Decimal) -> Decimal:
 
 
 def _is_zombie_for_want(decision: Decision) -> bool:
-    """Tell whether the deciding rule called a position a zombie for want of a price or a market."""
+    """Check whether the deciding rule called a position a zombie for want of a price or a market."""
     if not decision.is_zombie or decision.rule is None:
         return False
     return truth(decision.rule.when, decision.view.facts, _wanting(decision.view.facts)) is None
 
 
 def _wanting(facts: Facts) -> set[str]:
-    """Name the facts that would be others if the market were known, or had a price."""
+    """Return the facts that would be others if the market were known, or had a price."""
     wanting = set[str]()
     if not facts["market_known"]:
         wanting |= {"market_known", "market_active", "sellable"}

@@ -8,6 +8,9 @@ from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import DEFAULT_STEP, EXACT, floor_to_step
 
+MOST_ORDERS = 1_000
+"""The most orders of one exit in one plan: a maximum that asks for more is far from what is held, or wrong."""
+
 
 def largest_order(market: Market, unit_notional: Decimal | None, *, at_market: bool) -> Decimal | None:
     """Return the largest quantity of one order, on the step; None where the venue names no maximum.
@@ -26,8 +29,8 @@ def divide_order(
 ) -> tuple[Decimal, ...]:
     """Divide a quantity into the least number of orders, as equal as the step allows, larger first.
 
-    Where equal parts would be below the minimum, only the maximum goes out now and the rest in a later run. ``price``
-    is the order's own; None means the mark.
+    Where equal parts would be below the minimum, only the maximum goes out now and the rest in a later run; so does
+    what is left after MOST_ORDERS. ``price`` is the order's own; None means the mark.
     """
     market = view.market
     largest = None if market is None else largest_order(market, view.notional(Decimal(1), price), at_market=at_market)
@@ -36,6 +39,8 @@ def divide_order(
     if largest <= 0:
         return ()
     count = int(EXACT.divide(quantity, largest).to_integral_value(ROUND_CEILING))
+    if count > MOST_ORDERS:
+        return (largest,) * MOST_ORDERS if reaches_minimum(view, largest, price) else ()
     parts = _equal_parts(quantity, count, view.amount_step)
     if not reaches_minimum(view, parts[-1], price):
         return (largest,) if reaches_minimum(view, largest, price) else ()

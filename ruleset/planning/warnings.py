@@ -14,7 +14,7 @@ from exitplan.ruleset.language.reasons import percent_text
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.records import Key
-from exitplan.ruleset.model.snapshot import TrackerRecord
+from exitplan.ruleset.model.snapshot import Side, TrackerRecord
 from exitplan.ruleset.model.values import MICRO, base_of, is_derivative, plain
 
 WarningKind = Literal[
@@ -82,9 +82,12 @@ def _of_positions(account: AccountView) -> Iterator[PlanWarning]:
 
 def _of_records(account: AccountView) -> Iterator[PlanWarning]:
     """Warn of records of what is not held; a new position of the same quantity may be it under another name."""
+    held: dict[str, set[Side]] = {}
+    for view in account.positions:
+        held.setdefault(view.asset, set()).add(view.position.side)
     for symbol, record in sorted(account.snapshot.tracker.items()):
         asset = account.names.of_symbol(symbol)
-        sides = {view.position.side for view in account.positions if view.asset == asset}
+        sides = held.get(asset, set())
         is_held = record.side in sides if record.side else bool(sides)
         if is_held or account.holdings.held(asset, "long"):
             continue

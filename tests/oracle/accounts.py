@@ -34,6 +34,11 @@ class Maker:
     def one_of(self, values: Sequence[Any]) -> Any:
         return self.random.choice(values)
 
+    def digits(self, low: str, high: str, places: int) -> str:
+        """Return a number between two, with this many places at most."""
+        unit = Decimal(10) ** -places
+        return str(self.random.randint(int(Decimal(low) / unit), int(Decimal(high) / unit)) * unit)
+
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
 
@@ -60,7 +65,10 @@ class Maker:
             "rates": {currency: rate for currency, rate in self.rates().items() if not self.chance(0.2)},
             "other_cash": self.other_cash(),
         }
-        return Account(snapshot, self.policy(symbols), self.state(symbols), NOW)
+        state = self.state(symbols)
+        if self.chance(0.25):
+            state["last_balance"] = self.balance(snapshot)
+        return Account(snapshot, self.policy(symbols), state, NOW)
 
     def symbols(self) -> list[str]:
         spot = [f"{self.one_of(ASSETS)}/{self.one_of(QUOTES)}" for _ in range(self.random.randint(1, 7))]
@@ -88,7 +96,11 @@ class Maker:
         return held
 
     def position(self, symbol: str, side: str) -> dict[str, Any]:
-        quantity = self.one_of(("10", "10", "5", "7.5", "1.2345", "0.5", "3.339", "0.004", "12", "100", "0.0000001", "5.626"))
+        quantity = self.one_of(
+            ("10", "10", "5", "7.5", "1.2345", "0.5", "3.339", "0.004", "12", "100", "0.0000001", "5.626")
+        )
+        if self.chance(0.3):
+            quantity = self.digits("0.001", self.one_of(("1", "30", "3000")), self.one_of((0, 1, 3, 8)))
         if self.chance(0.05):
             quantity = self.one_of(("0", "-5", "-0.001"))
         locked = self.one_of(("0", "0", "0", "0", quantity, "1", "0.1", "8", "4"))
@@ -104,7 +116,10 @@ class Maker:
         return entry
 
     def cash(self) -> dict[str, Any]:
-        cash = {"free": self.one_of(("10000", "10000", "100000", "500", "0", "1", "-200")), "locked": self.one_of(("0", "52"))}
+        cash = {
+            "free": self.one_of(("10000", "10000", "100000", "500", "0", "1", "-200")),
+            "locked": self.one_of(("0", "52")),
+        }
         if self.chance(0.1):
             cash["debt"] = self.one_of(("0.5", "300", "20000"))
         return cash
@@ -172,7 +187,11 @@ class Maker:
             ("1", "26", "13"),
             ("0.0001", "0.0009", "0.0002"),
         )
-        return dict(zip(("bid", "ask", "last"), self.one_of(books), strict=True))
+        book = self.one_of(books)
+        if self.chance(0.3):
+            high = self.one_of(("0.1", "200"))
+            book = tuple(self.one_of((None, "0", *[self.digits("0.0001", high, 4)] * 4)) for _ in range(3))
+        return dict(zip(("bid", "ask", "last"), book, strict=True))
 
     def record(self) -> dict[str, Any]:
         record = {
@@ -199,7 +218,9 @@ class Maker:
             "side": self.one_of(("buy", "sell")),
             "type": kind,
             "price": self.one_of(("200", "50", "0.5")) if kind in {"limit", "stop_limit"} else None,
-            "trigger_price": self.one_of(("80", "90")) if kind.startswith("stop") else self.one_of((None, None, "0", "80")),
+            "trigger_price": self.one_of(("80", "90"))
+            if kind.startswith("stop")
+            else self.one_of((None, None, "0", "80")),
             "quantity": self.one_of(("1", "2", "0.3", "10", "6.5")),
             "filled": self.one_of(("0", "0", "0.05")),
             "created_at": self.ago(None, 5, 10, 29.9, 30, 31, 120, 120, 5000, -0.5, -1, -2, -1440),
@@ -219,7 +240,9 @@ class Maker:
         if self.chance(0.3):
             policy["aliases"] = self.one_of(({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"}))
         if self.chance(0.3):
-            policy["cap"] = self.one_of(({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]}))
+            policy["cap"] = self.one_of(
+                ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})
+            )
         if self.chance(0.2):
             policy["guards"] = self.one_of(
                 (
@@ -232,6 +255,18 @@ class Maker:
             )
         if self.chance(0.1):
             policy["max_position_pct"] = Decimal("0.2")
+        if self.chance(0.1):
+            policy["dust_usd_threshold"] = self.one_of((5, 100, 0))
+        if self.chance(0.1):
+            policy["max_price_gap"] = self.one_of((Decimal("0.02"), Decimal("0.3")))
+        if self.chance(0.1):
+            policy["unwind_interval_minutes"] = self.one_of((0, 60))
+        if self.chance(0.1):
+            policy["blind_exit_minutes"] = self.one_of((0, 5))
+        if self.chance(0.1):
+            policy["gradual_unwind_pct"] = self.one_of((Decimal("0.5"), Decimal("0.1"), 1))
+        if self.chance(0.1):
+            policy["cash"] = {"keep": self.one_of((["USD", "EUR"], ["USD", "GBP", "BBB"], ["CHF"]))}
         if self.chance(0.2):
             policy["unwind_cycles"] = self.one_of((3, 5))
         return policy
@@ -256,12 +291,21 @@ class Maker:
                 state.setdefault("price_missing", {})[key] = note
         return state
 
+    def balance(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        held = {position["symbol"].partition("/")[0]: position["quantity"] for position in snapshot["positions"]}
+        held["USD"] = snapshot["cash"]["free"]
+        kept = {asset: quantity for asset, quantity in held.items() if not self.chance(0.2)}
+        for asset in ("AAA", "QQQ", "EUR", "USD"):
+            if self.chance(0.15):
+                kept[asset] = self.one_of(("100", "7", "20000"))
+        return {"at": "2026-02-18T20:00:00Z", "held": kept, "equity": self.one_of(("10000", "0", "500"))}
+
     def unwind(self) -> dict[str, Any]:
         cycle = self.one_of((0, 1, 1, 2, 3, 4))
         progress = {
             "cycle": cycle,
             "remaining_pct": str(Decimal("0.75") ** cycle),
-            "initial_quantity": self.one_of(("10", "10", "13.333", "5", "10.05")),
+            "initial_quantity": self.one_of(("10", "10", "13.333", "5", "10.05", "7.5", "12", "5.6")),
             "started_at": "2026-02-15T22:00:00Z",
             "last_cycle_at": self.ago(None, 2, 5, 4.9, 1440, -3),
         }

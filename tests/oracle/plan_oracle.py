@@ -198,7 +198,7 @@ def order_of(entry: Json, now: datetime) -> Resting:
         side=entry["side"],
         type=order_type(entry),
         remaining=Decimal(entry["quantity"]) - amount(entry.get("filled")),
-        price=limit if limit else number(entry.get("trigger_price")) or None,
+        price=limit or number(entry.get("trigger_price")) or None,
         age=order_age(entry, now),
         reduce_only=entry.get("reduce_only") is True,
         position_side=entry.get("position_side"),
@@ -216,6 +216,7 @@ class Oracle:
         self.tracker: Json = snapshot.get("tracker") or {}
         self.orders = [order_of(entry, now) for entry in snapshot.get("open_orders") or ()]
         held = [holding_of(entry) for entry in snapshot.get("positions") or ()]
+        self.held_as = {holding.symbol: holding.named_asset for holding in held if holding.named_asset}
         self.kept = [holding for holding in held if self.is_money(holding)]
         self.positions = [holding for holding in held if not self.is_money(holding)]
         self.over_cap: set[tuple[str, Side]] = set()
@@ -233,19 +234,16 @@ class Oracle:
         return currency
 
     def asset_of_symbol(self, symbol: str) -> str:
-        """13.1: a derivative is its own asset; else the base currency."""
-        return symbol if ":" in symbol else self.usual_name(symbol.partition("/")[0])
+        """13.1: a derivative is its own asset, under the usual name of its base; else the base currency."""
+        base, _, rest = symbol.partition("/")
+        if ":" in symbol:
+            return f"{self.usual_name(base)}/{rest}"
+        return self.usual_name(self.held_as.get(symbol, base))
 
     def asset(self, holding: Holding) -> str:
-        if holding.derivative or holding.named_asset is None:
-            return self.asset_of_symbol(holding.symbol)
-        return self.usual_name(holding.named_asset)
+        return self.asset_of_symbol(holding.symbol)
 
     def order_asset(self, order: Resting) -> str:
-        """13.1: what names a held symbol belongs to what is held under it."""
-        for holding in self.positions:
-            if holding.symbol == order.symbol:
-                return self.asset(holding)
         return self.asset_of_symbol(order.symbol)
 
     def own_first(self, names: Iterable[str], holding: Holding) -> str | None:
@@ -256,7 +254,8 @@ class Oracle:
     def is_protected_asset(self, asset: str, symbol: str | None = None) -> bool:
         return any(
             entry.get("symbol") == symbol is not None
-            or asset == (self.asset_of_symbol(entry["symbol"]) if "symbol" in entry else self.usual_name(entry["asset"]))
+            or asset
+            == (self.asset_of_symbol(entry["symbol"]) if "symbol" in entry else self.usual_name(entry["asset"]))
             for entry in self.policy.get("protect") or ()
             if entry.get("until") is None or self.now < datetime.fromisoformat(entry["until"])
         )
@@ -271,11 +270,14 @@ class Oracle:
     # --- 13.4 Other money -------------------------------------------------------------------------------------------
 
     def is_kept(self, currency: str) -> bool:
-        return currency != self.quote and currency in self.policy["cash"]["keep"]
+        return currency != self.usual_name(self.quote) and self.is_listed(currency)
+
+    def is_listed(self, currency: str) -> bool:
+        return self.usual_name(currency) in {self.usual_name(kept) for kept in self.policy["cash"]["keep"]}
 
     def is_money(self, holding: Holding) -> bool:
         """13.4: spot holdings of ``cash.keep`` currencies other than the quote are cash."""
-        return not holding.derivative and holding.side == "long" and self.is_kept(self.asset(holding))
+        return not holding.derivative and self.is_kept(self.asset(holding))
 
     @cached_property
     def other_cash(self) -> dict[str, tuple[Decimal, Decimal, Decimal]]:
@@ -286,7 +288,9 @@ class Oracle:
         }
         for holding in self.kept:
             free, locked, debt = money.get(self.asset(holding), (ZERO, ZERO, ZERO))
-            own = holding.quantity - holding.locked, holding.locked, holding.debt
+            own = (holding.quantity - holding.locked, holding.locked, holding.debt)
+            if holding.side == "short":
+                own = (ZERO, ZERO, abs(holding.quantity) + holding.debt)
             money[self.asset(holding)] = (free + own[0], locked + own[1], debt + own[2])
         return money
 
@@ -297,17 +301,19 @@ class Oracle:
         return None if rate is None else (free + locked) * rate
 
     def cash_rate(self, currency: str) -> Decimal | None:
-        """13.4: its rate, else a mark of its own market."""
-        if currency == self.quote:
-            return Decimal(1)
+        """13.4: its rate, else a mark of its own market; none for what is outside ``cash.keep``."""
+        if not self.is_listed(currency):
+            return None
         rate = number((self.snapshot.get("rates") or {}).get(currency))
         if rate:
             return rate
+        own = sorted((held for held in self.kept if self.asset(held) == currency), key=lambda held: held.key)
         symbol = f"{currency}/{self.quote}"
-        if symbol in self.markets:
-            probe = Holding(symbol, "long", Decimal(1), ZERO, Decimal(1), None, None, None, ZERO)
-            return self.price(probe).mark
-        return None
+        if currency in (self.snapshot.get("other_cash") or {}) and symbol in self.markets:
+            free, locked, _ = self.other_cash[currency]
+            own.append(probe(symbol, free + locked))
+        marks = [self.value_of(holding, Decimal(1)) for holding in own]
+        return next((mark for mark in marks if mark is not None), None)
 
     # --- 2 and 13.2 Prices ------------------------------------------------------------------------------------------
 
@@ -353,7 +359,7 @@ class Oracle:
         gap, step = self.parameter("max_price_gap"), market.price_step or ZERO
         bid, ask, last = market.bid or ZERO, market.ask or ZERO, market.last or ZERO
         exit_price, other = (market.bid, ask) if side == "long" else (market.ask, bid)
-        if exit_price == 0 and max(other, last) > 0:
+        if exit_price == 0 and max(other, last) > 0 and not self.is_one_step(side, (other, last), step):
             return Price("implausible")
         if bid <= 0 or ask <= 0:
             return plain
@@ -363,6 +369,10 @@ class Oracle:
         too_low = last < bid * (1 - gap) and bid - last > step
         too_high = last > ask * (1 + gap) and last - ask > step
         return Price("ok", mid, "mid") if last > 0 and (too_low or too_high) else plain
+
+    def is_one_step(self, side: Side, others: tuple[Decimal, Decimal], step: Decimal) -> bool:
+        """13.2: exempt is a gap of one ``price_step``, also the one between nothing and the lowest price."""
+        return side == "long" and min(price for price in others if price > 0) <= step
 
     def notional(self, holding: Holding, quantity: Decimal, price: Decimal) -> Decimal:
         """Section 2: of an inverse market a contract is worth contract_size in quote."""
@@ -432,7 +442,7 @@ class Oracle:
         sign = 1 if holding.side == "long" else -1
         market = self.markets[holding.symbol]
         move = (mark - known) / known if market.inverse else mark - known
-        return sign * move * holding.quantity * holding.contract_size * rate
+        return sign * move * abs(holding.quantity) * holding.contract_size * rate
 
     def owed(self, holding: Holding) -> Decimal:
         """13.5: borrowed coins, negative balances and spot shorts."""
@@ -440,6 +450,24 @@ class Oracle:
             return ZERO
         held = -holding.quantity if holding.side == "long" else abs(holding.quantity)
         return max(held, ZERO) + holding.debt
+
+    def is_owed(self, holding: Holding) -> bool:
+        return not holding.derivative and (holding.side == "short" or holding.quantity < 0)
+
+    def is_nothing_but_owed(self, holding: Holding) -> bool:
+        """Section 12: a negative balance, or one of nothing with a debt."""
+        empty = holding.quantity < 0 or (holding.quantity == 0 and holding.debt > 0)
+        return empty and not holding.derivative
+
+    def owed_balance(self, holding: Holding) -> Decimal:
+        """What is owed beside what is held short."""
+        if holding.derivative:
+            return ZERO
+        return holding.debt + (-self.held(holding) if self.is_nothing_but_owed(holding) else ZERO)
+
+    def held(self, holding: Holding) -> Decimal:
+        """Section 3: a derivative short that is told as negative counts as its size."""
+        return abs(holding.quantity) if holding.derivative and holding.side == "short" else holding.quantity
 
     def assets_of(self, holding: Holding) -> Decimal:
         """What is held of a spot position and not owed."""
@@ -475,7 +503,8 @@ class Oracle:
     @cached_property
     def debts(self) -> dict[str, tuple[Decimal, Decimal | None]]:
         """13.5: {currency or symbol: (amount, value)}."""
-        cash = amount((self.snapshot.get("cash") or {}).get("debt"))
+        money: Json = self.snapshot.get("cash") or {}
+        cash = amount(money.get("debt")) + max(-(amount(money.get("free")) + amount(money.get("locked"))), ZERO)
         listed: dict[str, tuple[Decimal, Decimal | None]] = {self.quote: (cash, cash)} if cash > 0 else {}
         for currency, (free, locked, debt) in self.other_cash.items():
             owed, rate = max(-(free + locked), ZERO) + debt, self.cash_rate(currency)
@@ -505,12 +534,14 @@ class Oracle:
         value, managed = self.value(holding), self.managed_equity
         if value is None or managed <= 0 or not self.shares_known:
             return None
-        return value / (managed if self.is_managed(holding) else managed + value)
+        left_out = not self.is_managed(holding) and not self.is_owed(holding)
+        return value / (managed + value if left_out else managed)
 
     # --- 3 Facts ----------------------------------------------------------------------------------------------------
 
     def missing_since(self, holding: Holding) -> Json | None:
-        return self.kept_by_key("price_missing", holding)
+        note: Json | None = self.kept_by_key("price_missing", holding)
+        return note
 
     def kept_by_key(self, name: str, holding: Holding) -> Any:
         """Section 12 and 13.1: progress of a short is kept under ``SYMBOL#short``; the asset's counts."""
@@ -526,26 +557,23 @@ class Oracle:
     def missing_minutes(self, holding: Holding) -> Decimal:
         """Section 3, ``price_missing_minutes``; section 12: without a note the price is missing since now."""
         note = self.missing_since(holding)
-        if note is None or self.price(holding).status != "missing":
+        if note is None or self.price(holding).mark is not None:
             return ZERO
         return max(ZERO, minutes_between(datetime.fromisoformat(note["since"]), self.now))
 
     def api_mismatch(self, holding: Holding) -> bool:
         """Section 3 and 12: the venue's own numbers contradict each other."""
-        if holding.quantity == 0 or (holding.quantity < 0 and (holding.side == "long" or not holding.derivative)):
-            return True
-        if holding.locked > abs(holding.quantity):
+        if self.held(holding) <= 0 or holding.locked > self.held(holding):
             return True
         market = self.markets.get(holding.symbol)
-        if market is None or market.status not in {None, "ok"}:
+        if market is None or market.status not in {None, "ok"} or self.price(holding).status != "missing":
             return False
-        negative = any((price or ZERO) < 0 for price in (market.bid, market.ask, market.last))
-        return negative and self.price(holding).mark is None
+        return any((price or ZERO) < 0 for price in (market.bid, market.ask, market.last))
 
     def sellable(self, holding: Holding) -> bool:
         """Section 3, ``sellable``."""
         market = self.markets.get(holding.symbol)
-        return market is not None and market.active and self.reaches_minimum(holding, holding.quantity)
+        return market is not None and market.active and self.reaches_minimum(holding, self.held(holding))
 
     def reaches_minimum(self, holding: Holding, quantity: Decimal, price: Decimal | None = None) -> bool:
         """Section 3 and 12: rounded down, above zero, the minimum amount, and the minimum value where it is known."""
@@ -566,7 +594,7 @@ class Oracle:
             "market_known": market is not None,
             "market_active": market is not None and market.active,
             "price_status": price.status,
-            "asset": self.asset(holding),
+            "asset": holding.symbol if holding.derivative else self.asset(holding),
             "value_usd": self.value(holding),
             "account_pct": self.account_pct(holding),
             "equity_complete": self.equity_complete,
@@ -598,8 +626,8 @@ class Oracle:
         registered = number(known.get("quantity"))
         untracked = None
         if registered is not None:
-            rest = holding.quantity - registered
-            untracked = rest / holding.quantity if holding.quantity > 0 and rest > 0 else ZERO
+            held = self.held(holding)
+            untracked = (held - registered) / held if held > 0 and held > registered else ZERO
         return {
             "tracked": record is not None,
             "position_source": known.get("position_source"),
@@ -653,40 +681,47 @@ class Oracle:
 
     # --- 13.6, 13.7 Orders ------------------------------------------------------------------------------------------
 
+    def amount_held(self, asset: str, side: Side) -> Decimal:
+        """What is there to be closed: positions, cash, and short what a spot account owes."""
+        total = self.cash_held(asset) if side == "long" else ZERO
+        for holding in self.positions:
+            if self.asset(holding) == asset:
+                total += max(self.held(holding), ZERO) if holding.side == side else ZERO
+                total += self.owed_balance(holding) if side == "short" else ZERO
+        return total
+
     def belongs_to(self, order: Resting) -> Side:
         """13.7: the side it closes if only that is held, else the side of its own direction, unless reduce-only."""
-        closes: Side = "long" if order.side == "sell" else "short"
-        adds: Side = "short" if order.side == "sell" else "long"
+        closes, adds = directions(order)
+        asset = self.order_asset(order)
         if order.position_side is not None:
             return order.position_side
-        if order.reduce_only or self.held_sides(self.order_asset(order)) == {closes}:
+        if order.reduce_only or (self.amount_held(asset, closes) > 0 and self.amount_held(asset, adds) == 0):
             return closes
         return adds
 
     def opens(self, order: Resting) -> bool:
-        """13.6: filled, it would open or add to a position."""
-        adds: Side = "short" if order.side == "sell" else "long"
+        """13.6: filled, it would open or add to a position; 13.7: where both sides are held it adds to its own."""
+        closes, adds = directions(order)
         asset, spot = self.order_asset(order), ":" not in order.symbol
-        if order.reduce_only or (spot and (asset == self.quote or self.is_kept(asset))):
+        if order.reduce_only or (spot and (asset == self.usual_name(self.quote) or self.is_money_name(asset))):
             return False
         if order.position_side is not None:
             return order.position_side == adds
-        sides = self.held_sides(asset)
-        if spot and order.side == "sell" and "short" not in sides:
+        there, beside = self.amount_held(asset, closes), self.amount_held(asset, adds)
+        if spot and order.side == "sell" and beside == 0:
             return False
-        other = [holding for holding in self.positions if self.asset(holding) == asset and holding.side != adds]
-        return len(sides) == 2 or order.remaining > sum((holding.quantity for holding in other), ZERO)
+        return there < order.remaining or (not spot and there > 0 and beside > 0)
+
+    def is_money_name(self, asset: str) -> bool:
+        return self.is_kept(asset) or asset in {self.usual_name(currency) for currency in self.other_cash}
 
     def position_held(self, order: Resting) -> bool:
-        """Section 3, ``position_held`` of an order."""
-        asset = self.order_asset(order)
-        closes: Side = order.position_side or ("long" if order.side == "sell" else "short")
-        if any(
-            self.asset(holding) == asset and holding.side == closes and holding.quantity > 0
-            for holding in self.positions
-        ):
-            return True
-        if ":" not in order.symbol and order.side == "sell" and self.has_cash(asset):
+        """Section 3, ``position_held`` of an order: something is there for it to close, or will be."""
+        asset, (closes, _) = self.order_asset(order), directions(order)
+        if order.position_side not in {None, closes}:
+            return False
+        if self.amount_held(asset, closes) > 0:
             return True
         stale = self.parameter("stale_order_minutes")
         return any(
@@ -698,11 +733,12 @@ class Oracle:
             if other is not order
         )
 
-    def has_cash(self, currency: str) -> bool:
-        cash = self.snapshot.get("cash") or {}
-        own = amount(cash.get("free")) + amount(cash.get("locked")) if currency == self.quote else ZERO
-        free, locked, _ = self.other_cash.get(currency, (ZERO, ZERO, ZERO))
-        return own + free + locked > 0
+    def cash_held(self, asset: str) -> Decimal:
+        cash: Json = self.snapshot.get("cash") or {}
+        if asset == self.usual_name(self.quote):
+            return max(amount(cash.get("free")) + amount(cash.get("locked")), ZERO)
+        sums = [money[0] + money[1] for name, money in self.other_cash.items() if self.usual_name(name) == asset]
+        return max(sums[-1], ZERO) if sums else ZERO
 
     def order_rule(self, order: Resting) -> str | None:
         """Section 4, ``orders``; 13.6: an order of unknown age is judged by no rule."""
@@ -719,45 +755,40 @@ class Oracle:
         rules = {order.id: self.order_rule(order) for order in self.orders if not self.order_protected(order)}
         return {name: rule for name, rule in rules.items() if rule is not None}
 
+    def is_its_own(self, order: Resting, holding: Holding) -> bool:
+        """13.1: what names its symbol is its own; what names none of the asset's goes to the first of them."""
+        symbols = sorted(other.symbol for other in self.positions if self.asset(other) == self.asset(holding))
+        return holding.symbol == (order.symbol if order.symbol in symbols else symbols[0])
+
     def concerns(self, order: Resting, holding: Holding) -> bool:
-        """13.1 and 13.7: an order is the asset's and the side's; one that names a held symbol is its own first."""
-        if self.order_protected(order) or self.order_asset(order) != self.asset(holding):
-            return False
-        names_another = order.symbol != holding.symbol and any(
-            other.symbol == order.symbol for other in self.positions
-        )
-        return not names_another and self.belongs_to(order) == holding.side
+        """13.1 and 13.7: an order is the asset's and the side's."""
+        mine = self.order_asset(order) == self.asset(holding) and not self.order_protected(order)
+        return mine and self.is_its_own(order, holding) and self.belongs_to(order) == holding.side
 
     def released(self, order: Resting, holding: Holding) -> Decimal:
-        """13.1: an order holds what it pays with: base of a sell, quote of a buy."""
-        if self.concerns(order, holding) and order.side == holding.exit_side:
-            return max(order.remaining, ZERO)
-        return self.released_quote(order, holding)
-
-    def released_quote(self, order: Resting, holding: Holding) -> Decimal:
-        """13.1: a buy releases remaining x limit or trigger price of its quote."""
-        base, _, quote = order.symbol.partition("/")
-        if ":" in order.symbol or holding.derivative or order.side != "buy" or holding.side != "long" or not base:
+        """13.1: an order holds what it pays with: base of a sell, remaining x price of the quote of a buy."""
+        if not self.is_its_own(order, holding) or self.order_protected(order):
             return ZERO
-        pays_with = self.usual_name(quote) == self.asset(holding) and not self.order_protected(order)
-        return max(order.remaining * (order.price or ZERO), ZERO) if pays_with else ZERO
-
-    def pays_with(self, order: Resting, holding: Holding) -> bool:
-        quote = order.symbol.partition("/")[2]
-        spot = ":" not in order.symbol and not holding.derivative
-        mine = spot and order.side == "buy" and holding.side == "long" and self.usual_name(quote) == self.asset(holding)
-        return mine and not self.order_protected(order)
+        if holding.derivative:
+            exits = self.concerns(order, holding) and order.side == holding.exit_side
+            return order.remaining if exits else ZERO
+        if holding.side == "short" or ":" in order.symbol:
+            return ZERO
+        if order.side == "sell":
+            return order.remaining if self.order_asset(order) == self.asset(holding) else ZERO
+        pays_with = self.usual_name(order.symbol.partition("/")[2]) == self.asset(holding)
+        return order.remaining * (order.price or ZERO) if pays_with else ZERO
 
     def opening_orders(self, holding: Holding) -> list[Resting]:
         return [order for order in self.orders if self.concerns(order, holding) and self.opens(order)]
 
     def close_cancels(self, holding: Holding) -> list[Resting]:
-        """Section 6: a close cancels the asset's orders on the exit side and those that would open."""
+        """Section 6: a close cancels the asset's orders on the exit side, what holds it, and what would open."""
         return [
             order
             for order in self.orders
             if (self.concerns(order, holding) and (order.side == holding.exit_side or self.opens(order)))
-            or self.pays_with(order, holding)
+            or self.released(order, holding) > 0
         ]
 
     # --- 6 Exits ----------------------------------------------------------------------------------------------------
@@ -771,58 +802,74 @@ class Oracle:
         mark = self.price(holding).mark
         if mark is None or self.collar is None:
             return mark
-        return mark * (1 - self.collar if holding.side == "long" else 1 + self.collar)
+        step = self.markets[holding.symbol].price_step
+        if holding.side == "short":
+            return up(mark * (1 + self.collar), step) if step else mark * (1 + self.collar)
+        price = down(mark * (1 - self.collar), step)
+        return price if price > 0 else None
 
     def free_part(self, holding: Holding, cancels: list[Resting]) -> Decimal:
         """Section 6 and 12: at most quantity - locked + what cancels release."""
         release = sum((self.released(order, holding) for order in cancels), ZERO)
-        return min(holding.quantity, holding.quantity - holding.locked + release)
+        return min(self.held(holding), self.held(holding) - holding.locked + release)
 
     def could_sell(self, holding: Holding, quantity: Decimal) -> bool:
         return self.reaches_minimum(holding, quantity, self.order_price(holding))
 
-    def unsellable_reason(self, holding: Holding, cancels: list[Resting]) -> str | None:
+    def obstacle(self, holding: Holding, rule: str) -> str | None:
         """Section 6: the first that holds, in this order; section 12: a negative balance is ``owed``."""
         market = self.markets.get(holding.symbol)
         if market is None:
             return "no-market"
         if not market.active:
             return "market-inactive"
-        if holding.quantity < 0:
+        if self.is_nothing_but_owed(holding):
             return "owed"
-        if not self.could_sell(holding, holding.quantity):
+        if not self.sellable(holding) or not self.could_sell(holding, self.held(holding)):
             return "below-minimum"
+        failed = self.kept_by_key("failed_exits", holding) or 0
+        return "attempts-exhausted" if rule == "zombie" and failed >= 1 else None
+
+    def shortage(self, holding: Holding, cancels: list[Resting]) -> str | None:
+        """Section 6, 12 and 13.5: what is held or owed."""
         if not self.could_sell(holding, self.free_part(holding, cancels)):
             return "locked"
-        return None if self.could_sell(holding, holding.quantity - holding.debt) else "owed"
+        return None if self.could_sell(holding, self.sold_at_most(holding, cancels)) else "owed"
 
     def sold_at_most(self, holding: Holding, cancels: list[Resting]) -> Decimal:
         """13.5: at most quantity - debt."""
-        most = min(self.free_part(holding, cancels), holding.quantity - holding.debt)
+        most = self.free_part(holding, cancels)
+        if holding.side == "long":
+            most = min(most, self.held(holding) - holding.debt)
         return down(most, self.markets[holding.symbol].step)
 
     def close(self, holding: Holding, rule: str) -> Exit:
         """Section 6: a close sells everything that is free then, or says why not."""
         cancels = self.close_cancels(holding)
-        reason = self.unsellable_reason(holding, cancels) or self.delay(holding, rule)
-        if reason is not None:
-            return Exit(holding, rule, "close", reason=reason)
-        return Exit(holding, rule, "close", self.orders_for(holding, self.sold_at_most(holding, cancels)))
+        reason = self.obstacle(holding, rule) or self.shortage(holding, cancels) or self.delay(holding, rule)
+        if reason is None:
+            return self.sale(Exit(holding, rule, "close"), self.sold_at_most(holding, cancels))
+        return Exit(holding, rule, "close", reason=reason)
+
+    def sale(self, ending: Exit, quantity: Decimal) -> Exit:
+        """13.8: what the venue takes of it; nothing where its maximum is below its minimum."""
+        ending.parts = self.orders_for(ending.holding, quantity)
+        ending.reason = None if ending.parts else "below-minimum"
+        return ending
 
     def delay(self, holding: Holding, rule: str) -> str | None:
         """Section 6, 13.3 and 13.6: entry-open, no-price-yet, no-value."""
         stale = self.parameter("stale_order_minutes")
-        if rule == "dust" and any(
-            order.age is not None and order.age < stale for order in self.opening_orders(holding)
-        ):
+        opening = [
+            order for order in self.orders if self.order_asset(order) == self.asset(holding) and self.opens(order)
+        ]
+        if rule == "dust" and any(order.age is not None and order.age < stale for order in opening):
             return "entry-open"
         if rule == "zombie" and self.price(holding).status == "missing":
             if self.missing_minutes(holding) < self.parameter("blind_exit_minutes"):
                 return "no-price-yet"
             if self.blind_value(holding) is None:
                 return "no-value"
-        if rule == "zombie" and (self.kept_by_key("failed_exits", holding) or 0) >= 1:
-            return "attempts-exhausted"
         return None
 
     def blind_value(self, holding: Holding) -> Decimal | None:
@@ -833,46 +880,45 @@ class Oracle:
         seen = amount((self.missing_since(holding) or {}).get("last_price"))
         price = seen if seen > 0 else self.entry(holding)[1]
         rate = self.rate(holding.symbol)
-        return None if price is None or rate is None else self.notional(holding, holding.quantity, price) * rate
+        return None if price is None or rate is None else self.notional(holding, self.held(holding), price) * rate
 
     def orders_for(self, holding: Holding, quantity: Decimal) -> list[Decimal]:
         """13.8: the least number of orders, as equal as the step allows, larger first."""
         market, price = self.markets[holding.symbol], self.order_price(holding)
         most = [limit for limit in (market.max_amount,) if limit is not None]
-        if market.market_max_amount is not None and self.collar is None:
+        if market.market_max_amount is not None and (self.collar is None or price is None):
             most.append(market.market_max_amount)
         if market.max_notional is not None and price is not None:
             most.append(market.max_notional / self.notional(holding, Decimal(1), price))
-        largest = down(min(most), market.step) if most else quantity
-        if quantity <= largest or largest <= 0:
+        largest = down(min(most), market.step or EIGHT_PLACES) if most else quantity
+        if quantity <= largest:
             return [quantity]
-        parts = equal_parts(quantity, largest, market.step)
-        return parts if self.could_sell(holding, parts[-1]) else [largest]
+        parts = equal_parts(quantity, largest, market.step) if largest > 0 else [ZERO]
+        if self.could_sell(holding, parts[-1]):
+            return parts
+        return [largest] if self.could_sell(holding, largest) else []
 
     # --- 6 and 13.11 Unwinds ----------------------------------------------------------------------------------------
 
     def unwind(self, holding: Holding, cancels: list[Resting]) -> Exit | None:
         """Section 6: one cycle, or why not, or nothing."""
-        cycle, target = self.target(holding)
-        at_target = holding.quantity <= target
-        reason = self.unsellable_reason(holding, cancels)
-        if at_target and reason is not None:
-            return None
-        until = self.due(holding)
-        if reason is None and until is not None:
-            return Exit(holding, "legacy", "unwind", reason="waiting", until=until)
+        _, target = self.target(holding)
+        reason, until = self.obstacle(holding, "legacy"), self.due(holding)
+        waiting = Exit(holding, "legacy", "unwind", reason="waiting", until=until)
+        if self.held(holding) <= target:
+            return waiting if reason is None and until is not None else None
+        reason = reason or self.shortage(holding, cancels)
         if reason is not None:
             return Exit(holding, "legacy", "unwind", reason=reason)
-        if at_target:
-            return None
-        wanted = self.slice(holding, target)
-        sold = min(wanted, self.sold_at_most(holding, cancels))
-        whole = sold >= down(holding.quantity, self.markets[holding.symbol].step)
-        return Exit(holding, "legacy", "unwind", self.orders_for(holding, sold), everything=whole)
+        if until is not None:
+            return waiting
+        sold = min(self.slice(holding, target), self.sold_at_most(holding, cancels))
+        whole = sold >= down(self.held(holding), self.markets[holding.symbol].step)
+        return self.sale(Exit(holding, "legacy", "unwind", everything=whole), sold)
 
     def target(self, holding: Holding) -> tuple[int, Decimal]:
         """Section 6 and 13.11: the cycle that comes, and what it leaves."""
-        progress, held = self.kept_by_key("unwind_progress", holding), holding.quantity
+        progress, held = self.kept_by_key("unwind_progress", holding), self.held(holding)
         cycle, initial = 0, held
         if progress:
             cycle, initial = self.grown(holding, progress)
@@ -885,12 +931,12 @@ class Oracle:
         initial, added = Decimal(progress["initial_quantity"]), amount(progress.get("added"))
         market = self.markets.get(holding.symbol)
         step = (market.step if market else None) or EIGHT_PLACES
-        growth = holding.quantity - initial * Decimal(progress["remaining_pct"])
+        growth = self.held(holding) - initial * Decimal(progress["remaining_pct"])
         if growth <= step:
             return int(progress["cycle"]), initial
         if added + growth <= (initial - added) / 100:
             return int(progress["cycle"]), initial + growth
-        return 0, holding.quantity
+        return 0, self.held(holding)
 
     def due(self, holding: Holding) -> datetime | None:
         """13.11: return when the cycle is due, None where it is now."""
@@ -903,16 +949,16 @@ class Oracle:
 
     def slice(self, holding: Holding, target: Decimal) -> Decimal:
         """Section 6 and 12: rounded down, raised to the minimum, everything where the rest would be below it."""
-        market = self.markets[holding.symbol]
-        part = down(holding.quantity - target, market.step)
+        market, held = self.markets[holding.symbol], self.held(holding)
+        whole = down(held, market.step)
+        part = down(held - target, market.step) if market.step else up(held - target, None)
         if not self.could_sell(holding, part):
-            price = self.order_price(holding)
-            least = market.min_amount
-            if price is not None:
-                least = max(least, market.min_notional / self.notional(holding, Decimal(1), price))
-            part = up(least, market.step) or market.step or part
-        whole = down(holding.quantity, market.step)
-        return part if part < whole and self.could_sell(holding, holding.quantity - part) else whole
+            price = self.order_price(holding) or self.price(holding).mark or ZERO
+            by_value = market.min_notional / self.notional(holding, Decimal(1), price)
+            part = up(max(market.min_amount, by_value), market.step) or market.step or EIGHT_PLACES
+        if target == 0 or part >= whole:
+            return whole
+        return part if self.could_sell(holding, held - part) else whole
 
     # --- 6 The cap --------------------------------------------------------------------------------------------------
 
@@ -954,7 +1000,11 @@ class Oracle:
 
     def is_candidate(self, holding: Holding) -> bool:
         """Section 6: sellable, and a close, its own cancels counted, could sell at least the minimum."""
-        return self.sellable(holding) and self.unsellable_reason(holding, self.close_cancels(holding)) is None
+        return (
+            self.sellable(holding)
+            and self.could_sell(holding, self.held(holding))
+            and self.shortage(holding, self.close_cancels(holding)) is None
+        )
 
     def rank(self, holding: Holding) -> tuple[Any, ...]:
         """Section 6: smallest value, worst profit, oldest, symbol; section 12: long before short."""
@@ -979,7 +1029,7 @@ class Oracle:
     def cancels(self, exits: Iterable[Exit]) -> dict[str, tuple[Resting, str]]:
         """Section 6 and 12: {order id: (order, rule)}; an order both stale and in the way is listed once."""
         found = {order.id: (order, self.stale[order.id]) for order in self.orders if order.id in self.stale}
-        for ending in sorted(exits, key=exit_order):
+        for ending in sorted(exits, key=lambda ending: ending.holding.key):
             if ending.reason is not None or not ending.everything:
                 continue
             orders = self.close_cancels if ending.kind == "close" else self.opening_orders
@@ -1039,10 +1089,13 @@ class Oracle:
             "max_actions": len(self.actions(exits)) <= int(limits["max_actions"]),
             "max_run_pct": self.run_passes(exits, Decimal(limits["max_run_pct"])),
             "max_zombie_pct": self.zombies_pass(Decimal(limits["max_zombie_pct"])),
+            "max_equity_change_pct": self.balance_is_no_surprise(Decimal(limits["max_equity_change_pct"])),
         }
         if limits.get("max_order_value") is not None:
             most = Decimal(limits["max_order_value"])
-            verdicts["max_order_value"] = all(self.sold_value(ending) <= most for ending in exits if ending.parts)
+            verdicts["max_order_value"] = all(
+                self.sold_value(ending, ending.parts[0]) <= most for ending in exits if ending.parts
+            )
         if limits.get("max_spread_pct") is not None:
             widest = Decimal(limits["max_spread_pct"])
             verdicts["max_spread_pct"] = all(
@@ -1050,18 +1103,17 @@ class Oracle:
             )
         return verdicts
 
-    def sold_value(self, ending: Exit) -> Decimal:
+    def sold_value(self, ending: Exit, sold: Decimal) -> Decimal:
         """Section 6 and 13.3: the estimated value, of what has no price the blind one of what is sold."""
-        sold = sum(ending.parts, ZERO)
         known = self.value_of(ending.holding, sold)
         if known is None:
             whole = self.blind_value(ending.holding)
             assert whole is not None
-            known = whole * sold / ending.holding.quantity
+            known = whole * sold / self.held(ending.holding)
         return known
 
     def run_passes(self, exits: list[Exit], limit: Decimal) -> bool:
-        sold = sum((self.sold_value(ending) for ending in exits if ending.parts), ZERO)
+        sold = sum((self.sold_value(ending, sum(ending.parts, ZERO)) for ending in exits if ending.parts), ZERO)
         if self.managed_equity <= 0 or not self.shares_known:
             return sold == 0
         return sold / self.managed_equity <= limit
@@ -1075,28 +1127,89 @@ class Oracle:
     def spread_passes(self, holding: Holding, limit: Decimal) -> bool:
         market = self.markets[holding.symbol]
         bid, ask = market.bid or ZERO, market.ask or ZERO
-        return bid > 0 and ask > 0 and (ask - bid) / ((ask + bid) / 2) <= limit
+        return 0 < bid <= ask and (ask - bid) / ((ask + bid) / 2) <= limit
+
+    # --- 13.10 Less than before -------------------------------------------------------------------------------------
+
+    @cached_property
+    def held_now(self) -> dict[str, Decimal]:
+        """13.10: what is held, by asset; the quote is one of them, what is held short counts against it."""
+        cash: Json = self.snapshot.get("cash") or {}
+        amounts = [(self.quote, amount(cash.get("free")) + amount(cash.get("locked")))]
+        amounts += [(currency, free + locked) for currency, (free, locked, _) in self.other_cash.items()]
+        for holding in self.positions:
+            held = self.held(holding)
+            amounts.append((self.asset(holding), -held if holding.side == "short" else held))
+        sums: dict[str, Decimal] = {}
+        for asset, part in amounts:
+            sums[asset] = sums.get(asset, ZERO) + part
+        return {asset: total for asset, total in sums.items() if total}
+
+    def price_today(self, asset: str, quantity: Decimal) -> Decimal | None:
+        """13.10: at today's prices: the rate of money, the mark of what is held, else of a market, else a rate."""
+        if asset == self.quote:
+            return Decimal(1)
+        if asset in self.other_cash and self.cash_rate(asset) is not None:
+            return self.cash_rate(asset)
+        held = [holding for holding in self.positions if self.asset(holding) == asset and not holding.derivative]
+        named = [
+            symbol for symbol in sorted(self.markets) if ":" not in symbol and self.asset_of_symbol(symbol) == asset
+        ]
+        probes = sorted(held, key=lambda holding: holding.key) + [probe(symbol, quantity) for symbol in named]
+        marks = [self.value_of(holding, Decimal(1)) for holding in probes]
+        rate = number((self.snapshot.get("rates") or {}).get(asset))
+        return next((mark for mark in marks if mark is not None), rate)
+
+    def balance_is_no_surprise(self, limit: Decimal) -> bool:
+        """13.10: a difference above the share of what was held then refuses the plan, and an empty account does."""
+        last: Json | None = self.state.get("last_balance")
+        then = {asset: Decimal(held) for asset, held in ((last or {}).get("held") or {}).items()}
+        if not self.held_now and (then if last else self.tracker):
+            return False
+        if last is None:
+            return True
+        before, after = self.worth_then_and_now(last, then)
+        return before <= 0 or abs(after - before) <= limit * before
+
+    def worth_then_and_now(self, last: Json, then: dict[str, Decimal]) -> tuple[Decimal, Decimal]:
+        """13.10: implausible positions and derivatives aside; by equity where nobody can price what has changed."""
+        aside = {self.asset(holding) for holding in self.positions if self.price(holding).status == "implausible"}
+        names = {name for name in self.held_now.keys() | then.keys() if ":" not in name and name not in aside}
+        prices = {name: self.price_today(name, then.get(name, self.held_now.get(name, ZERO))) for name in names}
+        changed = {name for name in names if self.held_now.get(name, ZERO) != then.get(name, ZERO)}
+        equity = amount(last.get("equity"))
+        if equity > 0 and any(prices[name] is None for name in changed):
+            return equity, self.equity
+        before = sum((then.get(name, ZERO) * (price or ZERO) for name, price in prices.items()), ZERO)
+        return before, sum((self.held_now.get(name, ZERO) * (price or ZERO) for name, price in prices.items()), ZERO)
 
     # --- 9 The state as it stands -----------------------------------------------------------------------------------
 
     def state_now(self) -> str:
-        """Section 9: UNKNOWN, NEEDS_CLEANUP, CLEANUP_IN_PROGRESS or CLEAN, without the comparison of 13.10."""
+        """Section 9: UNKNOWN, NEEDS_CLEANUP, CLEANUP_IN_PROGRESS or CLEAN."""
         managed = [holding for holding in self.positions if not self.protected(holding)]
         statuses = {self.price(holding).status for holding in managed}
         unjudged = any(order.age is None and not self.order_protected(order) for order in self.orders)
-        if "unavailable" in statuses or unjudged:
+        expected = self.balance_is_no_surprise(Decimal(self.policy["guards"]["max_equity_change_pct"]))
+        if "unavailable" in statuses or unjudged or not expected:
             return "UNKNOWN"
         zombies = any(self.held_against_clean(holding) for holding in managed)
         unregistered = [holding for holding in managed if self.is_unregistered(holding)]
         small = self.parameter("dust_usd_threshold")
         debts = any(value is None or value >= small for _, value in self.debts.values())
-        too_many = len(self.counted_positions) > int(self.parameters["max_positions"])
+        unwinding = [holding for holding in unregistered if self.is_under_way(holding)]
+        too_many = len(self.counted_positions) - len(unwinding) > int(self.parameters["max_positions"])
         if zombies or too_many or debts or "implausible" in statuses or self.stale:
             return "NEEDS_CLEANUP"
         if not unregistered:
             return "CLEAN"
-        unwinding = all(self.kept_by_key("unwind_progress", holding) for holding in unregistered)
-        return "CLEANUP_IN_PROGRESS" if unwinding else "NEEDS_CLEANUP"
+        return "CLEANUP_IN_PROGRESS" if len(unwinding) == len(unregistered) else "NEEDS_CLEANUP"
+
+    def is_under_way(self, holding: Holding) -> bool:
+        """Section 9 and 13.11: an unwind has begun, or waits for its next cycle."""
+        progress: Json = self.kept_by_key("unwind_progress", holding) or {}
+        own = holding.symbol + ("" if holding.side == "long" else "#short") in (self.state.get("unwind_progress") or {})
+        return own or progress.get("cycle", 0) > 0 or (bool(progress) and self.due(holding) is not None)
 
     def held_against_clean(self, holding: Holding) -> bool:
         return self.judged(holding)[0].category == ZOMBIE and not self.is_tolerated(holding)
@@ -1117,14 +1230,23 @@ class Oracle:
         return not self.facts(holding)["tracked"] or self.judged(holding)[0].category == LEGACY
 
 
+def probe(symbol: str, quantity: Decimal) -> Holding:
+    """What a market is asked for its price with."""
+    return Holding(symbol, "long", quantity, ZERO, Decimal(1), None, None, None, ZERO)
+
+
+def directions(order: Resting) -> tuple[Side, Side]:
+    """Return the side an order would close, and the one it would add to."""
+    return ("long", "short") if order.side == "sell" else ("short", "long")
+
+
 def equal_parts(quantity: Decimal, largest: Decimal, step: Decimal | None) -> list[Decimal]:
     """13.8: as equal as the step allows, larger first; without a step eight places, rounded up."""
     count = int((quantity / largest).to_integral_value(ROUND_CEILING))
-    if not step:
-        each = up(quantity / count, None)
-        return [each] * (count - 1) + [quantity - each * (count - 1)]
-    units, more = divmod(int(quantity / step), count)
-    return [(units + 1) * step] * more + [units * step] * (count - more)
+    unit = step or EIGHT_PLACES
+    units, more = divmod(int((quantity / unit).to_integral_value(ROUND_CEILING)), count)
+    parts = [(units + 1) * unit] * more + [units * unit] * (count - more)
+    return [*parts[:-1], quantity - sum(parts[:-1], ZERO)]
 
 
 def exit_order(ending: Exit) -> tuple[int, str, str]:

@@ -348,7 +348,7 @@ def real_progress(draw: st.DrawFn, account: Snapshot) -> Progress:
 
 
 @st.composite
-def real_cases(draw: st.DrawFn, **changes: Any) -> tuple[Rulebook, Snapshot, Progress]:
+def real_cases(draw: st.DrawFn, /, **changes: Any) -> tuple[Rulebook, Snapshot, Progress]:
     """Draw what a plan of a real account depends on."""
     account = draw(real_accounts())
     return book({**draw(st.sampled_from(REAL_POLICIES)), **changes}), account, draw(real_progress(account))

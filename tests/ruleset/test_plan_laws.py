@@ -72,7 +72,8 @@ def test_never_more_is_sold_than_is_held_and_free(case: Case) -> None:
         assert sold[decision.key] <= Fraction(abs(position.quantity)) - Fraction(position.debt) * (
             position.side == "long"
         )
-        assert sold[decision.key] <= max(Fraction(abs(position.quantity)) - Fraction(position.locked) + released, 0)
+        free = Fraction(abs(position.quantity)) - Fraction(position.locked) + released
+        assert sold[decision.key] <= max(free, Fraction(0))
 
 
 def _released(resting: OrderView, view: PositionView, names: AssetNames) -> Fraction:
