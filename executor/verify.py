@@ -23,20 +23,26 @@ from exitplan.ruleset.errors import (
 )
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.checks import AccountState, Checks
-from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 
 
 def verify_account(account: Account) -> Checks:
-    """Check an account as it is now, and remember the answer in its state.
+    """Check an account as it is now; raises and remembers what :func:`examine_account` does."""
+    return examine_account(account).checks
+
+
+def examine_account(account: Account) -> Draft:
+    """Check an account as it is now, and remember the answer in its state; what it was found by comes with it.
 
     Where another process is at work on the account, the answer is given and not remembered. Raises AccountUnreadable
     where balances or orders cannot be read, FileIsInvalid for a broken tracker: then the state is UNKNOWN.
     """
     with no_old_answer(account):
-        checks = check_now(account, read_state(account))
-    note(RUN, "verified", account=account.id, state=checks.state.value)
-    _remember(account, checks.state)
-    return checks
+        state = read_state(account)
+        draft = draft_of(account, read_snapshot(account, state.progress), state)
+    note(RUN, "verified", account=account.id, state=draft.checks.state.value)
+    _remember(account, draft.checks.state)
+    return draft
 
 
 @contextmanager
@@ -72,14 +78,14 @@ def _remember(account: Account, known: AccountState) -> None:
         pass  # whoever is at work notes what it finds; a state that cannot be read keeps the gate closed
 
 
-def check_now(account: Account, state: State) -> Checks:
-    """Read the account and run the four checks; raises AccountUnreadable."""
-    return checks_of(account, read_snapshot(account, state.progress), state)
-
-
 def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:
     """Run the four checks on an account that was just read."""
-    return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress)).checks
+    return draft_of(account, snapshot, state).checks
+
+
+def draft_of(account: Account, snapshot: Snapshot, state: State) -> Draft:
+    """Decide on an account that was just read, with the four checks and the warnings."""
+    return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress))
 
 
 def verified(state: State, account: Account, known: AccountState) -> State:

@@ -74,7 +74,7 @@ def warnings_section(warnings: Sequence[PlanWarning]) -> RenderableType | None:
     table = rows("l", "l")
     for warning in warnings:
         table.add_row(Text("!", "yellow"), words(warning_text(warning)))
-    return section("Warnings", "nothing is stopped by these", table) if warnings else None
+    return section("Warnings", "worth a look", table) if warnings else None
 
 
 def warning_text(warning: PlanWarning) -> str:
