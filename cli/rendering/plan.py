@@ -87,6 +87,9 @@ def _nothing_to_do(plan: Plan) -> Text:
     counting = sum(position.counts for position in plan.positions)
     if counting:
         return heading(f"Nothing to send, but {counted(counting, 'unwind cycle')} to count.")
+    due = [blocked.until for blocked in plan.blocked if blocked.until is not None]
+    if due:
+        return heading(f"Nothing to do before {clock_time(min(due))}.")
     if checks.state is AccountState.CLEAN:
         return words("No changes. The account is clean.", "bold green")
     where = "within its scope" if scope_text(plan.scope) else ""
@@ -263,7 +266,7 @@ def _protected(plan: Plan) -> RenderableType | None:
 
 def _aligned(plan: Plan) -> RenderableType | None:
     symbols = [
-        position.symbol
+        position.symbol + ("" if position.facts.get("market_active") is not False else " (suspended)")
         for position in plan.positions
         if position.category is Category.STRATEGY_ALIGNED and not position.is_protected
     ]
