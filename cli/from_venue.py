@@ -153,9 +153,9 @@ def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
 
 def account_files(live: LiveAccount, folder: Path, recording: Mapping[str, Any]) -> Mapping[str, str]:
     """Write the account's two files, by their names in the folder; ``recording`` says what to propose to protect."""
-    live_file, paper_file, recording = live.own_files
+    live_file, paper_file, recorded = live.own_files
     place = " in its sandbox" if live.sandbox else ""
-    copy = {"file": f"../../data/paper/{live.paper_id}.json", "start_from": f"../../{recording}"}
+    copy = {"file": f"../../data/paper/{live.paper_id}.json", "start_from": f"../../{recorded}"}
     return {
         live_file: (
             f"{_HEAD}name: {scalar(live.id)}\n"

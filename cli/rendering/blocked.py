@@ -12,12 +12,16 @@ from exitplan.cli.rendering.screen import rows, section, words
 from exitplan.cli.rendering.words import blocked_text, clock_time
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.planning.actions import Blocked, BlockedReason
+from exitplan.ruleset.planning.exits import HELD_BY
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.remedies import protect_line
 
 MOST_LISTED = 60
 _FOR_GOOD: frozenset[BlockedReason] = frozenset({"no-market", "market-inactive", "below-minimum", "no-value", "locked"})
-"""The reasons that do not pass by themselves: what they block, only a person can keep or move."""
+"""The reasons that do not pass by themselves: what they block, only a person can keep or move.
+
+What open orders hold is free once a person cancels them, and needs no protection.
+"""
 
 
 def blocked_section(plan: Plan) -> RenderableType | None:
@@ -39,7 +43,7 @@ def blocked_section(plan: Plan) -> RenderableType | None:
 
 def _what_helps(entries: Sequence[Blocked]) -> list[Text]:
     """Return a line for each kind of help: what to write into the policy, which command to run."""
-    kept = [blocked.symbol for blocked in entries if blocked.reason in _FOR_GOOD]
+    kept = [one.symbol for one in entries if one.reason in _FOR_GOOD and HELD_BY + "order" not in one.because]
     failed = [blocked.symbol for blocked in entries if blocked.reason == "attempts-exhausted"]
     commands = ", ".join(f"exitplan retry {symbol}" for symbol in dict.fromkeys(failed))
     retries = [words(f"to try it again: {commands}", "dim")] if failed else []

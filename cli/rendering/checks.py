@@ -118,19 +118,20 @@ def failures(checks: CheckReport) -> str:
     return ", ".join([*failed, *(further.failure for further in FURTHER if further.found(checks))])
 
 
-def next_step(checks: CheckReport) -> str | None:
-    """Return in one line what a person does next about an account that is not clean; None where nothing is needed."""
+def next_step(checks: CheckReport) -> tuple[str, ...]:
+    """Return in a line what a person does next about an account that is not clean, and what to write where it helps."""
     if checks.state is AccountState.UNKNOWN:
-        return _to_know(checks)
+        return (_to_know(checks),)
     if checks.state is not AccountState.NEEDS_CLEANUP:
-        return None
+        return ()
     four = checks.checks
     judged = (four.position_count, four.zombie_positions, four.registered_positions, four.stale_orders)
     if all(check.passed for check in judged) and checks.debts:
-        return "Repay what is owed; exitplan buys nothing back."
+        return ("Next: repay what is owed, or buy it back.",)
     if all(check.passed for check in judged) and checks.implausible:
-        return f"Keep what has no price to believe, in the account's policy: {protect_line(checks.implausible)}"
-    return "Next: exitplan plan shows what can be done, and what only you can do."
+        symbols = [key.partition("#")[0] for key in checks.implausible]
+        return ("To keep what has no price to believe, write in the account's policy:", f"  {protect_line(symbols)}")
+    return ("Next: exitplan plan shows what can be done, and what only you can do.",)
 
 
 def _to_know(checks: CheckReport) -> str:

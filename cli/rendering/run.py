@@ -164,8 +164,7 @@ def result_parts(result: ApplyResult) -> list[RenderableType]:
 def verification_parts(checks: CheckReport) -> list[RenderableType]:
     """Draw the four checks, the state that they come to, and what to do next where it is not clean."""
     state = heading("The account is ").append_text(state_text(checks.state)).append(".")
-    step = next_step(checks)
-    return [checks_table(checks), state if step is None else Group(state, words(step))]
+    return [checks_table(checks), Group(state, *map(words, next_step(checks)))]
 
 
 def _totals(outcomes: Sequence[ActionOutcome]) -> Text:
