@@ -21,8 +21,8 @@ Ask = Callable[[], list[int]]
 FLOOR = "hand-written Python"
 OURS = "exitplan, checked"
 
-_SIGNS = {Op.EQ: "==", Op.LT: "<", Op.GT: ">"}
-_LOGIC = {Op.EQ: "===", Op.LT: "<", Op.GT: ">"}
+_SIGNS = {Op.IN: "in", Op.EQ: "==", Op.LT: "<", Op.GT: ">"}
+_LOGIC = {Op.IN: "in", Op.EQ: "===", Op.LT: "<", Op.GT: ">"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +150,10 @@ def _logic(condition: Condition) -> dict[str, object]:
     return {_LOGIC[condition.op]: [{"var": condition.fact}, _literal(condition)]}
 
 
-def _literal(test: Test) -> str | int | bool:
+def _literal(test: Test) -> str | int | bool | list[str | int | bool]:
     value: Scalar | tuple[Scalar, ...] = test.value
-    if isinstance(value, tuple):
-        raise TypeError("the twelve rules compare with single values")
+    return [_scalar(part) for part in value] if isinstance(value, tuple) else _scalar(value)
+
+
+def _scalar(value: Scalar) -> str | int | bool:
     return value if isinstance(value, str | bool) else int(Decimal(value) * MICRO)

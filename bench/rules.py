@@ -1,4 +1,4 @@
-"""The twelve rules that every engine evaluates: the classification of the default policy, and one more."""
+"""The twelve rules that every engine evaluates: the classification of the default policy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.schemas.policies import load_policy, shipped_policy
 
-_STALE_LOSER = AllOf((Test("pnl_pct", Op.LT, Decimal("-0.5")), Test("age_minutes", Op.GT, Decimal(43_200))))
-
-
 def bench_policy(*, max_positions: int = 8) -> Policy:
     """Load the default policy without dust by share: in an account of thousands every position would be dust."""
     overrides = {"dust_pct_threshold": Decimal(0), "max_positions": max_positions}
@@ -20,8 +17,8 @@ def bench_policy(*, max_positions: int = 8) -> Policy:
 
 
 def twelve_rules() -> list[Condition]:
-    """Return the eleven conditions of the classification and a twelfth on two numbers that may be absent."""
-    return [*(rule.when for rule in bench_policy().classification), _STALE_LOSER]
+    """Return the conditions of the classification."""
+    return [rule.when for rule in bench_policy().classification]
 
 
 def facts_read(condition: Condition) -> set[str]:
@@ -37,30 +34,31 @@ def by_hand(positions: Sequence[Facts]) -> list[int]:  # noqa: C901 - written as
     masks = []
     for facts in positions:
         value, share = facts.get("value_usd"), facts.get("account_pct")
-        gain, age = facts.get("pnl_pct"), facts.get("age_minutes")
         tracked, status = facts["tracked"], facts["price_status"]
         mask = 1 if status == "unavailable" else 0
-        if not facts["market_known"]:
+        if status == "implausible":
             mask |= 2
-        if facts["api_mismatch"]:
+        if not facts["market_known"]:
             mask |= 4
-        if status == "missing":
+        if facts["api_mismatch"]:
             mask |= 8
-        if (value is not None and value < 1_000_000) or (share is not None and share < 0):  # type: ignore[operator]
+        if status == "missing":
             mask |= 16
-        if tracked and not facts["has_entry_price"]:
+        if facts.get("price_basis") in {"last", "mid"} and (
+            (value is not None and value < 1_000_000) or (share is not None and share < 0)  # type: ignore[operator]
+        ):
             mask |= 32
-        if not tracked:
+        if tracked and not facts["has_entry_price"]:
             mask |= 64
-        if not facts["opened_by_strategy"]:
+        if not tracked:
             mask |= 128
-        if share is not None and share > 1_000_000:  # type: ignore[operator]
+        if not facts["opened_by_strategy"]:
             mask |= 256
-        if not facts["has_exit_logic"]:
+        if share is not None and share > 1_000_000 and facts["equity_complete"]:  # type: ignore[operator]
             mask |= 512
-        if facts["over_cap"]:
+        if not facts["has_exit_logic"]:
             mask |= 1024
-        if gain is not None and age is not None and gain < -500_000 and age > 43_200_000_000:  # type: ignore[operator]
+        if facts["over_cap"]:
             mask |= 2048
         masks.append(mask)
     return masks

@@ -22,7 +22,7 @@ from exitplan.ruleset.planning.planner import Draft
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ExplainedPlan:
     """A plan with all it was made of: what an explanation draws on; ``marks`` are the places of the policy's parts."""
 
     plan: Plan
@@ -33,7 +33,7 @@ class Case:
     now: datetime
 
 
-def explain_symbol(case: Case, symbol: str) -> Document:
+def explain_symbol(case: ExplainedPlan, symbol: str) -> Document:
     """Explain every position and open order of a symbol."""
     decisions = [decision for decision in case.draft.decisions if decision.view.position.symbol == symbol]
     orders = [view for view in case.draft.account.orders if view.order.symbol == symbol]
@@ -47,7 +47,7 @@ def explain_symbol(case: Case, symbol: str) -> Document:
     }
 
 
-def _explain_position(case: Case, decision: Decision) -> Document:
+def _explain_position(case: ExplainedPlan, decision: Decision) -> Document:
     position, facts, policy = decision.view.position, decision.view.facts, case.policy
     # The rules of phase 1 were asked before there was a category.
     asked = {name: value for name, value in facts.items() if name != "category"}
@@ -69,7 +69,7 @@ def _explain_position(case: Case, decision: Decision) -> Document:
     }
 
 
-def _explain_order(case: Case, view: OrderView) -> Document:
+def _explain_order(case: ExplainedPlan, view: OrderView) -> Document:
     order, facts = view.order, view.facts
     tried = [(rule, trace(rule.when, facts)) for rule in case.policy.orders]
     winner = next((rule for rule, traced in tried if traced.holds and view.age_minutes is not None), None)
@@ -117,7 +117,7 @@ def _unknown_facts(facts: Mapping[str, Any]) -> list[str]:
     return [name for name in POSITION_FACTS if name not in facts]
 
 
-def _cap(case: Case, decision: Decision) -> Document:
+def _cap(case: ExplainedPlan, decision: Decision) -> Document:
     checks, policy = case.draft.checks, case.policy
     chosen = sum(1 for other in case.draft.decisions if other.view.facts["over_cap"])
     return {

@@ -290,7 +290,7 @@ class LiveBroker:
     def _value(self, symbol: str, quantity: Decimal) -> Decimal | None:
         """Return what a quantity is worth in the account's quote currency; None where that is not known."""
         market, currency = self._market(symbol), quote_of(symbol)
-        mark = None if market is None else market.last or market.bid or None
+        mark = None if market is None else market.mark()[0]
         rate = Decimal(1) if currency == self._quote else self._rates.get(currency or "")
         if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
             return None

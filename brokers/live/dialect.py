@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, balances_of, only_mappings, ticker_of
+from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
 from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import is_derivative, plain
@@ -104,7 +104,7 @@ class Dialect:
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read every currency that a wallet holds."""
         return balances_of(exchange.fetch_balance(self.of_type(market_type)))
 

@@ -43,7 +43,7 @@ class BadReply(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class VenueBalance:
     """What an account holds of one currency, and what it owes of it.
 
     ``staked`` is held beside ``free`` and ``locked``, and not sellable. ``debt`` is what was borrowed, with its
@@ -61,9 +61,9 @@ class Balance:
         """Everything held of it; what is owed is not taken off."""
         return EXACT.add(EXACT.add(self.free, self.locked), self.staked)
 
-    def plus(self, other: Balance) -> Balance:
+    def plus(self, other: VenueBalance) -> VenueBalance:
         """Add another balance of the same currency."""
-        return Balance(
+        return VenueBalance(
             self.currency,
             EXACT.add(self.free, other.free),
             EXACT.add(self.locked, other.locked),
@@ -112,7 +112,7 @@ def time_of(milliseconds: object) -> datetime | None:
         raise BadReply(f"{number} is no time") from None
 
 
-def balance_of(currency: str, entry: Mapping[str, Any]) -> Balance:
+def balance_of(currency: str, entry: Mapping[str, Any]) -> VenueBalance:
     """Read one currency of a balance: two of free, used and total tell the third; ``debt`` is beside them.
 
     Where the three disagree, as where what is free is told for a whole wallet of collateral, the total is what is held.
@@ -130,7 +130,7 @@ def balance_of(currency: str, entry: Mapping[str, Any]) -> Balance:
     return balance_and_debt(currency, free, used, abs(debt or ZERO))
 
 
-def balance_and_debt(currency: str, free: Decimal, locked: Decimal, debt: Decimal) -> Balance:
+def balance_and_debt(currency: str, free: Decimal, locked: Decimal, debt: Decimal) -> VenueBalance:
     """Make a balance of what is held and what is owed of it.
 
     Where the sum is below zero, nothing is held: the venue has taken a debt off already, and it is the same debt that
@@ -138,13 +138,13 @@ def balance_and_debt(currency: str, free: Decimal, locked: Decimal, debt: Decima
     """
     total = EXACT.add(free, locked)
     return (
-        Balance(currency, free, locked, debt=debt)
+        VenueBalance(currency, free, locked, debt=debt)
         if total >= 0
-        else Balance(currency, ZERO, ZERO, ZERO, max(debt, -total))
+        else VenueBalance(currency, ZERO, ZERO, ZERO, max(debt, -total))
     )
 
 
-def balances_of(reply: Mapping[str, Any]) -> list[Balance]:
+def balances_of(reply: Mapping[str, Any]) -> list[VenueBalance]:
     """Read every currency of a unified balance."""
     if not isinstance(reply.get("total"), Mapping) or not reply.get("info"):
         raise BadReply("the reply holds no balances")

@@ -11,7 +11,15 @@ from typing import Any
 
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType, Order, side_by_side
 from exitplan.brokers.live.listings import Listings
-from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, market_of, open_order_of, position_of
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    Ticker,
+    VenueBalance,
+    amount_of,
+    market_of,
+    open_order_of,
+    position_of,
+)
 from exitplan.brokers.live.rates import find_rate, rate_symbols
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.snapshot import Cash, Market, Position, Snapshot
@@ -38,7 +46,7 @@ class TickerReply:
 class VenueReply:
     """What a venue told of an account, as it told it."""
 
-    balances: Mapping[MarketType, Sequence[Balance]]
+    balances: Mapping[MarketType, Sequence[VenueBalance]]
     orders: Sequence[tuple[MarketType, Order]]
     positions: Sequence[Mapping[str, Any]]
     prices: TickerReply | None
@@ -56,26 +64,26 @@ class VenueReply:
         return any(kind == "spot" and not order.get("triggerPrice") for kind, order in self.orders)
 
     @property
-    def spot(self) -> dict[str, Balance]:
+    def spot(self) -> dict[str, VenueBalance]:
         """The balances that can be traded on the spot market, and all that is owed, by currency.
 
         What is in a wallet for derivatives cannot be sold on the spot market, so only its debts are here.
         """
-        balances: dict[str, Balance] = {}
+        balances: dict[str, VenueBalance] = {}
         for kind, wallet in self.balances.items():
             for balance in wallet:
-                name, empty = balance.currency, Balance(balance.currency, ZERO, ZERO)
+                name, empty = balance.currency, VenueBalance(balance.currency, ZERO, ZERO)
                 counted = balance if kind == "spot" else replace(empty, debt=balance.debt)
                 balances[name] = balances.get(name, empty).plus(counted)
         return {name: balance for name, balance in balances.items() if balance.total or balance.debt}
 
     @property
-    def collateral(self) -> dict[str, Balance]:
+    def collateral(self) -> dict[str, VenueBalance]:
         """What is held in wallets for derivatives, by currency; its debts are not here."""
-        balances: dict[str, Balance] = {}
+        balances: dict[str, VenueBalance] = {}
         for kind, wallet in self.balances.items():
             for balance in wallet if kind != "spot" else ():
-                name, empty = balance.currency, Balance(balance.currency, ZERO, ZERO)
+                name, empty = balance.currency, VenueBalance(balance.currency, ZERO, ZERO)
                 balances[name] = balances.get(name, empty).plus(replace(balance, debt=ZERO))
         return {name: balance for name, balance in balances.items() if balance.total}
 
@@ -184,12 +192,12 @@ class Reader:
 
     def _cash(self, currency: str, reply: VenueReply, *, is_free: bool) -> Cash:
         """Add up money; where it is not our own quote, what is in a wallet for derivatives cannot be sold."""
-        empty = Balance(currency, ZERO, ZERO)
+        empty = VenueBalance(currency, ZERO, ZERO)
         spot, elsewhere = reply.spot.get(currency, empty), reply.collateral.get(currency, empty)
         free = elsewhere.free if is_free else ZERO
         return Cash(free=spot.free + free, locked=spot.locked + spot.staked + elsewhere.total - free, debt=spot.debt)
 
-    def _position(self, balance: Balance, symbol: str) -> Position:
+    def _position(self, balance: VenueBalance, symbol: str) -> Position:
         locked = balance.locked + balance.staked
         return Position(symbol=symbol, side="long", quantity=balance.total, locked=locked, debt=balance.debt)
 

@@ -49,7 +49,7 @@ def _off_step(request: OrderRequest, market: Market) -> Refused | None:
 def _below_minimum(request: OrderRequest, market: Market) -> Refused | None:
     if market.min_amount is not None and request.quantity < market.min_amount:
         return Refused(RefusalReason.BELOW_MIN_AMOUNT, f"the least is {plain(market.min_amount)}")
-    price = request.price or request.trigger_price or market.last or market.bid
+    price = request.price or request.trigger_price or market.mark()[0]
     if market.min_notional is None or not price or is_derivative(request.symbol):
         return None
     if EXACT.multiply(request.quantity, price) < market.min_notional:
@@ -62,7 +62,7 @@ def _above_maximum(request: OrderRequest, market: Market) -> Refused | None:
     most = min((amount for amount in (market.max_amount, at_market) if amount is not None), default=None)
     if most is not None and request.quantity > most:
         return Refused(RefusalReason.ABOVE_MAX_AMOUNT, f"the most is {plain(most)}")
-    price = request.price or request.trigger_price or market.last or market.bid
+    price = request.price or request.trigger_price or market.mark()[0]
     if market.max_notional is None or not price or is_derivative(request.symbol):
         return None
     if EXACT.multiply(request.quantity, price) > market.max_notional:

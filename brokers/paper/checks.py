@@ -18,7 +18,7 @@ LARGEST = Decimal("1e24")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class OrderCase:
     """A request with all that its checks look at."""
 
     request: OrderRequest
@@ -40,7 +40,7 @@ class Case:
         return request.price or request.trigger_price or taker_price(self.market, request.side, self.options)
 
 
-Check = Callable[[Case], Refused | None]
+Check = Callable[[OrderCase], Refused | None]
 
 
 def aimed_side(request: OrderRequest, ledger: Ledger, *, hedge_mode: bool = False) -> Side:
@@ -59,7 +59,7 @@ def aimed_side(request: OrderRequest, ledger: Ledger, *, hedge_mode: bool = Fals
     return opened if is_derivative(request.symbol) else "long"
 
 
-def first_refusal(case: Case) -> Refused | None:
+def first_refusal(case: OrderCase) -> Refused | None:
     """Run every check in a venue's order; None where the order may enter the book."""
     for check in _CHECKS:
         refusal = check(case)
@@ -68,7 +68,7 @@ def first_refusal(case: Case) -> Refused | None:
     return None
 
 
-def _type(case: Case) -> Refused | None:
+def _type(case: OrderCase) -> Refused | None:
     request, options = case.request, case.options
     offered = {"market": True, "limit": True, "stop": options.stop_market, "stop_limit": options.stop_limit}
     if not offered.get(request.type, False):
@@ -78,15 +78,15 @@ def _type(case: Case) -> Refused | None:
     return None
 
 
-def _active(case: Case) -> Refused | None:
+def _active(case: OrderCase) -> Refused | None:
     return _not_active(case.request.symbol, case.market)
 
 
-def _quantity(case: Case) -> Refused | None:
+def _quantity(case: OrderCase) -> Refused | None:
     return _not_a_quantity(case.request.quantity)
 
 
-def _amount_step(case: Case) -> Refused | None:
+def _amount_step(case: OrderCase) -> Refused | None:
     step = case.market.amount_step
     if not step or case.request.quantity % step == 0:
         return None
@@ -94,7 +94,7 @@ def _amount_step(case: Case) -> Refused | None:
     return Refused(RefusalReason.AMOUNT_STEP, text)
 
 
-def _min_amount(case: Case) -> Refused | None:
+def _min_amount(case: OrderCase) -> Refused | None:
     least = case.market.min_amount
     if least is None or case.request.quantity >= least:
         return None
@@ -102,7 +102,7 @@ def _min_amount(case: Case) -> Refused | None:
     return Refused(RefusalReason.BELOW_MIN_AMOUNT, text)
 
 
-def _max_amount(case: Case) -> Refused | None:
+def _max_amount(case: OrderCase) -> Refused | None:
     at_market = case.market.market_max_amount if case.request.type in {"market", "stop"} else None
     most = min((amount for amount in (case.market.max_amount, at_market) if amount), default=None)
     if most is None or case.request.quantity <= most:
@@ -111,7 +111,7 @@ def _max_amount(case: Case) -> Refused | None:
     return Refused(RefusalReason.ABOVE_MAX_AMOUNT, text)
 
 
-def _prices(case: Case) -> Refused | None:
+def _prices(case: OrderCase) -> Refused | None:
     request = case.request
     wanted = {
         "price": request.type in {"limit", "stop_limit"},
@@ -131,7 +131,7 @@ def _prices(case: Case) -> Refused | None:
     return None
 
 
-def _price_known(case: Case) -> Refused | None:
+def _price_known(case: OrderCase) -> Refused | None:
     request = case.request
     without_rate = _without_rate(request.symbol, case.ledger) if is_derivative(request.symbol) else None
     if without_rate is not None:
@@ -141,7 +141,7 @@ def _price_known(case: Case) -> Refused | None:
     return None
 
 
-def _trigger_side(case: Case) -> Refused | None:
+def _trigger_side(case: OrderCase) -> Refused | None:
     trigger, mark = case.request.trigger_price, mark_price(case.market)
     if trigger is None or mark is None:
         return None
@@ -152,7 +152,7 @@ def _trigger_side(case: Case) -> Refused | None:
     return Refused(RefusalReason.TRIGGER_SIDE, text)
 
 
-def _notional(case: Case) -> Refused | None:
+def _notional(case: OrderCase) -> Refused | None:
     request = case.request
     price = request.price or request.trigger_price or mark_price(case.market) or case.expected_price
     if price is None:
@@ -170,7 +170,7 @@ def _notional(case: Case) -> Refused | None:
     return Refused(RefusalReason.BELOW_MIN_NOTIONAL, text)
 
 
-def _reduce_only(case: Case) -> Refused | None:
+def _reduce_only(case: OrderCase) -> Refused | None:
     request = case.request
     if not request.reduce_only:
         return None
@@ -181,7 +181,7 @@ def _reduce_only(case: Case) -> Refused | None:
     return Refused(RefusalReason.REDUCE_ONLY, text)
 
 
-def _quantity_free(case: Case) -> Refused | None:
+def _quantity_free(case: OrderCase) -> Refused | None:
     request = case.request
     if not case.reducing:
         if request.side == "sell" and not is_derivative(request.symbol):
@@ -190,7 +190,7 @@ def _quantity_free(case: Case) -> Refused | None:
     return _beyond_free(request.symbol, request.quantity, case.position_side, case.ledger)
 
 
-def _cash_free(case: Case) -> Refused | None:
+def _cash_free(case: OrderCase) -> Refused | None:
     cost, currency = cash_needed(case), case.ledger.currency_of(case.request.symbol)
     free = case.ledger.free_money(currency)
     if cost <= free or not cost:
@@ -199,7 +199,7 @@ def _cash_free(case: Case) -> Refused | None:
     return Refused(RefusalReason.INSUFFICIENT_BALANCE, text)
 
 
-def cash_needed(case: Case) -> Decimal:
+def cash_needed(case: OrderCase) -> Decimal:
     """Return the free money an order needs, fee included.
 
     A spot buy needs its cost. A derivative opened on paper needs its whole value free when it is placed, and

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from exitplan.brokers.paper.checks import Case, aimed_side, first_refusal, refuse_conversion
+from exitplan.brokers.paper.checks import OrderCase, aimed_side, first_refusal, refuse_conversion
 from exitplan.brokers.paper.ledger import Ledger
 from exitplan.brokers.paper.notes import HISTORY, Notes, OpenNote
 from exitplan.brokers.paper.options import PaperOptions
@@ -159,10 +159,10 @@ class MatchingEngine:
     def _report(self, order: PaperOrder) -> OrderReport:
         return to_report(order, self._ledger.currency_of(order.symbol, order.type))
 
-    def _case(self, request: OrderRequest, market: Market) -> Case:
+    def _case(self, request: OrderRequest, market: Market) -> OrderCase:
         side = aimed_side(request, self._ledger, hedge_mode=self._options.hedge_mode)
         terms = self._ledger.terms(request.symbol, side, market)
-        return Case(request, market, side, terms, self._ledger, self._options)
+        return OrderCase(request, market, side, terms, self._ledger, self._options)
 
     def _refuse_id(self, client_order_id: str | None) -> Refused | None:
         if client_order_id is None:

@@ -50,14 +50,11 @@ def _is_short(amount: Decimal) -> bool:
 
 
 def mark_price(market: Market) -> Decimal | None:
-    """Return the price a venue values by: the last, else the middle of bid and ask."""
+    """Return the price a venue values by: the last, else the middle of bid and ask; one side alone is none."""
     if market.price_status not in {None, "ok"}:
         return None
-    if market.last is not None and market.last > 0:
-        return market.last
-    if market.bid is None or market.ask is None or market.bid <= 0 or market.ask <= 0:
-        return None
-    return (market.bid + market.ask) / 2
+    mark, basis = market.mark()
+    return None if basis == "one_side" else mark
 
 
 def touch_price(market: Market, side: OrderSide, options: PaperOptions) -> Decimal | None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balance_and_debt, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.wording import by_words
 from exitplan.ruleset.model.snapshot import Market
@@ -105,7 +105,7 @@ class Alpaca(Dialect):
         """Add the largest order, which the venue documents and does not list; it is in dollars."""
         return replace(listing, max_notional=_LARGEST) if market.get("quote") in _DOLLARS else listing
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - spot is all there is
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - spot is all there is
         """Read cash from the account and crypto from the positions."""
         positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
         held = [_holding(exchange, entry) for entry in positions if entry.get("asset_class") == "crypto"]
@@ -174,7 +174,7 @@ class Alpaca(Dialect):
         return order
 
 
-def _cash(exchange: Exchange, account: Mapping[str, Any]) -> Balance:
+def _cash(exchange: Exchange, account: Mapping[str, Any]) -> VenueBalance:
     """Read cash; what orders hold of it is missing in ``cash`` and still part of the equity."""
     currency, free = exchange.safe_currency_code(account.get("currency")), amount_of(account.get("cash"))
     if currency is None or free is None:
@@ -184,7 +184,7 @@ def _cash(exchange: Exchange, account: Mapping[str, Any]) -> Balance:
     return balance_and_debt(currency, free, locked, ZERO)
 
 
-def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
+def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance:
     """Read a position of crypto, which is named after its price in dollars: BTCUSD, or BTC/USD."""
     name = str(entry.get("symbol"))
     base = name.partition("/")[0] if "/" in name else name.removesuffix("USD")

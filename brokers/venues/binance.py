@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, only_mappings
 from exitplan.brokers.protocol import OrderReference, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.ruleset.model.values import ZERO, is_derivative
@@ -106,7 +106,7 @@ class Binance(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read a wallet; what is in Simple Earn, told as LD and its name, is locked."""
         if market_type == "future" and "swap" in exchange.options["marketTypes"]:
             return []  # one wallet for both, and read already
@@ -114,7 +114,7 @@ class Binance(Dialect):
         listed = {market["base"] for market in exchange.markets.values()} if market_type == "spot" else set()
         for name in [name for name in balances if name.startswith(_EARN) and name not in listed]:
             earning, currency = balances.pop(name), name.removeprefix(_EARN)
-            known = balances.get(currency, Balance(currency, ZERO, ZERO))
+            known = balances.get(currency, VenueBalance(currency, ZERO, ZERO))
             balances[currency] = replace(known, staked=known.staked + earning.total)
         return list(balances.values())
 

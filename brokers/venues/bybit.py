@@ -18,7 +18,7 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.ruleset.model.snapshot import Market
@@ -120,7 +120,7 @@ class Bybit(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read the unified account; what is borrowed on the spot market is in the wallet, and owed.
 
         A wallet below zero is owed as well; the amount borrowed that the venue names beside it is the same debt.

@@ -22,7 +22,7 @@ from exitplan.brokers.live.dialect import (
     with_client_id,
 )
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.ruleset.model.values import ZERO
@@ -86,7 +86,7 @@ class Coinbase(Dialect):
             return f"it holds no {key}"
         return None
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read all pages of accounts, with what is on hold."""
         if market_type != "spot":
             return super().read_balances(exchange, market_type)

@@ -21,7 +21,7 @@ from exitplan.brokers.live.dialect import (
     tickers_of,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, Ticker, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
@@ -130,7 +130,7 @@ class Gate(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read a wallet; a unified account has one for all kinds of markets."""
         if _is_unified(exchange):
             is_first = market_type == exchange.options["marketTypes"][0]
@@ -344,7 +344,7 @@ def _is_unified(exchange: Exchange) -> bool:
         return bool(exchange.options["unifiedAccount"])
 
 
-def _unified_balances(reply: Mapping[str, Any], exchange: Exchange) -> list[Balance]:
+def _unified_balances(reply: Mapping[str, Any], exchange: Exchange) -> list[VenueBalance]:
     """Read a unified account; what is owed has its interest with it, and is the same as a balance below zero.
 
     Raises BadReply for isolated margin, of which the account tells the balance and not what is owed.

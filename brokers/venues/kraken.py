@@ -22,7 +22,7 @@ from exitplan.brokers.live.dialect import (
 from exitplan.brokers.live.failures import exceptions_for
 from exitplan.brokers.live.parsing import (
     BadReply,
-    Balance,
+    VenueBalance,
     amount_of,
     balance_and_debt,
     balances_of,
@@ -45,7 +45,7 @@ _REFUSALS = {
 """Refusals that ccxt calls an outage or has no name for."""
 _MUST_HOLD = {"OpenOrders": "open", "ClosedOrders": "closed", "TradesHistory": "trades"}
 """What a result must hold, by the end of its address: ccxt reads nothing where it is missing."""
-_BALANCES = ("Balance", "BalanceEx")
+_BALANCES = ("VenueBalance", "BalanceEx")
 _REWARDED = "F"
 """Behind a dot: earns rewards by itself and is spent as the asset that it is of."""
 _TOKENIZED = "T"
@@ -120,14 +120,14 @@ class Kraken(Dialect):
             return f"it holds no {key}"
         return wrong
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read balances, and add those under a name with a dot to the asset that they are of.
 
         A line of credit that was used is a debt.
         """
         reply = exchange.fetch_balance(self.of_type(market_type))
         owed = _credit_used(exchange, reply)
-        balances: dict[str, Balance] = {}
+        balances: dict[str, VenueBalance] = {}
         for balance in balances_of(reply):
             name, _, kind = balance.currency.partition(".")
             if not kind or kind == _TOKENIZED:
@@ -138,7 +138,7 @@ class Kraken(Dialect):
                 asset = _asset_of(name, exchange.currencies or {})
                 held = replace(balance, currency=asset)
                 if kind != _REWARDED:
-                    held = Balance(asset, ZERO, ZERO, balance.total, balance.debt)
+                    held = VenueBalance(asset, ZERO, ZERO, balance.total, balance.debt)
             known = balances.get(held.currency)
             balances[held.currency] = held if known is None else known.plus(held)
         return list(balances.values())

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
@@ -140,7 +140,7 @@ class Kucoin(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read the trading account, or the futures account in each currency that contracts are settled in."""
         _ensure_classic(exchange)
         if market_type == "spot":
@@ -277,8 +277,8 @@ def _ensure_classic(exchange: Exchange) -> None:
             raise BadReply("this is a unified trading account; exitplan reads classic ones at KuCoin")
 
 
-def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[Balance]:
-    balances: dict[str, Balance] = {}
+def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[VenueBalance]:
+    balances: dict[str, VenueBalance] = {}
     for account in accounts:
         if account.get("type") not in _TRADING | _ELSEWHERE:
             raise BadReply(f"exitplan does not know accounts of the kind {account.get('type')}")
@@ -288,7 +288,7 @@ def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]])
         free, locked = amount_of(account.get("available")), amount_of(account.get("holds"))
         if currency is None or free is None or locked is None:
             raise BadReply("an account without a currency or an amount")
-        known = balances.get(currency, Balance(currency, ZERO, ZERO))
+        known = balances.get(currency, VenueBalance(currency, ZERO, ZERO))
         balances[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
     return list(balances.values())
 

@@ -19,7 +19,7 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Balance, amount_of, balance_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.two_lists import in_either_list
@@ -113,7 +113,7 @@ class Okx(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[Balance]:  # noqa: ARG002 - one wallet
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - one wallet
         """Read the trading account: what is available, what is frozen by orders, positions and bots, what is owed.
 
         Raises BadReply where there are isolated margin positions: what they hold is told elsewhere.
@@ -310,7 +310,7 @@ def _client_id(order: Order) -> str | None:
     return order["info"].get("algoClOrdId") or order.get("clientOrderId")
 
 
-def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> Balance:
+def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance:
     """Read one currency; of what is owed, the venue takes the part off that makes the cash balance negative."""
     currency = exchange.safe_currency_code(entry.get("ccy"))
     if amount_of(entry.get("isoLiab")):

@@ -17,7 +17,7 @@ from exitplan.cli.arguments import (
     only_one,
     read_overrides,
 )
-from exitplan.cli.explanation import Case, explain_symbol
+from exitplan.cli.explanation import ExplainedPlan, explain_symbol
 from exitplan.cli.options import (
     DEFAULT_DATA,
     AccountOption,
@@ -74,5 +74,5 @@ def explain_requested(symbol: str, where: AccountRef, recording: Recording, over
     name = unified_symbol(symbol)
     ensure_symbol(name, held_symbols(planned.snapshot), planned.snapshot.account)
     now = planned.given.now
-    case = Case(planned.plan, planned.draft, planned.snapshot, loaded.policy, loaded.marks, now)
+    case = ExplainedPlan(planned.plan, planned.draft, planned.snapshot, loaded.policy, loaded.marks, now)
     return explain_symbol(case, name)

@@ -10,7 +10,7 @@ from rich.text import Text
 from exitplan.cli.rendering.plan import summary_line
 from exitplan.cli.rendering.screen import rows, section, show, words
 from exitplan.cli.rendering.words import exact
-from exitplan.executor.apply.refresh import Change
+from exitplan.executor.apply.refresh import PlanChange
 from exitplan.ruleset.planning.plan_types import Plan
 
 _NAMES = {
@@ -22,7 +22,7 @@ _NAMES = {
 }
 
 
-def show_changes(changes: Sequence[Change], plan: Plan) -> None:
+def show_changes(changes: Sequence[PlanChange], plan: Plan) -> None:
     """Write the differences, a line each, and the summary of the new plan."""
     if not changes:
         show(Text("The plan made anew does the same as the old one."), summary_line(plan))
@@ -35,13 +35,13 @@ def show_changes(changes: Sequence[Change], plan: Plan) -> None:
     show(section("Since the plan was made", f"{len(changes)} actions differ", table), summary_line(plan))
 
 
-def _sign(change: Change) -> tuple[str, str]:
+def _sign(change: PlanChange) -> tuple[str, str]:
     if change.old is None:
         return "+", "green"
     return ("-", "red") if change.new is None else ("~", "yellow")
 
 
-def _difference(change: Change) -> str:
+def _difference(change: PlanChange) -> str:
     if change.old is None or change.new is None:
         return f"{exact(change.action.quantity)}  {'new' if change.old is None else 'no longer planned'}"
     pairs = ((name, getattr(change.old, name), getattr(change.new, name)) for name in change.fields)

@@ -60,7 +60,7 @@ def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snap
     if not sold:
         return
     now = snapshot or read_account(account)
-    names = AssetNames(account.rulebook.policy.aliases)
+    names = AssetNames.of(account.rulebook.policy.aliases, now.positions)
     held = {(names.of_position(position), position.side) for position in now.positions}
     assets = {names.of_symbol(symbol) for symbol in sold}
     gone = {

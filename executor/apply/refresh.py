@@ -13,7 +13,7 @@ _COMPARED = ("quantity", "est_value", "rule", "trigger_price", "limit_price")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlanChange:
     """One action that differs: ``old`` is None for a new one, ``new`` for one that is no longer planned."""
 
     old: Action | None
@@ -43,13 +43,13 @@ def _document(action: Action | None) -> Document | None:
     return None if action is None else write_record(action)
 
 
-def compare_plans(old: Plan, new: Plan) -> list[Change]:
+def compare_plans(old: Plan, new: Plan) -> list[PlanChange]:
     """List what differs between the actions of two plans, in the order of the new one, what is gone last."""
     before = {_identity(action): action for action in old.actions}
     after = {_identity(action): action for action in new.actions}
-    changes = [Change(before.get(key), action) for key, action in after.items()]
+    changes = [PlanChange(before.get(key), action) for key, action in after.items()]
     differing = [change for change in changes if change.old is None or change.fields]
-    return differing + [Change(action, None) for key, action in before.items() if key not in after]
+    return differing + [PlanChange(action, None) for key, action in before.items() if key not in after]
 
 
 def _identity(action: Action) -> tuple[str | None, ...]:

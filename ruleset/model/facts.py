@@ -49,6 +49,7 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
         observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
         for currency, money in snapshot.other_cash.items()
         if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
+        and currency not in {view.asset for view in money_views}
     ]
     other_cash = other_money(snapshot, money_views, quoted, names, policy.cash.keep)
     debts = find_debts(snapshot, views, other_cash)

@@ -13,10 +13,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain, time_text, unified_symbol
+from exitplan.ruleset.model.values import EXACT, ZERO, parse_decimal, parse_time, plain, time_text, unified_symbol
 
 Side = Literal["long", "short"]
 OrderSide = Literal["buy", "sell"]
+PriceBasis = Literal["last", "mid", "one_side"]
 PriceStatus = Literal["ok", "missing", "unavailable", "implausible"]
 FORMAT_VERSION = 1
 
@@ -116,6 +117,17 @@ class Market:
     max_amount: Decimal | None = None
     max_notional: Decimal | None = None
     market_max_amount: Decimal | None = None
+
+    def mark(self, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
+        """Return the mark price and where it comes from: last, else the mid, else the side that an exit would hit."""
+        if self.last is not None and self.last > 0:
+            return self.last, "last"
+        bid = self.bid if self.bid is not None and self.bid > 0 else None
+        ask = self.ask if self.ask is not None and self.ask > 0 else None
+        if bid is not None and ask is not None:
+            return EXACT.divide(EXACT.add(bid, ask), Decimal(2)), "mid"
+        exit_price = bid if side == "long" else ask
+        return (None, None) if exit_price is None else (exit_price, "one_side")
 
 
 @dataclass(frozen=True, slots=True)

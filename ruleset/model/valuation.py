@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
-from exitplan.ruleset.model.snapshot import Market, Position, PriceStatus, Side, Snapshot
+from exitplan.ruleset.model.snapshot import Market, Position, PriceBasis, PriceStatus, Side, Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, quote_of
-
-PriceBasis = Literal["last", "mid", "one_side"]
 
 SPREAD_GAPS = 5
 """A spread this many times ``max_price_gap`` is no price."""
@@ -65,23 +62,11 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
     is_exempt = not market.active or _is_worthless(position, market, rate, belief)
     if not is_exempt and _is_exit_side_empty(market, position.side):
         return Price(None, rate, "implausible")
-    mark, basis = market_mark(market, position.side)
+    mark, basis = market.mark(position.side)
     if mark is None:
         return Price(None, rate, "missing", mismatch=_has_negative_price(market))
     price = Price(mark, rate, "ok", basis)
     return price if is_exempt else _believed(market, price, belief)
-
-
-def market_mark(market: Market, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
-    """Return the mark price and where it comes from: last, else the mid, else the side that an exit would hit."""
-    bid, ask = _positive(market.bid), _positive(market.ask)
-    last = _positive(market.last)
-    if last is not None:
-        return last, "last"
-    if bid is not None and ask is not None:
-        return EXACT.divide(bid + ask, Decimal(2)), "mid"
-    exit_price = bid if side == "long" else ask
-    return (None, None) if exit_price is None else (exit_price, "one_side")
 
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:

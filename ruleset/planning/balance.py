@@ -11,7 +11,7 @@ from exitplan.ruleset.model.progress import Balance, Progress
 from exitplan.ruleset.model.snapshot import Position
 from exitplan.ruleset.model.valuation import Belief, price_of
 from exitplan.ruleset.model.values import ZERO, is_derivative
-from exitplan.ruleset.planning.guards import Change
+from exitplan.ruleset.planning.guards import BalanceChange
 
 
 def balance_of(account: AccountView, at: datetime) -> Balance:
@@ -26,7 +26,7 @@ def balance_of(account: AccountView, at: datetime) -> Balance:
     return Balance(at, {asset: amount for asset, amount in sorted(held.items()) if amount}, account.equity.total)
 
 
-def find_change(account: AccountView, progress: Progress, belief: Belief) -> Change | None:
+def find_change(account: AccountView, progress: Progress, belief: Belief) -> BalanceChange | None:
     """Compare the account with the last run's, at today's prices; None where there is nothing to compare with.
 
     Derivatives, whose contracts are no value, and positions with implausible prices are left out on both sides. Where
@@ -34,16 +34,16 @@ def find_change(account: AccountView, progress: Progress, belief: Belief) -> Cha
     """
     now, then = balance_of(account, account.snapshot.taken_at).held, progress.last_balance
     if not now and (then.held if then is not None else account.snapshot.tracker):
-        return Change(ZERO, ZERO, is_emptied=True)
+        return BalanceChange(ZERO, ZERO, is_emptied=True)
     if then is None:
         return None
     implausible = {view.asset for view in account.positions if view.price.status == "implausible"}
     prices = _prices(account, {**now, **then.held}, belief)
     moved = {asset for asset in {**now, **then.held} if now.get(asset, ZERO) != then.held.get(asset, ZERO)}
     if then.equity > 0 and any(asset not in prices and asset not in implausible for asset in moved if ":" not in asset):
-        return Change(then.equity, account.equity.total)
+        return BalanceChange(then.equity, account.equity.total)
     prices = {asset: price for asset, price in prices.items() if asset not in implausible}
-    return Change(_value(then.held, prices), _value(now, prices))
+    return BalanceChange(_value(then.held, prices), _value(now, prices))
 
 
 def _value(held: Mapping[str, Decimal], prices: Mapping[str, Decimal]) -> Decimal:

@@ -34,6 +34,8 @@ def _conversion(account: AccountView, money: OtherCash, belief: Belief) -> Itera
         if not reaches_minimum(view, quantity):
             continue
         sizes = divide_order(view, quantity, None, at_market=True)
+        if not sizes:
+            continue
         for number, size in enumerate(sizes, start=1):
             yield _action(account, money, view, side, size, number if len(sizes) > 1 else 0)
         return

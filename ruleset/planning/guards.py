@@ -44,7 +44,7 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BalanceChange:
     """How what an account holds differs from the last run, at today's prices: the values then and now.
 
     ``is_emptied``: nothing is there although something is known to have been.
@@ -60,7 +60,7 @@ def judge(
     actions: Sequence[Action],
     decisions: Sequence[Decision],
     account: AccountView,
-    change: Change | None,
+    change: BalanceChange | None,
 ) -> list[Verdict]:
     """Ask every guard of the policy that judges plans."""
     markets = account.snapshot.markets
@@ -76,7 +76,7 @@ def judge(
     return [*verdicts, *judge_sales(policy, sales)]
 
 
-def judge_change(limit: Decimal, change: Change | None) -> Verdict:
+def judge_change(limit: Decimal, change: BalanceChange | None) -> Verdict:
     """Judge how far what is held differs from the last run; an account that was emptied is always too far."""
     name = "max_equity_change_pct"
     if change is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from exitplan.ruleset.language.problems import Path, did_you_mean
 from exitplan.schemas.loading.diagnostics import Diagnostic, Mark
-from exitplan.schemas.merging.policy_merge import HEADS, LISTS, OPTIONS, Layer, Operation, Part
+from exitplan.schemas.merging.policy_merge import HEADS, LISTS, OPTIONS, Layer, ListEdit, Part
 
 ORDER = (
     *HEADS,
@@ -67,8 +67,8 @@ def _placed(resolved: Resolved, path: Path, part: Part) -> Any:  # noqa: ANN401 
     return part.value
 
 
-def _folded(resolved: Resolved, block: str, operations: tuple[Operation, ...]) -> list[Operation]:
-    rules: list[Operation] = []
+def _folded(resolved: Resolved, block: str, operations: tuple[ListEdit, ...]) -> list[ListEdit]:
+    rules: list[ListEdit] = []
     for operation in operations:
         ids = [rule.id for rule in rules]
         if operation.drops:
@@ -85,7 +85,7 @@ def _folded(resolved: Resolved, block: str, operations: tuple[Operation, ...]) -
     return rules
 
 
-def _put_before(resolved: Resolved, rules: list[Operation], operation: Operation) -> None:
+def _put_before(resolved: Resolved, rules: list[ListEdit], operation: ListEdit) -> None:
     """Put a rule before the first of those it names; one that is there already moves."""
     others = [rule for rule in rules if rule.id != operation.id]
     ids = [rule.id for rule in others]
@@ -97,7 +97,7 @@ def _put_before(resolved: Resolved, rules: list[Operation], operation: Operation
     rules.insert(min(known, default=len(others)), operation)
 
 
-def _unknown(resolved: Resolved, operation: Operation, name: str, ids: list[str], key: str) -> None:
+def _unknown(resolved: Resolved, operation: ListEdit, name: str, ids: list[str], key: str) -> None:
     what = "to put it before" if key == "before" else "to remove"
     hint = did_you_mean(name, ids) or (f"known are {', '.join(ids)}" if ids else "nothing is inherited here")
     mark = operation.part.marks.get((key,), operation.part.marks[()])

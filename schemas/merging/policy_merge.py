@@ -32,7 +32,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ListEdit:
     """One entry of a rule list: put it (``before`` the first of some others) or drop the inherited one.
 
     ``origin`` is its path in its own file.
@@ -52,7 +52,7 @@ class Layer:
     heads: Mapping[str, Part] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
     options: Mapping[str, Part] = field(default_factory=dict)
-    lists: Mapping[str, tuple[Operation, ...]] = field(default_factory=dict)
+    lists: Mapping[str, tuple[ListEdit, ...]] = field(default_factory=dict)
     marks: Mapping[Path, Mark] = field(default_factory=dict)
 
 
@@ -126,13 +126,13 @@ def is_list_of_entries(value: object, block: str) -> bool:
     )
 
 
-def operations(document: Document, block: str) -> Iterator[Operation]:
+def operations(document: Document, block: str) -> Iterator[ListEdit]:
     """Read a rule list as what is to be done to the inherited one."""
     for index, entry in enumerate(document.value.get(block, [])):
         kept = {key: value for key, value in entry.items() if key not in {"before", "remove"}}
         before = entry.get("before") or ()
         origin = (block, index)
-        yield Operation(
+        yield ListEdit(
             id=entry_name(block, entry),
             part=Part(kept, _part(document, origin, entry).marks),
             origin=origin,

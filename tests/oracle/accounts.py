@@ -14,6 +14,38 @@ ASSETS = ("AAA", "BBB", "CCC", "BTC", "XBT", "OLD", "NEW", "EUR", "ETH")
 QUOTES = ("USD", "USD", "USD", "EUR", "CHF", "BTC")
 DERIVATIVES = ("AAA/USD:USD", "BTC/USD:USD", "BTC/USD:BTC", "ETH/EUR:EUR")
 
+SIGNS = {"long": "", "short": "#short"}
+SETTINGS: dict[str, tuple[float, tuple[Any, ...]]] = {
+    "max_positions": (0.9, (0, 1, 2, 3, 4, 6)),
+    "max_position_pct": (0.1, (Decimal("0.2"),)),
+    "dust_usd_threshold": (0.1, (5, 100, 0)),
+    "max_price_gap": (0.1, (Decimal("0.02"), Decimal("0.3"))),
+    "unwind_cycles": (0.2, (3, 5)),
+    "unwind_interval_minutes": (0.1, (0, 60)),
+    "gradual_unwind_pct": (0.1, (Decimal("0.5"), Decimal("0.1"), 1)),
+    "blind_exit_minutes": (0.1, (0, 5)),
+    "stale_order_minutes": (0.1, (0, 5, 500)),
+    "aliases": (0.3, ({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"})),
+    "cap": (0.3, ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})),
+    "cash": (
+        0.25,
+        ({"keep": ["USD", "EUR"]}, {"keep": ["USD", "GBP", "BBB"]}, {"keep": ["CHF"]}, *[{"convert": True}] * 6),
+    ),
+    "guards": (
+        0.25,
+        (
+            {"price_collar_pct": Decimal("0.02")},
+            {"max_spread_pct": Decimal("0.05")},
+            {"max_order_value": 400},
+            {"max_actions": 3},
+            {"max_run_pct": Decimal("0.05")},
+            {"max_zombie_pct": Decimal("0.2")},
+            {"max_equity_change_pct": Decimal("0.1")},
+        ),
+    ),
+}
+"""Changes to the policy: how often each is made, and to what."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -30,6 +62,7 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311 - the same account for the same seed, not a secret
+        self.is_calm = self.chance(0.6)
 
     def one_of(self, values: Sequence[Any]) -> Any:
         return self.random.choice(values)
@@ -42,6 +75,10 @@ class Maker:
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
 
+    def fault(self, probability: float) -> bool:
+        """Decide whether something is wrong: seldom in a calm account, so that the rest of it is planned."""
+        return self.chance(probability / 10 if self.is_calm else probability)
+
     def ago(self, *minutes: float | None) -> str | None:
         chosen = self.one_of(minutes)
         return None if chosen is None else (NOW - timedelta(minutes=chosen)).isoformat().replace("+00:00", "Z")
@@ -50,7 +87,9 @@ class Maker:
         symbols = self.symbols()
         positions = self.positions(symbols)
         orders = [self.order(f"o{n}", symbols) for n in range(self.one_of((0, 0, 1, 2, 3, 5)))]
-        markets = {symbol: self.market(symbol) for symbol in symbols if not self.chance(0.08)}
+        if self.chance(0.2):
+            symbols += self.one_of((["EUR/USD"], ["USD/EUR"], ["USD/GBP", "GBP/USD"], ["USD/CHF"]))
+        markets = {symbol: self.market(symbol) for symbol in symbols if not self.fault(0.08)}
         snapshot = {
             "format_version": 1,
             "account": "platform",
@@ -62,11 +101,14 @@ class Maker:
             "open_orders": orders,
             "markets": markets,
             "tracker": {symbol: self.record() for symbol in symbols if self.chance(0.6)},
-            "rates": {currency: rate for currency, rate in self.rates().items() if not self.chance(0.2)},
+            "rates": {currency: rate for currency, rate in self.rates().items() if not self.fault(0.2)},
             "other_cash": self.other_cash(),
         }
         state = self.state(symbols)
-        if self.chance(0.25):
+        for position in positions:
+            if self.chance(0.2):
+                state["unwind_progress"][position["symbol"] + SIGNS[position["side"]]] = self.growth(position)
+        if self.chance(0.2):
             state["last_balance"] = self.balance(snapshot)
         return Account(snapshot, self.policy(symbols), state, NOW)
 
@@ -101,7 +143,7 @@ class Maker:
         )
         if self.chance(0.3):
             quantity = self.digits("0.001", self.one_of(("1", "30", "3000")), self.one_of((0, 1, 3, 8)))
-        if self.chance(0.05):
+        if self.fault(0.05):
             quantity = self.one_of(("0", "-5", "-0.001"))
         locked = self.one_of(("0", "0", "0", "0", quantity, "1", "0.1", "8", "4"))
         entry: dict[str, Any] = {"symbol": symbol, "side": side, "quantity": quantity, "locked": locked}
@@ -127,7 +169,7 @@ class Maker:
     def other_cash(self) -> dict[str, Any]:
         held = {}
         for currency in ("EUR", "CHF", "GBP", "QQQ"):
-            if self.chance(0.07):
+            if self.chance(0.15):
                 held[currency] = {"free": self.one_of(("100", "0", "5.5")), "locked": self.one_of(("0", "7"))}
                 if self.chance(0.2):
                     held[currency]["debt"] = self.one_of(("0.1", "40"))
@@ -138,14 +180,14 @@ class Maker:
 
     def market(self, symbol: str) -> dict[str, Any]:
         market: dict[str, Any] = {
-            "active": not self.chance(0.1),
+            "active": not self.fault(0.1),
             "amount_step": self.one_of(("0.001", "0.001", "0.003", "1", "0.25", "0.00000001", None)),
             "price_step": self.one_of(("0.01", "0.01", "1", "25", None)),
             "min_amount": self.one_of(("0.001", "0.001", "1", "2.6", "0.5", None, "10")),
             "min_notional": self.one_of(("1", "1", "5", "260", "333.33", None)),
             **self.prices(),
         }
-        if self.chance(0.12):
+        if self.fault(0.12):
             market["price_status"] = self.one_of(("ok", "missing", "unavailable", "implausible"))
         if symbol.endswith(":BTC") or (":" in symbol and self.chance(0.2)):
             market["inverse"] = True
@@ -187,8 +229,8 @@ class Maker:
             ("1", "26", "13"),
             ("0.0001", "0.0009", "0.0002"),
         )
-        book = self.one_of(books)
-        if self.chance(0.3):
+        book = self.one_of(books if self.fault(1) else books[:14])
+        if self.fault(0.3):
             high = self.one_of(("0.1", "200"))
             book = tuple(self.one_of((None, "0", *[self.digits("0.0001", high, 4)] * 4)) for _ in range(3))
         return dict(zip(("bid", "ask", "last"), book, strict=True))
@@ -223,8 +265,10 @@ class Maker:
             else self.one_of((None, None, "0", "80")),
             "quantity": self.one_of(("1", "2", "0.3", "10", "6.5")),
             "filled": self.one_of(("0", "0", "0.05")),
-            "created_at": self.ago(None, 5, 10, 29.9, 30, 31, 120, 120, 5000, -0.5, -1, -2, -1440),
+            "created_at": self.ago(5, 10, 29.9, 30, 31, 120, 120, 5000, -0.5, -1),
         }
+        if self.fault(0.3):
+            order["created_at"] = self.ago(None, -2, -1440)
         if self.chance(0.2):
             order["reduce_only"] = True
         if ":" in symbol and self.chance(0.4):
@@ -234,41 +278,9 @@ class Maker:
     # --- the policy and what earlier runs left ----------------------------------------------------------------------
 
     def policy(self, symbols: list[str]) -> dict[str, Any]:
-        policy: dict[str, Any] = {"max_positions": self.one_of((0, 1, 2, 3, 4, 6, 8))}
+        policy = {name: self.one_of(values) for name, (often, values) in SETTINGS.items() if self.chance(often)}
         if self.chance(0.15):
             policy["protect"] = [self.protection(symbols) for _ in range(self.one_of((1, 1, 2)))]
-        if self.chance(0.3):
-            policy["aliases"] = self.one_of(({"OLD": "NEW"}, {"OLD": "MID", "MID": "NEW"}, {"AAA": "BBB"}))
-        if self.chance(0.3):
-            policy["cap"] = self.one_of(
-                ({"scope": "legacy"}, {"count_untradeable": True}, {"rank_by": ["oldest", "pnl_pct"]})
-            )
-        if self.chance(0.2):
-            policy["guards"] = self.one_of(
-                (
-                    {"price_collar_pct": Decimal("0.02")},
-                    {"max_spread_pct": Decimal("0.05")},
-                    {"max_order_value": 400},
-                    {"max_actions": 3},
-                    {"max_run_pct": Decimal("0.05")},
-                )
-            )
-        if self.chance(0.1):
-            policy["max_position_pct"] = Decimal("0.2")
-        if self.chance(0.1):
-            policy["dust_usd_threshold"] = self.one_of((5, 100, 0))
-        if self.chance(0.1):
-            policy["max_price_gap"] = self.one_of((Decimal("0.02"), Decimal("0.3")))
-        if self.chance(0.1):
-            policy["unwind_interval_minutes"] = self.one_of((0, 60))
-        if self.chance(0.1):
-            policy["blind_exit_minutes"] = self.one_of((0, 5))
-        if self.chance(0.1):
-            policy["gradual_unwind_pct"] = self.one_of((Decimal("0.5"), Decimal("0.1"), 1))
-        if self.chance(0.1):
-            policy["cash"] = {"keep": self.one_of((["USD", "EUR"], ["USD", "GBP", "BBB"], ["CHF"]))}
-        if self.chance(0.2):
-            policy["unwind_cycles"] = self.one_of((3, 5))
         return policy
 
     def protection(self, symbols: list[str]) -> dict[str, Any]:
@@ -299,6 +311,13 @@ class Maker:
             if self.chance(0.15):
                 kept[asset] = self.one_of(("100", "7", "20000"))
         return {"at": "2026-02-18T20:00:00Z", "held": kept, "equity": self.one_of(("10000", "0", "500"))}
+
+    def growth(self, position: dict[str, Any]) -> dict[str, Any]:
+        """Make the progress of an unwind whose position stands near its target, or has grown since."""
+        progress = {**self.unwind(), "last_cycle_at": self.ago(None, 10, 2)}
+        left = Decimal(self.one_of(("1", "0.999", "1.0005", "1.004", "1.009", "1.012", "1.03")))
+        initial = abs(Decimal(position["quantity"])) / Decimal(progress["remaining_pct"]) / left
+        return {**progress, "initial_quantity": str(round(initial, 8)), "cycle": self.one_of((0, 1, 2))}
 
     def unwind(self) -> dict[str, Any]:
         cycle = self.one_of((0, 1, 1, 2, 3, 4))

@@ -7,7 +7,7 @@ Nothing of the product is imported. Every function names the section it reads. I
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
 from functools import cached_property
@@ -309,7 +309,7 @@ class Oracle:
             return rate
         own = sorted((held for held in self.kept if self.asset(held) == currency), key=lambda held: held.key)
         symbol = f"{currency}/{self.quote}"
-        if currency in (self.snapshot.get("other_cash") or {}) and symbol in self.markets:
+        if not own and currency in (self.snapshot.get("other_cash") or {}) and symbol in self.markets:
             free, locked, _ = self.other_cash[currency]
             own.append(probe(symbol, free + locked))
         marks = [self.value_of(holding, Decimal(1)) for holding in own]
@@ -364,8 +364,11 @@ class Oracle:
         if bid <= 0 or ask <= 0:
             return plain
         mid = (bid + ask) / 2
-        if abs(ask - bid) > step and (ask - bid > 5 * gap * mid or bid - ask > gap * ask):
+        wide = ask - bid > 5 * gap * mid
+        if abs(ask - bid) > step and (wide or bid - ask > gap * ask):
             return Price("implausible")
+        if wide:
+            return plain
         too_low = last < bid * (1 - gap) and bid - last > step
         too_high = last > ask * (1 + gap) and last - ask > step
         return Price("ok", mid, "mid") if last > 0 and (too_low or too_high) else plain
@@ -882,17 +885,22 @@ class Oracle:
         rate = self.rate(holding.symbol)
         return None if price is None or rate is None else self.notional(holding, self.held(holding), price) * rate
 
-    def orders_for(self, holding: Holding, quantity: Decimal) -> list[Decimal]:
-        """13.8: the least number of orders, as equal as the step allows, larger first."""
-        market, price = self.markets[holding.symbol], self.order_price(holding)
+    def orders_for(self, holding: Holding, quantity: Decimal, *, at_market: bool = False) -> list[Decimal]:
+        """13.8: the least number of orders, as equal as the step allows, larger first; a thousand at most."""
+        market, price = self.markets[holding.symbol], None if at_market else self.order_price(holding)
+        price = price or self.price(holding).mark
         most = [limit for limit in (market.max_amount,) if limit is not None]
-        if market.market_max_amount is not None and (self.collar is None or price is None):
+        if market.market_max_amount is not None and (
+            at_market or self.collar is None or self.order_price(holding) is None
+        ):
             most.append(market.market_max_amount)
         if market.max_notional is not None and price is not None:
             most.append(market.max_notional / self.notional(holding, Decimal(1), price))
         largest = down(min(most), market.step or EIGHT_PLACES) if most else quantity
         if quantity <= largest:
             return [quantity]
+        if largest > 0 and quantity > 1_000 * largest:
+            return [largest] * 1_000 if self.could_sell(holding, largest) else []
         parts = equal_parts(quantity, largest, market.step) if largest > 0 else [ZERO]
         if self.could_sell(holding, parts[-1]):
             return parts
@@ -968,7 +976,8 @@ class Oracle:
             return False
         if ending is not None and (ending.reason is None or ending.reason in {"no-price-yet", "entry-open"}):
             return False
-        untradeable = verdict.category == ZOMBIE and not self.sellable(holding)
+        like_dust = verdict.category == ZOMBIE or self.is_crumb(holding)
+        untradeable = like_dust and not self.sellable(holding)
         return not untradeable or bool(self.policy["cap"].get("count_untradeable"))
 
     @cached_property
@@ -1029,7 +1038,7 @@ class Oracle:
     def cancels(self, exits: Iterable[Exit]) -> dict[str, tuple[Resting, str]]:
         """Section 6 and 12: {order id: (order, rule)}; an order both stale and in the way is listed once."""
         found = {order.id: (order, self.stale[order.id]) for order in self.orders if order.id in self.stale}
-        for ending in sorted(exits, key=lambda ending: ending.holding.key):
+        for ending in sorted(exits, key=lambda ending: (ending.kind, ending.holding.key)):
             if ending.reason is not None or not ending.everything:
                 continue
             orders = self.close_cancels if ending.kind == "close" else self.opening_orders
@@ -1063,7 +1072,37 @@ class Oracle:
                 }
                 for part in ending.parts
             ]
-        return rows
+        return rows + (self.cash_conversions() if self.policy["cash"].get("convert") else [])
+
+    def cash_conversions(self) -> list[dict[str, Any]]:
+        """13.4: other money goes through whichever market there is: selling it, or buying the quote with it."""
+        rows = []
+        for currency, (free, _, debt) in self.other_cash.items():
+            if self.cash_rate(currency) is not None and currency != self.quote and free > debt:
+                sale = self.cash_order(f"{currency}/{self.quote}", "long", currency, free - debt)
+                rows.append(sale or self.cash_order(f"{self.quote}/{currency}", "short", currency, free - debt))
+        return sorted((row for rows_of in rows for row in rows_of), key=lambda row: str(row["symbol"]))
+
+    def cash_order(self, symbol: str, side: Side, currency: str, free: Decimal) -> list[dict[str, Any]]:
+        """13.4: sell what is free, or buy the quote for it at the price that an order meets."""
+        market, holding = self.markets.get(symbol), replace(probe(symbol, self.other_cash[currency][0]), side=side)
+        if market is None or not market.active or (mark := self.price(holding).mark) is None:
+            return []
+        quantity = down(free if side == "long" else free / max(mark, market.ask or ZERO), market.step)
+        rate = self.cash_rate(currency) or ZERO
+        if not self.reaches_minimum(holding, quantity):
+            return []
+        return [
+            {
+                "kind": "convert_cash",
+                "symbol": symbol,
+                "side": holding.exit_side,
+                "quantity": part,
+                "rule": "cash.convert",
+                "est_value": part * rate * (1 if side == "long" else mark),
+            }
+            for part in self.orders_for(replace(holding, quantity=free), quantity, at_market=True)
+        ]
 
     def blocked(self, exits: list[Exit]) -> list[tuple[str, str, str, bool, datetime | None]]:
         """Section 6: (symbol, rule, reason, escalate, until)."""
@@ -1209,7 +1248,11 @@ class Oracle:
         """Section 9 and 13.11: an unwind has begun, or waits for its next cycle."""
         progress: Json = self.kept_by_key("unwind_progress", holding) or {}
         own = holding.symbol + ("" if holding.side == "long" else "#short") in (self.state.get("unwind_progress") or {})
-        return own or progress.get("cycle", 0) > 0 or (bool(progress) and self.due(holding) is not None)
+        if own or progress.get("cycle", 0) > 0:
+            return True
+        stale = [order for order in self.orders if order.id in self.stale]
+        waits = self.unwind(holding, stale) if self.judged(holding)[1] == "legacy" else None
+        return waits is not None and waits.reason == "waiting"
 
     def held_against_clean(self, holding: Holding) -> bool:
         return self.judged(holding)[0].category == ZOMBIE and not self.is_tolerated(holding)
@@ -1219,9 +1262,13 @@ class Oracle:
         rule = self.judged(holding)[1]
         if rule == "dust":
             return self.close(holding, "dust").reason not in {None, "no-price-yet"}
-        facts = self.facts(holding)
-        small = facts.get("value_usd", Decimal("Infinity")) < self.parameter("dust_usd_threshold")
-        return facts.get("price_basis") == "one_side" and small and not facts["sellable"]
+        return self.is_crumb(holding)
+
+    def is_crumb(self, holding: Holding) -> bool:
+        """13.2: priced from one side, unsellable and below the dust threshold: tolerated like dust."""
+        value = self.value(holding)
+        small = value is not None and value < self.parameter("dust_usd_threshold")
+        return self.price(holding).basis == "one_side" and small and not self.sellable(holding)
 
     def is_unregistered(self, holding: Holding) -> bool:
         """Section 9: every position registered in the tracker, tolerated dust aside."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -22,8 +21,9 @@ from tests.oracle.accounts import Account, random_account
 from tests.oracle.plan_oracle import expected_plan
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "scenarios" / "examples").glob("*.json"))
-ACCOUNTS = int(os.environ.get("EXITPLAN_ORACLE_ACCOUNTS", "300"))
-BATCHES = 10
+BATCHES, SIZE = 8, 50
+"""The accounts that every run compares; the seeds after them are for the thorough one."""
+MANY = 20_000
 
 
 def product_plan(account: Account) -> dict[str, Any]:
@@ -158,6 +158,12 @@ def summed(actions: list[dict[str, Any]], expected: list[list[str]]) -> list[dic
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_product_and_oracle_agree_on_random_accounts(batch: int) -> None:
-    size = -(-ACCOUNTS // BATCHES)
-    for seed in range(batch * size, (batch + 1) * size):
+    for seed in range(batch * SIZE, (batch + 1) * SIZE):
+        assert not differences(random_account(seed)), f"random_account({seed})"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("batch", range(MANY // 1_000))
+def test_product_and_oracle_agree_on_many_random_accounts(batch: int) -> None:
+    for seed in range(BATCHES * SIZE + batch * 1_000, BATCHES * SIZE + (batch + 1) * 1_000):
         assert not differences(random_account(seed)), f"random_account({seed})"

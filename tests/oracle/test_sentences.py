@@ -75,3 +75,13 @@ def test_other_cash_is_not_valued_by_an_implausible_price_of_its_own_market() ->
 def test_nothing_of_an_asset_then_and_none_now_is_no_change_of_the_balance() -> None:
     last = Balance(NOW, {"USD": Decimal(10_000), "GONE": Decimal(0)}, equity=Decimal(90_000))
     assert guards(plan_of(snapshot(), Progress(last_balance=last)))["max_equity_change_pct"] is True
+
+
+def test_other_money_goes_through_whichever_market_takes_it() -> None:
+    narrow = market(1, min_amount=10, max_amount=Decimal(5))
+    books: dict[str, Market | None] = {"EUR/USD": narrow, "USD/EUR": market(1)}
+    account = replace(snapshot(markets=books, rates={"EUR": 1}), other_cash={"EUR": Cash(Decimal(100))})
+    plan = plan_of(account, cash={"convert": True})
+    assert [(action["symbol"], action["side"], action["quantity"]) for action in plan["actions"]] == [
+        ("USD/EUR", "buy", "100")
+    ]

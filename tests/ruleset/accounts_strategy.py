@@ -300,7 +300,18 @@ def real_accounts(draw: st.DrawFn) -> Snapshot:
         (symbol, "long") for symbol in draw(st.lists(st.sampled_from(listed), unique=True, max_size=7))
     ]
     held += draw(
-        st.lists(st.sampled_from([("P/USD:USD", "long"), ("P/USD:USD", "short"), ("USDC/USD", "long")]), unique=True)
+        st.lists(
+            st.sampled_from(
+                [
+                    ("P/USD:USD", "long"),
+                    ("P/USD:USD", "short"),
+                    ("USDC/USD", "long"),
+                    ("USDC/USD", "short"),
+                    ("SOL/USD", "short"),
+                ]
+            ),
+            unique=True,
+        )
     )
     symbols = sorted({symbol for symbol, _ in held})
     named = sorted({*symbols, *draw(st.lists(st.sampled_from([*listed, "P/USD:USD", "EUR/USD"]), max_size=6))})

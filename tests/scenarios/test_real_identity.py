@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exitplan.ruleset.language.policy import compile_policy
+from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OrderSide, Side
 from tests.builders import (
     A,
@@ -83,10 +84,10 @@ def test_without_the_rates_the_result_is_unknown_and_the_entry_price_is_there() 
     assert (known["has_entry_price"], "pnl_pct" in known) == (True, False)
 
 
-def test_progress_belongs_to_the_asset_while_no_other_position_has_it_for_its_own() -> None:
+def test_progress_belongs_to_the_asset_and_the_exact_symbol_goes_first() -> None:
     assert facts(plan_of(snapshot(position()), unwound(2, "0.5625", 20, "AAA/EUR")))["unwind_cycle"] == "2.000000"
-    both = snapshot(position(), position("AAA/EUR"), rates=RATES)
-    assert facts(plan_of(both, unwound(2, "0.5625", 20, "AAA/EUR")))["unwind_cycle"] == "0.000000"
+    own = Progress({**unwound(2, "0.5625", 20, "AAA/EUR").unwinds, **unwound(1, "0.75", 20).unwinds})
+    assert facts(plan_of(snapshot(position()), own))["unwind_cycle"] == "1.000000"
 
 
 def test_failures_belong_to_the_asset() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.ruleset.model.snapshot import Cash
+from exitplan.ruleset.model.snapshot import Cash, Position
 from exitplan.ruleset.planning.plan import Document
 from tests.builders import Node, actions, blocked, facts, guards, market, order, plan_of, position, record, snapshot
 
@@ -28,6 +28,13 @@ def test_a_spot_holding_of_a_kept_currency_is_cash_and_no_position() -> None:
     plan = plan_of(snapshot(position("USDC/USD", 500, locked=20), markets={"USDC/USD": market("0.999")}))
     assert (plan["positions"], plan["actions"]) == ([], [])
     assert plan["other_cash"][0]["value"] == "499.5"
+
+
+@pytest.mark.parametrize("owed", [position("USDC/USD", -50), position("USDC/USD", 50, side="short")])
+def test_money_that_is_owed_is_a_debt_and_never_adds_to_equity(owed: Position) -> None:
+    plan = plan_of(snapshot(owed, markets={"USDC/USD": market(1)}))
+    assert plan["debts"] == [{"currency": "USDC", "amount": "50", "value": "50"}]
+    assert plan["snapshot"]["equity"] == "9950"
 
 
 def test_other_money_in_the_account_s_own_currency_is_worth_itself() -> None:

@@ -9,7 +9,17 @@ import pytest
 
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.model.progress import UnwindProgress, progress_from_document
+from exitplan.ruleset.model.progress import Balance, MissingPrice, UnwindProgress, progress_from_document
+from exitplan.ruleset.model.snapshot import (
+    Cash,
+    Conversion,
+    Market,
+    OpenOrder,
+    Position,
+    Snapshot,
+    TrackerRecord,
+    snapshot_to_document,
+)
 from exitplan.ruleset.model.values import parse_time
 from exitplan.schemas.documents import KINDS, Kind, kind_of, parse_document
 from exitplan.schemas.validators import committed_schema
@@ -129,13 +139,55 @@ def test_the_schema_of_plans_names_every_key_that_is_written_and_no_other() -> N
 
 def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> None:
     at = parse_time("2026-02-18T22:00:00Z")
-    written = state_to_document(State(unwinds={"A/USD": UnwindProgress(1, Decimal(1), Decimal(1), at, at)}))
+    balance = Balance(at, {"USD": Decimal(1)})
+    written = state_to_document(
+        State(
+            unwinds={"A/USD": UnwindProgress(1, Decimal(1), Decimal(1), at, at, Decimal("0.1"))},
+            price_missing={"A/USD": MissingPrice(at)},
+            last_prices={"A/USD": Decimal(1)},
+            last_balance=balance,
+            pending_balance=balance,
+        )
+    )
     shape = committed_schema("state")["properties"]
     assert set(written) == set(shape)
     assert set(written["unwind_progress"]["A/USD"]) == set(
         shape["unwind_progress"]["additionalProperties"]["properties"]
     )
     assert set(written["cleanup_metrics"]) == set(shape["cleanup_metrics"]["properties"])
+    assert set(written["price_missing"]["A/USD"]) == set(shape["price_missing"]["additionalProperties"]["properties"])
+    for name in ("last_balance", "pending_balance"):
+        assert set(written[name]) == set(shape[name]["properties"])
+
+
+def test_the_schema_of_snapshots_names_every_key_that_is_written_and_no_other() -> None:
+    at, one = parse_time("2026-02-18T22:00:00Z"), Decimal(1)
+    market = Market(max_amount=one, max_notional=one, market_max_amount=one)
+    order = OpenOrder("o1", "A/USD", "buy", "limit", one, position_side="long")
+    written = snapshot_to_document(
+        Snapshot(
+            "a",
+            "paper",
+            "USD",
+            at,
+            cash=Cash(one, one, one),
+            positions=(Position("A/USD", "long", one, asset="A", debt=one),),
+            open_orders=(order,),
+            markets={"A/USD": market},
+            tracker={"A/USD": TrackerRecord(exit_logic=True, side="long")},
+            rates={"EUR": one},
+            conversions={"A/USD": Conversion(one)},
+            other_cash={"EUR": Cash(one, one, one)},
+        )
+    )
+    shape = committed_schema("snapshot")["properties"]
+    assert set(written) == set(shape) - {"paper"}
+    assert set(written["cash"]) == set(shape["cash"]["properties"])
+    for name in ("positions", "open_orders"):
+        assert set(written[name][0]) == set(shape[name]["items"]["properties"])
+    for name in ("markets", "tracker", "conversions", "other_cash"):
+        (entry,) = written[name].values()
+        assert set(entry) == set(shape[name]["additionalProperties"]["properties"])
 
 
 @pytest.mark.parametrize("key", sorted(PLAN))
