@@ -1,13 +1,21 @@
-"""What account files say of their venue, checked without opening it."""
+"""What account files say of their venue and name of what it holds, checked without opening it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
-from exitplan.ruleset.language.problems import Problem, did_you_mean
+from exitplan.cli.arguments import present
+from exitplan.cli.offline_warnings import offline_warnings
+from exitplan.cli.options import DEFAULT_DATA
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.planning.warnings import PlanWarning
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, locate
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.schemas.validation import Validated
@@ -34,7 +42,7 @@ def _found_in(result: Validated) -> Iterator[Diagnostic]:
     except FileHasProblems as error:  # it was changed a moment ago
         yield from error.diagnostics
         return
-    for problem in venue_problems(loaded):
+    for problem in (*venue_problems(loaded), *file_warnings(AccountFile(result.path, loaded))):
         yield locate(problem, loaded.marks, {})
 
 
@@ -51,6 +59,35 @@ def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
     elif not account.get("credentials"):
         hint = "add a reference: credentials: env:NAME, keyring:NAME or file:PATH"
         yield Problem(("account", "venue"), f"an account at {venue} needs credentials, and names none", hint=hint)
+
+
+def file_warnings(file: AccountFile) -> Iterator[Problem]:
+    """Find what names nothing in the account's latest reading: protection, aliases, conditions, tracker records.
+
+    The tracker is that of the default data folder. A state or tracker that is broken is told by whoever opens it.
+    """
+    if not all(file.block.get(name) for name in ("id", "venue", "quote")):
+        return
+    folder = DataFolder.of(DEFAULT_DATA, file.id)
+    with suppress(FileIsInvalid):
+        for warning in offline_warnings(file, folder, present()):
+            near = warning.nearest
+            hint = None if near is None or near in warning.text else f"did you mean {near!r}?"
+            yield Problem(_place_of(warning, file.loaded), warning.text, "warning", hint)
+
+
+def _place_of(warning: PlanWarning, loaded: LoadedPolicy) -> Path:
+    """Return the place that names what a warning is about; the account block where it is in no policy."""
+    if warning.kind == "protects-nothing":
+        names = [entry.name for entry in loaded.policy.protect]
+        return ("protect", names.index(warning.symbol)) if warning.symbol in names else ("protect",)
+    if warning.symbol in loaded.policy.aliases:
+        return ("aliases", warning.symbol)
+    for section in ("classification", "orders", "exits"):
+        for number, rule in enumerate(loaded.document.get(section) or ()):
+            if warning.kind == "matches-nothing" and warning.symbol in str(rule.get("when")):
+                return (section, number, "when")
+    return ("account",)
 
 
 def _by_likelihood(others: Iterable[str]) -> list[str]:

@@ -23,13 +23,15 @@ def ask_for_approval(account: str, *, live: bool) -> None:
     """Ask whether to go on: only ``yes`` does, on a live account only its id; raises CancelledByUser."""
     wanted = account if live else _YES
     what = "Real money moves. Type the account's id to go on" if live else "Carry this out? Only 'yes' goes on"
-    typer.echo(f"\n{what}: ", nl=False, err=True)
+    ask(what, wanted, "use --auto-approve, or review a plan: exitplan plan --out FILE, then exitplan apply FILE")
+
+
+def ask(question: str, wanted: str = _YES, hint: str = "use --auto-approve") -> None:
+    """Ask a question that only one answer takes further; raises CancelledByUser."""
+    typer.echo(f"\n{question}: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not answer:
         typer.echo("", err=True)
-        raise CancelledByUser(
-            "there was nobody to say yes",
-            hint="use --auto-approve, or review a plan: exitplan plan --out FILE, then exitplan apply FILE",
-        )
+        raise CancelledByUser("there was nobody to say yes", hint=hint)
     if answer.strip() != wanted:
         raise CancelledByUser("cancelled: nothing was sent")

@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, open_account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
@@ -199,12 +201,18 @@ def _share(text: str) -> str | None:
 
 
 def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
+    """Check a parameter; raises UsageError, and warns on stderr of one that is allowed but probably a mistake."""
     setting = PARAMETERS[parameter]
-    low, high = setting.minimum, setting.maximum
-    if (low is None or value >= low) and (high is None or value <= high):
+    share = f"1 % is 0.01: write {plain(value / 100)} for {plain(value)} %"
+    if setting.allows(value):
+        if setting.warns_from is not None and value >= setting.warns_from:
+            typer.echo(f"warning: {option} is {plain(value)}, which is {plain(value * 100)} %; {share}", err=True)
         return value
+    low, high = setting.minimum, setting.maximum
     limits = f"{low} or more" if high is None else f"{low} to {high}"
-    hint = f"write {plain(value / 100)} for {value} %" if high == 1 and value > 1 else None
+    if setting.below is not None:
+        limits = f"{low} to below {plain(setting.below)}"
+    hint = share if value > 0 and (setting.below is not None or high == 1) else None
     raise UsageError(f"{option} is {value}; allowed is {limits}", hint=hint)
 
 

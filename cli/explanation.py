@@ -125,7 +125,9 @@ def _cap(case: ExplainedPlan, decision: Decision) -> Document:
         "max_positions": checks.max_positions,
         "excess": max(checks.counted - checks.max_positions, 0),
         "chosen": chosen,
-        "waits": any(other.is_deferred and not other.is_protected for other in case.draft.decisions),
+        "waits": any(
+            other.is_deferred and not (other.is_protected or other.is_implausible) for other in case.draft.decisions
+        ),
         "rank_by": list(policy.cap.rank_by),
         "scope": policy.cap.scope,
         "over_cap": bool(decision.view.facts["over_cap"]),

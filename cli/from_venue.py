@@ -20,6 +20,9 @@ from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quo
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.model.facts import observe
+from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.snapshot import snapshot_from_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
 from exitplan.schemas.shapes.policy import account_schema
 
@@ -30,8 +33,10 @@ _HINTS = """\
 # parameters: {{strategy_sources: [my_bot, adopted]}}
 # What must never be touched:
 # protect:
-#   - {{symbol: BTC/{quote}, reason: cold storage}}
-"""
+{protected}"""
+
+_UNPRICED: Mapping[str, str] = {"implausible": "its prices contradict each other", "missing": "nobody can price it"}
+"""Why what has no price that can be believed is proposed for protection, by the status of its price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +151,16 @@ def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
     return record(account)
 
 
-def account_files(live: LiveAccount, folder: Path) -> Mapping[str, str]:
-    """Write the account's two files, by their names in the folder."""
-    live_file, paper_file, recording = live.own_files
+def account_files(live: LiveAccount, folder: Path, recording: Mapping[str, Any]) -> Mapping[str, str]:
+    """Write the account's two files, by their names in the folder; ``recording`` says what to propose to protect."""
+    live_file, paper_file, recorded = live.own_files
     place = " in its sandbox" if live.sandbox else ""
-    copy = {"file": f"../../data/paper/{live.paper_id}.json", "start_from": f"../../{recording}"}
+    copy = {"file": f"../../data/paper/{live.paper_id}.json", "start_from": f"../../{recorded}"}
     return {
         live_file: (
             f"{_HEAD}name: {scalar(live.id)}\n"
             f"description: {scalar(f'The live account {live.id} at {live.venue}{place}.')}\n"
-            f"extends: ../default.yaml\n{_HINTS.format(quote=live.quote)}"
+            f"extends: ../default.yaml\n{_HINTS.format(protected=_proposals(live, folder, recording))}"
             + account_block(live.block(_seen_from(live.credentials, folder / _ACCOUNTS)))
         ),
         paper_file: (
@@ -165,6 +170,19 @@ def account_files(live: LiveAccount, folder: Path) -> Mapping[str, str]:
             + account_block({"id": live.paper_id, "venue": PAPER, "quote": live.quote, "options": copy})
         ),
     }
+
+
+def _proposals(live: LiveAccount, folder: Path, recording: Mapping[str, Any]) -> str:
+    """Write a commented line for what an owner may want to keep: the coin that pays fees, what nobody can price."""
+    snapshot, policy = snapshot_from_document(recording), _policy_of(folder).policy
+    views = observe(snapshot, policy, Progress(), snapshot.taken_at).positions
+    fees = traits_of(live.venue).fee_asset
+    reasons = {view.position.symbol: "pays the fees" for view in views if view.asset == fees}
+    for view in views:
+        if view.price.status in _UNPRICED:
+            reasons.setdefault(view.position.symbol, _UNPRICED[view.price.status])
+    reasons = reasons or {f"BTC/{live.quote}": "cold storage"}
+    return "".join(f"#   - {{symbol: {scalar(symbol)}, reason: {why}}}\n" for symbol, why in reasons.items())
 
 
 def _policy_of(folder: Path) -> LoadedPolicy:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from exitplan.executor.logs import Entry
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
 
@@ -51,6 +50,8 @@ class _Redacting(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without what looks like a secret."""
+        from exitplan.executor.logs import Entry  # noqa: PLC0415 - `exitplan --help` logs nothing
+
         if isinstance(record.msg, Entry):
             record.msg = Entry(record.msg.event, {key: self._clean(part) for key, part in record.msg.fields.items()})
         else:
@@ -123,6 +124,8 @@ def _time_of(record: logging.LogRecord) -> str:
 
 
 def _parts(record: logging.LogRecord) -> Mapping[str, Any]:
+    from exitplan.executor.logs import Entry  # noqa: PLC0415 - as above
+
     if isinstance(record.msg, Entry):
         return {"event": record.msg.event, **record.msg.fields}
     extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}

@@ -12,7 +12,7 @@ import typer
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb: its name, which is also that of its module, the group it is listed in, and what it does in a line."""
+    """One verb: its name (with ``_`` for ``-`` that of its module), its group, and what it does in a line."""
 
     name: str
     panel: str
@@ -40,6 +40,7 @@ VERBS = {
         Verb("resolve", _LOOK, "Record the outcome of an order that the venue cannot report."),
         Verb("unlock", _LOOK, "Break the lease of an account whose holder hangs."),
         Verb("retry", _LOOK, "Let a failed exit be tried again."),
+        Verb("accept-balance", _LOOK, "Say that a changed or empty balance is right."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
@@ -62,7 +63,9 @@ class LoadedVerbs(MutableMapping[str, Any]):
         """Return a verb, loading it; raises KeyError for a name that is none."""
         name = HIDDEN.get(name, name)
         if name not in self._loaded and name in VERBS:
-            command = typer.main.get_command(importlib.import_module(f"exitplan.cli.commands.{name}").app)
+            command = typer.main.get_command(
+                importlib.import_module(f"exitplan.cli.commands.{name.replace('-', '_')}").app
+            )
             command.name = name
             self._loaded[name] = command
         return self._loaded[name]

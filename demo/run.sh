@@ -20,20 +20,22 @@ cd out
 step "Check the policies: every error at once, with file, line and column."
 show 0 exitplan validate
 
-step "Plan: what would be done to the account, and why. Nothing is sent."
+step "Plan: what would be done to the account, and why. Nothing is sent. AVAX is suspended and stays the strategy's all the same."
 show 0 exitplan plan --out plan-1.json
 
-step "Apply exactly that plan."
+step "Apply exactly that plan. The stop of TRX, a coin long gone, is cancelled; euros and USDC are money and stay."
 show 0 exitplan apply plan-1.json
 
-step "Not clean yet. LUNA is delisted, EOS is suspended, and VOUCHER is an airdrop whose price nobody believes: a person keeps them."
+step "Not clean yet. LUNA is delisted, and VOUCHER is an airdrop whose price nobody believes: only a person can keep them."
 cat >>policies/accounts/demo.yaml <<'YAML'
 protect:
   - {asset: LUNA, reason: "delisted, claim filed"}
-  - {asset: EOS, reason: "suspended; the exchange announced a swap"}
   - {asset: VOUCHER, reason: "unsolicited airdrop"}
 YAML
-show 0 tail -n 4 policies/accounts/demo.yaml
+show 0 tail -n 3 policies/accounts/demo.yaml
+
+step "The demo's policy does not wait between two cycles of an unwind. The shipped one does, and says until when."
+show 0 exitplan plan --policy policies/default.yaml --detailed-exitcode
 
 cycle=2
 while [ "$cycle" -le 4 ]; do

@@ -24,11 +24,16 @@ from exitplan.ruleset.errors import (
 )
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.checks import AccountState, Checks
-from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 
 
 def verify_account(account: Account) -> Checks:
-    """Check an account as it is now, and remember the answer in its state.
+    """Check an account as it is now; raises and remembers what :func:`examine_account` does."""
+    return examine_account(account).checks
+
+
+def examine_account(account: Account) -> Draft:
+    """Check an account as it is now, and remember the answer in its state; what it was found by comes with it.
 
     What the reading notes of prices and balances is remembered with the answer. Where another process is at work on the
     account, the answer is given and not remembered. Raises AccountUnreadable
@@ -38,10 +43,10 @@ def verify_account(account: Account) -> Checks:
         state = read_state(account)
         snapshot = read_snapshot(account, state.progress)
         state = after_reading(state, account.rulebook.policy, snapshot, account.clock())
-        checks = checks_of(account, snapshot, state)
-    note(RUN, "verified", account=account.id, state=checks.state.value)
-    _remember(account, checks.state, state)
-    return checks
+        draft = draft_of(account, snapshot, state)
+    note(RUN, "verified", account=account.id, state=draft.checks.state.value)
+    _remember(account, draft.checks.state, state)
+    return draft
 
 
 @contextmanager
@@ -80,7 +85,12 @@ def _remember(account: Account, known: AccountState, read: State | None = None) 
 
 def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:
     """Run the four checks on an account that was just read."""
-    return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress)).checks
+    return draft_of(account, snapshot, state).checks
+
+
+def draft_of(account: Account, snapshot: Snapshot, state: State) -> Draft:
+    """Decide on an account that was just read, with the four checks and the warnings."""
+    return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress))
 
 
 def verified(state: State, account: Account, known: AccountState) -> State:

@@ -5,6 +5,7 @@
     ExitplanError                      1   something went wrong; the base of all below
     |-- AccountUnreadable              1   balances or orders could not be read: no plan, no apply
     |   `-- CredentialsRefused         3   the venue refuses the credentials, or they may not do what was asked
+    |-- BalanceHasChanged              1   what is held is not what a person has just accepted
     |-- DataFolderUnusable             1   the data folder cannot be written
     |-- EngineDisagreement             1   the rule engine and its check disagree: no plan
     |-- EngineMissing                  1   the rule engine cannot be imported
@@ -59,6 +60,10 @@ class CredentialsRefused(AccountUnreadable):
     """The venue refuses the credentials, or they may not do what was asked."""
 
     exit_code = 3
+
+
+class BalanceHasChanged(ExitplanError):
+    """What the account holds is not what a person has just looked at and accepted."""
 
 
 class DataFolderUnusable(ExitplanError):

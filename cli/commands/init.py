@@ -93,7 +93,7 @@ def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False
     live = read_options(VenueOptions(**typed))
     ensure_free(live, folder, force=force)
     recording = record_live(live, folder)
-    written = {name: text.encode() for name, text in account_files(live, folder).items()}
+    written = {name: text.encode() for name, text in account_files(live, folder, recording).items()}
     shared = {name: content for name, content in starting_files().items() if not name.startswith(_ACCOUNTS)}
     missing = {name: content for name, content in shared.items() if not (folder / name).exists()}
     for name, content in {**missing, live.own_files[2]: json_bytes(recording), **written}.items():

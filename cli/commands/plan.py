@@ -22,6 +22,7 @@ from exitplan.cli.arguments import (
     request_of,
     scope_of,
 )
+from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -47,7 +48,8 @@ from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, mak
 from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
-from exitplan.executor.plan import plan_account
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.plan import Planned, plan_account
 from exitplan.ruleset.errors import NoSuchSymbol
 from exitplan.ruleset.model.values import unified_symbol
 from exitplan.ruleset.planning.plan import plan_bytes
@@ -104,8 +106,18 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
     where = replace(where, account=account_set.only_name)
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
+    if snapshot is None:
+        _warn_of_tracker(planned, where)
     next_step = "" if out is None else _next_step(out, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
+
+
+def _warn_of_tracker(planned: Planned, where: AccountRef) -> None:
+    """Warn on stderr of a tracker that registers nothing held: a plan itself knows nothing of folders."""
+    folder = DataFolder.of(where.data, planned.plan.account.id)
+    warnings = tracker_warnings(planned.snapshot, folder) if planned.draft.checks.unregistered else ()
+    for warning in warnings:
+        typer.echo(f"warning: {warning.text}", err=True)
 
 
 def plan_accounts(

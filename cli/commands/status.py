@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
 from exitplan.cli.arguments import AccountRef, request_of
+from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -18,6 +22,7 @@ from exitplan.cli.options import (
     TagOption,
 )
 from exitplan.cli.rendering.checks import state_text
+from exitplan.cli.rendering.head import warnings_section
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import status_parts
@@ -26,6 +31,22 @@ from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.store.history import AccountStatus, account_status
+from exitplan.ruleset.model.records import write_record
+from exitplan.ruleset.planning.warnings import PlanWarning
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStatus:
+    """What is remembered of an account, and what a person should know of its files."""
+
+    status: AccountStatus
+    warnings: tuple[PlanWarning, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The status in its JSON form."""
+        return {**self.status.document, "warnings": [write_record(warning) for warning in self.warnings]}
+
 
 app = verb_app()
 
@@ -46,8 +67,10 @@ def command(
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(data=data)
 
-    def work(file: AccountFile, _stopped: Stopped) -> tuple[AccountStatus, int]:
-        return account_status(open_account_file(file, request_of(where, offline=True))), 0
+    def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
+        opened = open_account_file(file, request_of(where, offline=True))
+        warnings = offline_warnings(file, opened.folder, opened.clock())
+        return KnownStatus(account_status(opened), tuple(warnings)), 0
 
     answers = account_set.ask(work, quiet=as_json)
     if not account_set.is_one:
@@ -55,28 +78,28 @@ def command(
     show_status(answers[0].result, as_json=as_json)
 
 
-def _cells(status: AccountStatus) -> list[Text | str]:
-    state = status.state
+def _cells(known: KnownStatus) -> list[Text | str]:
+    status, state = known.status, known.status.state
     times = [clock_time(at) if at else "never" for at in (state.last_cleanup_run, state.last_verified_at)]
     counts = [f"{len(found):,}" for found in (state.unwinds, state.escalated, status.open_plans)]
     return [state_text(state.account_state), *times, *counts]
 
 
-_TABLE: TableSpec[AccountStatus] = TableSpec(
+_TABLE: TableSpec[KnownStatus] = TableSpec(
     ("account was", "last run", "verified", "unwinds", "escalated", "open plans"),
     "lllrrr",
     _cells,
-    lambda status: status.document,
+    lambda known: known.document,
 )
 
 
-def show_status(status: AccountStatus | None, *, as_json: bool) -> None:
+def show_status(known: KnownStatus | None, *, as_json: bool) -> None:
     """Show how an account stands."""
-    if status is None:
+    if known is None:
         return
     if as_json:
-        write_json(status.document)
+        write_json(known.document)
         return
-    show(*status_parts(status))
-    if status.state.account_state is None:
+    show(*status_parts(known.status), warnings_section(known.warnings))
+    if known.status.state.account_state is None:
         typer.echo("\nNo run yet. Begin with: exitplan plan")

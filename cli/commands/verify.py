@@ -11,6 +11,7 @@ from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
 from exitplan.cli.arguments import AccountRef, Overrides, read_overrides, request_of
+from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -26,6 +27,7 @@ from exitplan.cli.options import (
     TagOption,
 )
 from exitplan.cli.rendering.checks import state_text
+from exitplan.cli.rendering.head import warnings_section
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.run import verification_parts
 from exitplan.cli.rendering.screen import show
@@ -34,20 +36,22 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import code_of_state
-from exitplan.executor.verify import verify_account
+from exitplan.executor.verify import examine_account
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan import report_of as report_of_checks
 from exitplan.ruleset.planning.plan_types import CheckReport
+from exitplan.ruleset.planning.warnings import PlanWarning
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The four checks, or why they could not be run."""
+    """The four checks and what a person should know, or why they could not be run."""
 
     checks: CheckReport | None
     problem: str | None = None
+    warnings: tuple[PlanWarning, ...] = ()
 
     @property
     def state(self) -> AccountState:
@@ -58,7 +62,8 @@ class Verification:
     def document(self) -> dict[str, Any]:
         """The verification in its JSON form."""
         unknown: dict[str, Any] = {"state": self.state.value, "checks": None, "deferred": []}
-        return {**(unknown if self.checks is None else write_record(self.checks)), "problem": self.problem}
+        known = unknown if self.checks is None else write_record(self.checks)
+        return {**known, "warnings": [write_record(warning) for warning in self.warnings], "problem": self.problem}
 
 
 app = verb_app()
@@ -109,9 +114,12 @@ def verify_each(
 def verify_one(account: Account) -> Verification:
     """Verify an account; if it cannot be read its state is UNKNOWN, and the reason comes with it."""
     try:
-        return Verification(report_of_checks(verify_account(account)))
+        draft = examine_account(account)
     except AccountUnreadable as problem:
         return Verification(None, str(problem))
+    of_tracker = tracker_warnings(draft.account.snapshot, account.folder) if draft.checks.unregistered else ()
+    warnings = (*of_tracker, *draft.warnings)
+    return Verification(report_of_checks(draft.checks), warnings=warnings)
 
 
 def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
@@ -123,7 +131,7 @@ def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
     elif verification.checks is None:
         typer.echo(f"{answer.account} at {answer.venue} is UNKNOWN: {verification.problem}")
     else:
-        show(*verification_parts(verification.checks))
+        show(warnings_section(verification.warnings), *verification_parts(verification.checks))
     return answer.exit_code
 
 

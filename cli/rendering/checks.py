@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.table import Table
 from rich.text import Text
@@ -17,9 +18,11 @@ from exitplan.ruleset.planning.plan_types import (
     StaleOrders,
     ZombiePositions,
 )
+from exitplan.ruleset.planning.remedies import protect_line
 
 Check = PositionCount | ZombiePositions | RegisteredPositions | StaleOrders
 _MOST_NAMED = 4
+_NO = Text("no", "bold red")
 STATE_STYLES = {
     "CLEAN": "bold green",
     "CLEANUP_IN_PROGRESS": "bold yellow",
@@ -40,12 +43,39 @@ _FAILURES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class FurtherCheck:
+    """A check beside the four, shown only where it fails: its name, what fails, and what it has found."""
+
+    label: str
+    failure: str
+    found: Callable[[CheckReport], Sequence[str]]
+
+
+def _surprise(checks: CheckReport) -> Sequence[str]:
+    return () if checks.balance_surprise is None else (checks.balance_surprise,)
+
+
+FURTHER = (
+    FurtherCheck("prices agree", "prices that contradict each other", lambda checks: checks.implausible),
+    FurtherCheck("no debts", "debts", lambda checks: checks.debts),
+    FurtherCheck("orders have a time", "orders of unknown age", lambda checks: checks.unjudged_orders),
+    FurtherCheck("nothing reopens", "orders that open again what is closed", lambda checks: checks.reopening_orders),
+    FurtherCheck("paid in money", "proceeds that are no money", lambda checks: checks.proceeds),
+    FurtherCheck("balance as left", "a balance that nobody expected", _surprise),
+)
+
+
 def checks_table(checks: CheckReport) -> Table:
     """Draw the checks as they stand, and the state they come to."""
     table = titled("Checks", "", "found")
     for name, label in _NAMES.items():
         check: Check = getattr(checks.checks, name)
         table.add_row(Text(f"  {label}", no_wrap=True), _verdict(checks, check), words(found_by(check)))
+    for further in FURTHER:
+        found = further.found(checks)
+        if found:
+            table.add_row(Text(f"  {further.label}", no_wrap=True), _NO.copy(), words(named(found)))
     for label, note in _notes(checks):
         table.add_row(words(f"  {label}", "dim"), "", words(note, "dim"))
     return table
@@ -64,6 +94,12 @@ def before_and_after(before: CheckReport, after: CheckReport) -> Table:
             _verdict(after, then),
             words(found_by(then)),
         )
+    for further in FURTHER:
+        found_now, found_then = further.found(before), further.found(after)
+        if found_now or found_then:
+            table.add_row(
+                Text(f"  {further.label}", no_wrap=True), *_further_cells(found_now), *_further_cells(found_then)
+            )
     table.add_row("  account is", "", state_text(before.state), "", state_text(after.state))
     return table
 
@@ -78,7 +114,37 @@ def state_text(state: AccountState | None) -> Text:
 def failures(checks: CheckReport) -> str:
     """Name what keeps the account from being clean."""
     failed = [failure for name, failure in _FAILURES.items() if not getattr(checks.checks, name).passed]
-    return ", ".join([*failed, *(["positions that could not be judged"] if checks.deferred else [])])
+    failed += ["positions that could not be judged"] if checks.deferred else []
+    return ", ".join([*failed, *(further.failure for further in FURTHER if further.found(checks))])
+
+
+def next_step(checks: CheckReport) -> tuple[str, ...]:
+    """Return in a line what a person does next about an account that is not clean, and what to write where it helps."""
+    if checks.state is AccountState.UNKNOWN:
+        return (_to_know(checks),)
+    if checks.state is not AccountState.NEEDS_CLEANUP:
+        return ()
+    four = checks.checks
+    judged = (four.position_count, four.zombie_positions, four.registered_positions, four.stale_orders)
+    if all(check.passed for check in judged) and checks.debts:
+        return ("Next: repay what is owed, or buy it back.",)
+    if all(check.passed for check in judged) and checks.implausible:
+        symbols = [key.partition("#")[0] for key in checks.implausible]
+        return ("To keep what has no price to believe, write in the account's policy:", f"  {protect_line(symbols)}")
+    return ("Next: exitplan plan shows what can be done, and what only you can do.",)
+
+
+def _to_know(checks: CheckReport) -> str:
+    """Return what makes an UNKNOWN account known."""
+    if checks.balance_surprise is not None:
+        return "Look at the account at its venue; if what it holds is right: exitplan accept-balance"
+    if checks.deferred:
+        return "Next: verify again in a moment; the venue could not be asked for every price."
+    return "Next: cancel the orders of unknown age at the venue, or place them anew."
+
+
+def _further_cells(found: Sequence[str]) -> tuple[Text, Text]:
+    return (_NO.copy(), words(named(found))) if found else (Text("ok", "green"), Text("none"))
 
 
 def found_by(check: Check) -> str:

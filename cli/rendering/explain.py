@@ -109,7 +109,7 @@ def _truth(holds: bool) -> Text:
 def _cap_text(cap: Document) -> str:
     said = f"Cap: {counted(cap['counted'], 'position')} counted, {cap['max_positions']:,} allowed"
     if cap["waits"]:
-        return f"{said}; it waits while any position is not judged"
+        return f"{said}; it waits while the venue cannot be asked for a price"
     if not cap["excess"]:
         return f"{said}; nothing is chosen"
     order = ", then ".join(name for name in cap["rank_by"])

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from exitplan.cli.rendering.blocked import MOST_LISTED, add_rest, blocked_section, deferred_section, waiting_section
 from exitplan.cli.rendering.checks import before_and_after, failures
+from exitplan.cli.rendering.head import CATEGORIES, plan_head, scope_text, warnings_section
 from exitplan.cli.rendering.screen import heading, rows, section, words
-from exitplan.cli.rendering.words import blocked_text, clock_time, counted, exact, money, percent, total
+from exitplan.cli.rendering.words import clock_time, counted, exact, money, percent, total
 from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.model.fact_registry import Category
-from exitplan.ruleset.model.values import EXACT, plain
+from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
-from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition, PlanPolicy
-from exitplan.ruleset.planning.planner import PlanScope
+from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
 
 CONVERSIONS = ("convert_dust", "convert_cash")
 _SIGNS = {
@@ -39,27 +41,24 @@ _SUMMARY = {
     "attach_stop": "{} to protect with a stop",
     "adopt": "{} to adopt",
 }
-_CATEGORIES = {
-    "STRATEGY_ALIGNED": "aligned",
-    "LEGACY_NON_COMPLIANT": "legacy",
-    "ZOMBIE_LEGACY": "zombie",
-    "DEFERRED": "deferred",
-}
-_MOST_LISTED = 60
+_IN_ORDERS = re.compile(r"; in \d+ orders, one may be \S+ at most")
 _BASIS_POINT = Decimal("0.0001")
 
 
 def plan_parts(plan: Plan) -> list[RenderableType]:
     """Draw a plan, section by section."""
     parts: list[RenderableType | None] = [
-        _header(plan),
+        plan_head(plan),
+        warnings_section(plan.warnings),
         _cancels(plan),
         *_exits(plan),
-        _conversions(plan),
+        _dust_conversions(plan),
+        _cash_conversions(plan),
         _counting(plan),
-        _blocked(plan),
+        waiting_section(plan),
+        blocked_section(plan),
         _left_orders(plan),
-        _deferred(plan),
+        deferred_section(plan),
         _protected(plan),
         _aligned(plan),
         _forecast(plan),
@@ -73,7 +72,7 @@ def summary_line(plan: Plan) -> Text:
     """Format in one line what the plan does."""
     if not plan.actions:
         return _nothing_to_do(plan)
-    kinds = _count(action.kind for action in plan.actions)
+    kinds = _count(action.kind for action in _as_exits(plan.actions))
     said = [form.format(f"{kinds[kind]:,}") for kind, form in _SUMMARY.items() if kinds[kind]]
     if kinds["cancel_order"]:
         said.append(f"{counted(kinds['cancel_order'], 'order')} to cancel")
@@ -88,52 +87,14 @@ def _nothing_to_do(plan: Plan) -> Text:
     counting = sum(position.counts for position in plan.positions)
     if counting:
         return heading(f"Nothing to send, but {counted(counting, 'unwind cycle')} to count.")
+    due = [blocked.until for blocked in plan.blocked if blocked.until is not None]
+    if due:
+        return heading(f"Nothing to do before {clock_time(min(due))}.")
     if checks.state is AccountState.CLEAN:
         return words("No changes. The account is clean.", "bold green")
-    where = "within its scope" if _scope_text(plan.scope) else ""
+    where = "within its scope" if scope_text(plan.scope) else ""
     line = heading(f"No changes {where}".rstrip() + ". ").append("The account is not clean: ", "bold")
     return line.append(f"{failures(checks)}.")
-
-
-def _header(plan: Plan) -> Table:
-    account, policy, snapshot = plan.account, plan.policy, plan.snapshot
-    table = rows("l", "l")
-    table.add_row(heading("Account"), words(f"{account.id} at {account.venue}", "bold"))
-    equity = "unknown" if snapshot.equity is None else money(snapshot.equity, account.quote)
-    table.add_row(words("Equity"), words(f"{equity}, {positions_text(plan)}"))
-    table.add_row(words("Policy"), words(_policy_text(policy)))
-    table.add_row(words("Plan"), words(plan.plan_id))
-    valid = f"{clock_time(plan.created_at)}, valid until {clock_time(plan.expires_at)}"
-    table.add_row(words("Made"), words(valid))
-    scope = _scope_text(plan.scope)
-    if scope:
-        table.add_row(words("Only"), words(scope, "yellow"))
-    return table
-
-
-def positions_text(plan: Plan) -> str:
-    """Count a plan's positions by their category."""
-    counts = _count(position.category for position in plan.positions)
-    kinds = ", ".join(f"{counts[name]:,} {label}" for name, label in _CATEGORIES.items() if counts[name])
-    return counted(len(plan.positions), "position") + (f": {kinds}" if kinds else "")
-
-
-def _policy_text(policy: PlanPolicy) -> str:
-    overrides = ", ".join(f"{name} {plain(value)}" for name, value in policy.overrides.items())
-    return f"{policy.name} {policy.sha256[:12]}" + (f", with {overrides}" if overrides else "")
-
-
-def _scope_text(scope: PlanScope) -> str:
-    said = []
-    if scope.targets:
-        said.append(", ".join(scope.targets))
-    if scope.excludes:
-        said.append("without " + ", ".join(scope.excludes))
-    if scope.rules:
-        said.append("by " + ", ".join(scope.rules))
-    if scope.phase is not None:
-        said.append(f"phase {scope.phase}")
-    return "; ".join(said)
 
 
 def _cancels(plan: Plan) -> RenderableType | None:
@@ -153,7 +114,8 @@ def _exits(plan: Plan) -> Iterable[RenderableType]:
     exits = [action for action in plan.actions if action.phase != Phase.CANCEL and action.kind not in CONVERSIONS]
     for action in sorted(exits, key=lambda action: action.kind == "cancel_order"):
         by_rule[action.rule].append(action)
-    for rule, actions in by_rule.items():
+    for rule, parts in by_rule.items():
+        actions = _as_exits(parts)
         actions.sort(key=lambda action: (action.symbol, action.kind != "cancel_order"))
         yield _exit_section(rule, actions, plan)
 
@@ -164,23 +126,53 @@ def _exit_section(rule: str, actions: Sequence[Action], plan: Plan) -> Renderabl
     table = rows("l", "l", "l", "r", "l")
     for action in actions:
         why = words(_why(action, plan.by_key.get(action.key), shared), "dim")
-        table.add_row(_sign(action), words(action.symbol), _what(action), _value(action), why)
+        what = _what(action).append(_orders_text(plan, action))
+        table.add_row(_sign(action), words(action.symbol), what, _value(action), why)
     worth = total([action.est_value for action in main if action.kind in {"close", "unwind"}])
     sold = f", ~ {money(worth, plan.account.quote)}" if worth else ""
     note = counted(len({action.symbol for action in actions}), "position") + sold
     return section(f"Exit {rule}", f"{note}{f' - {shared}' if shared else ''}", table)
 
 
+def _as_exits(actions: Sequence[Action]) -> list[Action]:
+    """Put the orders of one exit together: their quantities and values added up."""
+    exits: dict[str, Action] = {}
+    for action in actions:
+        first = exits.setdefault(_exit_id(action), action)
+        if first is not action:
+            quantity = EXACT.add(first.quantity, action.quantity)
+            values = (first.est_value, action.est_value)
+            worth = None if None in values else total(values)
+            exits[_exit_id(action)] = replace(first, quantity=quantity, est_value=worth)
+    return list(exits.values())
+
+
+def _exit_id(action: Action) -> str:
+    """Return the id that the orders of one exit share: ``a3`` of ``a3.1`` and ``a3.2``."""
+    return action.id.partition(".")[0]
+
+
+def _orders_text(plan: Plan, exit_: Action) -> str:
+    orders = sum(_exit_id(action) == _exit_id(exit_) for action in plan.actions)
+    return f" in {orders:,} orders" if orders > 1 else ""
+
+
+def _bare(action: Action) -> str:
+    """Return the reason of an action without how many orders it takes, which stands with the quantity."""
+    is_part = "." in action.id
+    return _IN_ORDERS.sub("", action.because) if is_part else action.because
+
+
 def _shared_reason(actions: Sequence[Action]) -> str:
     """Return the reason that all of several actions begin with, so that it need be said once only."""
-    reasons = {action.because.partition("; ")[0] for action in actions}
+    reasons = {_bare(action).partition("; ")[0] for action in actions}
     return reasons.pop() if len(reasons) == 1 and len(actions) > 1 else ""
 
 
 def _why(action: Action, position: PlannedPosition | None, shared: str) -> str:
     if action.kind == "cancel_order":
-        return "frees the balance"
-    because = action.because
+        return action.because.rpartition("; ")[2]
+    because = _bare(action)
     if not shared:
         return because
     rest = because.removeprefix(shared).removeprefix("; ")
@@ -207,7 +199,7 @@ def _value(action: Action) -> str:
     return f"~ {money(action.est_value)}"
 
 
-def _conversions(plan: Plan) -> RenderableType | None:
+def _dust_conversions(plan: Plan) -> RenderableType | None:
     """Show what is converted because it is too small to sell: how much, what it is worth, and what that costs."""
     conversions = [action for action in plan.actions if action.kind == "convert_dust"]
     table = rows("l", "l", "l", "r", "r", "l")
@@ -216,6 +208,19 @@ def _conversions(plan: Plan) -> RenderableType | None:
         table.add_row(_sign(action), words(action.symbol), _what(action), _value(action), words(_cost(action)), why)
     note = f"{counted(len(conversions), 'position')}, too small to sell"
     return section("Dust to convert", note, table) if conversions else None
+
+
+def _cash_conversions(plan: Plan) -> RenderableType | None:
+    """Show which money is turned into the account's quote, and through which market."""
+    conversions = _as_exits([action for action in plan.actions if action.kind == "convert_cash"])
+    table = rows("l", "l", "l", "r", "l")
+    for action in conversions:
+        base = action.symbol.partition("/")[0]
+        what = f"{action.side} {exact(action.quantity)} {base}{_orders_text(plan, action)}"
+        table.add_row(_sign(action), words(action.symbol), words(what), _value(action), words(_bare(action), "dim"))
+    worth = total([action.est_value for action in conversions])
+    note = f"~ {money(worth, plan.account.quote)}, into {plan.account.quote}"
+    return section("Cash to convert", note, table) if conversions else None
 
 
 def _cost(action: Action) -> str:
@@ -239,60 +244,36 @@ def _counting(plan: Plan) -> RenderableType | None:
     return section("Unwind cycles that count", "nothing is sent", table) if table.row_count else None
 
 
-def _blocked(plan: Plan) -> RenderableType | None:
-    table = rows("l", "l", "l", "l")
-    for blocked in plan.blocked[:_MOST_LISTED]:
-        reason = blocked_text(blocked)
-        alert = "; raises an alert" if blocked.escalate else ""
-        short = " short" if blocked.side == "short" else ""
-        table.add_row(
-            Text("!", "magenta"), words(blocked.symbol + short), words(blocked.rule, "dim"), words(reason + alert)
-        )
-    _add_rest(table, len(plan.blocked))
-    return section("Blocked", "wanted, but not possible", table) if table.row_count else None
-
-
 def _left_orders(plan: Plan) -> RenderableType | None:
     table = rows("l", "l", "l", "l")
-    for order in plan.left_orders[:_MOST_LISTED]:
+    for order in plan.left_orders[:MOST_LISTED]:
         said = f"{order.side} {exact(order.quantity)} ({order.order_id})"
         table.add_row(Text("=", "cyan"), words(order.symbol), words(said), words(f"stale, but {order.reason}", "dim"))
-    _add_rest(table, len(plan.left_orders))
+    add_rest(table, len(plan.left_orders))
     return section("Orders that stay", "", table) if table.row_count else None
-
-
-def _deferred(plan: Plan) -> RenderableType | None:
-    deferred = [
-        position for position in plan.positions if position.category is Category.DEFERRED and not position.is_protected
-    ]
-    table = rows("l", "l", "l")
-    for position in deferred[:_MOST_LISTED]:
-        table.add_row(Text("?", "magenta"), words(position.symbol), words(position.because, "dim"))
-    _add_rest(table, len(deferred))
-    return section("Not judged", "nothing is sold, and the cap waits", table) if deferred else None
 
 
 def _protected(plan: Plan) -> RenderableType | None:
     protected = [position for position in plan.positions if position.is_protected]
     table = rows("l", "l", "l", "l")
-    for position in protected[:_MOST_LISTED]:
+    for position in protected[:MOST_LISTED]:
         reason = protection_text(position)
-        label = _CATEGORIES.get(position.category, position.category)
+        label = CATEGORIES.get(position.category, position.category)
         table.add_row(Text("=", "cyan"), words(position.symbol), words(label, "dim"), words(reason))
-    _add_rest(table, len(protected))
+    add_rest(table, len(protected))
     return section("Protected", "never touched", table) if protected else None
 
 
 def _aligned(plan: Plan) -> RenderableType | None:
     symbols = [
-        position.symbol
+        position.symbol + ("" if position.facts.get("market_active") is not False else " (suspended)")
         for position in plan.positions
         if position.category is Category.STRATEGY_ALIGNED and not position.is_protected
     ]
     if not symbols:
         return None
-    rest = len(symbols) - _MOST_LISTED
-    listed = words("  ".join(symbols[:_MOST_LISTED]) + (f"  and {rest:,} more" if rest > 0 else ""))
+    rest = len(symbols) - MOST_LISTED
+    listed = words("  ".join(symbols[:MOST_LISTED]) + (f"  and {rest:,} more" if rest > 0 else ""))
     return section("Unchanged", counted(len(symbols), "position"), listed)
 
 
@@ -339,12 +320,6 @@ def _guard_figure(guard: GuardResult, figure: int | Decimal) -> str:
 def _sign(action: Action) -> Text:
     sign, style = _SIGNS.get(action.kind, ("?", ""))
     return Text(sign, f"bold {style}")
-
-
-def _add_rest(table: Table, number: int) -> None:
-    if number > _MOST_LISTED:
-        cells = [""] * (len(table.columns) - 1)
-        table.add_row("", words(f"and {number - _MOST_LISTED:,} more", "dim"), *cells[1:])
 
 
 def _count(names: Iterable[str]) -> defaultdict[str, int]:

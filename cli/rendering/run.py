@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from exitplan.cli.rendering.checks import checks_table, state_text
-from exitplan.cli.rendering.plan import positions_text
+from exitplan.cli.rendering.checks import checks_table, next_step, state_text
+from exitplan.cli.rendering.head import positions_text
 from exitplan.cli.rendering.screen import console, heading, rows, show, titled, words
 from exitplan.cli.rendering.words import counted, exact
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
@@ -162,8 +162,9 @@ def result_parts(result: ApplyResult) -> list[RenderableType]:
 
 
 def verification_parts(checks: CheckReport) -> list[RenderableType]:
-    """Draw the four checks and the state that they come to."""
-    return [checks_table(checks), heading("The account is ").append_text(state_text(checks.state)).append(".")]
+    """Draw the four checks, the state that they come to, and what to do next where it is not clean."""
+    state = heading("The account is ").append_text(state_text(checks.state)).append(".")
+    return [checks_table(checks), Group(state, *map(words, next_step(checks)))]
 
 
 def _totals(outcomes: Sequence[ActionOutcome]) -> Text:

@@ -80,6 +80,7 @@ COLUMNS = (
     Column("stops", "which stop orders there are: market, limit, both or none", _stops),
     Column("reduce", "whether derivatives are closed by orders that can only reduce", lambda t: _yes(t.reduce_only)),
     Column("dust", "whether dust is converted through the venue's own conversion", lambda t: _yes(t.convert)),
+    Column("fees", "the coin that fees may be taken from; it is sold last", lambda t: t.fee_asset or "-"),
     Column("in turn", "whether private calls wait for each other", lambda t: _yes(t.serialize_private)),
     Column(
         "password",
@@ -135,6 +136,7 @@ def traits_document(traits: Traits) -> dict[str, Any]:
         "stop_limit": traits.stop_limit,
         "reduce_only": traits.reduce_only,
         "convert": traits.convert,
+        "fee_asset": traits.fee_asset,
         "needs_password": traits.needs_password,
         "permissions": traits.permissions,
         "limits_known": list(traits.limits_known),

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from exitplan.ruleset.model.values import ZERO, parse_decimal, parse_time, plain
 from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Blocked
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED
+from exitplan.ruleset.planning.exits import HELD_BY
 
 _REASONS = {str(reason): text for reason, text in BLOCKED_REASONS.items()}
 _CENTS = Decimal("0.01")
@@ -67,7 +68,13 @@ def reason_text(reason: str) -> str:
 
 
 def blocked_text(blocked: Blocked) -> str:
-    """Return why an exit is blocked, of dust why it is not converted either, and until when a waiting one waits."""
+    """Return why an exit is blocked.
+
+    Of a locked balance what holds it, of dust why it is not converted either, of a waiting exit until when it waits.
+    """
+    _, held, holders = blocked.because.partition(HELD_BY)
+    if blocked.reason == "locked" and held:
+        return f"the balance is {held}{holders}"
     _, separator, why = blocked.because.partition(NOT_CONVERTED)
     until = f", until {clock_time(blocked.until)}" if blocked.until else ""
     return reason_text(blocked.reason) + until + (f"; {separator}{why}" if separator else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,14 +10,16 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.halt import find_halt
 from exitplan.ruleset.errors import PlanIsAltered, PlanIsExpired, PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.reasons import percent_text
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.progress import Kept, Progress
 from exitplan.ruleset.model.snapshot import Position
 from exitplan.ruleset.model.values import ZERO, plain, time_text
+from exitplan.ruleset.planning.actions import SELLING
 from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
+from exitplan.ruleset.planning.remedies import protect_line
 
-_FEW = 3
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far a plan may come from the future, for clocks that differ."""
 
@@ -55,27 +58,59 @@ def ensure_not_refused(plan: Plan) -> None:
 
 
 def _way_out(plan: Plan) -> str:
-    """Say what helps: narrowing a plan changes what it does, and nothing of how the account looks."""
-    names = {guard.name for guard in plan.refusals}
-    if "max_equity_change_pct" in names:
-        return "look at the account; if it is right, say so with: exitplan accept-balance"
-    if "max_zombie_pct" in names:
-        blind = [position.symbol for position in plan.positions if _is_blind(position) and not position.is_protected]
-        lines = ", ".join(f"{{symbol: {symbol}, reason: delisted}}" for symbol in blind[:_FEW])
-        more = f" (and {len(blind) - _FEW} more)" if len(blind) > _FEW else ""
-        return f"what nobody can price is kept with, in the account's policy: protect: [{lines}]{more}"
-    return "narrow it with --target, --exclude or --rule, or set another limit under guards in the policy"
+    """Return what helps: narrowing a plan changes what it does, and nothing of how the account looks."""
+    names = [guard.name for guard in plan.refusals]
+    return "; ".join(dict.fromkeys(_WAYS_OUT[name](plan) if name in _WAYS_OUT else _NARROWER for name in names))
+
+
+def _keep_unpriced(plan: Plan) -> str:
+    blind = [position.symbol for position in plan.positions if _is_blind(position) and not position.is_protected]
+    return f"keep what nobody can price: write in the account's policy {protect_line(blind, 'delisted')}"
 
 
 def _is_blind(position: PlannedPosition) -> bool:
     return position.facts.get("market_known") is False or position.facts.get("price_status") == "missing"
 
 
+def _keep_unvalued(plan: Plan) -> str:
+    unvalued = [action.symbol for action in plan.actions if action.kind in SELLING and action.est_value is None]
+    return f"keep it: write in the account's policy {protect_line(unvalued)}; or {_NARROWER}" if unvalued else _NARROWER
+
+
+def _explain_share(plan: Plan) -> str:
+    unknown = any(guard.name == "max_run_pct" and guard.value is None for guard in plan.refusals)
+    if not unknown:
+        return _NARROWER
+    return "what is sold has to be a share of equity, and equity is not known: repay debts, or wait for prices"
+
+
+_NARROWER = "narrow it with --target, --exclude or --rule, or set another limit under guards in the policy"
+_WAYS_OUT: Mapping[str, Callable[[Plan], str]] = {
+    "max_equity_change_pct": lambda _: (
+        "look at the account at its venue; if what it holds is right, say so with: exitplan accept-balance"
+    ),
+    "max_zombie_pct": _keep_unpriced,
+    "max_deferred_pct": lambda _: "wait until the venue answers, then plan again",
+    "max_order_value": _keep_unvalued,
+    "max_run_pct": _explain_share,
+}
+"""What helps against a refusal, by guard; narrowing the plan helps against all others."""
+
+
 def _refusal_text(guard: GuardResult) -> str:
     about = f" ({guard.detail})" if guard.detail else ""
     if guard.value is None:
         return f"{guard.name}{about}: its value cannot be computed"
-    return f"{guard.name}{about}: {plain(Decimal(guard.value))} is above {plain(Decimal(guard.limit))}"
+    value, limit = Decimal(guard.value), Decimal(guard.limit)
+    if guard.name.endswith("_pct"):
+        return f"{guard.name}{about}: {_share_above(value, limit)} is above {plain(limit * 100)} %"
+    return f"{guard.name}{about}: {plain(value)} is above {plain(limit)}"
+
+
+def _share_above(value: Decimal, limit: Decimal) -> str:
+    """Write a share in percent, rounded unless that would make it look within its limit."""
+    text = percent_text(value)
+    return text if Decimal(text.removesuffix(" %")) > limit * 100 else f"{plain(value * 100)} %"
 
 
 def ensure_not_halted(account: Account) -> None:

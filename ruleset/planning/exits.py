@@ -34,6 +34,8 @@ from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obsta
 from exitplan.ruleset.planning.order_sizes import divide_order
 from exitplan.ruleset.planning.unwind import Slice, next_step
 
+HELD_BY = "held by "
+"""What stands before the holders of a locked balance in the reason of a blocked exit."""
 _RANKS: Mapping[Kind, int] = {"close": 12, "unwind": 13, "convert_dust": 14, "attach_stop": 16, "adopt": 17}
 _ZOMBIE_RANK, _DUST_RANK = 10, 11
 CONVERT_CASH = 15
@@ -167,7 +169,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     wanted = everything if step is None else Slice(view, step, price).quantity
     obstacle = obstacle or _shortage(view, context, min(wanted, free), price) or _late_obstacle(view, rule, context)
     if obstacle is not None:
-        return Exit(blocked=_blocked(view, rule, obstacle))
+        return Exit(blocked=_with_holders(_blocked(view, rule, obstacle), view, context, cancels))
     if step is not None and step.due_at is not None:
         return Exit(blocked=_waiting(view, rule, step), quantity=min(wanted, context.without_debt(view, free)))
     quantity = min(wanted, context.without_debt(view, free))
@@ -181,6 +183,20 @@ def _shortage(view: PositionView, context: ExitContext, free: Decimal, price: De
     if not reaches_minimum(view, floor_to_step(free, view.amount_step), price):
         return "locked"
     return None if reaches_minimum(view, context.without_debt(view, free), price) else "owed"
+
+
+def _with_holders(blocked: Blocked, view: PositionView, context: ExitContext, cancels: Sequence[OrderView]) -> Blocked:
+    """Name what holds the balance of a locked position: the orders that stay, else the venue."""
+    if blocked.reason != "locked":
+        return blocked
+    gone = context.cancelled | {order.order.id for order in cancels}
+    staying = [order for order in context.account.orders if order.order.id not in gone]
+    holders = [(order.order.id, context.release(order, view)) for order in staying]
+    ids = [order_id for order_id, amount in holders if amount > 0]
+    by = [f"{'order' if len(ids) == 1 else 'orders'} {', '.join(ids)}"] if ids else []
+    if view.position.locked > sum((context.release(order, view) for order in context.account.orders), ZERO):
+        by.append("the venue (staked, lent or in earn)")
+    return replace(blocked, because=f"{blocked.because}; {HELD_BY}{' and '.join(by)}") if by else blocked
 
 
 def _sale(

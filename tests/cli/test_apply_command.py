@@ -40,7 +40,7 @@ def change(path: Path, **entries: object) -> None:
 def test_a_saved_plan_is_carried_out_without_a_question(saved: Path) -> None:
     shown = xp("apply", saved)
     assert (shown.code, shown.err) == (0, "")
-    assert "Applied: 15 done." in shown.out
+    assert "Applied: 16 done." in shown.out
     assert "The account is NEEDS_CLEANUP." in shown.out
     assert STATE.is_file()
 
@@ -55,13 +55,13 @@ def test_with_json_every_event_is_a_line(saved: Path) -> None:
     shown = xp("apply", saved, "--json", "--json-into", "events.jsonl")
     assert shown.code == 0
     kinds = [event["event"] for event in shown.lines]
-    assert (kinds.count("action_done"), kinds[-2:]) == (15, ["verified", "run_finished"])
+    assert (kinds.count("action_done"), kinds[-2:]) == (16, ["verified", "run_finished"])
     assert Path("events.jsonl").read_text(encoding="utf-8") == shown.out
 
 
 def test_events_may_go_into_a_file_beside_the_drawing(saved: Path) -> None:
     shown = xp("apply", saved, "--json-into", "events.jsonl")
-    assert "Applied: 15 done." in shown.out
+    assert "Applied: 16 done." in shown.out
     assert json.loads(Path("events.jsonl").read_text(encoding="utf-8").splitlines()[-1])["exit_code"] == 0
 
 
@@ -87,7 +87,7 @@ def test_a_dry_run_as_json_is_the_plan(saved: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_dry_run_without_a_plan_plans() -> None:
     shown = xp("apply", "--dry-run", "--json")
-    assert (shown.code, len(shown.json["actions"])) == (0, 15)
+    assert (shown.code, len(shown.json["actions"])) == (0, 16)
 
 
 def test_a_plan_made_with_overrides_is_applied_with_them(folder: Path) -> None:
@@ -116,15 +116,29 @@ def test_a_plan_for_another_policy_exits_6(saved: Path, folder: Path) -> None:
     assert xp("apply", saved).code == 6
 
 
-def test_a_plan_whose_account_moved_exits_6(saved: Path) -> None:
+def sell_by_hand(symbol: str, left: str) -> None:
     account = Path("data/paper/platform.json")
     document = json.loads(account.read_text(encoding="utf-8"))
-    held = next(found for found in document["positions"] if found["symbol"] == "NEAR/USD")
-    held["quantity"] = "200"
+    held = next(position for position in document["positions"] if position["symbol"] == symbol)
+    held["quantity"] = left
     account.write_text(json.dumps(document), encoding="utf-8")
+
+
+def test_a_position_that_moved_is_skipped_and_the_rest_is_done(saved: Path) -> None:
+    sell_by_hand("NEAR/USD", "200")
     shown = xp("apply", saved)
+    assert shown.code == 0
+    assert "skipped   NEAR/USD  close 260" in shown.out
+    assert "the quantity was 260 and is 200" in shown.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_plan_of_which_nothing_can_be_sent_any_more_exits_6() -> None:
+    assert xp("plan", "--target", "NEAR/USD", "--out", "plan.json").code == 0
+    sell_by_hand("NEAR/USD", "200")
+    shown = xp("apply", "plan.json")
     assert shown.code == 6
-    assert "NEAR/USD: the quantity was 260 and is 200" in shown.err
+    assert "NEAR/USD: stale: the quantity was 260 and is 200" in shown.err
 
 
 def test_a_plan_that_a_guard_refuses_exits_5(folder: Path) -> None:
@@ -205,7 +219,7 @@ def test_without_a_terminal_nobody_can_say_yes() -> None:
 def test_auto_approve_does_not_ask() -> None:
     shown = xp("apply", "--auto-approve")
     assert shown.code == 0
-    assert shown.out.index("Plan: 8 to close") < shown.out.index("Applied: 15 done.")
+    assert shown.out.index("Plan: 8 to close") < shown.out.index("Applied: 16 done.")
 
 
 @pytest.mark.usefixtures("folder")
@@ -215,7 +229,7 @@ def test_auto_approve_as_json_is_events_alone() -> None:
 
 
 def test_nothing_to_do_asks_nothing(folder: Path) -> None:
-    protect = "protect: [{symbol: LUNA/USD}]\n"
+    protect = "protect: [{symbol: LUNA/USD}, {symbol: VOUCHER/USD}]\n"
     path = folder / "policies/accounts/demo.yaml"
     path.write_text(path.read_text(encoding="utf-8") + protect, encoding="utf-8")
     for _ in range(4):
@@ -270,7 +284,7 @@ def test_a_live_account_asks_for_its_id(monkeypatch: pytest.MonkeyPatch) -> None
 def test_on_a_terminal_only_yes_goes_on(answer: str, code: int) -> None:
     shown, ended = on_a_terminal(["apply"], answer)
     assert ended == code
-    assert ("15/15" in shown) == STATE.exists() == (code == 0)
+    assert ("16/16" in shown) == STATE.exists() == (code == 0)
     assert "\x1b[" in shown
 
 

@@ -25,7 +25,7 @@ def test_conversions_have_a_block_of_their_own_with_quantity_value_and_cost() ->
     text = drawn(*plan_parts(converted("0.02", "0.0123456789")))
     block = text[text.index("Dust to convert") :]
     assert "Dust to convert  2 positions, too small to sell" in text
-    lines = [" ".join(line.partition("value_usd")[0].split()) for line in block.splitlines()[1:3]]
+    lines = [" ".join(line.partition("worth")[0].split()) for line in block.splitlines()[1:3]]
     assert lines[0] == "- A/USD convert 0.0005 ~ 0.05 costs ~ 0.001 (2 %)"
     assert lines[1] == "- B/USD convert 0.0005 ~ 0.05 costs ~ 0.000617 (1.24 %)"
 

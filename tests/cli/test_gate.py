@@ -24,7 +24,7 @@ def tolerant(folder: Path) -> Path:
     path = folder / "policies/tolerant.yaml"
     path.write_text(
         "version: 1\nname: tolerant\nextends: default.yaml\n"
-        "protect: [{symbol: LUNA/USD, reason: nobody lists it}]\n"
+        "protect: [{symbol: LUNA/USD, reason: nobody lists it}, {symbol: VOUCHER/USD, reason: an airdrop}]\n"
         "exits: [{id: legacy, rule: 3, when: {category: LEGACY_NON_COMPLIANT}, action: close}]\n",
         encoding="utf-8",
     )

@@ -59,7 +59,7 @@ def test_only_reading_is_done_at_the_venue(kraken: Handle) -> None:
 
 def test_it_says_what_was_written_and_goes_on_with_paper(kraken: Handle) -> None:
     shown = xp("init", "mine", *init_words(kraken)[1:])
-    assert shown.out.splitlines()[0] == ("Read kraken at Kraken: 19 positions, 6 open orders. Written in mine:")
+    assert shown.out.splitlines()[0] == ("Read kraken at Kraken: 20 positions, 7 open orders. Written in mine:")
     commands = [line.strip() for line in shown.out.splitlines() if line.startswith("  exitplan") or "cd " in line]
     assert commands == [
         "cd mine",

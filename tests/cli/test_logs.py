@@ -26,7 +26,7 @@ def test_a_run_leaves_every_step_in_the_log_in_its_order() -> None:
     run = [entry["event"] for entry in entries if entry["logger"] == "exitplan.run"]
     assert journal[:3] == ["lease_taken", "plan_added", "run_begun"]
     assert journal[-3:] == ["run_ended", "plan_ended", "lease_released"]
-    assert journal.count("sending") == journal.count("done") == 15
+    assert journal.count("sending") == journal.count("done") == 16
     assert (run[0], run[-1]) == ("planned", "run_finished")
     assert "ZOMBIE_ESCALATED" in run
     escalated = next(entry for entry in entries if entry["event"] == "ZOMBIE_ESCALATED")

@@ -61,7 +61,7 @@ def test_a_line_works_for_an_account_that_has_a_file(broker: str, line: str) -> 
 def test_a_line_ends_with_0_only_where_the_account_is_clean() -> None:
     Path("policies/accounts/demo.yaml").write_text(
         Path("policies/accounts/demo.yaml").read_text(encoding="utf-8")
-        + "protect: [{symbol: LUNA/USD, reason: mine}]\n",
+        + "protect: [{symbol: LUNA/USD, reason: mine}, {symbol: VOUCHER/USD, reason: mine}]\n",
         encoding="utf-8",
     )
     codes = [run("--broker paper").code for _ in range(5)]

@@ -104,13 +104,14 @@ def test_a_run_tells_its_four_phases_and_exits_2_until_clean() -> None:
     assert shown.code == 2
     last = shown.out.splitlines()[-4:]
     assert [line[:7] for line in last] == ["Phase 1", "Phase 2", "Phase 3", "Phase 4"]
-    assert last[1].endswith("3 done")
+    assert last[1].endswith("4 done")
     assert last[3].endswith("NEEDS_CLEANUP")
 
 
 def test_four_runs_clean_the_demo_account(folder: Path) -> None:
     path = folder / "policies/accounts/demo.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "protect: [{symbol: LUNA/USD}]\n", encoding="utf-8")
+    protect = "protect: [{symbol: LUNA/USD}, {symbol: VOUCHER/USD}]\n"
+    path.write_text(path.read_text(encoding="utf-8") + protect, encoding="utf-8")
     assert [xp("run").code for _ in range(4)] == [2, 2, 2, 0]
     assert xp("verify").code == 0
     assert xp("run", "--verify-only").code == 0
@@ -149,7 +150,7 @@ def test_explain_shows_every_comparison_and_the_line_of_the_policy(folder: Path)
         "  - {id: legacy.untracked, category: LEGACY_NON_COMPLIANT, when: {tracked: false},"
     )
     assert f"legacy.untracked -> LEGACY_NON_COMPLIANT  policies/default.yaml:{line}" in shown.out
-    assert "account_pct < 0.01   found 0.0522" in shown.out
+    assert "account_pct < 0.01   found 0.05" in shown.out
     assert "Order demo-6: sell 240, is cancelled" in shown.out
 
 
@@ -161,7 +162,8 @@ def test_explain_as_json_has_the_whole_trace() -> None:
     assert (decided, found["exit"], found["actions"][0]["kind"]) == (["legacy.untracked"], "legacy", "cancel_order")
     assert [(entry["id"], entry["cancelled"]) for entry in told["orders"]] == [("o1", True), ("o2", False)]
     dust = next(rule for rule in found["exits"] if rule["id"] == "dust")
-    assert [part["found"] for part in dust["condition"]["parts"]] == ["1000.000000", "0.090909"]
+    (_, amounts) = dust["condition"]["parts"]
+    assert [part["found"] for part in amounts["parts"]] == ["1000.000000", "0.090909"]
 
 
 def test_explain_says_what_stands_in_the_way() -> None:
@@ -289,7 +291,7 @@ def test_schemas_are_listed_printed_and_written() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_recorded_account_replays_to_the_same_actions() -> None:
     shown = xp("snapshot", "--out", "recorded.json")
-    assert "Recorded 19 positions of platform" in shown.out
+    assert "Recorded 20 positions of platform" in shown.out
     live = xp("plan", "--json").json
     replayed = xp("plan", "--snapshot", "recorded.json", "--account", "platform", "--json").json
     assert [action["symbol"] for action in live["actions"]] == [action["symbol"] for action in replayed["actions"]]

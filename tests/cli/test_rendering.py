@@ -260,7 +260,7 @@ def test_shares_and_counts() -> None:
 
 def test_guards_say_what_they_found_and_allow() -> None:
     share = guard_text(GuardResult("max_run_pct", Decimal("0.5"), Decimal("0.612"), ok=False))
-    assert share.startswith("it is 61.2 %, the limit is 50 % (The largest share of equity")
+    assert share.startswith("it is 61.2 %, the limit is 50 % (The largest share of managed equity")
     assert guard_text(GuardResult("max_run_pct", Decimal("0.5"), None, ok=False)).startswith("it cannot be computed")
     assert guard_text(GuardResult("max_actions", 100, 1234, ok=False)).startswith("it is 1,234, the limit is 100")
 

@@ -67,7 +67,7 @@ def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
         ("plan --max-positions many", "--max-positions", "see exitplan plan --help"),
         ("plan --phase 5", "there is no phase 5", "2 cancel stale orders"),
         ("plan --max-positions -1", "--max-positions is -1; allowed is 0 to 10000", None),
-        ("plan --dust-pct 2", "--dust-pct is 2; allowed is 0 to 1", "write 0.02 for 2 %"),
+        ("plan --dust-pct 2", "--dust-pct is 2; allowed is 0 to below 0.5", "1 % is 0.01: write 0.02 for 2 %"),
         ("plan --dust-pct 1%", "--dust-pct takes a number, found '1%'", "write 0.01 for 1%"),
         ("plan --dust-pct tiny", "--dust-pct takes a number, found 'tiny'", None),
         ("plan --dust-pct tiny%", "--dust-pct takes a number, found 'tiny%'", None),

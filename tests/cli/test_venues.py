@@ -41,6 +41,7 @@ def test_the_line_of_a_venue_says_what_its_traits_say() -> None:
         "stops": "both",
         "reduce": "yes",
         "dust": "no",
+        "fees": "-",
         "in turn": "yes",
         "password": "no",
     }

@@ -41,11 +41,11 @@ def test_a_whole_run_with_failures_among_it_shows_and_keeps_no_secret(
 
 
 def work(handle: Handle) -> Iterator[Ran]:
-    """Do all there is to do with an account; one order is refused, and one question answered with a web page."""
+    """Do all there is to do with an account; orders are refused, and one question answered with a web page."""
     account = ("--account", handle.front.name)
     yield xp(*init_words(handle))
     yield xp("plan", *account, "--out", "plan.json")
-    handle.venue.faults.plan("writes", *["none"] * 4, "refused")
+    handle.venue.faults.plan("writes", *["none"] * 4, *["refused"] * 40)  # also when it is tried once more, smaller
     yield xp("apply", "plan.json", "--json-into", "events.jsonl")
     handle.venue.faults.plan("reads", "html", "error_before")
     yield xp("snapshot", *account, "--out", "snapshot.json")
