@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.model.account_view import Equity, is_owed
 from exitplan.ruleset.model.facts import observe
-from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.model.progress import Kept, Progress
 from exitplan.ruleset.model.snapshot import Market, Position, Snapshot
 from exitplan.ruleset.model.values import EXACT, quote_of
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
@@ -168,7 +168,9 @@ def test_what_has_no_price_is_sold_only_after_it_has_been_missing_and_with_a_val
         decision = unpriced.get(action.symbol + ("#short" if action.position_side == "short" else ""))
         if action.kind in SELLING and decision is not None:
             assert decision.view.price.status == "missing"
-            assert case[2].price_missing[decision.key].since <= NOW
+            missing = Kept.of(case[2].price_missing, plan.account.names).find(decision.view.position, decision.view.asset)
+            assert missing is not None
+            assert missing.since <= NOW
             assert action.guarded_value is not None
             assert "price_collar_pct" not in case[0].policy.guards
 

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+import exitplan.cli.arguments
+import exitplan.cli.commands.gate
 import yaml
 from typer.testing import CliRunner
 
@@ -133,8 +137,7 @@ def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Day:
     """Begin a day with 10,000 in cash and nothing else."""
     day = Day(datetime(2026, 3, 2, 0, 0, tzinfo=UTC))
     monkeypatch.chdir(tmp_path)
-    for name in ("exitplan.cli.arguments.present", "exitplan.cli.commands.gate.present"):
-        monkeypatch.setattr(name, day)
+    monkeypatch.setattr("exitplan.cli.arguments.datetime", SimpleNamespace(now=lambda _: day()))
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr("os.fsync", lambda _: None)
     markets = {
