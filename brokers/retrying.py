@@ -142,7 +142,7 @@ class RetryingBroker:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Tell a venue that does not answer from one that will not; wrong keys asked with again may be locked out."""
+    """Check whether a read may succeed if asked again; wrong keys asked with again may be locked out."""
     return isinstance(error, AccountUnreadable) and not isinstance(error, CredentialsRefused)
 
 

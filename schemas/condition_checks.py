@@ -28,13 +28,13 @@ def check_conditions(documents: Sequence[Document], broken: set[tuple[str, Path]
         parameters |= {name: value for name, value in written if (document.name, ("parameters", name)) not in broken}
         for name, raw in _mapping(document.value, "definitions").items():
             definitions[name], home[name] = raw, document
-    found = []
+    diagnostics = []
     for document in documents:
         for problem in _problems(document, parameters, definitions):
             in_definition = problem.path[:1] == ("definitions",)
             place = home.get(str(problem.path[1]), document) if in_definition else document
-            found.append(locate(problem, place.marks, {place.name: place.source}))
-    return found
+            diagnostics.append(locate(problem, place.marks, {place.name: place.source}))
+    return diagnostics
 
 
 def _problems(document: Document, parameters: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[Problem]:

@@ -27,10 +27,10 @@ _MOST_LISTED = 40
 
 def translate(errors: Iterable[Violation]) -> list[Problem]:
     """Word every error once; where the type is wrong, nothing else is said of the value."""
-    found = list(errors)
-    mistyped = {error.path for error in found if error.keyword == "type"}
+    errors = list(errors)
+    mistyped = {error.path for error in errors if error.keyword == "type"}
     problems: dict[tuple[Path, str], Problem] = {}
-    for error in found:
+    for error in errors:
         if error.path in mistyped and error.keyword != "type":
             continue
         for problem in _problems(error):
@@ -38,8 +38,8 @@ def translate(errors: Iterable[Violation]) -> list[Problem]:
     return list(problems.values())
 
 
-def found(value: Any) -> str:  # noqa: ANN401 - any value of a document
-    """Say what stands in a place: ``the text 'abc'``, ``a list``, ``nothing``."""
+def value_text(value: Any) -> str:  # noqa: ANN401 - any value of a document
+    """Describe what stands in a place: ``the text 'abc'``, ``a list``, ``nothing``."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -72,15 +72,15 @@ def _of_branches(error: Violation) -> Iterator[Problem]:
 
 
 def _scalars_first(error: Violation) -> set[str]:
-    """Give the types that were wanted; of those, what is no mapping or list where none was written."""
+    """Return the types that were wanted; of those, what is no mapping or list where none was written."""
     kinds = {kind for branch in error.branches for one in branch if one.is_own for kind in _types(one)}
     scalars = kinds - {"object", "array"}
-    return scalars if scalars and not isinstance(error.found, dict | list) else kinds
+    return scalars if scalars and not isinstance(error.value, dict | list) else kinds
 
 
 def _is_foreign(error: Violation) -> bool:
-    """Tell whether an error is about a ``$name`` where the value was not meant as one."""
-    return error.keyword == "pattern" and not str(error.found).startswith("$")
+    """Check whether an error is about a ``$name`` where the value was not meant as one."""
+    return error.keyword == "pattern" and not str(error.value).startswith("$")
 
 
 def _types(error: Violation) -> list[str]:
@@ -94,22 +94,22 @@ def _wrong_type(error: Violation, kinds: Iterable[str]) -> Problem:
     path = error.path
     wanted = set(kinds)
     shown = " or ".join(text for kind, text in _TYPES.items() if kind in wanted and kind != "null")
-    hint = number_hint(error.found, path) if wanted & {"number", "integer"} else None
+    hint = number_hint(error.value, path) if wanted & {"number", "integer"} else None
     if not hint and "patternErrorMessage" in error.schema and wanted & {"string"}:
         hint = _as_text_hint(error)
-    return Problem(path, f"{shown} is expected, found {_found(error)}", hint=hint)
+    return Problem(path, f"{shown} is expected, found {_value_text(error)}", hint=hint)
 
 
 def _as_text_hint(error: Violation) -> str:
-    value = error.found
+    value = error.value
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f'write it as text, "{value}"'
     return str(error.schema["patternErrorMessage"])
 
 
-def _found(error: Violation) -> str:
-    """Say what was found, unless it may be a secret."""
-    return "something that is not shown" if error.schema.get("x-secret") else found(error.found)
+def _value_text(error: Violation) -> str:
+    """Describe what was found, unless it may be a secret."""
+    return "something that is not shown" if error.schema.get("x-secret") else value_text(error.value)
 
 
 def _type(error: Violation, _path: Path) -> Iterator[Problem]:
@@ -119,7 +119,7 @@ def _type(error: Violation, _path: Path) -> Iterator[Problem]:
 def _unknown_keys(error: Violation, path: Path) -> Iterator[Problem]:
     known = list(error.schema.get("properties", {}))
     noun = error.schema.get("x-names", "key")
-    for key in error.found:
+    for key in error.value:
         if key not in known:
             hint = did_you_mean(key, known) or f"known are {', '.join(known[:_MOST_LISTED])}"
             yield Problem((*path, key), f"unknown {noun} {key!r}", hint=hint, on_key=True)
@@ -127,10 +127,10 @@ def _unknown_keys(error: Violation, path: Path) -> Iterator[Problem]:
 
 def _missing(error: Violation, path: Path) -> Iterator[Problem]:
     known = error.schema.get("properties", {})
-    strangers = [key for key in error.found if key not in known]
+    strangers = [key for key in error.value if key not in known]
     for key in error.wanted:
         # A misspelled key is one mistake: it is reported as an unknown key, with the name that is missing as its hint.
-        if key not in error.found and nearest(key, strangers) is None:
+        if key not in error.value and nearest(key, strangers) is None:
             about = known.get(key)
             allowed = about.get("enum") if isinstance(about, Mapping) else None
             hint = f"write {key}: {allowed[0]}" if allowed and len(allowed) == 1 else None
@@ -140,8 +140,8 @@ def _missing(error: Violation, path: Path) -> Iterator[Problem]:
 def _not_one_of(error: Violation, path: Path) -> Iterator[Problem]:
     allowed = [_word(value) for value in error.wanted if value is not None]
     wanted = allowed[0] if len(allowed) == 1 else f"one of {', '.join(allowed)}"
-    hint = did_you_mean(error.found, allowed) if isinstance(error.found, str) else None
-    yield Problem(path, f"{wanted} is expected, found {_found(error)}", hint=hint)
+    hint = did_you_mean(error.value, allowed) if isinstance(error.value, str) else None
+    yield Problem(path, f"{wanted} is expected, found {_value_text(error)}", hint=hint)
 
 
 def _word(value: object) -> str:
@@ -151,11 +151,11 @@ def _word(value: object) -> str:
 def _pattern(error: Violation, path: Path) -> Iterator[Problem]:
     wanted = error.schema.get("patternErrorMessage", f"text of the form {error.wanted} is expected")
     types = error.schema.get("type", ())
-    hint = number_hint(error.found, path) if "$" in error.wanted[:3] or "number" in types else None
+    hint = number_hint(error.value, path) if "$" in error.wanted[:3] or "number" in types else None
     if "propertyNames" in error.place[-2:]:
-        yield Problem((*path, str(error.found)), f"{wanted}, found {_found(error)}", on_key=True)
+        yield Problem((*path, str(error.value)), f"{wanted}, found {_value_text(error)}", on_key=True)
         return
-    yield Problem(path, f"{wanted}, found {_found(error)}", hint=hint)
+    yield Problem(path, f"{wanted}, found {_value_text(error)}", hint=hint)
 
 
 def _out_of_range(error: Violation, path: Path) -> Iterator[Problem]:
@@ -168,12 +168,12 @@ def _out_of_range(error: Violation, path: Path) -> Iterator[Problem]:
         limits = f"a number from {above} to {below}"
         excluded = [str(schema[key]) for key in ("exclusiveMinimum", "exclusiveMaximum") if key in schema]
         limits += f" (without {' and '.join(excluded)})" if excluded else ""
-    yield Problem(path, f"{limits} is expected, found {_found(error)}", hint=range_hint(error.found, below))
+    yield Problem(path, f"{limits} is expected, found {_value_text(error)}", hint=range_hint(error.value, below))
 
 
 def _empty(error: Violation, path: Path) -> Iterator[Problem]:
     kinds = {"minItems": "a list of one or more", "minProperties": "one key or more", "minLength": "some text"}
-    yield Problem(path, f"{kinds[error.keyword]} is expected, found {_found(error)}")
+    yield Problem(path, f"{kinds[error.keyword]} is expected, found {_value_text(error)}")
 
 
 def _forbidden(_error: Violation, path: Path) -> Iterator[Problem]:
@@ -183,12 +183,12 @@ def _forbidden(_error: Violation, path: Path) -> Iterator[Problem]:
 
 def _bad_time(error: Violation, path: Path) -> Iterator[Problem]:
     if "pattern" in error.schema and _looks_like_time(error):
-        yield Problem(path, f"there is no such moment as {error.found!r}")
+        yield Problem(path, f"there is no such moment as {error.value!r}")
 
 
 def _looks_like_time(error: Violation) -> bool:
-    """Tell whether only the format is wrong: a pattern that fails has a message of its own."""
-    return re.fullmatch(error.schema["pattern"].strip("^$"), error.found) is not None
+    """Check whether only the format is wrong: a pattern that fails has a message of its own."""
+    return re.fullmatch(error.schema["pattern"].strip("^$"), error.value) is not None
 
 
 def _other(error: Violation, path: Path) -> Iterator[Problem]:

@@ -59,7 +59,7 @@ def load_policy(
     the guards of its file where they are tighter. Raises FileHasProblems with every problem of every file.
     """
     chain = read_chain(path)
-    if account is not None and not chain.found:
+    if account is not None and not chain.diagnostics:
         chain.documents.append(_kept_of(account, _load(chain, {}).policy))
     return _load(chain, overrides)
 
@@ -106,27 +106,27 @@ def _paths_of(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - 
 def _load(chain: Chain, overrides: Mapping[str, object]) -> LoadedPolicy:
     documents = [*chain.documents, *_command_line(overrides)]
     sources = {document.name: document.source for document in documents}
-    found = [*chain.found, *_found_in(documents, complete=not chain.found)]
-    if found:
-        raise FileHasProblems(found)
+    diagnostics = [*chain.diagnostics, *_diagnostics_in(documents, complete=not chain.diagnostics)]
+    if diagnostics:
+        raise FileHasProblems(diagnostics)
     resolved = resolve(reduce(merge, map(layer_of, documents)))
     return _compiled(resolved, sources, tuple(chain.files))
 
 
 def shipped_policy(name: str) -> FilePath:
-    """Give the file of a policy that comes with exitplan, such as ``default``."""
+    """Return the file of a policy that comes with exitplan, such as ``default``."""
     return SHIPPED / f"{name}.yaml"
 
 
 def _compiled(resolved: Resolved, sources: Mapping[str, Source], files: tuple[FilePath, ...]) -> LoadedPolicy:
     policy, problems = compile_policy(resolved.document)
-    found = tuple(locate(problem, resolved.marks, sources) for problem in problems)
-    if policy is None or resolved.found:
-        raise FileHasProblems([*found, *(_with_excerpt(problem, sources) for problem in resolved.found)])
-    return LoadedPolicy(policy, resolved.document, resolved.marks, found, files, resolved.account)
+    diagnostics = tuple(locate(problem, resolved.marks, sources) for problem in problems)
+    if policy is None or resolved.diagnostics:
+        raise FileHasProblems([*diagnostics, *(_with_excerpt(problem, sources) for problem in resolved.diagnostics)])
+    return LoadedPolicy(policy, resolved.document, resolved.marks, diagnostics, files, resolved.account)
 
 
-def _found_in(documents: list[Document], *, complete: bool) -> list[Diagnostic]:
+def _diagnostics_in(documents: list[Document], *, complete: bool) -> list[Diagnostic]:
     """Check every layer by itself; an error in a condition is worded by the one who reads conditions.
 
     Where a file of the chain is missing, names it may have defined are not called unknown.
@@ -135,14 +135,16 @@ def _found_in(documents: list[Document], *, complete: bool) -> list[Diagnostic]:
     if not structural:
         return []
     broken = {(document.name, problem.path[:2]) for document, problem in structural}
-    found = [locate(problem, document.marks, {document.name: document.source}) for document, problem in structural]
+    diagnostics = [
+        locate(problem, document.marks, {document.name: document.source}) for document, problem in structural
+    ]
     if not complete:
-        return found
+        return diagnostics
     in_conditions = check_conditions(documents, broken)
     by_reader = {_place(diagnostic) for diagnostic in in_conditions}
-    by_schema = {_place(diagnostic) for diagnostic in found if (diagnostic.hint or "").startswith("write ")}
+    by_schema = {_place(diagnostic) for diagnostic in diagnostics if (diagnostic.hint or "").startswith("write ")}
     return [
-        *(diagnostic for diagnostic in found if _place(diagnostic) not in by_reader - by_schema),
+        *(diagnostic for diagnostic in diagnostics if _place(diagnostic) not in by_reader - by_schema),
         *(diagnostic for diagnostic in in_conditions if _place(diagnostic) not in by_schema),
         *_unknown_ids(documents),
     ]
@@ -158,7 +160,7 @@ def _unknown_ids(documents: list[Document]) -> Iterator[Diagnostic]:
     for block in LISTS:
         if all(is_list_of_entries(document.value, block) for document in documents):
             layers = (Layer(lists={block: tuple(operations(document, block))}) for document in documents)
-            yield from (_with_excerpt(problem, sources) for problem in resolve(reduce(merge, layers)).found)
+            yield from (_with_excerpt(problem, sources) for problem in resolve(reduce(merge, layers)).diagnostics)
 
 
 def _problems(document: Document) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ class Validated:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the file is good; warnings do not count."""
+        """Check whether the file is good; warnings do not count."""
         return not self.repeated and all(problem.severity != "error" for problem in self.diagnostics)
 
 

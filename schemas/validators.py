@@ -35,7 +35,7 @@ class Violation:
 
     keyword: str
     wanted: Any
-    found: Any
+    value: Any
     schema: Schema
     path: Path
     place: Path
@@ -53,7 +53,7 @@ def committed_schema(kind: str) -> Schema:
 
 
 def is_time(value: object) -> bool:
-    """Tell whether a text is a moment that exists; what is not text is not judged here."""
+    """Check whether a text is a moment that exists; what is not text is not judged here."""
     if not isinstance(value, str):
         return True
     try:
@@ -64,7 +64,7 @@ def is_time(value: object) -> bool:
 
 
 def passes(kind: str, value: object) -> bool:
-    """Tell whether a document has the shape of its kind."""
+    """Check whether a document has the shape of its kind."""
     from fastjsonschema import JsonSchemaValueException  # noqa: PLC0415 - as in _fast
 
     try:
@@ -86,7 +86,7 @@ def _violation(error: ValidationError) -> Violation:
     return Violation(
         keyword=str(error.validator),
         wanted=error.validator_value,
-        found=error.instance,
+        value=error.instance,
         schema=cast("Schema", error.schema),
         path=tuple(error.absolute_path),
         place=tuple(error.absolute_schema_path),

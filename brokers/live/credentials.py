@@ -85,7 +85,7 @@ class Credentials:
     api_password: Secret | None = None
 
     def fingerprint(self) -> str:
-        """Tell this API key from others within the life of the process; the key cannot be worked out from it."""
+        """Identify this API key among others within the life of the process; the key cannot be worked out from it."""
         return hashlib.blake2b(self.api_key.reveal().encode(), key=_FINGERPRINT_KEY, digest_size=12).hexdigest()
 
     def secrets(self) -> tuple[Secret, ...]:

@@ -28,7 +28,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Say that a changed or empty balance is right.
+    """Confirm that a changed or empty balance is right.
 
     A plan is refused, and verify is UNKNOWN, where an account holds something else than the last run left, by more than
     max_equity_change_pct: the keys may be those of another account. Look at the account at its venue first. Nothing is

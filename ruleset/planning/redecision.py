@@ -146,7 +146,7 @@ class Redecision:
         return None
 
     def _unwanted(self, action: Action, decision: Decision, excess: int) -> str | None:
-        """Say why the policy would not do this to the position now; None where it would."""
+        """Describe why the policy would not do this to the position now; None where it would."""
         if decision.is_protected or decision.is_deferred:
             return "it is protected" if decision.is_protected else decision.view.words["why"]
         if decision.view.record is not None and not _is_same_record(action, decision.view.record):
@@ -209,7 +209,7 @@ class Redecision:
         return sum((action.quantity for action in self.actions if action.reduces and action.key == key), ZERO)
 
     def _obstacle(self, action: Action, decision: Decision, exit_: Exit) -> Judgement | None:
-        """Say what speaks against an exit although its rule applies."""
+        """Describe what speaks against an exit although its rule applies."""
         if action.kind == "unwind" and (over := self._is_past(decision.view)) is not None:
             return over
         if action.kind == "convert_dust" and not self._is_convertible(action, decision.view):
@@ -225,7 +225,7 @@ class Redecision:
         return None
 
     def _is_past(self, view: PositionView) -> Judgement | None:
-        """Say whether the cycle that the plan has for a position is over, or never was planned."""
+        """Check whether the cycle that the plan has for a position is over, or never was planned."""
         step = self.steps.get(view.position.key)
         done = self.context.unwinds.find(view.position, view.asset)
         if step is None:

@@ -52,10 +52,10 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(found.end() for found in _BREAK.finditer(self.text))]
+        return [0, *(line_break.end() for line_break in _BREAK.finditer(self.text))]
 
     def mark(self, offset: int) -> Mark:
-        """Give the place of a character of the text."""
+        """Return the place of a character of the text."""
         line = bisect.bisect_right(self._starts, offset)
         return Mark(self.name, line, offset - self._starts[line - 1] + 1)
 
@@ -108,7 +108,7 @@ class FileHasProblems(FileIsInvalid):
 
 
 def locate(problem: Problem, marks: Mapping[Path, Mark], sources: Mapping[str, Source]) -> Diagnostic:
-    """Give a problem its place: that of its path, or of the nearest thing around it that has one."""
+    """Assign a problem its place: that of its path, or of the nearest thing around it that has one."""
     path = problem.path
     while path and path not in marks:
         path = path[:-1]
@@ -124,16 +124,16 @@ def locate(problem: Problem, marks: Mapping[Path, Mark], sources: Mapping[str, S
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sort by place and drop what is said twice."""
-    unique = {(found.mark, found.message): found for found in diagnostics}
-    return tuple(sorted(unique.values(), key=lambda found: (found.mark, path_text(found.path), found.message)))
+    unique = {(entry.mark, entry.message): entry for entry in diagnostics}
+    return tuple(sorted(unique.values(), key=lambda entry: (entry.mark, path_text(entry.path), entry.message)))
 
 
 def rendered(diagnostics: Iterable[Diagnostic]) -> str:
     """Write problems one below the other; of very many only the first are spelled out."""
-    found = tuple(diagnostics)
-    texts = [diagnostic.text for diagnostic in found[:MOST_SHOWN]]
-    if len(found) > MOST_SHOWN:
-        texts.append(f"... and {len(found) - MOST_SHOWN} more")
+    listed = tuple(diagnostics)
+    texts = [diagnostic.text for diagnostic in listed[:MOST_SHOWN]]
+    if len(listed) > MOST_SHOWN:
+        texts.append(f"... and {len(listed) - MOST_SHOWN} more")
     return "\n".join(texts)
 
 

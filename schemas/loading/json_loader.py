@@ -50,17 +50,17 @@ def parse_json(source: Source) -> Any:  # noqa: ANN401 - any JSON value
         raise _syntax_error(source, error) from None
     except (_Suspect, RecursionError):
         _check_syntax(source)
-        found = Walk(source).found or one_problem(source, source.mark(0), "it cannot be read").diagnostics
-        raise FileHasProblems(found) from None
+        diagnostics = Walk(source).diagnostics or one_problem(source, source.mark(0), "it cannot be read").diagnostics
+        raise FileHasProblems(diagnostics) from None
     if _ESCAPE_TO_LOOK_AT.search(source.text) is not None or _is_deep(value):
-        found = Walk(source).found
-        if found:
-            raise FileHasProblems(found)
+        diagnostics = Walk(source).diagnostics
+        if diagnostics:
+            raise FileHasProblems(diagnostics)
     return value
 
 
 def json_document(source: Source, value: Any) -> Document:  # noqa: ANN401 - any JSON value
-    """Give a parsed text its places; this reads the text a second time, slowly."""
+    """Assign a parsed text its places; this reads the text a second time, slowly."""
     return Document(source, value, Walk(source).marks)
 
 
@@ -111,7 +111,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Tell whether a value is nested too deep, without going deep itself."""
+    """Check whether a value is nested too deep, without going deep itself."""
     level = [value]
     for _ in range(DEEPEST):
         level = [inner for outer in level for inner in _inside(outer)]

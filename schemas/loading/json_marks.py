@@ -27,7 +27,7 @@ class _Open:
     index: int = 0
 
     def next_path(self) -> Path:
-        """Give the path of the value to come, and go on to the one after it."""
+        """Return the path of the value to come, and go on to the one after it."""
         if self.keys is None:
             self.index += 1
             return (*self.path, self.index - 1)
@@ -37,11 +37,11 @@ class _Open:
 
 @dataclass(slots=True)
 class Walk:
-    """One walk over a JSON text: ``marks`` by path, and ``found``, the problems that the parser does not report."""
+    """One walk over a JSON text: ``marks`` by path, and ``diagnostics`` that the parser does not report."""
 
     source: Source
     marks: dict[Path, Mark] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -103,4 +103,4 @@ class Walk:
             self._note(mark, str(error))
 
     def _note(self, mark: Mark, message: str, hint: str | None = None) -> None:
-        self.found.extend(one_problem(self.source, mark, message, hint).diagnostics)
+        self.diagnostics.extend(one_problem(self.source, mark, message, hint).diagnostics)

@@ -31,7 +31,7 @@ class NotANumber(ValueError):
 
 
 def plain_scalar(word: str) -> Scalar:
-    """Give the value of an unquoted word.
+    """Return the value of an unquoted word.
 
     Raises NotANumber for infinities, NaN and numbers of absurd length.
     """

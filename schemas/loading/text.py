@@ -65,9 +65,9 @@ def decoded(content: bytes, name: str) -> Source:
     except UnicodeDecodeError as error:
         before = Source(name, body[: error.start].decode("utf-8") + "?")
         offset = error.start + len(content) - len(body)
-        found = f"the file is not UTF-8: byte {offset} is 0x{body[error.start]:02x}"
+        message = f"the file is not UTF-8: byte {offset} is 0x{body[error.start]:02x}"
         hint = "it looks like UTF-16" if content.startswith(_FOREIGN_BOMS) else None
-        raise one_problem(before, error_at(before), found, hint or "save it as UTF-8") from None
+        raise one_problem(before, error_at(before), message, hint or "save it as UTF-8") from None
 
 
 def refuse_control_characters(source: Source) -> None:
@@ -75,14 +75,14 @@ def refuse_control_characters(source: Source) -> None:
 
     Raises FileHasProblems naming the first.
     """
-    found = CONTROL.search(source.text)
-    if found:
-        message = f"the character U+{ord(found.group()):04X} is not allowed in a text file"
-        raise one_problem(source, source.mark(found.start()), message, "is this a text file?")
+    control = CONTROL.search(source.text)
+    if control:
+        message = f"the character U+{ord(control.group()):04X} is not allowed in a text file"
+        raise one_problem(source, source.mark(control.start()), message, "is this a text file?")
 
 
 def error_at(source: Source) -> Mark:
-    """Give the place of the last character of a text."""
+    """Return the place of the last character of a text."""
     return source.mark(max(0, len(source.text) - 1))
 
 

@@ -19,17 +19,17 @@ _MINUTES = {"s": Decimal(1) / 60, "m": Decimal(1), "h": Decimal(60), "d": Decima
 
 
 def number_hint(value: object, path: Path) -> str | None:
-    """Say how to write what was meant; None where the found value gives no clue."""
+    """Describe how to write what was meant; None where the found value gives no clue."""
     return _meant(value.strip()) or _unit_of(path) if isinstance(value, str) else None
 
 
 def _meant(word: str) -> str | None:
-    if found := _PERCENT.fullmatch(word):
-        return f"write {plain(Decimal(found[1]) / 100)} for {found[1]} %"
-    if found := _MONEY.fullmatch(word):
-        return f"write {found[1] or found[2]}: amounts are plain numbers in the account's quote currency"
-    if found := _SPAN.fullmatch(word):
-        return _span_hint(Decimal(found[1]), found[2], word)
+    if match := _PERCENT.fullmatch(word):
+        return f"write {plain(Decimal(match[1]) / 100)} for {match[1]} %"
+    if match := _MONEY.fullmatch(word):
+        return f"write {match[1] or match[2]}: amounts are plain numbers in the account's quote currency"
+    if match := _SPAN.fullmatch(word):
+        return _span_hint(Decimal(match[1]), match[2], word)
     return _respelled(word)
 
 
@@ -38,13 +38,13 @@ def _respelled(word: str) -> str | None:
         return f"write {word} without quotes"
     if _GROUPED.fullmatch(word):
         return f"write {re.sub(r'[^0-9.]', '', word)}, digits without separators"
-    if found := _COMMA.fullmatch(word):
-        return f"write {found[1]}.{found[2]} with a point"
+    if match := _COMMA.fullmatch(word):
+        return f"write {match[1]}.{match[2]} with a point"
     return None
 
 
 def range_hint(value: object, high: object) -> str | None:
-    """Say how to write a percentage where a fraction is expected."""
+    """Describe how to write a percentage where a fraction is expected."""
     is_fraction = isinstance(high, int | Decimal) and 0 < high <= 1
     if not is_fraction or isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
@@ -65,7 +65,7 @@ def _span_hint(number: Decimal, unit: str, word: str) -> str:
 
 
 def _unit_of(path: Path) -> str | None:
-    """Tell the unit from the name, as facts and parameters are named: ``_pct``, ``_usd``, ``_minutes``."""
+    """Return the unit from the name, as facts and parameters are named: ``_pct``, ``_usd``, ``_minutes``."""
     names = [part for part in path if isinstance(part, str)]
     for name in reversed(names):
         if "_pct" in name:

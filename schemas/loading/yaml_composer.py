@@ -46,7 +46,7 @@ class Events(Protocol):
         ...
 
     def check_event(self, *kinds: type[yaml.Event]) -> bool:
-        """Tell whether the next event is of one of these kinds."""
+        """Check whether the next event is of one of these kinds."""
         ...
 
 
@@ -57,7 +57,7 @@ class Composer:
     source: Source
     events: Events
     anchors: dict[str, Node | None] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     nodes: int = 0
 
     def document(self) -> Node:
@@ -177,13 +177,13 @@ class Composer:
             raise self.fatal(event, f"the file has more than {MOST_NODES:,} values, aliases written out")
 
     def mark(self, event: yaml.Event) -> Mark:
-        """Give the place where an event starts."""
+        """Return the place where an event starts."""
         place = event.start_mark
         return Mark(self.source.name, place.line + 1, place.column + 1) if place else Mark(self.source.name, 1, 1)
 
     def note(self, mark: Mark, message: str, hint: str | None = None) -> None:
         """Collect a problem and go on."""
-        self.found.extend(one_problem(self.source, mark, message, hint).diagnostics)
+        self.diagnostics.extend(one_problem(self.source, mark, message, hint).diagnostics)
 
     def error(self, event: yaml.Event, message: str, hint: str | None = None) -> None:
         """Collect a problem at an event and go on."""
@@ -192,7 +192,7 @@ class Composer:
     def fatal(self, event: yaml.Event, message: str) -> FileHasProblems:
         """Make the error that ends the reading, with what was found before it."""
         self.error(event, message)
-        return FileHasProblems(self.found)
+        return FileHasProblems(self.diagnostics)
 
 
 def _short(tag: str) -> str:

@@ -67,14 +67,14 @@ def parse_yaml(content: bytes, name: str) -> Document:
     try:
         root = composer.document()
     except yaml.MarkedYAMLError as error:
-        raise FileHasProblems([*composer.found, *_syntax_error(source, error).diagnostics]) from None
+        raise FileHasProblems([*composer.diagnostics, *_syntax_error(source, error).diagnostics]) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # a bad \U escape reaches chr(), a version int()
         place = error_at(source) if events.index >= len(source.text) else source.mark(events.index)
         raise one_problem(source, place, f"this is not YAML: {error}") from None
     finally:
         events.dispose()
-    if composer.found:
-        raise FileHasProblems(composer.found)
+    if composer.diagnostics:
+        raise FileHasProblems(composer.diagnostics)
     marks: dict[Path, Mark] = {}
     return Document(source, _built(root, None, (), marks), marks)
 

@@ -20,7 +20,7 @@ class Chain:
 
     files: list[FilePath] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
-    found: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
 def read_chain(path: FilePath) -> Chain:
@@ -53,7 +53,7 @@ def _read(chain: Chain, path: FilePath, upper: Document | None) -> Document | No
     except FileHasProblems as error:
         for problem in error.diagnostics:
             if problem.mark.line or upper is None:
-                chain.found.append(problem)
+                chain.diagnostics.append(problem)
             else:
                 _note(chain, upper, f"{problem.mark.file} cannot be used: {problem.message}", problem.hint)
         return None
@@ -73,4 +73,4 @@ def _note(chain: Chain, document: Document | None, message: str, hint: str | Non
     if document is None:
         return
     mark: Mark = replace(document.marks[_EXTENDS], key=None)
-    chain.found.append(Diagnostic(mark, _EXTENDS, message, hint=hint, excerpt=document.source.excerpt(mark)))
+    chain.diagnostics.append(Diagnostic(mark, _EXTENDS, message, hint=hint, excerpt=document.source.excerpt(mark)))

@@ -36,11 +36,11 @@ class Resolved:
     document: dict[str, Any] = field(default_factory=dict)
     account: dict[str, Any] | None = None
     marks: dict[Path, Mark] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
 def resolve(layer: Layer) -> Resolved:
-    """Fold the operations of a layer; an unknown id in ``remove`` or ``before`` is noted in ``found``."""
+    """Fold the operations of a layer; an unknown id in ``remove`` or ``before`` is noted in ``diagnostics``."""
     resolved = Resolved(marks=dict(layer.marks))
     for key in ORDER:
         if key in layer.heads:
@@ -102,4 +102,4 @@ def _unknown(resolved: Resolved, operation: ListEdit, name: str, ids: list[str],
     hint = did_you_mean(name, ids) or (f"known are {', '.join(ids)}" if ids else "nothing is inherited here")
     mark = operation.part.marks.get((key,), operation.part.marks[()])
     path = (*operation.origin, key)
-    resolved.found.append(Diagnostic(replace(mark, key=None), path, f"there is no {name!r} {what}", hint=hint))
+    resolved.diagnostics.append(Diagnostic(replace(mark, key=None), path, f"there is no {name!r} {what}", hint=hint))

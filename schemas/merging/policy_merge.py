@@ -90,7 +90,7 @@ def merge(first: Layer, second: Layer) -> Layer:
 
 
 def entry_name(block: str, entry: Mapping[str, Any]) -> str:
-    """Give the name of an entry of a rule list: its id, or the symbol it protects."""
+    """Return the name of an entry of a rule list: its id, or the symbol it protects."""
     if block == "protect" and entry.get("symbol") is None:
         return f"asset {entry.get('asset')}"
     name = str(entry[LISTS[block]])
@@ -114,7 +114,7 @@ def _is_container(path: Path) -> bool:
 
 
 def is_list_of_entries(value: object, block: str) -> bool:
-    """Tell whether a rule list, where a file has it, consists of entries with names."""
+    """Check whether a rule list, where a file has it, consists of entries with names."""
     if not isinstance(value, dict):
         return False
     entries = value.get(block, [])

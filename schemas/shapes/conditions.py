@@ -51,7 +51,7 @@ def shared_definitions() -> dict[str, Schema]:
 
 
 def either(first: Mapping[str, Fact], second: Mapping[str, Fact]) -> dict[str, Fact]:
-    """Give the facts of both tables; a fact of both may have the values of either."""
+    """Return the facts of both tables; a fact of both may have the values of either."""
     facts = {**first, **second}
     for name in first.keys() & second.keys():
         facts[name] = replace(first[name], values=(*first[name].values, *second[name].values))

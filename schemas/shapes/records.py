@@ -26,9 +26,9 @@ from exitplan.schemas.shapes.common import (
 
 def described(kind: type, about: str = "") -> Schema:
     """Describe a record: its keys, those it must have, and no others."""
-    found = record_fields(kind)
-    required = tuple(field.name for field in found if not field.key.sparse)
-    return record({field.name: _field(field) for field in found}, required, about=about)
+    fields = record_fields(kind)
+    required = tuple(field.name for field in fields if not field.key.sparse)
+    return record({field.name: _field(field) for field in fields}, required, about=about)
 
 
 def _field(field: RecordField) -> Schema:

@@ -168,7 +168,9 @@ def test_what_has_no_price_is_sold_only_after_it_has_been_missing_and_with_a_val
         decision = unpriced.get(action.symbol + ("#short" if action.position_side == "short" else ""))
         if action.kind in SELLING and decision is not None:
             assert decision.view.price.status == "missing"
-            missing = Kept.of(case[2].price_missing, plan.account.names).find(decision.view.position, decision.view.asset)
+            missing = Kept.of(case[2].price_missing, plan.account.names).find(
+                decision.view.position, decision.view.asset
+            )
             assert missing is not None
             assert missing.since <= NOW
             assert action.guarded_value is not None

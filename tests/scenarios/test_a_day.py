@@ -13,9 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-import exitplan.cli.arguments
-import exitplan.cli.commands.gate
 import yaml
 from typer.testing import CliRunner
 
