@@ -40,7 +40,7 @@ VERBS = {
         Verb("resolve", _LOOK, "Record the outcome of an order that the venue cannot report."),
         Verb("unlock", _LOOK, "Break the lease of an account whose holder hangs."),
         Verb("retry", _LOOK, "Let a failed exit be tried again."),
-        Verb("accept-balance", _LOOK, "Say that a changed or empty balance is right."),
+        Verb("accept-balance", _LOOK, "Confirm that a changed or empty balance is right."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
