@@ -208,12 +208,8 @@ def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
         if setting.warns_from is not None and value >= setting.warns_from:
             typer.echo(f"warning: {option} is {plain(value)}, which is {plain(value * 100)} %; {share}", err=True)
         return value
-    low, high = setting.minimum, setting.maximum
-    limits = f"{low} or more" if high is None else f"{low} to {high}"
-    if setting.below is not None:
-        limits = f"{low} to below {plain(setting.below)}"
-    hint = share if value > 0 and (setting.below is not None or high == 1) else None
-    raise UsageError(f"{option} is {value}; allowed is {limits}", hint=hint)
+    hint = share if value > 0 and (setting.below is not None or setting.maximum == 1) else None
+    raise UsageError(f"{option} is {value}; allowed is {setting.limits}", hint=hint)
 
 
 def read_duration(option: str, text: str) -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from exitplan.brokers.duck_typed.values import amount_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.ruleset.model.values import plain
 from exitplan.schemas.policies import SHIPPED, shipped_policy
 
 Overrides = Mapping[str, Decimal | int]
@@ -49,10 +51,12 @@ def _parameter(name: str, value: object) -> Decimal | int:
         raise UsageError(f"{name} is {value!r}; a number is expected")
     if setting.type == "integer" and number != int(number):
         raise UsageError(f"{name} is {value!r}; a whole number is expected")
-    low, high = setting.minimum, setting.maximum
-    if (low is not None and number < low) or (high is not None and number > high):
-        allowed = f"{low} or more" if high is None else f"{low} to {high}"
-        raise UsageError(f"{name} is {value!r}; allowed is {allowed}")
+    percent = f"1 % is 0.01: write {plain(number / 100)} for {plain(number)} %"
+    if not setting.allows(number):
+        hint = percent if setting.warns_from is not None and number > 0 else None
+        raise UsageError(f"{name} is {value!r}; allowed is {setting.limits}", hint=hint)
+    if setting.warns_from is not None and number >= setting.warns_from:
+        warnings.warn(f"{name} is {value!r}, which is {plain(number * 100)} %; {percent}", stacklevel=4)
     return int(number) if setting.type == "integer" else number
 
 

@@ -39,6 +39,13 @@ class Setting:
             return False
         return self.below is None or number < self.below
 
+    @property
+    def limits(self) -> str:
+        """Return the limits in words: ``0 to 10000``, ``0 or more``, ``0 to below 0.5``."""
+        if self.below is not None:
+            return f"{self.minimum} to below {self.below}"
+        return f"{self.minimum} or more" if self.maximum is None else f"{self.minimum} to {self.maximum}"
+
 
 def _table(*settings: Setting) -> dict[str, Setting]:
     return {setting.name: setting for setting in settings}

@@ -306,16 +306,14 @@ class _Reader:
         if setting.type in {"texts", "boolean"}:
             return
         number = Decimal(value)
-        low, high = setting.minimum, setting.maximum
+        high = setting.maximum
         if not setting.allows(number):
-            limits = f"{low} to {high}" if high is not None else f"{low} or more"
-            limits = f"{low} to below {setting.below}" if setting.below is not None else limits
             hint = (
                 f"write {plain(number / 100)} for {plain(number)} %" if high == 1 and 1 < number <= _WHOLE_PCT else None
             )
             if setting.warns_from is not None:
                 hint = f"1 % is 0.01; write {plain(number / 100)} for {plain(number)} %"
-            self._problem(path, f"{setting.name} is {plain(number)}; allowed is {limits}", hint)
+            self._problem(path, f"{setting.name} is {plain(number)}; allowed is {setting.limits}", hint)
         elif setting.warns_from is not None and number >= setting.warns_from:
             message = f"{setting.name} is {plain(number)}: {plain(number * 100)} % of the account is a lot"
             self.problems.append(Problem(path, message, "warning", "1 % is 0.01"))

@@ -39,6 +39,11 @@ def test_the_verbs_can_be_walked_as_commands() -> None:
     assert found["plan"].name == "plan"
 
 
+def test_much_dust_is_warned_of(folder: Path) -> None:
+    shown = xp("plan", "--dust-pct", "0.1")
+    assert "warning: --dust-pct is 0.1, which is 10 %; 1 % is 0.01" in shown.err
+
+
 def test_short_help_option() -> None:
     assert xp("plan", "-h").out == xp("plan", "--help").out
 
@@ -68,6 +73,8 @@ def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
         ("plan --phase 5", "there is no phase 5", "2 cancel stale orders"),
         ("plan --max-positions -1", "--max-positions is -1; allowed is 0 to 10000", None),
         ("plan --dust-pct 2", "--dust-pct is 2; allowed is 0 to below 0.5", "1 % is 0.01: write 0.02 for 2 %"),
+        ("plan --dust-pct 1", "--dust-pct is 1; allowed is 0 to below 0.5", "1 % is 0.01: write 0.01 for 1 %"),
+        ("plan --dust-pct 0.5", "--dust-pct is 0.5; allowed is 0 to below 0.5", "1 % is 0.01"),
         ("plan --dust-pct 1%", "--dust-pct takes a number, found '1%'", "write 0.01 for 1%"),
         ("plan --dust-pct tiny", "--dust-pct takes a number, found 'tiny'", None),
         ("plan --dust-pct tiny%", "--dust-pct takes a number, found 'tiny%'", None),

@@ -113,11 +113,25 @@ def test_a_policy_is_named_or_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "chosen",
-    [{"max_positions": 10_001}, {"max_positions": 1.5}, {"dust_pct_threshold": "x"}, {"unwind_cycles": 2}],
+    [
+        {"max_positions": 10_001},
+        {"max_positions": 1.5},
+        {"dust_pct_threshold": "x"},
+        {"dust_pct_threshold": 1},
+        {"unwind_cycles": 2},
+    ],
 )
 def test_a_parameter_out_of_range_is_refused(tmp_path: Path, chosen: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         bot(tmp_path, **chosen).protocol.cancel_stale_orders()
+
+
+def test_a_percentage_in_place_of_a_fraction_is_refused_and_much_dust_is_warned_of(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"allowed is 0 to below 0\.5") as caught:
+        _ = bot(tmp_path, dust_pct_threshold=1).protocol
+    assert caught.value.hint == "1 % is 0.01: write 0.01 for 1 %"
+    with pytest.warns(UserWarning, match=r"which is 10 %; 1 % is 0\.01"):
+        _ = bot(tmp_path, dust_pct_threshold=0.1).protocol
 
 
 def test_a_policy_that_there_is_not_is_refused_with_the_nearest(tmp_path: Path) -> None:
