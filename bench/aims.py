@@ -13,7 +13,7 @@ def aims_table(engines: Results, plans: Results) -> str:
     """Compare the results with the aims."""
     largest = max(engines[OURS])
     ours = max(engines[OURS][size].us for size in engines[OURS] if size >= 100)
-    others = {name: found[largest].us for name, found in engines.items() if ENGINES[name].module}
+    others = {name: measured[largest].us for name, measured in engines.items() if ENGINES[name].module}
     fastest = min(others, key=others.__getitem__, default=None)
     peak = engines[OURS][largest].peak_mb
     rows = [
@@ -29,13 +29,13 @@ def aims_table(engines: Results, plans: Results) -> str:
 
 
 def _plan_rows(plans: Results) -> list[list[str]]:
-    found = plans["mixed"]
-    middle = found[1_000] if 1_000 in found else found[max(found)]
-    growth = found[max(found)].us / middle.us
+    mixed = plans["mixed"]
+    middle = mixed[1_000] if 1_000 in mixed else mixed[max(mixed)]
+    growth = mixed[max(mixed)].us / middle.us
     shown = f"{figure(middle.us)} us"
     return [
         _row(f"snapshot to plan: at most {_PLAN_US:.0f} us per position", shown, ok=middle.us <= _PLAN_US),
-        _row(f"snapshot to plan: at most twice that at {max(found):,}", f"x {growth:.2f}", ok=growth <= _GROWTH),
+        _row(f"snapshot to plan: at most twice that at {max(mixed):,}", f"x {growth:.2f}", ok=growth <= _GROWTH),
     ]
 
 

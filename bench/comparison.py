@@ -39,9 +39,9 @@ def compare_engines(sizes: Sequence[int], rounds: int) -> Results:
     results: Results = {name: {} for name in installed_engines()}
     for size in sizes:
         for _ in range(rounds):
-            for name, found in results.items():
-                _keep(found, size, _measured("engine", name, size))
-        _ensure_equal(size, {name: found[size] for name, found in results.items()})
+            for name, by_size in results.items():
+                _keep(by_size, size, _measured("engine", name, size))
+        _ensure_equal(size, {name: by_size[size] for name, by_size in results.items()})
     return results
 
 
@@ -50,8 +50,8 @@ def time_plans(sizes: Sequence[int], rounds: int) -> Results:
     results: Results = {kind: {} for kind in KINDS}
     for size in sizes:
         for _ in range(rounds):
-            for kind, found in results.items():
-                _keep(found, size, _measured("plan", kind, size))
+            for kind, by_size in results.items():
+                _keep(by_size, size, _measured("plan", kind, size))
     return results
 
 
@@ -61,10 +61,10 @@ def engines_table(results: Results) -> str:
     middle = 10_000 if 10_000 in sizes else sizes[-1]
     header = ["us per position", *(f"{size:,}" for size in sizes), "x floor", "adds MB", "peak MB"]
     rows = []
-    for name, found in results.items():
-        ratio = figure(found[middle].us / results[FLOOR][middle].us)
-        last = found[sizes[-1]]
-        marks = [figure(found[size].us) + ("*" if found[size].size < size else "") for size in sizes]
+    for name, by_size in results.items():
+        ratio = figure(by_size[middle].us / results[FLOOR][middle].us)
+        last = by_size[sizes[-1]]
+        marks = [figure(by_size[size].us) + ("*" if by_size[size].size < size else "") for size in sizes]
         rows.append([name, *marks, ratio, figure(last.added_mb), figure(last.peak_mb)])
     return aligned(header, rows)
 
@@ -74,10 +74,10 @@ def plans_table(results: Results) -> str:
     sizes = list(results["mixed"])
     header = ["us per position", *(f"{size:,}" for size in sizes), "actions", "peak MB", "plan MB"]
     rows = []
-    for kind, found in results.items():
-        last = found[sizes[-1]]
+    for kind, by_size in results.items():
+        last = by_size[sizes[-1]]
         numbers = [f"{last.details['actions']:,}", figure(last.peak_mb), figure(last.details["plan_mb"])]
-        rows.append([KINDS[kind], *(figure(found[size].us) for size in sizes), *numbers])
+        rows.append([KINDS[kind], *(figure(by_size[size].us) for size in sizes), *numbers])
     return aligned(header, rows)
 
 
@@ -87,14 +87,14 @@ def _measured(what: str, name: str, size: int) -> Measured:
     return Measured(answer["size"], answer["us"], answer["added_mb"], answer["peak_mb"], answer)
 
 
-def _keep(found: dict[int, Measured], size: int, new: Measured) -> None:
-    if size not in found or new.us < found[size].us:
-        found[size] = new
+def _keep(by_size: dict[int, Measured], size: int, new: Measured) -> None:
+    if size not in by_size or new.us < by_size[size].us:
+        by_size[size] = new
 
 
-def _ensure_equal(size: int, found: Mapping[str, Measured]) -> None:
-    floor = found[FLOOR].details
-    for name, measured in found.items():
+def _ensure_equal(size: int, by_engine: Mapping[str, Measured]) -> None:
+    floor = by_engine[FLOOR].details
+    for name, measured in by_engine.items():
         expected = floor["answers" if measured.size == size else "answers_of_a_tenth"]
         if measured.details["answers"] != expected:
             raise EnginesDisagree(f"{name} and {FLOOR} answer differently about {size:,} positions")

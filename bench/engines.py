@@ -58,7 +58,7 @@ def _zen(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
 
     asked = _only_read(rules, facts)
     compiled = [zen.compile_expression(_text(rule)) for rule in rules]
-    return lambda: [_mask([rule.evaluate(found) for rule in compiled]) for found in asked]
+    return lambda: [_mask([rule.evaluate(known) for rule in compiled]) for known in asked]
 
 
 def _zen_at_once(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
@@ -66,7 +66,7 @@ def _zen_at_once(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
 
     asked = _only_read(rules, facts)
     compiled = zen.compile_expression(f"[{', '.join(map(_text, rules))}]")
-    return lambda: [_mask(compiled.evaluate(found)) for found in asked]
+    return lambda: [_mask(compiled.evaluate(known)) for known in asked]
 
 
 def _rule_engine(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
@@ -75,7 +75,7 @@ def _rule_engine(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
     asked = _only_read(rules, facts)
     context = rule_engine.Context(default_value=None)
     compiled = [rule_engine.Rule(_text(rule), context=context) for rule in rules]
-    return lambda: [_mask([rule.matches(found) for rule in compiled]) for found in asked]
+    return lambda: [_mask([rule.matches(known) for rule in compiled]) for known in asked]
 
 
 def _rule_engine_at_once(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
@@ -84,7 +84,7 @@ def _rule_engine_at_once(rules: Sequence[Condition], facts: Sequence[Facts]) -> 
     asked = _only_read(rules, facts)
     context = rule_engine.Context(default_value=None)
     compiled = rule_engine.Rule(f"[{', '.join(map(_text, rules))}]", context=context)
-    return lambda: [_mask(compiled.evaluate(found)) for found in asked]
+    return lambda: [_mask(compiled.evaluate(known)) for known in asked]
 
 
 def _json_logic(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
@@ -92,7 +92,7 @@ def _json_logic(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
 
     asked = _only_read(rules, facts)
     compiled = [_logic(rule) for rule in rules]
-    return lambda: [_mask([jsonLogic(rule, found) for rule in compiled]) for found in asked]
+    return lambda: [_mask([jsonLogic(rule, known) for rule in compiled]) for known in asked]
 
 
 ENGINES: Mapping[str, Engine] = {
@@ -119,7 +119,7 @@ def installed_engines() -> list[str]:
 def _only_read(rules: Sequence[Condition], facts: Sequence[Facts]) -> list[dict[str, object]]:
     """Keep only the facts that the rules read; for other engines this happens before the clock starts."""
     names = sorted(set[str]().union(*map(facts_read, rules)))
-    return [{name: found[name] for name in names if name in found} for found in facts]
+    return [{name: known[name] for name in names if name in known} for known in facts]
 
 
 def _mask(answers: Sequence[object]) -> int:

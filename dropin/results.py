@@ -68,7 +68,7 @@ class Finished:
         for action in self.plan.of_phase(Phase.EXIT):
             if action.kind != "cancel_order":
                 ended[action.symbol] = ended.get(action.symbol, True) and action.id in self.done
-        ended.update((found.symbol, False) for found in self.plan.blocked if found.reason not in NEVER_ESCALATED)
+        ended.update((exit_.symbol, False) for exit_ in self.plan.blocked if exit_.reason not in NEVER_ESCALATED)
         for position in self.plan.positions:
             if position.counts:
                 ended.setdefault(position.symbol, True)

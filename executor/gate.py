@@ -39,7 +39,7 @@ def trading_gate(where: DataFolder | State, max_age: timedelta, now: datetime) -
     except ExitplanError as error:
         return GateAnswer(open=False, reason=f"the state cannot be read: {error}", state=None, verified_at=None)
     reason = reason or _obstacle(state, max_age, now)
-    said = f"the account was CLEAN at {_told(state.last_verified_at)}"
+    said = f"the account was CLEAN at {_time_or_unknown(state.last_verified_at)}"
     return GateAnswer(reason is None, reason or said, state.account_state, state.last_verified_at)
 
 
@@ -77,5 +77,5 @@ def _obstacle(state: State, max_age: timedelta, now: datetime) -> str | None:
     return None
 
 
-def _told(at: datetime | None) -> str:
+def _time_or_unknown(at: datetime | None) -> str:
     return "an unknown time" if at is None else time_text(at)

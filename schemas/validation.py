@@ -37,12 +37,12 @@ def validate_paths(paths: Iterable[FilePath]) -> list[Validated]:
     A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys; anything else for a policy.
     """
     results: list[Validated] = []
-    told: set[tuple[Mark, str]] = set()
+    reported: set[tuple[Mark, str]] = set()
     for path in paths:
         for result in _validated(path):
-            news = tuple(problem for problem in result.diagnostics if (problem.mark, problem.message) not in told)
+            news = tuple(problem for problem in result.diagnostics if (problem.mark, problem.message) not in reported)
             old = [problem for problem in result.diagnostics if problem not in news and problem.severity == "error"]
-            told |= {(problem.mark, problem.message) for problem in news}
+            reported |= {(problem.mark, problem.message) for problem in news}
             results.append(replace(result, diagnostics=news, repeated=len(old)))
     return results
 

@@ -102,13 +102,13 @@ def environments() -> Iterator[dict[str, str]]:
 
 def find_gaps(roots: Sequence[str], pins: Iterable[Pin], requires: Requires) -> list[str]:
     """Return what the roots and the locked packages require but the lock lacks, each with its origin."""
-    lines, found = list(pins), dict[str, list[str]]()
+    lines, gaps = list(pins), dict[str, list[str]]()
     for environment in environments():
         where = "Python {python_version} on {sys_platform} {platform_machine}".format(**environment)
         for gap in dict.fromkeys(_gaps_in(environment, roots, lines, requires)):
-            found.setdefault(gap, []).append(where)
+            gaps.setdefault(gap, []).append(where)
     return [
-        f"{gap} ({places[0]}{f' and {len(places) - 1} more' if places[1:] else ''})" for gap, places in found.items()
+        f"{gap} ({places[0]}{f' and {len(places) - 1} more' if places[1:] else ''})" for gap, places in gaps.items()
     ]
 
 
@@ -197,11 +197,11 @@ def _lock_files(root: Path) -> dict[str, Path]:
 
 def read_metadata(pins: Iterable[Pin]) -> dict[str, list[str]]:
     """Fetch each locked release, including those for other systems, and read what it requires."""
-    found: dict[str, list[str]] = {}
+    published: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for key in sorted({pin.key for pin in pins}):
-            found[key] = _published(key, Path(folder) / key)
-    return found
+            published[key] = _published(key, Path(folder) / key)
+    return published
 
 
 def _published(key: str, folder: Path) -> list[str]:

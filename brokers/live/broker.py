@@ -149,7 +149,7 @@ class LiveBroker:
             self._ensure_listings()
             if (conversion := self._conversions.get(str(reference.order_id))) is not None:
                 return Found(self._told_of(conversion, str(reference.order_id)))
-            order = self._found(reference)
+            order = self._find_order(reference)
             return NotFound() if order is None else Found(report_of(order))
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             if is_not_found(error):
@@ -229,7 +229,7 @@ class LiveBroker:
     def _market(self, symbol: str) -> Market | None:
         return self._markets.get(symbol)
 
-    def _found(self, reference: OrderReference) -> Mapping[str, Any] | None:
+    def _find_order(self, reference: OrderReference) -> Mapping[str, Any] | None:
         if reference.order_id is not None:
             return self._found_by_id(reference.order_id, reference.symbol)
         if self._dialect.traits.client_order_ids == "C":

@@ -30,11 +30,11 @@ def command(account: HaltedOption = None, as_json: JsonOption = False, data: Dat
     if as_json:
         write_json({"resumed": ended, "account": named})
         return
-    for line in _told(folder, named, ended=ended):
+    for line in _resume_lines(folder, named, ended=ended):
         typer.echo(line)
 
 
-def _told(folder: DataFolder, named: str | None, *, ended: bool) -> Iterator[str]:
+def _resume_lines(folder: DataFolder, named: str | None, *, ended: bool) -> Iterator[str]:
     """Format what has ended, and what still halts the account or others."""
     still = find_halt(folder)
     if still is not None:

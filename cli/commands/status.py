@@ -81,7 +81,7 @@ def command(
 def _cells(known: KnownStatus) -> list[Text | str]:
     status, state = known.status, known.status.state
     times = [clock_time(at) if at else "never" for at in (state.last_cleanup_run, state.last_verified_at)]
-    counts = [f"{len(found):,}" for found in (state.unwinds, state.escalated, status.open_plans)]
+    counts = [f"{len(entries):,}" for entries in (state.unwinds, state.escalated, status.open_plans)]
     return [state_text(state.account_state), *times, *counts]
 
 

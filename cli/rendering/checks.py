@@ -49,7 +49,7 @@ class FurtherCheck:
 
     label: str
     failure: str
-    found: Callable[[CheckReport], Sequence[str]]
+    failing: Callable[[CheckReport], Sequence[str]]
 
 
 def _surprise(checks: CheckReport) -> Sequence[str]:
@@ -73,9 +73,9 @@ def checks_table(checks: CheckReport) -> Table:
         check: Check = getattr(checks.checks, name)
         table.add_row(Text(f"  {label}", no_wrap=True), _verdict(checks, check), words(found_by(check)))
     for further in FURTHER:
-        found = further.found(checks)
-        if found:
-            table.add_row(Text(f"  {further.label}", no_wrap=True), _NO.copy(), words(named(found)))
+        names = further.failing(checks)
+        if names:
+            table.add_row(Text(f"  {further.label}", no_wrap=True), _NO.copy(), words(named(names)))
     for label, note in _notes(checks):
         table.add_row(words(f"  {label}", "dim"), "", words(note, "dim"))
     return table
@@ -95,7 +95,7 @@ def before_and_after(before: CheckReport, after: CheckReport) -> Table:
             words(found_by(then)),
         )
     for further in FURTHER:
-        found_now, found_then = further.found(before), further.found(after)
+        found_now, found_then = further.failing(before), further.failing(after)
         if found_now or found_then:
             table.add_row(
                 Text(f"  {further.label}", no_wrap=True), *_further_cells(found_now), *_further_cells(found_then)
@@ -115,7 +115,7 @@ def failures(checks: CheckReport) -> str:
     """Name what keeps the account from being clean."""
     failed = [failure for name, failure in _FAILURES.items() if not getattr(checks.checks, name).passed]
     failed += ["positions that could not be judged"] if checks.deferred else []
-    return ", ".join([*failed, *(further.failure for further in FURTHER if further.found(checks))])
+    return ", ".join([*failed, *(further.failure for further in FURTHER if further.failing(checks))])
 
 
 def next_step(checks: CheckReport) -> tuple[str, ...]:
@@ -143,8 +143,8 @@ def _to_know(checks: CheckReport) -> str:
     return "Next: cancel the orders of unknown age at the venue, or place them anew."
 
 
-def _further_cells(found: Sequence[str]) -> tuple[Text, Text]:
-    return (_NO.copy(), words(named(found))) if found else (Text("ok", "green"), Text("none"))
+def _further_cells(failing: Sequence[str]) -> tuple[Text, Text]:
+    return (_NO.copy(), words(named(failing))) if failing else (Text("ok", "green"), Text("none"))
 
 
 def found_by(check: Check) -> str:

@@ -49,13 +49,13 @@ class Judged:
         if not standings & _SKIPPED or standings - _SKIPPED - {Standing.DONE}:
             return
         names = {action.id: action for action in self.plan.actions}
-        told = [
+        differences = [
             f"{names[name].symbol}: {judgement.standing}: {judgement.why}"
             for name, judgement in self.judgements.items()
             if judgement.standing in _SKIPPED
         ]
         raise PlanIsStale(
-            "the account is not the one that the plan was made for:\n  " + "\n  ".join(dict.fromkeys(told)),
+            "the account is not the one that the plan was made for:\n  " + "\n  ".join(dict.fromkeys(differences)),
             hint="make a new plan and look at it",
         )
 
@@ -73,9 +73,9 @@ class Judged:
             )
         refused = self.refused_orders(policy) if is_begun else self._refused(policy)
         if refused:
-            told = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
+            verdicts = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
             raise RefusedByGuard(
-                f"a guard refuses the plan with the prices of now ({told})",
+                f"a guard refuses the plan with the prices of now ({verdicts})",
                 hint="wait, narrow the plan with --exclude, or raise the limit in the policy",
             )
 

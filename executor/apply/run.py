@@ -322,7 +322,7 @@ class Run:
 
     def _adopt(self, action: Action, intent: Intent) -> None:
         """Register a position with the tracker, unless its stop could not be placed."""
-        stops = [found for found in self.plan.actions if found.kind == "attach_stop" and found.key == action.key]
+        stops = [other for other in self.plan.actions if other.kind == "attach_stop" and other.key == action.key]
         placed = {self.outcomes[stop.id].status if stop.id in self.outcomes else "open" for stop in stops}
         if "open" in placed:
             self._leave_open(action, "its stop was not placed yet")

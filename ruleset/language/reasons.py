@@ -59,8 +59,8 @@ def describe(condition: Condition, facts: Facts, *, dust: bool = False) -> str:
         held = next((part for part in condition.parts if is_true(part, facts)), condition.parts[0])
         return describe(held, facts, dust=dust)
     if isinstance(condition, AllOf):
-        told = [part for part in condition.parts if not (isinstance(part, Test) and part.fact in _SETTINGS)]
-        return " and ".join(describe(part, facts, dust=dust) for part in told or condition.parts)
+        telling = [part for part in condition.parts if not (isinstance(part, Test) and part.fact in _SETTINGS)]
+        return " and ".join(describe(part, facts, dust=dust) for part in telling or condition.parts)
     return f"not {condition.part.text}" if isinstance(condition.part, Test) else f"not ({condition.part.text})"
 
 

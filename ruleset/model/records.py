@@ -72,8 +72,8 @@ class RecordField:
 def record_fields(record: type) -> tuple[RecordField, ...]:
     """List the fields of a record that its JSON form has, in their order."""
     hints = get_type_hints(record, include_extras=True)
-    found = (_field(entry.name, hints[entry.name], entry.default) for entry in fields(record))
-    return tuple(field for field in found if not field.key.hidden)
+    every = (_field(entry.name, hints[entry.name], entry.default) for entry in fields(record))
+    return tuple(field for field in every if not field.key.hidden)
 
 
 def _field(attribute: str, hint: Any, default: Any) -> RecordField:  # noqa: ANN401 - any type

@@ -105,8 +105,8 @@ def _believed(market: Market, price: Price, belief: Belief) -> Price:
 
 def _is_exit_side_empty(market: Market, side: Side) -> bool:
     """Check whether the venue tells a price, and that nobody takes the other side; a gap of one step is none."""
-    told = market.bid if side == "long" else market.ask
-    if told is None or told != 0:
+    exit_side = market.bid if side == "long" else market.ask
+    if exit_side is None or exit_side != 0:
         return False
     others = [price for price in (market.ask, market.bid, market.last) if price is not None and price > 0]
     return bool(others) and not (side == "long" and min(others) <= (market.price_step or ZERO))

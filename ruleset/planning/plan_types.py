@@ -253,7 +253,7 @@ class Plan:
     @cached_property
     def steps(self) -> Mapping[str, UnwindStep]:
         """The unwind cycles that are due, by position."""
-        return {found.key: replace(found.unwind, key=found.key) for found in self.positions if found.unwind}
+        return {entry.key: replace(entry.unwind, key=entry.key) for entry in self.positions if entry.unwind}
 
     @cached_property
     def by_key(self) -> Mapping[str, PlannedPosition]:
