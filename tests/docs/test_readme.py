@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -52,6 +53,12 @@ def _moved(example: Example, address: str) -> Example:
 @pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")
 def test_the_readme_has_examples() -> None:
     assert examples_in(README.read_text(encoding="utf-8"))
+
+
+def test_the_plan_from_a_dict_runs() -> None:
+    (block,) = re.findall(r"```python\n(import exitplan\n.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert "\nassert " in block
+    exec(compile(block, README.name, "exec"), {})  # noqa: S102 - our own README
 
 
 def test_examples_are_found_with_their_exit_code_and_output() -> None:
