@@ -119,7 +119,10 @@ def test_scaling_a_protected_holding_or_one_that_does_not_trade_changes_no_actio
 
     after = draft((rules, with_position(account, number, scaled), progress))
     assume(before.checks.counted == after.checks.counted)  # dust that does not trade is not counted by the cap
-    assert before.actions == after.actions
+    # The sentence may differ: it tells the rank among all that is counted, and what was scaled is counted too.
+    assert [replace(action, because="") for action in before.actions] == [
+        replace(action, because="") for action in after.actions
+    ]
 
 
 @given(real_cases())
