@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
+from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
@@ -84,12 +85,21 @@ class Dialect:
     """The generic dialect: a venue that exitplan knows nothing more of than ccxt does."""
 
     traits: ClassVar[Traits] = Traits(venue="", title="any other ccxt exchange")
+    errors: ClassVar[ErrorTable | None] = None
+    """What the venue's error codes mean; without a table ccxt's narrow classes have to do."""
 
     # --- the client ---
 
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:  # noqa: ARG002 - some list a type at a time
         """Return what the ccxt client of this venue is made with."""
         return {"options": dict(self.traits.options)}
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:
+        """Return the error codes of a reply, as the table of errors has them.
+
+        None of them for an answer; None for a reply that is in neither form of the venue. Only asked for with a table.
+        """
+        raise NotImplementedError
 
     def validate_reply(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
         """Return what is wrong with a reply of status 200 that raised nothing; None where it may be read.

@@ -17,10 +17,12 @@ from exitplan.brokers.live.dialect import (
     pages_by_cursor,
     side_by_side,
 )
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.brokers.venues.errors.bybit import ERRORS
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, is_derivative
 
@@ -28,26 +30,6 @@ _WINDOW = 5
 _PAGE = 50
 _SETTLED_IN = ("USDT", "USDC")
 _MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-balance", "/tickers", "/execution/list")
-_REFUSALS = {
-    "110072": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "170141": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "12141": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "110094": RefusalReason.BELOW_MIN_NOTIONAL,
-    "170140": RefusalReason.BELOW_MIN_NOTIONAL,
-    "170136": RefusalReason.BELOW_MIN_AMOUNT,
-    "170137": RefusalReason.AMOUNT_STEP,
-    "170134": RefusalReason.PRICE_STEP,
-    "170121": RefusalReason.UNKNOWN_SYMBOL,
-    "110017": RefusalReason.REDUCE_ONLY,
-    "110008": RefusalReason.ORDER_CLOSED,
-    "110010": RefusalReason.ORDER_CLOSED,
-    "170139": RefusalReason.ORDER_CLOSED,
-    "170142": RefusalReason.ORDER_CLOSED,
-    "170190": RefusalReason.ORDER_CLOSED,
-    "170143": RefusalReason.UNKNOWN_ORDER,
-}
-_UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
-"""The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
 _WEEKS = 40
 _PARTLY_FILLED = "PartiallyFilledCanceled"
 
@@ -55,6 +37,7 @@ _PARTLY_FILLED = "PartiallyFilledCanceled"
 class Bybit(Dialect):
     """Spot, and linear swaps and futures, in the unified trading account of Bybit."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="bybit",
         title="Bybit",
@@ -97,8 +80,14 @@ class Bybit(Dialect):
         kinds = (["spot"] if "spot" in market_types else []) + (["linear"] if set(market_types) - {"spot"} else [])
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}},
-            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read the code that every reply has; 0 is an answer."""
+        code = text_in(reply, "retCode") or text_in(reply, "ret_code")
+        if code is None:
+            return None
+        return () if code == "0" else (code,)
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have its result, and questions for lists to have them."""
