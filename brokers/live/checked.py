@@ -202,7 +202,7 @@ class CheckedClient:
 
         table, message = self.dialect.errors, f"{self.id} {code} {body}"
         if table is None:
-            return as_ccxt_reads_it(code, theirs, message)
+            return as_ccxt_reads_it(code, reply, theirs, message)
         codes = self.dialect.codes_in(code, url, reply)
         if codes == () and code < 300:  # noqa: PLR2004 - HTTP
             return None

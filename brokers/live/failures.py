@@ -126,7 +126,7 @@ def unclear(message: str, theirs: Exception | None = None) -> Exception:
     return kind(message)
 
 
-def as_ccxt_reads_it(status: int, theirs: Exception | None, message: str) -> Exception | None:
+def as_ccxt_reads_it(status: int, reply: object, theirs: Exception | None, message: str) -> Exception | None:
     """Judge a reply of a venue that exitplan has no table of: what ccxt calls by its narrow names is a refusal.
 
     It has to go by the venue's exact code, and by no words of a venue that broke.
@@ -134,7 +134,7 @@ def as_ccxt_reads_it(status: int, theirs: Exception | None, message: str) -> Exc
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
     limits = (errors.RateLimitExceeded, errors.DDoSProtection)
-    if status in TOO_MANY_REQUESTS and (theirs is None or isinstance(theirs, limits)):
+    if status in TOO_MANY_REQUESTS and (reply is None or theirs is None or isinstance(theirs, limits)):
         return refusal(RefusalReason.RATE_LIMITED, message)
     if theirs is None or "matched" not in vars(theirs) or says_it_broke(str(theirs)):
         return theirs
