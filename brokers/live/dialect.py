@@ -16,7 +16,7 @@ from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
-from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest
+from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest, Refused, Unknown
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import is_derivative, plain
 
@@ -25,6 +25,8 @@ Exchange = Any
 """A ccxt client: half a million generated lines, only partly typed."""
 Order = Mapping[str, Any]
 MarketType = Literal["spot", "swap", "future"]
+Failed = Refused | Unknown
+"""What became of a write that was not taken."""
 
 MAX_PAGES = 1_000
 """No account has this many pages; a venue that goes on gives the same page again and again."""
@@ -191,8 +193,8 @@ class Dialect:
         """Cancel one order."""
         return exchange.cancel_order(reference.order_id, reference.symbol, self.trigger_parameters(is_trigger))
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
-        """Cancel up to ``cancel_batch`` orders in one call; gives the refusal of each, None for taken."""
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
+        """Cancel up to ``cancel_batch`` orders in one call; gives what became of each, None for taken."""
         raise NotImplementedError
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001, ARG002 - for venues with two lists

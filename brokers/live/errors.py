@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exitplan.brokers.protocol import RefusalReason
+from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
 
 _BROKE = re.compile(
     r"(?i)(server|system|unknown) error|internal|abnormal|try.again|deadline|cancell?ed|time.?out|timed.out|unavailable"
@@ -58,6 +58,11 @@ class ErrorTable:
             return first
         told = next((reason for word, reason in self.words.items() if word in text), None)
         return told or (None if says_it_broke(text) else first)
+
+    def outcome(self, code: str, text: str) -> Refused | Unknown:
+        """Return what became of one of several writes, which has an error code of its own."""
+        reason, message = self.meaning([code], text), f"{code} {text}".strip()
+        return Unknown(message) if reason is None else Refused(reason, message)
 
     def _reason(self, code: str) -> RefusalReason | None:
         return next((reason for reason, listed in self.refused.items() if code in listed), None)

@@ -126,15 +126,13 @@ class Writer:
     def _cancel_batch(self, references: Sequence[OrderReference]) -> list[Outcome]:
         with self.exchange.writes.begin() as writes:
             try:
-                refusals = self.dialect.cancel_batch(self.exchange, references)
+                failures = self.dialect.cancel_batch(self.exchange, references)
             except Exception as error:  # noqa: BLE001 - whatever broke, any of them may be cancelled
                 outcome = outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed)
                 return [outcome] * len(references)
         return [
-            Done(_cancelling(reference))
-            if refusal is None
-            else Refused(RefusalReason.UNKNOWN_ORDER, self.redact(refusal))
-            for reference, refusal in zip(references, refusals, strict=True)
+            Done(_cancelling(reference)) if failed is None else replace(failed, message=self.redact(failed.message))
+            for reference, failed in zip(references, failures, strict=True)
         ]
 
     def _answer(self, send: Callable[[], OrderReport]) -> Outcome:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from exitplan.brokers.live.dialect import (
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -185,9 +186,9 @@ class Bybit(Dialect):
                     raise
         return None
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 10 orders, of each category in a call of its own; each has an answer of its own."""
-        answers: dict[str, str | None] = {}
+        answers: dict[str, Failed | None] = {}
         for category in ("spot", "linear"):
             chunk = [reference for reference in references if is_derivative(reference.symbol) == (category == "linear")]
             if chunk:
@@ -255,7 +256,7 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
 
 
-def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:
+def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, Failed | None]:
     """Cancel orders of one category: the reply has their ids in one list, what became of them in another."""
     asked = [
         {"symbol": exchange.market_id(reference.symbol), "orderId": reference.order_id} for reference in references
@@ -268,6 +269,8 @@ def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderRefe
     ) != len(results):
         raise BadReply("the reply does not tell of every order")
     return {
-        str(reference.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
+        str(reference.order_id): None
+        if str(entry.get("code")) == "0"
+        else ERRORS.outcome(str(entry.get("code")), str(entry.get("msg")))
         for reference, entry in zip(references, results, strict=True)
     }

@@ -12,6 +12,7 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -25,7 +26,7 @@ from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import refusal
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.coinbase import ERRORS
 from exitplan.ruleset.model.values import ZERO
@@ -172,12 +173,12 @@ class Coinbase(Dialect):
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
         """Cancel one order as a batch of one: ccxt raises the same error whatever the reason."""
-        (why,) = self.cancel_batch(exchange, [reference])
-        if why is not None:
-            raise refusal(RefusalReason.UNKNOWN_ORDER, why)
+        (failed,) = self.cancel_batch(exchange, [reference])
+        if failed is not None:
+            raise refusal(RefusalReason.UNKNOWN_ORDER, failed.message)
         return reference.order_id
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 100 orders, each with an answer of its own; ccxt raises for all where one is refused."""
         names = [str(reference.order_id) for reference in references]
         reply = exchange.v3PrivatePostBrokerageOrdersBatchCancel({"order_ids": names})
@@ -185,7 +186,10 @@ class Coinbase(Dialect):
         if set(names) - set(results):
             raise BadReply("the reply does not tell of every order")
         return [
-            None if results[name].get("success") is True else str(results[name].get("failure_reason")) for name in names
+            None
+            if results[name].get("success") is True
+            else Refused(RefusalReason.UNKNOWN_ORDER, str(results[name].get("failure_reason")))
+            for name in names
         ]
 
     def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:

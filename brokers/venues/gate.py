@@ -14,6 +14,7 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -211,7 +212,7 @@ class Gate(Dialect):
 
         return in_either_list(do, is_trigger=is_trigger)
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 20 orders in one call for spot, and in one for each currency that contracts are settled in."""
         outcomes: dict[str, str | None] = {}
         markets = {str(reference.order_id): exchange.market(reference.symbol) for reference in references}
@@ -225,12 +226,13 @@ class Gate(Dialect):
             )
         if set(markets) - set(outcomes):
             raise BadReply("the reply does not tell of every order")
-        return [
+        labels = [
             self._cancel_waiting(exchange, reference)
             if outcomes[str(reference.order_id)] == MISSING
             else outcomes[str(reference.order_id)]
             for reference in references
         ]
+        return [None if label is None else self.errors.outcome(label, "") for label in labels]
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
         """Turn to the list of orders that wait for a trigger."""

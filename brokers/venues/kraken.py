@@ -12,6 +12,7 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -28,7 +29,7 @@ from exitplan.brokers.live.parsing import (
     balances_of,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason, Refused
 from exitplan.brokers.venues.errors.kraken import ERRORS
 from exitplan.ruleset.model.values import ZERO
 
@@ -152,7 +153,7 @@ class Kraken(Dialect):
         """Cancel one order; ccxt's own way takes a broken connection for what the reply before it said."""
         return exchange.privatePostCancelOrder({"txid": reference.order_id})
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 50 orders; the reply is a number, so where some are missing each one is looked at."""
         names = [str(reference.order_id) for reference in references]
         reply = exchange.cancel_orders(names)
@@ -210,10 +211,11 @@ class Kraken(Dialect):
                 return
 
     @staticmethod
-    def _refusal(order: Order | None) -> str | None:
+    def _refusal(order: Order | None) -> Refused | None:
         if order is None:
-            return "the venue knows no such order"
-        return None if order.get("status") in {"open", "canceled"} else f"the order is {order.get('status')}"
+            return Refused(RefusalReason.UNKNOWN_ORDER, "the venue knows no such order")
+        is_taken = order.get("status") in {"open", "canceled"}
+        return None if is_taken else Refused(RefusalReason.ORDER_CLOSED, f"the order is {order.get('status')}")
 
 
 def _credit_used(exchange: Exchange, reply: Mapping[str, Any]) -> dict[str, Decimal]:

@@ -12,6 +12,7 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -200,7 +201,7 @@ class Okx(Dialect):
         cancel = super().cancel
         return in_either_list(lambda waits: cancel(exchange, reference, is_trigger=waits), is_trigger=is_trigger)
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 20 orders, each with an answer of its own."""
         asked = [
             {"instId": exchange.market_id(reference.symbol), "ordId": reference.order_id} for reference in references
@@ -212,7 +213,12 @@ class Okx(Dialect):
         answers = [answers_by_id[str(reference.order_id)] for reference in references]
         if any(text_in(entry, "sCode") is None for entry in answers):
             raise BadReply("the reply does not say what became of every order")
-        return [None if entry["sCode"] in {"0", _BEING_CANCELLED} else str(entry.get("sMsg")) for entry in answers]
+        return [
+            None
+            if entry["sCode"] in {"0", _BEING_CANCELLED}
+            else self.errors.outcome(str(entry["sCode"]), str(entry.get("sMsg")))
+            for entry in answers
+        ]
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
         """Turn to the list of orders that wait for a trigger."""
