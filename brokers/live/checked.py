@@ -27,7 +27,8 @@ Wire = Any
 class Writes(threading.local):
     """How far the write of a thread has come: nothing sent, sent, or taken by the venue; None where it writes nothing.
 
-    Whatever is not a GET counts, as at some venues every question does, which a write asks none of before it is sent.
+    A write is sent by the thread that begins it. Whatever is no GET counts, as every question does at some venues; of
+    those a write asks none before it is sent.
     """
 
     stage: Literal["begun", "sent", "taken"] | None = None

@@ -9,15 +9,22 @@ from dataclasses import dataclass, field
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
 
 _BROKE = re.compile(
-    r"(?i)(server|system|unknown) error|internal|abnormal|try.again|deadline|cancell?ed|time.?out|timed.out|unavailable"
-    r"|busy|overload|processing|expired|recv.?window|invalid.{0,12}(timestamp|nonce)"
+    r"(?i)(server|system|unknown) error|internal|abnormal|deadline|time.?out|timed.out|busy|overload|processing"
 )
-"""Words of a venue that says it broke, or that a request came too late, as one that is delivered twice does."""
+_DOUBTFUL = re.compile(r"(?i)try.again|cancell?ed|unavailable|expired|recv.?window|invalid.{0,12}(timestamp|nonce)")
 
 
 def says_it_broke(text: str) -> bool:
-    """Check whether a message is about the venue or the time, not about what was asked for."""
+    """Check whether a message is about the venue, not about what was asked for."""
     return _BROKE.search(text) is not None
+
+
+def is_doubtful(text: str) -> bool:
+    """Check whether a message may be about the venue or the time; a request that comes twice comes too late as well.
+
+    For codes that nobody has looked up: beside others, to try again may mean to ask for something else.
+    """
+    return says_it_broke(text) or _DOUBTFUL.search(text) is not None
 
 
 def codes(text: str) -> tuple[str, ...]:

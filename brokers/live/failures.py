@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from exitplan.brokers.live.errors import says_it_broke
+from exitplan.brokers.live.errors import is_doubtful
 from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
@@ -89,7 +89,7 @@ def reason_in(error: Exception) -> RefusalReason | None:
 
     if (marked := _marked(error)) is not None:
         return marked
-    if isinstance(error.__cause__, RequestException) or says_it_broke(str(error)):
+    if isinstance(error.__cause__, RequestException) or is_doubtful(str(error)):
         return None
     return _clear_reason(error) or (RefusalReason.OTHER if isinstance(error, errors.ExchangeError) else None)
 
@@ -100,7 +100,7 @@ def refusal(reason: RefusalReason, message: str, theirs: Exception | None = None
 
     kind: type[Exception] = getattr(errors, _READ_AS.get(reason, "ExchangeError"))
     is_finer = isinstance(theirs, kind) if reason in _READ_AS else not isinstance(theirs, errors.OrderNotFound)
-    if theirs is not None and is_finer:
+    if isinstance(theirs, errors.BaseError) and is_finer:
         kind = type(theirs)
     marked: type[Exception] = type(kind.__name__, (kind,), {"reason": reason})
     return marked(message)
@@ -119,9 +119,9 @@ def unclear(message: str, theirs: Exception | None = None) -> Exception:
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
     kind: type[Exception] = errors.ExchangeError
-    if theirs is not None and not isinstance(theirs, errors.OrderNotFound):
+    if isinstance(theirs, errors.BaseError) and not isinstance(theirs, errors.OrderNotFound):
         # Where the time is wrong ccxt may say that the key is.
-        is_late = isinstance(theirs, errors.AuthenticationError) and says_it_broke(message)
+        is_late = isinstance(theirs, errors.AuthenticationError) and is_doubtful(message)
         kind = errors.RequestTimeout if is_late else type(theirs)
     return kind(message)
 
@@ -136,7 +136,7 @@ def as_ccxt_reads_it(status: int, reply: object, theirs: Exception | None, messa
     limits = (errors.RateLimitExceeded, errors.DDoSProtection)
     if status in TOO_MANY_REQUESTS and (reply is None or theirs is None or isinstance(theirs, limits)):
         return refusal(RefusalReason.RATE_LIMITED, message)
-    if theirs is None or "matched" not in vars(theirs) or says_it_broke(str(theirs)):
+    if theirs is None or "matched" not in vars(theirs) or is_doubtful(str(theirs)):
         return theirs
     reason = _clear_reason(theirs)
     return theirs if reason is None else refusal(reason, str(theirs), theirs)

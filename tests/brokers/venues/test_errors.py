@@ -461,6 +461,22 @@ def test_an_entry_of_a_batch_without_a_code_tells_nothing(clients: Any) -> None:
     assert [type(outcome) for outcome in clients("okx").cancel(reply, names=TWO)] == [Unknown, Unknown]
 
 
+def test_a_listed_refusal_stays_one_though_it_asks_to_try_again(clients: Any) -> None:
+    message = "The order's margin mode does not match the selected one. Please switch and try again."
+    assert reason(clients("kucoin").place({"code": "330005", "msg": message})) is R.OTHER
+
+
+@pytest.mark.parametrize("words", ["internal error", "timeout", "system error", "busy"])
+@pytest.mark.parametrize(
+    ("venue", "code", "said"),
+    [("kucoin", "400100", "msg"), ("binance", -2010, "msg"), ("alpaca", 40310000, "message")],
+)
+def test_a_code_that_stands_for_much_refuses_nothing_beside_words_of_a_venue_that_broke(
+    clients: Any, venue: str, code: Any, said: str, words: str
+) -> None:
+    assert isinstance(clients(venue).place({"code": code, said: words}, 400), Unknown)
+
+
 # --- what never went out ---
 
 
