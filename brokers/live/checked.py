@@ -205,8 +205,8 @@ class CheckedClient:
         if table is None:
             return as_ccxt_reads_it(code, reply, theirs, message)
         codes = self.dialect.codes_in(code, url, reply)
-        if codes == () and code < 300:  # noqa: PLR2004 - HTTP
-            return None
+        if codes == ():
+            return None  # where the status says otherwise ccxt goes by that, and it refuses nothing
         if codes:
             meaning = table.meaning(codes, body)
             return unclear(message, theirs) if meaning is None else refusal(meaning, message, theirs)

@@ -88,7 +88,7 @@ class Coinbase(Dialect):
         if status in _NO_ANSWER or not isinstance(reply, dict | list):
             return None
         if isinstance(reply, list) or reply.get("success") is True:
-            return () if status < 300 else None  # noqa: PLR2004 - HTTP
+            return ()
         failed, several = reply.get("error_response"), reply.get("errors")
         if isinstance(failed, dict):
             return _reasons(failed)

@@ -187,6 +187,23 @@ def test_json_at_random_refuses_nothing(clients: Any, venue: str, document: Any,
     assert not isinstance(outcome, Refused), outcome
 
 
+@pytest.mark.parametrize(
+    ("venue", "taken"),
+    [
+        ("bybit", {"retCode": 0, "retMsg": "OK", "result": {"orderId": "5"}, "retExtInfo": {}}),
+        ("okx", {"code": "0", "msg": "", "data": [{"ordId": "5", "sCode": "0", "sMsg": ""}]}),
+        ("kucoin", {"code": "200000", "data": {"orderId": "5"}}),
+        ("kraken", {"error": [], "result": {"txid": ["OABC"]}}),
+        ("coinbase", {"success": True, "success_response": {"order_id": "5"}}),
+    ],
+)
+@pytest.mark.parametrize("status", [307, 400, 401, 403, 404, 409, 422, 429])
+def test_an_order_that_is_taken_beside_a_status_of_an_error_is_not_refused(
+    at: Any, venue: str, taken: Any, status: int
+) -> None:
+    assert isinstance(at(venue).place(taken, status), Unknown)
+
+
 # --- what may have been executed ---
 
 
