@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from textwrap import fill
 
 from docs.markdown import code, table
 from exitplan.brokers.live.dialect import Traits
+from exitplan.brokers.live.errors import ErrorTable
+from exitplan.brokers.protocol import RefusalReason
 from exitplan.brokers.registry import PAPER
+from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
 from exitplan.cli.venue_facts import all_traits, example_block
 
@@ -49,4 +52,31 @@ def _sheet(traits: Traits) -> str:
     return "\n\n".join([f"### {traits.title}", f"**Key.** {traits.permissions}", limits, references, block])
 
 
-_PARTS: Mapping[str, Callable[[], str]] = {"overview": _overview, "sheets": _sheets}
+def _errors() -> str:
+    dialects = [dialect_of(name) for name in KNOWN]
+    tables = [(dialect.traits.title, dialect.errors) for dialect in dialects if dialect.errors is not None]
+    return "\n\n".join(f"### Errors: {title}\n\n{_error_table(errors)}" for title, errors in tables)
+
+
+def _error_table(errors: ErrorTable) -> str:
+    rows = [[_meaning(reason), _listed(codes)] for reason, codes in sorted(errors.refused.items())]
+    rows += [[f"{_meaning(reason)}, by its words", _listed(words)] for reason, words in _by_reason(errors.words)]
+    return table(["an order is", "after"], [*rows, ["unknown, and looked up", _listed(errors.unknown)]])
+
+
+def _by_reason(words: Mapping[str, RefusalReason]) -> list[tuple[RefusalReason, list[str]]]:
+    reasons = sorted(set(words.values()))
+    return [(reason, [word for word, told in words.items() if told is reason]) for reason in reasons]
+
+
+def _meaning(reason: RefusalReason) -> str:
+    if reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
+        return "looked up: the venue has seen its id"
+    return f"sent again after a rest: {reason.value}" if reason.is_passing else f"refused: {reason.value}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(code(name) for name in names) or "-"
+
+
+_PARTS: Mapping[str, Callable[[], str]] = {"overview": _overview, "sheets": _sheets, "errors": _errors}

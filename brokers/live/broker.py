@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, side_by_side
-from exitplan.brokers.live.failures import is_not_found, outcome_of, reading
+from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in
 from exitplan.brokers.live.history import read_cost_basis
 from exitplan.brokers.live.listings import MAX_AGE, MAX_AGE_OF_ABSENCE, Listings, MarketCache
 from exitplan.brokers.live.parsing import BadReply, amount_of, report_of
@@ -154,7 +154,7 @@ class LiveBroker:
         except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
             if is_not_found(error):
                 return NotFound()
-            outcome = outcome_of(error, self._redact, self._pause())
+            outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
             return Unknown(outcome.message, outcome.retry_after)
 
     def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
@@ -170,18 +170,19 @@ class LiveBroker:
             self._ensure_listings()
             offer, cost = self._offer(request.symbol, request.quantity)
         except Exception as error:  # noqa: BLE001 - a quote binds nobody: nothing happened
-            outcome = outcome_of(error, self._redact, self._pause())
+            outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
             reason = outcome.reason if isinstance(outcome, Refused) else RefusalReason.TRY_AGAIN
             return Refused(reason, f"no quote for the conversion: {outcome.message}", outcome.retry_after)
         if request.max_cost_pct is not None and cost > request.max_cost_pct:
             return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
         currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)
-        try:
-            done = self._dialect.convert(self._exchange, offer, currency, self._quote, quantity)
-            if not done.get("id"):
-                return Unknown("the reply to the conversion names none")
-        except Exception as error:  # noqa: BLE001 - whatever broke, it may be converted
-            return outcome_of(error, self._redact, self._pause())
+        with self._exchange.writes.begin() as writes:
+            try:
+                done = self._dialect.convert(self._exchange, offer, currency, self._quote, quantity)
+                if not done.get("id"):
+                    return Unknown("the reply to the conversion names none")
+            except Exception as error:  # noqa: BLE001 - whatever broke, it may be converted
+                return outcome_of(error, self._redact, self._pause(), wrote=writes.may_be_executed)
         if done.get("status") == "rejected":
             return Refused(RefusalReason.OTHER, "the venue did not convert it")
         self._conversions[str(done["id"])] = request
@@ -204,7 +205,7 @@ class LiveBroker:
             orders = self._dialect.list_by_client_id(self._exchange, references)
             reports = {name: Found(report_of(order)) for name, order in orders.items()}
         except Exception as error:  # noqa: BLE001 - as above: none of them is known
-            outcome = outcome_of(error, self._redact, self._pause())
+            outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
             return (Unknown(outcome.message, outcome.retry_after),) * len(references)
         return tuple(reports.get(str(one.client_order_id), NotFound()) for one in references)
 
@@ -270,8 +271,8 @@ class LiveBroker:
             try:
                 return Conversion(self._offer(position.symbol, quantity)[1], quantity, quantity)
             except Exception as error:
-                outcome = outcome_of(error, self._redact, None)
-                if isinstance(outcome, Refused) and not outcome.reason.is_passing:
+                reason = reason_in(error)
+                if reason is not None and not reason.is_passing:
                     return None
                 raise
 

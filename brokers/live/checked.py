@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import log_call
+from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
-from exitplan.brokers.protocol import Clock
+from exitplan.brokers.protocol import Clock, RefusalReason
 
 if TYPE_CHECKING:
     from exitplan.brokers.live.dialect import Dialect
@@ -22,6 +24,30 @@ Wire = Any
 """What ccxt hands to its hooks and gets from them."""
 
 
+class Writes(threading.local):
+    """How far the write of a thread has come: nothing sent, sent, or taken by the venue; None where it writes nothing.
+
+    A write is sent by the thread that begins it. Whatever is no GET counts, as every question does at some venues; of
+    those a write asks none before it is sent.
+    """
+
+    stage: Literal["begun", "sent", "taken"] | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Writes]:
+        """Look at what is sent from here on."""
+        self.stage = "begun"
+        try:
+            yield self
+        finally:
+            self.stage = None
+
+    @property
+    def may_be_executed(self) -> bool:
+        """Check whether anything went out."""
+        return self.stage in {"sent", "taken"}
+
+
 class CheckedClient:
     """To be put before a ccxt class; the attributes are set once the client is made."""
 
@@ -30,6 +56,7 @@ class CheckedClient:
     bucket: TokenBucket
     clock: Clock
     turn: threading.RLock
+    writes: Writes
     pause: float | None
     _turns = threading.local()
     """The weight of the request that a thread is about to send."""
@@ -89,11 +116,18 @@ class CheckedClient:
     def fetch(self, url: str, method: Wire = "GET", headers: Wire = None, body: Wire = None) -> Wire:
         """Send one request and log it: its method and path, what it weighs, how long it took and what came of it."""
         started, outcome = time.perf_counter(), "ok"
+        is_write = method != "GET" and self.writes.stage is not None
+        if is_write and self.writes.stage == "begun":
+            self.writes.stage = "sent"
         try:
-            return super().fetch(url, method, headers, body)  # type: ignore[misc] # as above
+            reply = super().fetch(url, method, headers, body)  # type: ignore[misc] # as above
         except Exception as error:
             outcome = type(error).__name__
             raise
+        else:
+            if is_write:
+                self.writes.stage = "taken"
+            return reply
         finally:
             weight = getattr(self._turns, "weight", None)
             log_call(self.id, f"{method} {urlsplit(url).path}", time.perf_counter() - started, outcome, weight)
@@ -122,25 +156,62 @@ class CheckedClient:
         if learned is not None:
             self.bucket.learn(learned.remaining, learned.limit, learned.reset_in)
         self.pause = retry_after(headers, now)
-        if code in {418, 429}:
+        if code in TOO_MANY_REQUESTS:
             self.bucket.pause(self.pause or 1.0)
         return super().on_rest_response(code, reason, url, method, headers, *more)  # type: ignore[misc] # as above
+
+    def throw_exactly_matched_exception(self, exact: Wire, string: Wire, message: Wire) -> None:
+        """Raise what ccxt has in its tables for a code, and keep which code it was."""
+        try:
+            super().throw_exactly_matched_exception(exact, string, message)  # type: ignore[misc] # as above
+        except Exception as error:
+            vars(error)["matched"] = string
+            raise
 
     def handle_errors(
         self, code: int, reason: str, url: str, method: str, headers: Wire, body: str, reply: Wire, *more: Wire
     ) -> Wire:
-        """Let the venue's errors be raised, then look whether what is left is a reply at all.
+        """Judge a reply by the venue's own codes, then look whether what is left is a reply at all.
 
         What broke inside a venue, or says nothing, is no answer of it: ccxt would read a refusal out of some of that.
         """
         from ccxt.base.errors import BadResponse, ExchangeNotAvailable  # noqa: PLC0415 - ccxt is loaded only where used
 
-        path = urlsplit(url).path
+        where = f"{self.id} {method} {urlsplit(url).path}"
         if code >= 500:  # noqa: PLR2004 - HTTP
-            raise ExchangeNotAvailable(f"{self.id} {method} {path}: {code} {reason} {body}")
+            raise ExchangeNotAvailable(f"{where}: {code} {reason} {body}")
         if reply == {}:
-            raise BadResponse(f"{self.id} {method} {path}: it is empty")
-        done = super().handle_errors(code, reason, url, method, headers, body, reply, *more)  # type: ignore[misc] # as above
+            raise BadResponse(f"{where}: it is empty")
+        done, theirs = None, None
+        try:
+            done = super().handle_errors(code, reason, url, method, headers, body, reply, *more)  # type: ignore[misc] # as above
+        except Exception as raised:  # noqa: BLE001 - what ccxt makes of a reply is only a part of what it means
+            theirs = raised
+        error = self._error_in(code, url, body, reply, theirs)
+        if error is not None:
+            # What was asked for besides, once the venue has taken a write, refuses nothing of that.
+            raise without_mark(error) if self.writes.stage == "taken" else error from None
+        if 300 <= code < 400:  # noqa: PLR2004 - HTTP
+            raise BadResponse(f"{where}: it points elsewhere")
         if code < 300 and (wrong := self.dialect.validate_reply(url, reply)) is not None:  # noqa: PLR2004 - HTTP
-            raise BadResponse(f"{self.id} {method} {path}: {wrong}")
+            raise BadResponse(f"{where}: {wrong}")
         return done
+
+    def _error_in(self, code: int, url: str, body: str, reply: Wire, theirs: Exception | None) -> Exception | None:
+        """Return the error that a reply tells of; None for an answer."""
+        from ccxt.base.errors import AuthenticationError, BadResponse  # noqa: PLC0415 - as above
+
+        table, message = self.dialect.errors, f"{self.id} {code} {body}"
+        if table is None:
+            return as_ccxt_reads_it(code, reply, theirs, message)
+        codes = self.dialect.codes_in(code, url, reply)
+        if codes == ():
+            return None  # where the status says otherwise ccxt goes by that, and it refuses nothing
+        if codes:
+            meaning = table.meaning(codes, body)
+            return unclear(message, theirs) if meaning is None else refusal(meaning, message, theirs)
+        if code in TOO_MANY_REQUESTS:
+            return refusal(RefusalReason.RATE_LIMITED, message)
+        is_denied = code == 401 or isinstance(theirs, AuthenticationError)  # noqa: PLR2004 - HTTP
+        kind: type[Exception] = AuthenticationError if is_denied else BadResponse
+        return kind(f"{message}: this is no form of the venue's")

@@ -14,7 +14,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from exitplan.brokers.live.checked import CheckedClient
+from exitplan.brokers.live.checked import CheckedClient, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
 from exitplan.brokers.live.limits import TokenBucket, bucket_for
@@ -93,6 +93,7 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
     exchange.clock = connection.clock
     exchange.dialect = dialect
     exchange.turn = _shared(connection.place).turns.setdefault(_owner(connection), threading.RLock())
+    exchange.writes = Writes()
     exchange.pause = None
     if connection.sandbox:
         _use_sandbox(exchange, connection.venue)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
+from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
-from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest
+from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest, Refused, Unknown
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import is_derivative, plain
 
@@ -24,6 +25,8 @@ Exchange = Any
 """A ccxt client: half a million generated lines, only partly typed."""
 Order = Mapping[str, Any]
 MarketType = Literal["spot", "swap", "future"]
+Failed = Refused | Unknown
+"""What became of a write that was not taken."""
 
 MAX_PAGES = 1_000
 """No account has this many pages; a venue that goes on gives the same page again and again."""
@@ -84,12 +87,21 @@ class Dialect:
     """The generic dialect: a venue that exitplan knows nothing more of than ccxt does."""
 
     traits: ClassVar[Traits] = Traits(venue="", title="any other ccxt exchange")
+    errors: ClassVar[ErrorTable | None] = None
+    """What the venue's error codes mean; without a table ccxt's narrow classes have to do."""
 
     # --- the client ---
 
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:  # noqa: ARG002 - some list a type at a time
         """Return what the ccxt client of this venue is made with."""
         return {"options": dict(self.traits.options)}
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:
+        """Return the error codes of a reply, as the table of errors has them.
+
+        None of them for an answer; None for a reply that is in neither form of the venue. Only asked for with a table.
+        """
+        raise NotImplementedError
 
     def validate_reply(self, url: str, reply: object) -> str | None:  # noqa: ARG002 - others look at the address
         """Return what is wrong with a reply of status 200 that raised nothing; None where it may be read.
@@ -181,8 +193,8 @@ class Dialect:
         """Cancel one order."""
         return exchange.cancel_order(reference.order_id, reference.symbol, self.trigger_parameters(is_trigger))
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
-        """Cancel up to ``cancel_batch`` orders in one call; gives the refusal of each, None for taken."""
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
+        """Cancel up to ``cancel_batch`` orders in one call; gives what became of each, None for taken."""
         raise NotImplementedError
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001, ARG002 - for venues with two lists

@@ -1,15 +1,16 @@
 """What an exception out of ccxt means: an account that cannot be read, a clear refusal, or nothing for sure.
 
-Whatever is not surely a refusal is unknown: a time-out, a broken connection, a gateway's error page, a reply that makes
-no sense. The hierarchy is that of https://docs.ccxt.com/#/?id=error-handling.
+After a write only what stands in the venue's own table of errors is a refusal. Whatever else is unknown: a time-out, a
+broken connection, a gateway's error page, a reply that makes no sense, a code that nobody has looked up. The hierarchy
+is that of https://docs.ccxt.com/#/?id=error-handling.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from exitplan.brokers.live.errors import is_doubtful
 from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
@@ -17,8 +18,10 @@ from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused, Exitp
 
 RATE_LIMIT_PAUSE = 2.0
 """Seconds of rest after a venue said `too many requests` without saying for how long."""
+TOO_MANY_REQUESTS = frozenset({418, 429})
+"""HTTP: the request was turned away before anybody looked at it; 418 is binance's word for a longer rest."""
 
-_REFUSALS = (
+_CLEAR = (
     ("InsufficientFunds", RefusalReason.INSUFFICIENT_BALANCE),
     ("OrderNotFound", RefusalReason.UNKNOWN_ORDER),
     ("DuplicateOrderId", RefusalReason.DUPLICATE_CLIENT_ORDER_ID),
@@ -27,13 +30,15 @@ _REFUSALS = (
     ("ContractUnavailable", RefusalReason.MARKET_INACTIVE),
     ("AuthenticationError", RefusalReason.PERMISSION_DENIED),
     ("NotSupported", RefusalReason.UNSUPPORTED),
-    ("ExchangeError", RefusalReason.OTHER),
+    ("RateLimitExceeded", RefusalReason.RATE_LIMITED),
 )
-"""By ccxt's class, the narrower first."""
-
-_UNCLEAR = re.compile(r"(?i)internal|time.?out|timed out|unavailable|unknown error|busy|overload")
-"""Words of a venue that says it broke, not that it refuses."""
-_SERVER_ERROR = 500
+"""The classes of ccxt that say what was refused, and not only that something was."""
+_READ_AS = {
+    RefusalReason.PERMISSION_DENIED: "AuthenticationError",
+    RefusalReason.UNKNOWN_ORDER: "OrderNotFound",
+    RefusalReason.RATE_LIMITED: "RateLimitExceeded",
+}
+"""What means something for a question as well, and the class of ccxt that questions are judged by."""
 
 
 @contextmanager
@@ -64,45 +69,77 @@ def unreadable(what: str, error: Exception, redact: Redactor, pause: float | Non
     return AccountUnreadable(message, retry_after=(pause or RATE_LIMIT_PAUSE) if limited else None)
 
 
-def outcome_of(error: Exception, redact: Redactor, pause: float | None) -> Refused | Unknown:
-    """Return what an exception out of a write means.
+def outcome_of(error: Exception, redact: Redactor, pause: float | None, *, wrote: bool) -> Refused | Unknown:
+    """Return what an exception means where ``wrote`` says whether anything went out that may have been executed.
 
-    A nonce or a time that the venue finds too old is no clear refusal: a request that is delivered twice is answered so
-    as well, after it was executed the first time.
+    If so, only an error that is marked as a refusal is one. Otherwise nothing happened, whatever ccxt calls it.
     """
-    from ccxt.base import errors  # noqa: PLC0415 - as above
-
     message = explain(error, redact)
-    if _broke_on_the_way(error):
+    reason = _marked(error) if wrote else reason_in(error)
+    if reason is None:
         return Unknown(message, pause)
-    if isinstance(error, errors.RateLimitExceeded):
-        return Refused(RefusalReason.RATE_LIMITED, message, retry_after=pause or RATE_LIMIT_PAUSE)
-    if isinstance(error, errors.ExchangeError) and not _says_it_broke(error):
-        reason = getattr(error, "reason", None)
-        if isinstance(reason, RefusalReason):
-            return Refused(reason, message)
-        name = next(name for name, _ in _REFUSALS if isinstance(error, getattr(errors, name)))
-        return Refused(dict(_REFUSALS)[name], message)
-    return Unknown(message, pause)
+    rest = pause or RATE_LIMIT_PAUSE if reason is RefusalReason.RATE_LIMITED else None
+    return Refused(reason, message, retry_after=rest)
 
 
-def exceptions_for(refusals: Mapping[str, RefusalReason], unclear: Iterable[str] = ()) -> dict[str, type[Exception]]:
-    """Return what ccxt shall raise for a venue's own codes or words, where its own choice says less, or says wrong.
+def reason_in(error: Exception) -> RefusalReason | None:
+    """Return why something was refused that would have bound nobody; None where no answer came."""
+    from ccxt.base import errors  # noqa: PLC0415 - as above
+    from requests import RequestException  # noqa: PLC0415 - comes with ccxt
 
-    After one of the ``unclear`` ones nobody knows what became of the request.
+    if (marked := _marked(error)) is not None:
+        return marked
+    if isinstance(error.__cause__, RequestException) or is_doubtful(str(error)):
+        return None
+    return _clear_reason(error) or (RefusalReason.OTHER if isinstance(error, errors.ExchangeError) else None)
+
+
+def refusal(reason: RefusalReason, message: str, theirs: Exception | None = None) -> Exception:
+    """Return an error that is marked as a refusal; of ccxt's own class, ``theirs``, where questions go by that."""
+    from ccxt.base import errors  # noqa: PLC0415 - as above
+
+    kind: type[Exception] = getattr(errors, _READ_AS.get(reason, "ExchangeError"))
+    is_finer = isinstance(theirs, kind) if reason in _READ_AS else not isinstance(theirs, errors.OrderNotFound)
+    if isinstance(theirs, errors.BaseError) and is_finer:
+        kind = type(theirs)
+    marked: type[Exception] = type(kind.__name__, (kind,), {"reason": reason})
+    return marked(message)
+
+
+def without_mark(error: Exception) -> Exception:
+    """Return the same error as one that refuses no write."""
+    if _marked(error) is None:
+        return error
+    kind: type[Exception] = type(error).__bases__[0]
+    return kind(*error.args)
+
+
+def unclear(message: str, theirs: Exception | None = None) -> Exception:
+    """Return an error that is no refusal; ``theirs`` where questions go by that, unless it says more than is known."""
+    from ccxt.base import errors  # noqa: PLC0415 - as above
+
+    kind: type[Exception] = errors.ExchangeError
+    if isinstance(theirs, errors.BaseError) and not isinstance(theirs, errors.OrderNotFound):
+        # Where the time is wrong ccxt may say that the key is.
+        is_late = isinstance(theirs, errors.AuthenticationError) and is_doubtful(message)
+        kind = errors.RequestTimeout if is_late else type(theirs)
+    return kind(message)
+
+
+def as_ccxt_reads_it(status: int, reply: object, theirs: Exception | None, message: str) -> Exception | None:
+    """Judge a reply of a venue that exitplan has no table of: what ccxt calls by its narrow names is a refusal.
+
+    It has to go by the venue's exact code, and by no words of a venue that broke.
     """
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
-    # These mean something for questions as well, so they stay what ccxt calls them.
-    known = {
-        RefusalReason.PERMISSION_DENIED: errors.AuthenticationError,
-        RefusalReason.UNKNOWN_ORDER: errors.OrderNotFound,
-        RefusalReason.RATE_LIMITED: errors.RateLimitExceeded,
-    }
-    exceptions: dict[str, type[Exception]] = dict.fromkeys(unclear, errors.RequestTimeout)
-    for word, reason in refusals.items():
-        exceptions[word] = known.get(reason) or type("InvalidOrder", (errors.InvalidOrder,), {"reason": reason})
-    return exceptions
+    limits = (errors.RateLimitExceeded, errors.DDoSProtection)
+    if status in TOO_MANY_REQUESTS and (reply is None or theirs is None or isinstance(theirs, limits)):
+        return refusal(RefusalReason.RATE_LIMITED, message)
+    if theirs is None or "matched" not in vars(theirs) or is_doubtful(str(theirs)):
+        return theirs
+    reason = _clear_reason(theirs)
+    return theirs if reason is None else refusal(reason, str(theirs), theirs)
 
 
 def is_not_found(error: Exception) -> bool:
@@ -119,21 +156,12 @@ def explain(error: Exception, redact: Redactor) -> str:
     return f"{name}{text[:300]}"
 
 
-def _broke_on_the_way(error: Exception) -> bool:
-    """Check whether a connection or a server broke, whatever ccxt calls it: then it is no answer of the venue.
-
-    A gateway's 5xx may come though the venue took the request, and ccxt knows only some of them.
-    """
-    from requests import HTTPError, RequestException  # noqa: PLC0415 - as above
-
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, HTTPError):
-        return cause.response is not None and cause.response.status_code >= _SERVER_ERROR
-    return isinstance(cause, RequestException)
+def _marked(error: Exception) -> RefusalReason | None:
+    reason = getattr(error, "reason", None)
+    return reason if isinstance(reason, RefusalReason) else None
 
 
-def _says_it_broke(error: Exception) -> bool:
-    """Check whether an error for which ccxt has no narrower name is about the venue itself, not about the request."""
+def _clear_reason(error: Exception) -> RefusalReason | None:
     from ccxt.base import errors  # noqa: PLC0415 - as above
 
-    return type(error) is errors.ExchangeError and _UNCLEAR.search(str(error)) is not None
+    return next((reason for name, reason in _CLEAR if isinstance(error, getattr(errors, name))), None)

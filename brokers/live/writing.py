@@ -124,22 +124,23 @@ class Writer:
         return self._answer(send)
 
     def _cancel_batch(self, references: Sequence[OrderReference]) -> list[Outcome]:
-        try:
-            refusals = self.dialect.cancel_batch(self.exchange, references)
-        except Exception as error:  # noqa: BLE001 - whatever broke, any of them may be cancelled
-            return [outcome_of(error, self.redact, self.pause())] * len(references)
+        with self.exchange.writes.begin() as writes:
+            try:
+                failures = self.dialect.cancel_batch(self.exchange, references)
+            except Exception as error:  # noqa: BLE001 - whatever broke, any of them may be cancelled
+                outcome = outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed)
+                return [outcome] * len(references)
         return [
-            Done(_cancelling(reference))
-            if refusal is None
-            else Refused(RefusalReason.UNKNOWN_ORDER, self.redact(refusal))
-            for reference, refusal in zip(references, refusals, strict=True)
+            Done(_cancelling(reference)) if failed is None else replace(failed, message=self.redact(failed.message))
+            for reference, failed in zip(references, failures, strict=True)
         ]
 
     def _answer(self, send: Callable[[], OrderReport]) -> Outcome:
-        try:
-            return Done(send())
-        except Exception as error:  # noqa: BLE001 - whatever broke, the order may have gone out
-            return outcome_of(error, self.redact, self.pause())
+        with self.exchange.writes.begin() as writes:
+            try:
+                return Done(send())
+            except Exception as error:  # noqa: BLE001 - whatever broke, the order may have gone out
+                return outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed)
 
     def _may_ask(self, report: OrderReport) -> bool:
         """Check whether an order can be asked for beside others; one that waits may be in a list of its own."""

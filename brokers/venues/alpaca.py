@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
-from exitplan.brokers.venues.wording import by_words
+from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.venues.errors.alpaca import ERRORS
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO
 
@@ -22,21 +23,14 @@ _PAGE = 500
 _FILLS = 100
 _LISTS = ("/v2/positions", "/v2/assets", "/v2/account/activities/FILL")
 _ONE_ORDER = re.compile(r"/v2/orders/[^/]+$")
-_WORDS = {
-    "client_order_id must be unique": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "is already in": RefusalReason.ORDER_CLOSED,
-    "is not cancelable": RefusalReason.ORDER_CLOSED,
-    "is not tradable": RefusalReason.MARKET_INACTIVE,
-}
-"""Words under codes that stand for much else."""
 _LARGEST = Decimal(200_000)
 _DOLLARS = frozenset({"USD", "USDC", "USDT"})
-_CODES_OF_MUCH = ("40010001", "42210000")
 
 
 class Alpaca(Dialect):
     """Crypto at Alpaca; shares and options in the same account are left alone."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="alpaca",
         title="Alpaca (crypto)",
@@ -75,16 +69,12 @@ class Alpaca(Dialect):
 
     # --- the client ---
 
-    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
-        """Distinguish by their words what the venue puts under one code."""
-        from ccxt.base.errors import BadRequest, OrderNotFound  # noqa: PLC0415 - loaded only where a venue is used
-
-        codes: dict[str, Any] = {code: by_words(_WORDS, BadRequest) for code in _CODES_OF_MUCH}
-        broad = exceptions_for({**_WORDS, "cost basis must be": RefusalReason.BELOW_MIN_NOTIONAL})
-        return {
-            **super().config(market_types),
-            "exceptions": {"exact": {**codes, "40410000": OrderNotFound}, "broad": broad},
-        }
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read a code beside its message; a message alone is no answer."""
+        code = text_in(reply, "code")
+        if isinstance(reply, dict) and "message" in reply:
+            return None if code is None else (code,)
+        return () if status < 300 and code is None else None  # noqa: PLR2004 - HTTP
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold lists to be lists and the account to have its cash; a cancel is answered by nothing at all."""

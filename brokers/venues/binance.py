@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, only_mappings
-from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.brokers.venues.errors.binance import ERRORS
 from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
@@ -21,26 +23,14 @@ _EARN = "LD"
 _MUST_HOLD = {"/api/v3/account": "balances", "/fapi/v3/account": "assets"}
 _LISTS = ("/openOrders", "/openAlgoOrders", "/myTrades", "/userTrades", "/positionRisk", "/ticker/24hr")
 """What ccxt reads as nothing at all where it is missing."""
-_REFUSALS = {
-    "Filter failure: NOTIONAL": RefusalReason.BELOW_MIN_NOTIONAL,
-    "Filter failure: MIN_NOTIONAL": RefusalReason.BELOW_MIN_NOTIONAL,
-    "-4164": RefusalReason.BELOW_MIN_NOTIONAL,
-    "Duplicate order sent.": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "-4116": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "-2022": RefusalReason.REDUCE_ONLY,
-    "-4118": RefusalReason.REDUCE_ONLY,
-    "-2021": RefusalReason.TRIGGER_SIDE,
-    "Stop price would trigger immediately.": RefusalReason.TRIGGER_SIDE,
-    "Market is closed.": RefusalReason.MARKET_INACTIVE,
-    "This symbol is not permitted for this account.": RefusalReason.PERMISSION_DENIED,
-    # ccxt takes this one for an overload once a call of the same key has worked, as with a key that may only read.
-    "Invalid API-key, IP, or permissions for action.": RefusalReason.PERMISSION_DENIED,
-}
+_NO_ANSWER = frozenset({"code", "error", "message"})
+"""What an answer holds more than."""
 
 
 class Binance(Dialect):
     """Spot, and futures margined in USDT or USDC, at Binance."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="binance",
         title="Binance",
@@ -80,12 +70,17 @@ class Binance(Dialect):
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
         """List only the kinds of markets that are asked for."""
         kinds = (["spot"] if "spot" in market_types else []) + (["linear"] if set(market_types) - {"spot"} else [])
-        refusals = exceptions_for(_REFUSALS)
-        by_market = {kind: {"exact": refusals} for kind in ("spot", "linear")}
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": list(market_types)},
-            "exceptions": {"exact": refusals, **by_market},
         }
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read a code beside its message; an answer may have one that is not below zero."""
+        code = text_in(reply, "code") if isinstance(reply, dict) and isinstance(reply.get("msg"), str) else None
+        if code is not None and (code.startswith("-") or status >= 400):  # noqa: PLR2004 - HTTP
+            return (code,)
+        is_bare = isinstance(reply, dict) and (set(reply) <= _NO_ANSWER or reply.get("success") is False)
+        return () if status < 300 and not is_bare else None  # noqa: PLR2004 - HTTP
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold balances to have their list, and lists to be lists."""

@@ -11,16 +11,19 @@ from urllib.parse import urlsplit
 from exitplan.brokers.live.dialect import (
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
     pages_by_cursor,
     side_by_side,
 )
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.brokers.venues.errors.bybit import ERRORS
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, is_derivative
 
@@ -28,26 +31,6 @@ _WINDOW = 5
 _PAGE = 50
 _SETTLED_IN = ("USDT", "USDC")
 _MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-balance", "/tickers", "/execution/list")
-_REFUSALS = {
-    "110072": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "170141": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "12141": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "110094": RefusalReason.BELOW_MIN_NOTIONAL,
-    "170140": RefusalReason.BELOW_MIN_NOTIONAL,
-    "170136": RefusalReason.BELOW_MIN_AMOUNT,
-    "170137": RefusalReason.AMOUNT_STEP,
-    "170134": RefusalReason.PRICE_STEP,
-    "170121": RefusalReason.UNKNOWN_SYMBOL,
-    "110017": RefusalReason.REDUCE_ONLY,
-    "110008": RefusalReason.ORDER_CLOSED,
-    "110010": RefusalReason.ORDER_CLOSED,
-    "170139": RefusalReason.ORDER_CLOSED,
-    "170142": RefusalReason.ORDER_CLOSED,
-    "170190": RefusalReason.ORDER_CLOSED,
-    "170143": RefusalReason.UNKNOWN_ORDER,
-}
-_UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
-"""The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
 _WEEKS = 40
 _PARTLY_FILLED = "PartiallyFilledCanceled"
 
@@ -55,6 +38,7 @@ _PARTLY_FILLED = "PartiallyFilledCanceled"
 class Bybit(Dialect):
     """Spot, and linear swaps and futures, in the unified trading account of Bybit."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="bybit",
         title="Bybit",
@@ -97,8 +81,14 @@ class Bybit(Dialect):
         kinds = (["spot"] if "spot" in market_types else []) + (["linear"] if set(market_types) - {"spot"} else [])
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}},
-            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read the code that every reply has; 0 is an answer."""
+        code = text_in(reply, "retCode") or text_in(reply, "ret_code")
+        if code is None:
+            return None
+        return () if code == "0" else (code,)
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have its result, and questions for lists to have them."""
@@ -196,9 +186,9 @@ class Bybit(Dialect):
                     raise
         return None
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 10 orders, of each category in a call of its own; each has an answer of its own."""
-        answers: dict[str, str | None] = {}
+        answers: dict[str, Failed | None] = {}
         for category in ("spot", "linear"):
             chunk = [reference for reference in references if is_derivative(reference.symbol) == (category == "linear")]
             if chunk:
@@ -266,7 +256,7 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
 
 
-def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:
+def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, Failed | None]:
     """Cancel orders of one category: the reply has their ids in one list, what became of them in another."""
     asked = [
         {"symbol": exchange.market_id(reference.symbol), "orderId": reference.order_id} for reference in references
@@ -279,6 +269,8 @@ def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderRefe
     ) != len(results):
         raise BadReply("the reply does not tell of every order")
     return {
-        str(reference.order_id): None if str(entry.get("code")) == "0" else str(entry.get("msg"))
+        str(reference.order_id): None
+        if str(entry.get("code")) == "0"
+        else ERRORS.outcome(str(entry.get("code")), str(entry.get("msg")))
         for reference, entry in zip(references, results, strict=True)
     }

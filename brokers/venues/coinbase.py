@@ -12,6 +12,7 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -21,10 +22,13 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
     with_client_id,
 )
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import refusal
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference
+from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.brokers.venues.errors.coinbase import ERRORS
 from exitplan.ruleset.model.values import ZERO
 
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
@@ -39,13 +43,17 @@ _MUST_HOLD = {
 }
 """What a reply must hold, by the end of its address: ccxt reads nothing where it is missing."""
 
-
+_NO_ANSWER = frozenset({408, 409, 499})
+"""HTTP: the request may have been executed, whatever stands in the reply."""
+_PREVIEW = "PREVIEW_"
+_NOTHING_SAID = frozenset({"UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"})
 _KINDS = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT", "ACCOUNT_TYPE_VAULT", "ACCOUNT_TYPE_PERP_FUTURES"})
 
 
 class Coinbase(Dialect):
     """Spot at Coinbase."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="coinbase",
         title="Coinbase Advanced",
@@ -74,6 +82,24 @@ class Coinbase(Dialect):
             "The venue converts few currencies; the others stay blocked as below the minimum.",
         ),
     )
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read an error beside its explanation, or why an order failed; one that succeeded is taken, whatever else."""
+        if status in _NO_ANSWER or not isinstance(reply, dict | list):
+            return None
+        if isinstance(reply, list) or reply.get("success") is True:
+            return ()
+        failed, several = reply.get("error_response"), reply.get("errors")
+        if isinstance(failed, dict):
+            return _reasons(failed)
+        if isinstance(several, list) and several:
+            return tuple(str(text_in(entry, "id")) for entry in several)
+        if "error" in reply:
+            code = text_in(reply, "error")
+            is_explained = any(name in reply for name in ("message", "error_details", "error_description"))
+            return (code,) if code is not None and is_explained else None
+        is_taken = status < 300 and reply.get("success") is not False and set(reply) != {"message"}  # noqa: PLR2004 - HTTP
+        return () if is_taken else None
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold the replies that are lists to hold their list."""
@@ -147,14 +173,12 @@ class Coinbase(Dialect):
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
         """Cancel one order as a batch of one: ccxt raises the same error whatever the reason."""
-        from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - as above
-
-        (refusal,) = self.cancel_batch(exchange, [reference])
-        if refusal is not None:
-            raise OrderNotFound(refusal)
+        (failed,) = self.cancel_batch(exchange, [reference])
+        if failed is not None:
+            raise refusal(RefusalReason.UNKNOWN_ORDER, failed.message)
         return reference.order_id
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 100 orders, each with an answer of its own; ccxt raises for all where one is refused."""
         names = [str(reference.order_id) for reference in references]
         reply = exchange.v3PrivatePostBrokerageOrdersBatchCancel({"order_ids": names})
@@ -162,7 +186,10 @@ class Coinbase(Dialect):
         if set(names) - set(results):
             raise BadReply("the reply does not tell of every order")
         return [
-            None if results[name].get("success") is True else str(results[name].get("failure_reason")) for name in names
+            None
+            if results[name].get("success") is True
+            else Refused(RefusalReason.UNKNOWN_ORDER, str(results[name].get("failure_reason")))
+            for name in names
         ]
 
     def quote_conversion(self, exchange: Exchange, currency: str, quote: str, quantity: str) -> Mapping[str, Any]:
@@ -194,6 +221,14 @@ class Coinbase(Dialect):
             cursor = next((name for name in cursors if name), None)
             if not cursor:
                 return
+
+
+def _reasons(failed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read why an order failed, from the names that say something."""
+    names = ("preview_failure_reason", "new_order_failure_reason", "error")
+    told = [text_in(failed, name) for name in names]
+    reasons = [reason.removeprefix(_PREVIEW) for reason in told if reason is not None and reason not in _NOTHING_SAID]
+    return tuple(reasons[:1]) or ("UNKNOWN_FAILURE_REASON",)
 
 
 def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:

@@ -14,15 +14,18 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
     side_by_side,
     tickers_of,
 )
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.venues.errors.gate import ERRORS
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
     OURS,
@@ -36,7 +39,6 @@ from exitplan.brokers.venues.gate_orders import (
     waiting_swap_orders,
 )
 from exitplan.brokers.venues.two_lists import in_either_list
-from exitplan.brokers.venues.wording import by_words
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, is_derivative
 
@@ -48,29 +50,15 @@ _REMEMBERED = timedelta(minutes=30)
 """How long a closed order is surely found by its client id."""
 _UNIFIED = "2"
 _LISTS = re.compile(r"/spot/(accounts|open_orders|my_trades|tickers)$|/futures/\w+/(positions|tickers)$")
+_NO_ANSWER = frozenset({"code", "error", "message"})
+"""What an answer holds more than."""
 _ORDERS = re.compile(r"/(spot|futures/\w+)/(orders|price_orders)$")
-_REFUSALS = {
-    "ORDER_CLOSED": RefusalReason.ORDER_CLOSED,
-    "ORDER_CANCELLED": RefusalReason.ORDER_CLOSED,
-    "ORDER_FINISHED": RefusalReason.ORDER_CLOSED,
-    "REPEATED_CREATION": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "AMOUNT_TOO_LITTLE": RefusalReason.BELOW_MIN_AMOUNT,
-    "SIZE_TOO_SMALL": RefusalReason.BELOW_MIN_AMOUNT,
-    "INVALID_PRECISION": RefusalReason.AMOUNT_STEP,
-    "POSITION_EMPTY": RefusalReason.REDUCE_ONLY,
-    "INCREASE_POSITION": RefusalReason.REDUCE_ONLY,
-    "AUTO_TRIGGER_PRICE_LESS_LAST": RefusalReason.TRIGGER_SIDE,
-    "AUTO_TRIGGER_PRICE_GREATE_LAST": RefusalReason.TRIGGER_SIDE,
-    "CONTRACT_IN_DELISTING": RefusalReason.MARKET_INACTIVE,
-}
-_UNCLEAR = ("REQUEST_EXPIRED",)
-"""What a request that is delivered twice may be answered as well, after it was executed the first time."""
-_WORDS = {"too small": RefusalReason.BELOW_MIN_NOTIONAL, "minimum": RefusalReason.BELOW_MIN_NOTIONAL}
 
 
 class Gate(Dialect):
     """Spot and swaps in a classic or a unified account at Gate."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="gate",
         title="Gate",
@@ -107,14 +95,18 @@ class Gate(Dialect):
 
     def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
         """List only the kinds of markets that are asked for."""
-        from ccxt.base.errors import BadRequest  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
-
-        refusals = {**exceptions_for(_REFUSALS, _UNCLEAR), "INVALID_PARAM_VALUE": by_words(_WORDS, BadRequest)}
         kinds = list(market_types)
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": kinds}, "marketTypes": kinds},
-            "exceptions": {"exact": refusals},
         }
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read the label that an error has, and no answer."""
+        label = text_in(reply, "label")
+        if label is not None and isinstance(reply, dict) and reply.get("succeeded") is not True:
+            return (label,)
+        is_bare = isinstance(reply, dict) and set(reply) <= _NO_ANSWER
+        return () if status < 300 and not is_bare else None  # noqa: PLR2004 - HTTP
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold lists to be lists and balances to have theirs; ccxt reads nothing where they are missing."""
@@ -220,7 +212,7 @@ class Gate(Dialect):
 
         return in_either_list(do, is_trigger=is_trigger)
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 20 orders in one call for spot, and in one for each currency that contracts are settled in."""
         outcomes: dict[str, str | None] = {}
         markets = {str(reference.order_id): exchange.market(reference.symbol) for reference in references}
@@ -234,12 +226,13 @@ class Gate(Dialect):
             )
         if set(markets) - set(outcomes):
             raise BadReply("the reply does not tell of every order")
-        return [
+        labels = [
             self._cancel_waiting(exchange, reference)
             if outcomes[str(reference.order_id)] == MISSING
             else outcomes[str(reference.order_id)]
             for reference in references
         ]
+        return [None if label is None else self.errors.outcome(label, "") for label in labels]
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
         """Turn to the list of orders that wait for a trigger."""

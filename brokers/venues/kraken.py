@@ -12,6 +12,7 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
@@ -19,7 +20,7 @@ from exitplan.brokers.live.dialect import (
     sent_since,
     with_client_id,
 )
-from exitplan.brokers.live.failures import exceptions_for
+from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.parsing import (
     BadReply,
     VenueBalance,
@@ -28,21 +29,13 @@ from exitplan.brokers.live.parsing import (
     balances_of,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason, Refused
+from exitplan.brokers.venues.errors.kraken import ERRORS
 from exitplan.ruleset.model.values import ZERO
 
 _WINDOW = 5
 _PAGE = 50
 _QUERY = 50
-_REFUSALS = {
-    "EService:Market in cancel_only mode": RefusalReason.MARKET_INACTIVE,
-    "EService:Market in post_only mode": RefusalReason.MARKET_INACTIVE,
-    "EOrder:Cost minimum not met": RefusalReason.BELOW_MIN_NOTIONAL,
-    "EOrder:Order minimum not met": RefusalReason.BELOW_MIN_AMOUNT,
-    "EOrder:Tick size check failed": RefusalReason.PRICE_STEP,
-    "EOrder:Duplicate client order id": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-}
-"""Refusals that ccxt calls an outage or has no name for."""
 _MUST_HOLD = {"OpenOrders": "open", "ClosedOrders": "closed", "TradesHistory": "trades"}
 """What a result must hold, by the end of its address: ccxt reads nothing where it is missing."""
 _BALANCES = ("VenueBalance", "BalanceEx")
@@ -51,13 +44,12 @@ _REWARDED = "F"
 _TOKENIZED = "T"
 """Behind a dot: a tokenized share, which is another asset."""
 _UNLEVERED = frozenset({"none", "0", "1:1", "1"})
-_UNCLEAR = ("EService:Deadline elapsed",)
-"""What a request that is delivered twice may be answered as well, after it was executed the first time."""
 
 
 class Kraken(Dialect):
     """Spot at Kraken."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="kraken",
         title="Kraken",
@@ -87,22 +79,16 @@ class Kraken(Dialect):
         ),
     )
 
-    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
-        """Name what kraken says more clearly than ccxt does: a wrong secret, too many requests, an unknown order."""
-        from ccxt.base.errors import (  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
-            AuthenticationError,
-            OrderNotFound,
-            RateLimitExceeded,
-        )
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read the errors that every reply lists; one that begins with W is a warning beside an answer.
 
-        limits = ("EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded", "EGeneral:Too many requests")
-        refusals = {
-            **exceptions_for(_REFUSALS, _UNCLEAR),
-            **dict.fromkeys(limits, RateLimitExceeded),
-            "EAPI:Invalid signature": AuthenticationError,
-            "EOrder:Unknown order": OrderNotFound,
-        }
-        return {**super().config(market_types), "exceptions": {"exact": refusals}}
+        What follows a second colon says more about an error that is known without it.
+        """
+        told = reply.get("error") if isinstance(reply, dict) else None
+        if not isinstance(told, list) or not all(isinstance(error, str) for error in told):
+            return None
+        errors = [error for error in told if not error.startswith("W")]
+        return tuple(error if ERRORS.knows(error) else ":".join(error.split(":")[:2]) for error in errors)
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have a result: without one ccxt reads an empty account out of it."""
@@ -167,7 +153,7 @@ class Kraken(Dialect):
         """Cancel one order; ccxt's own way takes a broken connection for what the reply before it said."""
         return exchange.privatePostCancelOrder({"txid": reference.order_id})
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 50 orders; the reply is a number, so where some are missing each one is looked at."""
         names = [str(reference.order_id) for reference in references]
         reply = exchange.cancel_orders(names)
@@ -225,10 +211,11 @@ class Kraken(Dialect):
                 return
 
     @staticmethod
-    def _refusal(order: Order | None) -> str | None:
+    def _refusal(order: Order | None) -> Refused | None:
         if order is None:
-            return "the venue knows no such order"
-        return None if order.get("status") in {"open", "canceled"} else f"the order is {order.get('status')}"
+            return Refused(RefusalReason.UNKNOWN_ORDER, "the venue knows no such order")
+        is_taken = order.get("status") in {"open", "canceled"}
+        return None if is_taken else Refused(RefusalReason.ORDER_CLOSED, f"the order is {order.get('status')}")
 
 
 def _credit_used(exchange: Exchange, reply: Mapping[str, Any]) -> dict[str, Decimal]:

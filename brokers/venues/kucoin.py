@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.venues.errors.kucoin import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, is_derivative, plain
@@ -42,27 +44,12 @@ _MUST_HOLD = {
     "/api/v1/hf/fills": "items",
 }
 """The lists that replies must hold, by address; None where the data are the list."""
-_REFUSALS = {
-    "validation.createOrder.clientOidDuplicated": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "Order size below the minimum requirement.": RefusalReason.BELOW_MIN_AMOUNT,
-    "The quantity is below the minimum requirement.": RefusalReason.BELOW_MIN_AMOUNT,
-    "Order size increment invalid.": RefusalReason.AMOUNT_STEP,
-    "126003": RefusalReason.BELOW_MIN_NOTIONAL,
-    "600100": RefusalReason.BELOW_MIN_NOTIONAL,
-    "600101": RefusalReason.BELOW_MIN_NOTIONAL,
-    "400760": RefusalReason.INVALID_PRICE,
-    "100004": RefusalReason.ORDER_CLOSED,
-    "300009": RefusalReason.REDUCE_ONLY,
-    "126007": RefusalReason.MARKET_INACTIVE,
-    "126009": RefusalReason.MARKET_INACTIVE,
-}
-_UNCLEAR = ("408000",)
-"""The venue timed out inside: the order may have been taken."""
 
 
 class Kucoin(Dialect):
     """Spot and futures in a classic account at KuCoin."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="kucoin",
         title="KuCoin",
@@ -108,8 +95,14 @@ class Kucoin(Dialect):
         listed = {"types": kinds, "fetchTickersFees": False}
         return {
             "options": {**self.traits.options, "fetchMarkets": listed, "marketTypes": list(market_types)},
-            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read the code that every reply has; 200000 is an answer."""
+        code = text_in(reply, "code")
+        if code is None:
+            return None
+        return () if code in {"200000", "200"} else (code,)
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have data, and those that are lists their list."""

@@ -12,16 +12,19 @@ from exitplan.brokers.live.dialect import (
     MAX_PAGES,
     Dialect,
     Exchange,
+    Failed,
     MarketType,
     Order,
     Traits,
     pages_by_cursor,
     side_by_side,
 )
-from exitplan.brokers.live.failures import exceptions_for, is_not_found
+from exitplan.brokers.live.errors import ErrorTable, text_in
+from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.brokers.venues.conversions import told_by
+from exitplan.brokers.venues.errors.okx import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, is_derivative, plain
@@ -33,34 +36,16 @@ _WAITING = ("conditional,oco", "trigger", "move_order_stop")
 """The lists of orders that wait for a trigger; the venue gives no two of them at once, but the first pair."""
 _AT_MARKET = "-1"
 _BEING_CANCELLED = "51410"
-_REFUSALS = {
-    "51016": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "51065": RefusalReason.DUPLICATE_CLIENT_ORDER_ID,
-    "51020": RefusalReason.BELOW_MIN_AMOUNT,
-    "51100": RefusalReason.BELOW_MIN_AMOUNT,
-    "51120": RefusalReason.BELOW_MIN_AMOUNT,
-    "51118": RefusalReason.BELOW_MIN_NOTIONAL,
-    "51121": RefusalReason.AMOUNT_STEP,
-    "51169": RefusalReason.REDUCE_ONLY,
-    "51112": RefusalReason.REDUCE_ONLY,
-    "51205": RefusalReason.REDUCE_ONLY,
-    "51277": RefusalReason.TRIGGER_SIDE,
-    "51280": RefusalReason.TRIGGER_SIDE,
-    "50061": RefusalReason.RATE_LIMITED,
-    "50100": RefusalReason.PERMISSION_DENIED,
-    "50119": RefusalReason.PERMISSION_DENIED,
-    "50120": RefusalReason.PERMISSION_DENIED,
-}
+_BATCH = "/trade/cancel-batch-orders"
 _DOLLARS = frozenset({"USDT", "USDC", "USD"})
 """Quote currencies in which a maximum in dollars means what it says."""
-_UNCLEAR = ("51149", "51054")
-"""The venue timed out inside: the order may have been taken."""
 _NEVER_TRIGGERED = {"live", "pause", "canceled", "order_failed"}
 
 
 class Okx(Dialect):
     """Spot, swaps and futures in the trading account of OKX."""
 
+    errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
         venue="okx",
         title="OKX",
@@ -97,8 +82,22 @@ class Okx(Dialect):
         """List only the kinds of markets that are asked for."""
         return {
             "options": {**self.traits.options, "fetchMarkets": {"types": list(market_types)}},
-            "exceptions": {"exact": exceptions_for(_REFUSALS, _UNCLEAR)},
         }
+
+    def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
+        """Read the codes of a reply's entries, which say more than its own; 0 is an answer.
+
+        A reply may have the code 0 and an entry that is refused; of a batch each order has an answer of its own.
+        """
+        code, data = text_in(reply, "code"), reply.get("data") if isinstance(reply, dict) else None
+        if code is None:
+            return None
+        entries = data if isinstance(data, list) else []
+        if entries and urlsplit(url).path.endswith(_BATCH):
+            return ()
+        told = [text_in(entry, "sCode") for entry in entries]
+        refused = tuple(one for one in told if one is not None and one != "0")
+        return refused or (() if code == "0" else (code,))
 
     def validate_reply(self, url: str, reply: object) -> str | None:
         """Hold every reply to have its list of data, and that for balances to have some account in it."""
@@ -202,7 +201,7 @@ class Okx(Dialect):
         cancel = super().cancel
         return in_either_list(lambda waits: cancel(exchange, reference, is_trigger=waits), is_trigger=is_trigger)
 
-    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[str | None]:
+    def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 20 orders, each with an answer of its own."""
         asked = [
             {"instId": exchange.market_id(reference.symbol), "ordId": reference.order_id} for reference in references
@@ -212,7 +211,14 @@ class Okx(Dialect):
         if {str(reference.order_id) for reference in references} - set(answers_by_id):
             raise BadReply("the reply does not tell of every order")
         answers = [answers_by_id[str(reference.order_id)] for reference in references]
-        return [None if entry.get("sCode") in {"0", _BEING_CANCELLED} else str(entry.get("sMsg")) for entry in answers]
+        if any(text_in(entry, "sCode") is None for entry in answers):
+            raise BadReply("the reply does not say what became of every order")
+        return [
+            None
+            if entry["sCode"] in {"0", _BEING_CANCELLED}
+            else self.errors.outcome(str(entry["sCode"]), str(entry.get("sMsg")))
+            for entry in answers
+        ]
 
     def trigger_parameters(self, is_trigger: bool) -> dict[str, Any]:  # noqa: FBT001 - as the base
         """Turn to the list of orders that wait for a trigger."""

@@ -100,10 +100,10 @@ def _with_sending_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def _with_trust_in_nonsense(patch: pytest.MonkeyPatch) -> None:
-    def read(error: Exception, *more: Any) -> Any:
+    def read(error: Exception, *more: Any, **named: Any) -> Any:
         if type(error).__name__ in {"BadResponse", "BadReply"}:
             return Refused(RefusalReason.TRY_AGAIN, "nonsense")
-        return outcome_of(error, *more)
+        return outcome_of(error, *more, **named)
 
     patch.setattr(exitplan.brokers.live.writing, "outcome_of", read)
 

@@ -28,6 +28,7 @@ OVERRIDDEN = {
     "seconds": "",
     "sign": "self path api method params",
     "throttle": "self cost",
+    "throw_exactly_matched_exception": "self exact string message",
 }
 """What CheckedClient puts itself before, with ccxt's own parameters."""
 
@@ -72,7 +73,7 @@ def test_the_bound_is_the_series_that_these_tests_ran_with() -> None:
     assert f'"ccxt>={ccxt.__version__},<{major}.{int(minor) + 1}"' in text
 
 
-OURS = {"bucket", "clock", "dialect", "pause", "turn"}
+OURS = {"bucket", "clock", "dialect", "pause", "turn", "writes"}
 """What we put on a client ourselves."""
 
 

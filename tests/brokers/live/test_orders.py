@@ -182,7 +182,7 @@ def test_one_refusal_of_a_group_leaves_the_others_alone_and_in_their_order(opene
         ("EOrder:Rate limit exceeded", RefusalReason.RATE_LIMITED),
         ("EGeneral:Permission denied", RefusalReason.PERMISSION_DENIED),
         ("EAPI:Invalid signature", RefusalReason.PERMISSION_DENIED),
-        ("EQuery:Unknown asset pair", RefusalReason.OTHER),
+        ("EQuery:Unknown asset pair", RefusalReason.UNKNOWN_SYMBOL),
         ("EOrder:Margin allowance exceeded", RefusalReason.OTHER),
     ],
 )
@@ -212,8 +212,8 @@ def test_words_of_kraken_that_say_that_it_broke_are_no_refusal(kraken: Opened, w
     ("words", "expected"),
     [
         ("INSUFFICIENT_FUND", RefusalReason.INSUFFICIENT_BALANCE),
-        ("UNSUPPORTED_ORDER_CONFIGURATION", RefusalReason.OTHER),
-        ("INVALID_LIMIT_PRICE", RefusalReason.OTHER),
+        ("UNSUPPORTED_ORDER_CONFIGURATION", RefusalReason.UNSUPPORTED),
+        ("INVALID_LIMIT_PRICE", RefusalReason.INVALID_PRICE),
     ],
 )
 def test_refusals_of_coinbase_are_told_apart(coinbase: Opened, words: str, expected: RefusalReason) -> None:

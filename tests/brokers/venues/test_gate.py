@@ -289,7 +289,7 @@ def test_a_batch_tells_the_outcome_of_each_order(account: Recorded) -> None:
     account.answer("GET /api/v4/spot/orders/7", venue.order("7", status="cancelled", finish_as="cancelled", left="1.5"))
     done, refused = cancelling(account, "7", "8")
     assert (done.report.status, done.report.filled) == ("cancelled", 1)
-    assert refused.reason is RefusalReason.UNKNOWN_ORDER
+    assert refused.reason is RefusalReason.ORDER_CLOSED
     assert account.only(BATCH).form["[]"] == [
         {"currency_pair": "SOL_USDT", "id": "7"},
         {"currency_pair": "SOL_USDT", "id": "8"},

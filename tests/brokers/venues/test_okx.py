@@ -288,10 +288,9 @@ def test_a_stop_is_cancelled_in_the_list_where_it_is(trading: Recorded) -> None:
 
 def test_a_cancel_that_is_too_late_is_refused(trading: Recorded) -> None:
     trading.answer("POST /api/v5/trade/cancel-order", refused("51402", "already completed"))
-    trading.answer("POST /api/v5/trade/cancel-algos", refused("51400", "no such order"))
     (outcome,) = trading.broker.cancel_orders([OrderReference(symbol="SOL/USDT", order_id="11")])
     assert isinstance(outcome, Refused)
-    assert outcome.reason is RefusalReason.UNKNOWN_ORDER
+    assert outcome.reason is RefusalReason.ORDER_CLOSED
 
 
 # --- looking up ---
