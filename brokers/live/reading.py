@@ -17,6 +17,7 @@ from exitplan.brokers.live.parsing import (
     VenueBalance,
     amount_of,
     market_of,
+    of_whole_position,
     open_order_of,
     position_of,
 )
@@ -161,7 +162,8 @@ class Reader:
         known = None if reply.prices is None or reply.prices.failed else reply.prices.tickers
         spot = [self._position(balances[name], self._symbol_for(name, listings, known)) for name in assets]
         positions = [*spot, *_derivatives(reply, listings)]
-        orders = [open_order_of(self.dialect.correct_order(self.exchange, order)) for _, order in reply.orders]
+        resting = [open_order_of(self.dialect.correct_order(self.exchange, order)) for _, order in reply.orders]
+        orders = [of_whole_position(order, positions) for order in resting]
         symbols = {position.symbol for position in positions} | {order.symbol for order in orders}
         currencies = {quote_of(symbol) or self.quote for symbol in symbols} | money
         listed = {symbol for symbol in symbols | self._exchanges_of(money) if symbol in listings.markets}

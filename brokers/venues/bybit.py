@@ -49,6 +49,8 @@ _REFUSALS = {
 _UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
 """The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
 _WEEKS = 40
+_OF_POSITION = frozenset({"TakeProfit", "StopLoss", "TrailingStop"})
+"""Stops that the venue keeps for a position; those for a part of one are called Partial."""
 _PARTLY_FILLED = "PartiallyFilledCanceled"
 
 
@@ -155,7 +157,7 @@ class Bybit(Dialect):
             partial(_orders, exchange, "OrderRealtime", {"category": "linear", "settleCoin": coin})
             for coin in _SETTLED_IN
         ]
-        resting = [order for orders in side_by_side(tasks) for order in orders]
+        resting = [_of_whole_position(order) for orders in side_by_side(tasks) for order in orders]
         return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
@@ -264,6 +266,17 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     """Read an order of a kind of market, which ccxt guesses wrong; one cancelled half-way is not closed to the end."""
     order: Order = exchange.parse_order(entry, exchange.safe_market(entry.get("symbol"), None, None, kind))
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
+
+
+def _of_whole_position(order: Order) -> Order:
+    """Read a stop for all of a position as one without a quantity: the venue adjusts that to the position.
+
+    Source: https://bybit-exchange.github.io/docs/v5/position/trading-stop.
+    """
+    info = order["info"]
+    if info.get("tpslMode") != "Full" or info.get("stopOrderType") not in _OF_POSITION:
+        return order
+    return {**order, "amount": "0", "reduceOnly": True}
 
 
 def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:

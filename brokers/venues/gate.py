@@ -28,10 +28,12 @@ from exitplan.brokers.venues.gate_orders import (
     OURS,
     PAGE,
     cancel_outcomes,
+    closes_all,
     fired_by,
     known_order,
     open_spot_orders,
     open_swap_orders,
+    side_that_closes,
     waiting_spot_orders,
     waiting_swap_orders,
 )
@@ -162,10 +164,18 @@ class Gate(Dialect):
                 exchange.options["hedged"] = True
             return [{**entry, "side": _side_of(entry) or entry.get("side")} for entry in entries]
 
-        return _of_each_settlement(exchange, market_type, ask)
+        positions = _of_each_settlement(exchange, market_type, ask)
+        exchange.options["sides"] = {entry["symbol"]: entry["side"] for entry in positions}
+        return positions
 
     def correct_order(self, exchange: Exchange, order: Order) -> Order:
-        """Name the side of a contract where both may be held: the venue tells it by direction and reduce-only alone."""
+        """Name the side of an order that closes a position, and the side of a contract where both may be held.
+
+        The venue tells that by direction and reduce-only alone.
+        """
+        if closes_all(order) and side_that_closes(order) is None:
+            held = exchange.options["sides"].get(order["symbol"])
+            order = {**order, "side": "buy" if held == "short" else "sell"}
         if not is_derivative(str(order.get("symbol"))) or not exchange.options.get("hedged"):
             return order
         closes = bool(order.get("reduceOnly") or (order.get("info") or {}).get("is_reduce_only"))

@@ -161,7 +161,7 @@ class Kucoin(Dialect):
             partial(_pages, exchange, exchange.futuresPrivateGetOrders, {"status": "active"}),
             partial(_pages, exchange, exchange.futuresPrivateGetStopOrders, {}),
         ]
-        orders = [order for answer in side_by_side(lists) for order in answer]
+        orders = [_of_whole_position(order) for answer in side_by_side(lists) for order in answer]
         return [order for order in orders if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
@@ -237,11 +237,11 @@ class Kucoin(Dialect):
         """Ask for one order by its id, in whichever list it is; futures have one address for both."""
         _ensure_classic(exchange)
         if is_derivative(symbol):
-            return super().find(exchange, order_id, symbol, is_trigger=False)
+            return _known(super().find(exchange, order_id, symbol, is_trigger=False))
 
         def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
             if not waits:
-                return super(Kucoin, self).find(exchange, order_id, symbol, is_trigger=False)
+                return _known(super(Kucoin, self).find(exchange, order_id, symbol, is_trigger=False))
             return _the_one(_waiting(exchange, {"orderIds": order_id}), order_id)
 
         return in_either_list(ask, is_trigger=is_trigger)
@@ -258,7 +258,7 @@ class Kucoin(Dialect):
         else:
             if order.get("clientOrderId") != name:
                 raise BadReply("the venue tells of another order than was asked for")
-            return order
+            return _known(order)
         waiting = None if is_derivative(reference.symbol) else _waiting_by_client_id(exchange, reference)
         if waiting is None and reference.since is not None:
             age = timedelta(milliseconds=exchange.milliseconds() - int(reference.since.timestamp() * 1000))
@@ -301,7 +301,7 @@ def _resting(exchange: Exchange) -> list[Order]:
     symbols = (data or {}).get("symbols") or []
     replies = side_by_side([partial(exchange.privateGetHfOrdersActive, {"symbol": name}) for name in symbols])
     entries = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
-    return list(exchange.parse_orders(entries))
+    return [_known(order) for order in exchange.parse_orders(entries)]
 
 
 def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
@@ -317,8 +317,26 @@ def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: M
         items = only_mappings(data["items"], "orders")
         entries.extend(items)
         if page >= int(data.get("totalPage") or 0) or not items:
-            return list(exchange.parse_orders(entries))
+            return [_known(order) for order in exchange.parse_orders(entries)]
     raise BadReply("the pages do not end")
+
+
+def _known(order: Order) -> Order:
+    """Correct what ccxt makes of an order: one of which a part was cancelled rests with what is left of it."""
+    info = order.get("info") or {}
+    if True not in (info.get("active"), info.get("isActive")):
+        return order
+    amount, cancelled = amount_of(order.get("amount")), amount_of(info.get("cancelledSize")) or ZERO
+    return {**order, "status": "open", "amount": None if amount is None else plain(amount - cancelled)}
+
+
+def _of_whole_position(order: Order) -> Order:
+    """Read an order of a contract that closes all of a position as one without a quantity: the venue finds that out.
+
+    Source: https://www.kucoin.com/docs-new/rest/futures-trading/orders/add-order.
+    """
+    is_whole = order["info"].get("closeOrder") is True and not amount_of(order.get("filled"))
+    return {**order, "amount": "0"} if is_whole else order
 
 
 def _waiting_by_client_id(exchange: Exchange, reference: OrderReference) -> Order | None:

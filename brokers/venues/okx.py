@@ -303,6 +303,9 @@ def _waiting(order: Order) -> Order:
         "triggerPrice": trigger or info.get("last") or info.get("activePx"),
         "filled": "0" if info.get("state") in _NEVER_TRIGGERED else info.get("actualSz") or None,
         "average": info.get("actualPx") or None,
+        # A stop for a fraction of the position, of which the venue takes 1 alone, names no quantity.
+        "amount": order.get("amount") or "0" if info.get("closeFraction") else order.get("amount"),
+        "reduceOnly": order.get("reduceOnly") or bool(info.get("closeFraction")),
     }
 
 

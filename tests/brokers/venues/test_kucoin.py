@@ -321,6 +321,31 @@ def test_an_order_is_found_by_the_venues_id(account: Recorded) -> None:
     assert looked_up(account, order_id="7").report.status == "closed"
 
 
+@pytest.mark.parametrize("reference", [{"order_id": "7"}, {"client_order_id": "xp-1"}])
+def test_an_order_of_which_a_part_was_cancelled_still_rests(account: Recorded, reference: dict[str, str]) -> None:
+    reply = venue.ok(venue.order("7", type="limit", price="150", dealSize="0.5", cancelExist=True, cancelledSize="0.5"))
+    account.answer("GET /api/v1/hf/orders/7", reply)
+    account.answer("GET /api/v1/hf/orders/client-order/xp-1", reply)
+    report = looked_up(account, **reference).report
+    assert (report.status, report.quantity, report.filled) == ("open", Decimal(2), Decimal("0.5"))
+
+
+def test_a_cancel_that_leaves_the_order_resting_is_not_done(account: Recorded) -> None:
+    account.answer("DELETE /api/v1/hf/orders/7", venue.ok({"orderId": "7"}))
+    account.answer("GET /api/v1/hf/orders/7", venue.ok(venue.order("7", type="limit", price="150", cancelExist=True)))
+    (outcome,) = account.broker.cancel_orders([OrderReference(symbol="SOL/USDT", order_id="7")])
+    assert isinstance(outcome, Done)
+    assert outcome.report.status == "open"
+
+
+def test_a_resting_order_holds_what_was_not_cancelled_of_it(account: Recorded) -> None:
+    account.answer("GET /api/v1/hf/orders/active/symbols", venue.ok({"symbols": ["SOL-USDT"]}))
+    resting = venue.order("7", type="limit", price="150", cancelExist=True, cancelledSize="1", dealSize="0.5")
+    account.answer("GET /api/v1/hf/orders/active", venue.ok([resting]))
+    (order,) = account.broker.read_account().open_orders
+    assert (order.quantity, order.remaining) == (Decimal("1.5"), Decimal(1))
+
+
 def test_an_order_that_waits_is_found_by_the_venues_id(account: Recorded) -> None:
     account.answer("GET /api/v1/hf/orders/vs1", GONE)
     account.answer("GET /api/v1/stop-order?orderIds=vs1", venue.page([venue.stop_order("vs1")]))
