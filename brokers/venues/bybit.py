@@ -161,13 +161,17 @@ class Bybit(Dialect):
         return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
-        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
+        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side.
+
+        ``createdTime``, which ccxt takes for the time of opening, is that of the first position ever in a symbol:
+        https://bybit-exchange.github.io/docs/v5/position.
+        """
 
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
         entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
-        parsed = [exchange.parse_position(entry) for entry in entries]
+        parsed = [{**exchange.parse_position(entry), "timestamp": entry.get("openTime")} for entry in entries]
         if any(position.get("hedged") for position in parsed):
             exchange.options["hedged"] = True
         return [

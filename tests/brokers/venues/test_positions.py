@@ -1,11 +1,12 @@
-"""Stops for a whole position: venues give them the quantity 0, or none, and they cover all of it.
+"""Positions of contracts: the time each was opened, and the stops for a whole one, each kind at each venue.
 
-One such reply of each venue that has them, in one-way mode and where both sides are held.
+Venues give a stop for a whole position the quantity 0, or none, and it covers all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -133,7 +134,9 @@ SL = {"tpslMode": "Full", "stopOrderType": "StopLoss", "reduceOnly": True, "clos
         (lambda: at_kucoin({"size": None}, kucoin.position(quantity=-7)), "buy", 7),
     ],
 )
-def test_a_stop_for_the_whole_position_covers_all_of_it(snapshot: Any, side: str, quantity: int) -> None:
+def test_a_stop_for_the_whole_position_covers_all_of_it(
+    snapshot: Callable[[], Snapshot], side: str, quantity: int
+) -> None:
     stop = the_stop(snapshot())
     assert (stop.side, stop.quantity, stop.remaining, stop.reduce_only) == (side, d(quantity), d(quantity), True)
     assert stop.trigger_price is not None
@@ -174,7 +177,9 @@ def test_a_stop_for_the_whole_position_covers_all_of_it(snapshot: Any, side: str
         ),
     ],
 )
-def test_where_both_sides_are_held_it_covers_its_own(snapshot: Any, side: str, of: str, quantity: int) -> None:
+def test_where_both_sides_are_held_it_covers_its_own(
+    snapshot: Callable[[], Snapshot], side: str, of: str, quantity: int
+) -> None:
     stop = the_stop(snapshot())
     assert (stop.side, stop.position_side, stop.quantity, stop.reduce_only) == (side, of, d(quantity), True)
 
@@ -182,7 +187,7 @@ def test_where_both_sides_are_held_it_covers_its_own(snapshot: Any, side: str, o
 @pytest.mark.parametrize(
     "snapshot", [lambda: at_bybit({**SL, "qty": "4"}), lambda: at_okx({"reduceOnly": "true"}), lambda: at_gate({})]
 )
-def test_without_a_position_it_covers_nothing(snapshot: Any) -> None:
+def test_without_a_position_it_covers_nothing(snapshot: Callable[[], Snapshot]) -> None:
     assert the_stop(snapshot()).quantity == 0
 
 
@@ -191,3 +196,25 @@ def test_a_stop_for_a_part_keeps_its_quantity() -> None:
     assert the_stop(at_bybit(part, bybit.position("4"))).quantity == d(3)
     assert the_stop(at_gate({"initial": {"size": 3, "is_close": False}}, gate.position(-7))).quantity == d(3)
     assert the_stop(at_kucoin({"closeOrder": False, "size": 3}, kucoin.position(quantity=-7))).quantity == d(3)
+
+
+# --- when a position was opened ---
+
+OPENED = 1_767_200_000
+
+
+@pytest.mark.parametrize("opened", [OPENED, 0, None])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda at: at_bybit({}, bybit.position("4", openTime=at and at * 1000)),
+        lambda at: at_okx({}, okx.position("4", cTime=str(at * 1000) if at else "")),
+        lambda at: at_gate({}, {**gate.position(7), "open_time": at}),
+        lambda at: at_kucoin({}, {**kucoin.position(), "openingTimestamp": at and at * 1000}),
+    ],
+)
+def test_a_position_was_opened_when_this_one_was_not_the_first_ever_nor_at_its_last_change(
+    read: Callable[[int | None], Snapshot], opened: int | None
+) -> None:
+    (held,) = read(opened).positions
+    assert held.opened_at == (datetime.fromtimestamp(OPENED, UTC) if opened else None)
