@@ -18,7 +18,7 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.ruleset.model.snapshot import Market
@@ -49,6 +49,8 @@ _REFUSALS = {
 _UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
 """The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
 _WEEKS = 40
+_ANOTHER_KIND = "accountType only support"
+"""How the venue refuses to tell of the wallet of a classic account; it names the kinds that there are then."""
 _OF_POSITION = frozenset({"TakeProfit", "StopLoss", "TrailingStop"})
 """Stops that the venue keeps for a position; those for a part of one are called Partial."""
 _PARTLY_FILLED = "PartiallyFilledCanceled"
@@ -122,25 +124,17 @@ class Bybit(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
-        """Read the unified account; what is borrowed on the spot market is in the wallet, and owed.
-
-        A wallet below zero is owed as well; the amount borrowed that the venue names beside it is the same debt.
-        """
-        reply = exchange.fetch_balance(self.of_type(market_type))
-        balances = {balance.currency: balance for balance in balances_of(reply)}
-        accounts = only_mappings(((reply.get("info") or {}).get("result") or {}).get("list"), "accounts")
-        for entry in (coin for account in accounts for coin in only_mappings(account.get("coin"), "coins")):
-            currency = str(exchange.safe_currency_code(entry.get("coin")))
-            names = ("walletBalance", "spotBorrow", "borrowAmount", "accruedInterest")
-            wallet, spot, borrowed, interest = (amount_of(entry.get(name)) for name in names)
-            below = max(-(wallet or ZERO), ZERO)
-            if spot is None:
-                debt = max((borrowed or ZERO) + (interest or ZERO), below)
-            else:
-                debt = spot + (interest or ZERO) + below
-            balances[currency] = replace(balances[currency], debt=debt)
-        return list(balances.values())
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - one wallet
+        """Read the unified account; raises BadReply for an account of another kind."""
+        try:
+            reply = exchange.privateGetV5AccountWalletBalance({"accountType": "UNIFIED"})
+        except Exception as error:
+            if _ANOTHER_KIND in str(error):
+                raise BadReply("this is no unified trading account; exitplan reads no other kind at Bybit") from error
+            raise
+        accounts = only_mappings(reply["result"]["list"], "accounts")
+        coins = [coin for account in accounts for coin in only_mappings(account.get("coin"), "coins")]
+        return [_balance(exchange, coin) for coin in coins]
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
         """Take the venue's maximums for limit and for market orders, which are not the same."""
@@ -240,6 +234,25 @@ class Bybit(Dialect):
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the reply that it was taken comes before it is done."""
         return told_by(super().conversion_of(reply), "exchangeStatus", finished="success", refused="failure")
+
+
+def _balance(exchange: Exchange, coin: Mapping[str, Any]) -> VenueBalance:
+    """Read one coin of the unified account.
+
+    What was borrowed to trade spot, or by hand, is in the wallet and owed: equity = walletBalance - spotBorrow + profit.
+    What contracts lost beyond the wallet takes it below zero, and is owed as well. ``borrowAmount`` is both together.
+    Source: https://bybit-exchange.github.io/docs/v5/account/wallet-balance.
+    """
+    currency = str(exchange.safe_currency_code(coin.get("coin")))
+    wallet = amount_of(coin.get("walletBalance"))
+    if wallet is None:
+        raise BadReply(f"the balance of {currency} has no amount")
+    spot, borrowed, interest = (amount_of(coin.get(name)) for name in ("spotBorrow", "borrowAmount", "accruedInterest"))
+    # Margin of contracts may be backed by other coins as well, so more than there is of this one.
+    used = sum((amount_of(coin.get(name)) or ZERO for name in ("locked", "totalOrderIM", "totalPositionIM")), ZERO)
+    locked, below = min(used, max(wallet, ZERO)), max(-wallet, ZERO)
+    owed = max(borrowed or ZERO, below) if spot is None else spot + below
+    return balance_and_debt(currency, wallet - locked, locked, owed + (interest or ZERO))
 
 
 def _unknown_account(accounts: list[Any]) -> str | None:

@@ -53,6 +53,10 @@ def bybit_wallet(*coins: Mapping[str, str], kind: str = "UNIFIED") -> dict[str, 
         (bybit.coin("SOL", "-2", borrowAmount="2", spotBorrow="0", accruedInterest="0.1"), 0, "2.1"),
         (bybit.coin("SOL", "5", borrowAmount="3", spotBorrow="3"), 5, "3"),
         (bybit.coin("SOL", "5", borrowAmount="3"), 5, "3"),
+        # Both kinds: 3 were borrowed and sold, and contracts lost 2 more.
+        (bybit.coin("SOL", "-2", borrowAmount="5", spotBorrow="3", accruedInterest="0.1"), 0, "5.1"),
+        # A loss of an open position is the position's.
+        (bybit.coin("SOL", "5", borrowAmount="4", spotBorrow="3"), 5, "3"),
         (bybit.coin("SOL", "5"), 5, "0"),
     ],
 )

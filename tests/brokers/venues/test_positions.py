@@ -21,6 +21,7 @@ from tests.brokers.venues.recorded import MADE_UP_WORDS, Replies, at_venue
 
 d = Decimal
 NO_FUTURES = gate.refused("USER_NOT_FOUND", "please transfer funds first to create futures account")
+Read = Callable[[], Snapshot]
 KUCOIN = "GET api-futures.kucoin.com/api/v1"
 
 
@@ -134,9 +135,7 @@ SL = {"tpslMode": "Full", "stopOrderType": "StopLoss", "reduceOnly": True, "clos
         (lambda: at_kucoin({"size": None}, kucoin.position(quantity=-7)), "buy", 7),
     ],
 )
-def test_a_stop_for_the_whole_position_covers_all_of_it(
-    snapshot: Callable[[], Snapshot], side: str, quantity: int
-) -> None:
+def test_a_stop_for_the_whole_position_covers_all_of_it(snapshot: Read, side: str, quantity: int) -> None:
     stop = the_stop(snapshot())
     assert (stop.side, stop.quantity, stop.remaining, stop.reduce_only) == (side, d(quantity), d(quantity), True)
     assert stop.trigger_price is not None
@@ -177,9 +176,7 @@ def test_a_stop_for_the_whole_position_covers_all_of_it(
         ),
     ],
 )
-def test_where_both_sides_are_held_it_covers_its_own(
-    snapshot: Callable[[], Snapshot], side: str, of: str, quantity: int
-) -> None:
+def test_where_both_sides_are_held_it_covers_its_own(snapshot: Read, side: str, of: str, quantity: int) -> None:
     stop = the_stop(snapshot())
     assert (stop.side, stop.position_side, stop.quantity, stop.reduce_only) == (side, of, d(quantity), True)
 
@@ -187,7 +184,7 @@ def test_where_both_sides_are_held_it_covers_its_own(
 @pytest.mark.parametrize(
     "snapshot", [lambda: at_bybit({**SL, "qty": "4"}), lambda: at_okx({"reduceOnly": "true"}), lambda: at_gate({})]
 )
-def test_without_a_position_it_covers_nothing(snapshot: Callable[[], Snapshot]) -> None:
+def test_without_a_position_it_covers_nothing(snapshot: Read) -> None:
     assert the_stop(snapshot()).quantity == 0
 
 
