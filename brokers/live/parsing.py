@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from exitplan.brokers.protocol import OrderReport, OrderStatus
 from exitplan.ruleset.model.cost_basis import Trade
 from exitplan.ruleset.model.snapshot import Market, OpenOrder, OrderSide, Position, Side
-from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative
+from exitplan.ruleset.model.values import EXACT, ZERO
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_TRADE = 1_230_768_000_000  # 2009: nothing was traded before, so an earlier time says that there is none
@@ -182,19 +182,8 @@ def open_order_of(order: Mapping[str, Any]) -> OpenOrder:
         client_order_id=order.get("clientOrderId") or None,
         reduce_only=_is_reduce_only(order),
         position_side=position_side_of(order),
+        holds_nothing=order.get("holdsNothing") is True,
     )
-
-
-def of_whole_position(order: OpenOrder, positions: Iterable[Position]) -> OpenOrder:
-    """Give an order that closes all of a position the quantity that it closes; venues tell it as 0, or not at all.
-
-    It stays 0 where there is no such position: then it closes nothing.
-    """
-    if order.quantity or not order.reduce_only or not is_derivative(order.symbol):
-        return order
-    side = order.position_side or ("long" if order.side == "sell" else "short")
-    held = (one.quantity for one in positions if (one.symbol, one.side) == (order.symbol, side))
-    return replace(order, quantity=next(held, ZERO))
 
 
 def position_side_of(order: Mapping[str, Any]) -> Side | None:

@@ -146,7 +146,7 @@ class Bybit(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders; one list holds also those that wait for a trigger."""
         if market_type == "spot":
-            return _orders(exchange, "OrderRealtime", {"category": "spot"})
+            return [_spot_order(order) for order in _orders(exchange, "OrderRealtime", {"category": "spot"})]
         tasks = [
             partial(_orders, exchange, "OrderRealtime", {"category": "linear", "settleCoin": coin})
             for coin in _SETTLED_IN
@@ -239,8 +239,8 @@ class Bybit(Dialect):
 def _balance(exchange: Exchange, coin: Mapping[str, Any]) -> VenueBalance:
     """Read one coin of the unified account.
 
-    What was borrowed to trade spot, or by hand, is in the wallet and owed: equity = walletBalance - spotBorrow + profit.
-    What contracts lost beyond the wallet takes it below zero, and is owed as well. ``borrowAmount`` is both together.
+    What was borrowed to trade spot, or by hand, is in the wallet and owed: equity is walletBalance - spotBorrow, and the
+    profit of contracts. What contracts lost beyond the wallet takes it below zero, and is owed as well. ``borrowAmount`` is both together.
     Source: https://bybit-exchange.github.io/docs/v5/account/wallet-balance.
     """
     currency = str(exchange.safe_currency_code(coin.get("coin")))
@@ -283,6 +283,16 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     """Read an order of a kind of market, which ccxt guesses wrong; one cancelled half-way is not closed to the end."""
     order: Order = exchange.parse_order(entry, exchange.safe_market(entry.get("symbol"), None, None, kind))
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
+
+
+def _spot_order(order: Order) -> Order:
+    """Read a resting order of the spot market; of those that wait for a trigger, only one kind locks nothing till then.
+
+    Source: https://bybit-exchange.github.io/docs/v5/order/create-order, ``orderFilter``.
+    """
+    info = order["info"]
+    waits = info.get("orderStatus") == "Untriggered" and info.get("stopOrderType") == "Stop"
+    return {**order, "holdsNothing": waits}
 
 
 def _of_whole_position(order: Order) -> Order:

@@ -305,8 +305,12 @@ def _resting(exchange: Exchange) -> list[Order]:
 
 
 def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
-    """Read spot orders that wait for their trigger."""
-    return _pages(exchange, exchange.privateGetStopOrder, {"status": "NEW", **asked})
+    """Read spot orders that wait for their trigger; the venue locks what they need only then.
+
+    Source: https://www.kucoin.com/support/31880997949977.
+    """
+    orders = _pages(exchange, exchange.privateGetStopOrder, {"status": "NEW", **asked})
+    return [{**order, "holdsNothing": True} for order in orders]
 
 
 def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Order]:

@@ -23,6 +23,8 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import CredentialsRefused
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.order_view import held_by
 from tests.brokers.venues.bybit_replies import (
     BYBIT,
     CANCEL,
@@ -112,6 +114,18 @@ def test_what_is_locked_is_in_orders_and_margin_and_never_more_than_there_is(
     bybit.answer(OPEN, listed())
     cash = bybit.broker.read_account().cash
     assert (cash.free, cash.locked) == (d(expected[0]), d(expected[1]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [("tpslOrder", "Untriggered", 2), ("Stop", "Untriggered", 0), ("Stop", "New", 2), ("", "New", 2)],
+)
+def test_of_stops_of_the_spot_market_only_conditional_orders_hold_nothing_until_they_are_triggered(
+    bybit: Recorded, kind: str, status: str, expected: int
+) -> None:
+    bybit.answer(OPEN, listed(stop(12, stopOrderType=kind, orderStatus=status)))
+    (resting,) = bybit.broker.read_account().open_orders
+    assert held_by(resting, AssetNames()) == ("SOL", d(expected))
 
 
 def test_a_classic_account_is_told_as_what_exitplan_does_not_read(bybit: Recorded) -> None:

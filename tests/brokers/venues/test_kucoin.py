@@ -23,6 +23,8 @@ from exitplan.brokers.protocol import (
 )
 from exitplan.brokers.venues.kucoin import Kucoin
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.order_view import held_by
 from tests.brokers.venues import kucoin_replies as venue
 from tests.brokers.venues.recorded import MADE_UP_WORDS, NO_ANSWERS, Recorded, Reply, Sent, at_venue
 
@@ -336,6 +338,18 @@ def test_a_cancel_that_leaves_the_order_resting_is_not_done(account: Recorded) -
     (outcome,) = account.broker.cancel_orders([OrderReference(symbol="SOL/USDT", order_id="7")])
     assert isinstance(outcome, Done)
     assert outcome.report.status == "open"
+
+
+def test_a_stop_holds_nothing_until_it_is_triggered(account: Recorded) -> None:
+    account.answer("GET /api/v1/hf/orders/active/symbols", venue.ok({"symbols": ["SOL-USDT"]}))
+    account.answer("GET /api/v1/hf/orders/active", venue.ok([venue.order("7", type="limit", price="150", size="1")]))
+    account.answer("GET /api/v1/stop-order", venue.page([venue.stop_order("vs1"), venue.stop_order("vs2", side="buy")]))
+    orders = {order.id: order for order in account.broker.read_account().open_orders}
+    assert {name: held_by(order, AssetNames()) for name, order in orders.items()} == {
+        "7": ("SOL", Decimal(1)),
+        "vs1": ("SOL", Decimal(0)),
+        "vs2": ("USDT", Decimal(0)),
+    }
 
 
 def test_a_resting_order_holds_what_was_not_cancelled_of_it(account: Recorded) -> None:
