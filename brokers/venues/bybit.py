@@ -239,8 +239,9 @@ class Bybit(Dialect):
 def _balance(exchange: Exchange, coin: Mapping[str, Any]) -> VenueBalance:
     """Read one coin of the unified account.
 
-    What was borrowed to trade spot, or by hand, is in the wallet and owed: equity is walletBalance - spotBorrow, and the
-    profit of contracts. What contracts lost beyond the wallet takes it below zero, and is owed as well. ``borrowAmount`` is both together.
+    What was borrowed to trade spot, or by hand, is in the wallet and owed: the equity is walletBalance - spotBorrow and
+    the profit of contracts. What contracts lost beyond the wallet takes it below zero, and is owed as well; the venue's
+    ``borrowAmount`` is all of that, and what open positions lose, which is counted with the positions.
     Source: https://bybit-exchange.github.io/docs/v5/account/wallet-balance.
     """
     currency = str(exchange.safe_currency_code(coin.get("coin")))
