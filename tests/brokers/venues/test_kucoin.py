@@ -101,12 +101,18 @@ def test_all_pages_of_orders_that_wait_for_a_trigger_are_read(account: Recorded)
     assert (orders["vs2"].type, orders["vs2"].price) == ("stop", None)
 
 
-def test_a_unified_account_is_not_taken_for_an_empty_one() -> None:
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"selfAccountMode": "UNIFIED"}, "unified trading account"),
+        ({"selfAccountMode": "PORTFOLIO"}, "of the kind PORTFOLIO"),
+        ({}, "of the kind None"),
+        (None, "of the kind None"),
+    ],
+)
+def test_an_account_of_another_kind_is_not_taken_for_an_empty_one(data: Any, told: str) -> None:
     with at_venue("kucoin", venue.replies(), password=MADE_UP_WORDS) as recorded:
-        recorded.answer("GET /api/ua/v1/market/ticker", Reply("", 503))
-        mode = venue.ok({"selfAccountMode": "UNIFIED"})
-        error = recorded.refuses_to_read("GET /api/ua/v1/account/mode", mode)
-        assert "unified trading account" in str(error)
+        assert told in str(recorded.refuses_to_read("GET /api/ua/v1/account/mode", venue.ok(data)))
 
 
 def test_symbols_with_orders_that_are_left_out_are_not_none(account: Recorded) -> None:
@@ -338,6 +344,16 @@ def test_a_cancel_that_leaves_the_order_resting_is_not_done(account: Recorded) -
     (outcome,) = account.broker.cancel_orders([OrderReference(symbol="SOL/USDT", order_id="7")])
     assert isinstance(outcome, Done)
     assert outcome.report.status == "open"
+
+
+@pytest.mark.parametrize("kind", ["margin", "margin_v2", "isolated", "isolated_v2"])
+def test_what_is_in_a_margin_account_is_unreadable_for_its_debts_are_not_told(account: Recorded, kind: str) -> None:
+    account.answer(
+        "GET /api/v1/accounts", venue.ok([venue.account("SOL", "2", "0"), venue.account("ADA", "0", "0", kind)])
+    )
+    assert account.broker.read_account().positions
+    error = account.refuses_to_read("GET /api/v1/accounts", venue.ok([venue.account("ADA", "3", "1", kind)]))
+    assert f"ADA in the {kind} account" in str(error)
 
 
 def test_a_stop_holds_nothing_until_it_is_triggered(account: Recorded) -> None:
