@@ -89,6 +89,7 @@ class Bybit(Dialect):
         " Never: Withdrawal, Account Transfer.",
         limits_known=(
             "What is borrowed is read; accounts that are not unified ones are unreadable.",
+            "A key reads the account that it was made in: the main account, or one sub-account.",
             "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",

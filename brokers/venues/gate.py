@@ -21,7 +21,15 @@ from exitplan.brokers.live.dialect import (
     tickers_of,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    Ticker,
+    VenueBalance,
+    amount_of,
+    balance_of,
+    balances_of,
+    only_mappings,
+)
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
@@ -48,7 +56,9 @@ _FILLS = 1000
 _MONTH = 30 * 86_400
 _REMEMBERED = timedelta(minutes=30)
 """How long a closed order is surely found by its client id."""
-_UNIFIED = "2"
+_CLASSIC_KEY, _UNIFIED_KEY = "1", "2"
+_CLASSIC = "classic"
+_UNIFIED_MODES = frozenset({"single_currency", "multi_currency", "portfolio"})
 _LISTS = re.compile(r"/spot/(accounts|open_orders|my_trades|tickers)$|/futures/\w+/(positions|tickers)$")
 _ORDERS = re.compile(r"/(spot|futures/\w+)/(orders|price_orders)$")
 _REFUSALS = {
@@ -96,12 +106,14 @@ class Gate(Dialect):
             "Never: Withdraw, Wallet."
         ),
         limits_known=(
-            "What is borrowed in a unified account is read; one with balances in isolated margin is unreadable.",
+            "Classic accounts are read, and unified ones in each mode, with what is borrowed in them.",
+            "A key reads the account that it was made in: the main account, or one sub-account.",
             "Client order ids have at most 28 characters, and nothing says that the venue keeps them unique.",
             "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
             "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",
             "A write is too old for the venue a minute after it was signed, so what is unknown stays so for that long.",
-            "Swaps in one-way mode only; dated futures are not read; conversion of dust is not offered.",
+            "Swaps in one-way mode only; dated futures and trailing stops of swaps are not read.",
+            "Conversion of dust is not offered.",
         ),
     )
 
@@ -136,7 +148,7 @@ class Gate(Dialect):
         """Read a wallet; a unified account has one for all kinds of markets."""
         if _is_unified(exchange):
             is_first = market_type == exchange.options["marketTypes"][0]
-            return _unified_balances(exchange.fetch_balance({"type": "spot"}), exchange) if is_first else []
+            return _unified_balances(exchange) if is_first else []
         if market_type == "spot":
             return balances_of(exchange.fetch_balance({"type": "spot"}))
         replies = _of_each_settlement(
@@ -344,31 +356,47 @@ class Gate(Dialect):
 
 
 def _is_unified(exchange: Exchange) -> bool:
-    """Return which kind of account it is; ccxt takes a question that failed for a classic one."""
+    """Return which kind of account it is; ccxt takes a question that failed for a classic one.
+
+    The key tells of the older kind of unified account alone, the mode of all:
+    https://www.gate.com/docs/developers/apiv4/en/#unifiedmodeset. Raises BadReply for a kind that nobody knows here.
+    """
     with exchange.turn:
         if exchange.options.get("unifiedAccount") is None:
-            mode = (exchange.privateAccountGetDetail().get("key") or {}).get("mode")
-            if mode is None:
+            key = str((exchange.privateAccountGetDetail().get("key") or {}).get("mode"))
+            if key not in {_CLASSIC_KEY, _UNIFIED_KEY}:
                 raise BadReply("the venue does not say whether the account is a unified one")
-            exchange.options["unifiedAccount"] = str(mode) == _UNIFIED
+            mode = None if key == _UNIFIED_KEY else exchange.privateUnifiedGetUnifiedMode().get("mode")
+            if mode not in {None, _CLASSIC, *_UNIFIED_MODES} or (mode is None and key == _CLASSIC_KEY):
+                raise BadReply(f"exitplan does not know accounts in the mode {mode} at Gate")
+            exchange.options["unifiedAccount"] = mode != _CLASSIC
         return bool(exchange.options["unifiedAccount"])
 
 
-def _unified_balances(reply: Mapping[str, Any], exchange: Exchange) -> list[VenueBalance]:
-    """Read a unified account; what is owed has its interest with it, and is the same as a balance below zero.
+def _unified_balances(exchange: Exchange) -> list[VenueBalance]:
+    """Read a unified account, in any of its modes; raises BadReply where it is in none of them."""
+    reply = exchange.privateUnifiedGetAccounts()
+    if reply.get("mode") not in {None, "", *_UNIFIED_MODES}:
+        raise BadReply(f"this is an account in the mode {reply['mode']}, which was a unified one before")
+    entries = only_mappings(reply["balances"].values(), "balances")
+    names = [str(exchange.safe_currency_code(name)) for name in reply["balances"]]
+    return [_unified_balance(name, entry) for name, entry in zip(names, entries, strict=True)]
 
-    Raises BadReply for isolated margin, of which the account tells the balance and not what is owed.
+
+def _unified_balance(currency: str, entry: Mapping[str, Any]) -> VenueBalance:
+    """Read one currency of a unified account.
+
+    ``available`` is without what is frozen and what isolated contracts hold; where the venue tells the balance that
+    cross margin has, more of it may back positions. What is owed was borrowed, or is a balance below zero.
+    Source: https://www.gate.com/docs/developers/apiv4/en/#unifiedaccount.
     """
-    balances = {balance.currency: balance for balance in balances_of(reply)}
-    entries = (reply.get("info") or {}).get("balances") or {}
-    for name, entry in entries.items():
-        currency = str(exchange.safe_currency_code(name))
-        if amount_of(entry.get("iso_balance")):
-            raise BadReply(f"{currency} is in isolated margin, which exitplan can't read")
-        owed = [abs(amount_of(entry.get(key)) or ZERO) for key in ("borrowed", "total_liab", "negative_liab")]
-        known = balances[currency]
-        balances[currency] = replace(known, debt=max(known.debt, *owed))
-    return list(balances.values())
+    names = ("available", "freeze", "cross_balance", "iso_balance", "borrowed", "negative_liab", "total_liab")
+    available, frozen, cross, isolated, borrowed, below, owed = (amount_of(entry.get(name)) for name in names)
+    if available is None or frozen is None:
+        raise BadReply(f"the balance of {currency} has no amount")
+    total = (cross or available + frozen) + (isolated or ZERO)
+    debt = max(abs(borrowed or ZERO) + max(abs(below or ZERO), -total), abs(owed or ZERO))
+    return balance_of(currency, {"free": available, "used": frozen, "total": total, "debt": debt})
 
 
 def _side_of(position: Mapping[str, Any]) -> str | None:

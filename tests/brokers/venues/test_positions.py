@@ -127,6 +127,12 @@ SL = {"tpslMode": "Full", "stopOrderType": "StopLoss", "reduceOnly": True, "clos
         # The quantity of a moment ago: the venue adjusts it to the position.
         (lambda: at_bybit({**SL, "qty": "3"}, bybit.position("4")), "sell", 4),
         (lambda: at_bybit({**SL, "stopOrderType": "TrailingStop", "qty": "0"}, bybit.position("4")), "sell", 4),
+        # Not a stop of the position's, but a conditional order that closes all of it.
+        (
+            lambda: at_bybit({**SL, "stopOrderType": "Stop", "qty": "0", "leavesQty": "0"}, bybit.position("4")),
+            "sell",
+            4,
+        ),
         (lambda: at_okx({"reduceOnly": "true"}, okx.position("4")), "sell", 4),
         (lambda: at_gate({}, gate.position(-7)), "buy", 7),
         (lambda: at_gate({}, gate.position(7)), "sell", 7),
@@ -191,6 +197,10 @@ def test_without_a_position_it_covers_nothing(snapshot: Read) -> None:
 def test_a_stop_for_a_part_keeps_its_quantity() -> None:
     part = {**SL, "tpslMode": "Partial", "stopOrderType": "PartialStopLoss", "qty": "3", "leavesQty": "3"}
     assert the_stop(at_bybit(part, bybit.position("4"))).quantity == d(3)
+    # An order that opens, with stops for all of what it will open.
+    attached = {"orderStatus": "New", "orderType": "Limit", "price": "100", "stopOrderType": "", "triggerPrice": ""}
+    resting = the_stop(at_bybit({**attached, "tpslMode": "Full", "stopLoss": "90", "qty": "3", "leavesQty": "3"}))
+    assert (resting.quantity, resting.reduce_only) == (d(3), False)
     assert the_stop(at_gate({"initial": {"size": 3, "is_close": False}}, gate.position(-7))).quantity == d(3)
     assert the_stop(at_kucoin({"closeOrder": False, "size": 3}, kucoin.position(quantity=-7))).quantity == d(3)
 
