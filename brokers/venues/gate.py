@@ -26,11 +26,11 @@ from exitplan.brokers.live.parsing import (
     Ticker,
     VenueBalance,
     amount_of,
-    balance_of,
     balances_of,
     only_mappings,
 )
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.gate_accounts import is_unified, unified_balances
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
     OURS,
@@ -48,7 +48,7 @@ from exitplan.brokers.venues.gate_orders import (
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.brokers.venues.wording import by_words
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import ZERO, is_derivative
+from exitplan.ruleset.model.values import is_derivative
 
 T = TypeVar("T")
 
@@ -56,9 +56,6 @@ _FILLS = 1000
 _MONTH = 30 * 86_400
 _REMEMBERED = timedelta(minutes=30)
 """How long a closed order is surely found by its client id."""
-_CLASSIC_KEY, _UNIFIED_KEY = "1", "2"
-_CLASSIC = "classic"
-_UNIFIED_MODES = frozenset({"single_currency", "multi_currency", "portfolio"})
 _LISTS = re.compile(r"/spot/(accounts|open_orders|my_trades|tickers)$|/futures/\w+/(positions|tickers)$")
 _ORDERS = re.compile(r"/(spot|futures/\w+)/(orders|price_orders)$")
 _REFUSALS = {
@@ -146,9 +143,9 @@ class Gate(Dialect):
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read a wallet; a unified account has one for all kinds of markets."""
-        if _is_unified(exchange):
+        if is_unified(exchange):
             is_first = market_type == exchange.options["marketTypes"][0]
-            return _unified_balances(exchange) if is_first else []
+            return unified_balances(exchange) if is_first else []
         if market_type == "spot":
             return balances_of(exchange.fetch_balance({"type": "spot"}))
         replies = _of_each_settlement(
@@ -159,7 +156,7 @@ class Gate(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders and those that wait for their trigger, all pages of both."""
         if market_type == "spot":
-            account = "unified" if _is_unified(exchange) else "spot"
+            account = "unified" if is_unified(exchange) else "spot"
             lists = [partial(open_spot_orders, exchange, account), partial(waiting_spot_orders, exchange, {})]
             entries = [entry for answer in side_by_side(lists) for entry in answer]
         else:
@@ -225,7 +222,7 @@ class Gate(Dialect):
 
     def create(self, exchange: Exchange, request: OrderRequest) -> Order:
         """Send an order once."""
-        _is_unified(exchange)
+        is_unified(exchange)
         return known_order(super().create(exchange, request))
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
@@ -235,7 +232,7 @@ class Gate(Dialect):
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel one order, in whichever list it is."""
-        _is_unified(exchange)
+        is_unified(exchange)
 
         def do(waits: bool) -> object:  # noqa: FBT001 - as in_either_list has it
             return super(Gate, self).cancel(exchange, reference, is_trigger=waits)
@@ -271,7 +268,7 @@ class Gate(Dialect):
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
         """Ask for one order by its id, in whichever list it is; for a trigger that was reached, what it set off."""
-        _is_unified(exchange)
+        is_unified(exchange)
 
         def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
             order = known_order(super(Gate, self).find(exchange, order_id, symbol, is_trigger=waits))
@@ -288,7 +285,7 @@ class Gate(Dialect):
 
         The venue answers for our ids for a while only. Raises BadReply where an order without an id may be the one.
         """
-        _is_unified(exchange)
+        is_unified(exchange)
         name = f"{OURS}{reference.client_order_id}"
         try:
             return self._checked(exchange.fetch_order(None, reference.symbol, {"text": name}), reference)
@@ -353,50 +350,6 @@ class Gate(Dialect):
             if len(entries) < PAGE or min(int(order.get("timestamp") or 0) for order in orders) < since * 1000:
                 return None
         raise BadReply("the pages do not end")
-
-
-def _is_unified(exchange: Exchange) -> bool:
-    """Return which kind of account it is; ccxt takes a question that failed for a classic one.
-
-    The key tells of the older kind of unified account alone, the mode of all:
-    https://www.gate.com/docs/developers/apiv4/en/#unifiedmodeset. Raises BadReply for a kind that nobody knows here.
-    """
-    with exchange.turn:
-        if exchange.options.get("unifiedAccount") is None:
-            key = str((exchange.privateAccountGetDetail().get("key") or {}).get("mode"))
-            if key not in {_CLASSIC_KEY, _UNIFIED_KEY}:
-                raise BadReply("the venue does not say whether the account is a unified one")
-            mode = None if key == _UNIFIED_KEY else exchange.privateUnifiedGetUnifiedMode().get("mode")
-            if mode not in {None, _CLASSIC, *_UNIFIED_MODES} or (mode is None and key == _CLASSIC_KEY):
-                raise BadReply(f"exitplan does not know accounts in the mode {mode} at Gate")
-            exchange.options["unifiedAccount"] = mode != _CLASSIC
-        return bool(exchange.options["unifiedAccount"])
-
-
-def _unified_balances(exchange: Exchange) -> list[VenueBalance]:
-    """Read a unified account, in any of its modes; raises BadReply where it is in none of them."""
-    reply = exchange.privateUnifiedGetAccounts()
-    if reply.get("mode") not in {None, "", *_UNIFIED_MODES}:
-        raise BadReply(f"this is an account in the mode {reply['mode']}, which was a unified one before")
-    entries = only_mappings(reply["balances"].values(), "balances")
-    names = [str(exchange.safe_currency_code(name)) for name in reply["balances"]]
-    return [_unified_balance(name, entry) for name, entry in zip(names, entries, strict=True)]
-
-
-def _unified_balance(currency: str, entry: Mapping[str, Any]) -> VenueBalance:
-    """Read one currency of a unified account.
-
-    ``available`` is without what is frozen and what isolated contracts hold; where the venue tells the balance that
-    cross margin has, more of it may back positions. What is owed was borrowed, or is a balance below zero.
-    Source: https://www.gate.com/docs/developers/apiv4/en/#unifiedaccount.
-    """
-    names = ("available", "freeze", "cross_balance", "iso_balance", "borrowed", "negative_liab", "total_liab")
-    available, frozen, cross, isolated, borrowed, below, owed = (amount_of(entry.get(name)) for name in names)
-    if available is None or frozen is None:
-        raise BadReply(f"the balance of {currency} has no amount")
-    total = (cross or available + frozen) + (isolated or ZERO)
-    debt = max(abs(borrowed or ZERO) + max(abs(below or ZERO), -total), abs(owed or ZERO))
-    return balance_of(currency, {"free": available, "used": frozen, "total": total, "debt": debt})
 
 
 def _side_of(position: Mapping[str, Any]) -> str | None:
