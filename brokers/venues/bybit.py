@@ -49,11 +49,11 @@ _REFUSALS = {
 _UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
 """The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
 _WEEKS = 40
+_PARTLY_FILLED = "PartiallyFilledCanceled"
 _ANOTHER_KIND = "accountType only support"
 """How the venue refuses to tell of the wallet of a classic account; it names the kinds that there are then."""
 _OF_POSITION = frozenset({"TakeProfit", "StopLoss", "TrailingStop"})
 """Stops that the venue keeps for a position; those for a part of one are called Partial."""
-_PARTLY_FILLED = "PartiallyFilledCanceled"
 
 
 class Bybit(Dialect):

@@ -220,7 +220,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
     Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``, and
-    ``asset``, ``debt``, sides, ``holds_nothing`` and maximums.
+    ``asset``, ``debt``, sides and maximums.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
