@@ -156,21 +156,17 @@ class Bybit(Dialect):
         return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
-        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side.
-
-        ``createdTime``, which ccxt takes for the time of opening, is that of the first position ever in a symbol:
-        https://bybit-exchange.github.io/docs/v5/position.
-        """
+        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
 
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
         entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
-        parsed = [{**exchange.parse_position(entry), "timestamp": entry.get("openTime")} for entry in entries]
+        parsed = [exchange.parse_position(entry) for entry in entries]
         if any(position.get("hedged") for position in parsed):
             exchange.options["hedged"] = True
         return [
-            position
+            _opened(position)
             for position in parsed
             if exchange.safe_market(position["symbol"], None, None, "contract")["type"] in {market_type, None}
         ]
@@ -257,6 +253,35 @@ def _balance(exchange: Exchange, coin: Mapping[str, Any]) -> VenueBalance:
     return balance_and_debt(currency, wallet - locked, locked, owed + (interest or ZERO))
 
 
+def _opened(position: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read when a position was opened; ccxt takes the time of the first one ever in its symbol for that.
+
+    Source: https://bybit-exchange.github.io/docs/v5/position, ``createdTime`` and ``openTime``.
+    """
+    return {**position, "timestamp": position["info"].get("openTime")}
+
+
+def _spot_order(order: Order) -> Order:
+    """Read a resting order of the spot market; of those that wait for a trigger, only one kind locks nothing till then.
+
+    Source: https://bybit-exchange.github.io/docs/v5/order/create-order, ``orderFilter``.
+    """
+    info = order["info"]
+    waits = info.get("orderStatus") == "Untriggered" and info.get("stopOrderType") == "Stop"
+    return {**order, "holdsNothing": waits}
+
+
+def _of_whole_position(order: Order) -> Order:
+    """Read a stop for all of a position as one without a quantity: the venue adjusts that to the position.
+
+    Source: https://bybit-exchange.github.io/docs/v5/position/trading-stop.
+    """
+    info = order["info"]
+    if info.get("tpslMode") != "Full" or info.get("stopOrderType") not in _OF_POSITION:
+        return order
+    return {**order, "amount": "0", "reduceOnly": True}
+
+
 def _unknown_account(accounts: list[Any]) -> str | None:
     """Name the kind of an account that is not a unified one; None where all are."""
     kinds = [str(entry.get("accountType", "UNIFIED")) for entry in accounts if isinstance(entry, dict)]
@@ -285,27 +310,6 @@ def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     """Read an order of a kind of market, which ccxt guesses wrong; one cancelled half-way is not closed to the end."""
     order: Order = exchange.parse_order(entry, exchange.safe_market(entry.get("symbol"), None, None, kind))
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
-
-
-def _spot_order(order: Order) -> Order:
-    """Read a resting order of the spot market; of those that wait for a trigger, only one kind locks nothing till then.
-
-    Source: https://bybit-exchange.github.io/docs/v5/order/create-order, ``orderFilter``.
-    """
-    info = order["info"]
-    waits = info.get("orderStatus") == "Untriggered" and info.get("stopOrderType") == "Stop"
-    return {**order, "holdsNothing": waits}
-
-
-def _of_whole_position(order: Order) -> Order:
-    """Read a stop for all of a position as one without a quantity: the venue adjusts that to the position.
-
-    Source: https://bybit-exchange.github.io/docs/v5/position/trading-stop.
-    """
-    info = order["info"]
-    if info.get("tpslMode") != "Full" or info.get("stopOrderType") not in _OF_POSITION:
-        return order
-    return {**order, "amount": "0", "reduceOnly": True}
 
 
 def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:
