@@ -21,14 +21,7 @@ from exitplan.brokers.live.dialect import (
     tickers_of,
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
-from exitplan.brokers.live.parsing import (
-    BadReply,
-    Ticker,
-    VenueBalance,
-    amount_of,
-    balances_of,
-    only_mappings,
-)
+from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.gate_accounts import is_unified, unified_balances
 from exitplan.brokers.venues.gate_orders import (
