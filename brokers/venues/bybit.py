@@ -20,7 +20,13 @@ from exitplan.brokers.live.dialect import (
 )
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import is_not_found
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    VenueBalance,
+    amount_of,
+    balance_and_debt,
+    only_mappings,
+)
 from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.bybit import ERRORS
@@ -33,6 +39,10 @@ _SETTLED_IN = ("USDT", "USDC")
 _MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-balance", "/tickers", "/execution/list")
 _WEEKS = 40
 _PARTLY_FILLED = "PartiallyFilledCanceled"
+_ANOTHER_KIND = "accountType only support"
+"""How the venue refuses to tell of the wallet of a classic account; it names the kinds that there are then."""
+_OF_POSITION = frozenset({"TakeProfit", "StopLoss", "TrailingStop"})
+"""Stops that the venue keeps for a position; those for a part of one are called Partial."""
 
 
 class Bybit(Dialect):
@@ -69,6 +79,7 @@ class Bybit(Dialect):
         " Never: Withdrawal, Account Transfer.",
         limits_known=(
             "What is borrowed is read; accounts that are not unified ones are unreadable.",
+            "A key reads the account that it was made in: the main account, or one sub-account.",
             "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",
@@ -110,25 +121,17 @@ class Bybit(Dialect):
 
     # --- reading ---
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
-        """Read the unified account; what is borrowed on the spot market is in the wallet, and owed.
-
-        A wallet below zero is owed as well; the amount borrowed that the venue names beside it is the same debt.
-        """
-        reply = exchange.fetch_balance(self.of_type(market_type))
-        balances = {balance.currency: balance for balance in balances_of(reply)}
-        accounts = only_mappings(((reply.get("info") or {}).get("result") or {}).get("list"), "accounts")
-        for entry in (coin for account in accounts for coin in only_mappings(account.get("coin"), "coins")):
-            currency = str(exchange.safe_currency_code(entry.get("coin")))
-            names = ("walletBalance", "spotBorrow", "borrowAmount", "accruedInterest")
-            wallet, spot, borrowed, interest = (amount_of(entry.get(name)) for name in names)
-            below = max(-(wallet or ZERO), ZERO)
-            if spot is None:
-                debt = max((borrowed or ZERO) + (interest or ZERO), below)
-            else:
-                debt = spot + (interest or ZERO) + below
-            balances[currency] = replace(balances[currency], debt=debt)
-        return list(balances.values())
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - one wallet
+        """Read the unified account; raises BadReply for an account of another kind."""
+        try:
+            reply = exchange.privateGetV5AccountWalletBalance({"accountType": "UNIFIED"})
+        except Exception as error:
+            if _ANOTHER_KIND in str(error):
+                raise BadReply("this is no unified trading account; exitplan reads no other kind at Bybit") from error
+            raise
+        accounts = only_mappings(reply["result"]["list"], "accounts")
+        coins = [coin for account in accounts for coin in only_mappings(account.get("coin"), "coins")]
+        return [_balance(exchange, coin) for coin in coins]
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
         """Take the venue's maximums for limit and for market orders, which are not the same."""
@@ -140,12 +143,12 @@ class Bybit(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders; one list holds also those that wait for a trigger."""
         if market_type == "spot":
-            return _orders(exchange, "OrderRealtime", {"category": "spot"})
+            return [_spot_order(order) for order in _orders(exchange, "OrderRealtime", {"category": "spot"})]
         tasks = [
             partial(_orders, exchange, "OrderRealtime", {"category": "linear", "settleCoin": coin})
             for coin in _SETTLED_IN
         ]
-        resting = [order for orders in side_by_side(tasks) for order in orders]
+        resting = [_of_whole_position(order) for orders in side_by_side(tasks) for order in orders]
         return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
@@ -159,7 +162,7 @@ class Bybit(Dialect):
         if any(position.get("hedged") for position in parsed):
             exchange.options["hedged"] = True
         return [
-            position
+            _opened(position)
             for position in parsed
             if exchange.safe_market(position["symbol"], None, None, "contract")["type"] in {market_type, None}
         ]
@@ -224,6 +227,55 @@ class Bybit(Dialect):
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the reply that it was taken comes before it is done."""
         return told_by(super().conversion_of(reply), "exchangeStatus", finished="success", refused="failure")
+
+
+def _balance(exchange: Exchange, coin: Mapping[str, Any]) -> VenueBalance:
+    """Read one coin of the unified account.
+
+    What was borrowed to trade spot, or by hand, is in the wallet and owed: the equity is walletBalance - spotBorrow and
+    the profit of contracts. What contracts lost beyond the wallet takes it below zero, and is owed as well; the venue's
+    ``borrowAmount`` is all of that, and what open positions lose, which is counted with the positions.
+    Source: https://bybit-exchange.github.io/docs/v5/account/wallet-balance.
+    """
+    currency = str(exchange.safe_currency_code(coin.get("coin")))
+    wallet = amount_of(coin.get("walletBalance"))
+    if wallet is None:
+        raise BadReply(f"the balance of {currency} has no amount")
+    spot, borrowed, interest = (amount_of(coin.get(name)) for name in ("spotBorrow", "borrowAmount", "accruedInterest"))
+    # Margin of contracts may be backed by other coins as well, so more than there is of this one.
+    used = sum((amount_of(coin.get(name)) or ZERO for name in ("locked", "totalOrderIM", "totalPositionIM")), ZERO)
+    locked, below = min(used, max(wallet, ZERO)), max(-wallet, ZERO)
+    owed = max(borrowed or ZERO, below) if spot is None else spot + below
+    return balance_and_debt(currency, wallet - locked, locked, owed + (interest or ZERO))
+
+
+def _opened(position: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read when a position was opened; ccxt takes the time of the first one ever in its symbol for that.
+
+    Source: https://bybit-exchange.github.io/docs/v5/position, ``createdTime`` and ``openTime``.
+    """
+    return {**position, "timestamp": position["info"].get("openTime")}
+
+
+def _spot_order(order: Order) -> Order:
+    """Read a resting order of the spot market; of those that wait for a trigger, only one kind locks nothing till then.
+
+    Source: https://bybit-exchange.github.io/docs/v5/order/create-order, ``orderFilter``.
+    """
+    info = order["info"]
+    waits = info.get("orderStatus") == "Untriggered" and info.get("stopOrderType") == "Stop"
+    return {**order, "holdsNothing": waits}
+
+
+def _of_whole_position(order: Order) -> Order:
+    """Read a stop for all of a position as one without a quantity: the venue adjusts that to the position.
+
+    Source: https://bybit-exchange.github.io/docs/v5/position/trading-stop.
+    """
+    info = order["info"]
+    if info.get("tpslMode") != "Full" or info.get("stopOrderType") not in _OF_POSITION:
+        return order
+    return {**order, "amount": "0", "reduceOnly": True}
 
 
 def _unknown_account(accounts: list[Any]) -> str | None:

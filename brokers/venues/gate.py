@@ -26,21 +26,24 @@ from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.brokers.venues.errors.gate import ERRORS
+from exitplan.brokers.venues.gate_accounts import is_unified, unified_balances
 from exitplan.brokers.venues.gate_orders import (
     MISSING,
     OURS,
     PAGE,
     cancel_outcomes,
+    closes_all,
     fired_by,
     known_order,
     open_spot_orders,
     open_swap_orders,
+    side_that_closes,
     waiting_spot_orders,
     waiting_swap_orders,
 )
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import ZERO, is_derivative
+from exitplan.ruleset.model.values import is_derivative
 
 T = TypeVar("T")
 
@@ -48,7 +51,6 @@ _FILLS = 1000
 _MONTH = 30 * 86_400
 _REMEMBERED = timedelta(minutes=30)
 """How long a closed order is surely found by its client id."""
-_UNIFIED = "2"
 _LISTS = re.compile(r"/spot/(accounts|open_orders|my_trades|tickers)$|/futures/\w+/(positions|tickers)$")
 _NO_ANSWER = frozenset({"code", "error", "message"})
 """What an answer holds more than."""
@@ -82,12 +84,14 @@ class Gate(Dialect):
             "Never: Withdraw, Wallet."
         ),
         limits_known=(
-            "What is borrowed in a unified account is read; one with balances in isolated margin is unreadable.",
+            "Classic accounts are read, and unified ones in each mode, with what is borrowed in them.",
+            "A key reads the account that it was made in: the main account, or one sub-account.",
             "Client order ids have at most 28 characters, and nothing says that the venue keeps them unique.",
             "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
             "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",
             "A write is too old for the venue a minute after it was signed, so what is unknown stays so for that long.",
-            "Swaps in one-way mode only; dated futures are not read; conversion of dust is not offered.",
+            "Swaps in one-way mode only; dated futures and trailing stops of swaps are not read.",
+            "Conversion of dust is not offered.",
         ),
     )
 
@@ -124,9 +128,9 @@ class Gate(Dialect):
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read a wallet; a unified account has one for all kinds of markets."""
-        if _is_unified(exchange):
+        if is_unified(exchange):
             is_first = market_type == exchange.options["marketTypes"][0]
-            return _unified_balances(exchange.fetch_balance({"type": "spot"}), exchange) if is_first else []
+            return unified_balances(exchange) if is_first else []
         if market_type == "spot":
             return balances_of(exchange.fetch_balance({"type": "spot"}))
         replies = _of_each_settlement(
@@ -137,7 +141,7 @@ class Gate(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders and those that wait for their trigger, all pages of both."""
         if market_type == "spot":
-            account = "unified" if _is_unified(exchange) else "spot"
+            account = "unified" if is_unified(exchange) else "spot"
             lists = [partial(open_spot_orders, exchange, account), partial(waiting_spot_orders, exchange, {})]
             entries = [entry for answer in side_by_side(lists) for entry in answer]
         else:
@@ -154,10 +158,18 @@ class Gate(Dialect):
                 exchange.options["hedged"] = True
             return [{**entry, "side": _side_of(entry) or entry.get("side")} for entry in entries]
 
-        return _of_each_settlement(exchange, market_type, ask)
+        positions = _of_each_settlement(exchange, market_type, ask)
+        exchange.options["sides"] = {entry["symbol"]: entry["side"] for entry in positions}
+        return positions
 
     def correct_order(self, exchange: Exchange, order: Order) -> Order:
-        """Name the side of a contract where both may be held: the venue tells it by direction and reduce-only alone."""
+        """Name the side of an order that closes a position, and the side of a contract where both may be held.
+
+        The venue tells that by direction and reduce-only alone.
+        """
+        if closes_all(order) and side_that_closes(order) is None:
+            held = exchange.options["sides"].get(order["symbol"])
+            order = {**order, "side": "buy" if held == "short" else "sell"}
         if not is_derivative(str(order.get("symbol"))) or not exchange.options.get("hedged"):
             return order
         closes = bool(order.get("reduceOnly") or (order.get("info") or {}).get("is_reduce_only"))
@@ -195,7 +207,7 @@ class Gate(Dialect):
 
     def create(self, exchange: Exchange, request: OrderRequest) -> Order:
         """Send an order once."""
-        _is_unified(exchange)
+        is_unified(exchange)
         return known_order(super().create(exchange, request))
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
@@ -205,7 +217,7 @@ class Gate(Dialect):
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel one order, in whichever list it is."""
-        _is_unified(exchange)
+        is_unified(exchange)
 
         def do(waits: bool) -> object:  # noqa: FBT001 - as in_either_list has it
             return super(Gate, self).cancel(exchange, reference, is_trigger=waits)
@@ -242,7 +254,7 @@ class Gate(Dialect):
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
         """Ask for one order by its id, in whichever list it is; for a trigger that was reached, what it set off."""
-        _is_unified(exchange)
+        is_unified(exchange)
 
         def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
             order = known_order(super(Gate, self).find(exchange, order_id, symbol, is_trigger=waits))
@@ -259,7 +271,7 @@ class Gate(Dialect):
 
         The venue answers for our ids for a while only. Raises BadReply where an order without an id may be the one.
         """
-        _is_unified(exchange)
+        is_unified(exchange)
         name = f"{OURS}{reference.client_order_id}"
         try:
             return self._checked(exchange.fetch_order(None, reference.symbol, {"text": name}), reference)
@@ -324,34 +336,6 @@ class Gate(Dialect):
             if len(entries) < PAGE or min(int(order.get("timestamp") or 0) for order in orders) < since * 1000:
                 return None
         raise BadReply("the pages do not end")
-
-
-def _is_unified(exchange: Exchange) -> bool:
-    """Return which kind of account it is; ccxt takes a question that failed for a classic one."""
-    with exchange.turn:
-        if exchange.options.get("unifiedAccount") is None:
-            mode = (exchange.privateAccountGetDetail().get("key") or {}).get("mode")
-            if mode is None:
-                raise BadReply("the venue does not say whether the account is a unified one")
-            exchange.options["unifiedAccount"] = str(mode) == _UNIFIED
-        return bool(exchange.options["unifiedAccount"])
-
-
-def _unified_balances(reply: Mapping[str, Any], exchange: Exchange) -> list[VenueBalance]:
-    """Read a unified account; what is owed has its interest with it, and is the same as a balance below zero.
-
-    Raises BadReply for isolated margin, of which the account tells the balance and not what is owed.
-    """
-    balances = {balance.currency: balance for balance in balances_of(reply)}
-    entries = (reply.get("info") or {}).get("balances") or {}
-    for name, entry in entries.items():
-        currency = str(exchange.safe_currency_code(name))
-        if amount_of(entry.get("iso_balance")):
-            raise BadReply(f"{currency} is in isolated margin, which exitplan can't read")
-        owed = [abs(amount_of(entry.get(key)) or ZERO) for key in ("borrowed", "total_liab", "negative_liab")]
-        known = balances[currency]
-        balances[currency] = replace(known, debt=max(known.debt, *owed))
-    return list(balances.values())
 
 
 def _side_of(position: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Exchange, Order
 from exitplan.brokers.live.parsing import BadReply, amount_of, only_mappings
+from exitplan.ruleset.model.values import is_derivative
 
 PAGE = 100
 """Orders a page, the most that the venue gives."""
@@ -76,7 +77,35 @@ def known_order(order: Mapping[str, Any]) -> Order:
         status = "canceled" if info.get("status") in _OVER else "open"
     fees = [fee for fee in order.get("fees") or [] if amount_of(fee.get("cost"))]
     ours = name.removeprefix(OURS) if name.startswith(OURS) else None
-    return {**order, "clientOrderId": ours, "status": status, "fee": fees[0] if len(fees) == 1 else order.get("fee")}
+    fee = fees[0] if len(fees) == 1 else order.get("fee")
+    return {**_closing(order), "clientOrderId": ours, "status": status, "fee": fee}
+
+
+def side_that_closes(order: Order) -> str | None:
+    """Name the side of an order that closes all of a position; None where the venue says of neither that it is.
+
+    Its size is 0, of which ccxt makes a sell. The venue names the position by the kind of a stop (close-long-position)
+    or, where both sides may be held, by ``auto_size`` (close_long):
+    https://www.gate.com/docs/developers/apiv4/en/#futurespricetriggeredorder.
+    """
+    info = order.get("info") or {}
+    initial = info.get("initial") or {}
+    words = " ".join(str(part.get(name) or "") for part in (info, initial) for name in ("order_type", "auto_size"))
+    words = words.replace("_", "-")
+    return "sell" if "close-long" in words else "buy" if "close-short" in words else None
+
+
+def closes_all(order: Order) -> bool:
+    """Check whether an order of a contract closes all of a position: then its size is 0."""
+    info = order.get("info") or {}
+    size = (info.get("initial") or info).get("size")
+    return is_derivative(str(order.get("symbol"))) and amount_of(size) == 0
+
+
+def _closing(order: Order) -> Order:
+    if not closes_all(order):
+        return order
+    return {**order, "amount": "0", "side": side_that_closes(order) or order.get("side"), "reduceOnly": True}
 
 
 def fired_by(order: Order) -> str | None:

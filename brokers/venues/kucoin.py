@@ -16,7 +16,13 @@ from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketTy
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    VenueBalance,
+    amount_of,
+    balance_and_debt,
+    only_mappings,
+)
 from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.brokers.venues.errors.kucoin import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
@@ -31,8 +37,10 @@ _REMEMBERED = timedelta(days=3)
 """How long the venue knows orders that are closed."""
 _TRADING = frozenset({"trade", "trade_hf"})
 """The accounts that orders are paid from; the funding account (main) is not among them."""
-_ELSEWHERE = frozenset({"main", "margin", "margin_v2", "isolated", "isolated_v2", "contract", "option", "pool"})
+_ELSEWHERE = frozenset({"main", "contract", "option", "pool"})
 """Other accounts that are known, and whose balances are not those that are traded here."""
+_MARGIN = frozenset({"margin", "margin_v2", "isolated", "isolated_v2"})
+"""Accounts that may owe what they hold; how much they do is not told with their balances."""
 _MUST_HOLD = {
     "/api/v1/accounts": None,
     "/api/v1/positions": None,
@@ -73,12 +81,14 @@ class Kucoin(Dialect):
             reset="gw-ratelimit-reset",
             reset_unit="ms",
         ),
-        options={"hf": True},
+        options={"hf": True, "uta": False},
         permissions="General, Spot Trading (Futures Trading for swaps and futures). Never: Withdrawal, FlexTransfers.",
         limits_known=(
             "The key has a passphrase, which is named when it is made.",
             "Classic accounts only: a unified trading account is refused.",
-            "Only the trading and the futures account are read: not the funding account, margin accounts or Earn.",
+            "Only the trading and the futures account are read: what is in the funding account or in Earn is not seen.",
+            "An account that holds something in a margin account is unreadable.",
+            "A key reads the account that it was made in: the main account, or one sub-account.",
             "Client order ids are unique among open orders only, and closed orders are found for three days.",
             "Open orders are asked for by symbol, so reading takes one call more for each symbol that has some.",
             "Orders that cancel one another (OCO) are not read; what they hold counts as locked.",
@@ -142,8 +152,7 @@ class Kucoin(Dialect):
             return []  # one wallet for both, and read already
         contracts = [market for market in exchange.markets.values() if market.get("linear")]
         settled = sorted({str(market["settle"]) for market in contracts})
-        asks = [partial(exchange.fetch_balance, {"type": "contract", "code": currency}) for currency in settled]
-        return [balance for reply in side_by_side(asks) for balance in balances_of(reply)]
+        return side_by_side([partial(_futures_balance, exchange, currency) for currency in settled])
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders, symbol by symbol, and all that wait for a trigger."""
@@ -154,7 +163,7 @@ class Kucoin(Dialect):
             partial(_pages, exchange, exchange.futuresPrivateGetOrders, {"status": "active"}),
             partial(_pages, exchange, exchange.futuresPrivateGetStopOrders, {}),
         ]
-        orders = [order for answer in side_by_side(lists) for order in answer]
+        orders = [_of_whole_position(order) for answer in side_by_side(lists) for order in answer]
         return [order for order in orders if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
@@ -230,11 +239,11 @@ class Kucoin(Dialect):
         """Ask for one order by its id, in whichever list it is; futures have one address for both."""
         _ensure_classic(exchange)
         if is_derivative(symbol):
-            return super().find(exchange, order_id, symbol, is_trigger=False)
+            return _known(super().find(exchange, order_id, symbol, is_trigger=False))
 
         def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
             if not waits:
-                return super(Kucoin, self).find(exchange, order_id, symbol, is_trigger=False)
+                return _known(super(Kucoin, self).find(exchange, order_id, symbol, is_trigger=False))
             return _the_one(_waiting(exchange, {"orderIds": order_id}), order_id)
 
         return in_either_list(ask, is_trigger=is_trigger)
@@ -251,7 +260,7 @@ class Kucoin(Dialect):
         else:
             if order.get("clientOrderId") != name:
                 raise BadReply("the venue tells of another order than was asked for")
-            return order
+            return _known(order)
         waiting = None if is_derivative(reference.symbol) else _waiting_by_client_id(exchange, reference)
         if waiting is None and reference.since is not None:
             age = timedelta(milliseconds=exchange.milliseconds() - int(reference.since.timestamp() * 1000))
@@ -264,26 +273,52 @@ class Kucoin(Dialect):
 
 
 def _ensure_classic(exchange: Exchange) -> None:
-    """Raise BadReply for a unified account: its classic lists are empty, as if there was nothing."""
+    """Raise BadReply for an account that is no classic one: its classic lists are empty, as if there was nothing.
+
+    The mode is asked for once; ccxt, which is told that it is a classic one, would take any that it does not know so.
+    """
     with exchange.turn:
-        if exchange.is_uta_enabled():
+        if exchange.options.get("accountMode") is None:
+            mode = (exchange.utaPrivateGetAccountMode()["data"] or {}).get("selfAccountMode")
+            if mode not in {"CLASSIC", "UNIFIED"}:
+                raise BadReply(f"exitplan does not know accounts of the kind {mode} at KuCoin")
+            exchange.options["accountMode"] = mode
+        if exchange.options["accountMode"] == "UNIFIED":
             raise BadReply("this is a unified trading account; exitplan reads classic ones at KuCoin")
 
 
 def _trading_balances(exchange: Exchange, accounts: Sequence[Mapping[str, Any]]) -> list[VenueBalance]:
     balances: dict[str, VenueBalance] = {}
     for account in accounts:
-        if account.get("type") not in _TRADING | _ELSEWHERE:
-            raise BadReply(f"exitplan does not know accounts of the kind {account.get('type')}")
-        if account.get("type") not in _TRADING:
+        kind, currency = account.get("type"), exchange.safe_currency_code(account.get("currency"))
+        if kind not in _TRADING | _ELSEWHERE | _MARGIN:
+            raise BadReply(f"exitplan does not know accounts of the kind {kind}")
+        if kind in _MARGIN and amount_of(account.get("balance")):
+            raise BadReply(f"there is {currency} in the {kind} account, and exitplan can't read what that owes")
+        if kind not in _TRADING:
             continue
-        currency = exchange.safe_currency_code(account.get("currency"))
         free, locked = amount_of(account.get("available")), amount_of(account.get("holds"))
         if currency is None or free is None or locked is None:
             raise BadReply("an account without a currency or an amount")
         known = balances.get(currency, VenueBalance(currency, ZERO, ZERO))
         balances[currency] = replace(known, free=known.free + free, locked=known.locked + locked)
     return list(balances.values())
+
+
+def _futures_balance(exchange: Exchange, currency: str) -> VenueBalance:
+    """Read the futures account in one currency, without the profit of positions, which is counted with those.
+
+    Source: https://www.kucoin.com/docs-new/rest/account-info/account-funding/get-account-futures.
+    """
+    data = exchange.futuresPrivateGetAccountOverview({"currency": exchange.currency(currency)["id"]})["data"] or {}
+    equity, profit, available = (
+        amount_of(data.get(name)) for name in ("accountEquity", "unrealisedPNL", "availableBalance")
+    )
+    if equity is None or available is None:
+        raise BadReply(f"the futures account in {currency} has no amount")
+    held = equity - (profit or ZERO)
+    free = min(available, max(held, ZERO))
+    return balance_and_debt(currency, free, held - free, ZERO)
 
 
 def _resting(exchange: Exchange) -> list[Order]:
@@ -294,12 +329,16 @@ def _resting(exchange: Exchange) -> list[Order]:
     symbols = (data or {}).get("symbols") or []
     replies = side_by_side([partial(exchange.privateGetHfOrdersActive, {"symbol": name}) for name in symbols])
     entries = [entry for reply in replies for entry in only_mappings(reply["data"] or [], "orders")]
-    return list(exchange.parse_orders(entries))
+    return [_known(order) for order in exchange.parse_orders(entries)]
 
 
 def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
-    """Read spot orders that wait for their trigger."""
-    return _pages(exchange, exchange.privateGetStopOrder, {"status": "NEW", **asked})
+    """Read spot orders that wait for their trigger; the venue locks what they need only then.
+
+    Source: https://www.kucoin.com/support/31880997949977.
+    """
+    orders = _pages(exchange, exchange.privateGetStopOrder, {"status": "NEW", **asked})
+    return [{**order, "holdsNothing": True} for order in orders]
 
 
 def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Order]:
@@ -310,8 +349,26 @@ def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: M
         items = only_mappings(data["items"], "orders")
         entries.extend(items)
         if page >= int(data.get("totalPage") or 0) or not items:
-            return list(exchange.parse_orders(entries))
+            return [_known(order) for order in exchange.parse_orders(entries)]
     raise BadReply("the pages do not end")
+
+
+def _known(order: Order) -> Order:
+    """Correct what ccxt makes of an order: one of which a part was cancelled rests with what is left of it."""
+    info = order.get("info") or {}
+    if True not in (info.get("active"), info.get("isActive")):
+        return order
+    amount, cancelled = amount_of(order.get("amount")), amount_of(info.get("cancelledSize")) or ZERO
+    return {**order, "status": "open", "amount": None if amount is None else plain(amount - cancelled)}
+
+
+def _of_whole_position(order: Order) -> Order:
+    """Read an order of a contract that closes all of a position as one without a quantity: the venue finds that out.
+
+    Source: https://www.kucoin.com/docs-new/rest/futures-trading/orders/add-order.
+    """
+    is_whole = order["info"].get("closeOrder") is True and not amount_of(order.get("filled"))
+    return {**order, "amount": "0"} if is_whole else order
 
 
 def _waiting_by_client_id(exchange: Exchange, reference: OrderReference) -> Order | None:

@@ -32,6 +32,16 @@ from exitplan.ruleset.model.values import ZERO, is_derivative, plain
 _WINDOW = 30
 _PAGE = 100
 _KINDS: Mapping[MarketType, str] = {"spot": "SPOT", "swap": "SWAP", "future": "FUTURES"}
+_TRADED_AS: Mapping[MarketType, tuple[str, ...]] = {
+    "spot": ("SPOT", "MARGIN"),
+    "swap": ("SWAP",),
+    "future": ("FUTURES",),
+}
+"""The kinds of orders in each kind of market: an order of the spot market that may borrow is one of margin."""
+_ALL_KINDS = frozenset({"SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION"})
+_LEVELS = frozenset({"1", "2", "3", "4"})
+"""The account modes: spot, futures, multi-currency margin and portfolio margin."""
+_FUTURES_MODE = "2"
 _WAITING = ("conditional,oco", "trigger", "move_order_stop")
 """The lists of orders that wait for a trigger; the venue gives no two of them at once, but the first pair."""
 _AT_MARKET = "-1"
@@ -73,7 +83,8 @@ class Okx(Dialect):
             "Client order ids are letters and digits only, and unique among open orders only.",
             "A write is too old for the venue 30 seconds after it was signed.",
             "Orders of trading bots, and iceberg, TWAP and chase orders are not read; what they hold counts as locked.",
-            "What is borrowed is read; an account with isolated margin positions of coins is unreadable.",
+            "What is borrowed is read; isolated margin of coins, and any in futures mode, makes an account unreadable.",
+            "A key reads the account that it was made in: the main account, or one sub-account.",
             "The venue names no least value of an order, only a least amount.",
         ),
     )
@@ -115,8 +126,10 @@ class Okx(Dialect):
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - one wallet
         """Read the trading account: what is available, what is frozen by orders, positions and bots, what is owed.
 
-        Raises BadReply where there are isolated margin positions: what they hold is told elsewhere.
+        Raises BadReply where there are margin positions of coins whose holdings and debts are told elsewhere.
         """
+        if _level(exchange) == _FUTURES_MODE:
+            _refuse_margin_positions(exchange)
         reply = exchange.privateGetAccountBalance()
         return [_balance(exchange, entry) for entry in only_mappings(_details(reply), "balances")]
 
@@ -132,12 +145,12 @@ class Okx(Dialect):
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read all pages of resting orders, and of the orders that wait for a trigger, which are in other lists."""
-        kind = {"instType": _KINDS[market_type]}
+        kinds = _TRADED_AS[market_type]
         tasks: list[Callable[[], list[Order]]] = [
-            partial(_pages, exchange, exchange.privateGetTradeOrdersPending, kind, "ordId")
+            partial(_pages, exchange, exchange.privateGetTradeOrdersPending, kinds, {}, "ordId")
         ]
         tasks += [
-            partial(_pages, exchange, exchange.privateGetTradeOrdersAlgoPending, {**kind, "ordType": which}, "algoId")
+            partial(_pages, exchange, exchange.privateGetTradeOrdersAlgoPending, kinds, {"ordType": which}, "algoId")
             for which in _WAITING
         ]
         return [order for orders in side_by_side(tasks) for order in orders]
@@ -280,14 +293,23 @@ def _of_position(exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
 
 
 def _pages(
-    exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any], key: str
+    exchange: Exchange,
+    ask: Callable[[Mapping[str, Any]], Any],
+    kinds: tuple[str, ...],
+    asked: Mapping[str, Any],
+    key: str,
 ) -> list[Order]:
-    """Read all pages of a list of orders, 100 a page, each after the last of the one before."""
+    """Read all pages of a list of orders of some kinds, 100 a page, each after the last of the one before.
+
+    The venue lists one kind or all; of a kind that nobody knows here, none is left out.
+    """
+    others = _ALL_KINDS - set(kinds)
+    kind = {"instType": kinds[0]} if len(kinds) == 1 else {}
 
     def page(cursor: str | None) -> tuple[list[Order], str | None]:
         more = {"after": cursor} if cursor else {}
-        entries = only_mappings(ask({**asked, "limit": str(_PAGE), **more}).get("data"), "orders")
-        orders = exchange.parse_orders(entries)
+        entries = only_mappings(ask({**kind, **asked, "limit": str(_PAGE), **more}).get("data"), "orders")
+        orders = exchange.parse_orders([entry for entry in entries if entry.get("instType") not in others])
         after = str(entries[-1][key]) if len(entries) == _PAGE else None
         return [_waiting(order) for order in orders] if key == "algoId" else orders, after
 
@@ -309,6 +331,9 @@ def _waiting(order: Order) -> Order:
         "triggerPrice": trigger or info.get("last") or info.get("activePx"),
         "filled": "0" if info.get("state") in _NEVER_TRIGGERED else info.get("actualSz") or None,
         "average": info.get("actualPx") or None,
+        # A stop for a fraction of the position, of which the venue takes 1 alone, names no quantity.
+        "amount": order.get("amount") or "0" if info.get("closeFraction") else order.get("amount"),
+        "reduceOnly": order.get("reduceOnly") or bool(info.get("closeFraction")),
     }
 
 
@@ -316,14 +341,44 @@ def _client_id(order: Order) -> str | None:
     return order["info"].get("algoClOrdId") or order.get("clientOrderId")
 
 
+def _level(exchange: Exchange) -> str:
+    """Return the account mode, asked once; raises BadReply for one that exitplan does not know."""
+    with exchange.turn:
+        if "accountLevel" not in exchange.options:
+            first = next(iter(exchange.privateGetAccountConfig()["data"]), None)
+            level = str(first.get("acctLv")) if isinstance(first, dict) else None
+            if level not in _LEVELS:
+                raise BadReply(f"exitplan does not know accounts of level {level} at OKX")
+            exchange.options["accountLevel"] = level
+        return str(exchange.options["accountLevel"])
+
+
+def _refuse_margin_positions(exchange: Exchange) -> None:
+    """Raise BadReply where coins are held on margin: in futures mode neither they nor the debts are in the balance."""
+    positions = only_mappings(exchange.privateGetAccountPositions({"instType": "MARGIN"})["data"], "positions")
+    for position in positions:
+        if amount_of(position.get("pos")):
+            raise BadReply(f"there is a margin position of {position.get('instId')}, which exitplan can't read")
+
+
 def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance:
-    """Read one currency; of what is owed, the venue takes the part off that makes the cash balance negative."""
+    """Read one currency.
+
+    The venue's equity is cash, what bots and isolated positions hold, and the profit of open positions, which is
+    counted with the positions; of what is owed, it takes the part off that makes the cash negative.
+    Source: https://www.okx.com/docs-v5/en/#trading-account-rest-api-get-balance.
+    """
     currency = exchange.safe_currency_code(entry.get("ccy"))
     if amount_of(entry.get("isoLiab")):
         raise BadReply(f"{currency} is owed in isolated margin, which exitplan can't read")
-    balance = balance_of(currency, {"free": entry.get("availBal"), "used": entry.get("frozenBal")})
-    borrowed, interest, cash = (amount_of(entry.get(name)) or ZERO for name in ("liab", "interest", "cashBal"))
-    return replace(balance, debt=max(abs(borrowed) + abs(interest), -cash, ZERO))
+    names = ("eq", "upl", "cashBal", "stgyEq", "liab", "interest")
+    equity, profit, cash, bots, borrowed, interest = (amount_of(entry.get(name)) for name in names)
+    holdings = [] if equity is None else [equity - (profit or ZERO)]
+    holdings += [] if cash is None else [cash + (bots or ZERO)]
+    total = max(holdings, default=None)
+    debt = abs(borrowed or ZERO) + abs(interest or ZERO)
+    told = {"free": entry.get("availBal"), "used": entry.get("frozenBal"), "total": total, "debt": debt}
+    return balance_of(currency, told)
 
 
 def _details(reply: Mapping[str, Any]) -> object:

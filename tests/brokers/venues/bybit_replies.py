@@ -139,8 +139,9 @@ def position(size: str, **parts: Any) -> dict[str, Any]:
         "leverage": "3",
         "liqPrice": "",
         "unrealisedPnl": "42",
-        "createdTime": str(TIME),
+        "createdTime": str(TIME - 86_400_000),
         "updatedTime": str(TIME + 9),
+        "openTime": TIME,
         **parts,
     }
 

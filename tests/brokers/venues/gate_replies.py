@@ -137,6 +137,7 @@ def replies() -> Replies:
             "GET /api/v4/futures/usdt/contracts": [contract("BTC_USDT", "0.0001")],
             "GET /api/v4/futures/btc/contracts": [contract("BTC_USD", "0")],
             "GET /api/v4/account/detail": {"user_id": 7, "key": {"mode": 1}},
+            "GET /api/v4/unified/unified_mode": {"mode": "classic", "settings": {}},
             "GET /api/v4/spot/accounts": [
                 balance("SOL", "2.5", "1"),
                 balance("ADA", "0.04", "0"),

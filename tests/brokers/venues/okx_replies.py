@@ -12,6 +12,7 @@ WAITING = "GET /api/v5/trade/orders-algo-pending"
 ORDER = "/api/v5/trade/order"
 ALGO = "/api/v5/trade/order-algo"
 POSITIONS = "GET /api/v5/account/positions"
+CONFIG = "GET /api/v5/account/config"
 TIME = 1771452000000
 
 
@@ -150,7 +151,7 @@ def _waiting(sent: Sent) -> dict[str, Any]:
         "trigger": [stop(43, ordType="trigger", slTriggerPx="", slOrdPx="", triggerPx="110", ordPx="109")],
         "move_order_stop": [stop(44, ordType="move_order_stop", slTriggerPx="", slOrdPx="", moveTriggerPx="125")],
     }
-    return told(*(lists[sent.query["ordType"]] if sent.query["instType"] == "SPOT" else []))
+    return told(*(lists[sent.query["ordType"]] if "instType" not in sent.query else []))
 
 
 def _tickers(sent: Sent) -> dict[str, Any]:
@@ -186,6 +187,7 @@ OKX = Replies(
     {
         "GET /api/v5/public/instruments": _instruments,
         "GET /api/v5/market/tickers": _tickers,
+        CONFIG: told({"acctLv": "1", "posMode": "net_mode", "type": "0", "uid": "7", "mainUid": "7"}),
         BALANCE: told(
             {
                 "uTime": str(TIME),
@@ -193,10 +195,11 @@ OKX = Replies(
                     {
                         "ccy": "USDT",
                         "eq": "1025",
+                        "upl": "5",
                         "cashBal": "1020",
                         "availBal": "1000",
                         "availEq": "",
-                        "frozenBal": "20",
+                        "frozenBal": "25",
                     },
                     {"ccy": "SOL", "eq": "5", "cashBal": "5", "availBal": "3", "availEq": "", "frozenBal": "2"},
                     {"ccy": "BTC", "eq": "0.5", "cashBal": "0.5", "availBal": "0.5", "availEq": "", "frozenBal": ""},

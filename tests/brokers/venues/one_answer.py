@@ -40,7 +40,7 @@ STOP = OrderRequest(
     trigger_price=Decimal(91),
 )
 _COUNT = itertools.count()
-_OPTIONS = {"uta": False, "unifiedAccount": False}
+_OPTIONS = {"accountMode": "CLASSIC", "unifiedAccount": False}
 """What kucoin and gate would ask for before an order."""
 
 

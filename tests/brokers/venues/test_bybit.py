@@ -23,6 +23,8 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import CredentialsRefused
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.order_view import held_by
 from tests.brokers.venues.bybit_replies import (
     BYBIT,
     CANCEL,
@@ -34,6 +36,7 @@ from tests.brokers.venues.bybit_replies import (
     SWAPS,
     TIME,
     WALLET,
+    coin,
     filled,
     listed,
     order,
@@ -93,6 +96,41 @@ def test_what_rests_in_orders_and_backs_positions_is_locked(bybit: Recorded) -> 
     held = {position.symbol: (position.quantity, position.locked) for position in snapshot.positions}
     assert held == {"SOL/USDT": (d(5), d(2)), "BTC/USDT": (d("0.5"), d(0))}
     assert (snapshot.cash.free, snapshot.cash.locked) == (d(1000), d(80))
+
+
+@pytest.mark.parametrize(
+    ("coin", "expected"),
+    [
+        (coin("USDT", "100", "20", totalPositionIM="30", totalOrderIM="5", availableToWithdraw="0"), (45, 55)),
+        (coin("USDT", "100", "20", totalPositionIM="", totalOrderIM=""), (80, 20)),
+        (coin("USDT", "100", "0", totalPositionIM="300"), (0, 100)),
+    ],
+)
+def test_what_is_locked_is_in_orders_and_margin_and_never_more_than_there_is(
+    bybit: Recorded, coin: Mapping[str, str], expected: tuple[int, int]
+) -> None:
+    """The first has a field that the venue has given up; in portfolio margin it tells no margin of a coin."""
+    bybit.answer(WALLET, told({"list": [{"accountType": "UNIFIED", "coin": [coin]}]}))
+    bybit.answer(OPEN, listed())
+    cash = bybit.broker.read_account().cash
+    assert (cash.free, cash.locked) == (d(expected[0]), d(expected[1]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [("tpslOrder", "Untriggered", 2), ("Stop", "Untriggered", 0), ("Stop", "New", 2), ("", "New", 2)],
+)
+def test_of_stops_of_the_spot_market_only_conditional_orders_hold_nothing_until_they_are_triggered(
+    bybit: Recorded, kind: str, status: str, expected: int
+) -> None:
+    bybit.answer(OPEN, listed(stop(12, stopOrderType=kind, orderStatus=status)))
+    (resting,) = bybit.broker.read_account().open_orders
+    assert held_by(resting, AssetNames()) == ("SOL", d(expected))
+
+
+def test_a_classic_account_is_told_as_what_exitplan_does_not_read(bybit: Recorded) -> None:
+    error = bybit.refuses_to_read(WALLET, refused(10001, "accountType only support CONTRACT or SPOT"))
+    assert "no unified trading account" in str(error)
 
 
 def test_orders_of_the_spot_market_are_not_taken_for_those_of_contracts(bybit: Recorded) -> None:

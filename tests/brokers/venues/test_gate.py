@@ -107,13 +107,63 @@ def test_a_unified_account_is_read_from_its_one_wallet() -> None:
         assert recorded.only("GET /api/v4/spot/open_orders").query["account"] == "unified"
 
 
-@pytest.mark.parametrize("reply", [Reply("", 503), {"user_id": 7}, PAGE_OF_200])
+@pytest.mark.parametrize("mode", ["single_currency", "multi_currency", "portfolio"])
+@pytest.mark.parametrize(
+    ("entry", "free", "locked"),
+    [
+        ({"available": "70", "freeze": "5"}, 70, 5),
+        # What isolated contracts hold is not in what is available.
+        ({"available": "70", "freeze": "5", "cross_balance": "75", "iso_balance": "20"}, 70, 25),
+        # What backs positions of cross margin, and their profit, which is theirs.
+        ({"available": "70", "freeze": "5", "cross_balance": "90", "iso_balance": "0", "im": "15"}, 70, 20),
+        ({"available": "70", "freeze": "0", "cross_balance": "60", "iso_balance": "0"}, 60, 0),
+        # Portfolio margin leaves both out.
+        ({"available": "70", "freeze": "5", "cross_balance": "0", "iso_balance": "0", "spot_in_use": "3"}, 70, 5),
+    ],
+)
+def test_a_unified_account_is_known_by_its_mode_and_read_in_each(
+    mode: str, entry: dict[str, str], free: int, locked: int
+) -> None:
+    with at_venue("gate", venue.replies()) as recorded:
+        recorded.answer("GET /api/v4/unified/unified_mode", {"mode": mode, "settings": {"spot_hedge": False}})
+        told = {"mode": mode, "user_id": 7, "locked": False, "balances": {"USDT": entry}}
+        recorded.answer("GET /api/v4/unified/accounts", told)
+        cash = recorded.broker.read_account().cash
+    assert (cash.free, cash.locked) == (Decimal(free), Decimal(locked))
+
+
+@pytest.mark.parametrize("reply", [Reply("", 503), {"user_id": 7}, {"key": {"mode": 3}}, PAGE_OF_200])
 def test_what_kind_of_account_it_is_is_never_guessed(reply: Any) -> None:
     with at_venue("gate", venue.replies()) as recorded:
         error = recorded.refuses_to_read("GET /api/v4/account/detail", reply)
         assert "could not be read" in str(error)
         recorded.answer("GET /api/v4/account/detail", {"user_id": 7, "key": {"mode": 1}})
         assert recorded.broker.read_account().positions
+
+
+@pytest.mark.parametrize("reply", [Reply("", 503), {"settings": {}}, {"mode": "hedged"}, PAGE_OF_200])
+def test_a_mode_that_nobody_knows_is_no_classic_account(reply: Any) -> None:
+    with at_venue("gate", venue.replies()) as recorded:
+        error = recorded.refuses_to_read("GET /api/v4/unified/unified_mode", reply)
+        assert "could not be read" in str(error)
+        recorded.answer("GET /api/v4/unified/unified_mode", {"mode": "classic"})
+        assert recorded.broker.read_account().positions
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"mode": "classic"}, "mode classic"),
+        ({"balances": {"SOL": {"freeze": "0"}}}, "no amount"),
+        ({"balances": {"SOL": None}}, "list of balances"),
+        ({"balances": []}, "holds no balances"),
+    ],
+)
+def test_a_unified_account_that_tells_something_else_is_unreadable(changed: dict[str, Any], told: str) -> None:
+    with at_venue("gate", venue.replies()) as recorded:
+        recorded.answer("GET /api/v4/account/detail", {"user_id": 7, "key": {"mode": 2}})
+        reply = {"mode": "portfolio", "balances": {}, **changed}
+        assert told in str(recorded.refuses_to_read("GET /api/v4/unified/accounts", reply))
 
 
 @pytest.mark.parametrize("reply", [*NO_ANSWERS, {"label": None}])

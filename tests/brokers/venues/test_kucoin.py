@@ -23,6 +23,8 @@ from exitplan.brokers.protocol import (
 )
 from exitplan.brokers.venues.kucoin import Kucoin
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.order_view import held_by
 from tests.brokers.venues import kucoin_replies as venue
 from tests.brokers.venues.recorded import MADE_UP_WORDS, NO_ANSWERS, Recorded, Reply, Sent, at_venue
 
@@ -99,12 +101,18 @@ def test_all_pages_of_orders_that_wait_for_a_trigger_are_read(account: Recorded)
     assert (orders["vs2"].type, orders["vs2"].price) == ("stop", None)
 
 
-def test_a_unified_account_is_not_taken_for_an_empty_one() -> None:
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"selfAccountMode": "UNIFIED"}, "unified trading account"),
+        ({"selfAccountMode": "PORTFOLIO"}, "of the kind PORTFOLIO"),
+        ({}, "of the kind None"),
+        (None, "of the kind None"),
+    ],
+)
+def test_an_account_of_another_kind_is_not_taken_for_an_empty_one(data: Any, told: str) -> None:
     with at_venue("kucoin", venue.replies(), password=MADE_UP_WORDS) as recorded:
-        recorded.answer("GET /api/ua/v1/market/ticker", Reply("", 503))
-        mode = venue.ok({"selfAccountMode": "UNIFIED"})
-        error = recorded.refuses_to_read("GET /api/ua/v1/account/mode", mode)
-        assert "unified trading account" in str(error)
+        assert told in str(recorded.refuses_to_read("GET /api/ua/v1/account/mode", venue.ok(data)))
 
 
 def test_symbols_with_orders_that_are_left_out_are_not_none(account: Recorded) -> None:
@@ -319,6 +327,53 @@ def looked_up(account: Recorded, **reference: Any) -> Any:
 def test_an_order_is_found_by_the_venues_id(account: Recorded) -> None:
     account.answer("GET /api/v1/hf/orders/7", venue.ok(venue.order("7", active=False, dealSize="2.5", dealFunds="350")))
     assert looked_up(account, order_id="7").report.status == "closed"
+
+
+@pytest.mark.parametrize("reference", [{"order_id": "7"}, {"client_order_id": "xp-1"}])
+def test_an_order_of_which_a_part_was_cancelled_still_rests(account: Recorded, reference: dict[str, str]) -> None:
+    reply = venue.ok(venue.order("7", type="limit", price="150", dealSize="0.5", cancelExist=True, cancelledSize="0.5"))
+    account.answer("GET /api/v1/hf/orders/7", reply)
+    account.answer("GET /api/v1/hf/orders/client-order/xp-1", reply)
+    report = looked_up(account, **reference).report
+    assert (report.status, report.quantity, report.filled) == ("open", Decimal(2), Decimal("0.5"))
+
+
+def test_a_cancel_that_leaves_the_order_resting_is_not_done(account: Recorded) -> None:
+    account.answer("DELETE /api/v1/hf/orders/7", venue.ok({"orderId": "7"}))
+    account.answer("GET /api/v1/hf/orders/7", venue.ok(venue.order("7", type="limit", price="150", cancelExist=True)))
+    (outcome,) = account.broker.cancel_orders([OrderReference(symbol="SOL/USDT", order_id="7")])
+    assert isinstance(outcome, Done)
+    assert outcome.report.status == "open"
+
+
+@pytest.mark.parametrize("kind", ["margin", "margin_v2", "isolated", "isolated_v2"])
+def test_what_is_in_a_margin_account_is_unreadable_for_its_debts_are_not_told(account: Recorded, kind: str) -> None:
+    account.answer(
+        "GET /api/v1/accounts", venue.ok([venue.account("SOL", "2", "0"), venue.account("ADA", "0", "0", kind)])
+    )
+    assert account.broker.read_account().positions
+    error = account.refuses_to_read("GET /api/v1/accounts", venue.ok([venue.account("ADA", "3", "1", kind)]))
+    assert f"ADA in the {kind} account" in str(error)
+
+
+def test_a_stop_holds_nothing_until_it_is_triggered(account: Recorded) -> None:
+    account.answer("GET /api/v1/hf/orders/active/symbols", venue.ok({"symbols": ["SOL-USDT"]}))
+    account.answer("GET /api/v1/hf/orders/active", venue.ok([venue.order("7", type="limit", price="150", size="1")]))
+    account.answer("GET /api/v1/stop-order", venue.page([venue.stop_order("vs1"), venue.stop_order("vs2", side="buy")]))
+    orders = {order.id: order for order in account.broker.read_account().open_orders}
+    assert {name: held_by(order, AssetNames()) for name, order in orders.items()} == {
+        "7": ("SOL", Decimal(1)),
+        "vs1": ("SOL", Decimal(0)),
+        "vs2": ("USDT", Decimal(0)),
+    }
+
+
+def test_a_resting_order_holds_what_was_not_cancelled_of_it(account: Recorded) -> None:
+    account.answer("GET /api/v1/hf/orders/active/symbols", venue.ok({"symbols": ["SOL-USDT"]}))
+    resting = venue.order("7", type="limit", price="150", cancelExist=True, cancelledSize="1", dealSize="0.5")
+    account.answer("GET /api/v1/hf/orders/active", venue.ok([resting]))
+    (order,) = account.broker.read_account().open_orders
+    assert (order.quantity, order.remaining) == (Decimal("1.5"), Decimal(1))
 
 
 def test_an_order_that_waits_is_found_by_the_venues_id(account: Recorded) -> None:

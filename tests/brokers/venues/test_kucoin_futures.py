@@ -11,6 +11,7 @@ import pytest
 from requests.exceptions import ConnectionError as NoConnection
 
 from exitplan.brokers.protocol import Done, OrderRequest, RefusalReason, Refused
+from exitplan.ruleset.model.snapshot import Cash
 from tests.brokers.venues import kucoin_replies as venue
 from tests.brokers.venues.recorded import MADE_UP_WORDS, Recorded, Reply, at_venue
 
@@ -39,6 +40,23 @@ def test_positions_of_futures_have_entry_price_size_and_the_time_they_were_opene
     assert position.entry_price == Decimal("58000.5")
     assert position.opened_at == datetime.fromtimestamp(1_767_200_000, UTC)
     assert snapshot.cash.free == Decimal("1400.25")
+
+
+@pytest.mark.parametrize(
+    ("told", "free", "locked", "debt"),
+    [
+        ({"accountEquity": 520, "unrealisedPNL": 20, "marginBalance": 500, "availableBalance": 400}, 400, 100, 0),
+        ({"accountEquity": 480, "unrealisedPNL": -20, "marginBalance": 500, "availableBalance": 400}, 400, 100, 0),
+        ({"accountEquity": 520, "unrealisedPNL": 220, "marginBalance": 300, "availableBalance": 400}, 300, 0, 0),
+        ({"accountEquity": -50, "unrealisedPNL": -20, "marginBalance": -30, "availableBalance": 0}, 0, 0, 30),
+    ],
+)
+def test_the_profit_of_positions_is_not_in_the_cash(
+    futures: Recorded, told: dict[str, int], free: int, locked: int, debt: int
+) -> None:
+    futures.answer("GET api-futures.kucoin.com/api/v1/account-overview", venue.ok({"currency": "USDT", **told}))
+    cash = futures.broker.read_account().cash
+    assert cash == Cash(Decimal("1000.25") + free, Decimal(10 + locked), Decimal(debt))
 
 
 def test_a_position_is_closed_by_a_reduce_only_order_in_its_margin_mode(futures: Recorded) -> None:

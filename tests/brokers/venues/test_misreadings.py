@@ -53,6 +53,10 @@ def bybit_wallet(*coins: Mapping[str, str], kind: str = "UNIFIED") -> dict[str, 
         (bybit.coin("SOL", "-2", borrowAmount="2", spotBorrow="0", accruedInterest="0.1"), 0, "2.1"),
         (bybit.coin("SOL", "5", borrowAmount="3", spotBorrow="3"), 5, "3"),
         (bybit.coin("SOL", "5", borrowAmount="3"), 5, "3"),
+        # Both kinds: 3 were borrowed and sold, and contracts lost 2 more.
+        (bybit.coin("SOL", "-2", borrowAmount="5", spotBorrow="3", accruedInterest="0.1"), 0, "5.1"),
+        # A loss of an open position is the position's.
+        (bybit.coin("SOL", "5", borrowAmount="4", spotBorrow="3"), 5, "3"),
         (bybit.coin("SOL", "5"), 5, "0"),
     ],
 )
@@ -91,16 +95,21 @@ def test_money_that_is_owed_is_a_debt_of_the_cash() -> None:
     [
         ({"available": "5", "freeze": "0", "borrowed": "3"}, 5, "3"),
         ({"available": "-3", "freeze": "0", "borrowed": "0", "negative_liab": "3", "total_liab": "3.1"}, 0, "3.1"),
+        ({"available": "-3", "freeze": "0", "borrowed": "5", "negative_liab": "3", "total_liab": "8"}, 0, "8"),
+        ({"available": "-3", "freeze": "0", "borrowed": "5", "negative_liab": "", "total_liab": ""}, 0, "8"),
         ({"available": "5", "freeze": "1", "borrowed": "0"}, 6, "0"),
     ],
 )
 def test_what_is_owed_in_a_unified_account_at_gate_counts_once(entry: dict[str, str], quantity: int, debt: str) -> None:
-    changed = {
-        "GET /api/v4/account/detail": {"user_id": 7, "key": {"mode": 2}},
-        "GET /api/v4/unified/accounts": {"user_id": 7, "balances": {"SOL": entry}},
-    }
-    found = held(read("gate", gate.replies(), changed), "SOL/USDT")
+    found = held(read("gate", gate.replies(), unified_at_gate(entry)), "SOL/USDT")
     assert (found.quantity, found.debt) == (d(quantity), d(debt))
+
+
+def unified_at_gate(entry: Mapping[str, str], **more: Any) -> dict[str, Any]:
+    return {
+        "GET /api/v4/account/detail": {"user_id": 7, "key": {"mode": 2}},
+        "GET /api/v4/unified/accounts": {"user_id": 7, "balances": {"SOL": entry}, **more},
+    }
 
 
 def test_cash_below_zero_is_a_debt_at_alpaca() -> None:

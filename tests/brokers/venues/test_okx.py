@@ -24,9 +24,11 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import CredentialsRefused
+from exitplan.ruleset.model.snapshot import Cash
 from tests.brokers.venues.okx_replies import (
     ALGO,
     BALANCE,
+    CONFIG,
     OKX,
     ORDER,
     PENDING,
@@ -88,6 +90,61 @@ def test_the_trading_account_is_read_with_what_is_frozen(okx: Recorded) -> None:
     held = {position.symbol: (position.quantity, position.locked) for position in snapshot.positions}
     assert held == {"SOL/USDT": (d(5), d(2)), "BTC/USDT": (d("0.5"), d(0))}
     assert (snapshot.cash.free, snapshot.cash.locked) == (d(1000), d(20))
+
+
+@pytest.mark.parametrize(
+    ("entry", "free", "locked", "debt"),
+    [
+        # A bot with 10, and positions that lose, or win, 5: that is the positions', not the cash's.
+        ({"cashBal": "100", "stgyEq": "10", "upl": "-5", "eq": "105", "availBal": "90", "frozenBal": "15"}, 90, 20, 0),
+        ({"cashBal": "100", "stgyEq": "10", "upl": "5", "eq": "115", "availBal": "95", "frozenBal": "20"}, 95, 15, 0),
+        # The margin of an isolated position of contracts, which wins 2, is held beside the cash.
+        ({"cashBal": "50", "isoEq": "22", "upl": "2", "eq": "72", "availBal": "50", "frozenBal": "22"}, 50, 20, 0),
+        # A loss of open positions beyond the cash.
+        ({"cashBal": "3", "upl": "-5", "eq": "-2", "availBal": "0", "frozenBal": "0", "liab": "2"}, 0, 3, 2),
+        # Borrowed by hand, so that it is in the cash and the equity is without it.
+        ({"cashBal": "5", "eq": "2", "availBal": "5", "frozenBal": "0", "liab": "3", "interest": "0.1"}, 5, 0, "3.1"),
+        # Portfolio margin, where the venue leaves out what it does not tell.
+        ({"cashBal": "5", "upl": "", "eq": "5", "availBal": "5", "frozenBal": "", "stgyEq": "", "liab": ""}, 5, 0, 0),
+    ],
+)
+def test_what_is_held_is_cash_bots_and_margin_and_not_the_profit_of_positions(
+    okx: Recorded, entry: Mapping[str, str], free: int, locked: int, debt: Any
+) -> None:
+    okx.answer(BALANCE, told({"details": [{"ccy": "USDT", **entry}]}))
+    okx.answer(PENDING, told())
+    okx.answer(WAITING, told())
+    assert okx.broker.read_account().cash == Cash(d(free), d(locked), d(debt))
+
+
+@pytest.mark.parametrize("config", [{}, {"acctLv": ""}, {"acctLv": "5"}])
+def test_an_account_mode_that_nobody_knows_is_unreadable(okx: Recorded, config: dict[str, str]) -> None:
+    assert "accounts of level" in str(okx.refuses_to_read(CONFIG, told(config)))
+
+
+@pytest.mark.parametrize("level", ["1", "3", "4"])
+def test_in_other_modes_margin_is_in_the_balance_and_the_mode_is_asked_for_once(okx: Recorded, level: str) -> None:
+    okx.answer(CONFIG, told({"acctLv": level}))
+    okx.broker.read_account()
+    okx.broker.read_account()
+    assert len(okx.all(CONFIG)) == 1
+    assert not okx.all(POSITIONS)
+
+
+def test_margin_positions_of_coins_in_futures_mode_are_unreadable_and_named(okx: Recorded) -> None:
+    okx.answer(CONFIG, told({"acctLv": "2"}))
+    okx.answer(f"{POSITIONS}?instType=MARGIN", told(position("0", instId="SOL-USDT", instType="MARGIN")))
+    assert okx.broker.read_account().positions
+    margin = told(position("3", instId="SOL-USDT", instType="MARGIN", mgnMode="cross", liab="-400", posCcy="SOL"))
+    assert "margin position of SOL-USDT" in str(okx.refuses_to_read(f"{POSITIONS}?instType=MARGIN", margin))
+
+
+def test_orders_that_may_borrow_are_orders_of_the_spot_market_and_options_are_not(okx: Recorded) -> None:
+    okx.answer(WAITING, told())
+    others = [order(13, instType="SWAP", instId="SOL-USDT-SWAP"), order(14, instType="OPTION", instId="SOL-USD-1-C")]
+    okx.answer(PENDING, told(order(11), order(12, instType="MARGIN", tdMode="cross"), *others))
+    orders = okx.broker.read_account().open_orders
+    assert [(found.id, found.symbol) for found in orders] == [("11", "SOL/USDT"), ("12", "SOL/USDT")]
 
 
 def test_orders_that_wait_for_a_trigger_are_read_from_their_own_lists(okx: Recorded) -> None:
