@@ -19,7 +19,7 @@ from exitplan.brokers.live.dialect import (
 )
 from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, RefusalReason
+from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, is_derivative
@@ -159,15 +159,14 @@ class Bybit(Dialect):
         return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
-        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
+        """Read all pages of positions; of the symbols of which both sides may be held, orders have to name the side."""
 
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
         entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
         parsed = [exchange.parse_position(entry) for entry in entries]
-        if any(position.get("hedged") for position in parsed):
-            exchange.options["hedged"] = True
+        exchange.options["hedged"] = {position["symbol"] for position in parsed if position.get("hedged")}
         return [
             position
             for position in parsed
@@ -183,6 +182,17 @@ class Bybit(Dialect):
             end -= 7 * day
 
     # --- writing ---
+
+    def side_parameters(self, exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
+        """Name the position, symbol by symbol: one coin's contracts may be held on both sides, another's on one only.
+
+        ccxt does it as well, but leaves ``reduceOnly`` out then, which a close must say:
+        https://bybit-exchange.github.io/docs/v5/order/create-order
+        """
+        if request.symbol not in (exchange.options.get("hedged") or ()):
+            return {}
+        side = request.position_side or ("long" if request.side == "sell" else "short")
+        return {"positionIdx": {"long": 1, "short": 2}[side]}
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel an order; of those that wait for a trigger, the spot market has two kinds."""

@@ -31,6 +31,7 @@ from tests.brokers.venues.bybit_replies import (
     HISTORY,
     OPEN,
     POSITIONS,
+    SWAP_MARKET,
     SWAPS,
     TIME,
     WALLET,
@@ -418,7 +419,23 @@ def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces(swa
     swaps.answer(f"{POSITIONS}?settleCoin=USDT", listed(*both, category="linear"))
     assert {position.side for position in swaps.broker.read_account().positions} == {"long", "short"}
     swaps.broker.place_orders([CLOSE])
-    assert swaps.only(CREATE).form["positionIdx"] == 1
+    swaps.broker.place_orders([replace(CLOSE, side="buy", position_side="short")])
+    sent = [one.form for one in swaps.all(CREATE)]
+    assert [(one["side"], one["positionIdx"], one["reduceOnly"]) for one in sent] == [
+        ("Sell", 1, True),
+        ("Buy", 2, True),
+    ]
+
+
+def test_where_another_symbol_is_held_on_one_side_only_its_orders_name_none(swaps: Recorded) -> None:
+    held = [position("4"), position("1", symbol="BTCUSDT", positionIdx=2, side="Sell")]
+    two = [SWAP_MARKET, {**SWAP_MARKET, "symbol": "BTCUSDT", "baseCoin": "BTC"}]
+    markets = "GET /v5/market/instruments-info?category=linear"
+    swaps.answer(markets, lambda sent: listed(*([] if "status" in sent.query else two), category="linear"))
+    swaps.answer(f"{POSITIONS}?settleCoin=USDT", listed(*held, category="linear"))
+    swaps.broker.read_account()
+    swaps.broker.place_orders([CLOSE])
+    assert "positionIdx" not in swaps.only(CREATE).form
 
 
 def _execution(sent: Sent) -> dict[str, Any]:
