@@ -46,7 +46,20 @@ _REFUSALS = {
     "170190": RefusalReason.ORDER_CLOSED,
     "170143": RefusalReason.UNKNOWN_ORDER,
 }
-_UNCLEAR = ("10000", "10016", "5004", "170001", "170007", "170032", "170146", "170147", "170191", "170234", "131201")
+_UNCLEAR = (
+    "10000",
+    "10016",
+    "5004",
+    "170001",
+    "170007",
+    "170032",
+    "170035",
+    "170146",
+    "170147",
+    "170191",
+    "170234",
+    "131201",
+)
 """The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
 _WEEKS = 40
 _PARTLY_FILLED = "PartiallyFilledCanceled"

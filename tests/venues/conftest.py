@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +16,16 @@ from tests.venues.server import Handle, serving
 from tests.venues.venue import utc_now
 
 Opener = Callable[..., tuple[Handle, Client]]
+
+
+@dataclass
+class MovedClock:
+    """Real time, moved at will."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
 
 
 @pytest.fixture(scope="session")

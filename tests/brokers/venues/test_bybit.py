@@ -232,6 +232,7 @@ def test_refusals_are_told_by_their_reason(trading: Recorded, reply: Reply, reas
         refused(10016, "Service is restarting"),
         refused(170007, "Timeout waiting for response from backend server."),
         refused(170032, "Network error. Please try again later"),
+        refused(170035, "Submitted to the system for processing!"),
         refused(170146, "Order creation timeout"),
         refused(170131, "From a gateway that broke", 504),
         ConnectionResetError("gone"),
