@@ -26,6 +26,7 @@ from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _PAGE = 50
+_EXECUTIONS = 100
 _SETTLED_IN = ("USDT", "USDC")
 _MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-balance", "/tickers", "/execution/list")
 _REFUSALS = {
@@ -61,7 +62,8 @@ _UNCLEAR = (
     "131201",
 )
 """The venue timed out, or broke, inside: ccxt calls some of these refusals, but the order may have been taken."""
-_WEEKS = 40
+HISTORY_WEEKS = 40
+"""How far back executions are read."""
 _PARTLY_FILLED = "PartiallyFilledCanceled"
 
 
@@ -79,6 +81,7 @@ class Bybit(Dialect):
         writes_at_once=10,
         cancel_batch=10,
         triggers_apart=True,
+        history_by_symbol=False,
         stop_market=True,
         stop_limit=True,
         fee_asset="MNT",
@@ -186,13 +189,18 @@ class Bybit(Dialect):
             if exchange.safe_market(position["symbol"], None, None, "contract")["type"] in {market_type, None}
         ]
 
-    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
-        """Read executions of a symbol, week by week as the venue wants it, newest first."""
-        day, end = 86_400_000, exchange.milliseconds()
-        for _ in range(_WEEKS):
-            asked = {"paginate": True, "until": end}
-            yield only_mappings(exchange.fetch_my_trades(symbol, end - 7 * day, None, asked), "trades")
-            end -= 7 * day
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ARG002 - one list for all
+        """Read executions of all spot markets, week by week as the venue wants it, newest first.
+
+        ccxt would end a week after 1,000 of them without a word.
+        """
+        week, end = 7 * 86_400_000, exchange.milliseconds()
+        asked = {"category": "spot", "execType": "Trade", "limit": _EXECUTIONS}
+        for _ in range(HISTORY_WEEKS):
+            span = {"startTime": end - week, "endTime": end}
+            entries = _listed(exchange.privateGetV5ExecutionList, {**asked, **span})
+            yield [exchange.parse_trade(entry, _market_of(exchange, entry, "spot")) for entry in entries]
+            end -= week
 
     # --- writing ---
 
@@ -285,8 +293,14 @@ def _orders(exchange: Exchange, place: str, asked: Mapping[str, Any]) -> list[Or
 
 def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     """Read an order of a kind of market, which ccxt guesses wrong; one cancelled half-way is not closed to the end."""
-    order: Order = exchange.parse_order(entry, exchange.safe_market(entry.get("symbol"), None, None, kind))
+    order: Order = exchange.parse_order(entry, _market_of(exchange, entry, kind))
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
+
+
+def _market_of(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Find the market of an entry; a spot market and a contract may have one name."""
+    market: Mapping[str, Any] = exchange.safe_market(entry.get("symbol"), None, None, kind)
+    return market
 
 
 def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, str | None]:

@@ -340,6 +340,23 @@ def test_executions_are_read_week_by_week_until_they_explain_the_position(tradin
     assert spans[0][0] == spans[1][1]
 
 
+def test_a_week_of_many_executions_is_read_to_its_end_for_all_symbols_at_once(trading: Recorded) -> None:
+    def executions(sent: Sent) -> Mapping[str, Any]:
+        first = int(sent.query.get("cursor", 0))
+        page = [
+            {**_execution(sent), "execId": f"e{number}", "execQty": "0.004"}
+            for number in range(first, min(first + 100, 1250))
+        ]
+        return listed(*page, cursor=str(first + len(page)))
+
+    trading.answer("GET /v5/execution/list", executions)
+    trading.answer(OPEN, listed())
+    held = [one for one in trading.broker.read_account().positions if one.symbol == "SOL/USDT"]
+    assert trading.broker.read_cost_basis(held)["SOL/USDT"].entry_price == d(140)
+    sent = trading.all("GET /v5/execution/list")
+    assert (len(sent), {one.query.get("symbol") for one in sent}) == (13, {None})
+
+
 def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
     quote = {"quoteTxId": "q1", "fromCoin": "SOL", "toCoin": "USDT", "fromAmount": "0.001", "toAmount": "0.149"}
     trading.answer("POST /v5/asset/exchange/quote-apply", told(quote))
