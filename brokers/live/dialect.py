@@ -217,6 +217,11 @@ class Dialect:
         return {str(order["id"]): order for order in orders if order is not None}
 
     @property
+    def finds_triggers(self) -> bool:
+        """Whether an order that waits for its trigger is found like any other."""
+        return not self.traits.triggers_apart
+
+    @property
     def at_once(self) -> int:
         """How many private calls may be under way at the same time."""
         return 1 if self.traits.serialize_private else self.traits.writes_at_once

@@ -238,6 +238,11 @@ class Bybit(Dialect):
 
     # --- looking up ---
 
+    @property
+    def finds_triggers(self) -> bool:
+        """Orders of all kinds are in one list, though each kind is cancelled in its own way."""
+        return True
+
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for an order by its id among those of now, then in the history."""
         order = self._newest(exchange, symbol, {"orderId": order_id})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.venues import coinbase_auth, kraken_auth
+from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.builders import demo_account
 from tests.venues.server import Handle, serving
 from tests.venues.venue import utc_now
@@ -16,7 +16,11 @@ from tests.venues.wire import Credentials
 
 NAME = "LOOPBACK"
 """What the variables with the credentials begin with."""
-_MAKERS = {"kraken": kraken_auth.new_credentials, "coinbase": coinbase_auth.new_credentials}
+_MAKERS = {
+    "kraken": kraken_auth.new_credentials,
+    "coinbase": coinbase_auth.new_credentials,
+    "bybit": bybit_auth.new_credentials,
+}
 
 
 @contextmanager

@@ -190,12 +190,21 @@ def test_a_limit_order_that_is_marketable_goes_out_with_its_price(trading: Recor
 @pytest.mark.parametrize(("price", "sent_as"), [(None, "Market"), (d(118), "Limit")])
 def test_stops_go_out_with_their_trigger(trading: Recorded, price: Decimal | None, sent_as: str) -> None:
     trading.answer(CREATE, TAKEN)
+    trading.answer(OPEN, listed(stop(77)))
     kind: Any = "stop" if price is None else "stop_limit"
     (outcome,) = trading.broker.place_orders([replace(STOP, type=kind, price=price)])
     sent = trading.only(CREATE).form
     assert (sent["orderFilter"], sent["triggerPrice"], sent["orderType"]) == ("tpslOrder", "120", sent_as)
     assert isinstance(outcome, Done)
-    assert outcome.report.trigger_price == d(120)
+    assert (outcome.report.status, outcome.report.trigger_price) == ("open", d(120))
+
+
+def test_a_stop_that_the_venue_cancels_at_once_is_told_as_that(trading: Recorded) -> None:
+    trading.answer(CREATE, TAKEN)
+    trading.answer(OPEN, listed(stop(77, orderStatus="Deactivated", leavesQty="0")))
+    (outcome,) = trading.broker.place_orders([STOP])
+    assert isinstance(outcome, Done)
+    assert (outcome.report.status, outcome.report.filled) == ("cancelled", d(0))
 
 
 @pytest.mark.parametrize(
