@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from exitplan.executor.accounts.env_accounts import usual_quote
 from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.builders import demo_account
 from tests.venues.server import Handle, serving
@@ -27,7 +28,7 @@ _MAKERS = {
 def live_venue(venue: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Handle]:
     """Serve the demo account, its credentials in the environment and the markets cached in a folder."""
     monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(cache))
-    with serving(venue, demo_account(utc_now())) as handle:
+    with serving(venue, demo_account(utc_now(), usual_quote(venue) or "USD")) as handle:
         use_credentials(handle.credentials, monkeypatch)
         yield handle
 
