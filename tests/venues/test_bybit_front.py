@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import ccxt
 import pytest
@@ -426,6 +428,28 @@ def test_exitplan_cancels_orders_and_stops_of_both_kinds_of_markets(unified: Ope
     outcomes = broker.cancel_orders([*references, OrderReference(symbol=COIN, order_id="1000000000000000000")])
     assert [type(outcome) for outcome in outcomes] == [Done] * 4 + [Refused]
     assert broker.read_account().open_orders == ()
+
+
+def test_exitplan_reads_every_page_of_orders_of_both_kinds_of_markets(open_venue: Opener, tmp_path: Any) -> None:
+    held = (position(COIN, 100, locked=70), position(SWAP, 100, locked=60, entry=90))
+    spot = [order(f"s{number}", COIN, quantity=1, price=200) for number in range(70)]
+    swap = [order(f"c{number}", SWAP, quantity=1, price=200, reduce_only=True) for number in range(60)]
+    account = snapshot(*held, orders=[*spot, *swap], quote="USDT")
+    handle, _ = open_venue("bybit", account=account)
+    with mock.patch.dict("os.environ", {"EXITPLAN_CACHE_DIR": str(tmp_path)}):
+        forget_listings()
+        read = open_account(handle, quote="USDT", market_types=["spot", "swap"]).read_account()
+    assert Counter(one.symbol for one in read.open_orders) == {COIN: 70, SWAP: 60}
+    assert {(one.reduce_only, one.position_side) for one in read.open_orders if one.symbol == SWAP} == {(True, "long")}
+
+
+def test_exitplan_takes_too_many_requests_for_a_refusal_to_try_again_after(unified: Opened, broker: LiveBroker) -> None:
+    handle, _ = unified
+    handle.venue.faults.plan("writes", fault("refused", words="10006 Too many visits. Exceeded the API Rate Limit."))
+    (outcome,) = broker.place_orders([CLOSE])
+    assert isinstance(outcome, Refused)
+    assert (outcome.reason, outcome.retry_after) == (RefusalReason.RATE_LIMITED, 2)
+    assert handle.venue.executions() == []
 
 
 def test_exitplan_converts_dust_and_asks_what_became_of_it(broker: LiveBroker) -> None:
