@@ -243,7 +243,7 @@ class LiveBroker:
         try:
             return self._dialect.find(self._exchange, order_id, symbol, is_trigger=is_trigger)
         except Exception as error:
-            if not (is_not_found(error) and self._dialect.traits.triggers_apart):
+            if not is_not_found(error) or self._dialect.finds_triggers:
                 raise
         return self._dialect.find(self._exchange, order_id, symbol, is_trigger=not is_trigger)
 

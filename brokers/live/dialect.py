@@ -167,8 +167,8 @@ class Dialect:
         # A price beside a market order turns it into an order by cost at some venues.
         price = None if request.price is None or kind == "market" else plain(request.price)
         parameters = {**self.order_parameters(request), **self.window_parameters(exchange)}
-        if is_derivative(request.symbol) and exchange.options.get("hedged"):  # as told when its positions were read
-            parameters["hedged"] = True
+        if is_derivative(request.symbol):
+            parameters |= self.side_parameters(exchange, request)
         if request.cost is not None:
             parameters["cost"] = plain(request.cost)
         reply = exchange.create_order(request.symbol, kind, request.side, plain(request.quantity), price, parameters)
@@ -184,6 +184,13 @@ class Dialect:
         if request.reduce_only and is_derivative(request.symbol):
             parameters["reduceOnly"] = True
         return parameters
+
+    def side_parameters(self, exchange: Exchange, request: OrderRequest) -> dict[str, Any]:  # noqa: ARG002 - some name it
+        """Return what names the position that an order is about, where both sides of a contract may be held.
+
+        Whether they may is told when the positions are read.
+        """
+        return {"hedged": True} if exchange.options.get("hedged") else {}
 
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:  # noqa: ARG002 - others ask for its time
         """Return what keeps the venue from taking an order after ``receive_window`` seconds."""
@@ -220,6 +227,11 @@ class Dialect:
 
         orders = side_by_side([partial(ask, reference) for reference in references], most=self.at_once)
         return {str(order["id"]): order for order in orders if order is not None}
+
+    @property
+    def finds_triggers(self) -> bool:
+        """Whether an order that waits for its trigger is found like any other."""
+        return not self.traits.triggers_apart
 
     @property
     def at_once(self) -> int:

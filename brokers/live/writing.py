@@ -144,7 +144,7 @@ class Writer:
 
     def _may_ask(self, report: OrderReport) -> bool:
         """Check whether an order can be asked for beside others; one that waits may be in a list of its own."""
-        return report.trigger_price is None or not self.dialect.traits.triggers_apart
+        return report.trigger_price is None or self.dialect.finds_triggers
 
     def _followed_up(self, outcomes: Sequence[Outcome], symbols: Sequence[str]) -> list[Outcome]:
         """Ask once for what is told as open: a reply to a write says little of what came of it.

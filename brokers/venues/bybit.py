@@ -27,7 +27,7 @@ from exitplan.brokers.live.parsing import (
     balance_and_debt,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference
+from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.bybit import ERRORS
 from exitplan.ruleset.model.snapshot import Market
@@ -35,9 +35,11 @@ from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _PAGE = 50
+_EXECUTIONS = 100
 _SETTLED_IN = ("USDT", "USDC")
 _MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-balance", "/tickers", "/execution/list")
-_WEEKS = 40
+HISTORY_WEEKS = 40
+"""How far back executions are read."""
 _PARTLY_FILLED = "PartiallyFilledCanceled"
 _ANOTHER_KIND = "accountType only support"
 """How the venue refuses to tell of the wallet of a classic account; it names the kinds that there are then."""
@@ -60,6 +62,7 @@ class Bybit(Dialect):
         writes_at_once=10,
         cancel_batch=10,
         triggers_apart=True,
+        history_by_symbol=False,
         stop_market=True,
         stop_limit=True,
         fee_asset="MNT",
@@ -152,30 +155,45 @@ class Bybit(Dialect):
         return [order for order in resting if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
-        """Read all pages of positions; where one may hold both sides of a symbol, orders have to name the side."""
+        """Read all pages of positions; of the symbols of which both sides may be held, orders have to name the side."""
 
         def positions(coin: str) -> list[Mapping[str, Any]]:
             return _listed(exchange.privateGetV5PositionList, {"category": "linear", "settleCoin": coin, "limit": 200})
 
         entries = [entry for page in side_by_side([partial(positions, coin) for coin in _SETTLED_IN]) for entry in page]
         parsed = [exchange.parse_position(entry) for entry in entries]
-        if any(position.get("hedged") for position in parsed):
-            exchange.options["hedged"] = True
+        exchange.options["hedged"] = {position["symbol"] for position in parsed if position.get("hedged")}
         return [
             _opened(position)
             for position in parsed
             if exchange.safe_market(position["symbol"], None, None, "contract")["type"] in {market_type, None}
         ]
 
-    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
-        """Read executions of a symbol, week by week as the venue wants it, newest first."""
-        day, end = 86_400_000, exchange.milliseconds()
-        for _ in range(_WEEKS):
-            asked = {"paginate": True, "until": end}
-            yield only_mappings(exchange.fetch_my_trades(symbol, end - 7 * day, None, asked), "trades")
-            end -= 7 * day
+    def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ARG002 - one list for all
+        """Read executions of all spot markets, week by week as the venue wants it, newest first.
+
+        ccxt would end a week after 1,000 of them without a word.
+        """
+        week, end = 7 * 86_400_000, exchange.milliseconds()
+        asked = {"category": "spot", "execType": "Trade", "limit": _EXECUTIONS}
+        for _ in range(HISTORY_WEEKS):
+            span = {"startTime": end - week, "endTime": end}
+            entries = _listed(exchange.privateGetV5ExecutionList, {**asked, **span})
+            yield [exchange.parse_trade(entry, _market_of(exchange, entry, "spot")) for entry in entries]
+            end -= week
 
     # --- writing ---
+
+    def side_parameters(self, exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
+        """Name the position, symbol by symbol: one coin's contracts may be held on both sides, another's on one only.
+
+        ccxt does it as well, but leaves ``reduceOnly`` out then, which a close must say:
+        https://bybit-exchange.github.io/docs/v5/order/create-order
+        """
+        if request.symbol not in (exchange.options.get("hedged") or ()):
+            return {}
+        side = request.position_side or ("long" if request.side == "sell" else "short")
+        return {"positionIdx": {"long": 1, "short": 2}[side]}
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
         """Cancel an order; of those that wait for a trigger, the spot market has two kinds."""
@@ -199,6 +217,11 @@ class Bybit(Dialect):
         return [answers[str(reference.order_id)] for reference in references]
 
     # --- looking up ---
+
+    @property
+    def finds_triggers(self) -> bool:
+        """Orders of all kinds are in one list, though each kind is cancelled in its own way."""
+        return True
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for an order by its id among those of now, then in the history."""
@@ -304,8 +327,14 @@ def _orders(exchange: Exchange, place: str, asked: Mapping[str, Any]) -> list[Or
 
 def _order(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Order:
     """Read an order of a kind of market, which ccxt guesses wrong; one cancelled half-way is not closed to the end."""
-    order: Order = exchange.parse_order(entry, exchange.safe_market(entry.get("symbol"), None, None, kind))
+    order: Order = exchange.parse_order(entry, _market_of(exchange, entry, kind))
     return {**order, "status": "canceled"} if entry.get("orderStatus") == _PARTLY_FILLED else order
+
+
+def _market_of(exchange: Exchange, entry: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """Find the market of an entry; a spot market and a contract may have one name."""
+    market: Mapping[str, Any] = exchange.safe_market(entry.get("symbol"), None, None, kind)
+    return market
 
 
 def _cancelled(exchange: Exchange, category: str, references: Sequence[OrderReference]) -> dict[str, Failed | None]:

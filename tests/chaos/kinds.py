@@ -10,7 +10,11 @@ from typing import Literal
 from tests.chaos.wire import Record
 
 PAPER = "paper"
-LIVE = ("kraken", "coinbase")
+LIVE = ("kraken", "coinbase", "bybit")
+PLAYED = ("slices", "busy", "stops", "grouped")
+"""The accounts that can be at any venue."""
+PLAYED_AT: Mapping[str, tuple[str, ...]] = {"bybit": ("hedged",)}
+"""Those that can be at one venue only."""
 
 Death = Literal["point", "twice", "random", "disk full", "read-only", "corrupted", "writers", "race"]
 
@@ -29,8 +33,12 @@ class Kind:
     look_ups: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
-    accounts: tuple[str, ...] = ("slices", "busy", "stops", "grouped")
+    accounts: tuple[str, ...] = PLAYED
     venues: tuple[str, ...] = (PAPER, *LIVE)
+
+    def accounts_at(self, venue: str) -> tuple[str, ...]:
+        """Name the accounts that it is played with at a venue; what is about any account takes those of its own too."""
+        return accounts_at(venue) if self.accounts == PLAYED else self.accounts
 
     def troubles(self, chance: Random) -> Record:
         """Draw what goes wrong."""
@@ -39,6 +47,11 @@ class Kind:
             look_ups=_drawn(self.look_ups, chance, 3),
             reads=_drawn(self.reads, chance, 8),
         )
+
+
+def accounts_at(venue: str) -> tuple[str, ...]:
+    """Name the accounts that are played at a venue."""
+    return (*PLAYED, *PLAYED_AT.get(venue, ()))
 
 
 def _drawn(faults: tuple[str, ...], chance: Random, most: int) -> list[str]:
@@ -110,8 +123,9 @@ OVER_HTTP: Mapping[str, Kind] = {
         Kind("429", writes=("rate_limited",), look_ups=("rate_limited",), reads=("rate_limited",)),
         Kind("late execution", writes=("late", "just_in_time", "too_late")),
         Kind("duplicate delivery", writes=("redelivered",)),
-        Kind("id in use", writes=("duplicate",), accounts=("slices", "grouped"), venues=("kraken",)),
+        Kind("id in use", writes=("duplicate",), accounts=("slices", "grouped"), venues=("kraken", "bybit")),
         Kind("refused", writes=("refused",)),
+        Kind("answered unclearly", writes=("submitted", "broke_inside", "timed_out_inside"), venues=("bybit",)),
         Kind("partial fill", writes=("partial", "cancelled")),
         Kind("told as open first", writes=("open_first",)),
         Kind("order vanishes", writes=("vanished",), accounts=("slices", "busy", "grouped")),

@@ -14,20 +14,23 @@ import pytest
 import yaml
 
 import exitplan.brokers.live.client
+import exitplan.brokers.venues.bybit
 from exitplan.brokers.live.checked import CheckedClient
 from exitplan.brokers.live.listings import CACHE_VARIABLE
 from exitplan.brokers.paper.options import read_options
 from exitplan.brokers.protocol import Clock
 from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
+from exitplan.brokers.venues import dialect_of
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.accounts.folder import DataFolder
-from tests.chaos.loopback import CLIENT_SECONDS, WINDOWS, Loopback, credentials_at, start
+from exitplan.ruleset.model.values import is_derivative
+from tests.chaos.loopback import CLIENT_SECONDS, Loopback, credentials_at, start
 from tests.chaos.wire import Record, WireClock, WireFile
 from tests.chaos.world import ACCOUNTS, World
 from tests.executor.crashes import Points, raise_crash
 from tests.executor.scene import stage
-from tests.venues import coinbase_shapes, kraken_shapes
+from tests.venues import bybit_shapes, coinbase_shapes, kraken_shapes
 from tests.venues.fronts import account_at
 
 _NAME = "CHAOS"
@@ -64,6 +67,7 @@ class LiveWorld(World):
         """Let this process, which is about to die, keep the listings with the rest, and be impatient."""
         os.environ[CACHE_VARIABLE] = str(self.root / "cache")
         exitplan.brokers.live.client.READ_SECONDS = CLIENT_SECONDS
+        exitplan.brokers.venues.bybit.HISTORY_WEEKS = 1  # there is none, and each week is a request
 
     def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
         return WirePoints(at, die=die)
@@ -134,6 +138,7 @@ class WirePoints(Points):
 _NAMED: Mapping[str, Callable[[str], str]] = {
     "kraken": lambda name: kraken_shapes.kraken_id("O", name),
     "coinbase": coinbase_shapes.new_uuid,
+    "bybit": bybit_shapes.order_id,
 }
 
 
@@ -161,6 +166,7 @@ def build_live(
         "credentials": f"env:{_NAME}",
         "base_url": "http://127.0.0.1",
         "rate_limit": _AT_ONCE,
+        "market_types": ["spot", "swap"] if any(map(is_derivative, start_with.markets)) else ["spot"],
     }
     (root / "paper.json").unlink()
     wire = WireFile(root / "wire.json")
@@ -173,7 +179,7 @@ def build_live(
         scene.trouble,
         scene.policy,
         wire=wire,
-        window=WINDOWS[venue],
+        window=dialect_of(venue).traits.receive_window,
         recovery_seconds=5.0,
         longest_life=0.5,
         venue_name=venue,

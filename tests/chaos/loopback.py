@@ -17,7 +17,7 @@ from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.chaos.process import Child, fork
 from tests.chaos.wire import WireFile
-from tests.venues import coinbase_auth, kraken_auth
+from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.faults import Fault, fault
 from tests.venues.server import CONTROL, serving
 from tests.venues.wire import Credentials
@@ -29,7 +29,7 @@ CLIENT_SECONDS = 1
 """How long a client waits for an answer, in real time."""
 HELD = 1.25
 """Really held, beyond the patience of the client; any other time passes at once."""
-WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120}
+WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120, "bybit": 5}
 """Seconds for which a venue accepts a request after it was signed: a deadline of ours, and the life of a token."""
 
 
@@ -49,6 +49,9 @@ def named_fault(name: str, window: int) -> Fault:
         "lingers": fault("lingers", seconds=0.7),
         "bad_gateway": fault("error_after", status=502),
         "gateway_timeout": fault("error_before", status=504),
+        "submitted": fault("unclear", words="170035 Submitted to the system for processing!"),
+        "broke_inside": fault("unclear", words="10016 Server error."),
+        "timed_out_inside": fault("unclear", words="170007 Timeout waiting for response from backend server."),
     }
     return known.get(name) or fault(name)
 
@@ -56,6 +59,7 @@ def named_fault(name: str, window: int) -> Fault:
 _MAKERS: Mapping[str, Callable[[], Credentials]] = {
     "kraken": kraken_auth.new_credentials,
     "coinbase": coinbase_auth.new_credentials,
+    "bybit": bybit_auth.new_credentials,
 }
 
 

@@ -108,6 +108,15 @@ def _with_trust_in_nonsense(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(exitplan.brokers.live.writing, "outcome_of", read)
 
 
+def _with_unclear_codes_for_refusals(patch: pytest.MonkeyPatch) -> None:
+    def read(error: Exception, *more: Any, **named: Any) -> Any:
+        if any(f'"retCode": {code},' in str(error) for code in (170035, 10016, 170007)):
+            return Refused(RefusalReason.TRY_AGAIN, "some code")
+        return outcome_of(error, *more, **named)
+
+    patch.setattr(exitplan.brokers.live.writing, "outcome_of", read)
+
+
 def _with_open_orders_only(patch: pytest.MonkeyPatch) -> None:
     find = Kraken.find_by_client_id
 
@@ -136,6 +145,12 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "nonsense": Mutant(
         "taking a garbled reply for no answer", "garbled reply", _with_trust_in_nonsense, venue="kraken"
+    ),
+    "unclear codes": Mutant(
+        "taking a code that says neither yes nor no for no answer",
+        "answered unclearly",
+        _with_unclear_codes_for_refusals,
+        venue="bybit",
     ),
     "open orders only": Mutant(
         "looking for an order among the closed ones", "garbled reply", _with_open_orders_only, venue="kraken", slow=True

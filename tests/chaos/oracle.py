@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from exitplan.ruleset.errors import ExitplanError
-from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot import Snapshot, position_key
 from exitplan.schemas.documents import load_document
 from tests.chaos.world import World
 
 STEP = Decimal("0.001")
 """The amount step of every market played."""
-KEPT = frozenset({"OWN/USD"})
+KEPT = frozenset({"OWN/USD", "OWN/USDT"})
 """What a strategy manages and nobody may touch."""
 
 Kind = Literal["lost", "doubled", "invalid", "slow"]
@@ -114,7 +114,7 @@ def judge_progress(world: World, plan: Mapping[str, Any], start: Snapshot) -> li
     if world.has_foreign_trades():
         return []
     held, progress = world.holdings(), world.state().unwinds
-    first = {entry.symbol: entry.quantity for entry in start.positions}
+    first = {entry.key: entry.quantity for entry in start.positions}
     found = [
         Violation("lost", f"{symbol}: the unwind of {first[symbol]} goes on from {unwind.initial_quantity}")
         for symbol, unwind in progress.items()
@@ -123,7 +123,7 @@ def judge_progress(world: World, plan: Mapping[str, Any], start: Snapshot) -> li
     for entry in plan["positions"]:
         if not entry.get("unwind"):
             continue
-        symbol, step = entry["symbol"], entry["unwind"]
+        symbol, step = position_key(entry["symbol"], entry["facts"]["side"]), entry["unwind"]
         left, target = held.get(symbol, Decimal(0)), Decimal(step["target_quantity"])
         if left <= target - STEP:
             found.append(Violation("doubled", f"{symbol}: {left} is left, the target was {target}"))
@@ -136,11 +136,12 @@ def judge_progress(world: World, plan: Mapping[str, Any], start: Snapshot) -> li
 def judge_rest(world: World, start: Snapshot) -> list[Violation]:
     """Check that an account at rest holds what it should, and that what is gone was sold."""
     held, foreign = world.holdings(), world.has_foreign_trades()
-    gone = {entry.symbol: abs(entry.quantity) - held.get(entry.symbol, Decimal(0)) for entry in start.positions}
+    gone = {entry.key: abs(entry.quantity) - held.get(entry.key, Decimal(0)) for entry in start.positions}
     told: dict[str, Decimal] = {}
     for entry in world.orders():
         filled = sum((Decimal(fill["quantity"]) for fill in entry["fills"]), Decimal(0))
-        told[entry["symbol"]] = told.get(entry["symbol"], Decimal(0)) + filled
+        key = position_key(entry["symbol"], entry["position_side"] or "long")
+        told[key] = told.get(key, Decimal(0)) + filled
     found = [
         Violation("lost", f"{symbol}: {gone[symbol]} is gone, {told.get(symbol, 0)} was sold")
         for symbol in gone

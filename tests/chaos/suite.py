@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.chaos.experiment import Experiment, Report, count_points, run
-from tests.chaos.kinds import PAPER, kinds_at
+from tests.chaos.kinds import PAPER, accounts_at, kinds_at
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.oracle import Violation
-from tests.chaos.world import ACCOUNTS
 
 _BATCH = 48
 _SPARED = 4
@@ -60,7 +59,7 @@ def run_suite(kills: int, seed: int, seconds: float, venue: str = PAPER) -> Resu
     """Run experiments with a venue's accounts until there were enough kills, or until the time is up."""
     result = Result({name: Tally() for name in kinds_at(venue)}, [])
     until = time.monotonic() + seconds
-    points = {account: count_points(account, venue) for account in ACCOUNTS}
+    points = {account: count_points(account, venue) for account in accounts_at(venue)}
     everywhere = at_every_point(points, seed, venue)
     if venue != PAPER:  # these take their time, so not every place is taken every time
         everywhere = itertools.islice(everywhere, seed % _SPARED, None, _SPARED)
@@ -100,7 +99,7 @@ def drawn(points: Mapping[str, int], seed: int, venue: str = PAPER) -> Iterator[
     others = [kind for kind in kinds_at(venue).values() if kind.name != EVERY_POINT]
     for number, kind in enumerate(itertools.cycle(others)):
         chance = Random(seed * 1_000_003 + number)  # noqa: S311 - seeded cases
-        account = chance.choice(kind.accounts)
+        account = chance.choice(kind.accounts_at(venue))
         deaths = 3 if kind.death == "twice" else 2
         at = tuple(chance.randint(1, points[account] // (turn + 1)) for turn in range(deaths))
         yield Experiment(kind.name, account, chance.randrange(10**6), at, venue=venue)

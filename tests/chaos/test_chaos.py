@@ -12,10 +12,9 @@ from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
 from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import NOW
 from tests.chaos.experiment import Experiment, count_points, run
-from tests.chaos.kinds import KINDS
+from tests.chaos.kinds import KINDS, PLAYED
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.suite import Result, Tally, at_every_point, drawn, gather, run_safely, tries_until_caught
-from tests.chaos.world import ACCOUNTS
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy
 from tests.faults import Crash, Fault
@@ -32,7 +31,7 @@ def test_whatever_goes_wrong_nothing_is_lost_and_nothing_doubled(number: int) ->
     assert (experiment, run(experiment).violations) == (experiment, [])
 
 
-@pytest.mark.parametrize("account", ACCOUNTS)
+@pytest.mark.parametrize("account", PLAYED)
 def test_wherever_a_process_is_killed_nothing_is_lost_and_nothing_doubled(account: str) -> None:
     sample = list(at_every_point({account: POINTS[account]}, 7))[:: POINTS[account] // 6]
     result = Result({name: Tally() for name in KINDS}, [])

@@ -18,7 +18,7 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
-from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot import Snapshot, position_key
 from tests.builders import order, position, record, snapshot
 from tests.chaos.wire import WINDOW, Record, Wire, WireClock, WireFile
 from tests.executor.crashes import Points, raise_crash
@@ -112,7 +112,7 @@ class World(Scene):
         document = self.document()
         notes = document.get("paper", {})
         opened = [
-            {**entry, "status": "open", "fills": notes.get("open_orders", {}).get(entry["id"], {}).get("fills", [])}
+            {**entry, "status": "open", "fills": [], **notes.get("open_orders", {}).get(entry["id"], {})}
             for entry in document["open_orders"]
         ]
         return [*opened, *notes.get("closed_orders", [])]
@@ -126,8 +126,9 @@ class World(Scene):
         return sums
 
     def holdings(self) -> dict[str, Decimal]:
-        """What the venue says is held, by symbol."""
-        return {entry["symbol"]: abs(Decimal(entry["quantity"])) for entry in self.document()["positions"]}
+        """What the venue says is held, by the positions' keys."""
+        held = self.document()["positions"]
+        return {position_key(entry["symbol"], entry["side"]): abs(Decimal(entry["quantity"])) for entry in held}
 
     def intents(self) -> list[Mapping[str, Any]]:
         """The journal's rows, read without exitplan."""
@@ -181,6 +182,20 @@ def many() -> Snapshot:
     return snapshot(*positions, orders=orders, tracked=tracked)
 
 
+def hedged() -> Snapshot:
+    """Both sides of one swap, a short of another with a stale order in its way, spot, and borrowed money."""
+    long, short = "HDG/USDT:USDT", "SWP/USDT:USDT"
+    positions = (
+        position(long, 100, entry=90),
+        position(long, 60, side="short", entry=110),
+        position(short, 37, side="short", locked=9, entry=120),
+        position("OWN/USDT", 400),
+        position("AAA/USDT", 80),
+    )
+    stale = order("old", short, "buy", 9, price=50, minutes=60, reduce_only=True, position_side="short")
+    return snapshot(*positions, orders=[stale], tracked={"OWN/USDT": record()}, quote="USDT", debt=500)
+
+
 @dataclass(frozen=True, slots=True)
 class Play:
     """What is played: an account, its policy with parameters over it, and how many requests the venue takes at once."""
@@ -195,6 +210,7 @@ ACCOUNTS = {
     "busy": Play(busy, parameters={"max_positions": 2, "unwind_cycles": 3}),
     "slices": Play(slices, parameters={"unwind_cycles": 3}),
     "stops": Play(stops, "conservative"),
+    "hedged": Play(hedged, parameters={"unwind_cycles": 3}),
     "grouped": Play(many, parameters={"unwind_cycles": 3}, at_once=3),
 }
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.venues import coinbase_auth, kraken_auth
+from exitplan.executor.accounts.env_accounts import usual_quote
+from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.builders import demo_account
 from tests.venues.server import Handle, serving
 from tests.venues.venue import utc_now
@@ -16,14 +17,18 @@ from tests.venues.wire import Credentials
 
 NAME = "LOOPBACK"
 """What the variables with the credentials begin with."""
-_MAKERS = {"kraken": kraken_auth.new_credentials, "coinbase": coinbase_auth.new_credentials}
+_MAKERS = {
+    "kraken": kraken_auth.new_credentials,
+    "coinbase": coinbase_auth.new_credentials,
+    "bybit": bybit_auth.new_credentials,
+}
 
 
 @contextmanager
 def live_venue(venue: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Handle]:
     """Serve the demo account, its credentials in the environment and the markets cached in a folder."""
     monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(cache))
-    with serving(venue, demo_account(utc_now())) as handle:
+    with serving(venue, demo_account(utc_now(), usual_quote(venue) or "USD")) as handle:
         use_credentials(handle.credentials, monkeypatch)
         yield handle
 

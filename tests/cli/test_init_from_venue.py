@@ -135,11 +135,12 @@ def test_a_credentials_file_is_named_as_the_account_file_sees_it(kraken: Handle,
     assert xp("plan", "--account", "mine/policies/accounts/kraken.yaml").code == 0
 
 
-def test_coinbase_starts_the_same_way(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with live_venue("coinbase", monkeypatch, nothing / "cache") as handle:
+@pytest.mark.parametrize("venue", ["coinbase", "bybit"])
+def test_another_venue_starts_the_same_way(venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with live_venue(venue, monkeypatch, nothing / "cache") as handle:
         assert xp(*init_words(handle)).code == 0
-        assert xp("plan", "--account", "coinbase").code == 0
-    assert xp("plan", "--account", "coinbase-paper").code == 0
+        assert xp("plan", "--account", venue).code == 0
+    assert xp("plan", "--account", f"{venue}-paper").code == 0
 
 
 # --- what goes wrong ---
@@ -152,7 +153,7 @@ def test_missing_credentials_exit_3_and_nothing_is_written(nothing: Path) -> Non
     assert files(nothing) == []
 
 
-@pytest.mark.parametrize("venue", ["kraken", "coinbase"])
+@pytest.mark.parametrize("venue", ["kraken", "coinbase", "bybit"])
 def test_refused_credentials_exit_3_with_a_hint_and_nothing_is_written(
     venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

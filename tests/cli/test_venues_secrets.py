@@ -18,7 +18,7 @@ SHORTEST = 12
 """A piece of a secret this long is a secret."""
 
 
-@pytest.mark.parametrize("venue", ["kraken", "coinbase"])
+@pytest.mark.parametrize("venue", ["kraken", "coinbase", "bybit"])
 def test_a_whole_run_with_failures_among_it_shows_and_keeps_no_secret(
     venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

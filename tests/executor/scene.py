@@ -168,7 +168,8 @@ class Scene:
 
     def track(self, **records: TrackerRecord) -> None:
         """Write the tracker's file; records are named by the base currency."""
-        account = {f"{base}/USD": entry for base, entry in records.items()}
+        quote = self.policy["account"]["quote"]
+        account = {f"{base}/{quote}": entry for base, entry in records.items()}
         document = snapshot_to_document(replace(snapshot(), tracker=account))
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.tracker.write_bytes(orjson.dumps({"positions": document["tracker"], "last_updated": None}))

@@ -35,5 +35,5 @@ def test_thorough_tests_are_left_out_unless_they_are_asked_for() -> None:
     file = "tests/chaos/test_over_http.py"
     usual, thorough = (run_pytest("--collect-only", file, profile=profile) for profile in ("ci", "thorough"))
     assert "refused" not in usual
-    assert "kraken: refused" in thorough or "coinbase: refused" in thorough
+    assert ": refused" in thorough
     assert "refused" in run_pytest("--collect-only", file, "-m", "thorough")

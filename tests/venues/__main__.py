@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from exitplan.executor.accounts.env_accounts import usual_quote
 from tests.venues.builders import demo_account
 from tests.venues.fronts import FRONTS
 from tests.venues.server import Handle, serving
@@ -21,9 +22,8 @@ def main() -> int:
     ended = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: ended.set())
-    with serving(
-        wanted.venue, demo_account(utc_now()), port=wanted.port, latency=wanted.latency, file=wanted.file
-    ) as handle:
+    account = demo_account(utc_now(), usual_quote(wanted.venue) or "USD")
+    with serving(wanted.venue, account, port=wanted.port, latency=wanted.latency, file=wanted.file) as handle:
         _say(handle, machine=wanted.env)
         ended.wait()
     return 0

@@ -12,9 +12,10 @@ from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
 from tests.venues.venue import Execution, utc_now
 
 
-def demo_account(now: datetime) -> Snapshot:
-    """Return the demo account with its times moved so that it was recorded now."""
-    return snapshot_from_document(start_now(json.loads(DEMO.read_bytes()), now))
+def demo_account(now: datetime, quote: str = "USD") -> Snapshot:
+    """Return the demo account with its times moved so that it was recorded now, its dollars in another currency."""
+    text = DEMO.read_text().replace('/USD"', f'/{quote}"').replace('"USD"', f'"{quote}"')
+    return snapshot_from_document(start_now(json.loads(text), now))
 
 
 def bought(symbol: str, quantity: str | int, price: str | int, days: float) -> Execution:

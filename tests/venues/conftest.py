@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +18,16 @@ from tests.venues.venue import utc_now
 Opener = Callable[..., tuple[Handle, Client]]
 
 
+@dataclass
+class MovedClock:
+    """Real time, moved at will."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
 @pytest.fixture(scope="session")
 def loaded() -> Callable[[str], Client]:
     """Return clients with the demo account's markets, loaded once."""
@@ -24,7 +36,7 @@ def loaded() -> Callable[[str], Client]:
     def client(name: str) -> Client:
         if name not in clients:
             with serving(name, demo_account(utc_now())) as handle:
-                clients[name] = connect(handle)
+                clients[name] = connect(handle, options=_OPTIONS[name])
                 clients[name].load_markets()
                 clients[name].session.close()
         return clients[name]
@@ -47,7 +59,16 @@ def open_venue(loaded: Callable[[str], Client]) -> Iterator[Opener]:
         yield opened
 
 
-_OPTIONS = {"kraken": {}, "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"}}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "kraken": {},
+    "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"},
+    "bybit": {
+        "enableUnifiedMargin": False,
+        "enableUnifiedAccount": True,
+        "fetchMarkets": {"types": ["spot", "linear"]},
+        "fetchOrder": {"acknowledged": True},
+    },
+}
 
 
 @pytest.fixture
@@ -58,3 +79,8 @@ def kraken(open_venue: Opener) -> tuple[Handle, Client]:
 @pytest.fixture
 def coinbase(open_venue: Opener) -> tuple[Handle, Client]:
     return open_venue("coinbase")
+
+
+@pytest.fixture
+def bybit(open_venue: Opener) -> tuple[Handle, Client]:
+    return open_venue("bybit")

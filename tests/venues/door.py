@@ -95,6 +95,10 @@ class Door:
         self._done(request)
         return self.front.refuse_duplicate()
 
+    def _unclear(self, request: Request, met: Fault) -> Answer:
+        self._done(request)
+        return self.front.refuse(met.words)
+
     def _delayed(self, request: Request, met: Fault) -> Answer:
         """Take the request at the gate now and let it reach the engine later, if its window lasts."""
         if self.front.authenticate(request) is None:
@@ -168,6 +172,7 @@ _FAULTS: Mapping[Kind, Callable[[Door, Request, Fault], Answer]] = {
     Kind.BARE: Door._garbled,
     Kind.REFUSED: Door._refused,
     Kind.DUPLICATE: Door._duplicate,
+    Kind.UNCLEAR: Door._unclear,
     Kind.DELAYED: Door._delayed,
     Kind.DOUBLED: Door._doubled,
     Kind.REDELIVERED: Door._redelivered,

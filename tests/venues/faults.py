@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """Not executed; refused in the venue's words."""
     DUPLICATE = "duplicate"
     """Executed, then refused because its id is in use."""
+    UNCLEAR = "unclear"
+    """Executed, then answered by the given words of the venue, which say neither yes nor no."""
     DELAYED = "delayed"
     """Nobody answers; it is executed a little later, unless its window has passed by then."""
     DOUBLED = "doubled"

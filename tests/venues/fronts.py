@@ -9,6 +9,7 @@ from decimal import Decimal
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.model.values import floor_to_step
+from tests.venues.bybit import BybitFront
 from tests.venues.coinbase import CoinbaseFront
 from tests.venues.kraken import KrakenFront
 from tests.venues.venue import Venue
@@ -27,6 +28,8 @@ def open_front(
         return KrakenFront(venue, staked, page_size, credentials)
     if name == "coinbase":
         return CoinbaseFront(venue, staked, page_size, credentials)
+    if name == "bybit":
+        return BybitFront(venue, staked, page_size, credentials)
     raise KeyError(name)
 
 
@@ -54,7 +57,9 @@ def options_of(name: str, options: PaperOptions) -> PaperOptions:
     """Return the paper venue the manners of the venue it plays."""
     if name == "coinbase":
         return replace(options, unique_client_order_ids="ever", reduce_only=False, stop_market=False, convert=True)
+    if name == "bybit":
+        return replace(options, unique_client_order_ids="ever", hedge_mode=True)
     return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)
 
 
-FRONTS = ("kraken", "coinbase")
+FRONTS = ("kraken", "coinbase", "bybit")

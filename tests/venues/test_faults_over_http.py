@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import ccxt
@@ -15,18 +15,18 @@ from exitplan.brokers.paper.account_file import Owner, PaperFile
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.values import time_text
 from tests.venues.clients import Client
-from tests.venues.conftest import Opener
+from tests.venues.conftest import MovedClock, Opener
 from tests.venues.faults import Kind, fault
 from tests.venues.server import CONTROL, Handle
 from tests.venues.venue import utc_now
 
 Opened = tuple[Handle, Client]
-NAMES = {"kraken": "clientOrderId", "coinbase": "client_order_id"}
+NAMES = {"kraken": "clientOrderId", "coinbase": "client_order_id", "bybit": "clientOrderId"}
 BEFORE = ("lost_before", "error_before", "rate_limited", "refused")
 AFTER = ("lost_after", "error_after", "html", "empty", "cut", "bare", "duplicate", "slow", "vanished")
 
 
-@pytest.fixture(params=["kraken", "coinbase"])
+@pytest.fixture(params=NAMES)
 def venue(request: pytest.FixtureRequest, open_venue: Opener) -> Opened:
     return open_venue(request.param)
 
@@ -68,7 +68,10 @@ def test_what_fails_after_it_arrived_has_changed_the_account(venue: Opened, kind
 @pytest.mark.parametrize("kind", ["html", "empty", "cut", "bare"])
 def test_a_garbled_reply_raises_nothing_and_leaves_the_order_without_an_id(venue: Opened, kind: str) -> None:
     venue[0].venue.faults.plan("writes", kind)
-    assert sell(venue)["id"] is None
+    if (kind, venue[0].front.name) == ("bare", "bybit"):  # ccxt takes what has no code for a refusal
+        assert type(try_to_sell(venue)) is ccxt.ExchangeError
+    else:
+        assert sell(venue)["id"] is None
 
 
 def test_a_garbled_reply_may_also_come_without_anything_done(venue: Opened) -> None:
@@ -92,10 +95,17 @@ def test_a_rate_limit_says_how_long_to_rest(venue: Opened) -> None:
     assert client.last_response_headers["Retry-After"] == "3"
 
 
-@pytest.mark.parametrize(("name", "words"), [("kraken", "EAPI:Rate limit exceeded"), ("coinbase", "INSUFFICIENT_FUND")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("kraken", "EAPI:Rate limit exceeded"),
+        ("coinbase", "INSUFFICIENT_FUND"),
+        ("bybit", "Too many visits. Exceeded the API Rate Limit."),
+    ],
+)
 def test_a_refusal_uses_the_words_it_is_given(open_venue: Opener, name: str, words: str) -> None:
     opened = open_venue(name)
-    opened[0].venue.faults.plan("writes", fault("refused", words=words))
+    opened[0].venue.faults.plan("writes", fault("refused", words=f"10006 {words}" if name == "bybit" else words))
     with pytest.raises(ccxt.BaseError, match=words):
         sell(opened)
 
@@ -106,10 +116,10 @@ def test_reads_and_look_ups_have_faults_of_their_own(venue: Opened) -> None:
     handle.venue.faults.plan("reads", "error_before")
     handle.venue.faults.plan("look_ups", "lost_before")
     with pytest.raises(ccxt.NetworkError):
-        client.fetch_order(placed)
+        client.fetch_order(placed, "SOL/USD")
     with pytest.raises(ccxt.ExchangeNotAvailable):
         client.fetch_balance()
-    assert client.fetch_order(placed)["status"] == "closed"
+    assert client.fetch_order(placed, "SOL/USD")["status"] == "closed"
     assert handle.venue.faults.met[Kind.LOST_BEFORE] == 1
 
 
@@ -143,16 +153,7 @@ def test_a_request_that_is_stuck_arrives_after_its_sender_gave_up(venue: Opened)
     pytest.fail("it never arrived")
 
 
-class MovedClock:
-    """Real time, moved at will."""
-
-    ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-
-@pytest.mark.parametrize("name", ["kraken", "coinbase"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_delayed_request_is_executed_later_though_nobody_was_answered(open_venue: Opener, name: str) -> None:
     clock = MovedClock()
     opened = open_venue(name, clock=clock)
@@ -180,9 +181,9 @@ def test_a_request_executed_twice_doubles_where_only_open_orders_have_their_ids(
     for name in NAMES:
         opened = open_venue(name)
         opened[0].venue.faults.plan("writes", "doubled")
-        sell(opened)
+        try_to_sell(opened)
         left[name] = held(opened[0])
-    assert left == {"kraken": "16", "coinbase": "17"}
+    assert left == {"kraken": "16", "coinbase": "17", "bybit": "17"}
 
 
 def test_a_request_delivered_twice_is_executed_once(open_venue: Opener) -> None:
@@ -191,26 +192,39 @@ def test_a_request_delivered_twice_is_executed_once(open_venue: Opener) -> None:
         opened = open_venue(name)
         opened[0].venue.faults.plan("writes", "redelivered")
         told[name] = (type(try_to_sell(opened)).__name__, held(opened[0]))
-    assert told == {"kraken": ("InvalidNonce", "17"), "coinbase": ("dict", "17")}
+    assert told == {
+        "kraken": ("InvalidNonce", "17"),
+        "coinbase": ("dict", "17"),
+        "bybit": ("InvalidOrder", "17"),
+    }
 
 
 def test_half_an_order_is_filled_and_the_rest_cancelled(venue: Opened) -> None:
     venue[0].venue.faults.plan("writes", "partial")
-    found = venue[1].fetch_order(sell(venue)["id"])
-    assert (found["status"], float(found["filled"]), float(found["amount"])) == ("canceled", 0.5, 1)
+    found = venue[1].fetch_order(sell(venue)["id"], "SOL/USD")
+    # Of an order that bybit tells as PartiallyFilledCanceled ccxt says that it is closed; exitplan corrects it.
+    status = "closed" if venue[0].front.name == "bybit" else "canceled"
+    assert (found["status"], float(found["filled"]), float(found["amount"])) == (status, 0.5, 1)
     assert held(venue[0]) == "17.5"
+
+
+def test_an_order_is_filled_and_answered_by_neither_yes_nor_no(open_venue: Opener) -> None:
+    opened = open_venue("bybit")
+    opened[0].venue.faults.plan("writes", fault("unclear", words="170035 Submitted to the system for processing!"))
+    assert "170035" in str(try_to_sell(opened))
+    assert held(opened[0]) == "17"
 
 
 def test_an_order_is_taken_and_cancelled_unfilled(venue: Opened) -> None:
     venue[0].venue.faults.plan("writes", "cancelled")
-    found = venue[1].fetch_order(sell(venue)["id"])
+    found = venue[1].fetch_order(sell(venue)["id"], "SOL/USD")
     assert (found["status"], float(found["filled"]), held(venue[0])) == ("canceled", 0, "18")
 
 
 def test_an_order_is_told_as_open_before_it_is_told_as_filled(venue: Opened) -> None:
     venue[0].venue.faults.plan("writes", fault("open_first", times=2))
     name = sell(venue)["id"]
-    told = [venue[1].fetch_order(name) for _ in range(3)]
+    told = [venue[1].fetch_order(name, "SOL/USD") for _ in range(3)]
     assert [order["status"] for order in told] == ["open", "open", "closed"]
     assert [float(order["filled"]) for order in told] == [0, 0, 1]
 
@@ -226,16 +240,16 @@ def test_an_order_vanishes_for_a_while(open_venue: Opener) -> None:
     assert len(client.fetch_closed_orders(params={"clientOrderId": "mine"})) == 1
 
 
-@pytest.mark.parametrize("name", ["kraken", "coinbase"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_cancel_may_take_effect_after_it_was_answered(open_venue: Opener, name: str) -> None:
     clock = MovedClock()
     handle, client = open_venue(name, clock=clock)
-    order = next(entry for entry in client.fetch_open_orders() if entry["symbol"] == "UNI/USD")
+    (order,) = client.fetch_open_orders("XRP/USD")
     handle.venue.faults.plan("writes", fault("lingers", seconds=2))
-    client.cancel_order(order["id"])
-    assert float(client.fetch_balance()["UNI"]["used"]) == 30
+    client.cancel_order(order["id"], "XRP/USD")
+    assert float(client.fetch_balance()["XRP"]["used"]) == 240
     clock.ahead = timedelta(seconds=3)
-    assert float(client.fetch_balance()["UNI"]["used"]) == 0
+    assert float(client.fetch_balance()["XRP"]["used"]) == 0
 
 
 def test_others_trade_just_before(venue: Opened) -> None:
@@ -304,6 +318,6 @@ def test_an_account_in_a_file_outlives_its_server_and_is_read_as_a_paper_account
     file = tmp_path / "venue.json"
     placed = sell(open_venue("kraken", file=file), "kept")["id"]
     _, client = open_venue("kraken", file=file)
-    assert client.fetch_order(placed)["clientOrderId"] == "kept"
+    assert client.fetch_order(placed, "SOL/USD")["clientOrderId"] == "kept"
     paper = PaperFile(file, Owner("platform"), PaperOptions()).read(utc_now())
     assert [str(entry.quantity) for entry in paper.positions if entry.symbol == "SOL/USD"] == ["17"]

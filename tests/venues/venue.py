@@ -26,7 +26,7 @@ from exitplan.ruleset.model.snapshot import (
     snapshot_from_document,
     snapshot_to_document,
 )
-from exitplan.ruleset.model.values import floor_to_step
+from exitplan.ruleset.model.values import floor_to_step, is_derivative
 from tests.venues.faults import Faults
 from tests.venues.wire import Sort
 
@@ -211,7 +211,15 @@ class Venue:
         for position in self.snapshot().positions:
             part = floor_to_step((position.quantity - position.locked) / 10, step)
             if position.symbol == symbol and part > 0:
-                theirs = OrderRequest(client_order_id=None, symbol=symbol, side="sell", type="market", quantity=part)
+                theirs = OrderRequest(
+                    client_order_id=None,
+                    symbol=symbol,
+                    side=position.exit_side,
+                    type="market",
+                    quantity=part,
+                    reduce_only=is_derivative(symbol),
+                    position_side=position.side,
+                )
                 self.engine.place(theirs, self.now())
 
     @contextmanager

@@ -21,9 +21,9 @@ from exitplan.brokers.live.opening import open_live_account
 from exitplan.brokers.protocol import Done
 from exitplan.brokers.venues import dialect_of
 from exitplan.ruleset.errors import CredentialsMissing, FileIsInvalid, UsageError
-from tests.brokers.live.accounts import VENUES, Opened, Watch, holding, open_account, open_account_by, sell
+from tests.brokers.live.accounts import MAKERS, VENUES, Opened, Watch, holding, open_account, open_account_by, sell
 from tests.brokers.live.conftest import Opener
-from tests.venues import coinbase_auth, kraken_auth
+from tests.venues import kraken_auth
 from tests.venues.venue import utc_now
 
 
@@ -157,7 +157,7 @@ def test_a_sandbox_has_addresses_of_its_own_and_moves_no_real_money(monkeypatch:
     assert play._shelf._path != real._shelf._path
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", ["kraken", "coinbase"])
 def test_a_venue_without_a_sandbox_says_so(venue: str) -> None:
     connection = Connection(venue=venue, clock=utc_now, sandbox=True)
     with pytest.raises(UsageError, match=f"{venue} has no sandbox") as raised:
@@ -195,8 +195,6 @@ def test_an_option_on_which_it_depends_how_long_an_order_may_arrive_cannot_be_se
 
 
 # --- sharing ---
-
-MAKERS = {"kraken": kraken_auth.new_credentials, "coinbase": coinbase_auth.new_credentials}
 
 
 @pytest.mark.parametrize("venue", VENUES)

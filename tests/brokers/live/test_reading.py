@@ -183,7 +183,7 @@ def test_a_read_takes_the_same_few_calls_however_many_positions_there_are(
 ) -> None:
     opened = open_at(venue, many(count)).ready()
     assert len(opened.broker.read_account().positions) == count
-    assert len(opened.calls()) == {"kraken": 3, "coinbase": 4}[venue]
+    assert len(opened.calls()) == {"kraken": 3, "coinbase": 4, "bybit": 3}[venue]
 
 
 def test_what_can_be_asked_at_the_same_time_is(coinbase: Opened) -> None:

@@ -33,6 +33,7 @@ from tests.brokers.venues.bybit_replies import (
     HISTORY,
     OPEN,
     POSITIONS,
+    SWAP_MARKET,
     SWAPS,
     TIME,
     WALLET,
@@ -227,12 +228,21 @@ def test_a_limit_order_that_is_marketable_goes_out_with_its_price(trading: Recor
 @pytest.mark.parametrize(("price", "sent_as"), [(None, "Market"), (d(118), "Limit")])
 def test_stops_go_out_with_their_trigger(trading: Recorded, price: Decimal | None, sent_as: str) -> None:
     trading.answer(CREATE, TAKEN)
+    trading.answer(OPEN, listed(stop(77)))
     kind: Any = "stop" if price is None else "stop_limit"
     (outcome,) = trading.broker.place_orders([replace(STOP, type=kind, price=price)])
     sent = trading.only(CREATE).form
     assert (sent["orderFilter"], sent["triggerPrice"], sent["orderType"]) == ("tpslOrder", "120", sent_as)
     assert isinstance(outcome, Done)
-    assert outcome.report.trigger_price == d(120)
+    assert (outcome.report.status, outcome.report.trigger_price) == ("open", d(120))
+
+
+def test_a_stop_that_the_venue_cancels_at_once_is_told_as_that(trading: Recorded) -> None:
+    trading.answer(CREATE, TAKEN)
+    trading.answer(OPEN, listed(stop(77, orderStatus="Deactivated", leavesQty="0")))
+    (outcome,) = trading.broker.place_orders([STOP])
+    assert isinstance(outcome, Done)
+    assert (outcome.report.status, outcome.report.filled) == ("cancelled", d(0))
 
 
 @pytest.mark.parametrize(
@@ -269,6 +279,7 @@ def test_refusals_are_told_by_their_reason(trading: Recorded, reply: Reply, reas
         refused(10016, "Service is restarting"),
         refused(170007, "Timeout waiting for response from backend server."),
         refused(170032, "Network error. Please try again later"),
+        refused(170035, "Submitted to the system for processing!"),
         refused(170146, "Order creation timeout"),
         refused(170131, "From a gateway that broke", 504),
         ConnectionResetError("gone"),
@@ -376,6 +387,23 @@ def test_executions_are_read_week_by_week_until_they_explain_the_position(tradin
     assert spans[0][0] == spans[1][1]
 
 
+def test_a_week_of_many_executions_is_read_to_its_end_for_all_symbols_at_once(trading: Recorded) -> None:
+    def executions(sent: Sent) -> Mapping[str, Any]:
+        first = int(sent.query.get("cursor", 0))
+        page = [
+            {**_execution(sent), "execId": f"e{number}", "execQty": "0.004"}
+            for number in range(first, min(first + 100, 1250))
+        ]
+        return listed(*page, cursor=str(first + len(page)))
+
+    trading.answer("GET /v5/execution/list", executions)
+    trading.answer(OPEN, listed())
+    held = [one for one in trading.broker.read_account().positions if one.symbol == "SOL/USDT"]
+    assert trading.broker.read_cost_basis(held)["SOL/USDT"].entry_price == d(140)
+    sent = trading.all("GET /v5/execution/list")
+    assert (len(sent), {one.query.get("symbol") for one in sent}) == (13, {None})
+
+
 def test_dust_is_converted_on_a_quote(trading: Recorded) -> None:
     quote = {"quoteTxId": "q1", "fromCoin": "SOL", "toCoin": "USDT", "fromAmount": "0.001", "toAmount": "0.149"}
     trading.answer("POST /v5/asset/exchange/quote-apply", told(quote))
@@ -456,7 +484,23 @@ def test_where_both_sides_may_be_held_an_order_names_the_one_that_it_reduces(swa
     swaps.answer(f"{POSITIONS}?settleCoin=USDT", listed(*both, category="linear"))
     assert {position.side for position in swaps.broker.read_account().positions} == {"long", "short"}
     swaps.broker.place_orders([CLOSE])
-    assert swaps.only(CREATE).form["positionIdx"] == 1
+    swaps.broker.place_orders([replace(CLOSE, side="buy", position_side="short")])
+    sent = [one.form for one in swaps.all(CREATE)]
+    assert [(one["side"], one["positionIdx"], one["reduceOnly"]) for one in sent] == [
+        ("Sell", 1, True),
+        ("Buy", 2, True),
+    ]
+
+
+def test_where_another_symbol_is_held_on_one_side_only_its_orders_name_none(swaps: Recorded) -> None:
+    held = [position("4"), position("1", symbol="BTCUSDT", positionIdx=2, side="Sell")]
+    two = [SWAP_MARKET, {**SWAP_MARKET, "symbol": "BTCUSDT", "baseCoin": "BTC"}]
+    markets = "GET /v5/market/instruments-info?category=linear"
+    swaps.answer(markets, lambda sent: listed(*([] if "status" in sent.query else two), category="linear"))
+    swaps.answer(f"{POSITIONS}?settleCoin=USDT", listed(*held, category="linear"))
+    swaps.broker.read_account()
+    swaps.broker.place_orders([CLOSE])
+    assert "positionIdx" not in swaps.only(CREATE).form
 
 
 def _execution(sent: Sent) -> dict[str, Any]:
