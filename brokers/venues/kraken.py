@@ -51,6 +51,19 @@ _REWARDED = "F"
 _TOKENIZED = "T"
 """Behind a dot: a tokenized share, which is another asset."""
 _UNLEVERED = frozenset({"none", "0", "1:1", "1"})
+_STOPS = {
+    "stop-loss": "stop",
+    "take-profit": "stop",
+    "trailing-stop": "stop",
+    "stop-loss-limit": "stop_limit",
+    "take-profit-limit": "stop_limit",
+    "trailing-stop-limit": "stop_limit",
+}
+"""What waits for a trigger, https://docs.kraken.com/api/docs/rest-api/get-open-orders: what it sends then."""
+_OTHERS = {"limit": "limit", "iceberg": "limit", "market": "market"}
+_TRAILS = "trailing-"
+_IN_QUOTE = "viqc"
+"""The flag of an order whose volume is in quote; what of it is executed is in base all the same."""
 _UNCLEAR = ("EService:Deadline elapsed",)
 """What a request that is delivered twice may be answered as well, after it was executed the first time."""
 
@@ -81,7 +94,7 @@ class Kraken(Dialect):
             "Balances that earn rewards (SOL.F) are free: they are spent as SOL.",
             "Staked ones (BTC.M, ETH2.S, DOT.B, SOL.P and the like) count as locked: they are not sellable.",
             "No conversion of dust through the API.",
-            "Spot only: margin positions and futures are not read, and an account with margin orders is unreadable.",
+            "Spot only: an account with margin positions or margin orders is unreadable. Futures are another venue.",
             "An order ends with a deadline that goes by this machine's clock: keep it set.",
             "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
@@ -123,9 +136,14 @@ class Kraken(Dialect):
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read balances, and add those under a name with a dot to the asset that they are of.
 
-        A line of credit that was used is a debt.
+        A line of credit that was used is a debt. Raises BadReply where there are margin positions: what they hold and
+        owe is in no balance.
         """
+        if market_type != "spot":
+            raise BadReply(f"exitplan reads spot at kraken, and no markets of the type {market_type}")
         reply = exchange.fetch_balance(self.of_type(market_type))
+        if positions := exchange.privatePostOpenPositions()["result"]:
+            raise BadReply(f"the account has {len(positions)} margin positions, which exitplan can't read")
         owed = _credit_used(exchange, reply)
         balances: dict[str, VenueBalance] = {}
         for balance in balances_of(reply):
@@ -144,13 +162,16 @@ class Kraken(Dialect):
         return list(balances.values())
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
-        """Read resting orders; raises BadReply for one with leverage: it opens a margin position, and none are read."""
+        """Read resting orders; raises BadReply for one with leverage, or of a kind that is not known here."""
         orders = super().read_open_orders(exchange, market_type)
         for order in orders:
-            leverage = str(((order.get("info") or {}).get("descr") or {}).get("leverage") or "none")
+            told = (order.get("info") or {}).get("descr") or {}
+            leverage, kind = str(told.get("leverage") or "none"), told.get("ordertype")
             if leverage not in _UNLEVERED:
                 raise BadReply(f"the order {order.get('id')} is a margin order ({leverage}), which exitplan can't read")
-        return orders
+            if kind not in _STOPS and kind not in _OTHERS:
+                raise BadReply(f"the order {order.get('id')} is of the kind {kind}, which exitplan can't read")
+        return [_completed(order) for order in orders]
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.
@@ -229,6 +250,33 @@ class Kraken(Dialect):
         if order is None:
             return "the venue knows no such order"
         return None if order.get("status") in {"open", "canceled"} else f"the order is {order.get('status')}"
+
+
+def _completed(order: Order) -> Order:
+    """Correct what ccxt makes of a resting order: the trigger is no limit, and a price with a sign is an offset."""
+    info, told = order["info"], order["info"]["descr"]
+    kind = str(told["ordertype"])
+    word, trails = _STOPS.get(kind) or _OTHERS[kind], kind.startswith(_TRAILS)
+    price, second = (None if trails else _absolute(told.get(name)) for name in ("price", "price2"))
+    corrected = {**order, "type": word}
+    if kind in _STOPS:
+        corrected["triggerPrice"] = price or amount_of(info.get("stopprice"))
+        price = second
+    if word == "limit" or (word == "stop_limit" and not trails):
+        corrected["price"] = price or amount_of(info.get("limitprice"))
+    else:
+        corrected["price"] = None  # of what trails the limit is an offset as well, and limitprice the best price so far
+    if _IN_QUOTE in str(info.get("oflags") or ""):
+        corrected |= {"amount": None, "remaining": None}
+    if not info.get("cl_ord_id") and str(info.get("userref") or "0") == "0":
+        corrected["clientOrderId"] = None
+    return corrected
+
+
+def _absolute(price: object) -> Decimal | None:
+    """Return a price where it is one, and no offset such as +1.0000%; None where it is zero."""
+    text = str(price or "0")
+    return None if text[0] in "+-#" or text.endswith("%") else amount_of(text) or None
 
 
 def _credit_used(exchange: Exchange, reply: Mapping[str, Any]) -> dict[str, Decimal]:
