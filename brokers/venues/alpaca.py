@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -29,8 +29,17 @@ _WORDS = {
     "is not tradable": RefusalReason.MARKET_INACTIVE,
 }
 """Words under codes that stand for much else."""
+_CRYPTO, _LEFT_ALONE = "crypto", frozenset({"us_equity", "us_option"})
+_SEVERAL_LEGS = "mleg"
+"""The class of an order for several options at once, which names no kind of asset."""
+_CLASSES = frozenset({None, "", "simple"})
+"""Classes of orders for crypto; the others have legs, https://docs.alpaca.markets/docs/orders-at-alpaca."""
+_ORDERS = {"market": "market", "limit": "limit", "stop": "stop", "stop_limit": "stop_limit", "trailing_stop": "stop"}
+"""Kinds of orders and what each is called here: one that trails sends a market order, and tells its trigger of now."""
+_BLOCKS = ("account_blocked", "trading_blocked", "trade_suspended_by_user")
 _LARGEST = Decimal(200_000)
 _DOLLARS = frozenset({"USD", "USDC", "USDT"})
+_EIGHT_PLACES = Decimal("1e-8")
 _CODES_OF_MUCH = ("40010001", "42210000")
 
 
@@ -64,7 +73,8 @@ class Alpaca(Dialect):
         permissions="Trading API keys of a live or paper account; they can't be limited to reading or to trading.",
         limits_known=(
             "Keys of paper accounts work with sandbox: true only.",
-            "Crypto only: shares, options and their orders are not read.",
+            "Crypto only: shares, options and their orders are not read; any other kind makes the account unreadable.",
+            "An account that is blocked, or whose trading is suspended, is unreadable.",
             "Stops are stop-limit orders: the venue has no other for crypto.",
             "Market orders are held to within about 2 percent of the price, so they may be filled in part.",
             "Fees are taken from what is bought and stand in no execution, so what a position cost may stay unknown.",
@@ -105,10 +115,12 @@ class Alpaca(Dialect):
         """Add the largest order, which the venue documents and does not list; it is in dollars."""
         return replace(listing, max_notional=_LARGEST) if market.get("quote") in _DOLLARS else listing
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - spot is all there is
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read cash from the account and crypto from the positions."""
+        if market_type != "spot":
+            raise BadReply(f"exitplan reads spot at alpaca, and no markets of the type {market_type}")
         positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
-        held = [_holding(exchange, entry) for entry in positions if entry.get("asset_class") == "crypto"]
+        held = [_holding(exchange, entry) for entry in positions if _is_crypto(entry)]
         return [_cash(exchange, exchange.traderPrivateGetV2Account()), *held]
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:  # noqa: ARG002 - as above
@@ -119,7 +131,7 @@ class Alpaca(Dialect):
             known = len(orders)
             orders.update({str(entry.get("id")): entry for entry in page})
             if len(page) < _PAGE:
-                return [_parsed(exchange, entry) for entry in orders.values() if entry.get("asset_class") == "crypto"]
+                return [_resting(exchange, entry) for entry in orders.values() if _is_crypto(entry)]
             if len(orders) == known:
                 break
             asked = {**asked, "until": page[-1]["submitted_at"]}
@@ -175,7 +187,12 @@ class Alpaca(Dialect):
 
 
 def _cash(exchange: Exchange, account: Mapping[str, Any]) -> VenueBalance:
-    """Read cash; what orders hold of it is missing in ``cash`` and still part of the equity."""
+    """Read cash; what orders hold of it is missing in ``cash`` and still part of the equity.
+
+    Raises BadReply for an account that may not trade, https://docs.alpaca.markets/reference/getaccount-1.
+    """
+    if blocks := [name for name in _BLOCKS if account.get(name)]:
+        raise BadReply(f"the account is blocked: {', '.join(blocks)}")
     currency, free = exchange.safe_currency_code(account.get("currency")), amount_of(account.get("cash"))
     if currency is None or free is None:
         raise BadReply("the account has no currency or no cash")
@@ -192,6 +209,30 @@ def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance:
     if total is None or free is None or not base or base == name:
         raise BadReply(f"the position {name} has no amount or no currency")
     return balance_and_debt(str(exchange.safe_currency_code(base)), free, total - free, ZERO)
+
+
+def _is_crypto(entry: Mapping[str, Any]) -> bool:
+    """Check whether a position or an order is of crypto; raises BadReply for a kind that is not known here."""
+    kind = entry.get("asset_class")
+    if kind == _CRYPTO:
+        return True
+    if kind not in _LEFT_ALONE and entry.get("order_class") != _SEVERAL_LEGS:
+        raise BadReply(f"{entry.get('symbol')} is of the kind {kind}, which exitplan can't read")
+    return False
+
+
+def _resting(exchange: Exchange, entry: Mapping[str, Any]) -> Order:
+    """Read a resting order; raises BadReply for one of a kind that is not known here.
+
+    An order for an amount of money has no quantity: it is worth what its limit buys, or that cannot be told.
+    """
+    order, kind, group = _parsed(exchange, entry), entry.get("order_type"), entry.get("order_class")
+    if kind not in _ORDERS or group not in _CLASSES:
+        raise BadReply(f"the order {order['id']} is of the kind {group or 'simple'} {kind}, which exitplan can't read")
+    cost, limit = amount_of(entry.get("notional")), amount_of(entry.get("limit_price"))
+    if amount_of(entry.get("qty")) is None and cost is not None and limit:
+        order = {**order, "amount": (cost / limit).quantize(_EIGHT_PLACES, ROUND_DOWN)}
+    return {**order, "type": _ORDERS[kind]}
 
 
 def _parsed(exchange: Exchange, entry: object) -> Order:
