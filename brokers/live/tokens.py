@@ -10,6 +10,8 @@ from typing import Any
 
 Wire = Any
 """What ccxt hands to its hooks and gets from them."""
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""That of the curve P-256: of the two signatures that are valid, ccxt takes the one with the smaller second number."""
 
 
 class TokenSigner:
@@ -20,8 +22,8 @@ class TokenSigner:
 
     def jwt(self, claims: Wire, secret: bytes, *more: Wire) -> str:
         """Return a signed token, https://www.rfc-editor.org/rfc/rfc7519; raises ValueError for another kind of key."""
-        header = {"typ": "JWT", **(more[2] if len(more) > 2 else {})}  # noqa: PLR2004 - behind the hash and its kind
-        if header.get("alg") != "ES256":
+        header = {"alg": None, "typ": "JWT", **(more[2] if len(more) > 2 else {})}  # noqa: PLR2004 - behind the hash and its kind
+        if header["alg"] != "ES256":
             return str(super().jwt(claims, secret, *more))  # type: ignore[misc] # ccxt's, behind this class
         parts = (self.urlencode_base64(self.encode(self.json(part))) for part in (header, claims))  # type: ignore[attr-defined] # as above
         token = ".".join(parts)
@@ -35,8 +37,8 @@ class TokenSigner:
 
         if self._key is None or self._key[0] != secret:
             self._key = secret, _loaded(secret)
-        numbers = decode_dss_signature(self._key[1].sign(text, ECDSA(SHA256(), deterministic_signing=True)))
-        return b"".join(number.to_bytes(32, "big") for number in numbers)
+        r, s = decode_dss_signature(self._key[1].sign(text, ECDSA(SHA256(), deterministic_signing=True)))
+        return b"".join(number.to_bytes(32, "big") for number in (r, min(s, _ORDER - s)))
 
 
 def _loaded(secret: bytes) -> Any:  # noqa: ANN401 - the type comes with ccxt
