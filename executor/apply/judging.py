@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
+from functools import cached_property
 
 from exitplan.executor.store.journal import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -33,7 +34,7 @@ class Judged:
     draft: Draft
     judgements: Mapping[str, Judgement]
 
-    @property
+    @cached_property
     def views(self) -> Mapping[str, PositionView]:
         """The positions as they are now, by key."""
         return {decision.key: decision.view for decision in self.draft.decisions}
