@@ -82,6 +82,7 @@ class Coinbase(Dialect):
             "A key sees one portfolio, and that is the account; one that sees several makes it unreadable.",
             "What is in a vault is held, and not sellable.",
             "Staked assets are in no list of the API and are not seen.",
+            "Orders of the simple app, outside Advanced Trade, are not listed: what they hold counts as locked.",
             "Futures (US) are read where market_types names swap or future, with the wallet that they have.",
             "What is held on the international exchange makes the account unreadable.",
             "The venue converts few currencies; the others stay blocked as below the minimum.",

@@ -85,16 +85,17 @@ class Judged:
         markets = self.draft.account.snapshot.markets
         sales = [
             Sale(action.symbol, action.guarded_value, markets.get(action.symbol))
-            for action in self._left()
+            for action in self._left
             if action.kind in SELLING
         ]
         return [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
 
     def _refused(self, policy: Policy) -> list[Verdict]:
         """Return what guards say against all that is left to send, at the prices of now."""
-        verdicts = judge(policy, self._left(), self.draft.decisions, self.draft.account, None)
+        verdicts = judge(policy, self._left, self.draft.decisions, self.draft.account, None)
         return [verdict for verdict in verdicts if not verdict.ok]
 
+    @cached_property
     def _left(self) -> list[Action]:
         """List the actions that would go out, with the quantities and values of now."""
         wanted = [(action, self.judgements.get(action.id)) for action in self.plan.actions]
