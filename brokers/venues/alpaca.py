@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from exitplan.brokers.live.failures import exceptions_for, is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.alpaca_orders import completed, is_crypto
 from exitplan.brokers.venues.wording import by_words
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO
@@ -29,17 +30,8 @@ _WORDS = {
     "is not tradable": RefusalReason.MARKET_INACTIVE,
 }
 """Words under codes that stand for much else."""
-_CRYPTO, _LEFT_ALONE = "crypto", frozenset({"us_equity", "us_option"})
-_SEVERAL_LEGS = "mleg"
-"""The class of an order for several options at once, which names no kind of asset."""
-_CLASSES = frozenset({None, "", "simple"})
-"""Classes of orders for crypto; the others have legs, https://docs.alpaca.markets/docs/orders-at-alpaca."""
-_ORDERS = {"market": "market", "limit": "limit", "stop": "stop", "stop_limit": "stop_limit", "trailing_stop": "stop"}
-"""Kinds of orders and what each is called here: one that trails sends a market order, and tells its trigger of now."""
-_BLOCKS = ("account_blocked", "trading_blocked", "trade_suspended_by_user")
 _LARGEST = Decimal(200_000)
 _DOLLARS = frozenset({"USD", "USDC", "USDT"})
-_EIGHT_PLACES = Decimal("1e-8")
 _CODES_OF_MUCH = ("40010001", "42210000")
 
 
@@ -120,7 +112,7 @@ class Alpaca(Dialect):
         if market_type != "spot":
             raise BadReply(f"exitplan reads spot at alpaca, and no markets of the type {market_type}")
         positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
-        held = [_holding(exchange, entry) for entry in positions if _is_crypto(entry)]
+        held = [_holding(exchange, entry) for entry in positions if is_crypto(entry)]
         return [_cash(exchange, exchange.traderPrivateGetV2Account()), *held]
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:  # noqa: ARG002 - as above
@@ -131,7 +123,7 @@ class Alpaca(Dialect):
             known = len(orders)
             orders.update({str(entry.get("id")): entry for entry in page})
             if len(page) < _PAGE:
-                return [_resting(exchange, entry) for entry in orders.values() if _is_crypto(entry)]
+                return [completed(_parsed(exchange, entry)) for entry in orders.values() if is_crypto(entry)]
             if len(orders) == known:
                 break
             asked = {**asked, "until": page[-1]["submitted_at"]}
@@ -191,7 +183,8 @@ def _cash(exchange: Exchange, account: Mapping[str, Any]) -> VenueBalance:
 
     Raises BadReply for an account that may not trade, https://docs.alpaca.markets/reference/getaccount-1.
     """
-    if blocks := [name for name in _BLOCKS if account.get(name)]:
+    blocks = [name for name in ("account_blocked", "trading_blocked", "trade_suspended_by_user") if account.get(name)]
+    if blocks:
         raise BadReply(f"the account is blocked: {', '.join(blocks)}")
     currency, free = exchange.safe_currency_code(account.get("currency")), amount_of(account.get("cash"))
     if currency is None or free is None:
@@ -209,30 +202,6 @@ def _holding(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance:
     if total is None or free is None or not base or base == name:
         raise BadReply(f"the position {name} has no amount or no currency")
     return balance_and_debt(str(exchange.safe_currency_code(base)), free, total - free, ZERO)
-
-
-def _is_crypto(entry: Mapping[str, Any]) -> bool:
-    """Check whether a position or an order is of crypto; raises BadReply for a kind that is not known here."""
-    kind = entry.get("asset_class")
-    if kind == _CRYPTO:
-        return True
-    if kind not in _LEFT_ALONE and entry.get("order_class") != _SEVERAL_LEGS:
-        raise BadReply(f"{entry.get('symbol')} is of the kind {kind}, which exitplan can't read")
-    return False
-
-
-def _resting(exchange: Exchange, entry: Mapping[str, Any]) -> Order:
-    """Read a resting order; raises BadReply for one of a kind that is not known here.
-
-    An order for an amount of money has no quantity: it is worth what its limit buys, or that cannot be told.
-    """
-    order, kind, group = _parsed(exchange, entry), entry.get("order_type"), entry.get("order_class")
-    if kind not in _ORDERS or group not in _CLASSES:
-        raise BadReply(f"the order {order['id']} is of the kind {group or 'simple'} {kind}, which exitplan can't read")
-    cost, limit = amount_of(entry.get("notional")), amount_of(entry.get("limit_price"))
-    if amount_of(entry.get("qty")) is None and cost is not None and limit:
-        order = {**order, "amount": (cost / limit).quantize(_EIGHT_PLACES, ROUND_DOWN)}
-    return {**order, "type": _ORDERS[kind]}
 
 
 def _parsed(exchange: Exchange, entry: object) -> Order:

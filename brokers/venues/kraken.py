@@ -29,6 +29,7 @@ from exitplan.brokers.live.parsing import (
     only_mappings,
 )
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason
+from exitplan.brokers.venues.kraken_orders import completed
 from exitplan.ruleset.model.values import ZERO
 
 _WINDOW = 5
@@ -50,20 +51,6 @@ _REWARDED = "F"
 """Behind a dot: earns rewards by itself and is spent as the asset that it is of."""
 _TOKENIZED = "T"
 """Behind a dot: a tokenized share, which is another asset."""
-_UNLEVERED = frozenset({"none", "0", "1:1", "1"})
-_STOPS = {
-    "stop-loss": "stop",
-    "take-profit": "stop",
-    "trailing-stop": "stop",
-    "stop-loss-limit": "stop_limit",
-    "take-profit-limit": "stop_limit",
-    "trailing-stop-limit": "stop_limit",
-}
-"""What waits for a trigger, https://docs.kraken.com/api/docs/rest-api/get-open-orders: what it sends then."""
-_OTHERS = {"limit": "limit", "iceberg": "limit", "market": "market"}
-_TRAILS = "trailing-"
-_IN_QUOTE = "viqc"
-"""The flag of an order whose volume is in quote; what of it is executed is in base all the same."""
 _UNCLEAR = ("EService:Deadline elapsed",)
 """What a request that is delivered twice may be answered as well, after it was executed the first time."""
 
@@ -163,15 +150,7 @@ class Kraken(Dialect):
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders; raises BadReply for one with leverage, or of a kind that is not known here."""
-        orders = super().read_open_orders(exchange, market_type)
-        for order in orders:
-            told = (order.get("info") or {}).get("descr") or {}
-            leverage, kind = str(told.get("leverage") or "none"), told.get("ordertype")
-            if leverage not in _UNLEVERED:
-                raise BadReply(f"the order {order.get('id')} is a margin order ({leverage}), which exitplan can't read")
-            if kind not in _STOPS and kind not in _OTHERS:
-                raise BadReply(f"the order {order.get('id')} is of the kind {kind}, which exitplan can't read")
-        return [_completed(order) for order in orders]
+        return [completed(order) for order in super().read_open_orders(exchange, market_type)]
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.
@@ -250,33 +229,6 @@ class Kraken(Dialect):
         if order is None:
             return "the venue knows no such order"
         return None if order.get("status") in {"open", "canceled"} else f"the order is {order.get('status')}"
-
-
-def _completed(order: Order) -> Order:
-    """Correct what ccxt makes of a resting order: the trigger is no limit, and a price with a sign is an offset."""
-    info, told = order["info"], order["info"]["descr"]
-    kind = str(told["ordertype"])
-    word, trails = _STOPS.get(kind) or _OTHERS[kind], kind.startswith(_TRAILS)
-    price, second = (None if trails else _absolute(told.get(name)) for name in ("price", "price2"))
-    corrected = {**order, "type": word}
-    if kind in _STOPS:
-        corrected["triggerPrice"] = price or amount_of(info.get("stopprice"))
-        price = second
-    if word == "limit" or (word == "stop_limit" and not trails):
-        corrected["price"] = price or amount_of(info.get("limitprice"))
-    else:
-        corrected["price"] = None  # of what trails the limit is an offset as well, and limitprice the best price so far
-    if _IN_QUOTE in str(info.get("oflags") or ""):
-        corrected |= {"amount": None, "remaining": None}
-    if not info.get("cl_ord_id") and str(info.get("userref") or "0") == "0":
-        corrected["clientOrderId"] = None
-    return corrected
-
-
-def _absolute(price: object) -> Decimal | None:
-    """Return a price where it is one, and no offset such as +1.0000%; None where it is zero."""
-    text = str(price or "0")
-    return None if text[0] in "+-#" or text.endswith("%") else amount_of(text) or None
 
 
 def _credit_used(exchange: Exchange, reply: Mapping[str, Any]) -> dict[str, Decimal]:
