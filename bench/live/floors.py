@@ -6,7 +6,7 @@ taken off for how exitplan goes about it: no group that is settled before the ne
 Reading the account:
 
 * coinbase, 1: balances, open orders, products and best prices at the same time.
-* kraken, 2: private calls go in turn, so balances, then open orders; the prices are asked for beside them.
+* kraken, 3: private calls go in turn: balances, margin positions, open orders; the prices are asked for beside them.
 
 A **plan** is one reading. **Applying** it, with ``n`` orders after ``c`` cancels, is
 
@@ -46,7 +46,7 @@ class Manners:
 
 
 MANNERS: Mapping[str, Manners] = {
-    "kraken": Manners(reading=2, cancels=50, orders=1, asked=50, serialize_private=True),
+    "kraken": Manners(reading=3, cancels=50, orders=1, asked=50, serialize_private=True),
     "coinbase": Manners(reading=1, cancels=100, orders=20, asked=100, serialize_private=False),
 }
 

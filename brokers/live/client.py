@@ -18,6 +18,7 @@ from exitplan.brokers.live.checked import CheckedClient, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
 from exitplan.brokers.live.limits import TokenBucket, bucket_for
+from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.errors import UsageError
 
@@ -87,7 +88,7 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
     if connection.venue not in ccxt.exchanges:
         raise no_such_venue(connection.venue)
     base = getattr(ccxt, connection.venue)
-    exchange: Exchange = type(base.__name__, (CheckedClient, base), {})(_config(dialect, connection))
+    exchange: Exchange = type(base.__name__, (CheckedClient, TokenSigner, base), {})(_config(dialect, connection))
     exchange.logger = _LOGGER
     exchange.number = str  # amounts come as text, never as floats
     exchange.clock = connection.clock

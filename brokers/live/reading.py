@@ -131,6 +131,8 @@ class Reader:
             )
         except Exception:  # noqa: BLE001 - whatever broke: prices that could not be read defer their positions
             return TickerReply({}, failed=True)
+        if len(answers) == 1:
+            return TickerReply(answers[0])
         return TickerReply({symbol: ticker for answer in answers for symbol, ticker in answer.items()})
 
     def prices_of(self, symbols: Iterable[str]) -> TickerReply:

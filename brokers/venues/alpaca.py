@@ -15,6 +15,7 @@ from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.venues.alpaca_orders import completed, is_crypto
 from exitplan.brokers.venues.errors.alpaca import ERRORS
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO
@@ -58,7 +59,8 @@ class Alpaca(Dialect):
         permissions="Trading API keys of a live or paper account; they can't be limited to reading or to trading.",
         limits_known=(
             "Keys of paper accounts work with sandbox: true only.",
-            "Crypto only: shares, options and their orders are not read.",
+            "Crypto only: shares, options and their orders are not read; any other kind makes the account unreadable.",
+            "An account that is blocked, or whose trading is suspended, is unreadable.",
             "Stops are stop-limit orders: the venue has no other for crypto.",
             "Market orders are held to within about 2 percent of the price, so they may be filled in part.",
             "Fees are taken from what is bought and stand in no execution, so what a position cost may stay unknown.",
@@ -95,10 +97,12 @@ class Alpaca(Dialect):
         """Add the largest order, which the venue documents and does not list; it is in dollars."""
         return replace(listing, max_notional=_LARGEST) if market.get("quote") in _DOLLARS else listing
 
-    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - spot is all there is
+    def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read cash from the account and crypto from the positions."""
+        if market_type != "spot":
+            raise BadReply(f"exitplan reads spot at alpaca, and no markets of the type {market_type}")
         positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
-        held = [_holding(exchange, entry) for entry in positions if entry.get("asset_class") == "crypto"]
+        held = [_holding(exchange, entry) for entry in positions if is_crypto(entry)]
         return [_cash(exchange, exchange.traderPrivateGetV2Account()), *held]
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:  # noqa: ARG002 - as above
@@ -109,7 +113,7 @@ class Alpaca(Dialect):
             known = len(orders)
             orders.update({str(entry.get("id")): entry for entry in page})
             if len(page) < _PAGE:
-                return [_parsed(exchange, entry) for entry in orders.values() if entry.get("asset_class") == "crypto"]
+                return [completed(_parsed(exchange, entry)) for entry in orders.values() if is_crypto(entry)]
             if len(orders) == known:
                 break
             asked = {**asked, "until": page[-1]["submitted_at"]}
@@ -165,7 +169,13 @@ class Alpaca(Dialect):
 
 
 def _cash(exchange: Exchange, account: Mapping[str, Any]) -> VenueBalance:
-    """Read cash; what orders hold of it is missing in ``cash`` and still part of the equity."""
+    """Read cash; what orders hold of it is missing in ``cash`` and still part of the equity.
+
+    Raises BadReply for an account that may not trade, https://docs.alpaca.markets/reference/getaccount-1.
+    """
+    blocks = [name for name in ("account_blocked", "trading_blocked", "trade_suspended_by_user") if account.get(name)]
+    if blocks:
+        raise BadReply(f"the account is blocked: {', '.join(blocks)}")
     currency, free = exchange.safe_currency_code(account.get("currency")), amount_of(account.get("cash"))
     if currency is None or free is None:
         raise BadReply("the account has no currency or no cash")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
@@ -25,8 +25,16 @@ from exitplan.brokers.live.dialect import (
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import refusal
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    Ticker,
+    VenueBalance,
+    amount_of,
+    balance_and_debt,
+    only_mappings,
+)
 from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
+from exitplan.brokers.venues.coinbase_orders import PRODUCTS, completed, is_for
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.coinbase import ERRORS
 from exitplan.ruleset.model.values import ZERO
@@ -42,16 +50,18 @@ _MUST_HOLD = {
     "/brokerage/market/products": "products",
 }
 """What a reply must hold, by the end of its address: ccxt reads nothing where it is missing."""
-
 _NO_ANSWER = frozenset({408, 409, 499})
 """HTTP: the request may have been executed, whatever stands in the reply."""
 _PREVIEW = "PREVIEW_"
 _NOTHING_SAID = frozenset({"UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"})
-_KINDS = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT", "ACCOUNT_TYPE_VAULT", "ACCOUNT_TYPE_PERP_FUTURES"})
+_TRADABLE, _VAULT = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT"}), "ACCOUNT_TYPE_VAULT"
+_SPOT_PLATFORMS = frozenset({None, "", "ACCOUNT_PLATFORM_UNSPECIFIED", "ACCOUNT_PLATFORM_CONSUMER"})
+_FUTURES_PLATFORM = "ACCOUNT_PLATFORM_CFM_CONSUMER"
+_SIDES = frozenset({"LONG", "SHORT"})
 
 
 class Coinbase(Dialect):
-    """Spot at Coinbase."""
+    """Spot at Coinbase, and US derivatives: one wallet and one list of positions, perpetuals or not."""
 
     errors: ClassVar[ErrorTable] = ERRORS
     traits: ClassVar[Traits] = Traits(
@@ -78,10 +88,20 @@ class Coinbase(Dialect):
         limits_known=(
             "Keys are CDP keys: the name is the key, the private key (ES256, PEM) the secret.",
             "Stops are stop-limit orders: the venue has no other.",
+            "A key sees one portfolio, and that is the account; one that sees several makes it unreadable.",
+            "What is in a vault is held, and not sellable.",
             "Staked assets are in no list of the API and are not seen.",
+            "Orders of the simple app, outside Advanced Trade, are not listed: what they hold counts as locked.",
+            "Futures (US) are read where market_types names swap or future, with the wallet that they have.",
+            "What is held on the international exchange makes the account unreadable.",
             "The venue converts few currencies; the others stay blocked as below the minimum.",
         ),
     )
+
+    def config(self, market_types: Sequence[MarketType]) -> dict[str, Any]:
+        """Remember what kinds of markets the account names: two of them have one wallet."""
+        options = {**self.traits.options, "marketTypes": list(market_types)}
+        return {**super().config(market_types), "options": options}
 
     def codes_in(self, status: int, url: str, reply: object) -> tuple[str, ...] | None:  # noqa: ARG002 - as the base
         """Read an error beside its explanation, or why an order failed; one that succeeded is taken, whatever else."""
@@ -113,33 +133,60 @@ class Coinbase(Dialect):
         return None
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
-        """Read all pages of accounts, with what is on hold."""
+        """Read all pages of accounts, with what is on hold, or the wallet of futures."""
         if market_type != "spot":
-            return super().read_balances(exchange, market_type)
-        reply = exchange.fetch_balance({"v3": True})
-        if (reply.get("info") or {}).get("has_next"):
-            raise BadReply("the pages of accounts do not end")
-        _require_whole((reply.get("info") or {}).get("accounts"))
-        return balances_of(reply)
+            return [_futures_wallet(exchange)] if _reads_futures(exchange, market_type) else []
+        accounts = _all(exchange.v3PrivateGetBrokerageAccounts, "accounts", {"limit": 250})
+        portfolios, balances = set(), dict[str, VenueBalance]()
+        for entry in accounts:
+            balance = _balance(exchange, entry)
+            if balance is None or not (balance.total or balance.debt):
+                continue
+            portfolios.update([entry["retail_portfolio_id"]] if entry.get("retail_portfolio_id") else [])
+            known = balances.get(balance.currency)
+            balances[balance.currency] = balance if known is None else known.plus(balance)
+        if len(portfolios) > 1:
+            raise BadReply(f"the key sees {len(portfolios)} portfolios; exitplan wants a key of one portfolio")
+        return list(balances.values())
+
+    def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
+        """Read every position of futures, perpetuals or not, which are one list; prices come as amounts of money."""
+        if not _reads_futures(exchange, market_type):
+            return []
+        positions = only_mappings(exchange.v3PrivateGetBrokerageCfmPositions().get("positions"), "positions")
+        for entry in positions:
+            if entry.get("side") not in _SIDES:
+                raise BadReply(f"the position of {entry.get('product_id')} is neither long nor short")
+        return [
+            exchange.parse_position({**entry, "avg_entry_price": _plain_amount(entry.get("avg_entry_price"))})
+            for entry in positions
+        ]
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
-        """Read all pages of open orders; there is one list for every kind of market."""
-        return _orders(exchange, {"order_status": "OPEN"}) if market_type == "spot" else []
+        """Read all pages of open orders, and keep those for our kind of market: there is one list for all.
+
+        Raises BadReply for an order or a product of an unknown kind: what it holds could only be guessed.
+        """
+        if market_type != "spot" and not _reads_futures(exchange, market_type):
+            return []
+        return [order for order in _orders(exchange, {"order_status": "OPEN"}) if is_for(market_type, order)]
 
     def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:
         """Read last prices from the products, and the best bids and asks from a list of their own.
 
         Straight from the replies: ccxt's way through 1,600 tickers takes longer than the questions.
         """
-        kind = {"product_type": "SPOT" if market_type == "spot" else "FUTURE"}
+        if market_type != "spot" and not _reads_futures(exchange, market_type):
+            return {}
+        kind = {"product_type": PRODUCTS[market_type]}
         books, products = side_by_side(
             [exchange.v3PrivateGetBrokerageBestBidAsk, partial(exchange.v3PublicGetBrokerageMarketProducts, kind)]
         )
-        tops = {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")}
-        tickers = {
-            str(exchange.safe_symbol(product.get("product_id"))): _ticker(product, tops.get(product.get("product_id")))
-            for product in only_mappings(products.get("products"), "products")
-        }
+        tickers = _Tickers(
+            exchange,
+            {product.get("product_id"): product for product in only_mappings(products.get("products"), "products")},
+            {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")},
+        )
         if not tickers:
             raise BadReply("the reply holds no products")
         return tickers
@@ -231,35 +278,97 @@ def _reasons(failed: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(reasons[:1]) or ("UNKNOWN_FAILURE_REASON",)
 
 
-def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
-    """Read every page of a list of orders, 100 a page."""
+def _all(ask: Callable[[Mapping[str, Any]], Mapping[str, Any]], name: str, asked: Mapping[str, Any]) -> list[Any]:
+    """Read every page of a list, which a reply has under its ``name``."""
 
-    def page(cursor: str | None) -> tuple[list[Order], str | None]:
-        more = {"cursor": cursor} if cursor else {}
-        reply = getattr(exchange, _BATCH)({**asked, "limit": 100, **more})
-        orders = only_mappings(reply.get("orders"), "orders")
-        read = [_with_fee_currency(order, exchange) for order in exchange.parse_orders(orders)]
+    def page(cursor: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
+        reply = ask({**asked, **({"cursor": cursor} if cursor else {})})
         if reply.get("has_next") and not reply.get("cursor"):
             raise BadReply("there are more pages, and no way to them")
-        return read, reply.get("cursor") if reply.get("has_next") else None
+        return only_mappings(reply.get(name), name), reply.get("cursor") if reply.get("has_next") else None
 
     return pages_by_cursor(page)
 
 
-def _require_whole(accounts: object) -> None:
-    """Raise BadReply for an account of an unknown kind, or without one of its amounts: ccxt leaves such a one out."""
-    for entry in only_mappings(accounts, "accounts"):
-        if entry.get("type") and entry["type"] not in _KINDS:
-            raise BadReply(f"exitplan does not know accounts of the kind {entry['type']}")
-        amounts = [entry.get(name) for name in ("available_balance", "hold")]
-        if not entry.get("type") or not all(isinstance(amount, Mapping) and amount.get("value") for amount in amounts):
-            raise BadReply(f"the account of {entry.get('currency')} is not told whole")
+def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
+    """Read every page of a list of orders, 100 a page."""
+    orders = _all(getattr(exchange, _BATCH), "orders", {**asked, "limit": 100})
+    return [completed(order, exchange) for order in exchange.parse_orders(orders)]
 
 
-def _with_fee_currency(order: Order, exchange: Exchange) -> Order:
-    """Name the currency of an order's fee, which ccxt leaves out: the market's quote."""
-    market = exchange.markets.get(order.get("symbol")) or {}
-    return {**order, "fee": {**(order.get("fee") or {}), "currency": market.get("quote")}}
+def _reads_futures(exchange: Exchange, market_type: MarketType) -> bool:
+    """Check whether this kind of market is the one to read the futures with: all kinds of them are in one list."""
+    kinds = [kind for kind in exchange.options.get("marketTypes", ()) if kind != "spot"]
+    return kinds[:1] == [market_type]
+
+
+def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance | None:
+    """Read one account; None for one in the wallet of futures. ccxt leaves out what it does not know.
+
+    Raises BadReply for one of an unknown kind, or without one of its amounts.
+    """
+    currency, kind, platform = entry.get("currency"), entry.get("type"), entry.get("platform")
+    amounts = [_plain_amount(entry.get(name)) for name in ("available_balance", "hold")]
+    if not currency or not kind or None in amounts or "" in amounts:
+        raise BadReply(f"the account of {currency} is not told whole")
+    free, held = (amount_of(amount) or ZERO for amount in amounts)
+    if platform == _FUTURES_PLATFORM:
+        return None
+    balance = balance_and_debt(str(exchange.safe_currency_code(currency)), free, held, ZERO)
+    if platform not in _SPOT_PLATFORMS or kind == "ACCOUNT_TYPE_PERP_FUTURES":
+        if balance.total or balance.debt:
+            where = platform if platform not in _SPOT_PLATFORMS else kind
+            raise BadReply(f"exitplan can't read {where}, where {currency} is held")
+        return None
+    if kind == _VAULT:
+        return VenueBalance(balance.currency, ZERO, ZERO, balance.total, balance.debt)
+    if kind not in _TRADABLE:
+        raise BadReply(f"exitplan does not know accounts of the kind {kind}")
+    return balance
+
+
+def _futures_wallet(exchange: Exchange) -> VenueBalance:
+    """Read the dollars in the wallet of futures; the summary's total has the dollars of spot in it as well.
+
+    https://docs.cdp.coinbase.com/api-reference/advanced-trade-api/rest-api/futures/get-futures-balance-summary
+    """
+    summary = exchange.v3PrivateGetBrokerageCfmBalanceSummary().get("balance_summary")
+    names = ("cfm_usd_balance", "available_margin")
+    amounts = [amount_of(_plain_amount(summary.get(name))) for name in names] if isinstance(summary, Mapping) else []
+    total, available = amounts or (None, None)
+    if total is None or available is None:
+        raise BadReply("the summary does not say what is in the wallet of futures")
+    free = max(min(total, available), ZERO)
+    return balance_and_debt("USD", free, total - free, ZERO)
+
+
+def _plain_amount(value: object) -> object:
+    """Return an amount of money as a number: some fields hold it as an object with its currency."""
+    return value.get("value") if isinstance(value, Mapping) else value
+
+
+class _Tickers(Mapping[str, Ticker]):
+    """The prices of all products, each read when it is asked for: a reply tells of hundreds, few of them held.
+
+    A product that is told wrongly has a ticker that says nothing.
+    """
+
+    def __init__(self, exchange: Exchange, products: Mapping[Any, Any], books: Mapping[Any, Any]) -> None:
+        self._exchange, self._products, self._books = exchange, products, books
+
+    def __getitem__(self, symbol: str) -> Ticker:
+        name = (self._exchange.markets.get(symbol) or {}).get("id")
+        product = self._products[name]
+        try:
+            return _ticker(product, self._books.get(name))
+        except BadReply:
+            return Ticker()
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(self._exchange.safe_symbol(name)) for name in self._products)
+
+    def __len__(self) -> int:
+        return len(self._products)
 
 
 def _ticker(product: Mapping[str, Any], book: Mapping[str, Any] | None) -> Ticker:

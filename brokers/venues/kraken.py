@@ -31,6 +31,7 @@ from exitplan.brokers.live.parsing import (
 )
 from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason, Refused
 from exitplan.brokers.venues.errors.kraken import ERRORS
+from exitplan.brokers.venues.kraken_orders import completed
 from exitplan.ruleset.model.values import ZERO
 
 _WINDOW = 5
@@ -43,7 +44,6 @@ _REWARDED = "F"
 """Behind a dot: earns rewards by itself and is spent as the asset that it is of."""
 _TOKENIZED = "T"
 """Behind a dot: a tokenized share, which is another asset."""
-_UNLEVERED = frozenset({"none", "0", "1:1", "1"})
 
 
 class Kraken(Dialect):
@@ -73,7 +73,7 @@ class Kraken(Dialect):
             "Balances that earn rewards (SOL.F) are free: they are spent as SOL.",
             "Staked ones (BTC.M, ETH2.S, DOT.B, SOL.P and the like) count as locked: they are not sellable.",
             "No conversion of dust through the API.",
-            "Spot only: margin positions and futures are not read, and an account with margin orders is unreadable.",
+            "Spot only: an account with margin positions or margin orders is unreadable. Futures are another venue.",
             "An order ends with a deadline that goes by this machine's clock: keep it set.",
             "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
@@ -109,9 +109,14 @@ class Kraken(Dialect):
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
         """Read balances, and add those under a name with a dot to the asset that they are of.
 
-        A line of credit that was used is a debt.
+        A line of credit that was used is a debt. Raises BadReply where there are margin positions: what they hold and
+        owe is in no balance.
         """
+        if market_type != "spot":
+            raise BadReply(f"exitplan reads spot at kraken, and no markets of the type {market_type}")
         reply = exchange.fetch_balance(self.of_type(market_type))
+        if positions := exchange.privatePostOpenPositions()["result"]:
+            raise BadReply(f"the account has {len(positions)} margin positions, which exitplan can't read")
         owed = _credit_used(exchange, reply)
         balances: dict[str, VenueBalance] = {}
         for balance in balances_of(reply):
@@ -130,13 +135,8 @@ class Kraken(Dialect):
         return list(balances.values())
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
-        """Read resting orders; raises BadReply for one with leverage: it opens a margin position, and none are read."""
-        orders = super().read_open_orders(exchange, market_type)
-        for order in orders:
-            leverage = str(((order.get("info") or {}).get("descr") or {}).get("leverage") or "none")
-            if leverage not in _UNLEVERED:
-                raise BadReply(f"the order {order.get('id')} is a margin order ({leverage}), which exitplan can't read")
-        return orders
+        """Read resting orders; raises BadReply for one with leverage, or of a kind that is not known here."""
+        return [completed(order) for order in super().read_open_orders(exchange, market_type)]
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.

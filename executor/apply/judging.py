@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
+from functools import cached_property
 
 from exitplan.executor.store.journal import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -33,7 +34,7 @@ class Judged:
     draft: Draft
     judgements: Mapping[str, Judgement]
 
-    @property
+    @cached_property
     def views(self) -> Mapping[str, PositionView]:
         """The positions as they are now, by key."""
         return {decision.key: decision.view for decision in self.draft.decisions}
@@ -84,16 +85,17 @@ class Judged:
         markets = self.draft.account.snapshot.markets
         sales = [
             Sale(action.symbol, action.guarded_value, markets.get(action.symbol))
-            for action in self._left()
+            for action in self._left
             if action.kind in SELLING
         ]
         return [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
 
     def _refused(self, policy: Policy) -> list[Verdict]:
         """Return what guards say against all that is left to send, at the prices of now."""
-        verdicts = judge(policy, self._left(), self.draft.decisions, self.draft.account, None)
+        verdicts = judge(policy, self._left, self.draft.decisions, self.draft.account, None)
         return [verdict for verdict in verdicts if not verdict.ok]
 
+    @cached_property
     def _left(self) -> list[Action]:
         """List the actions that would go out, with the quantities and values of now."""
         wanted = [(action, self.judgements.get(action.id)) for action in self.plan.actions]

@@ -52,23 +52,23 @@ def test_one_by_one_takes_more_calls() -> None:
 
 def test_the_floor_of_a_plan_is_one_reading() -> None:
     assert trips("coinbase", "plan", 20, 10) == 1
-    assert trips("kraken", "plan", 20, 10) == 2
+    assert trips("kraken", "plan", 20, 10) == 3
 
 
 def test_the_floor_of_applying_counts_what_has_to_wait_for_an_answer() -> None:
     # read; cancel, read; two times 20 orders; ask; read
     assert trips("coinbase", "apply", 40, 10) == 1 + 2 + 2 + 1 + 1
     # read; cancel, ask, read; 40 orders in turn; ask; read
-    assert trips("kraken", "apply", 40, 10) == 2 + (1 + 1 + 2) + 40 + 1 + 2
+    assert trips("kraken", "apply", 40, 10) == 3 + (1 + 1 + 3) + 40 + 1 + 3
 
 
 def test_without_cancels_nothing_is_read_in_between() -> None:
     assert trips("coinbase", "apply", 1, 0) == 4
-    assert trips("kraken", "apply", 1, 0) == 6
+    assert trips("kraken", "apply", 1, 0) == 8
 
 
 def test_the_tables_tell_what_missed_its_aim() -> None:
-    aims = [line for line in live_tables(made_up(seconds=0.31)).splitlines() if "at most 1.5 x" in line]
+    aims = [line for line in live_tables(made_up(seconds=0.465)).splitlines() if "at most 1.5 x" in line]
     assert [("x 1.55" in aim, aim.endswith(" no |")) for aim in aims] == [(True, True), (False, False)]
 
 

@@ -142,6 +142,10 @@ class KrakenFront:
             for name, (total, held) in self._holdings().items()
         }
 
+    def _open_positions(self, _: Document) -> Document:
+        """Return margin positions: the matching engine has none."""
+        return {}
+
     def _open_orders(self, params: Document) -> Document:
         orders = [order for order in self._orders(params) if order.status == "open"]
         return {"open": self._told(orders, params)}
@@ -294,6 +298,7 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     "/0/public/Ticker": (Sort.READ, KrakenFront._ticker),
     "/0/private/Balance": (Sort.READ, KrakenFront._balances),
     "/0/private/BalanceEx": (Sort.READ, KrakenFront._balances_with_holds),
+    "/0/private/OpenPositions": (Sort.READ, KrakenFront._open_positions),
     "/0/private/OpenOrders": (Sort.READ, KrakenFront._open_orders),
     "/0/private/ClosedOrders": (Sort.LOOK_UP, KrakenFront._closed_orders),
     "/0/private/QueryOrders": (Sort.LOOK_UP, KrakenFront._query_orders),

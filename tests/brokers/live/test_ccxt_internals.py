@@ -10,6 +10,7 @@ import ccxt
 import pytest
 
 from exitplan.brokers.live.checked import CheckedClient
+from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.venues import KNOWN
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +22,7 @@ OVERRIDDEN = {
     "handle_errors": "self statusCode statusText url method responseHeaders responseBody response requestHeaders "
     "requestBody",
     "handle_option_integer_and_params": "self params methodName optionName defaultValue",
+    "jwt": "request secret algorithm is_rsa opts",
     "microseconds": "",
     "milliseconds": "",
     "on_rest_response": "self code reason url method response_headers response_body request_headers request_body",
@@ -30,7 +32,7 @@ OVERRIDDEN = {
     "throttle": "self cost",
     "throw_exactly_matched_exception": "self exact string message",
 }
-"""What CheckedClient puts itself before, with ccxt's own parameters."""
+"""What our classes put themselves before, with ccxt's own parameters."""
 
 ATTRIBUTES = {"logger", "markets", "number", "options", "precisionMode", "rateLimit", "timeout", "urls"}
 """What is read or set on a client."""
@@ -44,7 +46,10 @@ def test_what_is_overridden_is_there_with_these_parameters(name: str) -> None:
 
 def test_nothing_else_is_overridden() -> None:
     ours = {
-        name for name, value in vars(CheckedClient).items() if inspect.isfunction(value) and not name.startswith("_")
+        name
+        for before in (CheckedClient, TokenSigner)
+        for name, value in vars(before).items()
+        if inspect.isfunction(value) and not name.startswith("_")
     }
     assert ours == OVERRIDDEN.keys()
 

@@ -105,6 +105,62 @@ def test_a_stop_is_read_with_its_trigger_and_a_market_without_the_stroke(account
     )
 
 
+def test_an_order_that_trails_is_a_stop_at_the_trigger_of_now(account: Recorded) -> None:
+    trails = {"order_type": "trailing_stop", "type": "trailing_stop", "trail_percent": "5", "hwm": "140"}
+    account.answer("GET /v2/orders?status=open", [venue.order(1, status="new", stop_price="133", **trails)])
+    (order,) = account.broker.read_account().open_orders
+    assert (order.type, order.price, order.trigger_price, order.quantity) == (
+        "stop",
+        None,
+        Decimal(133),
+        Decimal("2.5"),
+    )
+
+
+def test_an_order_for_an_amount_of_money_is_for_what_its_limit_buys(account: Recorded) -> None:
+    money = {"order_type": "limit", "type": "limit", "limit_price": "120", "qty": None, "notional": "300"}
+    account.answer("GET /v2/orders?status=open", [venue.order(1, side="buy", status="new", **money)])
+    (order,) = account.broker.read_account().open_orders
+    assert (order.type, order.price, order.quantity) == ("limit", Decimal(120), Decimal("2.5"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"order_type": "peg"}, "peg"),
+        ({"order_class": "bracket"}, "bracket"),
+        ({"order_class": "oco"}, "oco"),
+        ({"order_class": "oto"}, "oto"),
+        ({"asset_class": "crypto_perp"}, "crypto_perp"),
+    ],
+)
+def test_an_order_of_an_unknown_kind_is_not_dropped_but_named(
+    account: Recorded, changed: dict[str, str], name: str
+) -> None:
+    told = [venue.order(1, status="new", **changed)]
+    assert name in str(account.refuses_to_read("GET /v2/orders?status=open", told))
+
+
+def test_an_order_for_several_options_is_left_alone(account: Recorded) -> None:
+    several = venue.order(2, asset_class="", symbol="", side="", order_class="mleg")
+    account.answer("GET /v2/orders?status=open", [venue.order(1, status="new", order_class="simple"), several])
+    assert [order.id for order in account.broker.read_account().open_orders] == [ONE]
+
+
+def test_a_position_of_an_unknown_kind_is_not_dropped_but_named(account: Recorded) -> None:
+    told = [venue.position("BTC-PERP", "1", "1", "crypto_perp")]
+    assert "crypto_perp" in str(account.refuses_to_read("GET /v2/positions", told))
+
+
+@pytest.mark.parametrize("block", ["account_blocked", "trading_blocked", "trade_suspended_by_user"])
+def test_an_account_that_may_not_trade_is_named_as_that(account: Recorded, block: str) -> None:
+    flags = dict.fromkeys(["account_blocked", "trading_blocked", "trade_suspended_by_user"], False)
+    told = {"currency": "USD", "cash": "10", "equity": "10", "position_market_value": "0", **flags}
+    account.answer("GET /v2/account", told)
+    assert account.broker.read_account().cash.free == 10
+    assert block in str(account.refuses_to_read("GET /v2/account", {**told, block: True}))
+
+
 @pytest.mark.parametrize("reply", [*NO_ANSWERS, {"message": None}])
 @pytest.mark.parametrize("path", ["/v2/account", "/v2/positions", "/v2/orders"])
 def test_what_is_no_answer_is_no_empty_account(account: Recorded, path: str, reply: Any) -> None:
