@@ -182,6 +182,7 @@ def open_order_of(order: Mapping[str, Any]) -> OpenOrder:
         client_order_id=order.get("clientOrderId") or None,
         reduce_only=_is_reduce_only(order),
         position_side=position_side_of(order),
+        holds_nothing=order.get("holdsNothing") is True,
     )
 
 

@@ -98,11 +98,12 @@ def would_open(order: OpenOrder, asset: str, holdings: Holdings) -> bool:
 
 def held_by(order: OpenOrder, names: AssetNames) -> tuple[str, Decimal]:
     """Return the asset that a spot order holds and how much of it: the base of a sell, the quote of a buy."""
+    remaining = ZERO if order.holds_nothing else order.remaining
     if order.side == "sell":
-        return names.of_symbol(order.symbol), order.remaining
+        return names.of_symbol(order.symbol), remaining
     price = order.price if order.price is not None else order.trigger_price
     quote = quote_of(order.symbol)
-    return names.resolve(quote) if quote else "", order.remaining * (price or ZERO)
+    return names.resolve(quote) if quote else "", remaining * (price or ZERO)
 
 
 def age_of(order: OpenOrder, now: datetime) -> timedelta | None:

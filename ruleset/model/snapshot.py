@@ -73,6 +73,8 @@ class OpenOrder:
     """A resting order as the venue reports it; ``filled`` is the part of ``quantity`` that has been filled.
 
     ``position_side`` is the position it belongs to, where the account may hold both sides of a symbol.
+    ``holds_nothing`` says that no balance is locked for it: some venues lock none until a stop is triggered, and of a
+    pair in which one cancels the other (OCO) one order holds for both.
     """
 
     id: str
@@ -87,6 +89,7 @@ class OpenOrder:
     client_order_id: str | None = None
     reduce_only: bool = False
     position_side: Side | None = None
+    holds_nothing: bool = False
 
     @property
     def remaining(self) -> Decimal:
@@ -217,7 +220,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
     Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``, and
-    ``asset``, ``debt``, sides and maximums.
+    ``asset``, ``debt``, sides, ``holds_nothing`` and maximums.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
@@ -302,6 +305,7 @@ def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
         client_order_id=entry.get("client_order_id"),
         reduce_only=entry.get("reduce_only") is True,
         position_side=entry.get("position_side"),
+        holds_nothing=entry.get("holds_nothing") is True,
     )
 
 
@@ -373,6 +377,7 @@ def _order_document(order: OpenOrder) -> dict[str, Any]:
         "created_at": _moment(order.created_at),
         "reduce_only": order.reduce_only,
         **({} if order.position_side is None else {"position_side": order.position_side}),
+        **({"holds_nothing": True} if order.holds_nothing else {}),
     }
 
 

@@ -142,6 +142,7 @@ def _open_order() -> Schema:
         "created_at": moment("When it was placed."),
         "reduce_only": flag("Whether it may only reduce a position."),
         "position_side": one_of(_SIDES, "The position it belongs to, where both sides may be held.", optional=True),
+        "holds_nothing": flag("Whether no balance is locked for it, as for a stop at some venues."),
     }
     return record(properties, ("id", "symbol", "side", "type", "quantity"))
 
