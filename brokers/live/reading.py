@@ -22,7 +22,7 @@ from exitplan.brokers.live.parsing import (
 )
 from exitplan.brokers.live.rates import find_rate, rate_symbols
 from exitplan.ruleset.language.policy import CASH_KEPT
-from exitplan.ruleset.model.snapshot import Cash, Market, Position, Snapshot
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 
 _MAX_GAPS = 5
@@ -61,7 +61,10 @@ class VenueReply:
     @property
     def has_resting_orders(self) -> bool:
         """Whether orders rest that hold a balance; of those that wait for a trigger some venues hold none."""
-        return any(kind == "spot" and not order.get("triggerPrice") for kind, order in self.orders)
+        return any(
+            kind == "spot" and not order.get("triggerPrice") and not order.get("holdsNothing")
+            for kind, order in self.orders
+        )
 
     @property
     def spot(self) -> dict[str, VenueBalance]:
@@ -76,6 +79,15 @@ class VenueReply:
                 counted = balance if kind == "spot" else replace(empty, debt=balance.debt)
                 balances[name] = balances.get(name, empty).plus(counted)
         return {name: balance for name, balance in balances.items() if balance.total or balance.debt}
+
+    @property
+    def held(self) -> dict[str, VenueBalance]:
+        """Every balance by currency; what is in a wallet for derivatives is held and cannot be sold."""
+        balances = self.spot
+        for name, collateral in self.collateral.items():
+            known = balances.get(name, VenueBalance(name, ZERO, ZERO))
+            balances[name] = replace(known, staked=known.staked + collateral.total)
+        return balances
 
     @property
     def collateral(self) -> dict[str, VenueBalance]:
@@ -155,13 +167,13 @@ class Reader:
 
     def snapshot(self, reply: VenueReply, listings: Listings, taken_at: datetime) -> Snapshot:
         """Put together what was told; prices that are still missing are asked for here."""
-        balances = reply.spot
-        money = {name for name in {*balances, *reply.collateral} if self._is_money(name, listings)} - {self.quote}
-        assets = sorted(balances.keys() - money - {self.quote})
+        traded, held = reply.spot, reply.held
+        money = {name for name in held if self._is_money(name, listings, is_traded=name in traded)} - {self.quote}
+        balances = {name: balance for name, balance in held.items() if name not in {*money, self.quote}}
         known = None if reply.prices is None or reply.prices.failed else reply.prices.tickers
-        spot = [self._position(balances[name], self._symbol_for(name, listings, known)) for name in assets]
+        spot = [self._position(balances[name], self._symbol_for(name, listings, known)) for name in sorted(balances)]
         positions = [*spot, *_derivatives(reply, listings)]
-        orders = [open_order_of(self.dialect.correct_order(self.exchange, order)) for _, order in reply.orders]
+        orders = [self._order(order, positions) for _, order in reply.orders]
         symbols = {position.symbol for position in positions} | {order.symbol for order in orders}
         currencies = {quote_of(symbol) or self.quote for symbol in symbols} | money
         listed = {symbol for symbol in symbols | self._exchanges_of(money) if symbol in listings.markets}
@@ -186,9 +198,23 @@ class Reader:
         symbols = {entry.get("symbol") for entry in [*reply.positions, *(order for _, order in reply.orders)]}
         return not (held <= listings.by_base.keys() | listings.quotes and symbols <= listings.markets.keys())
 
-    def _is_money(self, currency: str, listings: Listings) -> bool:
-        """Check whether a currency is money: one that is kept, or that things are only ever paid with."""
-        return currency in self.keep or (currency in listings.quotes and currency not in listings.by_base)
+    def _order(self, order: Order, positions: Iterable[Position]) -> OpenOrder:
+        """Read a resting order; one of a derivative with nothing to fill closes all that is held on its side."""
+        resting = open_order_of(self.dialect.correct_order(self.exchange, order))
+        if resting.remaining != 0 or not is_derivative(resting.symbol):
+            return resting
+        closes = resting.position_side or ("long" if resting.side == "sell" else "short")
+        held = (one.quantity for one in positions if (one.symbol, one.side) == (resting.symbol, closes))
+        return replace(resting, quantity=resting.filled + next(held, ZERO), reduce_only=True)
+
+    def _is_money(self, currency: str, listings: Listings, *, is_traded: bool) -> bool:
+        """Check whether a currency is money: one that is kept, or that things are only ever paid with.
+
+        So is what is held as collateral alone, where no market is listed in which it could be a position.
+        """
+        if currency in self.keep:
+            return True
+        return currency not in listings.by_base and (currency in listings.quotes or not is_traded)
 
     def _cash(self, currency: str, reply: VenueReply, *, is_free: bool) -> Cash:
         """Add up money; where it is not our own quote, what is in a wallet for derivatives cannot be sold."""
