@@ -127,8 +127,8 @@ class Reader:
         if self.dialect.reads_all_tickers(self.exchange):
             tasks.append(self.all_prices)
         answers = iter(side_by_side(tasks))
-        balances = {kind: next(answers) for kind in wallets}
-        orders = [(kind, order) for kind in self.market_types for order in next(answers)]
+        balances = self.dialect.distinct_wallets({kind: next(answers) for kind in wallets})
+        orders = _once([(kind, next(answers)) for kind in self.market_types])
         positions = [entry for _ in derivatives for entry in next(answers)]
         return VenueReply(balances, orders, positions, next(answers, None))
 
@@ -190,6 +190,7 @@ class Reader:
             markets={symbol: self._market(listings.markets[symbol], prices) for symbol in sorted(listed)},
             rates=self._rates(currencies, prices),
             other_cash={currency: self._cash(currency, reply, is_free=False) for currency in sorted(money)},
+            unread=self.dialect.unread(self.exchange, self.market_types),
         )
 
     def is_unlisted(self, reply: VenueReply, listings: Listings) -> bool:
@@ -279,6 +280,15 @@ class Reader:
         others = sorted(set(currencies) - {self.quote})
         rates = {currency: find_rate(currency, self.quote, prices.tickers, self.keep) for currency in others}
         return {currency: rate for currency, rate in rates.items() if rate is not None}
+
+
+def _once(orders: Iterable[tuple[MarketType, Sequence[Order]]]) -> list[tuple[MarketType, Order]]:
+    """Leave out orders that were told for another kind of market already."""
+    told: list[tuple[MarketType, Order]] = []
+    for kind, entries in orders:
+        known = {(order.get("symbol"), order.get("id")) for _, order in told}
+        told += [(kind, order) for order in entries if (order.get("symbol"), order.get("id")) not in known]
+    return told
 
 
 def _trades(market: Mapping[str, Any]) -> bool:
