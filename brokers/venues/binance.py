@@ -25,7 +25,7 @@ _EARN_NAMES = {"LDSHIB2": "SHIB", "LDBAKET": "BAKE", "LDERD": "EGLD"}
 
 SHIB2 and ERD are its own or older names of the coins; BAKET is told in https://github.com/JKorf/Binance.Net/issues/833.
 """
-_IN_NO_LIST = -1
+_IN_NO_LIST = "-1"
 _PENDING = "PENDING_NEW"
 _NO_ORDER = {None, "", "0", 0}
 _MUST_HOLD = {"/api/v3/account": "balances", "/fapi/v3/account": "assets"}
@@ -299,7 +299,7 @@ def _with_holders(orders: Sequence[Order]) -> list[Order]:
 
 def _list_of(order: Order) -> tuple[Any, Any]:
     """Return what orders of one list and side share; one that is in no list is alone."""
-    number = order["info"].get("orderListId", _IN_NO_LIST)
+    number = str(order["info"].get("orderListId", _IN_NO_LIST))
     return (None, order["id"]) if number == _IN_NO_LIST else (number, order["side"])
 
 
