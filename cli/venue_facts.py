@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from exitplan.brokers.live.dialect import Dialect, Traits
+from exitplan.brokers.live.dialect import Traits
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN, dialect_of
+from exitplan.brokers.venues.any_venue import AnyVenue
 from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quote
 
 ANY_OTHER = "any other"
@@ -23,7 +24,7 @@ _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 def all_traits() -> list[Traits]:
     """Return the traits of paper, of the venues that are known well, and of any other one, in this order."""
-    return [paper_traits(), *(dialect_of(name).traits for name in KNOWN), replace(Dialect.traits, venue=ANY_OTHER)]
+    return [paper_traits(), *(dialect_of(name).traits for name in KNOWN), replace(AnyVenue.traits, venue=ANY_OTHER)]
 
 
 def traits_of(venue: str) -> Traits:
@@ -36,7 +37,7 @@ def traits_of(venue: str) -> Traits:
 
     if venue not in exchange_ids():
         raise no_such_venue(venue)
-    return replace(Dialect.traits, venue=venue, title=f"{venue}, through ccxt alone")
+    return replace(AnyVenue.traits, venue=venue, title=f"{venue}, through ccxt alone")
 
 
 def paper_traits() -> Traits:

@@ -13,6 +13,7 @@ from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.protocol import RefusalReason
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN, dialect_of
+from exitplan.brokers.venues.any_venue import AnyVenue
 from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
 from exitplan.cli.venue_facts import all_traits, example_block
 
@@ -32,7 +33,8 @@ def _overview() -> str:
     rows = [[code(found.venue) if is_known(found) else found.venue, *_cells(found)] for found in all_traits()]
     meanings = [[column.name, column.meaning] for column in COLUMNS[1:]]
     columns = table([column.name for column in COLUMNS], rows)
-    return "\n\n".join([columns, table(["column", "meaning"], meanings), fill(GENERIC, _WIDTH)])
+    limits = "\n".join(f"- {limit}" for limit in AnyVenue.traits.limits_known)
+    return "\n\n".join([columns, table(["column", "meaning"], meanings), fill(GENERIC, _WIDTH), limits])
 
 
 def _cells(traits: Traits) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,13 @@ from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in
 from exitplan.brokers.live.history import read_cost_basis
-from exitplan.brokers.live.listings import MAX_AGE, MAX_AGE_OF_ABSENCE, Listings, MarketCache
+from exitplan.brokers.live.listings import (
+    MAX_AGE,
+    MAX_AGE_AFTER_FAILURE,
+    MAX_AGE_OF_ABSENCE,
+    Listings,
+    MarketCache,
+)
 from exitplan.brokers.live.parsing import BadReply, amount_of, report_of
 from exitplan.brokers.live.reading import Reader, VenueReply
 from exitplan.brokers.live.redaction import Redactor
@@ -101,6 +107,14 @@ class LiveBroker:
         """Read the account; raises AccountUnreadable, CredentialsRefused."""
         now = self._clock()
         listings = self._listings()
+        try:
+            return self._read_with(listings, now)
+        except AccountUnreadable as error:
+            if not (_may_lack_a_market(error) and listings.is_older(MAX_AGE_AFTER_FAILURE, now)):
+                raise
+        return self._read_with(self._listings(MAX_AGE_AFTER_FAILURE), now)
+
+    def _read_with(self, listings: Listings, now: datetime) -> Snapshot:
         reply = self._reader.tell()
         if self._reader.is_unlisted(reply, listings) and listings.is_older(MAX_AGE_OF_ABSENCE, now):
             listings = self._listings(MAX_AGE_OF_ABSENCE)
@@ -296,6 +310,17 @@ class LiveBroker:
         if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
             return None
         return EXACT.multiply(EXACT.multiply(quantity, mark), rate)
+
+
+def _may_lack_a_market(error: AccountUnreadable) -> bool:
+    """Check whether an account may be unreadable only because it trades in a market newer than the listings.
+
+    Over a market that it does not know ccxt breaks in many ways, but none is an error of the venue.
+    """
+    from ccxt.base.errors import BadSymbol, BaseError  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+    cause = error.__context__
+    return cause is not None and (isinstance(cause, BadSymbol) or not isinstance(cause, BaseError))
 
 
 def _is_ours(reference: OrderReference) -> bool:

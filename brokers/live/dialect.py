@@ -1,4 +1,4 @@
-"""How a venue is spoken to: the generic dialect, in ccxt's unified calls, from which each known venue differs a little.
+"""How a venue is spoken to: in ccxt's unified calls, from which each known venue differs a little.
 
 A dialect knows no account and keeps no state: every call gets the exchange, a ccxt client. It asks and reads; what an
 exception means is decided by who called it. Reads return everything, over as many pages as there are.
@@ -84,7 +84,7 @@ def side_by_side(tasks: Sequence[Callable[[], T]], *, most: int = 8) -> list[T]:
 
 
 class Dialect:
-    """The generic dialect: a venue that exitplan knows nothing more of than ccxt does."""
+    """A venue in ccxt's unified calls, from which each differs a little."""
 
     traits: ClassVar[Traits] = Traits(venue="", title="any other ccxt exchange")
     errors: ClassVar[ErrorTable | None] = None
@@ -150,6 +150,16 @@ class Dialect:
     def correct_order(self, exchange: Exchange, order: Order) -> Order:  # noqa: ARG002 - others look at the account
         """Correct what ccxt makes of a resting order, once all of the account is read."""
         return order
+
+    def unread(self, exchange: Exchange, market_types: Sequence[MarketType]) -> tuple[str, ...]:  # noqa: ARG002 - as above
+        """Name what the account may hold besides and this dialect does not ask for; it is then never called clean."""
+        return ()
+
+    def distinct_wallets(
+        self, wallets: Mapping[MarketType, Sequence[VenueBalance]]
+    ) -> Mapping[MarketType, Sequence[VenueBalance]]:
+        """Return wallets of which each is another, where a venue may have told of one several times."""
+        return wallets
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read our executions page by page, newest page first."""

@@ -30,6 +30,8 @@ MAX_AGE = timedelta(hours=1)
 """How long listings are believed; what a venue changed meanwhile, its refusal of an order tells."""
 MAX_AGE_OF_ABSENCE = timedelta(minutes=10)
 """How long they are believed to be all there are, where an account holds something that is not among them."""
+MAX_AGE_AFTER_FAILURE = timedelta(minutes=1)
+"""How long they are believed where an account could not be read with them."""
 CACHE_VARIABLE = "EXITPLAN_CACHE_DIR"
 
 

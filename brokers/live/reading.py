@@ -81,6 +81,15 @@ class VenueReply:
         return {name: balance for name, balance in balances.items() if balance.total or balance.debt}
 
     @property
+    def held(self) -> dict[str, VenueBalance]:
+        """Every balance by currency; what is in a wallet for derivatives is held and cannot be sold."""
+        balances = self.spot
+        for name, collateral in self.collateral.items():
+            known = balances.get(name, VenueBalance(name, ZERO, ZERO))
+            balances[name] = replace(known, staked=known.staked + collateral.total)
+        return balances
+
+    @property
     def collateral(self) -> dict[str, VenueBalance]:
         """What is held in wallets for derivatives, by currency; its debts are not here."""
         balances: dict[str, VenueBalance] = {}
@@ -118,8 +127,8 @@ class Reader:
         if self.dialect.reads_all_tickers(self.exchange):
             tasks.append(self.all_prices)
         answers = iter(side_by_side(tasks))
-        balances = {kind: next(answers) for kind in wallets}
-        orders = [(kind, order) for kind in self.market_types for order in next(answers)]
+        balances = self.dialect.distinct_wallets({kind: next(answers) for kind in wallets})
+        orders = _once([(kind, next(answers)) for kind in self.market_types])
         positions = [entry for _ in derivatives for entry in next(answers)]
         return VenueReply(balances, orders, positions, next(answers, None))
 
@@ -160,11 +169,11 @@ class Reader:
 
     def snapshot(self, reply: VenueReply, listings: Listings, taken_at: datetime) -> Snapshot:
         """Put together what was told; prices that are still missing are asked for here."""
-        balances = reply.spot
-        money = {name for name in {*balances, *reply.collateral} if self._is_money(name, listings)} - {self.quote}
-        assets = sorted(balances.keys() - money - {self.quote})
+        traded, held = reply.spot, reply.held
+        money = {name for name in held if self._is_money(name, listings, is_traded=name in traded)} - {self.quote}
+        balances = {name: balance for name, balance in held.items() if name not in {*money, self.quote}}
         known = None if reply.prices is None or reply.prices.failed else reply.prices.tickers
-        spot = [self._position(balances[name], self._symbol_for(name, listings, known)) for name in assets]
+        spot = [self._position(balances[name], self._symbol_for(name, listings, known)) for name in sorted(balances)]
         positions = [*spot, *_derivatives(reply, listings)]
         orders = [self._order(order, positions) for _, order in reply.orders]
         symbols = {position.symbol for position in positions} | {order.symbol for order in orders}
@@ -183,6 +192,7 @@ class Reader:
             markets={symbol: self._market(listings.markets[symbol], prices) for symbol in sorted(listed)},
             rates=self._rates(currencies, prices),
             other_cash={currency: self._cash(currency, reply, is_free=False) for currency in sorted(money)},
+            unread=self.dialect.unread(self.exchange, self.market_types),
         )
 
     def is_unlisted(self, reply: VenueReply, listings: Listings) -> bool:
@@ -200,9 +210,14 @@ class Reader:
         held = (one.quantity for one in positions if (one.symbol, one.side) == (resting.symbol, closes))
         return replace(resting, quantity=resting.filled + next(held, ZERO), reduce_only=True)
 
-    def _is_money(self, currency: str, listings: Listings) -> bool:
-        """Check whether a currency is money: one that is kept, or that things are only ever paid with."""
-        return currency in self.keep or (currency in listings.quotes and currency not in listings.by_base)
+    def _is_money(self, currency: str, listings: Listings, *, is_traded: bool) -> bool:
+        """Check whether a currency is money: one that is kept, or that things are only ever paid with.
+
+        So is what is held as collateral alone, where no market is listed in which it could be a position.
+        """
+        if currency in self.keep:
+            return True
+        return currency not in listings.by_base and (currency in listings.quotes or not is_traded)
 
     def _cash(self, currency: str, reply: VenueReply, *, is_free: bool) -> Cash:
         """Add up money; where it is not our own quote, what is in a wallet for derivatives cannot be sold."""
@@ -267,6 +282,15 @@ class Reader:
         others = sorted(set(currencies) - {self.quote})
         rates = {currency: find_rate(currency, self.quote, prices.tickers, self.keep) for currency in others}
         return {currency: rate for currency, rate in rates.items() if rate is not None}
+
+
+def _once(orders: Iterable[tuple[MarketType, Sequence[Order]]]) -> list[tuple[MarketType, Order]]:
+    """Leave out orders that were told for another kind of market already."""
+    told: list[tuple[MarketType, Order]] = []
+    for kind, entries in orders:
+        known = {(order.get("symbol"), order.get("id")) for _, order in told}
+        told += [(kind, order) for order in entries if (order.get("symbol"), order.get("id")) not in known]
+    return told
 
 
 def _trades(market: Mapping[str, Any]) -> bool:

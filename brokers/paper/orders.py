@@ -149,4 +149,5 @@ def to_open_order(order: PaperOrder, *, names_side: bool) -> OpenOrder:
         client_order_id=order.client_order_id,
         reduce_only=order.reduce_only,
         position_side=order.position_side if names_side and is_derivative(order.symbol) else None,
+        holds_nothing=order.hold == Hold() and not is_derivative(order.symbol),
     )

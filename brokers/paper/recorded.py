@@ -26,7 +26,8 @@ def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[s
         market = snapshot.markets.get(entry.symbol, Market())
         order = _inferred(entry, market, ledger) if note is None else _remembered(entry, note)
         terms = ledger.terms(order.symbol, order.position_side, market)
-        wanted.append((order, hold_of(order, terms, ZERO) if note is None else note.hold))
+        inferred = Hold() if entry.holds_nothing else hold_of(order, terms, ZERO)
+        wanted.append((order, inferred if note is None else note.hold))
     return fit_holds(wanted, ledger)
 
 

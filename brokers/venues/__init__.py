@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib
 
 from exitplan.brokers.live.dialect import Dialect
+from exitplan.brokers.venues.any_venue import AnyVenue
 
 KNOWN = ("coinbase", "kraken", "binance", "okx", "bybit", "alpaca", "kucoin", "gate")
 """Each is a module of this package with a class of the same name, capitalised."""
 
 
 def dialect_of(venue: str) -> Dialect:
-    """Return the dialect of a venue; the generic one where nothing special is known."""
+    """Return the dialect of a venue; the one for any venue where nothing special is known."""
     if venue not in KNOWN:
-        return Dialect()
+        return AnyVenue()
     module = importlib.import_module(f"exitplan.brokers.venues.{venue}")
     dialect: type[Dialect] = getattr(module, venue.capitalize())
     return dialect()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -11,15 +12,24 @@ from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketTy
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import is_not_found
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
 from exitplan.brokers.protocol import OrderReference
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.binance import ERRORS
+from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _TRADES = 1000
 _EARN = "LD"
+_EARN_NAMES = {"LDSHIB2": "SHIB", "LDBAKET": "BAKE", "LDERD": "EGLD"}
+"""What is in Simple Earn under a name that is not LD and the coin's; the venue publishes no list of them.
+
+SHIB2 and ERD are its own or older names of the coins; BAKET is told in https://github.com/JKorf/Binance.Net/issues/833.
+"""
+_IN_NO_LIST = "-1"
+_PENDING = "PENDING_NEW"
+_NO_ORDER = {None, "", "0", 0}
 _MUST_HOLD = {"/api/v3/account": "balances", "/fapi/v3/account": "assets"}
 _LISTS = ("/openOrders", "/openAlgoOrders", "/myTrades", "/userTrades", "/positionRisk", "/ticker/24hr")
 """What ccxt reads as nothing at all where it is missing."""
@@ -60,7 +70,10 @@ class Binance(Dialect):
         limits_known=(
             "A client order id is unique among open orders only.",
             "What is in flexible Simple Earn (LDBTC and the like) counts as locked.",
-            "What else is staked, and what is in the funding wallet, is not seen.",
+            "What else is staked, and what is in the funding wallet or in cross or isolated margin, is not seen.",
+            "A key reads its own account alone: a sub-account needs an account block, with a key, of its own.",
+            "Portfolio margin is not supported: its futures are refused with an error that says so.",
+            "Where a trailing stop would fire is not told, so none counts as protection.",
             "Futures are the USD-M ones; those margined in coins (COIN-M) are not read.",
             "The venue gives no time at which a position of futures was opened.",
             "Sells below the minimum need a conversion, which is a permission of its own.",
@@ -102,28 +115,32 @@ class Binance(Dialect):
     # --- reading ---
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:
-        """Read a wallet; what is in Simple Earn, told as LD and its name, is locked."""
-        if market_type == "future" and "swap" in exchange.options["marketTypes"]:
-            return []  # one wallet for both, and read already
+        """Read a wallet; what is in Simple Earn is locked."""
+        if market_type != "spot":
+            # One wallet for swaps and futures.
+            is_read = market_type == "future" and "swap" in exchange.options["marketTypes"]
+            return [] if is_read else _futures_wallet(exchange)
         balances = {balance.currency: balance for balance in super().read_balances(exchange, market_type)}
-        listed = {market["base"] for market in exchange.markets.values()} if market_type == "spot" else set()
-        for name in [name for name in balances if name.startswith(_EARN) and name not in listed]:
-            earning, currency = balances.pop(name), name.removeprefix(_EARN)
-            known = balances.get(currency, VenueBalance(currency, ZERO, ZERO))
-            balances[currency] = replace(known, staked=known.staked + earning.total)
+        listed = {market[part] for market in exchange.markets.values() for part in ("base", "quote")}
+        for name in list(balances):
+            currency = _earning_of(name, listed)
+            if currency is not None:
+                earning, known = balances.pop(name), balances.get(currency, VenueBalance(currency, ZERO, ZERO))
+                balances[currency] = replace(known, staked=known.staked + earning.total)
         return list(balances.values())
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
-        """Read resting orders, and of futures those that wait for their trigger from their own list."""
-        orders = super().read_open_orders(exchange, market_type)
+        """Read resting orders, and of futures those that wait for their trigger from their own list.
+
+        Those that wait come first: one that is triggered meanwhile is then in both lists, and not in none.
+        """
+        asked = self.of_type(market_type)
         if market_type == "spot":
-            return orders
-        waiting = exchange.fetch_open_orders(None, None, None, {**self.of_type(market_type), "trigger": True})
-        return [
-            order
-            for order in [*orders, *only_mappings(waiting, "orders")]
-            if exchange.market(order["symbol"])["type"] == market_type
-        ]
+            return _with_holders([_as_told(order) for order in super().read_open_orders(exchange, market_type)])
+        waiting = only_mappings(exchange.fetch_open_orders(None, None, None, {**asked, "trigger": True}), "orders")
+        working = super().read_open_orders(exchange, market_type)
+        orders = [*working, *(order for order in waiting if order.get("status") != "closed")]
+        return [_as_told(order) for order in orders if exchange.market(order["symbol"])["type"] == market_type]
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions of futures; ccxt gives the time of their last change as that of their opening."""
@@ -158,7 +175,18 @@ class Binance(Dialect):
         """Turn to the list of orders that wait for a trigger; spot has one list for all, and ccxt looks no further."""
         return {"trigger": True} if is_trigger else {}
 
+    def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:
+        """Cancel an order, of futures in whichever list it is."""
+        cancel = super().cancel
+        if not is_derivative(reference.symbol):
+            return cancel(exchange, reference, is_trigger=False)
+        return in_either_list(lambda waits: cancel(exchange, reference, is_trigger=waits), is_trigger=is_trigger)
+
     # --- looking up ---
+
+    def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:
+        """Ask for an order by the venue's id; a stop that was triggered with the fills of the order it became."""
+        return self._followed(exchange, super().find(exchange, order_id, symbol, is_trigger=is_trigger))
 
     def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
         """Ask for an order by our id, of futures in both lists."""
@@ -173,9 +201,107 @@ class Binance(Dialect):
                 raise
             if order.get("clientOrderId") != name:
                 raise BadReply("the venue tells of another order than was asked for")
-            return dict(order)
+            return self._followed(exchange, order)
         return None
+
+    def _followed(self, exchange: Exchange, order: Order) -> Order:
+        """Return an order with its fills, those of a stop being told with the order that it became.
+
+        https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Algo-Order
+        """
+        info = order["info"]
+        name = info.get("actualOrderId")
+        if name in _NO_ORDER:
+            if info.get("algoStatus") in {"TRIGGERED", "FINISHED"}:
+                raise BadReply("a stop that was triggered does not name the order that it became")
+            return _as_told(order)
+        try:
+            became = exchange.fetch_order(str(name), order["symbol"])
+        except Exception as error:
+            if is_not_found(error):  # the stop itself is known, so this is no answer
+                raise BadReply("the order that a stop became is no longer known") from None
+            raise
+        own = {key: order[key] for key in ("id", "clientOrderId", "triggerPrice", "timestamp")}
+        return {**became, **own}
 
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the reply that it was taken comes before it is done."""
         return told_by(super().conversion_of(reply), "orderStatus", finished="SUCCESS", refused="FAIL")
+
+
+def _futures_wallet(exchange: Exchange) -> list[VenueBalance]:
+    """Read every asset of the futures wallet; what positions gained meanwhile is told with them, so it is not in here.
+
+    ``availableBalance`` counts that gain as well, and in multi-assets mode all other assets.
+    https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api/Account-Information-V3
+    """
+    from ccxt.base.errors import AuthenticationError  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+    try:
+        reply = exchange.fapiPrivateV3GetAccount()
+    except AuthenticationError as error:  # https://github.com/JKorf/Binance.Net/issues/1485
+        words = "so answers also an account in portfolio margin mode, which exitplan does not support"
+        raise AuthenticationError(f"{error} ({words})") from error
+    balances = []
+    for entry in only_mappings(reply.get("assets"), "assets"):
+        told = {"total": "walletBalance", "free": "availableBalance", "used": "initialMargin"}
+        currency = exchange.safe_currency_code(entry.get("asset"))
+        balances.append(balance_of(currency, {part: entry.get(name) for part, name in told.items()}))
+    return balances
+
+
+def _earning_of(name: str, listed: Collection[str]) -> str | None:
+    """Return the coin that is in Simple Earn under a name; None where it is a coin itself, or none that is listed."""
+    if name in _EARN_NAMES:
+        return _EARN_NAMES[name]
+    currency = name.removeprefix(_EARN)
+    return currency if currency != name and name not in listed and currency in listed else None
+
+
+def _as_told(order: Order) -> Order:
+    """Return an order under the venue's own id, and as a stop where it trails the price.
+
+    ccxt takes the ``strategyId`` that somebody gave an order for its id. Where a trailing stop would fire now is not
+    told: a ``stopPrice`` or ``activatePrice`` beside it says from where on it trails.
+    https://developers.binance.com/docs/binance-spot-api-docs/faqs/trailing-stop-faq
+    """
+    info = order["info"]
+    told = {**order, "id": str(info.get("orderId") or info.get("algoId") or order["id"])}
+    kind = str(info.get("orderType") or info.get("type"))
+    if not info.get("trailingDelta") and not kind.startswith("TRAILING"):
+        return told
+    return {**told, "type": "stop_limit" if kind.endswith("_LIMIT") else "stop", "triggerPrice": None}
+
+
+def _with_holders(orders: Sequence[Order]) -> list[Order]:
+    """Mark the orders for which nothing is locked: one of a pair, and what is yet to be placed.
+
+    Of a pair (OCO) the order that needs more holds for both. One that waits for another to be filled holds nothing.
+    https://developers.binance.com/docs/binance-spot-api-docs/rest-api/trading-endpoints
+    """
+    holders: dict[tuple[Any, Any], Order] = {}
+    for order in orders:
+        held = holders.setdefault(_list_of(order), order)
+        if _need_of(order) > _need_of(held):
+            holders[_list_of(order)] = order
+    return [
+        order
+        if order["info"].get("status") != _PENDING and holders[_list_of(order)] is order
+        else {**order, "holdsNothing": True}
+        for order in orders
+    ]
+
+
+def _list_of(order: Order) -> tuple[Any, Any]:
+    """Return what orders of one list and side share; one that is in no list is alone."""
+    number = str(order["info"].get("orderListId", _IN_NO_LIST))
+    return (None, order["id"]) if number == _IN_NO_LIST else (number, order["side"])
+
+
+def _need_of(order: Order) -> Decimal:
+    """Return what an order needs: a sell its quantity, a buy what it may cost, one that is yet to be placed nothing."""
+    if order["info"].get("status") == _PENDING:
+        return ZERO
+    left = (amount_of(order.get("amount")) or ZERO) - (amount_of(order.get("filled")) or ZERO)
+    price = amount_of(order.get("price")) or amount_of(order.get("triggerPrice"))
+    return left if order["side"] == "sell" else left * (price or ZERO)

@@ -63,6 +63,7 @@ FURTHER = (
     FurtherCheck("nothing reopens", "orders that open again what is closed", lambda checks: checks.reopening_orders),
     FurtherCheck("paid in money", "proceeds that are no money", lambda checks: checks.proceeds),
     FurtherCheck("balance as left", "a balance that nobody expected", _surprise),
+    FurtherCheck("all was read", "what exitplan cannot read at this venue", lambda checks: checks.unread),
 )
 
 
@@ -140,6 +141,8 @@ def _to_know(checks: CheckReport) -> str:
         return "Look at the account at its venue; if what it holds is right: exitplan accept-balance"
     if checks.deferred:
         return "Next: verify again in a moment; the venue could not be asked for every price."
+    if checks.unread:
+        return f"Look at the venue for what exitplan cannot read there: {named(checks.unread)}."
     return "Next: cancel the orders of unknown age at the venue, or place them anew."
 
 

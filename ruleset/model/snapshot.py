@@ -170,7 +170,7 @@ class Snapshot:
 
     ``other_cash`` is money in other currencies than the account's quote, by currency. ``rates`` gives units of the
     account's quote currency for one unit of another currency, ``conversions`` by symbol the terms of the conversions
-    that were asked for.
+    that were asked for. ``unread`` names what the account may hold besides and nobody could ask for: stop orders, say.
     """
 
     account: str
@@ -185,6 +185,7 @@ class Snapshot:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     other_cash: Mapping[str, Cash] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
@@ -208,6 +209,7 @@ def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
             unified_symbol(symbol): _conversion(entry) for symbol, entry in (document.get("conversions") or {}).items()
         },
         other_cash={currency: _cash(entry) for currency, entry in (document.get("other_cash") or {}).items()},
+        unread=tuple(document.get("unread") or ()),
     )
 
 
@@ -219,8 +221,9 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
-    Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``, and
-    ``asset``, ``debt``, sides and maximums.
+    Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``,
+    ``unread``, and
+    ``asset``, ``debt``, sides, ``holds_nothing`` and maximums.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
@@ -238,6 +241,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
         "rates": {currency: plain(rate) for currency, rate in sorted(snapshot.rates.items())},
         **({"conversions": conversions} if conversions else {}),
         **({"other_cash": other_cash} if other_cash else {}),
+        **({"unread": list(snapshot.unread)} if snapshot.unread else {}),
     }
 
 

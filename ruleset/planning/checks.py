@@ -30,8 +30,9 @@ class Checks:
 
     ``tolerated`` is dust that is blocked. ``deferred`` could not be judged, ``unjudged`` are orders of unknown age:
     either makes the account UNKNOWN, as a ``surprise`` does, a balance nobody expected. ``implausible`` and ``debts``
-    want a person. ``unwinding`` are the unregistered ones that an unwind is closing. ``reopening`` are orders that
-    would open again what the plan closes, ``proceeds`` assets that it would be paid in.
+    want a person. ``unread`` is what nobody could ask the venue for, and makes it UNKNOWN too. ``unwinding`` are the
+    unregistered ones that an unwind is closing. ``reopening`` are orders that would open again what the plan closes,
+    ``proceeds`` assets that it would be paid in.
     """
 
     counted: int
@@ -50,11 +51,12 @@ class Checks:
     reopening: tuple[str, ...] = ()
     proceeds: tuple[str, ...] = ()
     surprise: str | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def state(self) -> AccountState:
         """The state that the checks come to."""
-        if self.deferred or self.unjudged or self.surprise is not None:
+        if self.deferred or self.unjudged or self.unread or self.surprise is not None:
             return AccountState.UNKNOWN
         wants_a_person = bool(self.implausible or self.debts or self.reopening or self.proceeds)
         failing = self.counted > self.max_positions or self.zombies or self.unregistered or self.stale
@@ -97,6 +99,7 @@ class Checks:
             "reopening_orders": list(self.reopening),
             "proceeds": list(self.proceeds),
             "balance_surprise": self.surprise,
+            **({"unread": list(self.unread)} if self.unread else {}),
         }
 
 
@@ -161,6 +164,7 @@ class CheckInput:
             reopening=self._reopening(changes),
             proceeds=new,
             surprise=self.surprise,
+            unread=self.account.snapshot.unread,
         )
 
     def _is_tolerated(self, decision: Decision) -> bool:

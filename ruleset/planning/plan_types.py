@@ -205,6 +205,7 @@ class CheckReport:
     reopening_orders: Annotated[tuple[str, ...], Key("Orders that would open again what the plan closes.")] = ()
     proceeds: Annotated[tuple[str, ...], Key("Assets that the plan is paid in and that are no money.")] = ()
     balance_surprise: Annotated[str | None, Key("How the balance differs from what was left.")] = None
+    unread: Annotated[tuple[str, ...], Key("What of the account could not be asked for.", sparse=True)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def snapshot_schema() -> Schema:
         "tracker": _optional(keyed(tracker_record(numbers=False), "What the position tracker knows, by symbol.")),
         "rates": _optional(keyed(_rate(), "Units of the account's quote currency for one unit of another currency.")),
         "conversions": _optional(keyed(_conversion(), "The terms of conversions that were asked for, by symbol.")),
+        "unread": _optional(listed(text(), "What the account may hold besides, and nobody could ask for.")),
         "paper": {"type": ["object", "null"], "description": "The paper venue's own notes; nothing else reads them."},
     }
     required = ("format_version", "account", "venue", "quote", "taken_at", "cash", "positions", "open_orders")

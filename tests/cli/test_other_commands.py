@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import yaml
 
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import RefusalReason, Refused
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.schemas.policies import load_policy
 from tests.builders import market, order, position, record, snapshot
-from tests.cli.conftest import write_snapshot, xp
+from tests.cli.conftest import with_options, write_snapshot, xp
 
 # --- init ---
 
@@ -96,6 +98,17 @@ def test_verify_trades_nothing_and_exits_2_where_the_account_is_not_clean() -> N
     assert "The account is NEEDS_CLEANUP." in shown.out
     told = xp("verify", "--json").json
     assert (told["account"], told["checks"]["position_count"]["current"]) == ("platform", 12)
+
+
+def test_an_account_of_which_something_cannot_be_read_is_never_clean(folder: Path) -> None:
+    write_snapshot(replace(snapshot(), unread=("stop orders",)), "recorded.json")
+    with_options(folder, file="../../data/paper/other.json", start_from="../../recorded.json")
+    shown = xp("verify")
+    assert shown.code == ExitCode.UNKNOWN
+    assert "The account is UNKNOWN." in shown.out
+    assert "what exitplan cannot read" in shown.out
+    assert "Look at the venue for what exitplan cannot read there: stop orders." in shown.out
+    assert xp("verify", "--json").json["unread"] == ["stop orders"]
 
 
 @pytest.mark.usefixtures("folder")

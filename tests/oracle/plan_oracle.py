@@ -112,6 +112,7 @@ class Resting:
     age: Decimal | None
     reduce_only: bool
     position_side: Side | None
+    held: Decimal
 
 
 @dataclass(frozen=True)
@@ -192,16 +193,18 @@ def order_age(entry: Json, now: datetime) -> Decimal | None:
 
 def order_of(entry: Json, now: datetime) -> Resting:
     limit = number(entry.get("price"))
+    remaining = Decimal(entry["quantity"]) - amount(entry.get("filled"))
     return Resting(
         id=entry["id"],
         symbol=entry["symbol"],
         side=entry["side"],
         type=order_type(entry),
-        remaining=Decimal(entry["quantity"]) - amount(entry.get("filled")),
+        remaining=remaining,
         price=limit or number(entry.get("trigger_price")) or None,
         age=order_age(entry, now),
         reduce_only=entry.get("reduce_only") is True,
         position_side=entry.get("position_side"),
+        held=ZERO if entry.get("holds_nothing") else remaining,
     )
 
 
@@ -778,9 +781,9 @@ class Oracle:
         if holding.side == "short" or ":" in order.symbol:
             return ZERO
         if order.side == "sell":
-            return order.remaining if self.order_asset(order) == self.asset(holding) else ZERO
+            return order.held if self.order_asset(order) == self.asset(holding) else ZERO
         pays_with = self.usual_name(order.symbol.partition("/")[2]) == self.asset(holding)
-        return order.remaining * (order.price or ZERO) if pays_with else ZERO
+        return order.held * (order.price or ZERO) if pays_with else ZERO
 
     def opening_orders(self, holding: Holding) -> list[Resting]:
         return [order for order in self.orders if self.concerns(order, holding) and self.opens(order)]

@@ -109,6 +109,7 @@ def orders(draw: st.DrawFn, name: str, symbols: Sequence[str]) -> OpenOrder:
         created_at=draw(moments),
         client_order_id=draw(st.sampled_from([None, "xp0123456789abcdef", "bot-7"])),
         reduce_only=draw(st.booleans()),
+        holds_nothing=draw(st.sampled_from([False, False, True])),
     )
 
 
@@ -289,6 +290,7 @@ def real_orders(draw: st.DrawFn, name: str, symbols: Sequence[str]) -> OpenOrder
         created_at=draw(moments | st.just(NOW + timedelta(seconds=60)) | st.just(NOW + timedelta(days=1))),
         reduce_only=draw(st.sampled_from([False, False, True])),
         position_side=draw(st.sampled_from([None, None, "long", "short"])) if is_derivative(symbol) else None,
+        holds_nothing=draw(st.sampled_from([False, False, True])) and not is_derivative(symbol),
     )
 
 

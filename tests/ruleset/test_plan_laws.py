@@ -78,7 +78,7 @@ def test_never_more_is_sold_than_is_held_and_free(case: Case) -> None:
 
 def _released(resting: OrderView, view: PositionView, names: AssetNames) -> Fraction:
     """Return the most that a cancel may set free: what a sell holds, or a buy pays with."""
-    if resting.asset == view.asset and resting.order.side == view.position.exit_side:
+    if resting.asset == view.asset and resting.order.side == view.position.exit_side and view.is_derivative:
         return Fraction(resting.order.remaining)
     held, amount = held_by(resting.order, names)
     return Fraction(amount) if held == view.asset else Fraction(0)

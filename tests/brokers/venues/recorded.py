@@ -28,7 +28,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 
 from exitplan.brokers.live.broker import LiveBroker
-from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.client import Connection, Pace, open_exchange
 from exitplan.brokers.live.credentials import Credentials, Secret
 from exitplan.brokers.live.dialect import MarketType
 from exitplan.brokers.live.listings import forget_listings
@@ -215,6 +215,7 @@ def at_venue(
     password: str | None = None,
     secret: str = MADE_UP_KEY,
     clock: Callable[[], datetime] | None = None,
+    pace: Pace | None = None,
 ) -> Iterator[Recorded]:
     """Open an account at a venue of recorded replies; a request that nobody thought of fails when the block ends.
 
@@ -226,6 +227,7 @@ def at_venue(
         clock=clock or (lambda: datetime.now(UTC)),
         market_types=market_types,
         options={"recorded": number, **(options or {})},
+        pace=pace,
     )
     passphrase = None if password is None else Secret(password)
     credentials = Credentials("env:RECORDED", Secret(f"recorded-key-{number:06}"), Secret(secret), passphrase)

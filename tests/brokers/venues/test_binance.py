@@ -25,10 +25,12 @@ from exitplan.brokers.protocol import (
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.model.snapshot import Cash
 from tests.brokers.venues.binance_replies import (
     ACCOUNT,
     FILLED,
     FUTURES,
+    FUTURES_ACCOUNT,
     ORDER,
     ORDERS,
     SPOT,
@@ -36,7 +38,7 @@ from tests.brokers.venues.binance_replies import (
     order,
     position,
 )
-from tests.brokers.venues.recorded import NO_ANSWERS, Recorded, Replies, Reply, at_venue
+from tests.brokers.venues.recorded import NO_ANSWERS, Recorded, Replies, Reply, Sent, at_venue
 
 d = Decimal
 SELL = OrderRequest(client_order_id="xp0001", symbol="SOL/USDT", side="sell", type="market", quantity=d("1.5"))
@@ -112,6 +114,79 @@ def test_markets_have_their_steps_minimums_and_prices(spot: Recorded) -> None:
     market = spot.broker.read_account().markets["SOL/USDT"]
     assert (market.amount_step, market.price_step) == (d("0.001"), d("0.01"))
     assert (market.min_amount, market.min_notional, market.last) == (d("0.001"), d(5), d(150))
+
+
+def test_orders_of_one_strategy_keep_the_ids_that_the_venue_gave_them(spot: Recorded) -> None:
+    labelled = {"strategyId": 37463720, "strategyType": 1000000}
+    spot.answer(ORDERS, [order(11, **labelled), order(12, **labelled)])
+    assert [resting.id for resting in spot.broker.read_account().open_orders] == ["11", "12"]
+    spot.answer(f"GET {ORDER}", order(12, **labelled))
+    by_id = spot.broker.look_up_order(OrderReference(symbol="SOL/USDT", order_id="12"))
+    by_our_id = spot.broker.look_up_order(OrderReference(symbol="SOL/USDT", client_order_id="client12"))
+    assert isinstance(by_id, Found)
+    assert isinstance(by_our_id, Found)
+    assert (by_id.report.order_id, by_our_id.report.order_id) == ("12", "12")
+
+
+@pytest.mark.parametrize(
+    ("told_as", "parts", "kind", "trigger"),
+    [
+        ("STOP_LOSS_LIMIT", {"trailingDelta": 100, "trailingTime": -1}, "stop_limit", None),
+        ("STOP_LOSS", {"trailingDelta": 100, "trailingTime": TIME, "price": "0.00"}, "stop", None),
+        ("TAKE_PROFIT_LIMIT", {"trailingDelta": 50, "trailingTime": -1, "stopPrice": "250.00"}, "stop_limit", None),
+        ("LIMIT", {"trailingDelta": 0, "trailingTime": -1}, "limit", None),
+        ("STOP_LOSS_LIMIT", {"trailingDelta": 0, "trailingTime": -1, "stopPrice": "120.00"}, "stop_limit", d(120)),
+    ],
+)
+def test_what_trails_the_price_is_a_stop_without_a_trigger_that_is_known(
+    spot: Recorded, told_as: str, parts: dict[str, Any], kind: str, trigger: Decimal | None
+) -> None:
+    spot.answer(ORDERS, [order(11, type=told_as, **parts)])
+    (resting,) = spot.broker.read_account().open_orders
+    assert (resting.type, resting.trigger_price) == (kind, trigger)
+
+
+def test_of_a_pair_in_which_one_cancels_the_other_one_order_holds_for_both(spot: Recorded) -> None:
+    spot.answer(
+        ORDERS,
+        [
+            order(11, orderListId=7, type="LIMIT_MAKER", price="200.00", contingencyType="OCO"),
+            order(12, orderListId=7, type="STOP_LOSS_LIMIT", price="119.00", stopPrice="120.00"),
+            order(13, orderListId=8, side="BUY", price="100.00"),
+            order(14, orderListId=8, side="BUY", type="STOP_LOSS_LIMIT", price="180.00", stopPrice="170.00"),
+            order(15, orderListId=9, side="BUY", price="90.00", contingencyType="OTO"),
+            order(16, orderListId=9, status="PENDING_NEW"),
+            order(17),
+            order(18),
+        ],
+    )
+    resting = spot.broker.read_account().open_orders
+    assert {one.id: one.holds_nothing for one in resting} == {
+        "11": False,
+        "12": True,
+        "13": True,  # the stop may cost more
+        "14": False,
+        "15": False,
+        "16": True,  # it is placed once the other is filled
+        "17": False,
+        "18": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "currency"),
+    [("LDSHIB2", "SHIB"), ("LDSOL", "SOL"), ("LDUSDC", "USDC"), ("LDLDO", "LDO"), ("LDO", "LDO"), ("LDXYZ", "LDXYZ")],
+)
+def test_what_is_in_earn_is_known_by_the_coin_that_it_is_listed_as(spot: Recorded, told: str, currency: str) -> None:
+    spot.answer(ACCOUNT, {"updateTime": TIME, "balances": [{"asset": told, "free": "7", "locked": "0"}]})
+    snapshot = spot.broker.read_account()
+    locked = d(0) if told == currency else d(7)
+    if currency == "USDC":
+        assert snapshot.other_cash["USDC"].locked == locked
+    else:
+        assert [(one.symbol, one.quantity, one.locked) for one in snapshot.positions] == [
+            (f"{currency}/USDT", d(7), locked)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +408,7 @@ def test_positions_of_futures_have_contracts_and_entry_price_but_no_time() -> No
         (held,) = snapshot.positions
         assert (held.symbol, held.side, held.quantity, held.contract_size) == ("SOL/USDT:USDT", "long", d(4), d(1))
         assert (held.entry_price, held.opened_at) == (d("140.5"), None)
-        assert (snapshot.cash.free, snapshot.cash.locked) == (d(480), d(60))
+        assert (snapshot.cash.free, snapshot.cash.locked) == (d(480), d(20))  # and not what the position gained
         assert len([sent for sent in account.sent if not sent.path.endswith("exchangeInfo")]) == 5
 
 
@@ -391,6 +466,128 @@ def test_a_stop_of_futures_is_found_by_our_id_in_the_second_list() -> None:
         found = account.broker.look_up_order(wanted)
         assert isinstance(found, Found)
         assert found.report.order_id == "41"
+
+
+def stop_of_futures(**parts: Any) -> dict[str, Any]:
+    """Return the stop of the account as the venue tells it when it is asked for by its id."""
+    listed: dict[str, Any] = dict(FUTURES.reply_to(Sent("GET", "", "/fapi/v1/openAlgoOrders", {}, {}, "")).document[0])
+    return {**listed, "actualOrderId": "", "actualPrice": "0.00000", "triggerTime": 0, **parts}
+
+
+@pytest.mark.parametrize("status", ["TRIGGERED", "FINISHED"])
+@pytest.mark.parametrize(
+    ("told", "becomes", "filled"),
+    [("FILLED", "closed", d(4)), ("CANCELED", "cancelled", d("1.5")), ("PARTIALLY_FILLED", "open", d("1.5"))],
+)
+def test_a_stop_that_was_triggered_has_filled_what_its_order_has(
+    status: str, told: str, becomes: str, filled: Decimal
+) -> None:
+    with futures() as account:
+        account.broker.read_account()
+        account.answer("GET /fapi/v1/order", refusal(-2013, "Order does not exist."))
+        became = order(99, status=told, type="MARKET", origQty="4", executedQty=str(filled), clientOrderId="venue")
+        account.answer("GET /fapi/v1/order?orderId=99", {**became, "positionSide": "BOTH", "avgPrice": "129.5"})
+        account.answer("GET /fapi/v1/algoOrder", stop_of_futures(algoStatus=status, actualOrderId="99"))
+        for wanted in (
+            OrderReference(symbol="SOL/USDT:USDT", client_order_id="stop41"),
+            OrderReference(symbol="SOL/USDT:USDT", order_id="41"),
+        ):
+            found = account.broker.look_up_order(wanted)
+            assert isinstance(found, Found)
+            report = found.report
+            assert (report.order_id, report.client_order_id, report.status) == ("41", "stop41", becomes)
+            assert (report.filled, report.average_price, report.trigger_price) == (filled, d("129.5"), d(130))
+
+
+@pytest.mark.parametrize(
+    ("parts", "reply"),
+    [
+        ({"algoStatus": "FINISHED"}, None),
+        ({"algoStatus": "TRIGGERED", "actualOrderId": "0"}, None),
+        ({"algoStatus": "FINISHED", "actualOrderId": "99"}, refusal(-2013, "Order does not exist.")),
+        ({"algoStatus": "FINISHED", "actualOrderId": "99"}, Reply("<html>", 502)),
+    ],
+)
+def test_what_a_triggered_stop_has_filled_is_never_guessed(parts: dict[str, Any], reply: Reply | None) -> None:
+    with futures() as account:
+        account.broker.read_account()
+        account.answer("GET /fapi/v1/order", refusal(-2013, "Order does not exist."))
+        account.answer("GET /fapi/v1/algoOrder", stop_of_futures(**parts))
+        if reply is not None:
+            account.answer("GET /fapi/v1/order?orderId=99", reply)
+        wanted = OrderReference(symbol="SOL/USDT:USDT", client_order_id="stop41")
+        assert isinstance(account.broker.look_up_order(wanted), Unknown)
+
+
+def test_a_stop_that_was_cancelled_before_its_trigger_has_filled_nothing() -> None:
+    with futures() as account:
+        account.broker.read_account()
+        account.answer("GET /fapi/v1/order", refusal(-2013, "Order does not exist."))
+        account.answer("GET /fapi/v1/algoOrder", stop_of_futures(algoStatus="CANCELED"))
+        found = account.broker.look_up_order(OrderReference(symbol="SOL/USDT:USDT", order_id="41"))
+        assert isinstance(found, Found)
+        assert (found.report.status, found.report.filled) == ("cancelled", d(0))
+
+
+def test_a_stop_that_is_triggered_while_the_lists_are_read_is_in_one_of_them() -> None:
+    with futures() as account:
+        account.answer("GET /fapi/v1/openAlgoOrders", [stop_of_futures(algoStatus="TRIGGERED", actualOrderId="31")])
+        account.broker.read_account()
+        asked = [sent.path for sent in account.sent if "Orders" in sent.path]
+        assert asked == ["/fapi/v1/openAlgoOrders", "/fapi/v1/openOrders"]
+        assert [resting.id for resting in account.broker.read_account().open_orders] == ["31"]
+
+
+def test_a_trailing_stop_of_futures_is_a_stop_and_is_cancelled_in_its_own_list() -> None:
+    trailing = {"orderType": "TRAILING_STOP_MARKET", "activatePrice": "170.00", "callbackRate": "1.5"}
+    with futures() as account:
+        account.answer("GET /fapi/v1/openAlgoOrders", [stop_of_futures(triggerPrice="", **trailing)])
+        _, resting = account.broker.read_account().open_orders
+        assert (resting.id, resting.type, resting.trigger_price) == ("41", "stop", None)
+        account.answer("DELETE /fapi/v1/order", refusal(-2011, "Unknown order sent."))
+        account.answer(
+            "DELETE /fapi/v1/algoOrder", {"algoId": 41, "clientAlgoId": "stop41", "code": "200", "msg": "success"}
+        )
+        account.answer("GET /fapi/v1/order", refusal(-2013, "Order does not exist."))
+        (outcome,) = account.broker.cancel_orders([OrderReference(symbol="SOL/USDT:USDT", order_id="41")])
+        assert isinstance(outcome, Done)
+        assert account.only("DELETE /fapi/v1/algoOrder").query["algoId"] == "41"
+
+
+@pytest.mark.parametrize(("side", "covered"), [("BOTH", d(4)), ("LONG", d(4)), ("SHORT", d(0))])
+def test_a_stop_that_closes_the_whole_position_covers_all_that_is_held(side: str, covered: Decimal) -> None:
+    whole = {"quantity": "0", "closePosition": True, "reduceOnly": False, "positionSide": side}
+    with futures() as account:
+        account.answer("GET /fapi/v1/openAlgoOrders", [stop_of_futures(**whole)])
+        _, stop = account.broker.read_account().open_orders
+        assert (stop.quantity, stop.remaining, stop.reduce_only) == (covered, covered, True)
+
+
+def test_every_asset_of_the_futures_wallet_is_seen_also_beside_the_quote() -> None:
+    def asset(name: str, total: str, free: str, changed: int = TIME) -> dict[str, Any]:
+        margin = {"marginBalance": total, "initialMargin": "0", "updateTime": changed}
+        return {"asset": name, "walletBalance": total, "availableBalance": free, **margin}
+
+    wallet = {"assets": [asset("USDT", "500", "480"), asset("USDC", "70", "70"), asset("BTC", "0.5", "0.4", 0)]}
+    # In multi-assets mode the venue tells of everything that could be had of each asset.
+    wallet["assets"].append(asset("ETH", "0", "0.2", 0))
+    both = Replies({**dict(SPOT._known), **dict(FUTURES._known), FUTURES_ACCOUNT: wallet})
+    with at_venue("binance", both, market_types=("swap",)) as account:
+        snapshot = account.broker.read_account()
+        assert snapshot.other_cash == {"BTC": Cash(locked=d("0.5")), "USDC": Cash(locked=d(70))}
+    with at_venue("binance", both, market_types=("spot", "swap")) as account:
+        snapshot = account.broker.read_account()
+        assert snapshot.other_cash == {"USDC": Cash(locked=d(70))}
+        held = {one.symbol: (one.quantity, one.locked) for one in snapshot.positions}
+        assert held["BTC/USDT"] == (d(1), d("0.9"))
+
+
+def test_futures_in_portfolio_margin_mode_are_refused_by_name() -> None:
+    with futures() as account:
+        reply = refusal(-2015, "Invalid API-key, IP, or permissions for action, request ip: 203.0.113.9", 401)
+        error = account.refuses_to_read(FUTURES_ACCOUNT, reply)
+        assert isinstance(error, CredentialsRefused)
+        assert "portfolio margin mode, which exitplan does not support" in str(error)
 
 
 def test_swaps_and_futures_share_a_wallet_that_is_counted_once() -> None:

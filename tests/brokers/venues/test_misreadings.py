@@ -119,7 +119,12 @@ def test_cash_below_zero_is_a_debt_at_alpaca() -> None:
 
 def test_a_wallet_of_futures_below_zero_is_a_debt_at_binance() -> None:
     reply = deepcopy(binance.FUTURES.reply_to(_asked("/fapi/v3/account")).document)
-    reply["assets"][0] |= {"marginBalance": "-40", "availableBalance": "0", "initialMargin": "0"}
+    reply["assets"][0] |= {
+        "walletBalance": "-40",
+        "marginBalance": "-40",
+        "availableBalance": "0",
+        "initialMargin": "0",
+    }
     changed = {binance.FUTURES_ACCOUNT: reply}
     assert read("binance", binance.FUTURES, changed, market_types=("swap",)).cash == Cash(debt=d(40))
 
