@@ -27,7 +27,7 @@ from tests.chaos.wire import Record, WireClock, WireFile
 from tests.chaos.world import ACCOUNTS, World
 from tests.executor.crashes import Points, raise_crash
 from tests.executor.scene import stage
-from tests.venues import coinbase_shapes, kraken_shapes
+from tests.venues import binance_shapes, coinbase_shapes, kraken_shapes
 from tests.venues.fronts import account_at
 
 _NAME = "CHAOS"
@@ -134,6 +134,7 @@ class WirePoints(Points):
 _NAMED: Mapping[str, Callable[[str], str]] = {
     "kraken": lambda name: kraken_shapes.kraken_id("O", name),
     "coinbase": coinbase_shapes.new_uuid,
+    "binance": lambda name: str(binance_shapes.number_of(name)),
 }
 
 

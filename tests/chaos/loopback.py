@@ -17,7 +17,7 @@ from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.chaos.process import Child, fork
 from tests.chaos.wire import WireFile
-from tests.venues import coinbase_auth, kraken_auth
+from tests.venues import binance_auth, coinbase_auth, kraken_auth
 from tests.venues.faults import Fault, fault
 from tests.venues.server import CONTROL, serving
 from tests.venues.wire import Credentials
@@ -29,8 +29,8 @@ CLIENT_SECONDS = 1
 """How long a client waits for an answer, in real time."""
 HELD = 1.25
 """Really held, beyond the patience of the client; any other time passes at once."""
-WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120}
-"""Seconds for which a venue accepts a request after it was signed: a deadline of ours, and the life of a token."""
+WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120, "binance": 5}
+"""Seconds for which a venue accepts a request after it was signed: a deadline of ours, or the life of a token."""
 
 
 def named_fault(name: str, window: int) -> Fault:
@@ -56,6 +56,7 @@ def named_fault(name: str, window: int) -> Fault:
 _MAKERS: Mapping[str, Callable[[], Credentials]] = {
     "kraken": kraken_auth.new_credentials,
     "coinbase": coinbase_auth.new_credentials,
+    "binance": binance_auth.new_credentials,
 }
 
 

@@ -24,7 +24,7 @@ def loaded() -> Callable[[str], Client]:
     def client(name: str) -> Client:
         if name not in clients:
             with serving(name, demo_account(utc_now())) as handle:
-                clients[name] = connect(handle)
+                clients[name] = connect(handle, options=_OPTIONS[name])
                 clients[name].load_markets()
                 clients[name].session.close()
         return clients[name]
@@ -47,7 +47,17 @@ def open_venue(loaded: Callable[[str], Client]) -> Iterator[Opener]:
         yield opened
 
 
-_OPTIONS = {"kraken": {}, "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"}}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "kraken": {},
+    "coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"},
+    "binance": {
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+    },
+}
+"""What our own clients are opened with."""
 
 
 @pytest.fixture
@@ -58,3 +68,8 @@ def kraken(open_venue: Opener) -> tuple[Handle, Client]:
 @pytest.fixture
 def coinbase(open_venue: Opener) -> tuple[Handle, Client]:
     return open_venue("coinbase")
+
+
+@pytest.fixture
+def binance(open_venue: Opener) -> tuple[Handle, Client]:
+    return open_venue("binance")

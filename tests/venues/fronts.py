@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.model.values import floor_to_step
+from tests.venues.binance import BinanceFront
 from tests.venues.coinbase import CoinbaseFront
 from tests.venues.kraken import KrakenFront
 from tests.venues.venue import Venue
@@ -23,11 +24,7 @@ def open_front(
     credentials: Credentials | None,
 ) -> Front:
     """Put a front before a venue; raises KeyError for one there is not."""
-    if name == "kraken":
-        return KrakenFront(venue, staked, page_size, credentials)
-    if name == "coinbase":
-        return CoinbaseFront(venue, staked, page_size, credentials)
-    raise KeyError(name)
+    return _FRONTS[name](venue, staked, page_size, credentials)
 
 
 def _with_limits(snapshot: Snapshot) -> Snapshot:
@@ -54,7 +51,15 @@ def options_of(name: str, options: PaperOptions) -> PaperOptions:
     """Return the paper venue the manners of the venue it plays."""
     if name == "coinbase":
         return replace(options, unique_client_order_ids="ever", reduce_only=False, stop_market=False, convert=True)
+    if name == "binance":
+        return replace(options, unique_client_order_ids="open", reduce_only=False, convert=True, fee_asset="BNB")
     return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)
 
 
-FRONTS = ("kraken", "coinbase")
+_FRONTS: Mapping[str, Callable[..., Front]] = {
+    "kraken": KrakenFront,
+    "coinbase": CoinbaseFront,
+    "binance": BinanceFront,
+}
+
+FRONTS = tuple(_FRONTS)

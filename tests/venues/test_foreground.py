@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.venues.fronts import FRONTS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,7 +27,7 @@ def told(process: subprocess.Popen[str], lines: int) -> str:
     return "".join(process.stdout.readline() for _ in range(lines))
 
 
-@pytest.mark.parametrize("name", ["kraken", "coinbase"])
+@pytest.mark.parametrize("name", FRONTS)
 def test_a_venue_says_how_to_go_on_and_ends_quietly_on_ctrl_c(name: str) -> None:
     with start(name) as process:
         said = told(process, 6)
