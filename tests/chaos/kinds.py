@@ -94,6 +94,7 @@ _BROKEN = ("lost_before", "lost_after")
 _SERVER_ERRORS = ("error_before", "error_after", "bad_gateway", "gateway_timeout")
 _GARBLED = ("html", "empty", "bare", "cut")
 _TROUBLES = ("error_before", "lost_before", "rate_limited", *_GARBLED)
+_MIXED = (*_BROKEN, *_SERVER_ERRORS, *_GARBLED, "rate_limited", "late", "slow", "partial", "open_first")
 
 OVER_HTTP: Mapping[str, Kind] = {
     kind.name: kind
@@ -121,12 +122,10 @@ OVER_HTTP: Mapping[str, Kind] = {
         Kind("cancel lingers", writes=("lingers",), accounts=("busy", "grouped")),
         Kind("others trade", writes=("traded",)),
         Kind(
-            "all of it",
-            "random",
-            (*_BROKEN, *_SERVER_ERRORS, *_GARBLED, "rate_limited", "late", "slow", "vanished", "partial", "open_first"),
-            _TROUBLES,
-            _TROUBLES,
+            "all of it", "random", (*_MIXED, "vanished"), _TROUBLES, _TROUBLES, accounts=("slices", "busy", "grouped")
         ),
+        # A stop that no list tells when it is asked for, past its window, leaves no trace at all.
+        Kind("all of it, with stops", "random", _MIXED, _TROUBLES, _TROUBLES, accounts=("stops",)),
     )
 }
 """What goes wrong with a live account over HTTP; ``Record`` names the faults of :mod:`tests.chaos.loopback`."""
