@@ -75,7 +75,7 @@ def outcome_of(error: Exception, redact: Redactor, pause: float | None) -> Refus
     message = explain(error, redact)
     if _broke_on_the_way(error):
         return Unknown(message, pause)
-    if isinstance(error, errors.RateLimitExceeded):
+    if isinstance(error, errors.RateLimitExceeded | errors.DDoSProtection):
         return Refused(RefusalReason.RATE_LIMITED, message, retry_after=pause or RATE_LIMIT_PAUSE)
     if isinstance(error, errors.ExchangeError) and not _says_it_broke(error):
         reason = getattr(error, "reason", None)

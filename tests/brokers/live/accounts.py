@@ -23,7 +23,7 @@ from tests.venues.server import Handle, serving
 from tests.venues.venue import Call, utc_now
 from tests.venues.wire import Credentials
 
-VENUES = ("kraken", "coinbase")
+VENUES = ("kraken", "coinbase", "binance")
 AT_ONCE = {"burst": 10_000, "per_second": 10_000}
 """A pace that keeps nobody waiting."""
 
