@@ -173,8 +173,9 @@ class LiveBroker:
             outcome = outcome_of(error, self._redact, self._pause())
             reason = outcome.reason if isinstance(outcome, Refused) else RefusalReason.TRY_AGAIN
             return Refused(reason, f"no quote for the conversion: {outcome.message}", outcome.retry_after)
-        if request.max_cost_pct is not None and cost > request.max_cost_pct:
-            return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
+        declined = _declined(offer, cost, request)
+        if declined is not None:
+            return declined
         currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)
         try:
             done = self._dialect.convert(self._exchange, offer, currency, self._quote, quantity)
@@ -261,14 +262,15 @@ class LiveBroker:
         return _converted(done, name, conversion)
 
     def _terms(self, position: Position) -> Conversion | None:
-        """Ask for a quote; None where there is nothing to compare it with, or the venue refuses to give one."""
+        """Ask for a quote; None where there is nothing to compare it with, or none is given that can be taken."""
         quantity = position.quantity - position.locked
         if quantity <= 0 or self._value(position.symbol, quantity) is None:
             return None
 
         def ask() -> Conversion | None:
             try:
-                return Conversion(self._offer(position.symbol, quantity)[1], quantity, quantity)
+                offer, cost = self._offer(position.symbol, quantity)
+                return Conversion(cost, quantity, quantity) if offer.get("id") else None
             except Exception as error:
                 outcome = outcome_of(error, self._redact, None)
                 if isinstance(outcome, Refused) and not outcome.reason.is_passing:
@@ -295,6 +297,15 @@ class LiveBroker:
         if mark is None or rate is None or mark <= 0 or rate <= 0 or quantity <= 0:
             return None
         return EXACT.multiply(EXACT.multiply(quantity, mark), rate)
+
+
+def _declined(offer: Mapping[str, Any], cost: Decimal, request: ConvertRequest) -> Refused | None:
+    """Refuse a quote that cannot be taken, as where the balance has become too small for it, or that is too dear."""
+    if not offer.get("id"):
+        return Refused(RefusalReason.OTHER, "the quote for the conversion has no id, so it cannot be taken")
+    if request.max_cost_pct is not None and cost > request.max_cost_pct:
+        return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
+    return None
 
 
 def _is_ours(reference: OrderReference) -> bool:
