@@ -10,7 +10,7 @@ from textwrap import fill
 from docs.markdown import code, table
 from exitplan.brokers.live.dialect import Traits
 from exitplan.brokers.registry import PAPER
-from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
+from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known, tested, tested_with
 from exitplan.cli.venue_facts import all_traits, example_block
 
 PAGE = Path(__file__).with_name("venues.md")
@@ -29,7 +29,8 @@ def _overview() -> str:
     rows = [[code(found.venue) if is_known(found) else found.venue, *_cells(found)] for found in all_traits()]
     meanings = [[column.name, column.meaning] for column in COLUMNS[1:]]
     columns = table([column.name for column in COLUMNS], rows)
-    return "\n\n".join([columns, table(["column", "meaning"], meanings), fill(GENERIC, _WIDTH)])
+    paragraphs = [fill(text, _WIDTH) for text in (tested_with(all_traits()), GENERIC)]
+    return "\n\n".join([columns, table(["column", "meaning"], meanings), *paragraphs])
 
 
 def _cells(traits: Traits) -> list[str]:
@@ -46,7 +47,8 @@ def _sheet(traits: Traits) -> str:
         ["reference", "where exitplan reads it"], [[code(name), meaning] for name, meaning in credential_rows(traits)]
     )
     block = f"```yaml\n{example_block(traits)}```"
-    return "\n\n".join([f"### {traits.title}", f"**Key.** {traits.permissions}", limits, references, block])
+    key = f"**Key.** {traits.permissions}"
+    return "\n\n".join([f"### {traits.title}", tested(traits), key, limits, references, block])
 
 
 _PARTS: Mapping[str, Callable[[], str]] = {"overview": _overview, "sheets": _sheets}
