@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from exitplan.executor.accounts.env_accounts import usual_quote
 from tests.venues.builders import demo_account
 from tests.venues.fronts import FRONTS
 from tests.venues.server import Handle, serving
@@ -44,7 +45,9 @@ def _say(handle: Handle, *, machine: bool) -> None:
     venue = handle.front.name
     name = f"{venue.upper()}_DEMO"
     exports = [f"export {key}={shlex.quote(value)}" for key, value in handle.credentials.environment(name).items()]
-    init = f"exitplan init practice --from-venue {venue} --credentials env:{name}"
+    quote = handle.venue.start.quote
+    in_quote = "" if usual_quote(venue) == quote else f" --quote {quote}"
+    init = f"exitplan init practice --from-venue {venue} --credentials env:{name}{in_quote}"
     lines = [
         f"{venue} on loopback, with the demo account: {handle.base_url}",
         "",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from exitplan.executor.accounts.env_accounts import usual_quote
 from tests.venues.fronts import FRONTS
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,7 @@ def test_a_venue_says_how_to_go_on_and_ends_quietly_on_ctrl_c(name: str) -> None
     assert base_url is not None
     assert f"exitplan init practice --from-venue {name} --credentials env:{name.upper()}_DEMO" in said
     assert f"--base-url {base_url[0]}" in said
+    assert ("--quote USD" in said) == (usual_quote(name) != "USD")
     assert (process.returncode, complaints) == (0, "")
 
 
