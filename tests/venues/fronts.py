@@ -9,6 +9,7 @@ from decimal import Decimal
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.model.values import floor_to_step
+from tests.venues import binance_auth, coinbase_auth, kraken_auth
 from tests.venues.binance import BinanceFront
 from tests.venues.coinbase import CoinbaseFront
 from tests.venues.kraken import KrakenFront
@@ -24,7 +25,12 @@ def open_front(
     credentials: Credentials | None,
 ) -> Front:
     """Put a front before a venue; raises KeyError for one there is not."""
-    return _FRONTS[name](venue, staked, page_size, credentials)
+    return _FRONTS[name][0](venue, staked, page_size, credentials)
+
+
+def new_credentials(name: str) -> Credentials:
+    """Make a key pair of a venue's form."""
+    return _FRONTS[name][1]()
 
 
 def _with_limits(snapshot: Snapshot) -> Snapshot:
@@ -56,10 +62,11 @@ def options_of(name: str, options: PaperOptions) -> PaperOptions:
     return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)
 
 
-_FRONTS: Mapping[str, Callable[..., Front]] = {
-    "kraken": KrakenFront,
-    "coinbase": CoinbaseFront,
-    "binance": BinanceFront,
+_FRONTS: Mapping[str, tuple[Callable[..., Front], Callable[[], Credentials]]] = {
+    "kraken": (KrakenFront, kraken_auth.new_credentials),
+    "coinbase": (CoinbaseFront, coinbase_auth.new_credentials),
+    "binance": (BinanceFront, binance_auth.new_credentials),
 }
+"""Each with what makes a key pair of its form."""
 
 FRONTS = tuple(_FRONTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from exitplan.brokers.venues import KNOWN, dialect_of
-from tests.brokers.live.accounts import VENUES
 from tests.chaos.kinds import LIVE
 from tests.venues.fronts import FRONTS
 
@@ -16,5 +15,5 @@ def test_what_is_tested_on_loopback_is_told_and_nothing_else() -> None:
     assert {name: markets for name, markets in told.items() if markets} == MARKETS
 
 
-def test_each_venue_on_loopback_is_read_traded_on_and_in_the_chaos() -> None:
-    assert (set(VENUES), set(LIVE)) == (set(FRONTS), set(FRONTS))
+def test_each_venue_on_loopback_is_in_the_chaos() -> None:
+    assert set(LIVE) == set(FRONTS)

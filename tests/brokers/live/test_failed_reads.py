@@ -12,8 +12,8 @@ from exitplan.ruleset.model.snapshot import Snapshot
 from tests.brokers.live.accounts import VENUES, Opened, holding, open_account, priced
 from tests.brokers.live.conftest import Opener
 from tests.builders import market, position, snapshot
-from tests.venues import binance_auth, coinbase_auth, kraken_auth
 from tests.venues.faults import Fault, fault
+from tests.venues.fronts import new_credentials
 from tests.venues.wire import Credentials
 
 FAULTS = (
@@ -31,7 +31,6 @@ ENDPOINTS = {
     "coinbase": {"balances": "/accounts", "orders": "/batch", "prices": "/products"},
     "binance": {"balances": "/account", "orders": "/openOrders", "prices": "/ticker/24hr"},
 }
-AUTHS = {"kraken": kraken_auth, "coinbase": coinbase_auth, "binance": binance_auth}
 every_fault = pytest.mark.parametrize("met", FAULTS, ids=lambda met: f"{met.kind}-{met.status}")
 
 
@@ -95,7 +94,7 @@ def test_krakens_own_words_for_too_many_requests_ask_for_a_rest(kraken: Opened) 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_wrong_secret_is_refused_and_stands_in_no_message(open_at: Opener, account: Snapshot, venue: str) -> None:
     opened = open_at(venue, account)
-    stranger = AUTHS[venue].new_credentials()
+    stranger = new_credentials(venue)
     foreign = Credentials(opened.handle.credentials.key, stranger.secret)
     with pytest.raises(CredentialsRefused) as raised:
         open_account(opened.handle, credentials=foreign).read_account()
@@ -118,7 +117,7 @@ def test_a_secret_that_is_none_is_refused_and_stands_in_no_message(
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_wrong_key_is_refused(open_at: Opener, account: Snapshot, venue: str) -> None:
-    stranger = AUTHS[venue].new_credentials()
+    stranger = new_credentials(venue)
     with pytest.raises(CredentialsRefused):
         open_account(open_at(venue, account).handle, credentials=stranger).read_account()
 
