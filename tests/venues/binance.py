@@ -167,7 +167,14 @@ class BinanceFront:
             for name, (free, locked) in held.items()
             if free or locked or not without_zeros
         ]
-        return {**_ACCOUNT, "updateTime": shapes.milliseconds(self.venue.now()), "balances": balances}
+        rates = {
+            "maker": self.venue.options.maker_fee,
+            "taker": self.venue.options.taker_fee,
+            "buyer": ZERO,
+            "seller": ZERO,
+        }
+        commissions = {"commissionRates": {name: shapes.amount(rate) for name, rate in rates.items()}}
+        return {**_ACCOUNT, **commissions, "updateTime": shapes.milliseconds(self.venue.now()), "balances": balances}
 
     def _open_orders(self, params: Document) -> list[Document]:
         symbol = self._symbol(params) if "symbol" in params else None

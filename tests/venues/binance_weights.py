@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.venues.venue import Venue
 from tests.venues.wire import Reply, Request, in_json
@@ -15,6 +15,9 @@ from tests.venues.wire import Reply, Request, in_json
 LIMIT = 6_000
 _MINUTE = 60
 _SYMBOLS = 20
+_PATIENCE = 5
+_BAN = 120
+"""Requests that are refused in a minute before an address is banned (not documented), and the seconds of the first ban."""
 _ALL = {"GET /api/v3/ticker/24hr": 80, "GET /api/v3/ticker/bookTicker": 4, "GET /api/v3/openOrders": 80}
 """What is heavier without a symbol."""
 _WEIGHTS: Mapping[str, int] = {
@@ -34,26 +37,39 @@ _WEIGHTS: Mapping[str, int] = {
 
 @dataclass
 class Weights:
-    """Counts what an address has used in a minute of the venue's clock."""
+    """Counts what an address has used in a minute of the venue's clock; who goes on beyond the limit is banned."""
 
     venue: Venue
     limit: int = LIMIT
     minute: int = 0
     used: int = 0
-    orders: int = 0
+    refused: int = 0
+    banned_until: float = 0.0
 
     def add(self, request: Request) -> Reply | None:
-        """Count a request; a reply refuses it, with the seconds until the minute is over."""
+        """Count a request; a reply refuses it, and says how many seconds to rest."""
         now = self.venue.now().timestamp()
+        if now < self.banned_until:
+            return self._banned(now)
         if int(now) // _MINUTE != self.minute:
-            self.minute, self.used, self.orders = int(now) // _MINUTE, 0, 0
+            self.minute, self.used, self.refused = int(now) // _MINUTE, 0, 0
         self.used += weight_of(request)
         if self.used <= self.limit:
             return None
+        self.refused += 1
+        if self.refused > _PATIENCE:
+            self.banned_until = now + _BAN
+            return self._banned(now)
         words = f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE."
-        rest = max(1, math.ceil((self.minute + 1) * _MINUTE - now))
-        refused = in_json({"code": -1003, "msg": words}, 429)
-        return Reply(refused.body, refused.status, {**self.headers(), "Retry-After": str(rest)})
+        return self._refusal(words, 429, (self.minute + 1) * _MINUTE - now)
+
+    def _banned(self, now: float) -> Reply:
+        words = f"Way too much request weight used; IP banned until {self.banned_until * 1000:.0f}."
+        return self._refusal(words, 418, self.banned_until - now)
+
+    def _refusal(self, words: str, status: int, seconds: float) -> Reply:
+        reply = in_json({"code": -1003, "msg": words}, status)
+        return replace(reply, headers={**self.headers(), "Retry-After": str(max(1, math.ceil(seconds)))})
 
     def headers(self) -> dict[str, str]:
         return {"x-mbx-used-weight": str(self.used), "x-mbx-used-weight-1m": str(self.used)}

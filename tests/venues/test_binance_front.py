@@ -415,3 +415,15 @@ def test_every_reply_tells_the_weight_that_was_used_and_beyond_the_limit_nothing
     with pytest.raises(ccxt.DDoSProtection, match="-1003"):
         client.fetch_balance()
     assert 1 <= int(client.last_response_headers["Retry-After"]) <= 60
+
+
+def test_whoever_goes_on_beyond_the_limit_is_banned_for_two_minutes(binance: Opened) -> None:
+    handle, client = binance
+    handle.front.weights.limit = 0  # type: ignore[attr-defined] # as above
+    statuses = []
+    for _ in range(7):
+        with pytest.raises(ccxt.DDoSProtection) as raised:
+            client.fetch_balance()
+        statuses.append(str(raised.value).split()[1])
+    assert statuses == ["429"] * 5 + ["418"] * 2
+    assert 60 < int(client.last_response_headers["Retry-After"]) <= 120
