@@ -167,12 +167,8 @@ class BinanceFront:
             for name, (free, locked) in held.items()
             if free or locked or not without_zeros
         ]
-        rates = {
-            "maker": self.venue.options.maker_fee,
-            "taker": self.venue.options.taker_fee,
-            "buyer": ZERO,
-            "seller": ZERO,
-        }
+        fees = self.venue.options
+        rates = {"maker": fees.maker_fee, "taker": fees.taker_fee, "buyer": ZERO, "seller": ZERO}
         commissions = {"commissionRates": {name: shapes.amount(rate) for name, rate in rates.items()}}
         return {**_ACCOUNT, **commissions, "updateTime": shapes.milliseconds(self.venue.now()), "balances": balances}
 

@@ -17,7 +17,7 @@ _MINUTE = 60
 _SYMBOLS = 20
 _PATIENCE = 5
 _BAN = 120
-"""Requests that are refused in a minute before an address is banned (not documented), and the seconds of the first ban."""
+"""Requests that are refused in a minute before an address is banned (not documented), and seconds of a first ban."""
 _ALL = {"GET /api/v3/ticker/24hr": 80, "GET /api/v3/ticker/bookTicker": 4, "GET /api/v3/openOrders": 80}
 """What is heavier without a symbol."""
 _WEIGHTS: Mapping[str, int] = {
