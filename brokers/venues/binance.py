@@ -69,7 +69,7 @@ class Binance(Dialect):
         },
         permissions="Enable Reading, Enable Spot & Margin Trading; Enable Futures for swaps. Never: Withdrawals.",
         limits_known=(
-            "A client order id is unique among open orders only.",
+            "A client order id is unique among open orders only. What a proxy delivers twice is executed twice.",
             "What is in flexible Simple Earn (LDBTC and the like) counts as locked.",
             "What else is staked, and what is in the funding wallet, is not seen.",
             "Futures are the USD-M ones; those margined in coins (COIN-M) are not read.",

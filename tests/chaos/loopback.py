@@ -30,7 +30,7 @@ CLIENT_SECONDS = 1
 HELD = 1.25
 """Really held, beyond the patience of the client; any other time passes at once."""
 WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120, "binance": 5}
-"""Seconds for which a venue accepts a request after it was signed: a deadline of ours, or the life of a token."""
+"""Seconds for which a venue accepts a request after it was signed: by a deadline, its window, or a token's life."""
 
 
 def named_fault(name: str, window: int) -> Fault:
