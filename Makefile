@@ -18,7 +18,7 @@ help:  ## list the targets
 demo: set-up  ## show exitplan at work on a paper account
 	@$(RUN) sh demo/run.sh
 
-venue: set-up  ## serve the demo account on loopback as a real venue does (VENUE=kraken, coinbase or bybit)
+venue: set-up  ## serve the demo account on loopback as a real venue does (VENUE=kraken, coinbase, binance or bybit)
 	@$(BIN)/python -m tests.venues $(VENUE)
 
 test: lint types pytest  ## everything CI checks

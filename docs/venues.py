@@ -14,7 +14,7 @@ from exitplan.brokers.protocol import RefusalReason
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.brokers.venues.any_venue import AnyVenue
-from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known
+from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known, tested, tested_with
 from exitplan.cli.venue_facts import all_traits, example_block
 
 PAGE = Path(__file__).with_name("venues.md")
@@ -34,7 +34,8 @@ def _overview() -> str:
     meanings = [[column.name, column.meaning] for column in COLUMNS[1:]]
     columns = table([column.name for column in COLUMNS], rows)
     limits = "\n".join(f"- {limit}" for limit in AnyVenue.traits.limits_known)
-    return "\n\n".join([columns, table(["column", "meaning"], meanings), fill(GENERIC, _WIDTH), limits])
+    paragraphs = [fill(text, _WIDTH) for text in (tested_with(all_traits()), GENERIC)]
+    return "\n\n".join([columns, table(["column", "meaning"], meanings), *paragraphs, limits])
 
 
 def _cells(traits: Traits) -> list[str]:
@@ -51,7 +52,8 @@ def _sheet(traits: Traits) -> str:
         ["reference", "where exitplan reads it"], [[code(name), meaning] for name, meaning in credential_rows(traits)]
     )
     block = f"```yaml\n{example_block(traits)}```"
-    return "\n\n".join([f"### {traits.title}", f"**Key.** {traits.permissions}", limits, references, block])
+    key = f"**Key.** {traits.permissions}"
+    return "\n\n".join([f"### {traits.title}", tested(traits), key, limits, references, block])
 
 
 def _errors() -> str:

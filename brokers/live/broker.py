@@ -187,8 +187,9 @@ class LiveBroker:
             outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
             reason = outcome.reason if isinstance(outcome, Refused) else RefusalReason.TRY_AGAIN
             return Refused(reason, f"no quote for the conversion: {outcome.message}", outcome.retry_after)
-        if request.max_cost_pct is not None and cost > request.max_cost_pct:
-            return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
+        declined = _declined(offer, cost, request)
+        if declined is not None:
+            return declined
         currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)
         with self._exchange.writes.begin() as writes:
             try:
@@ -276,14 +277,15 @@ class LiveBroker:
         return _converted(done, name, conversion)
 
     def _terms(self, position: Position) -> Conversion | None:
-        """Ask for a quote; None where there is nothing to compare it with, or the venue refuses to give one."""
+        """Ask for a quote; None where there is nothing to compare it with, or none is given that can be taken."""
         quantity = position.quantity - position.locked
         if quantity <= 0 or self._value(position.symbol, quantity) is None:
             return None
 
         def ask() -> Conversion | None:
             try:
-                return Conversion(self._offer(position.symbol, quantity)[1], quantity, quantity)
+                offer, cost = self._offer(position.symbol, quantity)
+                return Conversion(cost, quantity, quantity) if offer.get("id") else None
             except Exception as error:
                 reason = reason_in(error)
                 if reason is not None and not reason.is_passing:
@@ -321,6 +323,15 @@ def _may_lack_a_market(error: AccountUnreadable) -> bool:
 
     cause = error.__context__
     return cause is not None and (isinstance(cause, BadSymbol) or not isinstance(cause, BaseError))
+
+
+def _declined(offer: Mapping[str, Any], cost: Decimal, request: ConvertRequest) -> Refused | None:
+    """Refuse a quote that cannot be taken, as where the balance has become too small for it, or that is too dear."""
+    if not offer.get("id"):
+        return Refused(RefusalReason.OTHER, "the quote for the conversion has no id, so it cannot be taken")
+    if request.max_cost_pct is not None and cost > request.max_cost_pct:
+        return Refused(RefusalReason.OTHER, f"converting would cost {plain(cost)} of its value by now")
+    return None
 
 
 def _is_ours(reference: OrderReference) -> bool:

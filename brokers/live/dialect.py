@@ -42,6 +42,8 @@ class Traits:
     wait for a trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
     all with our ids, ``private_listings`` that the venue lists its markets to account holders only. ``fee_asset`` is
     the venue's own coin, from which fees may be taken, ``buys_by_cost`` that market buys of spot say what they spend.
+    ``loopback`` are the kinds of markets that are tested against a copy of the venue on loopback; all else is tested
+    with recorded replies only.
     """
 
     venue: str
@@ -65,6 +67,7 @@ class Traits:
     needs_password: bool = False
     fee_asset: str | None = None
     buys_by_cost: bool = False
+    loopback: tuple[MarketType, ...] = ()
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"

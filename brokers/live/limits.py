@@ -192,7 +192,8 @@ class HeaderNames:
     """Which reply headers of a venue tell its limits, in any case of letters; None where it has no such header.
 
     ``known_limit`` is the documented limit of a venue that tells only what is used. ``window`` are the seconds of
-    a window that starts at whole multiples of itself, for a venue that does not tell when it ends.
+    a window that starts at whole multiples of itself, for a venue that does not tell when it ends. ``unit`` is how much
+    of what the headers and ``known_limit`` count makes one of ccxt's cost units.
     """
 
     remaining: str | None = None
@@ -202,6 +203,7 @@ class HeaderNames:
     reset_unit: ResetUnit = "s"
     known_limit: float | None = None
     window: float | None = None
+    unit: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,8 @@ def read_headers(headers: Mapping[str, str], names: HeaderNames, now: float) -> 
         remaining = limit - used
     if remaining is None and limit is None:
         return None
-    return Learned(None if remaining is None else max(0.0, remaining), limit, _seconds_until(reset, names, now))
+    left = None if remaining is None else max(0.0, remaining) / names.unit
+    return Learned(left, None if limit is None else limit / names.unit, _seconds_until(reset, names, now))
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -59,7 +59,8 @@ class Binance(Dialect):
         burst=240.0,
         refill=20.0,
         limited_by="ip",
-        headers=HeaderNames(used="x-mbx-used-weight-1m", known_limit=6000.0, window=60.0),
+        headers=HeaderNames(used="x-mbx-used-weight-1m", known_limit=6000.0, window=60.0, unit=5.0),
+        loopback=("spot",),
         options={
             "recvWindow": _WINDOW * 1000,
             "fetchOpenOrders": {"warnWithoutSymbol": False},
@@ -68,7 +69,7 @@ class Binance(Dialect):
         },
         permissions="Enable Reading, Enable Spot & Margin Trading; Enable Futures for swaps. Never: Withdrawals.",
         limits_known=(
-            "A client order id is unique among open orders only.",
+            "A client order id is unique among open orders only. What a proxy delivers twice is executed twice.",
             "What is in flexible Simple Earn (LDBTC and the like) counts as locked.",
             "What else is staked, and what is in the funding wallet or in cross or isolated margin, is not seen.",
             "A key reads its own account alone: a sub-account needs an account block, with a key, of its own.",

@@ -68,6 +68,7 @@ class Bybit(Dialect):
         fee_asset="MNT",
         convert=True,
         unified_wallet=True,
+        loopback=("spot", "swap"),
         # 50 a second in ccxt's units, which stand for the venue's own limits a second and key: 20 orders or 10 reads.
         burst=50.0,
         refill=50.0,

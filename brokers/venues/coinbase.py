@@ -83,6 +83,7 @@ class Coinbase(Dialect):
         burst=30.0,
         refill=30.0,
         headers=HeaderNames(remaining="x-ratelimit-remaining", limit="x-ratelimit-limit", reset="x-ratelimit-reset"),
+        loopback=("spot",),
         options={"fetchBalance": "v3PrivateGetBrokerageAccounts", "advanced": True},
         permissions="View and Trade. Never: Transfer.",
         limits_known=(

@@ -67,6 +67,7 @@ class Kraken(Dialect):
         # 15 points at once, 0.33 back a second for the lowest tier; ccxt counts a point as 3.
         burst=45.0,
         refill=1.0,
+        loopback=("spot",),
         permissions="Query funds; query, create and cancel orders; query closed orders. Never: withdraw funds.",
         limits_known=(
             "Private calls are sent one after the other: the nonce of a key must rise. Give exitplan a key of its own.",

@@ -98,7 +98,27 @@ def show_table(venues: Sequence[Traits]) -> None:
     meanings = rows("l", "l")
     for column in COLUMNS[1:]:
         meanings.add_row(column.name, column.meaning)
-    show(table, meanings, Text(GENERIC), Text("Everything about one of them: exitplan venues kraken"))
+    hint = Text("Everything about one of them: exitplan venues kraken")
+    show(table, meanings, words(tested_with(venues)), Text(GENERIC), hint)
+
+
+def tested_with(venues: Sequence[Traits]) -> str:
+    """Say in one paragraph which venues are tested on loopback, and which with recorded replies only."""
+    live = [traits for traits in venues if traits.venue in KNOWN]
+    copied = [f"{traits.venue} ({' and '.join(traits.loopback)})" for traits in live if traits.loopback]
+    recorded = [traits.venue for traits in live if not traits.loopback]
+    return (
+        f"Tested against a copy of the venue on loopback: {_listed(copied)}. Tested with recorded replies only: "
+        f"{_listed(recorded)}. No test has used a real venue."
+    )
+
+
+def tested(traits: Traits) -> str:
+    """Say what a venue is tested with."""
+    if not traits.loopback:
+        return "Tested with recorded replies only."
+    kinds = " and ".join(traits.loopback)
+    return f"Tested against a copy of the venue on loopback: {kinds}. All else is tested with recorded replies only."
 
 
 def show_sheet(traits: Traits) -> None:
@@ -110,6 +130,7 @@ def show_sheet(traits: Traits) -> None:
     show(
         heading(traits.title, f"venue: {traits.venue}"),
         Text(_sentence(traits)) if is_known(traits) else Text(GENERIC),
+        Text(tested(traits)) if traits.venue in KNOWN else None,
         facts,
         section("The key", "", words(traits.permissions)),
         None if is_paper else section("Credentials", "one of these references", _credentials(traits)),
@@ -139,6 +160,7 @@ def traits_document(traits: Traits) -> dict[str, Any]:
         "fee_asset": traits.fee_asset,
         "needs_password": traits.needs_password,
         "permissions": traits.permissions,
+        "tested_on_loopback": list(traits.loopback) if traits.venue in KNOWN else None,
         "limits_known": list(traits.limits_known),
         "account_block": example_block(traits) if is_one else None,
     }

@@ -30,7 +30,7 @@ from tests.chaos.wire import Record, WireClock, WireFile
 from tests.chaos.world import ACCOUNTS, World
 from tests.executor.crashes import Points, raise_crash
 from tests.executor.scene import stage
-from tests.venues import bybit_shapes, coinbase_shapes, kraken_shapes
+from tests.venues import binance_shapes, bybit_shapes, coinbase_shapes, kraken_shapes
 from tests.venues.fronts import account_at
 
 _NAME = "CHAOS"
@@ -139,6 +139,7 @@ _NAMED: Mapping[str, Callable[[str], str]] = {
     "kraken": lambda name: kraken_shapes.kraken_id("O", name),
     "coinbase": coinbase_shapes.new_uuid,
     "bybit": bybit_shapes.order_id,
+    "binance": lambda name: str(binance_shapes.number_of(name)),
 }
 
 

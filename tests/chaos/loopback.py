@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection
@@ -17,8 +17,8 @@ from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.chaos.process import Child, fork
 from tests.chaos.wire import WireFile
-from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.faults import Fault, fault
+from tests.venues.fronts import new_credentials
 from tests.venues.server import CONTROL, serving
 from tests.venues.wire import Credentials
 
@@ -29,8 +29,8 @@ CLIENT_SECONDS = 1
 """How long a client waits for an answer, in real time."""
 HELD = 1.25
 """Really held, beyond the patience of the client; any other time passes at once."""
-WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120, "bybit": 5}
-"""Seconds for which a venue accepts a request after it was signed: a deadline of ours, and the life of a token."""
+WINDOWS: Mapping[str, int] = {"kraken": 5, "coinbase": 120, "binance": 5, "bybit": 5}
+"""Seconds for which a venue accepts a request after it was signed: by a deadline, its window, or a token's life."""
 
 
 def named_fault(name: str, window: int) -> Fault:
@@ -56,17 +56,10 @@ def named_fault(name: str, window: int) -> Fault:
     return known.get(name) or fault(name)
 
 
-_MAKERS: Mapping[str, Callable[[], Credentials]] = {
-    "kraken": kraken_auth.new_credentials,
-    "coinbase": coinbase_auth.new_credentials,
-    "bybit": bybit_auth.new_credentials,
-}
-
-
 @cache
 def credentials_at(venue: str) -> Credentials:
     """Make one key pair for all accounts at a venue."""
-    return _MAKERS[venue]()
+    return new_credentials(venue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from tests.chaos.world import World
 
 STEP = Decimal("0.001")
 """The amount step of every market played."""
+DUST = Decimal("0.01")
+"""What is worth less than the minimum of every market played: a clean account may contain it."""
 KEPT = frozenset({"OWN/USD", "OWN/USDT"})
 """What a strategy manages and nobody may touch."""
 
@@ -49,8 +51,12 @@ def _false_clean(world: World) -> list[Violation]:
         clean = load_document(world.folder.state, "state").get("account_state") == "CLEAN"
     except ExitplanError:
         return []
-    stray = set(world.holdings()) - set(world.tracked() if world.folder.tracker.exists() else KEPT) - KEPT
+    stray = _sellable(world) - set(world.tracked() if world.folder.tracker.exists() else KEPT) - KEPT
     return [Violation("invalid", f"CLEAN with {', '.join(sorted(stray))}")] if clean and stray else []
+
+
+def _sellable(world: World) -> set[str]:
+    return {symbol for symbol, quantity in world.holdings().items() if quantity >= DUST}
 
 
 def judge(world: World) -> list[Violation]:
@@ -148,7 +154,7 @@ def judge_rest(world: World, start: Snapshot) -> list[Violation]:
         if gone[symbol] != told.get(symbol, Decimal(0))
     ]
     managed = set(world.tracked() if world.folder.tracker.exists() else KEPT) | KEPT | set(world.state().escalated)
-    left = set(held) - managed
+    left = _sellable(world) - managed
     if left and not foreign:
         found.append(Violation("lost", f"at rest with {', '.join(sorted(left))}"))
     return found

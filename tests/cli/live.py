@@ -9,19 +9,14 @@ from pathlib import Path
 import pytest
 
 from exitplan.executor.accounts.env_accounts import usual_quote
-from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.builders import demo_account
+from tests.venues.fronts import new_credentials
 from tests.venues.server import Handle, serving
 from tests.venues.venue import utc_now
 from tests.venues.wire import Credentials
 
 NAME = "LOOPBACK"
 """What the variables with the credentials begin with."""
-_MAKERS = {
-    "kraken": kraken_auth.new_credentials,
-    "coinbase": coinbase_auth.new_credentials,
-    "bybit": bybit_auth.new_credentials,
-}
 
 
 @contextmanager
@@ -41,10 +36,11 @@ def use_credentials(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -
 
 def foreign_credentials(venue: str) -> Credentials:
     """Make credentials of the venue's form that nobody there knows."""
-    return _MAKERS[venue]()
+    return new_credentials(venue)
 
 
 def init_words(handle: Handle, *more: str) -> tuple[str, ...]:
     """Give the words that start from that venue."""
-    words = ("init", "--from-venue", handle.front.name, "--credentials", f"env:{NAME}", "--base-url", handle.base_url)
-    return (*words, *more)
+    venue, quote = handle.front.name, handle.venue.start.quote
+    words = ("init", "--from-venue", venue, "--credentials", f"env:{NAME}", "--base-url", handle.base_url)
+    return (*words, *(() if usual_quote(venue) == quote else ("--quote", quote)), *more)

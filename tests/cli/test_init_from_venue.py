@@ -13,6 +13,7 @@ from exitplan.brokers.live.listings import forget_listings
 from exitplan.schemas.policies import load_policy
 from tests.cli.conftest import xp
 from tests.cli.live import NAME, foreign_credentials, init_words, live_venue, use_credentials
+from tests.venues.fronts import FRONTS
 from tests.venues.server import Handle
 
 OWN = ["policies/accounts/kraken-paper.yaml", "policies/accounts/kraken.yaml", "recordings/kraken.json"]
@@ -153,7 +154,7 @@ def test_missing_credentials_exit_3_and_nothing_is_written(nothing: Path) -> Non
     assert files(nothing) == []
 
 
-@pytest.mark.parametrize("venue", ["kraken", "coinbase", "bybit"])
+@pytest.mark.parametrize("venue", FRONTS)
 def test_refused_credentials_exit_3_with_a_hint_and_nothing_is_written(
     venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

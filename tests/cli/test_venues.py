@@ -47,6 +47,16 @@ def test_the_line_of_a_venue_says_what_its_traits_say() -> None:
     }
 
 
+def test_it_says_which_venues_are_tested_on_loopback_and_which_with_recorded_replies() -> None:
+    told = {entry["venue"]: entry["tested_on_loopback"] for entry in xp("venues", "--json").json["venues"]}
+    assert (told["kraken"], told["alpaca"], told["paper"], told[None]) == (["spot"], [], None, None)
+    on_loopback, recorded = " ".join(xp("venues").out.split()).split("Tested with recorded replies only: ")
+    assert "binance (spot)" in on_loopback.split("Tested against a copy of the venue on loopback: ")[1]
+    assert "alpaca" in recorded.split(".")[0]
+    assert "Tested with recorded replies only." in xp("venues", "alpaca").out
+    assert "a copy of the venue on loopback" in xp("venues", "kraken").out
+
+
 def _cells(line: list[str]) -> list[str]:
     return [cell.strip() for cell in line if cell.strip()]
 

@@ -11,6 +11,7 @@ import pytest
 from exitplan.brokers.live.limits import TokenBucket
 from tests.cli.conftest import Ran, xp
 from tests.cli.live import foreign_credentials, init_words, live_venue, use_credentials
+from tests.venues.fronts import FRONTS
 from tests.venues.server import Handle
 from tests.venues.wire import Credentials
 
@@ -18,7 +19,7 @@ SHORTEST = 12
 """A piece of a secret this long is a secret."""
 
 
-@pytest.mark.parametrize("venue", ["kraken", "coinbase", "bybit"])
+@pytest.mark.parametrize("venue", FRONTS)
 def test_a_whole_run_with_failures_among_it_shows_and_keeps_no_secret(
     venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

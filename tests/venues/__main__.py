@@ -44,7 +44,9 @@ def _say(handle: Handle, *, machine: bool) -> None:
     venue = handle.front.name
     name = f"{venue.upper()}_DEMO"
     exports = [f"export {key}={shlex.quote(value)}" for key, value in handle.credentials.environment(name).items()]
-    init = f"exitplan init practice --from-venue {venue} --credentials env:{name}"
+    quote = handle.venue.start.quote
+    in_quote = "" if usual_quote(venue) == quote else f" --quote {quote}"
+    init = f"exitplan init practice --from-venue {venue} --credentials env:{name}{in_quote}"
     lines = [
         f"{venue} on loopback, with the demo account: {handle.base_url}",
         "",

@@ -68,7 +68,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "fetchMarkets": {"types": ["spot", "linear"]},
         "fetchOrder": {"acknowledged": True},
     },
+    "binance": {
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "fetchOpenOrders": {"warnWithoutSymbol": False},
+    },
 }
+"""What our own clients are opened with."""
 
 
 @pytest.fixture
@@ -84,3 +91,8 @@ def coinbase(open_venue: Opener) -> tuple[Handle, Client]:
 @pytest.fixture
 def bybit(open_venue: Opener) -> tuple[Handle, Client]:
     return open_venue("bybit")
+
+
+@pytest.fixture
+def binance(open_venue: Opener) -> tuple[Handle, Client]:
+    return open_venue("binance")

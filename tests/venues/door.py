@@ -128,22 +128,15 @@ class Door:
             return self._done(request)
 
     def _open_first(self, request: Request, met: Fault) -> Answer:
-        reply, new = self._watched(request)
-        for name in new:
-            self.venue.faults.opens[name] = met.times
-        return reply
+        with self.venue.twisted(Twist(opens=met.times)):
+            return self._done(request)
 
     def _vanished(self, request: Request, met: Fault) -> Answer:
-        _, new = self._watched(request)
-        for name in new:
+        before = {order.id for order in self.venue.every_order()}
+        self._done(request)
+        for name in {order.id for order in self.venue.every_order()} - before:
             self.venue.faults.hidden[name] = self.venue.clock() + timedelta(seconds=met.seconds)
         return None
-
-    def _watched(self, request: Request) -> tuple[Reply, set[str]]:
-        """Execute, and tell which orders are new."""
-        before = {order.id for order in self.venue.every_order()}
-        reply = self._done(request)
-        return reply, {order.id for order in self.venue.every_order()} - before
 
 
 def _params(request: Request) -> Mapping[str, object]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.model.values import floor_to_step
+from tests.venues import binance_auth, bybit_auth, coinbase_auth, kraken_auth
+from tests.venues.binance import BinanceFront
 from tests.venues.bybit import BybitFront
 from tests.venues.coinbase import CoinbaseFront
 from tests.venues.kraken import KrakenFront
@@ -24,13 +26,12 @@ def open_front(
     credentials: Credentials | None,
 ) -> Front:
     """Put a front before a venue; raises KeyError for one there is not."""
-    if name == "kraken":
-        return KrakenFront(venue, staked, page_size, credentials)
-    if name == "coinbase":
-        return CoinbaseFront(venue, staked, page_size, credentials)
-    if name == "bybit":
-        return BybitFront(venue, staked, page_size, credentials)
-    raise KeyError(name)
+    return _FRONTS[name][0](venue, staked, page_size, credentials)
+
+
+def new_credentials(name: str) -> Credentials:
+    """Make a key pair of a venue's form."""
+    return _FRONTS[name][1]()
 
 
 def _with_limits(snapshot: Snapshot) -> Snapshot:
@@ -57,9 +58,19 @@ def options_of(name: str, options: PaperOptions) -> PaperOptions:
     """Return the paper venue the manners of the venue it plays."""
     if name == "coinbase":
         return replace(options, unique_client_order_ids="ever", reduce_only=False, stop_market=False, convert=True)
+    if name == "binance":
+        return replace(options, unique_client_order_ids="open", reduce_only=False, convert=True, fee_asset="BNB")
     if name == "bybit":
         return replace(options, unique_client_order_ids="ever", hedge_mode=True)
     return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)
 
 
-FRONTS = ("kraken", "coinbase", "bybit")
+_FRONTS: Mapping[str, tuple[Callable[..., Front], Callable[[], Credentials]]] = {
+    "kraken": (KrakenFront, kraken_auth.new_credentials),
+    "coinbase": (CoinbaseFront, coinbase_auth.new_credentials),
+    "binance": (BinanceFront, binance_auth.new_credentials),
+    "bybit": (BybitFront, bybit_auth.new_credentials),
+}
+"""Each with what makes a key pair of its form."""
+
+FRONTS = tuple(_FRONTS)

@@ -155,7 +155,7 @@ def serving(
     page_size: int | None = None,
     credentials: Credentials | None = None,
 ) -> Iterator[Handle]:
-    """Serve an account as ``kraken`` or ``coinbase`` until the block ends; it listens when the block begins.
+    """Serve an account as a venue of :data:`FRONTS` until the block ends; it listens when the block begins.
 
     ``staked`` are further balances under the venue's own codes; ``page_size`` makes its pages smaller than they are.
     """

@@ -15,7 +15,7 @@ from typing import Any
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.orders import PaperOrder, money_fee
+from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.paper.storage import replace_file
 from exitplan.brokers.protocol import Clock, ConvertRequest, Done, OrderReference, OrderRequest, Outcome
 from exitplan.ruleset.model.snapshot import (
@@ -50,7 +50,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One trade as a venue tells it; ``order`` is the matching engine's id."""
+    """One trade as a venue tells it; ``order`` is the matching engine's id.
+
+    ``fee_currency`` is the coin that the fee was taken from, None where it came out of the money of the trade.
+    """
 
     id: str
     order: str
@@ -62,15 +65,20 @@ class Execution:
     fee: Decimal
     at: datetime
     maker: bool = False
+    fee_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Twist:
-    """What happens on arrival: only a share of an order fills, others trade before, a cancel waits some seconds."""
+    """What happens on arrival: only a share of an order fills, others trade before, a cancel waits some seconds.
+
+    ``opens`` is how often an order is told as open, whatever became of it.
+    """
 
     share: Decimal | None = None
     others_trade: bool = False
     cancels_after: float = 0.0
+    opens: int = 0
 
 
 def utc_now() -> datetime:
@@ -84,7 +92,7 @@ class Venue:
     With a ``file`` the account is written there, whole, after each change, in the form of a paper account, and goes on
     from there. ``past`` are trades from before. ``latency`` are seconds on the way of each request, ``headers`` go with
     each reply, and a ``read_only`` key may change nothing. ``wait`` passes the time of what is slow, in place of real
-    time.
+    time. Those ``on_tick`` are told of each symbol whose prices have moved.
     """
 
     start: Snapshot
@@ -96,6 +104,7 @@ class Venue:
     read_only: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     wait: Callable[[float], object] | None = None
+    on_tick: list[Callable[[str], None]] = field(default_factory=list)
     log: list[Call] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -137,13 +146,15 @@ class Venue:
         """Return the orders as the venue tells them now: some late as filled, some not at all for a while."""
         faults, now = self.faults, self.now()
         shown = [order for order in self.every_order() if now >= faults.hidden.get(order.id, now)]
-        told = [
-            replace(order, status="open", fills=()) if faults.opens.get(order.id, 0) > 0 else order for order in shown
-        ]
+        told = [self.as_told(order) for order in shown]
         for order in shown:
             if faults.opens.get(order.id, 0) > 0:
                 faults.opens[order.id] -= 1
         return told
+
+    def as_told(self, order: PaperOrder) -> PaperOrder:
+        """Return an order as the venue tells it now: some are told as open though they are filled."""
+        return replace(order, status="open", fills=()) if self.faults.opens.get(order.id, 0) > 0 else order
 
     def executions(self) -> list[Execution]:
         """Return all trades of the account, newest first; conversions are none."""
@@ -157,8 +168,9 @@ class Venue:
                 type=order.type,
                 quantity=fill.quantity,
                 price=fill.price,
-                fee=money_fee([fill]),
+                fee=fill.fee,
                 at=fill.at,
+                fee_currency=fill.fee_currency,
             )
             for order in self.every_order()
             for number, fill in enumerate(order.fills)
@@ -172,6 +184,8 @@ class Venue:
             self._trade_before(request.symbol)
         with self._shallow(request):
             outcome = self.engine.place(request, self.now())
+        if self.twist.opens and isinstance(outcome, Done):
+            self.faults.opens[outcome.report.order_id] = self.twist.opens
         stays = rests and self.twist.share is None
         if stays or not isinstance(outcome, Done) or outcome.report.status != "open":
             return outcome
@@ -203,6 +217,8 @@ class Venue:
         with self.lock:
             moved = Prices(bid=bid, ask=ask, last=last, price_status=status)
             self.engine.tick(symbol, moved, self.now())
+            for told in self.on_tick:
+                told(symbol)
             self.save()
 
     def _trade_before(self, symbol: str) -> None:

@@ -19,18 +19,11 @@ from exitplan.brokers.protocol import Clock, OrderReference, OrderRequest, Outco
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import Amount, market, number, position, snapshot
-from tests.venues import bybit_auth, coinbase_auth, kraken_auth
 from tests.venues.server import Handle, serving
 from tests.venues.venue import Call, utc_now
 from tests.venues.wire import Credentials
 
-VENUES = ("kraken", "coinbase", "bybit")
-MAKERS = {
-    "kraken": kraken_auth.new_credentials,
-    "coinbase": coinbase_auth.new_credentials,
-    "bybit": bybit_auth.new_credentials,
-}
-"""How credentials of a venue's form are made."""
+VENUES = ("kraken", "coinbase", "binance", "bybit")
 AT_ONCE = {"burst": 10_000, "per_second": 10_000}
 """A pace that keeps nobody waiting."""
 

@@ -9,10 +9,11 @@ import pytest
 from exitplan.brokers.live.client import open_exchange
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
 from exitplan.ruleset.model.snapshot import Snapshot
-from tests.brokers.live.accounts import MAKERS, VENUES, Opened, holding, open_account, priced
+from tests.brokers.live.accounts import VENUES, Opened, holding, open_account, priced
 from tests.brokers.live.conftest import Opener
 from tests.builders import market, position, snapshot
 from tests.venues.faults import Fault, fault
+from tests.venues.fronts import new_credentials
 from tests.venues.wire import Credentials
 
 FAULTS = (
@@ -29,6 +30,7 @@ ENDPOINTS = {
     "kraken": {"balances": "/BalanceEx", "orders": "/OpenOrders", "prices": "/Ticker"},
     "coinbase": {"balances": "/accounts", "orders": "/batch", "prices": "/products"},
     "bybit": {"balances": "/wallet-balance", "orders": "/realtime", "prices": "/tickers"},
+    "binance": {"balances": "/account", "orders": "/openOrders", "prices": "/ticker/24hr"},
 }
 every_fault = pytest.mark.parametrize("met", FAULTS, ids=lambda met: f"{met.kind}-{met.status}")
 
@@ -93,7 +95,7 @@ def test_krakens_own_words_for_too_many_requests_ask_for_a_rest(kraken: Opened) 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_wrong_secret_is_refused_and_stands_in_no_message(open_at: Opener, account: Snapshot, venue: str) -> None:
     opened = open_at(venue, account)
-    stranger = MAKERS[venue]()
+    stranger = new_credentials(venue)
     foreign = Credentials(opened.handle.credentials.key, stranger.secret)
     with pytest.raises(CredentialsRefused) as raised:
         open_account(opened.handle, credentials=foreign).read_account()
@@ -116,7 +118,7 @@ def test_a_secret_that_is_none_is_refused_and_stands_in_no_message(
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_wrong_key_is_refused(open_at: Opener, account: Snapshot, venue: str) -> None:
-    stranger = MAKERS[venue]()
+    stranger = new_credentials(venue)
     with pytest.raises(CredentialsRefused):
         open_account(open_at(venue, account).handle, credentials=stranger).read_account()
 

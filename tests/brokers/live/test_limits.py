@@ -328,6 +328,8 @@ def test_a_reset_is_read_in_the_unit_of_the_venue(unit: ResetUnit, reset: str) -
 def test_a_venue_that_tells_what_is_used_is_held_to_its_documented_limit() -> None:
     names = HeaderNames(used="X-MBX-USED-WEIGHT-1M", known_limit=6_000, window=60)
     assert read_headers({"x-mbx-used-weight-1m": "5990"}, names, NOW + 12) == Learned(10, 6_000, 48)
+    in_fives = replace(names, unit=5)
+    assert read_headers({"x-mbx-used-weight-1m": "5990"}, in_fives, NOW + 12) == Learned(2, 1_200, 48)
 
 
 def test_more_used_than_granted_leaves_nothing() -> None:

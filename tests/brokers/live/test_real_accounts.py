@@ -133,7 +133,7 @@ def test_which_currencies_are_money_the_policy_says(open_at: Opener, venue: str)
 # --- debts ---
 
 
-@every_venue
+@pytest.mark.parametrize("venue", ["kraken", "coinbase"])
 def test_a_negative_balance_is_a_debt_that_counts_once(open_at: Opener, venue: str) -> None:
     owed = Position("LTC/USD", "long", ZERO, debt=d(50))
     read = open_at(venue, snapshot(owed, position())).broker.read_account()
