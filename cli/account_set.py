@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
@@ -17,6 +16,7 @@ from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import DEFAULT_JOBS
+from exitplan.cli.project import project_root
 from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers
 from exitplan.cli.streams import write_json, write_line
 from exitplan.executor.accounts.account import AccountFile, find_account
@@ -59,7 +59,7 @@ class AccountSet:
         if self.is_one:
             file = find_account(request_of(AccountRef(self.only_name)))
             return (Selected(file.id, file),)
-        return select_accounts(self.selection, Path())
+        return select_accounts(self.selection, project_root())
 
     def ask(self, work: Work[T], *, quiet: bool) -> list[Answer[T]]:
         """Select the accounts and do the same for each; see :func:`ask_each`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from exitplan.cli.project import project_root
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, open_account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
@@ -73,7 +74,7 @@ def only_one(accounts: Sequence[str] | None) -> str | None:
 
 def find_requested(where: AccountRef) -> DataFolder:
     """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
-    file = find_account(AccountRequest(clock=present, account=where.account))
+    file = find_account(request_of(where))
     return DataFolder.of(where.data, file.id)
 
 
@@ -85,6 +86,7 @@ def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline
         policy=where.policy,
         data=where.data,
         overrides=overrides or {},
+        root=project_root(),
         offline=offline,
     )
 
@@ -153,8 +155,8 @@ def _policy_for_recording(where: AccountRef, overrides: Overrides) -> LoadedPoli
 
 
 def default_policy() -> Path:
-    """Find ``policies/default.yaml`` below the working directory, else the shipped one."""
-    here = Path("policies/default.yaml")
+    """Find ``policies/default.yaml`` of the project, else the shipped one."""
+    here = project_root() / "policies/default.yaml"
     return here if here.is_file() else shipped_policy("default")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.project import MARKER, MARKER_TEXT
 from exitplan.cli.streams import json_bytes, save
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import UsageError
@@ -135,4 +136,4 @@ def starting_files() -> dict[str, bytes]:
     policies = sorted(SHIPPED.rglob("*.yaml"))
     files = {f"policies/{path.relative_to(SHIPPED).as_posix()}": path.read_bytes() for path in policies}
     schemas = {f"schemas/{path.name}": path.read_bytes() for path in sorted(FOLDER.glob("*.schema.json"))}
-    return {**files, **schemas, ".gitignore": _GITIGNORE}
+    return {**files, **schemas, ".gitignore": _GITIGNORE, MARKER: MARKER_TEXT}

@@ -45,6 +45,7 @@ from exitplan.cli.options import (
     TargetOption,
 )
 from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_folder, plan_name, plans_table
+from exitplan.cli.project import project_data
 from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
@@ -161,6 +162,6 @@ def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) ->
         line += ["--account", where.account]
     if where.policy is not None:
         line += ["--policy", str(where.policy)]
-    if where.data != DEFAULT_DATA:
+    if where.data != project_data(filter(None, [where.account])):
         line += ["--data", str(where.data)]
     return f"To carry {'them' if saved.is_dir() else 'it'} out: {shlex.join(line)}"

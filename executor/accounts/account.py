@@ -22,6 +22,7 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 ACCOUNT_FOLDERS = ("policies/accounts", "accounts")
 """Where account files are looked for, below the working folder."""
+_NO_FILES = "name the project's folder with -C DIR or EXITPLAN_HOME; make one to try with: exitplan init"
 _NEEDED = ("id", "venue", "quote")
 
 
@@ -219,7 +220,7 @@ def no_such_account(wanted: str | None, known: list[str], root: Path) -> NoSuchA
     """Format that an account is not there, with the nearest id that is."""
     if not known:
         places = " or ".join(str(root / name) for name in ACCOUNT_FOLDERS)
-        return NoSuchAccount(f"there are no account files in {places}", hint="make some to try with: exitplan init")
+        return NoSuchAccount(f"there are no account files in {places}", hint=_NO_FILES)
     if wanted is None:
         return NoSuchAccount("which account?", hint=f"name one with --account: {', '.join(known)}")
     near = nearest(wanted, known)

@@ -51,14 +51,22 @@ class Halt:
 
 def find_halt(folder: DataFolder) -> Halt | None:
     """Find the halt in force for an account; a place that cannot be looked at counts as one."""
-    for place in dict.fromkeys((folder.root, folder.path)):
-        path, account = place / NAME, None if place == folder.root else place.name
-        try:
-            if path.exists():
-                return Halt(path, _text_of(path), account)
-        except OSError as error:
-            return Halt(path, f"it cannot be looked at: {error.strerror or error}", account)
-    return None
+    places = dict.fromkeys((folder.root, folder.path))
+    return next(filter(None, (_halt_in(place, folder.root) for place in places)), None)
+
+
+def halts_in(data: Path) -> list[Halt]:
+    """List the halts of a data folder: that of every account, and those of single ones by id."""
+    own = sorted(path.parent for path in data.glob(f"users/*/{NAME}"))
+    return list(filter(None, (_halt_in(place, data) for place in (data, *own))))
+
+
+def _halt_in(place: Path, root: Path) -> Halt | None:
+    path, account = place / NAME, None if place == root else place.name
+    try:
+        return Halt(path.absolute(), _text_of(path), account) if path.exists() else None
+    except OSError as error:
+        return Halt(path.absolute(), f"it cannot be looked at: {error.strerror or error}", account)
 
 
 def halt(folder: Path, reason: str, now: datetime) -> Path:
