@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
@@ -54,10 +55,13 @@ class AccountSet:
         """The one account that is named, None where none is."""
         return self.selection.only_name
 
-    def select(self) -> tuple[Selected, ...]:
-        """Find the accounts; raises NoSuchAccount, UsageError, and for one account FileIsInvalid."""
+    def select(self, policy: Path | None = None) -> tuple[Selected, ...]:
+        """Find the accounts; raises NoSuchAccount, UsageError, and for one account FileIsInvalid.
+
+        ``policy`` is the one that was named: it may be an account file.
+        """
         if self.is_one:
-            file = find_account(request_of(AccountRef(self.only_name)))
+            file = find_account(request_of(AccountRef(self.only_name, policy)))
             return (Selected(file.id, file),)
         return select_accounts(self.selection, project_root())
 

@@ -111,7 +111,7 @@ def apply_requested(
         return open_account_file(file, request_of(where)), Operation(dry_run=how.dry_run)
 
     how = replace(how, is_one=account_set.is_one)
-    return carry_out(account_set.select(), task, how)
+    return carry_out(account_set.select(where.policy), task, how)
 
 
 def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing, *, refresh: bool) -> int:

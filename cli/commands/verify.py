@@ -89,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(policy=policy, data=data)
-    raise typer.Exit(verify_each(account_set.select(), where, overrides, account_set, as_json=as_json))
+    raise typer.Exit(verify_each(account_set.select(policy), where, overrides, account_set, as_json=as_json))
 
 
 def verify_each(

@@ -199,13 +199,18 @@ def _broker_of(file: AccountFile, request: AccountRequest, keep: tuple[str, ...]
 
 
 def find_account(request: AccountRequest) -> AccountFile:
-    """Find an account's file by its path, else by the id in its account block; raises as :func:`open_account` does."""
+    """Find an account's file by its path, else by the id in its account block; raises as :func:`open_account` does.
+
+    Where there are no account files, a policy that was named and has an account block is one.
+    """
     wanted = request.account
     if wanted is not None and is_path(wanted):
         return load_account_file(Path(wanted))
     paths = find_account_files(request.root)
     if wanted is None and len(paths) == 1:
         return load_account_file(paths[0])
+    if wanted is None and not paths and request.policy is not None and load_policy(request.policy).account:
+        return load_account_file(request.policy)
     files = read_account_files(request.root)
     file = files.sound.get(wanted or PLATFORM)
     if file is not None:

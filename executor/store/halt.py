@@ -36,6 +36,11 @@ class Halt:
         is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == Phase.EXIT)
         return policy.halt_allows_exits and is_exit
 
+    @property
+    def document(self) -> dict[str, str | None]:
+        """The halt in its JSON form."""
+        return {"file": str(self.path), "reason": self.text, "account": self.account}
+
     def error(self) -> AccountIsHalted:
         """Format the halt as an error."""
         said = f": {self.text}" if self.text else ""
