@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.project import project_root
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
 from exitplan.executor.accounts.folder import DataFolder
@@ -115,6 +116,7 @@ def make_requested_plan(
     now = read_recording(recording)
     if recording.snapshot is None:
         account = open_requested(where, overrides)
+        tell_of_data_folder(account)
         loaded = account.loaded
         planned = plan_account(account, scope_of(narrowing, loaded.policy))
     else:

@@ -22,6 +22,7 @@ from exitplan.cli.arguments import (
     request_of,
     scope_of,
 )
+from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -132,6 +133,7 @@ def plan_accounts(
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Plan, int]:
         account = open_account_file(file, request_of(where, overrides))
+        tell_of_data_folder(account, as_json=output.as_json)
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
         held.update(held_symbols(planned.snapshot))
         if folder is not None:
