@@ -18,7 +18,7 @@ app = verb_app(has_verbs=True)
 
 @app.callback()
 def state() -> None:
-    """Import or export the state file, or take over a position tracker."""
+    """Import or export the state file, or take over a tracker."""
 
 
 @app.command("import")
