@@ -206,7 +206,9 @@ def test_a_new_process_finds_what_an_old_one_left(file: Path) -> None:
     assert pair(file)[1].ready_in(10) == 5  # its own clocks stand where the file was written
 
 
-@pytest.mark.parametrize("content", [b"x", b"\0" * 76, os.urandom(76), b"{}" * 1_000_000])
+@pytest.mark.parametrize(
+    "content", [b"x", b"\0" * 76, bytes(range(76)), b"{}" * 1_000_000], ids=["short", "zeros", "odd", "long"]
+)
 def test_a_file_of_garbage_is_begun_anew_and_grants_nothing_at_first(
     file: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
