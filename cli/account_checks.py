@@ -10,7 +10,7 @@ from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
 from exitplan.cli.arguments import present
 from exitplan.cli.offline_warnings import offline_warnings
-from exitplan.cli.options import DEFAULT_DATA
+from exitplan.cli.project import project_data
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.ruleset.errors import FileIsInvalid
@@ -64,11 +64,11 @@ def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
 def file_warnings(file: AccountFile) -> Iterator[Problem]:
     """Find what names nothing in the account's latest reading: protection, aliases, conditions, tracker records.
 
-    The tracker is that of the default data folder. A state or tracker that is broken is told by whoever opens it.
+    The tracker is that of the project's own data folder. A state or tracker that is broken is told by whoever opens it.
     """
     if not all(file.block.get(name) for name in ("id", "venue", "quote")):
         return
-    folder = DataFolder.of(DEFAULT_DATA, file.id)
+    folder = DataFolder.of(project_data([str(file.path)]), file.id)
     with suppress(FileIsInvalid):
         for warning in offline_warnings(file, folder, present()):
             near = warning.nearest

@@ -17,6 +17,7 @@ from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import DEFAULT_JOBS
+from exitplan.cli.project import project_root
 from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers
 from exitplan.cli.streams import write_json, write_line
 from exitplan.executor.accounts.account import AccountFile, find_account
@@ -54,12 +55,15 @@ class AccountSet:
         """The one account that is named, None where none is."""
         return self.selection.only_name
 
-    def select(self) -> tuple[Selected, ...]:
-        """Find the accounts; raises NoSuchAccount, UsageError, and for one account FileIsInvalid."""
+    def select(self, policy: Path | None = None) -> tuple[Selected, ...]:
+        """Find the accounts; raises NoSuchAccount, UsageError, and for one account FileIsInvalid.
+
+        ``policy`` is the one that was named: it may be an account file.
+        """
         if self.is_one:
-            file = find_account(request_of(AccountRef(self.only_name)))
+            file = find_account(request_of(AccountRef(self.only_name, policy)))
             return (Selected(file.id, file),)
-        return select_accounts(self.selection, Path())
+        return select_accounts(self.selection, project_root())
 
     def ask(self, work: Work[T], *, quiet: bool) -> list[Answer[T]]:
         """Select the accounts and do the same for each; see :func:`ask_each`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any
 
 import typer
 
-from exitplan.executor.accounts.account import Account, AccountRequest, find_account, open_account
+from exitplan.cli.data_folders import tell_of_data_folder
+from exitplan.cli.project import project_root
+from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.plan import Planned, plan_account, plan_snapshot
-from exitplan.ruleset.errors import NoSuchSymbol, UsageError
+from exitplan.ruleset.errors import NoSuchAccount, NoSuchSymbol, UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
@@ -25,6 +27,7 @@ from exitplan.ruleset.model.values import parse_decimal, parse_time, plain, unif
 from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
+from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
 
 Overrides = dict[str, Any]
@@ -73,7 +76,7 @@ def only_one(accounts: Sequence[str] | None) -> str | None:
 
 def find_requested(where: AccountRef) -> DataFolder:
     """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
-    file = find_account(AccountRequest(clock=present, account=where.account))
+    file = find_account(request_of(where))
     return DataFolder.of(where.data, file.id)
 
 
@@ -85,6 +88,7 @@ def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline
         policy=where.policy,
         data=where.data,
         overrides=overrides or {},
+        root=project_root(),
         offline=offline,
     )
 
@@ -112,10 +116,11 @@ def make_requested_plan(
     now = read_recording(recording)
     if recording.snapshot is None:
         account = open_requested(where, overrides)
+        tell_of_data_folder(account)
         loaded = account.loaded
         planned = plan_account(account, scope_of(narrowing, loaded.policy))
     else:
-        loaded = _policy_for_recording(where, overrides)
+        loaded = _policy_for_recording(recording.snapshot, where, overrides)
         scope = scope_of(narrowing, loaded.policy)
         planned = plan_snapshot(
             loaded.policy,
@@ -146,15 +151,30 @@ def ensure_no_recording(recording: Recording) -> None:
         raise UsageError("--snapshot is one recorded account", hint="leave out --tag, --all and all but one --account")
 
 
-def _policy_for_recording(where: AccountRef, overrides: Overrides) -> LoadedPolicy:
-    if where.account is not None and where.policy is None:
+def _policy_for_recording(snapshot: Path, where: AccountRef, overrides: Overrides) -> LoadedPolicy:
+    """Load the policy that a recorded account is planned by: the one named, else that of the account it is of.
+
+    Where there are account files and none carries its id, which policy is meant is not guessed: raises NoSuchAccount.
+    """
+    if where.policy is not None:
+        return load_policy(where.policy, overrides)
+    if where.account is not None:
         return open_offline(where, overrides).loaded
-    return load_policy(where.policy or default_policy(), overrides)
+    if not find_account_files(project_root()):
+        return load_policy(default_policy(), overrides)
+    name = str(load_document(snapshot, "snapshot")["account"])
+    try:
+        return open_offline(replace(where, account=name), overrides).loaded
+    except NoSuchAccount as problem:
+        raise NoSuchAccount(
+            f"{snapshot} is a recording of the account {name}, which has no account file here",
+            hint="say what to plan it by: --account ID for an account's policy, or --policy FILE",
+        ) from problem
 
 
 def default_policy() -> Path:
-    """Find ``policies/default.yaml`` below the working directory, else the shipped one."""
-    here = Path("policies/default.yaml")
+    """Find ``policies/default.yaml`` of the project, else the shipped one."""
+    here = project_root() / "policies/default.yaml"
     return here if here.is_file() else shipped_policy("default")
 
 

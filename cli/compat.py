@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from pathlib import Path
 
 from exitplan.cli.arguments import AccountRef, default_policy, request_of
 from exitplan.cli.failures import warn
+from exitplan.cli.project import project_root
 from exitplan.cli.venue_facts import traits_of
 from exitplan.executor.accounts.account import AccountFile, AccountFiles, find_account, is_path, read_account_files
 from exitplan.executor.accounts.env_accounts import account_at, ensure_venue, implied_account, implied_block
@@ -40,7 +40,7 @@ def find_for_line(venue: str | None, where: AccountRef, *, as_json: bool) -> Acc
     Raises UsageError where the line may mean two accounts, or names an account that is at another venue; NoSuchAccount,
     FileIsInvalid.
     """
-    files = read_account_files(Path())
+    files = read_account_files(project_root())
     if venue is None:
         venue = _unnamed_venue(files)
     if venue is None or (where.account is not None and is_path(where.account)):

@@ -15,7 +15,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
-from exitplan.cli.logs import logging_first, stop_logging
+from exitplan.cli.logs import globals_first, stop_logging
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 
@@ -43,7 +43,7 @@ class ReportingGroup(TyperGroup):
     def main(self, *given: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as its base
         """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
         words = given[0] if given else extra.get("args")
-        words = logging_first(list(sys.argv[1:] if words is None else words))
+        words = globals_first(list(sys.argv[1:] if words is None else words))
         self.as_json = "--json" in words
         try:
             code = super().main(**{**extra, "args": words, "standalone_mode": False})

@@ -86,8 +86,8 @@ def stop_logging() -> None:
     ROOT.setLevel(logging.NOTSET)
 
 
-def logging_first(words: list[str]) -> list[str]:
-    """Move ``-v`` and ``--log-file`` to the front of a command line: they may stand anywhere in it."""
+def globals_first(words: list[str]) -> list[str]:
+    """Move ``-v``, ``--log-file`` and ``-C`` to the front of a command line: they may stand anywhere in it."""
     front: list[str] = []
     rest: list[str] = []
     left = iter(words)
@@ -96,7 +96,7 @@ def logging_first(words: list[str]) -> list[str]:
             return [*front, *rest, word, *left]
         if word in {"-v", "-vv", "--verbose"} or word.startswith("--log-file="):
             front.append(word)
-        elif word == "--log-file":
+        elif word in {"--log-file", "-C"}:
             front.extend([word, *([] if (value := next(left, None)) is None else [value])])
         else:
             rest.append(word)

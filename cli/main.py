@@ -11,6 +11,7 @@ import typer
 
 from exitplan.cli.failures import ReportingGroup, silence_stdout
 from exitplan.cli.logs import start_logging
+from exitplan.cli.project import enter
 from exitplan.ruleset.version import VERSION
 
 app = typer.Typer(
@@ -35,6 +36,10 @@ def exitplan(
     version: Annotated[  # noqa: ARG001 - printed by its callback
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
     ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("-C", metavar="DIR", help="Work in this folder, as if it was the working folder."),
+    ] = None,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, metavar="", help="Log what is done to stderr; -vv every step.")
     ] = 0,
@@ -50,6 +55,8 @@ def exitplan(
     Begin with `exitplan init demo && cd demo && exitplan plan`.
     """
     start_logging(verbose, log_file)
+    if folder is not None:
+        enter(folder)
 
 
 def main() -> None:

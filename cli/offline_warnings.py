@@ -16,7 +16,7 @@ from typing import Any
 from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import AccountFile
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.gate import recorded_state
 from exitplan.executor.store.state import State
 from exitplan.executor.store.tracker import load_records, with_tracker
@@ -77,8 +77,11 @@ def tracker_warnings(snapshot: Snapshot, folder: DataFolder) -> Iterator[PlanWar
         return
     where = f"the position tracker {folder.tracker}"
     said = "registers nothing that is held" if folder.tracker.exists() else "does not exist"
-    other = _other_folder(folder)
+    other, platforms = _other_folder(folder), DataFolder.of(folder.root, PLATFORM).tracker
     text = f"{where} {said}: every position counts as registered by nobody"
+    if folder.path != folder.root and platforms.is_file():
+        text += f"; {platforms} is that of the account {PLATFORM}. If it is this account's, take it over: "
+        text += f"exitplan state take-tracker {platforms} --account {folder.path.name}"
     if other is not None:
         text += f"; {other} looks like a data folder too: --data {other}"
     yield PlanWarning("nothing-held", "", text, other)

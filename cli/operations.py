@@ -15,6 +15,7 @@ from rich.text import Text
 
 from exitplan.cli.account_set import Answer, Stopped, ask_each, deliver_answers
 from exitplan.cli.approval import approve
+from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.failures import report
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.plan_output import plans_table, show_plan
@@ -24,6 +25,7 @@ from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
 from exitplan.cli.streams import write_bytes, write_line
 from exitplan.executor.accounts.account import Account, AccountFile
+from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.events import Event
 from exitplan.executor.apply.refresh import compare_plans
@@ -72,7 +74,9 @@ def _at_once(
 ) -> list[Answer[Outcome]]:
     def work(file: AccountFile, stopped: Stopped) -> tuple[Outcome, int]:
         account, operation = task(file)
+        tell_of_data_folder(account, as_json=how.as_json)
         outcome = operate(account, operation, observer=_Screen(how, events, stopped))
+        note_folder(account)
         return outcome, outcome.exit_code
 
     return ask_each(selected, work, jobs=how.jobs, quiet=how.as_json, is_one=how.is_one)
@@ -85,6 +89,7 @@ def _with_questions(
 
     def plan(file: AccountFile, stopped: Stopped) -> tuple[Plan, int]:
         account, operation = task(file)
+        tell_of_data_folder(account, as_json=how.as_json)
         made = prepare(account, operation, _Screen(how, events, stopped))
         planned[file.id] = (account, operation, made)
         return made, ExitCode.DONE
@@ -92,6 +97,7 @@ def _with_questions(
     def go_on(file: AccountFile, stopped: Stopped) -> tuple[Outcome, int]:
         account, operation, made = planned[file.id]
         outcome = finish(account, operation, made, approve=_asked_already, observer=_Screen(how, events, stopped))
+        note_folder(account)
         return outcome, outcome.exit_code
 
     plans = ask_each(selected, plan, jobs=how.jobs, quiet=False, is_one=how.is_one)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from exitplan.cli.project import project_data
+
 AccountOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,9 +54,43 @@ PolicyOption = Annotated[
     Path | None,
     typer.Option("--policy", metavar="FILE", help="A policy to use instead of the account's own."),
 ]
+
+
+def _data_of_project(context: typer.Context, value: Path) -> Path:
+    """Find the data folder where none is named, and tell of halts in it; every verb that has one passes here.
+
+    Options that are typed are read before those that are not, so the accounts are known by now.
+    """
+    accounts = [*(context.params.get("account") or ()), *filter(None, [context.params.get("user_id")])]
+    source = context.get_parameter_source("data")
+    folder = project_data(accounts) if source is not None and source.name == "DEFAULT" else value
+    if context.info_name not in {"halt", "resume"}:
+        from exitplan.cli.halts import warn_of_halts  # noqa: PLC0415 - `exitplan --help` needs none of it
+
+        warn_of_halts(folder, accounts, as_json=bool(context.params.get("as_json")))
+    return folder
+
+
 DataOption = Annotated[
     Path,
-    typer.Option("--data", envvar="EXITPLAN_DATA", metavar="DIR", help="Where state, journal and alerts are kept."),
+    typer.Option(
+        "--data",
+        envvar="EXITPLAN_DATA",
+        metavar="DIR",
+        help="Where state, journal and alerts are kept; data in the project's folder if it is not named.",
+        callback=_data_of_project,
+    ),
+]
+DataDirOption = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        "--data-dir",
+        envvar="EXITPLAN_DATA",
+        metavar="DIR",
+        help="Where state, journal and alerts are kept; data in the project's folder if it is not named.",
+        callback=_data_of_project,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 
@@ -111,4 +147,5 @@ NowOption = Annotated[
 ]
 
 DEFAULT_DATA = Path("data")
+"""Below the project's folder, wherever the line is started."""
 DEFAULT_JOBS = 8

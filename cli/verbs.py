@@ -44,7 +44,7 @@ VERBS = {
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
-        Verb("state", _LOOK, "Import or export the state file."),
+        Verb("state", _LOOK, "Import or export the state file, or take over a tracker."),
     )
 }
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import difflib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,7 +23,6 @@ from exitplan.ruleset.errors import UsageError
 
 READ_SECONDS = 15
 """How long a venue may take to answer."""
-_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def exchange_ids() -> tuple[str, ...]:
 def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
     """Make the ccxt client of an account; nothing is asked yet.
 
-    Raises UsageError for a venue that ccxt does not know, or that has no sandbox.
+    Raises UsageError for a venue that ccxt does not know, that has no sandbox, or whose proxy is none.
     """
     import ccxt  # noqa: PLC0415 - as above
 
@@ -100,6 +98,7 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
         _use_sandbox(exchange, connection.venue)
     if connection.base_url is not None:
         exchange.urls["api"] = _rebased(exchange.urls["api"], connection.base_url)
+    _shared(connection.place).session.check_proxies(_addresses(exchange.urls["api"], exchange.hostname or ""))
     exchange.bucket = _bucket(exchange, dialect, connection)
     return exchange
 
@@ -117,21 +116,11 @@ def _config(dialect: Dialect, connection: Connection) -> dict[str, Any]:
 
 
 def _shared(place: str) -> _Shared:
-    from requests import Session  # noqa: PLC0415 - comes with ccxt
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - as above
-    from requests.cookies import RequestsCookieJar  # noqa: PLC0415 - as above
+    from exitplan.brokers.live.session import VenueSession  # noqa: PLC0415 - loads requests, which comes with ccxt
 
     with _SHARING:
         if place not in _SHARED:
-            session = Session()
-            session.max_redirects = 0  # a signed request is for the venue alone, and a write is sent once
-            session.trust_env = False  # as in ccxt: no netrc may put its password where a signature belongs
-            # No cookies: none goes from one account to another, and no thread finds them changed while it reads them.
-            session.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
-            for scheme in ("https://", "http://"):
-                # No retries in there: a write that is repeated by itself is an order that is doubled.
-                session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0))
-            _SHARED[place] = _Shared(session)
+            _SHARED[place] = _Shared(VenueSession())
         return _SHARED[place]
 
 
@@ -151,6 +140,15 @@ def _rebased(urls: object, base: str) -> object:
     target = urlsplit(base)
     path = urlsplit(urls.replace("{hostname}", "hostname")).path
     return urlunsplit((target.scheme, target.netloc, target.path.rstrip("/") + path, "", ""))
+
+
+def _addresses(urls: object, hostname: str) -> Iterator[str]:
+    """Return every address that requests of an exchange go to."""
+    if isinstance(urls, Mapping):
+        for url in urls.values():
+            yield from _addresses(url, hostname)
+    elif isinstance(urls, str) and urls.startswith("http"):
+        yield urls.replace("{hostname}", hostname)
 
 
 def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> TokenBucket:

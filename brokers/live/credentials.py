@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import shlex
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +42,6 @@ _FOREIGN = {
     "api_password": re.compile(r"[^ -~]"),
 }
 _FOREIGN_IN_PEM = re.compile(r"[^ -~\n]")
-_FINGERPRINT_KEY = secrets.token_bytes(32)
 
 
 @final
@@ -85,8 +83,8 @@ class Credentials:
     api_password: Secret | None = None
 
     def fingerprint(self) -> str:
-        """Identify this API key among others within the life of the process; the key cannot be worked out from it."""
-        return hashlib.blake2b(self.api_key.reveal().encode(), key=_FINGERPRINT_KEY, digest_size=12).hexdigest()
+        """Identify this API key among others, in any process; the key cannot be worked out from it."""
+        return hashlib.blake2b(self.api_key.reveal().encode(), person=b"exitplan", digest_size=12).hexdigest()
 
     def secrets(self) -> tuple[Secret, ...]:
         """List all that must never be shown."""

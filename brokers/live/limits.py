@@ -1,11 +1,12 @@
 """How fast a venue may be asked: token buckets, and what reply headers say about them.
 
 Seconds and weights are floats here; none of this is money. All accounts behind one key or one address share a
-bucket, because the venue counts them together.
+bucket, because the venue counts them together, in whatever process of this machine they are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import threading
@@ -16,7 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Literal
+
+from exitplan.brokers.live.cache import cache_folder
+from exitplan.brokers.live.shared_level import Level, SharedLevel
 
 LONGEST_WINDOW = 86_400.0
 """Seconds; a reset farther away than a day is a header misread, and not believed."""
@@ -38,7 +43,7 @@ class TokenBucket:
     """So many tokens at once, and so many more a second; whoever came first goes first.
 
     A request that costs more than the bucket holds goes when the bucket is full, and leaves a debt. Safe to use
-    from many threads.
+    from many threads, and with a file from many processes.
     """
 
     def __init__(
@@ -46,17 +51,22 @@ class TokenBucket:
         capacity: float,
         refill: float,
         *,
+        file: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Start full; ``refill`` is in tokens a second, ``clock`` gives seconds that never go back."""
+        """Start full, or as other processes have left the ``file``.
+
+        ``refill`` is in tokens a second. ``clock`` gives seconds that never go back, ``wall`` those since 1970, which
+        all processes of a machine agree about and which may jump.
+        """
         _require_positive(capacity, refill)
         self._capacity, self._refill = capacity, refill
-        self._ceiling = capacity
-        self._clock, self._sleep = clock, sleep
-        self._level, self._at = capacity, clock()
-        self._rest_until = -math.inf
-        self._quota, self._quota_until = math.inf, -math.inf
+        self._clock, self._wall, self._sleep = clock, wall, sleep
+        self._shared = SharedLevel(capacity, file, wall=wall)
+        self._seen = -math.inf
+        self._waiting: _Place | None = None
         self._lock = threading.Lock()
         self._queue: deque[threading.Event] = deque()
 
@@ -64,14 +74,20 @@ class TokenBucket:
         """Wait until a request of this weight may go, and take its tokens."""
         _require_cost(cost)
         with self._turn():
-            while (wait := self._take_or_wait(cost)) > 0:
-                self._sleep(max(wait, _SHORTEST_SLEEP))
+            place = _Place(cost)
+            try:
+                while (wait := self._take_or_wait(place)) > 0:
+                    self._sleep(max(wait, _SHORTEST_SLEEP))
+            except BaseException:
+                with self._present() as level:
+                    self._give_back(place, level)
+                raise
 
     def ready_in(self, cost: float = 1.0) -> float:
         """Return how many seconds a request of this weight would wait now if nobody stood before it."""
         _require_cost(cost)
-        with self._lock:
-            return self._wait(cost, self._refilled())
+        with self._present() as level:
+            return max(self._rest(cost, level), self._missing(cost, level.level + self._reserved(level), level))
 
     def learn(self, remaining: float | None, limit: float | None, reset_in: float | None) -> None:
         """Take over what a reply says: tokens left, tokens a window holds, seconds until the next window.
@@ -79,36 +95,32 @@ class TokenBucket:
         What is tighter than believed holds at once. A limit that is looser again is believed by and by, and
         tokens come back by the bucket's own refill, never above what the venue says is left until its reset.
         """
-        with self._lock:
-            now = self._refilled()
+        with self._present() as level:
             if limit is not None and limit >= SMALLEST_LIMIT:
-                self._adjust_ceiling(limit)
+                looser = self._ceiling(level) + LOOSENING * self._capacity
+                level.ceiling = min(limit, self._capacity, looser)
+                level.level = min(level.level, level.ceiling)
             if remaining is None:
                 return
             left = max(0.0, remaining)
-            self._level = min(self._level, left)
-            window = reset_in is not None and 0 < reset_in <= LONGEST_WINDOW
+            level.level = min(level.level, left - self._reserved(level))
             # A higher number within the window is an older reply, or one that does not know what is under way.
-            if reset_in is not None and window and (now >= self._quota_until or left <= self._quota):
-                self._quota, self._quota_until = left, now + reset_in
+            if reset_in is not None and 0 < reset_in <= LONGEST_WINDOW and left <= level.quota:
+                level.quota, level.window = left, reset_in
 
     def pause(self, seconds: float) -> None:
         """Let nobody go for so many seconds, as the venue asked; what was believed to be left is gone."""
         if not 0 <= seconds < math.inf:
             raise ValueError(f"a pause lasts from 0 seconds on, not {seconds}")
-        with self._lock:
-            now = self._refilled()
-            self._rest_until = max(self._rest_until, now + seconds)
-            self._level = min(self._level, 0.0)
+        with self._present() as level:
+            level.rest = max(level.rest, seconds)
+            level.level = min(level.level, -self._reserved(level))
 
     def hold_to(self, capacity: float, refill: float) -> None:
         """Never be looser than these figures; what is tighter already stays."""
         _require_positive(capacity, refill)
         with self._lock:
-            self._refilled()
             self._capacity, self._refill = min(self._capacity, capacity), min(self._refill, refill)
-            self._ceiling = min(self._ceiling, self._capacity)
-            self._level = min(self._level, self._ceiling)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -126,38 +138,87 @@ class TokenBucket:
                 if self._queue:
                     self._queue[0].set()
 
-    def _take_or_wait(self, cost: float) -> float:
-        with self._lock:
-            wait = self._wait(cost, self._refilled())
+    def _take_or_wait(self, place: _Place) -> float:
+        """Take a place in the line of all processes, and go where it is reached; gives the seconds until then.
+
+        While the venue wants a rest nobody has a place, so that its end is not the start of a crowd.
+        """
+        with self._present() as level:
+            if (rest := self._rest(place.cost, level)) > 0:
+                self._give_back(place, level)
+                return rest
+            if place.era != level.era:
+                level.level -= place.cost
+                level.granted += place.cost
+                place.era, place.number, self._waiting = level.era, level.granted, place
+            of_those_behind = level.granted - place.number
+            wait = self._missing(place.cost, level.level + of_those_behind + place.cost, level)
             if wait <= 0:
-                self._level -= cost
-                self._quota -= cost
+                self._waiting = None
+                level.quota -= place.cost
             return wait
 
-    def _wait(self, cost: float, now: float) -> float:
-        """Return the seconds until a request may go; 0 says now."""
-        missing = min(cost, self._ceiling) - self._level
-        wait = missing / self._rate if missing > _ROUNDING * self._ceiling else 0.0
-        if cost > self._quota and now < self._quota_until:
-            wait = max(wait, self._quota_until - now)
-        return max(wait, self._rest_until - now, 0.0)
+    def _give_back(self, place: _Place, level: Level) -> None:
+        if place.era == level.era:
+            level.level += place.cost
+            level.granted -= place.cost
+        place.era, self._waiting = None, None
 
-    def _refilled(self) -> float:
-        """Bring the level up to the present, and give the present."""
-        now = max(self._clock(), self._at)
-        self._level = min(self._ceiling, self._level + (now - self._at) * self._rate)
-        self._at = now
-        return now
+    def _reserved(self, level: Level) -> float:
+        """Return the tokens that the first in our own line has reserved and not taken."""
+        return self._waiting.cost if self._waiting is not None and self._waiting.era == level.era else 0.0
 
-    @property
-    def _rate(self) -> float:
+    def _rest(self, cost: float, level: Level) -> float:
+        """Return the seconds until the venue wants to be asked again, tokens or not."""
+        return max(level.rest, level.window if cost > level.quota else 0.0)
+
+    def _missing(self, cost: float, there: float, level: Level) -> float:
+        """Return the seconds until a request may go that finds so many tokens; 0 says now."""
+        ceiling = self._ceiling(level)
+        missing = min(cost, ceiling) - there
+        return missing / self._rate(level) if missing > _ROUNDING * ceiling else 0.0
+
+    @contextmanager
+    def _present(self) -> Iterator[Level]:
+        """Lend the level, brought up to the present."""
+        with self._lock, self._shared.borrowed() as level:
+            self._refill_to_now(level)
+            yield level
+
+    def _refill_to_now(self, level: Level) -> None:
+        """Add what came in since the level was written.
+
+        What we wrote ourselves our own clock measures. What others wrote is as old as the wall's clock says, and
+        never older than our own last look: so a jump of the wall's clock gives nothing to whom was there.
+        """
+        now, wall = self._clock(), self._wall()
+        elapsed = now - self._seen
+        if level.writer != self._shared.me:
+            elapsed = min(elapsed, wall - level.at)
+        elapsed = max(0.0, elapsed)
+        self._seen = max(self._seen, now)
+        level.writer, level.at = self._shared.me, wall
+        room = self._ceiling(level) - self._reserved(level)
+        level.level = min(room, level.level + elapsed * self._rate(level))
+        level.rest, level.window = max(0.0, level.rest - elapsed), max(0.0, level.window - elapsed)
+        if not level.window:
+            level.quota = math.inf
+
+    def _ceiling(self, level: Level) -> float:
+        return min(self._capacity, level.ceiling)
+
+    def _rate(self, level: Level) -> float:
         """Tokens a second; a venue that grants a smaller window also fills it more slowly."""
-        return self._refill * self._ceiling / self._capacity
+        return self._refill * self._ceiling(level) / self._capacity
 
-    def _adjust_ceiling(self, limit: float) -> None:
-        looser = self._ceiling + LOOSENING * self._capacity
-        self._ceiling = min(limit, self._capacity, max(self._ceiling, looser))
-        self._level = min(self._level, self._ceiling)
+
+@dataclass(slots=True)
+class _Place:
+    """A request's place in the line of all processes: the sum of tokens asked for up to it, in an era of the file."""
+
+    cost: float
+    number: float = 0.0
+    era: bytes | None = None
 
 
 def _require_positive(capacity: float, refill: float) -> None:
@@ -177,12 +238,14 @@ _BUCKETS_LOCK = threading.Lock()
 def bucket_for(scope: str, capacity: float, refill: float) -> TokenBucket:
     """Return the one bucket of this process for a scope; where figures differ, the tighter ones hold.
 
-    A scope is a venue's host and what it counts by: the address, or the fingerprint of a key, never the key.
+    A scope is a venue's host and what it counts by: the address, or the fingerprint of a key, never the key. All
+    processes of this user draw from it, each at its own figures.
     """
     with _BUCKETS_LOCK:
         bucket = _BUCKETS.get(scope)
         if bucket is None:
-            bucket = _BUCKETS[scope] = TokenBucket(capacity, refill)
+            name = hashlib.blake2b(scope.encode(), digest_size=12).hexdigest()
+            bucket = _BUCKETS[scope] = TokenBucket(capacity, refill, file=cache_folder() / "limits" / name)
     bucket.hold_to(capacity, refill)
     return bucket
 

@@ -6,7 +6,6 @@ To read them takes several calls and, parsed, 20 MB a copy; nothing in them is a
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import platformdirs
 
+from exitplan.brokers.live.cache import cache_folder
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.dialect import Dialect, Exchange
 from exitplan.brokers.live.parsing import BadReply
@@ -32,7 +31,6 @@ MAX_AGE_OF_ABSENCE = timedelta(minutes=10)
 """How long they are believed to be all there are, where an account holds something that is not among them."""
 MAX_AGE_AFTER_FAILURE = timedelta(minutes=1)
 """How long they are believed where an account could not be read with them."""
-CACHE_VARIABLE = "EXITPLAN_CACHE_DIR"
 
 
 class Listings:
@@ -99,9 +97,7 @@ class MarketCache:
 
     @property
     def _path(self) -> Path:
-        folder = os.environ.get(CACHE_VARIABLE)
-        root = Path(folder) if folder else platformdirs.user_cache_path("exitplan", appauthor=False)
-        return root / "markets" / f"{self.connection.venue}-{self._key}.json"
+        return cache_folder() / "markets" / f"{self.connection.venue}-{self._key}.json"
 
     def _from_venue(self, now: datetime) -> Listings:
         exchange = self._anonymous()

@@ -25,7 +25,7 @@ _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _NAMES = r"sign|signature|sig|passphrase|password|api[-_]?secret|secret[-_]?key|api[-_]?key|access[-_]key|key[-_]id|jwt"
 _BETWEEN = r"""\\*["']?\s*(?:[:=]|%3d)\s*(?:b?\\*["'])?+"""
 _SIGNED = re.compile(
-    rf"""(?ix) (?<![a-z0-9]) (?:
+    rf"""(?ix) (?<=://) (?P<userinfo> [^\s/?\#@"'<>]{{1,200}} ) @ | (?<![a-z0-9]) (?:
         (?:[a-z0-9]{{1,20}}[-_]){{0,4}}(?:{_NAMES}) {_BETWEEN} (?P<parameter> (?:[^\s"'&,;<>{{}}\[\]()\\]|\\/)+ )
       | authorization {_BETWEEN} (?P<header> (?:[^\r\n"'\\]|\\/)+ )
       | (?:bearer|basic)\ + (?P<bearer> [a-z0-9._~+/=-]{{16,}} )

@@ -24,6 +24,7 @@ from exitplan.cli.options import (
     TagOption,
 )
 from exitplan.cli.plan_output import PLAN_FILES
+from exitplan.cli.project import project_root
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import (
     Account,
@@ -110,7 +111,7 @@ def apply_requested(
         return open_account_file(file, request_of(where)), Operation(dry_run=how.dry_run)
 
     how = replace(how, is_one=account_set.is_one)
-    return carry_out(account_set.select(), task, how)
+    return carry_out(account_set.select(where.policy), task, how)
 
 
 def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing, *, refresh: bool) -> int:
@@ -133,7 +134,7 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
         raise UsageError(
             "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
         )
-    plans, selected = _find_accounts(list(_each_plan(paths)), read_account_files(Path()))
+    plans, selected = _find_accounts(list(_each_plan(paths)), read_account_files(project_root()))
 
     def task(file: AccountFile) -> tuple[Account, Operation]:
         plan = plans[file.id]
@@ -177,4 +178,4 @@ def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str
 
 def _account_of(name: str, files: AccountFiles) -> AccountFile | ExitplanError:
     file = files.sound.get(name) or files.problem_of(name)
-    return file or no_such_account(name, list(files.sound), Path())
+    return file or no_such_account(name, list(files.sound), project_root())

@@ -12,6 +12,7 @@ import typer
 from exitplan.cli.account_set import AccountSet, Answer, answers_document, report_of
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.project import project_root
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, find_account, find_account_files
@@ -61,7 +62,7 @@ def folder_of(name: str | None, data: Path) -> tuple[str, DataFolder]:
     try:
         file = find_account(request_of(AccountRef(name)))
     except NoSuchAccount:
-        if name is None and find_account_files(Path()):
+        if name is None and find_account_files(project_root()):
             raise
         ensure_account_id(name or PLATFORM)
         folder = DataFolder.of(data, name or PLATFORM)

@@ -9,17 +9,23 @@ import typer
 
 from exitplan.cli.arguments import AccountRef, find_requested, only_one, present
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOption
+from exitplan.cli.project import project_root
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import AccountFiles, no_such_account, read_account_files
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.halt import halt
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.language.problems import nearest
+
+_NO_REASON = "halted"
 
 app = verb_app()
 
 
 @app.command()
 def command(
-    reason: Annotated[str, typer.Argument(metavar="[REASON]", help="Why, for whoever meets the halt.")] = "halted",
+    reason: Annotated[str, typer.Argument(metavar="[REASON]", help="Why, for whoever meets the halt.")] = _NO_REASON,
     account: HaltedOption = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -31,13 +37,36 @@ def command(
     other tool does the same.
     """
     named = only_one(account)
+    files = read_account_files(project_root())
+    if reason != _NO_REASON:
+        _ensure_reason(reason, files)
     folder = halted_folder(named, data)
-    path = halt(folder.path, reason, present())
+    if named is None and not (files.sound or files.broken or data.is_dir()):
+        raise no_such_account(None, [], project_root())
+    path = halt(folder.path, reason, present()).absolute()
     if as_json:
         write_json({"halted": True, "file": str(path), "account": named})
         return
     whose, ending = ("any account", "") if is_for_all(folder) else (named, f" --account {named}")
     typer.echo(f"Halted by {path}: nothing is sent for {whose} until `exitplan resume{ending}`.")
+
+
+def _ensure_reason(reason: str, files: AccountFiles) -> None:
+    """Raise UsageError for a reason that is an account: it would halt all the others too."""
+    ids = [*files.sound, *(broken.id for broken in files.broken if broken.id is not None)]
+    meant: str | None = reason
+    if reason not in ids and not is_account_file(reason):
+        meant = nearest(reason, ids) if len(reason.split()) == 1 else None
+    if meant is not None:
+        raise UsageError(
+            f"{reason!r} is no reason but {'an' if meant == reason else 'nearly an'} account, and nothing was halted",
+            hint=f"to halt it: exitplan halt --account {meant}; to halt all: exitplan halt 'a reason of several words'",
+        )
+
+
+def is_account_file(text: str) -> bool:
+    """Check whether a text is the path of a YAML file that is there."""
+    return Path(text).suffix in {".yaml", ".yml"} and Path(text).is_file()
 
 
 def halted_folder(account: str | None, data: Path) -> DataFolder:

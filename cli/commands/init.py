@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.project import MARKER, MARKER_TEXT
 from exitplan.cli.streams import json_bytes, save
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.ruleset.errors import UsageError
 from exitplan.schemas.build import FOLDER
 from exitplan.schemas.policies import SHIPPED
@@ -102,6 +104,7 @@ def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False
     typer.echo(f"Read {live.id} at {live.title}: {positions} positions, {orders} open orders. Written in {folder}:\n")
     for name in live.own_files:
         typer.echo(f"  {name}")
+    _tell_of_tracker(folder, live.id)
     typer.echo("\nNext, on paper first:\n")
     _show_way_in(folder)
     typer.echo(f"  exitplan plan --account {live.paper_id}")
@@ -109,6 +112,16 @@ def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False
     typer.echo("\nThen with the live account; only apply sends anything:\n")
     typer.echo(f"  exitplan plan --account {live.id} --out plan.json")
     typer.echo("  exitplan apply plan.json")
+
+
+def _tell_of_tracker(folder: Path, account: str) -> None:
+    """Tell of a position tracker that is there and would not be read for this account."""
+    tracker = DataFolder.of(folder / "data", PLATFORM).tracker
+    own = DataFolder.of(folder / "data", account).tracker
+    if tracker.is_file() and own != tracker and not own.exists():
+        typer.echo(f"\n{tracker} is a position tracker. It is not read for {account}, whose own is {own}.")
+        line = ["exitplan", "state", "take-tracker", "data/positions.json", "--account", account]
+        typer.echo(f"To take it over: {shlex.join(line)}")
 
 
 def _show_way_in(folder: Path) -> None:
@@ -135,4 +148,4 @@ def starting_files() -> dict[str, bytes]:
     policies = sorted(SHIPPED.rglob("*.yaml"))
     files = {f"policies/{path.relative_to(SHIPPED).as_posix()}": path.read_bytes() for path in policies}
     schemas = {f"schemas/{path.name}": path.read_bytes() for path in sorted(FOLDER.glob("*.schema.json"))}
-    return {**files, **schemas, ".gitignore": _GITIGNORE}
+    return {**files, **schemas, ".gitignore": _GITIGNORE, MARKER: MARKER_TEXT}

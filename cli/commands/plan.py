@@ -22,6 +22,7 @@ from exitplan.cli.arguments import (
     request_of,
     scope_of,
 )
+from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -45,6 +46,7 @@ from exitplan.cli.options import (
     TargetOption,
 )
 from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_folder, plan_name, plans_table
+from exitplan.cli.project import project_data
 from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
@@ -131,6 +133,7 @@ def plan_accounts(
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Plan, int]:
         account = open_account_file(file, request_of(where, overrides))
+        tell_of_data_folder(account, as_json=output.as_json)
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
         held.update(held_symbols(planned.snapshot))
         if folder is not None:
@@ -161,6 +164,6 @@ def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) ->
         line += ["--account", where.account]
     if where.policy is not None:
         line += ["--policy", str(where.policy)]
-    if where.data != DEFAULT_DATA:
+    if where.data != project_data(filter(None, [where.account])):
         line += ["--data", str(where.data)]
     return f"To carry {'them' if saved.is_dir() else 'it'} out: {shlex.join(line)}"

@@ -44,6 +44,6 @@ def _resume_lines(folder: DataFolder, named: str | None, *, ended: bool) -> Iter
         return
     whose = "every account" if is_for_all(folder) else named
     yield f"Resumed: orders are sent again for {whose}." if ended else "Nothing was halted here."
-    own = sorted(str(path) for path in folder.root.glob(f"users/*/{NAME}")) if is_for_all(folder) else []
+    own = sorted(str(path) for path in folder.root.absolute().glob(f"users/*/{NAME}")) if is_for_all(folder) else []
     if own:
         yield f"Still halted on their own: {', '.join(own)}. End such a halt with: exitplan resume --account ID"

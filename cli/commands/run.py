@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from exitplan.cli.options import (
     DEFAULT_JOBS,
     AccountsOption,
     AllOption,
+    DataDirOption,
     JobsOption,
     JsonOption,
     MaxPositionsOption,
@@ -27,6 +27,7 @@ from exitplan.cli.options import (
     StaleMinutesOption,
     TagOption,
 )
+from exitplan.cli.project import project_root
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, find_account_files, open_account_file
 from exitplan.executor.accounts.env_accounts import ensure_venue
@@ -61,12 +62,6 @@ DustOption = Annotated[
         "--dust-threshold-pct",
         metavar="FRACTION",
         help="Set dust_pct_threshold over the policy, as a fraction: 0.01 is 1 %.",
-    ),
-]
-DataDirOption = Annotated[
-    Path,
-    typer.Option(
-        "--data", "--data-dir", envvar="EXITPLAN_DATA", metavar="DIR", help="Where state, journal and alerts are kept."
     ),
 ]
 VerifyOption = Annotated[bool, typer.Option("--verify-only", help="Phase 4 alone: no trades.")]
@@ -130,7 +125,7 @@ def accounts_of_mode(account_set: AccountSet, mode: Mode | None, user: str | Non
     named = user is not None or account_set.selection.names
     if mode is Mode.USER_BACKGROUND and not named and account_set.is_one:
         raise UsageError("--mode user-background is about a user's account", hint="name it with --user-id")
-    if mode is Mode.FULL and not named and account_set.is_one and find_account_files(Path()):
+    if mode is Mode.FULL and not named and account_set.is_one and find_account_files(project_root()):
         return replace(account_set, selection=replace(account_set.selection, every=True))
     return account_set
 

@@ -9,8 +9,10 @@ import typer
 
 from exitplan.cli.arguments import present
 from exitplan.cli.failures import warn
+from exitplan.cli.halts import warn_of_halts
 from exitplan.cli.options import JsonOption
 from exitplan.cli.plan_output import show_plan
+from exitplan.cli.project import project_data
 from exitplan.cli.rendering.words import clock_time, duration
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -26,6 +28,7 @@ app = verb_app()
 @app.command()
 def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
     """Show a saved plan, even one that can no longer be applied."""
+    warn_of_halts(project_data(), as_json=as_json)
     raise typer.Exit(show_saved(load_document(plan, "plan"), as_json=as_json))
 
 

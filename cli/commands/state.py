@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.arguments import AccountRef, find_requested, only_one, open_offline
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.store.history import import_state, restore_state
+from exitplan.executor.store.tracker import take_over_tracker
 
 app = verb_app(has_verbs=True)
 
 
 @app.callback()
 def state() -> None:
-    """Import or export the state file."""
+    """Import or export the state file, or take over a tracker."""
 
 
 @app.command("import")
@@ -23,6 +27,22 @@ def take_in(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> N
     opened = open_offline(AccountRef(only_one(account), data=data))
     import_state(opened)
     typer.echo(f"Took in {opened.folder.state}.")
+
+
+@app.command("take-tracker")
+def take_tracker(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A position tracker, such as data/positions.json.")],
+    account: AccountOption = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Take over the position tracker of another account or program.
+
+    The file is checked and copied to where the account has its own; the original stays. Refused where the account has
+    a tracker with other records already.
+    """
+    folder = find_requested(AccountRef(only_one(account), data=data))
+    count = take_over_tracker(file, folder.tracker)
+    typer.echo(f"Took over {count} records of {file} into {folder.tracker}.")
 
 
 @app.command("export")

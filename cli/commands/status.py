@@ -30,6 +30,7 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
+from exitplan.executor.store.halt import Halt, find_halt
 from exitplan.executor.store.history import AccountStatus, account_status
 from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.warnings import PlanWarning
@@ -41,11 +42,17 @@ class KnownStatus:
 
     status: AccountStatus
     warnings: tuple[PlanWarning, ...]
+    halt: Halt | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The status in its JSON form."""
-        return {**self.status.document, "warnings": [write_record(warning) for warning in self.warnings]}
+        halted = None if self.halt is None else self.halt.document
+        return {
+            **self.status.document,
+            "halt": halted,
+            "warnings": [write_record(warning) for warning in self.warnings],
+        }
 
 
 app = verb_app()
@@ -70,7 +77,7 @@ def command(
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
         opened = open_account_file(file, request_of(where, offline=True))
         warnings = offline_warnings(file, opened.folder, opened.clock())
-        return KnownStatus(account_status(opened), tuple(warnings)), 0
+        return KnownStatus(account_status(opened), tuple(warnings), find_halt(opened.folder)), 0
 
     answers = account_set.ask(work, quiet=as_json)
     if not account_set.is_one:

@@ -11,6 +11,7 @@ import typer
 from exitplan.cli.account_checks import with_venues_checked
 from exitplan.cli.failures import diagnostic_document
 from exitplan.cli.options import JsonOption
+from exitplan.cli.project import project_root
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -43,9 +44,11 @@ def command(
 
 
 def _default_folder() -> Path:
-    folder = Path("policies")
+    folder = project_root() / "policies"
     if not folder.is_dir():
-        raise UsageError("what is to be checked? There is no folder policies here", hint="name files or folders")
+        raise UsageError(
+            "what is to be checked? There is no folder policies here", hint="name files or folders, or -C PROJECT"
+        )
     return folder
 
 

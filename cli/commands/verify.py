@@ -11,6 +11,7 @@ from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
 from exitplan.cli.arguments import AccountRef, Overrides, read_overrides, request_of
+from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -89,7 +90,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(policy=policy, data=data)
-    raise typer.Exit(verify_each(account_set.select(), where, overrides, account_set, as_json=as_json))
+    raise typer.Exit(verify_each(account_set.select(policy), where, overrides, account_set, as_json=as_json))
 
 
 def verify_each(
@@ -98,7 +99,9 @@ def verify_each(
     """Verify accounts side by side and show what was found; returns the worst exit code."""
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Verification, int]:
-        verification = verify_one(open_account_file(file, request_of(where, overrides)))
+        opened = open_account_file(file, request_of(where, overrides))
+        tell_of_data_folder(opened, as_json=as_json)
+        verification = verify_one(opened)
         return verification, code_of_state(verification.state)
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=as_json, is_one=account_set.is_one)

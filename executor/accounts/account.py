@@ -22,6 +22,7 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 ACCOUNT_FOLDERS = ("policies/accounts", "accounts")
 """Where account files are looked for, below the working folder."""
+_NO_FILES = "name the project's folder with -C DIR or EXITPLAN_HOME; make one to try with: exitplan init"
 _NEEDED = ("id", "venue", "quote")
 
 
@@ -198,13 +199,18 @@ def _broker_of(file: AccountFile, request: AccountRequest, keep: tuple[str, ...]
 
 
 def find_account(request: AccountRequest) -> AccountFile:
-    """Find an account's file by its path, else by the id in its account block; raises as :func:`open_account` does."""
+    """Find an account's file by its path, else by the id in its account block; raises as :func:`open_account` does.
+
+    Where there are no account files, a policy that was named and has an account block is one.
+    """
     wanted = request.account
     if wanted is not None and is_path(wanted):
         return load_account_file(Path(wanted))
     paths = find_account_files(request.root)
     if wanted is None and len(paths) == 1:
         return load_account_file(paths[0])
+    if wanted is None and not paths and request.policy is not None and load_policy(request.policy).account:
+        return load_account_file(request.policy)
     files = read_account_files(request.root)
     file = files.sound.get(wanted or PLATFORM)
     if file is not None:
@@ -219,7 +225,7 @@ def no_such_account(wanted: str | None, known: list[str], root: Path) -> NoSuchA
     """Format that an account is not there, with the nearest id that is."""
     if not known:
         places = " or ".join(str(root / name) for name in ACCOUNT_FOLDERS)
-        return NoSuchAccount(f"there are no account files in {places}", hint="make some to try with: exitplan init")
+        return NoSuchAccount(f"there are no account files in {places}", hint=_NO_FILES)
     if wanted is None:
         return NoSuchAccount("which account?", hint=f"name one with --account: {', '.join(known)}")
     near = nearest(wanted, known)

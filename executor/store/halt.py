@@ -36,6 +36,11 @@ class Halt:
         is_exit = action.reduces or (action.kind == "cancel_order" and action.phase == Phase.EXIT)
         return policy.halt_allows_exits and is_exit
 
+    @property
+    def document(self) -> dict[str, str | None]:
+        """The halt in its JSON form."""
+        return {"file": str(self.path), "reason": self.text, "account": self.account}
+
     def error(self) -> AccountIsHalted:
         """Format the halt as an error."""
         said = f": {self.text}" if self.text else ""
@@ -51,14 +56,22 @@ class Halt:
 
 def find_halt(folder: DataFolder) -> Halt | None:
     """Find the halt in force for an account; a place that cannot be looked at counts as one."""
-    for place in dict.fromkeys((folder.root, folder.path)):
-        path, account = place / NAME, None if place == folder.root else place.name
-        try:
-            if path.exists():
-                return Halt(path, _text_of(path), account)
-        except OSError as error:
-            return Halt(path, f"it cannot be looked at: {error.strerror or error}", account)
-    return None
+    places = dict.fromkeys((folder.root, folder.path))
+    return next(filter(None, (_halt_in(place, folder.root) for place in places)), None)
+
+
+def halts_in(data: Path) -> list[Halt]:
+    """List the halts of a data folder: that of every account, and those of single ones by id."""
+    own = sorted(path.parent for path in data.glob(f"users/*/{NAME}"))
+    return list(filter(None, (_halt_in(place, data) for place in (data, *own))))
+
+
+def _halt_in(place: Path, root: Path) -> Halt | None:
+    path, account = place / NAME, None if place == root else place.name
+    try:
+        return Halt(path.absolute(), _text_of(path), account) if path.exists() else None
+    except OSError as error:
+        return Halt(path.absolute(), f"it cannot be looked at: {error.strerror or error}", account)
 
 
 def halt(folder: Path, reason: str, now: datetime) -> Path:

@@ -15,7 +15,7 @@ import orjson
 from filelock import FileLock
 
 from exitplan.executor.store.files import write_atomically
-from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
 from exitplan.ruleset.model.values import plain, time_text, unified_symbol
 from exitplan.schemas.documents import load_document
@@ -107,6 +107,19 @@ def update_tracker(
 
     with changed_tracker(path, now, lambda: tracker_to_document(records)) as positions:
         replace_records(positions)
+
+
+def take_over_tracker(source: Path, target: Path) -> int:
+    """Copy a tracker's file to where there is none, or one that registers nothing; gives the number of its records.
+
+    Raises FileIsInvalid for a broken file, UsageError where the target has records already, DataFolderUnusable.
+    """
+    with _writing(target):
+        records = load_records(source)
+        if target.exists() and load_records(target) not in ({}, records):
+            raise UsageError(f"{target} has records already", hint="put the two together by hand, or move it away")
+        write_atomically(target, source.read_bytes())
+    return len(records)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import yaml
 
 import exitplan.brokers.live.client
 import exitplan.brokers.venues.bybit
+from exitplan.brokers.live.cache import CACHE_VARIABLE
 from exitplan.brokers.live.checked import CheckedClient
-from exitplan.brokers.live.listings import CACHE_VARIABLE
 from exitplan.brokers.paper.options import read_options
 from exitplan.brokers.protocol import Clock
 from exitplan.brokers.registry import open_broker

@@ -48,7 +48,7 @@ def xp(*words: str | Path, debug: bool = False) -> Ran:
 @pytest.fixture(autouse=True)
 def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, on a screen of 100 columns."""
-    for name in ("EXITPLAN_DATA", "EXITPLAN_DEBUG", "NO_COLOR", "FORCE_COLOR"):
+    for name in ("EXITPLAN_DATA", "EXITPLAN_HOME", "EXITPLAN_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)

@@ -162,3 +162,75 @@ def test_settling_needs_an_unresolved_order_and_a_quantity(folder: Path) -> None
     assert xp("resolve", "xp0123456789abcdef", "--filled", "some").code == 64
     assert xp("apply", "--auto-approve").code == 0
     assert "no order of this account is unresolved" in xp("resolve", "xp0123456789abcdef", "--filled", "0").err
+
+
+# --- halts are never overlooked, and never of more than was meant ---
+
+
+def test_a_halt_where_there_is_nothing_to_halt_is_an_error(nothing: Path) -> None:
+    refused = xp("halt")
+    assert (refused.code, "there are no account files" in refused.err) == (64, True)
+    assert list(nothing.iterdir()) == []
+
+
+def test_a_halt_without_account_files_is_one_where_there_is_data(nothing: Path) -> None:
+    Path("data").mkdir()  # of an account that the keys in the environment imply
+    assert xp("halt").code == 0
+
+
+def test_a_halt_names_its_file_in_full(folder: Path) -> None:
+    assert f"Halted by {folder / 'data/HALT'}:" in xp("halt").out
+
+
+@pytest.mark.parametrize("reason", ["user123", "USER123", "user12", "policies/accounts/user123.yaml"])
+def test_an_account_in_the_place_of_the_reason_halts_nothing(folder: Path, reason: str) -> None:
+    refused = xp("halt", reason)
+    assert (refused.code, "exitplan halt --account" in refused.err) == (64, True)
+    assert not Path("data/HALT").exists()
+
+
+def test_an_account_in_a_sentence_is_a_reason(folder: Path) -> None:
+    assert xp("halt", "user123 is odd").code == 0
+
+
+LINES = [
+    "plan",
+    "verify",
+    "status",
+    "history",
+    "explain XRP/USD",
+    "show plan.json",
+    "apply --dry-run",
+    "run --verify-only",
+    "policy show",
+    "gate",
+    "snapshot",
+    "state export",
+    "resolve",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_tells_of_a_halt(saved: Path, line: str) -> None:
+    assert xp("apply", "--auto-approve").code == 0
+    before = xp(*line.split())
+    assert "halt" not in before.err
+    xp("halt", "fire drill")
+    shown = xp(*line.split())
+    assert f"warning: everything is halted by {saved.parent / 'data/HALT'}: fire drill" in shown.err
+    assert "exitplan resume" in shown.err
+
+
+def test_a_halt_of_another_account_is_told_unless_one_is_named(folder: Path) -> None:
+    xp("halt", "-a", "user123")
+    assert "the account user123 is halted" in xp("status").err
+    assert "halted" not in xp("status", "-a", "platform").err
+    assert "the account user123 is halted" in xp("status", "-a", "user123").err
+
+
+def test_a_halt_is_told_to_machines(folder: Path) -> None:
+    assert xp("status", "--json").json["halt"] is None
+    xp("halt", "fire drill")
+    shown = xp("status", "--json")
+    assert shown.json["halt"]["file"] == str(folder / "data/HALT")
+    assert '"warning"' in shown.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def test_a_recorded_account_is_planned_with_the_shipped_policy() -> None:
     assert [action["kind"] for action in plan["actions"]] == ["unwind"]
 
 
-def test_the_policy_of_the_working_folder_goes_before_the_shipped_one(folder: Path) -> None:
+def test_where_there_is_no_account_the_policy_of_the_working_folder_goes_before_the_shipped_one(folder: Path) -> None:
+    shutil.rmtree(folder / "policies/accounts")
     path = folder / "policies/default.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("name: default", "name: ours"), encoding="utf-8")
     assert xp("plan", "--snapshot", write_snapshot(LEGACY), "--json").json["policy"]["name"] == "ours"

@@ -34,7 +34,7 @@ OVERRIDDEN = {
 }
 """What our classes put themselves before, with ccxt's own parameters."""
 
-ATTRIBUTES = {"logger", "markets", "number", "options", "precisionMode", "rateLimit", "timeout", "urls"}
+ATTRIBUTES = {"hostname", "logger", "markets", "number", "options", "precisionMode", "rateLimit", "timeout", "urls"}
 """What is read or set on a client."""
 
 

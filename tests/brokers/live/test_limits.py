@@ -219,7 +219,7 @@ def test_a_limit_grows_back_a_tenth_at_a_time_and_not_above_our_own() -> None:
 
 def bucket_debt(bucket: TokenBucket) -> float:
     """How far a bucket is below nothing."""
-    return -bucket._level
+    return -bucket._shared._level.level
 
 
 @pytest.mark.parametrize("figures", [(0, 1), (1, 0), (-1, 1), (math.nan, 1), (1, math.inf)])

@@ -1,0 +1,92 @@
+"""The HTTP session that all accounts of a place share: connections, no cookies, the proxies of the environment.
+
+requests is imported here, so this module is imported only where a live account is opened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from requests.exceptions import ProxyError
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3.util import parse_url
+
+from exitplan.ruleset.errors import UsageError
+
+_CONNECTIONS = 32
+_PROXY_WANTS_A_PASSWORD = 407
+
+
+class VenueSession(Session):
+    """A session that takes from the environment its proxies, and nothing else.
+
+    ``trust_env`` stays off, as in ccxt: no netrc may put its password where a signature belongs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_redirects = 0  # a signed request is for the venue alone, and a write is sent once
+        self.trust_env = False
+        # No cookies: none goes from one account to another, and no thread finds them changed while it reads them.
+        self.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            # No retries in there: a write that is repeated by itself is an order that is doubled.
+            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0))
+        self._proxy_of: dict[str, str | None] = {}
+
+    def check_proxies(self, urls: Iterable[str]) -> None:
+        """Find the proxy of each address; raises UsageError for one that is none, without repeating it."""
+        for url in urls:
+            self._proxies(url)
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401 - requests' own
+        """Choose the proxy of an address; requests itself would read the environment for more than that."""
+        return super().merge_environment_settings(url, proxies or self._proxies(str(url)), stream, verify, cert)
+
+    def send(self, request: PreparedRequest, **named: Any) -> Response:  # noqa: ANN401 - as above
+        """Send a request; that a proxy wants a password is no answer of the venue."""
+        response = super().send(request, **named)
+        if response.status_code == _PROXY_WANTS_A_PASSWORD:
+            raise ProxyError("the proxy wants a name and a password", request=request, response=response)
+        return response
+
+    def _proxies(self, url: str) -> dict[str, str]:
+        scheme, place, *_ = urlsplit(url)
+        origin = f"{scheme}://{place}"
+        if origin not in self._proxy_of:
+            self._proxy_of[origin] = _proxy_for(origin)
+        proxy = self._proxy_of[origin]
+        return {} if proxy is None else {scheme: proxy}
+
+
+def _proxy_for(origin: str) -> str | None:
+    """Return the proxy that the environment names for an address, by the rules of requests (NO_PROXY among them)."""
+    proxy = select_proxy(origin, get_environ_proxies(origin))
+    if not proxy:
+        return None
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    if not _is_proxy(address):
+        scheme = urlsplit(origin).scheme
+        names = (f"{scheme}_proxy", f"{scheme}_PROXY".upper(), "all_proxy", "ALL_PROXY")
+        name = next((name for name in names if os.environ.get(name)), "the system's settings")
+        raise UsageError(
+            f"the proxy for {urlsplit(origin).netloc} ({name}) is none that exitplan can use",
+            hint="write it as http://host:port or http://name:password@host:port, or name the venue in NO_PROXY",
+        )
+    return address
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        parts = parse_url(address)
+    except ValueError:
+        return False
+    # SOCKS would need a package that does not come with requests.
+    return parts.scheme in {"http", "https"} and bool(parts.host) and parts.port != 0 and parts.path in {None, "/"}

@@ -1,0 +1,24 @@
+"""Tell where an account is about to be worked on without its history: its unwinds would begin anew."""
+
+from __future__ import annotations
+
+from exitplan.brokers.registry import PAPER
+from exitplan.cli.failures import warn
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.accounts.known_folders import former_folder, note_folder
+
+
+def tell_of_data_folder(account: Account, *, as_json: bool = False) -> None:
+    """Warn on stderr of a live account that has no history in its data folder, or has one elsewhere too."""
+    folder, former = account.folder, former_folder(account)
+    is_new, here = not (folder.journal.exists() or folder.state.exists()), folder.root.absolute()
+    if former is not None:
+        said = "is new" if is_new else "is not where it was worked on last"
+        other = former.root
+        hint = f"go on there with --data {other}: two data folders of one account do not know of each other"
+        warn(f"the data folder {here} {said}: {account.id} has its history in {other}", hint=hint, as_json=as_json)
+    elif is_new and account.venue != PAPER:
+        said = f"the data folder {here} is new for {account.id}: unwinds begin at cycle 1, and no earlier run is known"
+        hint = "right for a first run; otherwise name the folder with the history: --data DIR or -C PROJECT"
+        warn(said, hint=hint, as_json=as_json)
+    note_folder(account)
