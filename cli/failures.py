@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from exitplan.cli.logs import logging_first, stop_logging
+from exitplan.cli.streams import OUTPUT
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 
@@ -26,6 +27,10 @@ _BROKEN_PIPE = 141
 """What a shell reports of a program that a closed pipe has stopped."""
 
 _INTERRUPTED = 130
+_ONE_DASH = re.compile(r"-[a-z][a-z-]+(?=$|=)")
+_EXTRA = re.compile(r"unexpected extra argument\(?s?\)? \((\S+?)\)")
+_ACCOUNT_OPTIONS = frozenset({"--account", "-a", "--policy", "--data", "--json", "--all", "--tag"})
+_SHORT = len("-o")
 _DEBUG = "EXITPLAN_DEBUG"
 
 
@@ -44,7 +49,8 @@ class ReportingGroup(TyperGroup):
         """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
         words = given[0] if given else extra.get("args")
         words = logging_first(list(sys.argv[1:] if words is None else words))
-        self.as_json = "--json" in words
+        self.as_json = "--json" in words or "-json" in words
+        OUTPUT.has_document = False
         try:
             code = super().main(**{**extra, "args": words, "standalone_mode": False})
         except typer.Abort:
@@ -57,6 +63,11 @@ class ReportingGroup(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as its base
+        """Find the verb, and read its options as users of Terraform type them: ``-out=FILE`` for ``--out=FILE``."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, _with_two_dashes(rest, _all_option_names(command))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as its base
         """Run the verb; whatever it raises leaves as an exit code."""
@@ -81,8 +92,12 @@ class ReportingGroup(TyperGroup):
 
 
 def report(problem: ExitplanError, *, as_json: bool) -> int:
-    """Write a failure to stderr; returns its exit code."""
-    typer.echo(json.dumps({"error": error_document(problem)}) if as_json else _worded(problem), err=True)
+    """Write a failure to stderr; returns its exit code.
+
+    As JSON it goes to stdout like everything else, unless a document is there already, which stays the only one.
+    """
+    on_stdout = as_json and not OUTPUT.has_document
+    typer.echo(json.dumps({"error": error_document(problem)}) if as_json else _worded(problem), err=not on_stdout)
     return problem.exit_code
 
 
@@ -175,6 +190,11 @@ def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see 
     if typed and context is not None and type(problem).__name__ == "NoSuchOption":
         near = get_close_matches(typed, _option_names(context.command), n=1)
         message, hint = f"no such option {typed}", f"did you mean {near[0]}?" if near else None
+        if context.parent is None and hint is None and typed in _ACCOUNT_OPTIONS:
+            hint = f"it goes after the command: exitplan plan {typed} ..."
+    extra = _EXTRA.search(message)
+    if extra and context is not None and "--account" in _option_names(context.command):
+        hint = f"to name an account: {context.command_path} --account {extra[1]}"
     if hint is None and context is not None:
         hint = f"see {context.command_path} --help"
     return report(UsageError(message, hint=hint), as_json=as_json)
@@ -186,6 +206,26 @@ def _plain_words(said: str) -> tuple[str, str | None]:
     fact, suggestion = match.groups() if match else (said, None)
     fact = fact.rstrip(".")
     return fact[:1].lower() + fact[1:], suggestion and suggestion[:1].lower() + suggestion[1:]
+
+
+def _with_two_dashes(words: list[str], names: list[str]) -> list[str]:
+    """Write the long options among words with two dashes; ``-oFILE`` stays what it is."""
+    shorts = {name[1] for name in names if len(name) == _SHORT}
+
+    def spelled(word: str) -> str:
+        match = _ONE_DASH.match(word)
+        if match is None:
+            return word
+        is_long = word[1] not in shorts or get_close_matches(f"-{match[0]}", names, n=1, cutoff=0.85)
+        return f"-{word}" if is_long else word
+
+    return list(map(spelled, words))
+
+
+def _all_option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem
+    """List the options of a verb and of the verbs below it."""
+    below = getattr(command, "commands", {}).values()
+    return _option_names(command) + [name for inner in below for name in _all_option_names(inner)]
 
 
 def _option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem

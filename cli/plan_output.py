@@ -16,13 +16,21 @@ from exitplan.cli.rendering.screen import show, words
 from exitplan.cli.rendering.words import money
 from exitplan.cli.streams import save, write_bytes
 from exitplan.executor.apply.staleness import ensure_not_refused
-from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 PLAN_FILES = "*.plan.json"
 """The plans in a folder of them."""
+
+
+def plans_in(folder: Path) -> list[Path]:
+    """List the plans in a folder, by name; raises FileIsInvalid where there are none."""
+    files = sorted(folder.glob(PLAN_FILES))
+    if not files:
+        raise FileIsInvalid(f"{folder} is a folder without plans", hint=f"what counts there is {PLAN_FILES}")
+    return files
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,19 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 
+@dataclass(slots=True)
+class Output:
+    """What a command line has written to stdout so far: one document, or lines of events."""
+
+    has_document: bool = False
+
+
+OUTPUT = Output()
+
+
 def write_bytes(content: bytes) -> None:
     """Write to stdout exactly these bytes."""
+    OUTPUT.has_document = True
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

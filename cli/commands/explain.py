@@ -12,7 +12,6 @@ from exitplan.cli.arguments import (
     Overrides,
     Recording,
     ensure_symbol,
-    held_symbols,
     make_requested_plan,
     only_one,
     read_overrides,
@@ -35,7 +34,7 @@ from exitplan.cli.rendering.explain import explanation_parts
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.model.values import meant_symbol
 
 app = verb_app()
 
@@ -71,8 +70,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 def explain_requested(symbol: str, where: AccountRef, recording: Recording, overrides: Overrides) -> dict[str, Any]:
     """Plan, and explain one symbol of it; raises NoSuchSymbol."""
     planned, loaded = make_requested_plan(where, recording, Narrowing(), overrides)
-    name = unified_symbol(symbol)
-    ensure_symbol(name, held_symbols(planned.snapshot), planned.snapshot.account)
+    held = planned.snapshot.symbols
+    name = meant_symbol(symbol, held)
+    ensure_symbol(name, held, planned.snapshot.account)
     now = planned.given.now
     case = ExplainedPlan(planned.plan, planned.draft, planned.snapshot, loaded.policy, loaded.marks, now)
     return explain_symbol(case, name)

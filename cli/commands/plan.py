@@ -16,7 +16,6 @@ from exitplan.cli.arguments import (
     Overrides,
     Recording,
     ensure_no_recording,
-    held_symbols,
     make_requested_plan,
     read_overrides,
     request_of,
@@ -51,7 +50,7 @@ from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.ruleset.errors import NoSuchSymbol
-from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -132,7 +131,7 @@ def plan_accounts(
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Plan, int]:
         account = open_account_file(file, request_of(where, overrides))
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
-        held.update(held_symbols(planned.snapshot))
+        held.update(planned.snapshot.symbols)
         if folder is not None:
             save(folder / plan_name(account.id), plan_bytes(planned.plan))
         return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)
@@ -148,8 +147,8 @@ def plan_accounts(
 
 def _ensure_held(held: set[str], narrowing: Narrowing) -> None:
     """Raise NoSuchSymbol where a symbol is named that none of the accounts holds."""
-    for name in map(unified_symbol, (*narrowing.targets, *narrowing.excludes)):
-        if name not in held:
+    for name in (*narrowing.targets, *narrowing.excludes):
+        if meant_symbol(name, held) not in held:
             raise NoSuchSymbol(f"none of the accounts has a position or an open order of {name}")
 
 

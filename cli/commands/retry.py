@@ -27,11 +27,11 @@ def command(
 
     The failures and the escalation of the position are cleared; the next plan tries its exit again.
     """
-    name = unified_symbol(symbol)
     opened = open_offline(AccountRef(only_one(account), data=data))
-    cleared = retry(opened, name)
+    cleared = retry(opened, symbol)
+    name = cleared or unified_symbol(symbol)
     if as_json:
-        write_json({"account": opened.id, "symbol": name, "cleared": cleared})
+        write_json({"account": opened.id, "symbol": name, "cleared": cleared is not None})
     elif cleared:
         typer.echo(f"Cleared {name} of {opened.id}: the next plan tries its exit again.")
     else:

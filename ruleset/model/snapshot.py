@@ -183,6 +183,12 @@ class Snapshot:
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     other_cash: Mapping[str, Cash] = field(default_factory=dict)
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Every symbol that is held or has an open order."""
+        held = {position.symbol for position in self.positions}
+        return frozenset(held | {order.symbol for order in self.open_orders})
+
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
     """Build a snapshot from its JSON form.

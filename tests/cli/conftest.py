@@ -32,7 +32,7 @@ class Ran:
 
     @property
     def error(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.err.splitlines()[-1])["error"]
+        told: dict[str, Any] = json.loads((self.err or self.out).splitlines()[-1])["error"]
         return told
 
 
