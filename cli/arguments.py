@@ -193,6 +193,14 @@ def _decimal(option: str, text: str) -> Decimal:
         raise UsageError(f"{option} takes a number, found {text!r}", hint=hint) from None
 
 
+def read_amount(option: str, text: str) -> Decimal:
+    """Read an amount above zero; raises UsageError."""
+    amount = _decimal(option, text)
+    if amount <= 0:
+        raise UsageError(f"{option} is {text}; it must be above 0")
+    return amount
+
+
 def _share(text: str) -> str | None:
     try:
         return plain(parse_decimal(text.strip()) / 100)
