@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
-from exitplan.cli.logs import logging_first, stop_logging
+from exitplan.cli.logs import global_first, stop_logging
 from exitplan.cli.streams import OUTPUT
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
@@ -48,11 +49,15 @@ class ReportingGroup(TyperGroup):
     def main(self, *given: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as its base
         """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
         words = given[0] if given else extra.get("args")
-        words = logging_first(list(sys.argv[1:] if words is None else words))
+        words = global_first(list(sys.argv[1:] if words is None else words))
         self.as_json = "--json" in words or "-json" in words
         OUTPUT.has_document = False
+        options = words[: words.index("--")] if "--" in words else words
+        OUTPUT.is_quiet = not self.as_json and bool({"-q", "--quiet"}.intersection(options))
+        OUTPUT.is_plain = "--no-color" in options
         try:
-            code = super().main(**{**extra, "args": words, "standalone_mode": False})
+            with _silence() if OUTPUT.is_quiet else nullcontext():
+                code = super().main(**{**extra, "args": words, "standalone_mode": False})
         except typer.Abort:
             code = report(CancelledByUser("cancelled"), as_json=self.as_json)
         except _UsageProblem as problem:
@@ -89,6 +94,13 @@ class ReportingGroup(TyperGroup):
             rows = [(verb.name.ljust(width), verb.summary) for verb in VERBS.values() if verb.panel == panel]
             with formatter.section(panel):
                 formatter.write_dl(rows)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Send stdout to nowhere for the time of the block."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def report(problem: ExitplanError, *, as_json: bool) -> int:

@@ -86,15 +86,15 @@ def stop_logging() -> None:
     ROOT.setLevel(logging.NOTSET)
 
 
-def logging_first(words: list[str]) -> list[str]:
-    """Move ``-v`` and ``--log-file`` to the front of a command line: they may stand anywhere in it."""
+def global_first(words: list[str]) -> list[str]:
+    """Move the options of ``exitplan`` itself to the front of a command line: they may stand anywhere in it."""
     front: list[str] = []
     rest: list[str] = []
     left = iter(words)
     for word in left:
         if word == "--":
             return [*front, *rest, word, *left]
-        if word in {"-v", "-vv", "--verbose"} or word.startswith("--log-file="):
+        if word in {"-v", "-vv", "--verbose", "-q", "--quiet", "--no-color"} or word.startswith("--log-file="):
             front.append(word)
         elif word == "--log-file":
             front.extend([word, *([] if (value := next(left, None)) is None else [value])])

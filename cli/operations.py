@@ -22,7 +22,7 @@ from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
 from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
-from exitplan.cli.streams import write_bytes, write_line
+from exitplan.cli.streams import OUTPUT, write_bytes, write_line
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.events import Event
@@ -62,6 +62,8 @@ def carry_out(selected: Sequence[Selected], task: Task, how: Showing) -> ExitCod
     """
     if how.asks and how.as_json:
         raise UsageError("--json cannot ask", hint="add --auto-approve, or apply saved plans")
+    if how.asks and OUTPUT.is_quiet:
+        raise UsageError("--quiet cannot ask", hint="add --auto-approve, or apply saved plans")
     with _events_of_many(how) as events:
         answers = _with_questions(selected, task, how, events) if how.asks else _at_once(selected, task, how, events)
         return _deliver(answers, how)
@@ -139,7 +141,7 @@ def _deliver(answers: Sequence[Answer[Outcome]], how: Showing) -> ExitCode:
 
 def _draw_outcome(outcome: Outcome, how: Showing) -> None:
     if outcome.result is not None:
-        show_result(outcome.result)
+        show_result(outcome.result, outcome.plan.account.quote)
         if how.is_protocol:
             show_phases(outcome.plan, outcome.result)
     elif how.is_saved:

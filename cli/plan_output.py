@@ -59,7 +59,7 @@ def show_plan(plan: Plan, next_step: str = "") -> None:
     """Draw a plan on stdout, and how to go on with it unless it is refused."""
     show(*plan_parts(plan))
     if next_step and not plan.refusals:
-        typer.echo(f"\nSaved. {next_step}")  # not drawn: a command that is wrapped cannot be copied
+        typer.echo(f"\n{next_step}")  # not drawn: a command that is wrapped cannot be copied
 
 
 def code_of_plan(plan: Plan, *, detailed: bool = False) -> ExitCode:

@@ -16,9 +16,11 @@ from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 @dataclass(slots=True)
 class Output:
-    """What a command line has written to stdout so far: one document, or lines of events."""
+    """What a command line has written to stdout so far, whether it writes for people at all, and in colours."""
 
     has_document: bool = False
+    is_quiet: bool = False
+    is_plain: bool = False
 
 
 OUTPUT = Output()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from exitplan.cli.arguments import AccountRef, only_one, open_requested, read_amount
+from exitplan.cli.completion import complete_symbol
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.rendering.words import exact
@@ -23,7 +24,12 @@ app = verb_app()
 
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="A position that is held, such as ETH/USD.")],
+    symbol: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYMBOL", autocompletion=complete_symbol, help="A position that is held, such as ETH/USD."
+        ),
+    ],
     entry_price: Annotated[
         str | None,
         typer.Option("--entry-price", metavar="PRICE", help="What a unit was bought at, where nobody knows it."),

@@ -16,6 +16,7 @@ from exitplan.cli.arguments import (
     only_one,
     read_overrides,
 )
+from exitplan.cli.completion import complete_symbol
 from exitplan.cli.explanation import ExplainedPlan, explain_symbol
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -41,7 +42,9 @@ app = verb_app()
 
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Such as ETH/USD or ETH-USD.")],
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", autocompletion=complete_symbol, help="Such as ETH/USD or ETH-USD.")
+    ],
     account: AccountOption = None,
     policy: PolicyOption = None,
     snapshot: SnapshotOption = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.completion import complete_symbol
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -18,7 +19,10 @@ app = verb_app()
 
 @app.command()
 def command(
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="What the tracker has, such as ETH/USD.")],
+    symbol: Annotated[
+        str,
+        typer.Argument(metavar="SYMBOL", autocompletion=complete_symbol, help="What the tracker has, such as ETH/USD."),
+    ],
     account: AccountOption = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,

@@ -44,6 +44,7 @@ from exitplan.cli.options import (
     TargetOption,
 )
 from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_folder, plan_name, plans_table
+from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
@@ -107,7 +108,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
         _warn_of_tracker(planned, where)
-    next_step = "" if out is None else _next_step(out, where, is_recording=snapshot is not None)
+    next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
 
 
@@ -150,6 +151,17 @@ def _ensure_held(held: set[str], narrowing: Narrowing) -> None:
     for name in (*narrowing.targets, *narrowing.excludes):
         if meant_symbol(name, held) not in held:
             raise NoSuchSymbol(f"none of the accounts has a position or an open order of {name}")
+
+
+def _next_of(plan: Plan, output: PlanOutput, where: AccountRef, *, is_recording: bool) -> str:
+    """Return what a person does next: with the plan that is saved, to save it, or where no plan can help."""
+    if plan.refusals:
+        return ""
+    if output.out is not None:
+        return f"Saved. {_next_step(output.out, where, is_recording=is_recording)}"
+    if plan.has_changes:
+        return "" if is_recording else "To carry it out, save it with --out plan.json, then: exitplan apply plan.json"
+    return left_to_a_person(plan) or ""
 
 
 def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
 
-from exitplan.cli.streams import save, write_bytes
+from exitplan.cli.completion import complete_schema
+from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import did_you_mean
@@ -20,7 +21,12 @@ app = verb_app()
 @app.command()
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The kind of file, such as policy or plan.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete_schema,
+            help="The kind of file, such as policy or plan, or a place in it: policy.parameters.max_positions.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write all schemas, or NAME's, to a folder.")
@@ -31,6 +37,10 @@ def command(
     Editors check and complete policies by them; `exitplan init` writes them beside the policies.
     """
     files = schema_files()
+    if name is not None and "." in name and out is None:
+        kind, *keys = name.split(".")
+        write_json(_place_in(orjson.loads(_named(kind, files).read_bytes()), keys, kind))
+        return
     chosen = files if name is None else {name: _named(name, files)}
     if out is not None:
         for path in chosen.values():
@@ -51,6 +61,38 @@ def title_of(path: Path) -> str:
     """Return what a schema says it is about."""
     schema = orjson.loads(path.read_bytes())
     return str(schema.get("description") or schema.get("title") or "")
+
+
+def _place_in(schema: dict[str, Any], keys: list[str], said: str) -> dict[str, Any]:
+    """Return the part of a schema that describes a place in a file; entries of lists need no key of their own."""
+    whole, part = schema, schema
+    for key in keys:
+        known = _properties(part, whole)
+        if key not in known:
+            hint = did_you_mean(key, known) or (
+                f"there are: {', '.join(known)}" if known else "there is nothing below it"
+            )
+            raise UsageError(f"{said} has no {key!r}", hint=hint)
+        part, said = known[key], f"{said}.{key}"
+    return _resolved(part, whole)
+
+
+def _properties(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys that may stand in a place, with what describes each."""
+    part = _resolved(part, whole)
+    found = dict(part.get("properties", {}))
+    if isinstance(part.get("items"), dict):
+        found |= _properties(part["items"], whole)
+    for branch in part.get("anyOf", []):
+        found |= _properties(branch, whole)
+    return found
+
+
+def _resolved(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference into the definitions of the schema."""
+    while "$ref" in part:
+        part = whole["definitions"][part["$ref"].rpartition("/")[2]]
+    return part
 
 
 def _named(name: str, files: dict[str, Path]) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exitplan.cli.logs import ROOT, logging_first, start_logging, stop_logging
+from exitplan.cli.logs import ROOT, global_first, start_logging, stop_logging
 from exitplan.executor.logs import RUN, note
 from tests.cli.conftest import xp
 
@@ -97,4 +97,4 @@ def test_what_another_program_has_set_up_is_left_alone() -> None:
     ],
 )
 def test_the_options_of_logging_may_stand_anywhere(typed: str, read: str) -> None:
-    assert logging_first(typed.split()) == read.split()
+    assert global_first(typed.split()) == read.split()
