@@ -53,8 +53,9 @@ def complete_rule(ctx: typer.Context, incomplete: str) -> Offers:
 def complete_schema(incomplete: str) -> Offers:
     """Offer the kinds of files that have a schema."""
     from exitplan.schemas.build import SHAPES  # noqa: PLC0415 - as above
+    from exitplan.schemas.shapes.answers import ANSWERS  # noqa: PLC0415 - as above
 
-    return _fitting(dict.fromkeys(SHAPES, ""), incomplete)
+    return _fitting(dict.fromkeys([*SHAPES, *ANSWERS], ""), incomplete)
 
 
 def _account_file(ctx: typer.Context) -> AccountFile:

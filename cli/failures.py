@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from exitplan.cli.logs import global_first, stop_logging
-from exitplan.cli.streams import OUTPUT
+from exitplan.cli.output import OUTPUT, versioned
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 
@@ -109,7 +109,8 @@ def report(problem: ExitplanError, *, as_json: bool) -> int:
     As JSON it goes to stdout like everything else, unless a document is there already, which stays the only one.
     """
     on_stdout = as_json and not OUTPUT.has_document
-    typer.echo(json.dumps({"error": error_document(problem)}) if as_json else _worded(problem), err=not on_stdout)
+    said = json.dumps(versioned({"error": error_document(problem)})) if as_json else _worded(problem)
+    typer.echo(said, err=not on_stdout)
     return problem.exit_code
 
 

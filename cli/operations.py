@@ -17,12 +17,13 @@ from exitplan.cli.account_set import Answer, Stopped, ask_each, deliver_answers
 from exitplan.cli.approval import approve
 from exitplan.cli.failures import report
 from exitplan.cli.interrupts import asking_to_stop
+from exitplan.cli.output import OUTPUT, versioned
 from exitplan.cli.plan_output import plans_table, show_plan
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
 from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
-from exitplan.cli.streams import OUTPUT, write_bytes, write_line
+from exitplan.cli.streams import write_bytes, write_line
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.events import Event
@@ -241,7 +242,7 @@ def event_line(event: Event, account: str | None = None) -> bytes:
     document = event.to_document()
     if account is not None:
         document = {"event": document.pop("event"), "account": account, **document}
-    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str)
+    return orjson.dumps(versioned(document), option=orjson.OPT_APPEND_NEWLINE, default=str)
 
 
 def _cells(outcome: Outcome) -> list[Text | str]:

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from exitplan.cli.output import OUTPUT, versioned
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
-
-
-@dataclass(slots=True)
-class Output:
-    """What a command line has written to stdout so far, whether it writes for people at all, and in colours."""
-
-    has_document: bool = False
-    is_quiet: bool = False
-    is_plain: bool = False
-
-
-OUTPUT = Output()
 
 
 def write_bytes(content: bytes) -> None:
@@ -35,13 +23,13 @@ def write_bytes(content: bytes) -> None:
 
 
 def write_json(document: Mapping[str, Any] | list[Any]) -> None:
-    """Write a document to stdout as JSON."""
-    write_bytes(json_bytes(document))
+    """Write a document to stdout as JSON, with the version of its format."""
+    write_bytes(json_bytes(versioned(document) if isinstance(document, Mapping) else document))
 
 
 def write_line(document: Mapping[str, Any]) -> None:
-    """Write a document to stdout as one line of JSON."""
-    write_bytes(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str))
+    """Write a document to stdout as one line of JSON, with the version of its format."""
+    write_bytes(orjson.dumps(versioned(document), option=orjson.OPT_APPEND_NEWLINE, default=str))
 
 
 def json_bytes(document: Mapping[str, Any] | list[Any]) -> bytes:

@@ -25,9 +25,10 @@ def command(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Another one of the same account.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two saved plans: what NEW does that OLD does not, and the other way round.
+    """Compare two saved plans.
 
-    Exits with 2 if they differ, with 0 if they do the same.
+    What NEW does that OLD does not is shown, and the other way round. Exits with 2 if they differ, with 0 if they do
+    the same.
     """
     before, after = load_plan(old), load_plan(new)
     if before.account.id != after.account.id:

@@ -28,7 +28,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List past runs: when, which plan, what came of it, what was sold.
+    """List past runs: when, which plan, what came of it.
 
     Of one run every action is shown: what was filled, at which price against that of the plan, and the fee.
     """

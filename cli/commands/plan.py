@@ -50,7 +50,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import Planned, plan_account
-from exitplan.ruleset.errors import NoSuchSymbol
+from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
@@ -61,6 +61,10 @@ OutOption = Annotated[
 ]
 DetailedOption = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something is to be done, with 0 if not.")
+]
+StableOption = Annotated[
+    bool,
+    typer.Option("--stable", help="With --json: without ids, times, ages and hashes, for snapshot tests of your own."),
 ]
 app = verb_app()
 
@@ -85,6 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     detailed_exitcode: DetailedOption = False,
     jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
+    stable: StableOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Show what would be done to an account, and why.
@@ -100,7 +105,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     account_set, recording = AccountSet.of(account, tag, every=every, jobs=jobs), Recording(snapshot, progress, now)
     where = AccountRef(policy=policy, data=data)
-    output = PlanOutput(as_json, out, detailed_exitcode)
+    if stable and (not as_json or not account_set.is_one):
+        raise UsageError("--stable goes with --json, for one account")
+    output = PlanOutput(as_json, out, detailed_exitcode, stable)
     if not account_set.is_one:
         ensure_no_recording(recording)
         raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
@@ -160,7 +167,7 @@ def _next_of(plan: Plan, output: PlanOutput, where: AccountRef, *, is_recording:
     if output.out is not None:
         return f"Saved. {_next_step(output.out, where, is_recording=is_recording)}"
     if plan.has_changes:
-        return "" if is_recording else "To carry it out, save it with --out plan.json, then: exitplan apply plan.json"
+        return "" if is_recording else "To carry it out, keep it with --out plan.json, and apply that file."
     return left_to_a_person(plan) or ""
 
 

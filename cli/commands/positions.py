@@ -35,7 +35,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List every position: what it is worth, how it stands, its category and why.
+    """List every position: its worth, its category and why.
 
     The largest come first. Nothing is sent.
     """

@@ -9,11 +9,12 @@ import orjson
 import typer
 
 from exitplan.cli.completion import complete_schema
-from exitplan.cli.streams import save, write_bytes, write_json
+from exitplan.cli.streams import save, write_bytes
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import did_you_mean
-from exitplan.schemas.build import FOLDER, SHAPES
+from exitplan.schemas.build import FOLDER, SHAPES, schema_text
+from exitplan.schemas.shapes.answers import ANSWERS
 
 app = verb_app()
 
@@ -34,27 +35,38 @@ def command(
 ) -> None:
     """Print a JSON Schema, or list them.
 
-    Editors check and complete policies by them; `exitplan init` writes them beside the policies.
+    There is one for every file, and one for what each command prints with --json. Editors check and complete policies
+    by those of files; `exitplan init` writes them beside the policies.
     """
     files = schema_files()
-    if name is not None and "." in name and out is None:
+    if name is not None and out is None:
         kind, *keys = name.split(".")
-        write_json(_place_in(orjson.loads(_named(kind, files).read_bytes()), keys, kind))
+        schema = _schema_of(kind, files)
+        write_bytes(schema_text(_place_in(schema, keys, kind) if keys else schema).encode())
         return
     chosen = files if name is None else {name: _named(name, files)}
     if out is not None:
         for path in chosen.values():
             save(out / path.name, path.read_bytes())
         typer.echo(f"Wrote {', '.join(path.name for path in chosen.values())} to {out}.")
-    elif name is None:
-        typer.echo("\n".join(f"{kind:10}{title_of(path)}" for kind, path in files.items()))
-    else:
-        write_bytes(chosen[name].read_bytes())
+        return
+    typer.echo("Files")
+    typer.echo("\n".join(f"  {kind:14}{title_of(path)}" for kind, path in files.items()))
+    typer.echo("\nWhat commands print with --json")
+    typer.echo("\n".join(f"  {kind:14}{shape()['description']}" for kind, shape in ANSWERS.items()))
 
 
 def schema_files() -> dict[str, Path]:
     """Find the schema files by the kind of file they describe."""
     return {kind: FOLDER / f"{kind}.schema.json" for kind in SHAPES}
+
+
+def _schema_of(kind: str, files: dict[str, Path]) -> dict[str, Any]:
+    """Return a schema: of a file as it is shipped, of an answer as it is."""
+    if kind in ANSWERS:
+        return ANSWERS[kind]()
+    schema: dict[str, Any] = orjson.loads(_named(kind, files).read_bytes())
+    return schema
 
 
 def title_of(path: Path) -> str:
@@ -96,8 +108,9 @@ def _resolved(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(name: str, files: dict[str, Path]) -> Path:
+    known = [*files, *ANSWERS]
     if name not in files:
         raise UsageError(
-            f"there is no schema {name!r}", hint=did_you_mean(name, files) or f"there are: {', '.join(files)}"
+            f"there is no schema {name!r}", hint=did_you_mean(name, known) or f"there are: {', '.join(known)}"
         )
     return files[name]

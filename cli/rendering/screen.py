@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from exitplan.cli.output import OUTPUT
 from exitplan.cli.rendering.fitting import FittedTable
-from exitplan.cli.streams import OUTPUT
 from exitplan.schemas.loading.diagnostics import printable
 
 _PIPE_WIDTH = 100

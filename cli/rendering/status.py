@@ -94,7 +94,7 @@ def _metrics(metrics: Metrics) -> Table:
 def run_parts(run: Document) -> Iterator[RenderableType]:
     """Draw one past run: every action, what was filled at which price against the plan's, and what it cost."""
     yield heading(f"Run {run['run']}", f"{run['plan_id']}, started {clock_time(run['started_at'])}")
-    outcomes = (run["summary"] or {}).get("outcomes", [])
+    outcomes = (run.get("summary") or {}).get("outcomes", [])
     table = titled(
         "outcome", "symbol", "action", "filled", "at", "planned at", "brought in", "fee", "", justify="lllrrrrrl"
     )
@@ -124,7 +124,7 @@ def _fee(entry: Document) -> str:
 
 def _sold(run: Document) -> str:
     """Return what the sales of a run brought in; empty where none did, or none is known."""
-    outcomes = (run["summary"] or {}).get("outcomes", [])
+    outcomes = (run.get("summary") or {}).get("outcomes", [])
     sold = [parse_decimal(entry["proceeds"]) for entry in outcomes if entry.get("proceeds") is not None]
     return money(total(sold)) if sold else ""
 

@@ -108,6 +108,17 @@ def test_what_is_mistyped_exits_64_with_a_line_and_a_hint(line: str, message: st
 
 
 @pytest.mark.usefixtures("folder")
+def test_quiet_prints_nothing_but_errors() -> None:
+    for line in ("plan -q", "--quiet plan", "run --quiet"):
+        shown = xp(*line.split())
+        assert (shown.out, shown.err) == ("", "")
+    assert xp("verify", "-q").code == 2
+    assert "no account file" in xp("plan", "-q", "--account", "nobody").err
+    assert xp("status", "--quiet", "--json").json["account"] == "platform"
+    assert "--quiet cannot ask" in xp("apply", "-q").err
+
+
+@pytest.mark.usefixtures("folder")
 def test_options_with_one_dash_are_those_with_two() -> None:
     shown = xp("plan", "-out=new.json", "-target=xrp-usd", "-json")
     assert shown.json["scope"]["targets"] == ["XRP/USD"]
