@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path as FilePath
 
+from exitplan.brokers.paper.options import option_problems
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
 from exitplan.cli.arguments import present
 from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.cli.project import project_data
-from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
@@ -24,9 +26,10 @@ from exitplan.schemas.validation import Validated
 def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
     """Add to the account files that are sound what is wrong with their venue, each mistake once."""
     known: set[Diagnostic] = set()
+    owners: dict[str, FilePath] = {}
     checked: list[Validated] = []
     for result in results:
-        problems = tuple(_found_in(result))
+        problems = tuple(_found_in(result, owners))
         news = tuple(problem for problem in problems if problem not in known)
         known.update(news)
         repeated = result.repeated + len(problems) - len(news)
@@ -34,7 +37,8 @@ def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
     return checked
 
 
-def _found_in(result: Validated) -> Iterator[Diagnostic]:
+def _found_in(result: Validated, owners: dict[str, FilePath]) -> Iterator[Diagnostic]:
+    """Find what is wrong with the account of a file; ``owners`` are the files that carry an id already."""
     if not result.ok or result.kind != "policy":
         return
     try:
@@ -42,14 +46,43 @@ def _found_in(result: Validated) -> Iterator[Diagnostic]:
     except FileHasProblems as error:  # it was changed a moment ago
         yield from error.diagnostics
         return
-    for problem in (*venue_problems(loaded), *file_warnings(AccountFile(result.path, loaded))):
+    own = [*block_problems(loaded, result.path), *venue_problems(loaded), *_shared_id(loaded, result.path, owners)]
+    for problem in (*own, *file_warnings(AccountFile(result.path, loaded))):
         yield locate(problem, loaded.marks, {})
+
+
+def block_problems(loaded: LoadedPolicy, path: FilePath) -> Iterator[Problem]:
+    """Find an account block that does not say all it must, and an account file without one."""
+    if loaded.account is None:
+        if is_account_file(path):
+            hint = "add account: {id: ..., venue: ..., quote: ...}, or move the policy out of this folder"
+            yield Problem(
+                (), f"this is a policy without an account block, and {path.parent} is for accounts", hint=hint
+            )
+        return
+    for name, example in NEEDED.items():
+        if not loaded.account.get(name):
+            yield Problem(("account",), f"{name!r} is missing", hint=f"write {name}: {example}")
+
+
+def _shared_id(loaded: LoadedPolicy, path: FilePath, owners: dict[str, FilePath]) -> Iterator[Problem]:
+    name = (loaded.account or {}).get("id")
+    # What only builds on an account file, outside the folders of accounts, is no account of its own.
+    is_inherited = ("account", "id") in loaded.marks and loaded.marks["account", "id"].file != str(loaded.files[-1])
+    if not name or (is_inherited and not is_account_file(path)):
+        return
+    first = owners.setdefault(str(name), path)
+    if first.resolve() != path.resolve():
+        hint = "two accounts must not share their state; give one of them another id"
+        yield Problem(("account", "id"), f"the id {name!r} is used by {first} as well", hint=hint)
 
 
 def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
     """Find a venue that there is not, and a live one without credentials; ccxt is loaded only for rarer venues."""
     account = loaded.account or {}
     venue = account.get("venue")
+    if venue == PAPER:
+        yield from option_problems(account.get("options") or {})
     if not isinstance(venue, str) or venue == PAPER:
         return
     others = () if venue in KNOWN else _exchange_ids()
@@ -66,7 +99,7 @@ def file_warnings(file: AccountFile) -> Iterator[Problem]:
 
     The tracker is that of the project's own data folder. A state or tracker that is broken is told by whoever opens it.
     """
-    if not all(file.block.get(name) for name in ("id", "venue", "quote")):
+    if not all(file.block.get(name) for name in NEEDED):
         return
     folder = DataFolder.of(project_data([str(file.path)]), file.id)
     with suppress(FileIsInvalid):
@@ -81,6 +114,8 @@ def _place_of(warning: PlanWarning, loaded: LoadedPolicy) -> Path:
     if warning.kind == "protects-nothing":
         names = [entry.name for entry in loaded.policy.protect]
         return ("protect", names.index(warning.symbol)) if warning.symbol in names else ("protect",)
+    if warning.symbol in loaded.policy.strategy_sources:
+        return ("parameters", "strategy_sources")
     if warning.symbol in loaded.policy.aliases:
         return ("aliases", warning.symbol)
     for section in ("classification", "orders", "exits"):

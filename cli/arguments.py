@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.values import parse_decimal, parse_time, plain, unified_symbol
+from exitplan.ruleset.model.values import base_of, meant_symbol, parse_decimal, parse_moment, plain
 from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
@@ -213,6 +213,14 @@ def _decimal(option: str, text: str) -> Decimal:
         raise UsageError(f"{option} takes a number, found {text!r}", hint=hint) from None
 
 
+def read_amount(option: str, text: str) -> Decimal:
+    """Read an amount above zero; raises UsageError."""
+    amount = _decimal(option, text)
+    if amount <= 0:
+        raise UsageError(f"{option} is {text}; it must be above 0")
+    return amount
+
+
 def _share(text: str) -> str | None:
     try:
         return plain(parse_decimal(text.strip()) / 100)
@@ -243,7 +251,7 @@ def read_duration(option: str, text: str) -> timedelta:
 def read_time(option: str, text: str) -> datetime:
     """Read a time as a person types it; raises UsageError."""
     try:
-        return parse_time(text)
+        return parse_moment(text)
     except ValueError as problem:
         raise UsageError(f"{option}: {problem}") from None
 
@@ -261,8 +269,8 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
             hint = did_you_mean(name, actionable) or f"the policy has: {', '.join(actionable)}"
         raise UsageError(f"the policy {policy.name} has no exit or order rule {name!r}", hint=hint)
     return PlanScope(
-        targets=tuple(unified_symbol(name) for name in narrowing.targets),
-        excludes=tuple(unified_symbol(name) for name in narrowing.excludes),
+        targets=tuple(narrowing.targets),
+        excludes=tuple(narrowing.excludes),
         rules=tuple(narrowing.rules),
         phase=narrowing.phase,
     )
@@ -278,21 +286,16 @@ def ensure_phase(phase: int | None) -> int | None:
 
 def ensure_symbols(snapshot: Snapshot, narrowing: Narrowing) -> None:
     """Raise NoSuchSymbol where a symbol is named that the account neither holds nor has an order for."""
-    held = held_symbols(snapshot)
+    held = snapshot.symbols
     for option, names in (("--target", narrowing.targets), ("--exclude", narrowing.excludes)):
         for name in names:
-            ensure_symbol(unified_symbol(name), held, snapshot.account, option)
+            ensure_symbol(meant_symbol(name, held), held, snapshot.account, option)
 
 
-def ensure_symbol(symbol: str, held: Iterable[str], account: str, option: str | None = None) -> None:
+def ensure_symbol(symbol: str, held: Collection[str], account: str, option: str | None = None) -> None:
     """Raise NoSuchSymbol, with the nearest one that is there, unless a symbol is held or ordered."""
-    known = set(held)
-    if symbol not in known:
+    if symbol not in held:
         said = f"{option}: " if option else ""
-        hint = did_you_mean(symbol, sorted(known))
+        fitting = sorted(name for name in held if base_of(name).upper() == symbol.upper())
+        hint = f"which one: {', '.join(fitting)}?" if fitting else did_you_mean(symbol, sorted(held))
         raise NoSuchSymbol(f"{said}the account {account} has no position and no open order of {symbol}", hint=hint)
-
-
-def held_symbols(snapshot: Snapshot) -> set[str]:
-    """Return every symbol that an account holds or has an open order for."""
-    return {position.symbol for position in snapshot.positions} | {order.symbol for order in snapshot.open_orders}

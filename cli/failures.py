@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from exitplan.cli.logs import globals_first, stop_logging
+from exitplan.cli.output import OUTPUT, versioned
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 
@@ -26,6 +28,10 @@ _BROKEN_PIPE = 141
 """What a shell reports of a program that a closed pipe has stopped."""
 
 _INTERRUPTED = 130
+_ONE_DASH = re.compile(r"-[a-z][a-z-]+(?=$|=)")
+_EXTRA = re.compile(r"unexpected extra argument\(?s?\)? \((\S+?)\)")
+_ACCOUNT_OPTIONS = frozenset({"--account", "-a", "--policy", "--data", "--json", "--all", "--tag"})
+_SHORT = len("-o")
 _DEBUG = "EXITPLAN_DEBUG"
 
 
@@ -44,9 +50,14 @@ class ReportingGroup(TyperGroup):
         """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
         words = given[0] if given else extra.get("args")
         words = globals_first(list(sys.argv[1:] if words is None else words))
-        self.as_json = "--json" in words
+        self.as_json = "--json" in words or "-json" in words
+        OUTPUT.has_document = False
+        options = words[: words.index("--")] if "--" in words else words
+        OUTPUT.is_quiet = not self.as_json and bool({"-q", "--quiet"}.intersection(options))
+        OUTPUT.is_plain = "--no-color" in options
         try:
-            code = super().main(**{**extra, "args": words, "standalone_mode": False})
+            with _silence() if OUTPUT.is_quiet else nullcontext():
+                code = super().main(**{**extra, "args": words, "standalone_mode": False})
         except typer.Abort:
             code = report(CancelledByUser("cancelled"), as_json=self.as_json)
         except _UsageProblem as problem:
@@ -57,6 +68,11 @@ class ReportingGroup(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as its base
+        """Find the verb, and read its options as users of Terraform type them: ``-out=FILE`` for ``--out=FILE``."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, _with_two_dashes(rest, _all_option_names(command))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as its base
         """Run the verb; whatever it raises leaves as an exit code."""
@@ -80,9 +96,21 @@ class ReportingGroup(TyperGroup):
                 formatter.write_dl(rows)
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Send stdout to nowhere for the time of the block."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
+
+
 def report(problem: ExitplanError, *, as_json: bool) -> int:
-    """Write a failure to stderr; returns its exit code."""
-    typer.echo(json.dumps({"error": error_document(problem)}) if as_json else _worded(problem), err=True)
+    """Write a failure to stderr; returns its exit code.
+
+    As JSON it goes to stdout like everything else, unless a document is there already, which stays the only one.
+    """
+    on_stdout = as_json and not OUTPUT.has_document
+    said = json.dumps(versioned({"error": error_document(problem)})) if as_json else _worded(problem)
+    typer.echo(said, err=not on_stdout)
     return problem.exit_code
 
 
@@ -175,6 +203,11 @@ def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see 
     if typed and context is not None and type(problem).__name__ == "NoSuchOption":
         near = get_close_matches(typed, _option_names(context.command), n=1)
         message, hint = f"no such option {typed}", f"did you mean {near[0]}?" if near else None
+        if context.parent is None and hint is None and typed in _ACCOUNT_OPTIONS:
+            hint = f"it goes after the command: exitplan plan {typed} ..."
+    extra = _EXTRA.search(message)
+    if extra and context is not None and "--account" in _option_names(context.command):
+        hint = f"to name an account: {context.command_path} --account {extra[1]}"
     if hint is None and context is not None:
         hint = f"see {context.command_path} --help"
     return report(UsageError(message, hint=hint), as_json=as_json)
@@ -186,6 +219,26 @@ def _plain_words(said: str) -> tuple[str, str | None]:
     fact, suggestion = match.groups() if match else (said, None)
     fact = fact.rstrip(".")
     return fact[:1].lower() + fact[1:], suggestion and suggestion[:1].lower() + suggestion[1:]
+
+
+def _with_two_dashes(words: list[str], names: list[str]) -> list[str]:
+    """Write the long options among words with two dashes; ``-oFILE`` stays what it is."""
+    shorts = {name[1] for name in names if len(name) == _SHORT}
+
+    def spelled(word: str) -> str:
+        match = _ONE_DASH.match(word)
+        if match is None:
+            return word
+        is_long = word[1] not in shorts or get_close_matches(f"-{match[0]}", names, n=1, cutoff=0.85)
+        return f"-{word}" if is_long else word
+
+    return list(map(spelled, words))
+
+
+def _all_option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem
+    """List the options of a verb and of the verbs below it."""
+    below = getattr(command, "commands", {}).values()
+    return _option_names(command) + [name for inner in below for name in _all_option_names(inner)]
 
 
 def _option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem

@@ -87,14 +87,14 @@ def stop_logging() -> None:
 
 
 def globals_first(words: list[str]) -> list[str]:
-    """Move ``-v``, ``--log-file`` and ``-C`` to the front of a command line: they may stand anywhere in it."""
+    """Move the options of ``exitplan`` itself to the front of a command line: they may stand anywhere in it."""
     front: list[str] = []
     rest: list[str] = []
     left = iter(words)
     for word in left:
         if word == "--":
             return [*front, *rest, word, *left]
-        if word in {"-v", "-vv", "--verbose"} or word.startswith("--log-file="):
+        if word in {"-v", "-vv", "--verbose", "-q", "--quiet", "--no-color"} or word.startswith("--log-file="):
             front.append(word)
         elif word in {"--log-file", "-C"}:
             front.extend([word, *([] if (value := next(left, None)) is None else [value])])

@@ -43,6 +43,12 @@ def exitplan(
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, metavar="", help="Log what is done to stderr; -vv every step.")
     ] = 0,
+    quiet: Annotated[  # noqa: ARG001 - read off the command line before anything is written
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors and --json; the exit code tells the rest.")
+    ] = False,
+    no_color: Annotated[  # noqa: ARG001 - as above
+        bool, typer.Option("--no-color", help="No colours, bold or dim text, as where NO_COLOR is set.")
+    ] = False,
     log_file: Annotated[
         Path | None,
         typer.Option("--log-file", envvar="EXITPLAN_LOG", metavar="FILE", help="Log every step into a file, as JSON."),

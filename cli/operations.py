@@ -18,6 +18,7 @@ from exitplan.cli.approval import approve
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.failures import report
 from exitplan.cli.interrupts import asking_to_stop
+from exitplan.cli.output import OUTPUT, versioned
 from exitplan.cli.plan_output import plans_table, show_plan
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
@@ -64,6 +65,8 @@ def carry_out(selected: Sequence[Selected], task: Task, how: Showing) -> ExitCod
     """
     if how.asks and how.as_json:
         raise UsageError("--json cannot ask", hint="add --auto-approve, or apply saved plans")
+    if how.asks and OUTPUT.is_quiet:
+        raise UsageError("--quiet cannot ask", hint="add --auto-approve, or apply saved plans")
     with _events_of_many(how) as events:
         answers = _with_questions(selected, task, how, events) if how.asks else _at_once(selected, task, how, events)
         return _deliver(answers, how)
@@ -145,7 +148,7 @@ def _deliver(answers: Sequence[Answer[Outcome]], how: Showing) -> ExitCode:
 
 def _draw_outcome(outcome: Outcome, how: Showing) -> None:
     if outcome.result is not None:
-        show_result(outcome.result)
+        show_result(outcome.result, outcome.plan.account.quote)
         if how.is_protocol:
             show_phases(outcome.plan, outcome.result)
     elif how.is_saved:
@@ -245,7 +248,7 @@ def event_line(event: Event, account: str | None = None) -> bytes:
     document = event.to_document()
     if account is not None:
         document = {"event": document.pop("event"), "account": account, **document}
-    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str)
+    return orjson.dumps(versioned(document), option=orjson.OPT_APPEND_NEWLINE, default=str)
 
 
 def _cells(outcome: Outcome) -> list[Text | str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from exitplan.cli.completion import complete_account, complete_rule, complete_symbol
 from exitplan.cli.project import project_data
 
 AccountOption = Annotated[
@@ -15,6 +16,7 @@ AccountOption = Annotated[
         "--account",
         "-a",
         metavar="ID",
+        autocompletion=complete_account,
         help="The account: its id, or the path of its file.  [default: platform, else the only one]",
     ),
 ]
@@ -24,6 +26,7 @@ HaltedOption = Annotated[
         "--account",
         "-a",
         metavar="ID",
+        autocompletion=complete_account,
         help="The account: its id, or the path of its file.  [default: every account]",
     ),
 ]
@@ -33,6 +36,7 @@ AccountsOption = Annotated[
         "--account",
         "-a",
         metavar="ID",
+        autocompletion=complete_account,
         help="An account: its id, or the path of its file; may be given more than once.  "
         "[default: platform, else the only one]",
     ),
@@ -113,15 +117,27 @@ StaleMinutesOption = Annotated[
 
 TargetOption = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="SYM", help="Only this symbol; may be given more than once."),
+    typer.Option(
+        "--target", metavar="SYM", autocompletion=complete_symbol, help="Only this symbol; may be given more than once."
+    ),
 ]
 ExcludeOption = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="SYM", help="All but this symbol; may be given more than once."),
+    typer.Option(
+        "--exclude",
+        metavar="SYM",
+        autocompletion=complete_symbol,
+        help="All but this symbol; may be given more than once.",
+    ),
 ]
 RuleOption = Annotated[
     list[str] | None,
-    typer.Option("--rule", metavar="ID", help="Only actions of this exit or order rule; may be given more than once."),
+    typer.Option(
+        "--rule",
+        metavar="ID",
+        autocompletion=complete_rule,
+        help="Only actions of this exit or order rule; may be given more than once.",
+    ),
 ]
 PhaseOption = Annotated[
     int | None,

@@ -14,15 +14,39 @@ from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
 from exitplan.cli.rendering.screen import show, words
 from exitplan.cli.rendering.words import money
-from exitplan.cli.streams import save, write_bytes
+from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
-from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
+_PASSING = frozenset(
+    {
+        "age_minutes",
+        "client_order_id",
+        "created_at",
+        "due_at",
+        "expires_at",
+        "plan_id",
+        "price_missing_minutes",
+        "sha256",
+        "started_at",
+        "taken_at",
+        "tool_version",
+        "until",
+    }
+)
 PLAN_FILES = "*.plan.json"
 """The plans in a folder of them."""
+
+
+def plans_in(folder: Path) -> list[Path]:
+    """List the plans in a folder, by name; raises FileIsInvalid where there are none."""
+    files = sorted(folder.glob(PLAN_FILES))
+    if not files:
+        raise FileIsInvalid(f"{folder} is a folder without plans", hint=f"what counts there is {PLAN_FILES}")
+    return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +56,7 @@ class PlanOutput:
     as_json: bool = False
     out: Path | None = None
     detailed_exitcode: bool = False
+    is_stable: bool = False
     next_step: str = ""
 
 
@@ -39,7 +64,9 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     """Write and show a plan; raises RefusedByGuard after that, where a guard refuses it."""
     if output.out is not None:
         save(output.out, plan_bytes(plan))
-    if output.as_json:
+    if output.as_json and output.is_stable:
+        write_json(stable(plan.document))
+    elif output.as_json:
         write_bytes(plan_bytes(plan))
     else:
         show_plan(plan, output.next_step)
@@ -47,11 +74,23 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     return code_of_plan(plan, detailed=output.detailed_exitcode)
 
 
+def stable(part: Any) -> Any:  # noqa: ANN401 - any part of a plan
+    """Leave out of a plan what differs from run to run though the account is the same: ids, times, ages, hashes."""
+    if isinstance(part, dict):
+        return {key: stable(value) for key, value in part.items() if key not in _PASSING}
+    return [stable(value) for value in part] if isinstance(part, list) else part
+
+
 def show_plan(plan: Plan, next_step: str = "") -> None:
     """Draw a plan on stdout, and how to go on with it unless it is refused."""
     show(*plan_parts(plan))
-    if next_step and not plan.refusals:
-        typer.echo(f"\nSaved. {next_step}")  # not drawn: a command that is wrapped cannot be copied
+    if not next_step or plan.refusals:
+        return
+    typer.echo()
+    if ": exitplan " in next_step:
+        typer.echo(next_step)  # not drawn: a command that is wrapped cannot be copied
+    else:
+        show(words(next_step))
 
 
 def code_of_plan(plan: Plan, *, detailed: bool = False) -> ExitCode:

@@ -9,25 +9,27 @@ from typing import Any
 
 import orjson
 
+from exitplan.cli.output import OUTPUT, versioned
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 
 def write_bytes(content: bytes) -> None:
     """Write to stdout exactly these bytes."""
+    OUTPUT.has_document = True
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
 
 def write_json(document: Mapping[str, Any] | list[Any]) -> None:
-    """Write a document to stdout as JSON."""
-    write_bytes(json_bytes(document))
+    """Write a document to stdout as JSON, with the version of its format."""
+    write_bytes(json_bytes(versioned(document) if isinstance(document, Mapping) else document))
 
 
 def write_line(document: Mapping[str, Any]) -> None:
-    """Write a document to stdout as one line of JSON."""
-    write_bytes(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str))
+    """Write a document to stdout as one line of JSON, with the version of its format."""
+    write_bytes(orjson.dumps(versioned(document), option=orjson.OPT_APPEND_NEWLINE, default=str))
 
 
 def json_bytes(document: Mapping[str, Any] | list[Any]) -> bytes:

@@ -7,14 +7,26 @@ from typing import Any
 
 from docs.markdown import code, codes, page, section, table
 from exitplan.schemas.build import build_schemas
+from exitplan.schemas.shapes.answers import ANSWERS
 
 Schema = Mapping[str, Any]
 _ABOUT = "exitplan checks every file against its schema before it uses it. The schemas themselves are in `schemas/`."
+_ABOUT_ANSWERS = (
+    "What commands print with `--json` has a schema too, and a `format_version`, which is raised when a key is removed "
+    "or changes its meaning. Where a command fails, its one document is an `error`."
+)
 
 
 def schemas_page() -> str:
     """Return the page on the files that exitplan reads and writes."""
-    return page("Files", _ABOUT, *(_section(kind, schema) for kind, schema in build_schemas().items()))
+    files = (_section(kind, schema) for kind, schema in build_schemas().items())
+    return page("Files", _ABOUT, *files, _ABOUT_ANSWERS, *(_answer(kind, shape()) for kind, shape in ANSWERS.items()))
+
+
+def _answer(kind: str, schema: Schema) -> str:
+    about = f"{schema['description']} Schema: `exitplan schema {kind}`. Further keys may be added."
+    rows = _rows(schema, "", {})
+    return section(f"Answer: {schema['title']}", about, table(["key", "type", "required", "meaning"], rows))
 
 
 def _section(kind: str, schema: Schema) -> str:

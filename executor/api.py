@@ -70,7 +70,7 @@ def plan(
     done = progress if isinstance(progress, Progress) else Progress()
     if progress is not None and not isinstance(progress, Progress):
         done = progress_from_document(_document(progress, "state"))
-    given = PlanInput(rulebook_of(loaded.policy), account, now or account.taken_at, done, scope)
+    given = PlanInput(rulebook_of(loaded.policy), account, now or account.taken_at, done, scope.within(account))
     return make_plan(given)
 
 

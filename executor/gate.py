@@ -9,6 +9,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.lease import seems_held
 from exitplan.executor.store.state import State, load_state, state_from_file
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
@@ -28,17 +29,23 @@ class GateAnswer:
     verified_at: datetime | None
 
 
-def trading_gate(where: DataFolder | State, max_age: timedelta, now: datetime) -> GateAnswer:
+def trading_gate(
+    where: DataFolder | State, max_age: timedelta, now: datetime, policy_sha256: str | None = None
+) -> GateAnswer:
     """Open only where the last verification found the account CLEAN, and is at most ``max_age`` old.
 
-    The venue is not contacted. A state that cannot be read, or was edited by hand, keeps the gate closed; so do a
-    verification from the future, a halt, and an order whose outcome is unknown. Raises nothing of its own.
+    ``policy_sha256`` is the account's own policy as it is now: a verification under another one, or with parameters set
+    over it, opens nothing. The venue is not contacted. A state that cannot be read, or was edited by hand, keeps the
+    gate closed; so do a verification from the future, a halt, a run that is under way or was cut off, and an order
+    whose outcome is unknown. Raises nothing of its own.
     """
     try:
         state, reason = (where, None) if isinstance(where, State) else (recorded_state(where), _standstill(where))
     except ExitplanError as error:
         return GateAnswer(open=False, reason=f"the state cannot be read: {error}", state=None, verified_at=None)
     reason = reason or _obstacle(state, max_age, now)
+    if reason is None and policy_sha256 is not None and state.verified_policy != policy_sha256:
+        reason = "it was verified under another policy, or other parameters, than the account has now"
     said = f"the account was CLEAN at {_time_or_unknown(state.last_verified_at)}"
     return GateAnswer(reason is None, reason or said, state.account_state, state.last_verified_at)
 
@@ -56,11 +63,16 @@ def _standstill(folder: DataFolder) -> str | None:
     halted = find_halt(folder)
     if halted is not None:
         return str(halted.error())
+    holder = seems_held(folder.lock)
+    if holder is not None:
+        return f"the account is in use {holder}"
     if not folder.journal.exists():
         return None
     with open_journal(folder.journal) as journal:
-        waiting = len(unresolved_in(journal))
-    return f"the outcome of {waiting} of its orders is not known yet" if waiting else None
+        waiting, open_plans = len(unresolved_in(journal)), journal.open_plan_ids()
+    if waiting:
+        return f"the outcome of {waiting} of its orders is not known yet"
+    return f"the plan {open_plans[0]} was not applied to its end" if open_plans else None
 
 
 def _obstacle(state: State, max_age: timedelta, now: datetime) -> str | None:

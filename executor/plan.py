@@ -130,7 +130,8 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
         snapshot = read_snapshot(account, state.progress)
         now = account.clock()
         state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
-        made = write_draft(PlanInput(account.rulebook, snapshot, now, state.progress, scope), account.overrides)
+        within = scope.within(snapshot)
+        made = write_draft(PlanInput(account.rulebook, snapshot, now, state.progress, within), account.overrides)
     except EngineDisagreement as error:
         _report(account, error)
         raise
@@ -178,7 +179,8 @@ def plan_snapshot(
     """
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
-    return write_draft(PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope), overrides or {})
+    given = PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope.within(recorded))
+    return write_draft(given, overrides or {})
 
 
 def write_draft(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:

@@ -95,4 +95,5 @@ def draft_of(account: Account, snapshot: Snapshot, state: State) -> Draft:
 
 def verified(state: State, account: Account, known: AccountState) -> State:
     """Return the state with the answer of a verification in it."""
-    return replace(state, account_state=known, last_verified_at=account.clock())
+    policy = account.loaded.policy.sha256
+    return replace(state, account_state=known, last_verified_at=account.clock(), verified_policy=policy)

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean, nearest
+from exitplan.ruleset.language.slips import truth_hint
 from exitplan.ruleset.model.values import plain
 from exitplan.schemas.loading.units import number_hint, range_hint
+from exitplan.schemas.shapes.common import Schema
 from exitplan.schemas.validators import Violation
 
 _TYPES = {
@@ -21,6 +23,7 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
+_SECRET = re.compile(r"(?i)secret|api_?key|passw|passphrase|private_?key|token")
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 40
 
@@ -95,9 +98,18 @@ def _wrong_type(error: Violation, kinds: Iterable[str]) -> Problem:
     wanted = set(kinds)
     shown = " or ".join(text for kind, text in _TYPES.items() if kind in wanted and kind != "null")
     hint = number_hint(error.value, path) if wanted & {"number", "integer"} else None
+    if not hint and isinstance(error.value, str):
+        hint = _shaped_hint(error.value, wanted)
     if not hint and "patternErrorMessage" in error.schema and wanted & {"string"}:
         hint = _as_text_hint(error)
     return Problem(path, f"{shown} is expected, found {_value_text(error)}", hint=hint)
+
+
+def _shaped_hint(word: str, wanted: set[str]) -> str | None:
+    """Describe how to write a word where a list or a truth value belongs."""
+    if "boolean" in wanted:
+        return truth_hint(word)
+    return f"write [{word}]" if "array" in wanted and "string" not in wanted else None
 
 
 def _as_text_hint(error: Violation) -> str:
@@ -121,8 +133,18 @@ def _unknown_keys(error: Violation, path: Path) -> Iterator[Problem]:
     noun = error.schema.get("x-names", "key")
     for key in error.value:
         if key not in known:
-            hint = did_you_mean(key, known) or f"known are {', '.join(known[:_MOST_LISTED])}"
+            hint = _belongs_hint(key, error.schema) or did_you_mean(key, known)
+            hint = hint or f"known are {', '.join(known[:_MOST_LISTED])}"
             yield Problem((*path, key), f"unknown {noun} {key!r}", hint=hint, on_key=True)
+
+
+def _belongs_hint(key: str, schema: Schema) -> str | None:
+    """Describe where an unknown key belongs: inside a block that stands beside it, or nowhere if it is a secret."""
+    blocks: Mapping[str, Schema] = schema.get("properties", {})
+    if "credentials" in blocks and _SECRET.search(key):
+        return "keys and secrets have no place in a file; write a reference: credentials: env:NAME"
+    block = next((name for name, inner in blocks.items() if key in inner.get("properties", {})), None)
+    return None if block is None else f"it belongs under {block}: indent it below {block}:"
 
 
 def _missing(error: Violation, path: Path) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from exitplan.brokers.protocol import LookUpTier
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.values import ZERO, parse_decimal, unified_symbol
 
 Reader = Callable[[object], object]
@@ -60,27 +60,34 @@ def read_options(options: Mapping[str, Any]) -> PaperOptions:
 
     Raises FileIsInvalid with every problem, one a line.
     """
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for name, value in options.items():
-        if value is None:
-            continue
-        try:
-            values[name] = _reader(name)(value)
-        except (ValueError, TypeError) as problem:
-            problems.append(f"account.options.{name}: {problem}")
+    values, problems = _read(options)
     if problems:
-        raise FileIsInvalid("\n".join(problems))
+        lines = [f"account.options.{problem.path[-1]}: {problem.message}" for problem in problems]
+        hints = [f"; {problem.hint}" if problem.hint else "" for problem in problems]
+        raise FileIsInvalid("\n".join(line + hint for line, hint in zip(lines, hints, strict=True)))
     return PaperOptions(**values)
 
 
-def _reader(name: str) -> Reader:
-    if name in _READERS:
-        return _READERS[name]
+def option_problems(options: Mapping[str, Any]) -> list[Problem]:
+    """List what is wrong in the ``options`` block of a paper account."""
+    return _read(options)[1]
+
+
+def _read(options: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
     known = [option.name for option in fields(PaperOptions)]
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"a paper account has {', '.join(known)}"
-    raise ValueError(f"no such option; {hint}")
+    for name, value in options.items():
+        path: Path = ("account", "options", name)
+        if name not in _READERS:
+            hint = did_you_mean(name, known) or f"a paper account has {', '.join(known)}"
+            problems.append(Problem(path, f"no such option as {name!r}", hint=hint, on_key=True))
+        elif value is not None:
+            try:
+                values[name] = _READERS[name](value)
+            except (ValueError, TypeError) as problem:
+                problems.append(Problem(path, str(problem)))
+    return values, problems
 
 
 def _text(value: object) -> str:

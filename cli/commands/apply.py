@@ -23,7 +23,7 @@ from exitplan.cli.options import (
     PolicyOption,
     TagOption,
 )
-from exitplan.cli.plan_output import PLAN_FILES
+from exitplan.cli.plan_output import plans_in
 from exitplan.cli.project import project_root
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import (
@@ -38,7 +38,7 @@ from exitplan.executor.accounts.account import (
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import Operation
 from exitplan.executor.store.saved_plan import load_plan
-from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
+from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.planning.plan_types import Plan
 
 AutoApproveOption = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
@@ -146,13 +146,7 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
 def _each_plan(paths: Sequence[Path]) -> Iterator[Path]:
     """Return the plan files that are named, and those in the folders that are."""
     for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        files = sorted(path.glob(PLAN_FILES))
-        if not files:
-            raise FileIsInvalid(f"{path} is a folder without plans", hint=f"what counts there is {PLAN_FILES}")
-        yield from files
+        yield from plans_in(path) if path.is_dir() else [path]
 
 
 def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str, Plan], list[Selected]]:

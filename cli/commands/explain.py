@@ -12,11 +12,11 @@ from exitplan.cli.arguments import (
     Overrides,
     Recording,
     ensure_symbol,
-    held_symbols,
     make_requested_plan,
     only_one,
     read_overrides,
 )
+from exitplan.cli.completion import complete_symbol
 from exitplan.cli.explanation import ExplainedPlan, explain_symbol
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -35,14 +35,16 @@ from exitplan.cli.rendering.explain import explanation_parts
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.model.values import meant_symbol
 
 app = verb_app()
 
 
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Such as ETH/USD or ETH-USD.")],
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", autocompletion=complete_symbol, help="Such as ETH/USD or ETH-USD.")
+    ],
     account: AccountOption = None,
     policy: PolicyOption = None,
     snapshot: SnapshotOption = None,
@@ -71,8 +73,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 def explain_requested(symbol: str, where: AccountRef, recording: Recording, overrides: Overrides) -> dict[str, Any]:
     """Plan, and explain one symbol of it; raises NoSuchSymbol."""
     planned, loaded = make_requested_plan(where, recording, Narrowing(), overrides)
-    name = unified_symbol(symbol)
-    ensure_symbol(name, held_symbols(planned.snapshot), planned.snapshot.account)
+    held = planned.snapshot.symbols
+    name = meant_symbol(symbol, held)
+    ensure_symbol(name, held, planned.snapshot.account)
     now = planned.given.now
     case = ExplainedPlan(planned.plan, planned.draft, planned.snapshot, loaded.policy, loaded.marks, now)
     return explain_symbol(case, name)

@@ -16,7 +16,6 @@ from exitplan.cli.arguments import (
     Overrides,
     Recording,
     ensure_no_recording,
-    held_symbols,
     make_requested_plan,
     read_overrides,
     request_of,
@@ -47,13 +46,14 @@ from exitplan.cli.options import (
 )
 from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_folder, plan_name, plans_table
 from exitplan.cli.project import project_data
+from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import Planned, plan_account
-from exitplan.ruleset.errors import NoSuchSymbol
-from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.errors import NoSuchSymbol, UsageError
+from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -63,6 +63,10 @@ OutOption = Annotated[
 ]
 DetailedOption = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something is to be done, with 0 if not.")
+]
+StableOption = Annotated[
+    bool,
+    typer.Option("--stable", help="With --json: without ids, times, ages and hashes, for snapshot tests of your own."),
 ]
 app = verb_app()
 
@@ -87,6 +91,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     detailed_exitcode: DetailedOption = False,
     jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
+    stable: StableOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Show what would be done to an account, and why.
@@ -102,7 +107,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     account_set, recording = AccountSet.of(account, tag, every=every, jobs=jobs), Recording(snapshot, progress, now)
     where = AccountRef(policy=policy, data=data)
-    output = PlanOutput(as_json, out, detailed_exitcode)
+    if stable and (not as_json or not account_set.is_one):
+        raise UsageError("--stable goes with --json, for one account")
+    output = PlanOutput(as_json, out, detailed_exitcode, stable)
     if not account_set.is_one:
         ensure_no_recording(recording)
         raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
@@ -110,7 +117,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
         _warn_of_tracker(planned, where)
-    next_step = "" if out is None else _next_step(out, where, is_recording=snapshot is not None)
+    next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
 
 
@@ -135,7 +142,7 @@ def plan_accounts(
         account = open_account_file(file, request_of(where, overrides))
         tell_of_data_folder(account, as_json=output.as_json)
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
-        held.update(held_symbols(planned.snapshot))
+        held.update(planned.snapshot.symbols)
         if folder is not None:
             save(folder / plan_name(account.id), plan_bytes(planned.plan))
         return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)
@@ -151,9 +158,20 @@ def plan_accounts(
 
 def _ensure_held(held: set[str], narrowing: Narrowing) -> None:
     """Raise NoSuchSymbol where a symbol is named that none of the accounts holds."""
-    for name in map(unified_symbol, (*narrowing.targets, *narrowing.excludes)):
-        if name not in held:
+    for name in (*narrowing.targets, *narrowing.excludes):
+        if meant_symbol(name, held) not in held:
             raise NoSuchSymbol(f"none of the accounts has a position or an open order of {name}")
+
+
+def _next_of(plan: Plan, output: PlanOutput, where: AccountRef, *, is_recording: bool) -> str:
+    """Return what a person does next: with the plan that is saved, to save it, or where no plan can help."""
+    if plan.refusals:
+        return ""
+    if output.out is not None:
+        return f"Saved. {_next_step(output.out, where, is_recording=is_recording)}"
+    if plan.has_changes:
+        return "" if is_recording else "To carry it out, keep it with --out plan.json, and apply that file."
+    return left_to_a_person(plan) or ""
 
 
 def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.completion import complete_symbol
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -18,7 +19,9 @@ app = verb_app()
 
 @app.command()
 def command(
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The position, such as LUNA/USD.")],
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", autocompletion=complete_symbol, help="The position, such as LUNA/USD.")
+    ],
     account: AccountOption = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -27,11 +30,11 @@ def command(
 
     The failures and the escalation of the position are cleared; the next plan tries its exit again.
     """
-    name = unified_symbol(symbol)
     opened = open_offline(AccountRef(only_one(account), data=data))
-    cleared = retry(opened, name)
+    cleared = retry(opened, symbol)
+    name = cleared or unified_symbol(symbol)
     if as_json:
-        write_json({"account": opened.id, "symbol": name, "cleared": cleared})
+        write_json({"account": opened.id, "symbol": name, "cleared": cleared is not None})
     elif cleared:
         typer.echo(f"Cleared {name} of {opened.id}: the next plan tries its exit again.")
     else:

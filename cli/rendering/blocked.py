@@ -17,6 +17,7 @@ from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.remedies import protect_line
 
 MOST_LISTED = 60
+_MOST_NAMED = 5
 _FOR_GOOD: frozenset[BlockedReason] = frozenset({"no-market", "market-inactive", "below-minimum", "no-value", "locked"})
 """The reasons that do not pass by themselves: what they block, only a person can keep or move.
 
@@ -56,6 +57,21 @@ def _how_to_keep(symbols: Sequence[str]) -> list[Text]:
         return []
     what = "it" if len(set(symbols)) == 1 else "them"
     return [words(f"to keep {what}, write in the account's policy:", "dim"), words(f"  {protect_line(symbols)}")]
+
+
+def left_to_a_person(plan: Plan) -> str | None:
+    """Return what no plan can do, and a person can; None where there is nothing."""
+    tolerated = set(plan.checks.checks.zombie_positions.tolerated_dust)
+    blocked = [one.symbol for one in plan.blocked if one.reason in _FOR_GOOD and one.key not in tolerated]
+    doubted = [one.symbol for one in plan.positions if one.facts.get("price_status") == "implausible"]
+    symbols = list(dict.fromkeys([*blocked, *doubted]))
+    if not symbols:
+        return None
+    rest = f" and {len(symbols) - _MOST_NAMED:,} more" if len(symbols) > _MOST_NAMED else ""
+    return (
+        f"What is left needs a person: {', '.join(symbols[:_MOST_NAMED])}{rest}."
+        " Sell or move it at the venue, or protect it in the policy."
+    )
 
 
 def waiting_section(plan: Plan) -> RenderableType | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,7 +15,8 @@ from rich.text import Text
 from exitplan.cli.rendering.checks import checks_table, next_step, state_text
 from exitplan.cli.rendering.head import positions_text
 from exitplan.cli.rendering.screen import console, heading, rows, show, titled, words
-from exitplan.cli.rendering.words import counted, exact
+from exitplan.cli.rendering.words import counted, exact, money, percent
+from exitplan.executor.apply.costs import Costs, costs_of
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
@@ -22,6 +24,7 @@ from exitplan.ruleset.planning.plan import report_of
 from exitplan.ruleset.planning.plan_types import CheckReport, Plan
 
 Document = Mapping[str, Any]
+_BASIS_POINT = Decimal("0.0001")
 _LONG = 8
 """From this many actions on, a terminal shows a bar."""
 
@@ -138,6 +141,8 @@ def _action_line(kind: str, data: Document, width: int) -> Text:
         and data["action"] != "cancel_order"
     ):
         line.append_text(words(f", filled {exact(filled)}", "yellow"))
+    if data.get("average_price") and filled not in {None, "0"}:
+        line.append_text(words(f" at {exact(data['average_price'])}"))
     if data.get("message"):
         line.append_text(words(f"  {data['message']}", "dim"))
     return line
@@ -148,9 +153,9 @@ def _described(data: Document, width: int) -> str:
     return f"{data['symbol']:<{width}}  {_VERBS.get(kind, kind)} {exact(data['quantity'])}"
 
 
-def result_parts(result: ApplyResult) -> list[RenderableType]:
-    """Draw what a run came to: how many actions ended how, those that need a look, and the checks."""
-    parts: list[RenderableType] = [_totals(result.outcomes)]
+def result_parts(result: ApplyResult, quote: str) -> list[RenderableType]:
+    """Draw what a run came to: how many actions ended how and what they brought in, and the checks."""
+    parts: list[RenderableType] = [_totals(result.outcomes, quote)]
     bad = [outcome for outcome in result.outcomes if outcome.status not in {"done", "skipped"}]
     if bad:
         parts.append(_outcome_table(bad))
@@ -167,10 +172,27 @@ def verification_parts(checks: CheckReport) -> list[RenderableType]:
     return [checks_table(checks), Group(state, *map(words, next_step(checks)))]
 
 
-def _totals(outcomes: Sequence[ActionOutcome]) -> Text:
+def _totals(outcomes: Sequence[ActionOutcome], quote: str) -> Text:
     counts = Counter(_STATUSES.get(outcome.status, (outcome.status, ""))[0] for outcome in outcomes)
     said = ", ".join(f"{number:,} {label}" for label, number in counts.items()) or "nothing was to be sent"
-    return heading("Applied: ").append(f"{said}.", "bold")
+    line = heading("Applied: ").append(f"{said}.", "bold")
+    sold = costs_text(costs_of(outcomes), quote)
+    return line.append("\n").append_text(words(sold)) if sold else line
+
+
+def costs_text(costs: Costs, quote: str) -> str:
+    """Write what sales brought in, how that compares with the plan's prices, and the fees."""
+    said = []
+    if costs.difference is not None:
+        change = costs.difference.quantize(_BASIS_POINT, ROUND_HALF_EVEN)
+        compared = f"{percent(abs(change))} {'more' if change > 0 else 'less'} than planned" if change else "as planned"
+        said.append(f"Sold for {money(costs.proceeds, quote)}, {compared}")
+    if costs.untold:
+        said.append(f"{counted(costs.untold, 'sale')} at prices that the venue does not tell")
+    if costs.fees:
+        said.append("fees " + ", ".join(money(fee, currency) for currency, fee in sorted(costs.fees.items())))
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _outcome_table(outcomes: Sequence[ActionOutcome]) -> RenderableType:
@@ -212,11 +234,11 @@ def _came_of(actions: Sequence[Action], ended: Mapping[str, str]) -> str:
     return ", ".join(f"{number:,} {label}" for label, number in labels.items()) or "nothing to do"
 
 
-def show_result(result: ApplyResult) -> None:
+def show_result(result: ApplyResult, quote: str) -> None:
     """Draw what a run came to on stdout."""
     with suppress(OSError):  # as in notify: the exit code must tell how the run ended, not how the drawing did
         print_break()
-        show(*result_parts(result))
+        show(*result_parts(result, quote))
 
 
 def print_break() -> None:

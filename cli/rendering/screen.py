@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from exitplan.cli.output import OUTPUT
 from exitplan.cli.rendering.fitting import FittedTable
 from exitplan.schemas.loading.diagnostics import printable
 
@@ -19,8 +20,16 @@ _NARROWEST, _WIDEST = 40, 140
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """Make the console for stdout; colours only on a terminal, none where NO_COLOR is set."""
-    made = Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    """Make the console for stdout; styles only on a terminal, none at all where NO_COLOR or --no-color is set."""
+    is_plain = OUTPUT.is_plain or bool(os.environ.get("NO_COLOR"))
+    made = Console(
+        file=stream or sys.stdout,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+        color_system=None if is_plain else "auto",
+    )
     if made.is_terminal:
         made.width = min(made.width, _WIDEST)
     else:

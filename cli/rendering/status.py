@@ -7,13 +7,15 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from exitplan.cli.rendering.checks import STATE_STYLES, state_text
 from exitplan.cli.rendering.screen import heading, rows, titled, words
-from exitplan.cli.rendering.words import clock_time, exact, money, percent, reason_text
+from exitplan.cli.rendering.words import clock_time, exact, money, percent, reason_text, total
 from exitplan.executor.store.history import AccountStatus
 from exitplan.executor.store.state import Metrics, State
 from exitplan.ruleset.model.progress import UnwindProgress
+from exitplan.ruleset.model.values import parse_decimal
 
 Document = Mapping[str, Any]
 _MEANINGS = {
@@ -89,9 +91,49 @@ def _metrics(metrics: Metrics) -> Table:
     return table
 
 
+def run_parts(run: Document) -> Iterator[RenderableType]:
+    """Draw one past run: every action, what was filled at which price against the plan's, and what it cost."""
+    yield heading(f"Run {run['run']}", f"{run['plan_id']}, started {clock_time(run['started_at'])}")
+    outcomes = (run.get("summary") or {}).get("outcomes", [])
+    table = titled(
+        "outcome", "symbol", "action", "filled", "at", "planned at", "brought in", "fee", "", justify="lllrrrrrl"
+    )
+    for entry in outcomes:
+        table.add_row(
+            words(entry["status"]),
+            words(entry["symbol"]),
+            words(entry["kind"].replace("_", " ")),
+            _figure(entry.get("filled")),
+            _figure(entry.get("average_price")),
+            _figure(entry.get("planned_price") if entry.get("average_price") else None),
+            Text("" if entry.get("proceeds") is None else money(entry["proceeds"]), no_wrap=True),
+            Text(_fee(entry), no_wrap=True),
+            words(entry["message"] or "", "dim"),
+        )
+    yield table if outcomes else words("Nothing is known of it: it was cut off before its end.", "yellow")
+
+
+def _figure(amount: str | None) -> Text:
+    return Text("" if amount is None else exact(amount), no_wrap=True)
+
+
+def _fee(entry: Document) -> str:
+    fee = entry.get("fee")
+    return "" if fee is None or not parse_decimal(fee) else money(fee, str(entry.get("fee_currency") or ""))
+
+
+def _sold(run: Document) -> str:
+    """Return what the sales of a run brought in; empty where none did, or none is known."""
+    outcomes = (run.get("summary") or {}).get("outcomes", [])
+    sold = [parse_decimal(entry["proceeds"]) for entry in outcomes if entry.get("proceeds") is not None]
+    return money(total(sold)) if sold else ""
+
+
 def history_table(runs: Sequence[Document]) -> Table:
     """Draw past runs, one a line."""
-    table = titled("run", "started", "plan", "result", "done", "refused", "account then", justify="rlllrrl")
+    table = titled(
+        "run", "started", "plan", "result", "done", "refused", "sold for", "account then", justify="rlllrrrl"
+    )
     for run in runs:
         label, style = _MEANINGS.get(run["exit_code"], (f"exit {run['exit_code']}", "bold red"))
         label = "under way" if run["under_way"] else label
@@ -103,6 +145,7 @@ def history_table(runs: Sequence[Document]) -> Table:
             words(label, style),
             words(run["done"]),
             words(run["refused"]),
+            words(_sold(run)),
             words(state, STATE_STYLES.get(state, "")),
         )
     return table

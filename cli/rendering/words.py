@@ -13,6 +13,7 @@ from exitplan.ruleset.planning.exits import HELD_BY
 
 _REASONS = {str(reason): text for reason, text in BLOCKED_REASONS.items()}
 _CENTS = Decimal("0.01")
+_TENTH = Decimal("0.1")
 _DIGITS_OF_LITTLE = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -40,6 +41,14 @@ def percent(share: Decimal | str) -> str:
     """Write a fraction as per cent, exactly."""
     value = parse_decimal(share) if isinstance(share, str) else share
     return f"{plain(value * 100)} %"
+
+
+def rounded_percent(share: Decimal) -> str:
+    """Write a fraction as per cent with one decimal; what rounds to nothing is told as less than that."""
+    value = (share * 100).quantize(_TENTH, ROUND_HALF_EVEN)
+    if value == 0 and share != 0:
+        return f"{'<' if share > 0 else '>'} {plain(_TENTH.copy_sign(share))} %"
+    return f"{value:,f} %"
 
 
 def total(amounts: Iterable[Decimal | None]) -> Decimal:

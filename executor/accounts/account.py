@@ -22,8 +22,9 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 ACCOUNT_FOLDERS = ("policies/accounts", "accounts")
 """Where account files are looked for, below the working folder."""
+NEEDED = {"id": "main", "venue": "paper", "quote": "USD"}
+"""What an account block must say, with an example of each."""
 _NO_FILES = "name the project's folder with -C DIR or EXITPLAN_HOME; make one to try with: exitplan init"
-_NEEDED = ("id", "venue", "quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ def find_account_files(root: Path) -> list[Path]:
     return sorted(path for path in paths if path.suffix in {".yaml", ".yml"})
 
 
+def is_account_file(path: Path) -> bool:
+    """Check whether a file lies in a folder of account files."""
+    folder = path.resolve().parent.as_posix()
+    return any(folder.endswith(f"/{name}") for name in ACCOUNT_FOLDERS)
+
+
 def read_account_files(root: Path) -> AccountFiles:
     """Load the account files below a folder; of two that carry one id neither can be used."""
     sound: dict[str, AccountFile] = {}
@@ -149,7 +156,7 @@ def load_account_file(path: Path) -> AccountFile:
             f"{path}: this is a policy without an account block",
             hint="name an account file, or plan from a recorded account with --snapshot FILE --policy FILE",
         )
-    missing = [name for name in _NEEDED if not loaded.account.get(name)]
+    missing = [name for name in NEEDED if not loaded.account.get(name)]
     if missing:
         raise FileIsInvalid(f"{path}: the account block says nothing of its {', '.join(missing)}")
     return AccountFile(path, loaded)

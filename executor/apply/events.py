@@ -8,10 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from exitplan.executor.apply.proceeds import proceeds_of
 from exitplan.executor.store.journal import Resolution
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
-from exitplan.ruleset.planning.actions import Action
+from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.checks import Checks
 
 EVENT_KINDS: Mapping[str, str] = {
@@ -19,7 +20,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "run_recovering": "An earlier run was cut short: the venue is asked what became of its orders.",
     "run_recovered": "An earlier run had left orders open; they are resolved now.",
     "action_started": "An action is about to be sent.",
-    "action_done": "The venue did it; filled says how much.",
+    "action_done": "The venue did it; filled says how much, average_price and fee at what cost.",
     "action_refused": "The venue did not do it.",
     "action_unknown": "Its outcome is unknown.",
     "action_skipped": "Nothing was sent for it, and why.",
@@ -41,6 +42,17 @@ class Event:
     def to_document(self) -> dict[str, Any]:
         """Write the event in its JSON form, one a line."""
         return {"event": self.kind, "at": time_text(self.at), **self.data}
+
+
+def execution_document(resolution: Resolution | None) -> dict[str, Any]:
+    """Write at what price an order was filled, and its fee; null where the venue does not say."""
+    price = None if resolution is None else resolution.average_price
+    fee = None if resolution is None else resolution.fee
+    return {
+        "average_price": None if price is None else plain(price),
+        "fee": None if fee is None else plain(fee),
+        "fee_currency": None if resolution is None else resolution.fee_currency,
+    }
 
 
 Notify = Callable[[Event], None]
@@ -86,6 +98,7 @@ class ActionOutcome:
     def to_document(self) -> dict[str, Any]:
         """Write the outcome in its JSON form."""
         resolution = self.resolution
+        sold = None if resolution is None or self.action.kind not in SELLING else proceeds_of(self.action, resolution)
         return {
             "id": self.action.id,
             "kind": self.action.kind,
@@ -94,6 +107,9 @@ class ActionOutcome:
             "quantity": plain(self.action.quantity),
             "status": self.status,
             "filled": None if resolution is None else plain(resolution.filled),
+            **execution_document(resolution),
+            "planned_price": self.action.expects.get("mark_price"),
+            "proceeds": None if sold is None else plain(sold[0]),
             "order_id": None if resolution is None else resolution.order_id,
             "message": self.reason,
         }

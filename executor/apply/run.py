@@ -14,7 +14,7 @@ from typing import Any
 from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
-from exitplan.executor.apply.events import ActionOutcome, Stop
+from exitplan.executor.apply.events import ActionOutcome, Stop, execution_document
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
@@ -289,6 +289,7 @@ class Run:
         figures = {
             **_described(action, action.quantity),
             "filled": plain(resolution.filled),
+            **execution_document(resolution),
             "message": resolution.message,
         }
         if resolution.status == "needs_human":

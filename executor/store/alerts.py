@@ -39,6 +39,8 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
     )
 }
 
+SEVERITIES = ("INFO", "WARNING", "CRITICAL")
+"""How bad alerts are, the mildest first."""
 _LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging.CRITICAL}
 
 

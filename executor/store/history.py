@@ -19,7 +19,7 @@ from exitplan.executor.store.state import (
     state_to_document,
     take_state,
 )
-from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.model.values import meant_symbol
 
 
 def past_runs(account: Account) -> list[dict[str, Any]]:
@@ -75,25 +75,26 @@ def account_status(account: Account) -> AccountStatus:
     return AccountStatus(account.id, account.venue, waiting, read_state(account))
 
 
-def retry(account: Account, symbol: str) -> bool:
+def retry(account: Account, symbol: str) -> str | None:
     """Clear the failures and the escalation of a position, so that its exit is tried again.
 
-    Returns False where there was nothing to clear. Raises AccountIsLocked.
+    Returns the symbol as the state has it, None where there was nothing to clear. Raises AccountIsLocked.
     """
-    wanted = unified_symbol(symbol).casefold()
-
-    def other(key: str) -> bool:
-        return wanted not in {key.casefold(), key.partition("#")[0].casefold()}
-
     with _writing(account) as journal:
         state = take_state(journal, account.folder.state)
+        keys = {*state.failed_exits, *state.escalated}
+        wanted = meant_symbol(symbol, keys if "#" in symbol else {key.partition("#")[0] for key in keys})
+
+        def other(key: str) -> bool:
+            return wanted not in {key, key.partition("#")[0]}
+
         kept = replace(
             state,
             failed_exits={key: count for key, count in state.failed_exits.items() if other(key)},
             escalated={key: entry for key, entry in state.escalated.items() if other(key)},
         )
         _replace_state(account, journal, kept)
-    return kept != state
+    return wanted if kept != state else None
 
 
 def import_state(account: Account) -> State:

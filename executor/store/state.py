@@ -66,6 +66,7 @@ class State:
     escalated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     last_cleanup_run: datetime | None = None
     last_verified_at: datetime | None = None
+    verified_policy: str | None = None
     metrics: Metrics = field(default_factory=Metrics)
     price_missing: Mapping[str, MissingPrice] = field(default_factory=dict)
     last_prices: Mapping[str, Decimal] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def state_to_document(state: State) -> dict[str, Any]:
         "escalated": dict(sorted(state.escalated.items())),
         "last_cleanup_run": _moment(state.last_cleanup_run),
         "last_verified_at": _moment(state.last_verified_at),
+        **({"verified_policy": state.verified_policy} if state.verified_policy else {}),
         "cleanup_metrics": {**metrics, "capital_freed_usd": plain(state.metrics.capital_freed_usd)},
     }
 
@@ -112,6 +114,7 @@ def state_from_document(document: Mapping[str, Any]) -> State:
         escalated=_mapping(document.get("escalated")),
         last_cleanup_run=_time(document.get("last_cleanup_run")),
         last_verified_at=_time(document.get("last_verified_at")),
+        verified_policy=document.get("verified_policy"),
         metrics=_metrics(document.get("cleanup_metrics") or {}),
         price_missing=progress.price_missing,
         last_prices={key: Decimal(price) for key, price in _mapping(document.get("last_prices")).items()},

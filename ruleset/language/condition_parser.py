@@ -25,6 +25,7 @@ from exitplan.ruleset.language.conditions import (
     is_finer_than_facts,
 )
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.language.slips import comparison_hint, operator_hint, truth_hint
 from exitplan.ruleset.model.fact_registry import Fact
 from exitplan.ruleset.model.values import MICRO, unified_symbol
 
@@ -136,7 +137,8 @@ def _fact_tests(fact: Fact, value: Any, path: Path, scope: Scope) -> Condition |
         here = (*path, name)
         operator = OPERATORS.get(name)
         if operator is None:
-            hint = did_you_mean(str(name), OPERATORS) or f"operators are {', '.join(OPERATORS)}"
+            hint = operator_hint(str(name)) or did_you_mean(str(name), OPERATORS)
+            hint = hint or f"operators are {', '.join(OPERATORS)}"
             scope.error(here, f"unknown operator {name!r}", hint, on_key=True)
             parts.append(None)
         elif fact.type not in operator.types:
@@ -206,6 +208,8 @@ def _value(fact: Fact, raw: Any, path: Path, scope: Scope) -> Scalar | None:  # 
     hint = _UNITS if fact.type == "number" else None
     if isinstance(value, list):
         hint = "a list is compared with in or not_in"
+    elif isinstance(value, str):
+        hint = comparison_hint(value) or (truth_hint(value) if fact.type == "bool" else hint)
     scope.error(path, f"{fact.name!r} is a {fact.type} fact, but is compared with {_kind(value)}{named}", hint)
     return None
 
@@ -221,7 +225,11 @@ def _number(value: Decimal, path: Path, scope: Scope) -> Decimal | None:
 
 def _text(fact: Fact, value: str, path: Path, scope: Scope) -> str | None:
     if fact.name == "symbol":
-        return unified_symbol(value)
+        symbol = unified_symbol(value)
+        if symbol == symbol.lower() != symbol.upper():
+            message = f"{value} is in lower case, as no symbol is: it matches nothing"
+            scope.warning(path, message, f"did you mean {symbol.upper()!r}?")
+        return symbol
     if fact.values and value not in fact.values:
         hint = did_you_mean(value, fact.values)
         scope.error(path, f"{fact.name!r} is never {value!r}; it is one of {', '.join(fact.values)}", hint)

@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
 from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
+from exitplan.ruleset.language.contradictions import find_contradiction
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
-from exitplan.ruleset.model.values import is_derivative, parse_time, plain, unified_symbol
+from exitplan.ruleset.model.values import is_derivative, parse_moment, plain, unified_symbol
 
 __all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
 
@@ -335,8 +336,15 @@ class _Reader:
             if condition is not None:
                 self.nodes += condition.nodes
                 self.named_symbols |= _symbols_in(condition)
+                self._check_possible(condition, (*path, "when"), scope)
                 rules.append((raw, path, condition))
         return rules
+
+    def _check_possible(self, condition: Condition, path: Path, scope: Scope) -> None:
+        excluded = find_contradiction(condition, scope.facts)
+        if excluded is not None:
+            message = f"this rule never matches: {excluded} cannot hold"
+            self.problems.append(Problem(path, message, "warning", "to ask for either, write any: [...]"))
 
     def _check_because(self, because: str | None, path: Path, scope: Scope) -> None:
         if because is None:
@@ -446,9 +454,9 @@ class _Reader:
                 continue
             until = raw.get("until")
             try:
-                moment = None if until is None else parse_time(until)
-            except ValueError as error:
-                self._problem(("protect", index, "until"), str(error))
+                moment = None if until is None else parse_moment(until)
+            except ValueError:
+                self._problem(("protect", index, "until"), f"there is no such moment as {until!r}")
                 continue
             is_asset = named == ["asset"] and not is_derivative(raw["asset"])
             name = raw["asset"] if is_asset else unified_symbol(raw[named[0]])

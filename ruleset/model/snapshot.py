@@ -187,6 +187,12 @@ class Snapshot:
     other_cash: Mapping[str, Cash] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Every symbol that is held or has an open order."""
+        held = {position.symbol for position in self.positions}
+        return frozenset(held | {order.symbol for order in self.open_orders})
+
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
     """Build a snapshot from its JSON form.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import (
     MAX_EMAX,
@@ -31,6 +32,7 @@ DEFAULT_STEP = Decimal("0.00000001")
 """The step of a market that names none: eight decimal places."""
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -95,6 +97,11 @@ def parse_time(text: str) -> datetime:
         raise ValueError(f"{text!r} is out of the calendar's range") from error
 
 
+def parse_moment(text: str) -> datetime:
+    """Read a time as a person writes it: as :func:`parse_time` does, or a date, which is its midnight in UTC."""
+    return parse_time(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+
+
 def time_text(moment: datetime) -> str:
     """Write a time as ISO 8601 in UTC with ``Z``, without a fraction where it is zero."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -104,6 +111,24 @@ def unified_symbol(text: str) -> str:
     """Return ccxt's unified form of a symbol as a person types it: ``ETH-USD`` becomes ``ETH/USD``."""
     symbol = text.strip()
     return symbol if "/" in symbol else symbol.replace("-", "/", 1)
+
+
+def meant_symbol(text: str, known: Collection[str]) -> str:
+    """Return the known symbol that a person means: ``eth-usd``, ``ETHUSD`` and ``ETH`` are ``ETH/USD``.
+
+    Its unified form where none fits, or several do.
+    """
+    symbol = unified_symbol(text)
+    if symbol in known:
+        return symbol
+    letters = _letters(text)
+    spelled = [name for name in known if _letters(name) == letters]
+    fitting = spelled or [name for name in known if base_of(name).upper() == symbol.upper()]
+    return fitting[0] if len(fitting) == 1 else symbol
+
+
+def _letters(symbol: str) -> str:
+    return re.sub(r"[\s/_-]", "", symbol.upper())
 
 
 def base_of(symbol: str) -> str:

@@ -16,7 +16,7 @@ from exitplan.ruleset.model.order_view import OrderView
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.model.valuation import Belief
-from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, quote_of
+from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, meant_symbol, quote_of
 from exitplan.ruleset.planning.actions import CLOSING, SELLING, Action, Blocked, Exit, UnwindStep
 from exitplan.ruleset.planning.balance import find_change
 from exitplan.ruleset.planning.cash import RULE as CASH_RULE
@@ -39,6 +39,15 @@ class PlanScope:
     excludes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     phase: int | None = None
+
+    def within(self, snapshot: Snapshot) -> PlanScope:
+        """Return the scope with symbols as the account has them: a person also writes eth-usd, ETHUSD or ETH."""
+        symbols = snapshot.symbols
+        return replace(
+            self,
+            targets=tuple(meant_symbol(name, symbols) for name in self.targets),
+            excludes=tuple(meant_symbol(name, symbols) for name in self.excludes),
+        )
 
     def covers(self, symbol: str, rule: str, phase: int) -> bool:
         """Check whether an action on this symbol, by this rule, in this phase is wanted."""

@@ -31,7 +31,7 @@ WARNING_KINDS: Mapping[WarningKind, str] = {
     "untracked-part": "More is held than the tracker's record says, by more than a tenth.",
     "nothing-held": "The tracker has a record of something that is not held.",
     "protects-nothing": "An entry of the protect list matches nothing that is held or listed.",
-    "matches-nothing": "An alias, or a symbol in a condition, matches nothing that is held or listed.",
+    "matches-nothing": "An alias, a strategy source, or a symbol in a condition matches nothing that is known.",
     "ignored-last-price": "The last price lies far outside bid and ask, and their middle is taken.",
     "no-rate": "Money in another currency has no known rate, and counts as nothing.",
     "no-entry-price": "A derivative without an entry price: its profit is not known, and counts as nothing.",
@@ -140,6 +140,11 @@ def _of_names(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
         if old not in names | tracked | protected and account.names.resolve(new) not in known:
             text = f"the alias {old}: {new} matches nothing that is held or listed"
             yield PlanWarning("matches-nothing", old, text, _near(old, account, is_asset=True))
+    carried = {record.position_source for record in account.snapshot.tracker.values() if record.position_source}
+    for source in sorted(policy.strategy_sources - carried):
+        if near := nearest(source, carried - policy.strategy_sources):
+            text = f"strategy_sources names {source}, which no record of the tracker carries; some carry {near}"
+            yield PlanWarning("matches-nothing", source, text, near)
     symbols = _known_symbols(account)
     for symbol in policy.named_symbols:
         if symbol not in symbols:

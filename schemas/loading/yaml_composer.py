@@ -21,6 +21,7 @@ MOST_NODES = 100_000
 """Nodes of a document, counted as they would stand with every alias written out."""
 
 _MERGE_HINT = "use 'extends: other.yaml' to build on another file"
+_THOUSANDS = re.compile(r"[0-9]{3}(\.[0-9]+)?")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -154,6 +155,8 @@ class Composer:
             return node.mark, node.value
         word = event.value if isinstance(event, yaml.ScalarEvent) else None
         hint = f'write it in quotes: "{word}"' if word else None
+        if word and _THOUSANDS.fullmatch(word):
+            hint = "a comma between braces separates entries: write a thousand as 1000"
         self.error(event, f"a key must be text, found {word or 'something else'}", hint)
         return node.mark, None
 

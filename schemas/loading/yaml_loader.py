@@ -88,7 +88,24 @@ def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> FileHasProblem
     if error.context and not tab:
         since = error.context_mark
         message += f" ({error.context}" + (f" in line {since.line + 1})" if since else ")")
-    return one_problem(source, mark, message, "indent with spaces" if tab else None)
+    hint = "indent with spaces" if tab else _indent_hint(source, mark, problem)
+    return one_problem(source, mark, message, hint)
+
+
+def _indent_hint(source: Source, mark: Mark, problem: str) -> str | None:
+    """Say so where a line is indented further than the one above it, which already has its value."""
+    lines = source.text.split("\n")[: mark.line]
+    above = next((line for line in reversed(lines[:-1]) if line.strip() and not line.lstrip().startswith("#")), "")
+    is_deeper = _indent(lines[-1]) > _indent(above) and not above.rstrip().endswith((":", "-"))
+    if problem != "mapping values are not allowed here" or not above:
+        return None
+    if is_deeper:
+        return f"line {mark.line} is indented further than the line above it: give both the same indent"
+    return "text with a colon and a space in it goes in quotes"
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _built(node: Node, key: Mark | None, path: Path, marks: dict[Path, Mark]) -> Any:  # noqa: ANN401 - any YAML value

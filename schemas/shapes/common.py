@@ -13,6 +13,7 @@ NAME_PATTERN = r"^[^\s\u0000-\u001f\u007f]{1,128}$"
 DECIMAL_PATTERN = r"^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 NOT_NEGATIVE_PATTERN = r"^\+?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 LOCAL_TIME_PATTERN = TIME_PATTERN.removesuffix("$") + "?$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
@@ -112,6 +113,13 @@ def moment(about: str, *, optional: bool = True) -> Schema:
         },
         about,
     )
+
+
+def written_moment(about: str) -> Schema:
+    """Describe a time that a person writes: a date alone is its midnight in UTC."""
+    message = "an ISO 8601 time in UTC is expected, such as 2026-02-18T22:00:00Z or 2026-02-18"
+    pattern = f"{TIME_PATTERN}|{DATE_PATTERN}"
+    return text(about, pattern=pattern, patternErrorMessage=message)
 
 
 def local_moment(about: str) -> Schema:

@@ -26,13 +26,13 @@ from exitplan.schemas.shapes.common import (
     flag,
     keyed,
     listed,
-    moment,
     name,
     one_of,
     record,
     schema,
     symbol,
     text,
+    written_moment,
 )
 from exitplan.schemas.shapes.conditions import (
     DEFINITION_PATTERN,
@@ -255,7 +255,7 @@ def _protection() -> Schema:
         | {"description": "A symbol of the asset that is left alone, in whatever market: BTC/USD is BTC."},
         "asset": name("The asset that is left alone, in whatever market, such as BTC."),
         "reason": text("Why it is left alone."),
-        "until": moment("From this moment on it protects no more; absent means for ever."),
+        "until": written_moment("From this moment on it protects no more; absent means for ever."),
         "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited entry for this symbol."},
     }
     return record(properties)

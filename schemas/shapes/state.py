@@ -12,6 +12,7 @@ from exitplan.schemas.shapes.common import (
     moment,
     record,
     schema,
+    sha256,
     text,
 )
 
@@ -43,6 +44,10 @@ def state_schema() -> Schema:
         "escalated": {"type": ["object", "array", "null"], "description": "Positions that a person must look at."},
         "last_cleanup_run": moment("When the protocol last ran."),
         "last_verified_at": moment("When the four checks were last run."),
+        "verified_policy": {
+            **sha256("The hash of the policy, parameters included, that they were run under."),
+            "type": ["string", "null"],
+        },
         "cleanup_metrics": _metrics(),
     }
     about = "What exitplan remembers of an account between runs."

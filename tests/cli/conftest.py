@@ -31,8 +31,13 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property
+    def said(self) -> dict[str, Any]:
+        """The document without the version of its format."""
+        return {key: value for key, value in self.json.items() if key != "format_version"}
+
+    @property
     def error(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.err.splitlines()[-1])["error"]
+        told: dict[str, Any] = json.loads((self.err or self.out).splitlines()[-1])["error"]
         return told
 
 

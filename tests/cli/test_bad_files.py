@@ -92,9 +92,9 @@ def test_a_bad_file_exits_65_says_where_and_why_and_writes_nothing(
     before = sorted(Path().rglob("*"))
     shown = xp(*line.split())
     assert shown.code == 65
-    told = shown.out if line.startswith("validate") else shown.err
+    told = shown.out + shown.err
     assert path.name in told
-    assert "error: " in told
+    assert "error: " in told or '{"error": ' in told
     assert sorted(Path().rglob("*")) == before
 
 
@@ -154,3 +154,11 @@ def test_a_paper_account_that_is_broken_is_told(folder: Path) -> None:
     shown = xp("plan")
     assert shown.code == 65
     assert "platform.json:1:" in shown.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_show_of_a_policy_says_what_it_is() -> None:
+    shown = xp("show", "policies/default.yaml")
+    assert shown.code == 65
+    assert "this is a policy" in shown.err
+    assert "exitplan policy show --policy policies/default.yaml" in shown.err

@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from exitplan.executor.store.lease import account_lease
 from tests.cli.conftest import Ran, xp
 
 
 @pytest.fixture
 def clean(folder: Path) -> Path:
     """A demo account that is CLEAN: whatever it holds is registered, nothing else is asked of it."""
+    make_tolerant(folder)
     for _ in range(6):
-        if xp("run", "--policy", tolerant(folder)).code == 0:
+        if xp("run").code == 0:
             return folder
-    raise AssertionError(xp("verify", "--policy", tolerant(folder)).out)
+    raise AssertionError(xp("verify").out)
 
 
-def tolerant(folder: Path) -> Path:
-    """A policy under which the demo account becomes CLEAN: the coin that nobody lists is out of its hands."""
+def make_tolerant(folder: Path) -> None:
+    """Give the demo account a policy under which it becomes CLEAN: the coin that nobody lists is out of its hands."""
     path = folder / "policies/tolerant.yaml"
     path.write_text(
         "version: 1\nname: tolerant\nextends: default.yaml\n"
@@ -28,7 +30,10 @@ def tolerant(folder: Path) -> Path:
         "exits: [{id: legacy, rule: 3, when: {category: LEGACY_NON_COMPLIANT}, action: close}]\n",
         encoding="utf-8",
     )
-    return path
+    account = folder / "policies/accounts/demo.yaml"
+    account.write_text(
+        account.read_text(encoding="utf-8").replace("../default.yaml", "../tolerant.yaml"), encoding="utf-8"
+    )
 
 
 def later(monkeypatch: pytest.MonkeyPatch, **passed: float) -> None:
@@ -136,6 +141,30 @@ def test_a_run_of_several_that_cannot_read_one_closes_that_one() -> None:
     Path("data/positions.json").write_text("{broken", encoding="utf-8")
     assert xp("run", "--all", "--json").code == 65
     assert gate("--account", "platform", "--json").json["state"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize("line", ["--max-positions 100", "--stale-minutes 9000", "--policy policies/lax.yaml"])
+def test_a_verification_under_other_rules_than_its_own_closes_it(line: str, clean: Path) -> None:
+    lax = "version: 1\nname: lax\nextends: tolerant.yaml\nparameters: {max_positions: 100}\n"
+    (clean / "policies/lax.yaml").write_text(lax, encoding="utf-8")
+    assert xp("verify", *line.split()).code == 0
+    shown = gate()
+    assert (shown.code, "verified under another policy" in shown.out) == (2, True)
+    assert xp("verify").code == 0
+    assert gate().code == 0
+
+
+def test_a_policy_that_was_changed_since_closes_it(clean: Path) -> None:
+    path = clean / "policies/tolerant.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "parameters: {max_positions: 7}\n", encoding="utf-8")
+    assert (gate().code, gate("--all").code) == (2, 2)
+
+
+def test_while_the_account_is_in_use_it_is_closed(clean: Path) -> None:
+    with account_lease(clean / "data/account.lock", "platform", datetime.now(UTC)):
+        shown = gate()
+    assert (shown.code, "is in use by process" in shown.out) == (2, True)
+    assert gate().code == 0
 
 
 @pytest.mark.usefixtures("clean")

@@ -154,7 +154,7 @@ def test_a_refresh_without_a_plan_is_a_usage_error(folder: Path) -> None:
 
 def test_nothing_is_unresolved_in_an_account_that_is_well(folder: Path) -> None:
     assert "No order of platform is unresolved" in xp("resolve").out
-    assert xp("resolve", "--json").json == {"account": "platform", "unresolved": []}
+    assert xp("resolve", "--json").said == {"account": "platform", "unresolved": []}
 
 
 def test_settling_needs_an_unresolved_order_and_a_quantity(folder: Path) -> None:

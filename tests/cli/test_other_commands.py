@@ -218,7 +218,7 @@ def test_explain_shows_protection() -> None:
 def test_before_the_first_run_there_is_nothing_to_tell() -> None:
     assert "No run yet." in xp("status").out
     assert "No run yet." in xp("history").out
-    assert xp("history", "--json").json == {"runs": []}
+    assert xp("history", "--json").said == {"runs": []}
 
 
 @pytest.mark.usefixtures("folder")
@@ -250,7 +250,7 @@ def test_retry_clears_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = {entry["symbol"]: entry["reason"] for entry in xp("plan", "--json").json["blocked"]}
     assert blocked["NEAR/USD"] == "attempts-exhausted"
     assert "the next plan tries its exit again" in xp("retry", "NEAR-USD").out
-    assert xp("retry", "NEAR/USD", "--json").json == {"account": "platform", "symbol": "NEAR/USD", "cleared": False}
+    assert xp("retry", "NEAR/USD", "--json").said == {"account": "platform", "symbol": "NEAR/USD", "cleared": False}
     assert "NEAR/USD" not in {entry["symbol"] for entry in xp("plan", "--json").json["blocked"]}
     assert "Nothing to clear" in xp("retry", "NEAR/USD").out
 
@@ -292,9 +292,14 @@ def test_policy_show_as_json_names_its_files() -> None:
 
 
 def test_schemas_are_listed_printed_and_written() -> None:
-    listed = [line.split()[0] for line in xp("schema").out.splitlines()]
-    assert {"policy", "snapshot", "plan", "state", "tracker", "alert"} <= set(listed)
+    files, answers = xp("schema").out.split("\n\n")
+    listed = [line.split()[0] for line in files.splitlines()[1:]]
+    assert {"policy", "snapshot", "plan", "state", "tracker", "alert"} == set(listed)
+    assert {"verify", "status", "history", "event", "error"} <= {line.split()[0] for line in answers.splitlines()[1:]}
     assert xp("schema", "plan").json["title"] == "Action plan"
+    assert xp("schema", "policy.parameters.max_positions").json["default"] == 8
+    assert xp("schema", "policy.exits.action").json["enum"] == ["close", "unwind", "attach_stop"]
+    assert "did you mean 'parameters'?" in xp("schema", "policy.paramters").err
     assert xp("schema", "--out", "here").code == 0
     assert {path.name for path in Path("here").iterdir()} == {f"{name}.schema.json" for name in listed}
     assert xp("schema", "plan", "--out", "one").code == 0

@@ -162,7 +162,8 @@ def test_show_draws_what_plan_drew(saved: Path) -> None:
     drawn = xp("plan").out.splitlines()
     shown = xp("show", saved)
     assert shown.code == 0
-    assert shown.out.splitlines()[-1] == drawn[-1]
+    assert shown.out.splitlines()[-1] == drawn[-3]
+    assert drawn[-1] == "To carry it out, keep it with --out plan.json, and apply that file."
 
 
 def test_show_warns_of_an_expired_plan() -> None:
@@ -194,3 +195,13 @@ def test_the_records_of_the_tracker_ride_along() -> None:
     account = snapshot(position("AAA/USD"), tracked={"AAA/USD": record("manual")}, markets={"AAA/USD": market(5)})
     plan = xp("plan", "--snapshot", write_snapshot(account), "--json").json
     assert plan["positions"][0]["facts"]["position_source"] == "manual"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_stable_plan_is_the_same_each_time_and_changes_with_the_account() -> None:
+    first, second = xp("plan", "--json", "--stable"), xp("plan", "--json", "--stable")
+    assert first.out == second.out
+    assert xp("plan", "--json").out != xp("plan", "--json").out
+    assert first.json["actions"]
+    assert xp("plan", "--json", "--stable", "--max-positions", "3").out != first.out
+    assert xp("plan", "--stable").code == 64

@@ -139,11 +139,11 @@ def test_the_end_of_a_run(snapshot: SnapshotAssertion) -> None:
     )
     given = plan_input(account_of(position(), markets={"AAA/USD": market(price_status="unavailable")}))
     result = ApplyResult(ExitCode.UNKNOWN, "p", outcomes, draft_plan(given).checks)
-    assert drawn(*result_parts(result)) == snapshot
+    assert drawn(*result_parts(result, "USD")) == snapshot
 
 
 def test_a_run_after_which_nothing_could_be_read() -> None:
-    assert "its state is UNKNOWN" in drawn(*result_parts(ApplyResult(ExitCode.UNKNOWN, "p", (), None)))
+    assert "its state is UNKNOWN" in drawn(*result_parts(ApplyResult(ExitCode.UNKNOWN, "p", (), None), "USD"))
 
 
 def test_status_and_history(snapshot: SnapshotAssertion) -> None:

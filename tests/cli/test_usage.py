@@ -93,20 +93,51 @@ def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
         ("run --broker kraken", "is at paper, not at kraken", "demo.yaml"),
         ("run --account platform --user-id user123", "are two accounts", "give one of them"),
         ("apply --json", "--json cannot ask", "--auto-approve"),
+        ("plan user123", "unexpected extra argument", "exitplan plan --account user123"),
+        ("--account user123 plan", "no such option --account", "exitplan plan --account ..."),
+        ("apply -auto-aprove", "no such option --auto-aprove", "did you mean --auto-approve?"),
     ],
 )
 @pytest.mark.usefixtures("folder")
 def test_what_is_mistyped_exits_64_with_a_line_and_a_hint(line: str, message: str, hint: str | None) -> None:
     shown = xp(*line.split())
-    assert (shown.code, shown.out) == (64, "")
-    told = shown.error["message"] if "--json" in line else shown.err
+    assert shown.code == 64
+    told = shown.out if "--json" in line else shown.err
     assert message in told
-    assert hint is None or hint in shown.err
+    assert hint is None or hint in told
 
 
 @pytest.mark.usefixtures("folder")
-def test_with_json_an_error_is_json_on_stderr() -> None:
-    error = xp("plan", "--json", "--account", "plaform").error
+def test_quiet_prints_nothing_but_errors() -> None:
+    for line in ("plan -q", "--quiet plan", "run --quiet"):
+        shown = xp(*line.split())
+        assert (shown.out, shown.err) == ("", "")
+    assert xp("verify", "-q").code == 2
+    assert "no account file" in xp("plan", "-q", "--account", "nobody").err
+    assert xp("status", "--quiet", "--json").json["account"] == "platform"
+    assert "--quiet cannot ask" in xp("apply", "-q").err
+
+
+@pytest.mark.usefixtures("folder")
+def test_options_with_one_dash_are_those_with_two() -> None:
+    shown = xp("plan", "-out=new.json", "-target=xrp-usd", "-json")
+    assert shown.json["scope"]["targets"] == ["XRP/USD"]
+    assert Path("new.json").read_bytes() == shown.out.encode()
+    assert xp("plan", "-oshort.json").code == 0
+    assert Path("short.json").exists()
+
+
+@pytest.mark.parametrize("typed", ["ETH/USD", "ETH-USD", "eth/usd", "eth-usd", "ETHUSD", "eth", " ETH "])
+@pytest.mark.usefixtures("folder")
+def test_a_symbol_may_be_typed_in_any_way_that_is_clear(typed: str) -> None:
+    assert xp("explain", typed, "--json").json["symbol"] == "ETH/USD"
+
+
+@pytest.mark.usefixtures("folder")
+def test_with_json_an_error_is_json_on_stdout() -> None:
+    shown = xp("plan", "--json", "--account", "plaform")
+    error = shown.json["error"]
+    assert not shown.err
     assert (error["type"], error["exit_code"]) == ("NoSuchAccount", 64)
     assert error["hint"] == "did you mean 'platform'?"
 

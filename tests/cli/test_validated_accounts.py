@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -54,6 +55,49 @@ def test_a_mistake_in_a_shared_base_is_told_once() -> None:
     Path("child.yaml").write_text(f"version: 1\nname: c\nextends: {FILE}\n", encoding="utf-8")
     shown = xp("validate", FILE, "child.yaml", "--json").json
     assert (shown["errors"], [entry["ok"] for entry in shown["files"]]) == (1, [False, False])
+
+
+@pytest.mark.parametrize("missing", ["id", "venue", "quote"])
+def test_an_account_block_that_does_not_say_all_is_told(missing: str) -> None:
+    block = {name: value for name, value in {"id": "a", "venue": "paper", "quote": "USD"}.items() if name != missing}
+    Path(FILE).write_text(f"version: 1\nname: a\naccount: {json.dumps(block)}\n", encoding="utf-8")
+    shown = xp("validate", FILE)
+    assert (shown.code, "1 error" in shown.out) == (65, True)
+    assert f"{FILE}:3:10: error: account: {missing!r} is missing" in shown.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_policy_in_the_folder_of_accounts_is_told() -> None:
+    Path("policies/accounts/x.yaml").write_text("version: 1\nname: x\nextends: ../default.yaml\n", encoding="utf-8")
+    shown = xp("validate")
+    assert (shown.code, "a policy without an account block" in shown.out) == (65, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_files_with_one_id_are_told() -> None:
+    first = Path("policies/accounts/user123.yaml")
+    Path("policies/accounts/zzz.yaml").write_text(first.read_text(encoding="utf-8"), encoding="utf-8")
+    shown = xp("validate")
+    assert shown.code == 65
+    assert "zzz.yaml" in shown.out
+    assert f"the id 'user123' is used by {first} as well" in shown.out
+
+
+def test_options_of_the_paper_venue_are_checked() -> None:
+    shown = validated("paper", "options: {fil: x.json, spread: 2}")
+    assert shown.code == 65
+    assert "account.options.fil: no such option as 'fil'; did you mean 'file'?" in shown.out
+    assert "account.options.spread: a fraction from 0 to below 1 is wanted" in shown.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_strategy_source_that_is_nearly_one_of_the_tracker_is_told() -> None:
+    path = Path("policies/accounts/demo.yaml")
+    text = path.read_text(encoding="utf-8").replace("parameters: {", "parameters: {strategy_sources: [nija_strategi], ")
+    path.write_text(text, encoding="utf-8")
+    shown = xp("validate")
+    assert (shown.code, "strategy_sources names nija_strategi" in shown.out) == (0, True)
+    assert "some carry nija_strategy" in shown.out
 
 
 def test_known_venues_are_checked_without_loading_ccxt() -> None:

@@ -230,7 +230,7 @@ def test_keys_of_another_action_have_no_meaning(key: str) -> None:
     assert (found.path, found.on_key) == (("exits", 0, key), True)
 
 
-@pytest.mark.parametrize("until", ["2026-02-18", "2026-02-18T22:00:00", "soon"])
+@pytest.mark.parametrize("until", ["2026-02-30", "2026-02-18T22:00:00", "soon"])
 def test_protection_ends_at_a_moment(until: str) -> None:
     assert error(protect=[{"symbol": "AAA/USD", "until": until}]).path == ("protect", 0, "until")
 

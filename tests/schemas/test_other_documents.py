@@ -147,6 +147,7 @@ def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> 
             last_prices={"A/USD": Decimal(1)},
             last_balance=balance,
             pending_balance=balance,
+            verified_policy="0" * 64,
         )
     )
     shape = committed_schema("state")["properties"]

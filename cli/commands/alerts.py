@@ -1,0 +1,137 @@
+"""``exitplan alerts``: what the accounts have raised, now or as it happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.account_set import AccountSet, report_of
+from exitplan.cli.arguments import present, read_duration, read_time
+from exitplan.cli.failures import warn
+from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.rendering.alerts import alert_line, alerts_table
+from exitplan.cli.rendering.screen import console, show
+from exitplan.cli.rendering.words import counted
+from exitplan.cli.streams import write_json, write_line
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.alert_log import Alert, AlertFilter, AlertLog
+from exitplan.executor.store.alerts import ALERT_KINDS, SEVERITIES
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.language.problems import did_you_mean
+
+_POLL_SECONDS = 0.5
+app = verb_app()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOutput:
+    """How many alerts are shown, as what, and whether those to come are too."""
+
+    limit: int
+    follow: bool = False
+    as_json: bool = False
+
+
+@app.command()
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", metavar="NAME", help="Only this kind, such as EXIT_FAILED; may be repeated."),
+    ] = None,
+    severity: Annotated[
+        str, typer.Option("--severity", metavar="LEVEL", help="Only this bad or worse: info, warning or critical.")
+    ] = "info",
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="Only since then: 90s, 15m, 1h, 30d, or a time or date in UTC."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest.")] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on, and show alerts as they are raised, until Ctrl-C.")
+    ] = False,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """List alerts, or follow them as they are raised.
+
+    The oldest come first. The venue is not contacted. With --follow and --json every alert is one line of JSON.
+    """
+    wanted = AlertFilter(frozenset(map(_kind, kind or ())), _severity(severity), _since(since))
+    logs: list[AlertLog] = []
+    for who in AccountSet.of(account, tag, every=every).select():
+        if isinstance(who.file, AccountFile):
+            logs.append(AlertLog(DataFolder.of(data, who.file.id).alerts))
+        else:
+            report_of(who.name, who.file)
+    show_alerts(logs, wanted, AlertOutput(limit, follow, as_json))
+
+
+def _kind(text: str) -> str:
+    name = text.upper().replace("-", "_")
+    if name not in ALERT_KINDS:
+        hint = did_you_mean(name, ALERT_KINDS) or f"the kinds are {', '.join(ALERT_KINDS)}"
+        raise UsageError(f"there are no alerts of the kind {text}", hint=hint)
+    return name
+
+
+def _severity(text: str) -> str:
+    if text.upper() not in SEVERITIES:
+        raise UsageError(f"--severity is {text}; it is one of {', '.join(SEVERITIES).lower()}")
+    return text.upper()
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    is_duration = text[-1:] in set("smhd")
+    return present() - read_duration("--since", text) if is_duration else read_time("--since", text)
+
+
+def show_alerts(logs: Sequence[AlertLog], wanted: AlertFilter, output: AlertOutput) -> None:
+    """Show the newest alerts, and those to come where that is asked for."""
+    alerts = _new(logs, wanted)[-output.limit :]
+    if output.follow:
+        _write(alerts, as_json=output.as_json)
+        _follow(logs, wanted, as_json=output.as_json)
+    elif output.as_json:
+        write_json({"alerts": alerts})
+    elif alerts:
+        show(alerts_table(alerts))
+    else:
+        typer.echo("No alerts.")
+    for log in logs:
+        if log.unreadable:
+            warn(f"{log.path}: {counted(log.unreadable, 'line')} cannot be read as alerts", as_json=output.as_json)
+
+
+def _new(logs: Sequence[AlertLog], wanted: AlertFilter) -> list[Alert]:
+    alerts = [alert for log in logs for alert in log.new() if wanted.wants(alert)]
+    return sorted(alerts, key=lambda alert: str(alert["timestamp"]))
+
+
+def _follow(logs: Sequence[AlertLog], wanted: AlertFilter, *, as_json: bool) -> None:
+    try:
+        while True:
+            time.sleep(_POLL_SECONDS)
+            _write(_new(logs, wanted), as_json=as_json)
+    except KeyboardInterrupt:
+        return
+
+
+def _write(alerts: Sequence[Alert], *, as_json: bool) -> None:
+    target = console()
+    for alert in alerts:
+        if as_json:
+            write_line(alert)
+        else:
+            target.print(alert_line(alert), soft_wrap=True)

@@ -1,0 +1,97 @@
+"""Register a position with the tracker by hand, or take its record away; nothing is traded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.adoption import adopted_record
+from exitplan.executor.logs import RUN, note
+from exitplan.executor.plan import read_account, read_state
+from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.tracker import load_records
+from exitplan.ruleset.errors import NoSuchSymbol, UsageError
+from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.ruleset.model.facts import observe
+from exitplan.ruleset.model.snapshot import Side, TrackerRecord
+from exitplan.ruleset.model.values import is_derivative, meant_symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a person says of a position; what is None is taken from the venue where it is known."""
+
+    symbol: str
+    side: Side | None = None
+    entry_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    source: str | None = None
+    strategy: str | None = None
+
+
+def register_position(account: Account, wanted: Registration) -> tuple[str, TrackerRecord]:
+    """Register a position that is held; returns its symbol and its record.
+
+    Raises NoSuchSymbol where it is not held, UsageError where its side or entry price must be said, AccountIsLocked,
+    AccountUnreadable.
+    """
+    with account_lease(account.folder.lock, account.id, account.clock()):
+        snapshot, now = read_account(account), account.clock()
+        held = {position.symbol for position in snapshot.positions}
+        symbol = meant_symbol(wanted.symbol, held)
+        views = [
+            view
+            for view in observe(snapshot, account.loaded.policy, read_state(account).progress, now).positions
+            if view.position.symbol == symbol and wanted.side in {None, view.position.side}
+        ]
+        if not views:
+            raise NoSuchSymbol(
+                f"the account {account.id} holds no position {wanted.symbol}", hint=did_you_mean(symbol, sorted(held))
+            )
+        if len(views) > 1:
+            raise UsageError(f"{symbol} is held on both sides", hint="name one with --side long or --side short")
+        view, position = views[0], views[0].position
+        if wanted.entry_price is None and not _has_entry_price(view.record) and position.entry_price is None:
+            basis = account.broker.read_cost_basis([position]).get(position.key)
+            if basis is None or basis.entry_price is None:
+                raise UsageError(
+                    f"nobody knows what {symbol} was bought at", hint="say it: --entry-price PRICE, per unit"
+                )
+            position = replace(position, entry_price=basis.entry_price, opened_at=position.opened_at or basis.opened_at)
+        record = adopted_record(snapshot, view, position, wanted.stop_price, now)
+        if wanted.entry_price is not None:
+            record = replace(
+                record, entry_price=wanted.entry_price, extra={**record.extra, "entry_price_basis": "told by a person"}
+            )
+        record = replace(
+            record,
+            position_source=wanted.source or record.position_source,
+            strategy=wanted.strategy or record.strategy,
+            side=position.side if is_derivative(symbol) else None,
+        )
+        account.tracker.update(snapshot.tracker, {symbol: record}, now)
+    note(RUN, "registered", account=account.id, symbol=symbol)
+    return symbol, record
+
+
+def forget_position(account: Account, symbol: str) -> tuple[str, TrackerRecord]:
+    """Take the record of a position out of the tracker's file; returns its symbol and the record.
+
+    The venue is not asked: what is no longer held may be forgotten too. Raises NoSuchSymbol where there is no record,
+    FileIsInvalid for a broken tracker, AccountIsLocked.
+    """
+    with account_lease(account.folder.lock, account.id, account.clock()):
+        path = account.folder.tracker
+        records = load_records(path) if path.exists() else {}
+        name = meant_symbol(symbol, records)
+        if name not in records:
+            hint = did_you_mean(name, sorted(records)) or f"the tracker is {path}"
+            raise NoSuchSymbol(f"the tracker of {account.id} has no record of {name}", hint=hint)
+        account.tracker.update(records, {name: None}, account.clock())
+    note(RUN, "forgotten", account=account.id, symbol=name)
+    return name, records[name]
+
+
+def _has_entry_price(record: TrackerRecord | None) -> bool:
+    return record is not None and record.entry_price is not None
