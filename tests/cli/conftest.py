@@ -37,7 +37,10 @@ class Ran:
 
     @property
     def error(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.err or self.out).splitlines()[-1])["error"]
+        (line,) = [
+            line for line in (self.out + self.err).splitlines() if line.startswith(('{"error"', '{"format_version"'))
+        ]
+        told: dict[str, Any] = json.loads(line)["error"]
         return told
 
 

@@ -37,7 +37,7 @@ def offered(line: str) -> list[str]:
         ("exitplan explain X", ["XLM/USD", "XRP/USD"]),
         ("exitplan plan --account user123 --target XR", ["XRP/USD"]),
         ("exitplan plan --rule ov", ["over-cap"]),
-        ("exitplan schema pol", ["policy"]),
+        ("exitplan schema pl", ["plan"]),
         ("exitplan posi", ["positions"]),
     ],
 )
