@@ -19,6 +19,7 @@ Side = Literal["long", "short"]
 OrderSide = Literal["buy", "sell"]
 PriceBasis = Literal["last", "mid", "one_side"]
 PriceStatus = Literal["ok", "missing", "unavailable", "implausible"]
+Part = Literal["positions", "open_orders"]
 FORMAT_VERSION = 1
 
 _MAXIMUMS = ("max_amount", "max_notional", "market_max_amount")
@@ -167,7 +168,9 @@ class Snapshot:
 
     ``other_cash`` is money in other currencies than the account's quote, by currency. ``rates`` gives units of the
     account's quote currency for one unit of another currency, ``conversions`` by symbol the terms of the conversions
-    that were asked for.
+    that were asked for. ``share_of`` is the amount that ``account_pct`` is a share of, where whoever told of the
+    account has said so; None means managed equity. ``unread`` names what could not be asked and is therefore not known
+    to be empty: nothing is concluded from it, and the account is UNKNOWN.
     """
 
     account: str
@@ -182,6 +185,8 @@ class Snapshot:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     other_cash: Mapping[str, Cash] = field(default_factory=dict)
+    share_of: Decimal | None = None
+    unread: tuple[Part, ...] = ()
 
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
@@ -205,6 +210,8 @@ def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
             unified_symbol(symbol): _conversion(entry) for symbol, entry in (document.get("conversions") or {}).items()
         },
         other_cash={currency: _cash(entry) for currency, entry in (document.get("other_cash") or {}).items()},
+        share_of=_decimal(document.get("share_of")),
+        unread=tuple(document.get("unread") or ()),
     )
 
 
@@ -216,8 +223,8 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
-    Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``, and
-    ``asset``, ``debt``, sides and maximums.
+    Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``,
+    ``share_of``, ``unread``, and ``asset``, ``debt``, sides and maximums.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
@@ -235,6 +242,8 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
         "rates": {currency: plain(rate) for currency, rate in sorted(snapshot.rates.items())},
         **({"conversions": conversions} if conversions else {}),
         **({"other_cash": other_cash} if other_cash else {}),
+        **({} if snapshot.share_of is None else {"share_of": plain(snapshot.share_of)}),
+        **({"unread": list(snapshot.unread)} if snapshot.unread else {}),
     }
 
 

@@ -21,6 +21,7 @@ from exitplan.schemas.shapes.common import (
 )
 
 _SIDES = {"long": "", "short": ""}
+_PARTS = {"positions": "", "open_orders": ""}
 _EXAMPLE = {
     "format_version": 1,
     "account": "platform",
@@ -50,6 +51,10 @@ def snapshot_schema() -> Schema:
         "tracker": _optional(keyed(tracker_record(numbers=False), "What the position tracker knows, by symbol.")),
         "rates": _optional(keyed(_rate(), "Units of the account's quote currency for one unit of another currency.")),
         "conversions": _optional(keyed(_conversion(), "The terms of conversions that were asked for, by symbol.")),
+        "share_of": amount("What account_pct is a share of; absent means managed equity."),
+        "unread": _optional(
+            listed(one_of(_PARTS, "One part."), "What could not be asked: it is not known to be empty.")
+        ),
         "paper": {"type": ["object", "null"], "description": "The paper venue's own notes; nothing else reads them."},
     }
     required = ("format_version", "account", "venue", "quote", "taken_at", "cash", "positions", "open_orders")
