@@ -55,6 +55,7 @@ def test_an_entry_is_there_for_the_next_process(tracker: PositionTracker) -> Non
         "first_entry_time": "2026-02-18T22:00:00Z",
         "last_entry_time": "2026-02-18T22:00:00Z",
         "num_adds": 0,
+        "previous_profit_pct": 0.0,
     }
 
 
@@ -101,7 +102,11 @@ def test_the_result_is_told_as_a_fraction(tracker: PositionTracker) -> None:
         "current_value": 4200.0,
         "pnl_dollars": 200.0,
         "pnl_percent": 0.05,
+        "previous_profit_pct": 0.0,
     }
+    second = tracker.calculate_pnl("ETH-USD", 1900.0)
+    assert second is not None
+    assert (second["pnl_percent"], second["previous_profit_pct"]) == (-0.05, 0.05)
     assert tracker.calculate_pnl("BTC-USD", 1) is None
 
 
@@ -134,8 +139,8 @@ def test_a_broken_file_is_an_error_and_left_as_it_is(tmp_path: Path, content: st
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf"), "x", None, -1, 0])
 def test_an_entry_without_a_price_is_refused(tracker: PositionTracker, amount: object) -> None:
-    with pytest.raises(UsageError):
-        tracker.track_entry("A-USD", amount, 1, 1)
+    assert tracker.track_entry("A-USD", amount, 1, 1) is False
+    assert tracker.track_entry("A-USD", 1, amount, 1) is False
     assert not tracker.path.exists()
 
 
