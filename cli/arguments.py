@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from exitplan.cli.options import ALL_PHASES
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, open_account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
@@ -249,7 +250,9 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
 
 
 def ensure_phase(phase: int | None) -> int | None:
-    """Return the phase that was asked for; raises UsageError for one that there is not."""
+    """Return the phase that was asked for, None for all; raises UsageError for one that there is not."""
+    if phase == ALL_PHASES:
+        return None
     if phase is not None and phase not in list(Phase):
         known = ", ".join(f"{known} {known.meaning}" for known in Phase)
         raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")
