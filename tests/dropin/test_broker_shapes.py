@@ -75,7 +75,7 @@ class Frame:
 
 def test_candles_may_be_a_data_frame(tmp_path: Path) -> None:
     class Framed(BotBroker):
-        get_current_price = None
+        get_current_price: Any = None
 
         def get_market_data(self, symbol: str, timeframe: str, limit: int) -> Frame:
             return Frame()
@@ -89,7 +89,7 @@ def test_candles_may_be_a_data_frame(tmp_path: Path) -> None:
 
 def closing(method: Any) -> BotBroker:
     broker = BotBroker({"DUST-USD": held("DUST-USD", 0.5, 4.0)})
-    broker.close_position = method.__get__(broker)
+    vars(broker)["close_position"] = method.__get__(broker)
     return broker
 
 
