@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from exitplan.brokers.duck_typed.broker import AdaptedBroker, Balance, snapshot_of, without_derived
+from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.holdings import AskPrice, read_holdings
+from exitplan.brokers.duck_typed.told_account import Balance, snapshot_of, without_derived
 from exitplan.dropin.names import ExitStrategy
 from exitplan.dropin.sources import ReadOnlyTracker
 from exitplan.executor.accounts.account import Account

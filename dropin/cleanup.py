@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from exitplan.dropin.closing import (
     is_position_closable,
     ranked,
 )
+from exitplan.dropin.figures import DUST_RULE, NAMED_RULE, Initial, closed, figures_of
 from exitplan.dropin.results import Finished
 from exitplan.dropin.settings import (
     DUST_USD,
@@ -43,9 +44,9 @@ from exitplan.executor.logs import PROTOCOL, note
 from exitplan.executor.operation import Observer, Operation, Unobserved, operate
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.ruleset.errors import ExitplanError, UsageError
+from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.values import unified_symbol
 from exitplan.ruleset.planning.actions import CLOSING, Phase
-from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.policies import LoadedPolicy, load_policy, policy_from_document
 
@@ -55,12 +56,11 @@ POLICY = "forced-cleanup"
 LEAST_REST = timedelta(seconds=120)
 """The least time between two cycles of one cleanup."""
 _FIGURES = ("initial_positions", "dust_closed", "cap_closed", "final_positions")
-_DUST_RULE, _CAP_RULE, _NAMED_RULE = "dust", "over-cap", "named"
 _NAMED: Mapping[str, Any] = {
     "version": 1,
     "name": "forced-cleanup-of-the-named",
     "exits": [
-        {"id": _NAMED_RULE, "rule": 2, "when": {"market_known": True}, "action": "close", "before": "dust"},
+        {"id": NAMED_RULE, "rule": 2, "when": {"market_known": True}, "action": "close", "before": "dust"},
     ],
 }
 """Over the policy: every position is closed, and the scope of the plan names which."""
@@ -68,17 +68,6 @@ _NAMED: Mapping[str, Any] = {
 
 def _present() -> datetime:
     return datetime.now(UTC)
-
-
-class _Initial(Unobserved):
-    """Notes how many positions there were as soon as there is a plan, also where nothing comes of it."""
-
-    def __init__(self, figures: dict[str, Any]) -> None:
-        self.figures = figures
-
-    def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
-        """Note how many positions there were."""
-        self.figures["initial_positions"] = len(plan.positions)
 
 
 class ForcedPositionCleanup:
@@ -139,10 +128,9 @@ class ForcedPositionCleanup:
         return self._setup.overrides
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The parameters in force, by their name in the policy."""
-        parameters: Mapping[str, Any] = self._loaded.document["parameters"]
-        return parameters
+    def policy(self) -> Policy:
+        """The policy, with the parameters set over it."""
+        return self._loaded.policy
 
     def set_parameter(self, name: str, value: object) -> None:
         """Set a parameter over the policy, as the constructor does; None is the policy's own again."""
@@ -166,8 +154,8 @@ class ForcedPositionCleanup:
         }
         try:
             account = self._account(user_id)
-            finished = self._carry_out(account, PlanScope(phase=Phase.EXIT), _Initial(figures))
-            figures.update(_figures(account, finished))
+            finished = self._carry_out(account, PlanScope(phase=Phase.EXIT), Initial(figures))
+            figures.update(figures_of(account, finished))
         except ExitplanError as error:
             figures["error"] = str(error)
         return figures
@@ -176,7 +164,7 @@ class ForcedPositionCleanup:
 
     def identify_dust_positions(self, positions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Find the positions worth less than ``dust_threshold_usd``; one without a value is none of them."""
-        least = self._loaded.policy.dust_usd_threshold
+        least = self.policy.dust_usd_threshold
         reason = f"dust, below {least:.2f} USD"
         return [
             found_of(position, CleanupType.DUST, reason)
@@ -186,7 +174,7 @@ class ForcedPositionCleanup:
 
     def identify_cap_excess_positions(self, positions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Find the positions above the cap: the smallest, then the worst, then the oldest; all that are given count."""
-        most = self._loaded.policy.max_positions
+        most = self.policy.max_positions
         reason = f"above the cap: {len(positions)} of {most}"
         excess = max(len(positions) - most, 0)
         return [found_of(position, CleanupType.CAP_EXCEEDED, reason) for position in ranked(positions)[:excess]]
@@ -215,7 +203,7 @@ class ForcedPositionCleanup:
             note(PROTOCOL, "cleanup_failed", account=account_id, message=str(error))
             return 0, len(names), 0
         tried = {action.symbol for action in finished.plan.actions if action.kind in CLOSING}
-        done = _closed(finished, {_NAMED_RULE})
+        done = closed(finished, {NAMED_RULE})
         return len(done), len(tried - done), len(names) - len(tried)
 
     def cleanup_single_account(
@@ -240,8 +228,8 @@ class ForcedPositionCleanup:
         }
         try:
             account = self._adapted(broker, account_id, self._named() if kills else self._loaded)
-            finished = self._carry_out(account, PlanScope(phase=Phase.EXIT), _Initial(figures))
-            figures.update(_figures(account, finished))
+            finished = self._carry_out(account, PlanScope(phase=Phase.EXIT), Initial(figures))
+            figures.update(figures_of(account, finished))
         except ExitplanError as error:
             figures["error"] = str(error)
             return figures
@@ -253,8 +241,8 @@ class ForcedPositionCleanup:
         self.open_positions_count = figures["final_positions"]
         figures["status"] = "clean" if not figures["initial_positions"] else "cleaned"
         if kills:
-            closed = len(_closed(finished, {_NAMED_RULE}))
-            figures.update(dust_closed=closed, skipped_dust=len(finished.plan.blocked), status="kill_all_complete")
+            gone = len(closed(finished, {NAMED_RULE}))
+            figures.update(dust_closed=gone, skipped_dust=len(finished.plan.blocked), status="kill_all_complete")
         note(PROTOCOL, "cleanup_finished", account=account_id, status=figures["status"])
         return figures
 
@@ -329,9 +317,9 @@ class ForcedPositionCleanup:
         """Close the dust at one broker, and keep what is left of it that could be sold."""
         try:
             account = self._adapted(one.broker, one.account, self._loaded)
-            scope = PlanScope(phase=Phase.EXIT, rules=(_DUST_RULE,))
-            finished = self._carry_out(account, scope, _Initial(one.figures))
-            one.figures.update(_figures(account, finished))
+            scope = PlanScope(phase=Phase.EXIT, rules=(DUST_RULE,))
+            finished = self._carry_out(account, scope, Initial(one.figures))
+            one.figures.update(figures_of(account, finished))
         except ExitplanError as error:
             one.figures["error"] = str(error)
             return
@@ -339,7 +327,7 @@ class ForcedPositionCleanup:
             one.figures.update(error="what became of the dust is not known", status="error", final_positions=0)
             return
         one.figures["status"] = "cleaned"
-        least = max(self._loaded.policy.dust_usd_threshold, LEAST_CLOSE)
+        least = max(self.policy.dust_usd_threshold, LEAST_CLOSE)
         told = account.broker.told_positions if isinstance(account.broker, AdaptedBroker) else ()
         one.left = [position for position in told if Money.of(position).value >= least]
 
@@ -434,31 +422,3 @@ def _connected(brokers: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
 def _name_of(kind: object) -> str:
     """Return the name of a kind of broker: the value of an enumeration, or a text."""
     return str(getattr(kind, "value", kind))
-
-
-def _closed(finished: Finished, rules: Collection[str]) -> set[str]:
-    """Return the symbols whose closes by these rules were all done."""
-    closes = [action for action in finished.plan.actions if action.kind in CLOSING and action.rule in rules]
-    open_ones = {action.symbol for action in closes if action.id not in finished.done}
-    return {action.symbol for action in closes} - open_ones
-
-
-def _figures(account: Account, finished: Finished) -> dict[str, Any]:
-    dust, cap = _closed(finished, {_DUST_RULE}), _closed(finished, {_CAP_RULE, _NAMED_RULE})
-    held = len(finished.plan.positions)
-    left = held - len(dust | cap) if finished.outcome.result is None else _held(account)
-    is_resolved = finished.is_resolved and left is not None
-    has_closes = any(action.kind in CLOSING for action in finished.plan.actions)
-    return {
-        "dust_closed": len(dust),
-        "cap_closed": len(cap),
-        "final_positions": left,
-        "status": "error" if not is_resolved else "cleaned" if has_closes else "clean",
-    }
-
-
-def _held(account: Account) -> int | None:
-    try:
-        return len(account.broker.read_account().positions)
-    except ExitplanError:
-        return None

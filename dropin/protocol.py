@@ -6,16 +6,16 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from exitplan.brokers.duck_typed.broker import AdaptedBroker, Balance, balance_of
+from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.holdings import AskPrice
-from exitplan.brokers.duck_typed.values import amount_of
+from exitplan.brokers.duck_typed.told_account import Balance, balance_of
 from exitplan.brokers.protocol import Clock
+from exitplan.dropin.accounts import ProtocolAccounts, Result
 from exitplan.dropin.classify import Classified, classify
 from exitplan.dropin.exposure import Monitored, exposure_report, find_exposed
 from exitplan.dropin.names import AccountState, PositionCategory
@@ -26,36 +26,23 @@ from exitplan.dropin.settings import (
     STALE_MINUTES,
     UNWIND_CYCLES,
     UNWIND_PCT,
-    Parameter,
-    changed_overrides,
-    load_chosen,
     policy_file,
     read_overrides,
-    whole_or_float,
 )
-from exitplan.dropin.sources import Adapting, Setup, account_id, adapt, dashed, spelling_of
-from exitplan.dropin.state_file import Exposure, frozen, published_document, read_published, write_published
+from exitplan.dropin.sources import Setup, spelling_of
+from exitplan.dropin.state_file import Exposure
 from exitplan.dropin.venues import VenueIntegration
-from exitplan.executor.accept_balance import accept_balance
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
-from exitplan.executor.gate import DEFAULT_MAX_AGE, recorded_state, trading_gate
+from exitplan.executor.gate import DEFAULT_MAX_AGE, trading_gate
 from exitplan.executor.logs import PROTOCOL, Entry, note
 from exitplan.executor.operation import Observer, Operation, Unobserved, operate
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.history import account_status, past_runs, retry
 from exitplan.executor.verify import verify_account
-from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, UsageError
-from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.errors import AccountUnreadable, ExitplanError
 from exitplan.ruleset.model.values import ZERO, time_text, unified_symbol
 from exitplan.ruleset.planning.plan import report_of
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
-from exitplan.schemas.policies import LoadedPolicy
-
-Result = dict[str, Any]
-T = TypeVar("T")
 
 
 def _present() -> datetime:
@@ -85,7 +72,7 @@ class _Phase1(Unobserved):
         self.results["phase1_classification"] = {"total_positions": held, "classified": held}
 
 
-class LegacyPositionExitProtocol:
+class LegacyPositionExitProtocol(ProtocolAccounts):
     """Bring an account back to a clean, strategy-aligned state, under a policy, by a plan, through the executor.
 
     ``broker_integration`` is any object with the published broker methods, or what ``get_broker_integration`` gives.
@@ -100,15 +87,10 @@ class LegacyPositionExitProtocol:
     """
 
     HIGH_EXPOSURE_ASSETS: ClassVar[list[str]] = [
-        f"{coin}-{quote}" for coin in ("PEPE", "LUNA", "LUNA2", "SHIB", "DOGE", "FLOKI") for quote in ("USD", "USDT")
+        *("PEPE-USD", "PEPE-USDT", "LUNA-USD", "LUNA-USDT", "LUNA2-USD", "SHIB-USD", "SHIB-USDT"),
+        *("DOGE-USD", "DOGE-USDT", "FLOKI-USD", "FLOKI-USDT"),
     ]
     """The coins that are monitored; the policy names those that are never aligned."""
-
-    max_positions = Parameter("max_positions", int)
-    dust_pct_threshold = Parameter("dust_pct_threshold", float)
-    stale_order_minutes = Parameter("stale_order_minutes", whole_or_float)
-    gradual_unwind_pct = Parameter("gradual_unwind_pct", float)
-    unwind_cycles = Parameter("unwind_cycles", int)
 
     def __init__(  # noqa: PLR0913, PLR0917 - the published constructor
         self,
@@ -135,92 +117,8 @@ class LegacyPositionExitProtocol:
             unwind_cycles=unwind_cycles,
         )
         chosen = None if policy is None else policy_file(policy)
-        self.broker = broker_integration
-        self.dry_run = dry_run
-        self._sleep = sleep
-        self._names: dict[str, str] = {}
-        self._exposures: dict[str | None, Exposure] = {}
-        self._use(Setup(chosen, overrides, Path(data_dir), clock, position_tracker, monitor_high_exposure))
-        if isinstance(broker_integration, VenueIntegration):
-            self._account(None)  # what is missing is told now, not at the first order
-
-    def _use(self, setup: Setup) -> None:
-        """Work with other settings from now on."""
-        self._loaded = load_chosen(setup.policy, setup.overrides, high_exposure=setup.high_exposure)
-        self._setup = setup
-        self._opened: dict[str | None, Account] = {}
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute that there is; raises AttributeError for any other, which would change nothing."""
-        if not name.startswith("_") and name not in {"broker", "dry_run"} and not hasattr(type(self), name):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r} to set")
-        super().__setattr__(name, value)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The parameters in force for the platform account, by their name in the policy."""
-        parameters: Mapping[str, Any] = self._in_force.document["parameters"]
-        return parameters
-
-    @property
-    def _in_force(self) -> LoadedPolicy:
-        return self._account(None).loaded if isinstance(self.broker, VenueIntegration) else self._loaded
-
-    def set_parameter(self, name: str, value: object) -> None:
-        """Set a parameter over the policy, as the constructor does; None is the policy's own again."""
-        self._use(replace(self._setup, overrides=changed_overrides(self._setup.overrides, name, value)))
-
-    @property
-    def position_tracker(self) -> object:
-        """The position tracker that was given."""
-        return self._setup.tracker
-
-    @position_tracker.setter
-    def position_tracker(self, tracker: object) -> None:
-        self._use(replace(self._setup, tracker=tracker))
-
-    @property
-    def monitor_high_exposure(self) -> bool:
-        """Whether coins of high exposure are monitored and, by the drop-in's policy, never aligned."""
-        return self._setup.high_exposure
-
-    @monitor_high_exposure.setter
-    def monitor_high_exposure(self, wanted: bool) -> None:
-        self._use(replace(self._setup, high_exposure=wanted))
-
-    @property
-    def data_dir(self) -> Path:
-        """The data folder."""
-        return self._setup.data
-
-    @data_dir.setter
-    def data_dir(self, folder: str | Path) -> None:
-        self._use(replace(self._setup, data=Path(folder)))
-
-    @property
-    def state_file(self) -> Path:
-        """The platform account's state file."""
-        return self._folder(None).state
-
-    @property
-    def policy(self) -> Policy:
-        """The policy of the platform account, with the parameters set over it."""
-        return self._in_force.policy
-
-    @property
-    def state(self) -> Result:
-        """What is remembered of the platform account, in the published shape; it is only read."""
-        return self.state_of()
-
-    def state_of(self, user_id: str | None = None) -> Result:
-        """Return what is remembered of an account, in the published shape.
-
-        Raises FileIsInvalid where its file was edited by hand.
-        """
-        folder = self._folder(user_id)
-        state, exposure = recorded_state(folder), self._exposures.get(user_id, Exposure())
-        document: Result = frozen(published_document(state, self._spelled, exposure, read_published(folder)))
-        return document
+        setup = Setup(chosen, overrides, Path(data_dir), clock, position_tracker, monitor_high_exposure)
+        super().__init__(setup, broker_integration, dry_run=dry_run, sleep=sleep)
 
     # --- phase 1 ---
 
@@ -300,7 +198,7 @@ class LegacyPositionExitProtocol:
             account = self._account(user_id)
             checks = report_of(verify_account(account))
         except ExitplanError as error:
-            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, str, str(error), most=self._cap())
+            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, str, str(error), most=self.policy.max_positions)
         self._note(account, "phase4_verification", account_state=state_of(checks).value)
         self._write_state(account, user_id)
         return state_of(checks), diagnostics_of(checks, at, spelling_of(account.broker))
@@ -335,7 +233,7 @@ class LegacyPositionExitProtocol:
         results["phase3_controlled_exits"] = _counted(exits)
         results["high_exposure_monitoring"] = self._monitored(account, user_id, finished)
         checks = finished.checks
-        diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling, most=self._cap())
+        diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling, most=self.policy.max_positions)
         state = state_of(checks)
         results["phase4_verification"] = {"account_state": state.value, "diagnostics": diagnostics}
         results["success"] = state is AccountState.CLEAN and finished.is_resolved
@@ -375,64 +273,7 @@ class LegacyPositionExitProtocol:
                 raise_alert(self._folder(user_id).alerts, alert["type"], self._account_id(user_id), now, figures)
         return report
 
-    # --- afterwards ---
-
-    def retry(self, symbol: str, user_id: str | None = None) -> bool:
-        """Let a failed or escalated exit be tried again; False where there is nothing to clear.
-
-        Raises AccountIsLocked.
-        """
-        return self._changed(user_id, lambda account: retry(account, symbol))
-
-    def unresolved(self, user_id: str | None = None) -> dict[str, Result]:
-        """List the orders whose outcome nobody knows, by client order id."""
-        account = self._account(user_id)
-        return {
-            name: {"kind": action.kind, "symbol": self._spelled(action.symbol), "quantity": action.quantity}
-            for name, action in unresolved_orders(account).items()
-        }
-
-    def resolve(self, client_order_id: str, filled: float | Decimal | str, user_id: str | None = None) -> None:
-        """Record the outcome of an order as a person found it at the venue; ``filled`` is 0 if it never traded.
-
-        Raises UsageError for an order that is not unresolved or a quantity that cannot have been filled.
-        """
-        quantity = amount_of(filled)
-        if quantity is None:
-            raise UsageError(f"filled is {filled!r}; a quantity is expected")
-        self._changed(user_id, lambda account: resolve_by_hand(account, client_order_id, quantity))
-
-    def accept_balance(self, user_id: str | None = None) -> None:
-        """Say that what the account holds now is right, although it is not what the last run left."""
-        self._changed(user_id, accept_balance)
-
-    def status(self, user_id: str | None = None) -> Result:
-        """Return what is remembered of an account, exactly, as ``exitplan status --json`` does."""
-        return account_status(self._account(user_id)).document
-
-    def history(self, user_id: str | None = None, limit: int = 20) -> list[Result]:
-        """List past runs, the newest first, as ``exitplan history --json`` does."""
-        return past_runs(self._account(user_id))[:limit]
-
-    def _changed(self, user_id: str | None, change: Callable[[Account], T]) -> T:
-        account = self._account(user_id)
-        answer = change(account)
-        self._write_state(account, user_id)
-        return answer
-
     # --- how ---
-
-    def _cap(self) -> int:
-        return int(self.parameters["max_positions"])
-
-    def _spelled(self, symbol: str) -> str:
-        """Spell a symbol as the broker does."""
-        return self._names.get(symbol) or dashed(symbol)
-
-    def _write_state(self, account: Account, user_id: str | None) -> None:
-        """Write the state file as its readers know it."""
-        exposure = self._exposures.get(user_id, Exposure())
-        write_published(account.folder, account.id, account.clock(), self._spelled, exposure)
 
     @staticmethod
     def _note(account: Account, event: str, **figures: float | str | None) -> None:
@@ -458,21 +299,3 @@ class LegacyPositionExitProtocol:
             return broker.ask_price
         price: AskPrice = self.broker.get_current_price
         return price
-
-    def _account(
-        self, user_id: str | None, balance: Balance | None = None, *, orders_matter_alone: bool = False
-    ) -> Account:
-        if isinstance(self.broker, VenueIntegration):
-            if user_id not in self._opened:
-                self._opened[user_id] = self.broker.open(user_id, self._setup)
-            return self._opened[user_id]
-        how = Adapting(balance=balance, orders_matter_alone=orders_matter_alone, names=self._names)
-        return adapt(self.broker, user_id, self._setup, self._loaded, how)
-
-    def _folder(self, user_id: str | None) -> DataFolder:
-        return DataFolder.of(self.data_dir, self._account_id(user_id))
-
-    def _account_id(self, user_id: str | None) -> str:
-        if isinstance(self.broker, VenueIntegration) and user_id in {None, self.broker.user_id, self.broker.id}:
-            return self.broker.id
-        return account_id(user_id)

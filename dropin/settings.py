@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from exitplan.brokers.duck_typed.values import amount_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.values import plain
 from exitplan.schemas.merging.extends import read_chain
@@ -39,11 +40,11 @@ UNWIND_CYCLES = UsualCount(4)
 
 
 class Tunable(Protocol):
-    """What has parameters: the merged ones in force, and a way to set one over the policy."""
+    """What works under a policy, and can set a parameter over it."""
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The parameters in force, by their name in the policy."""
+    def policy(self) -> Policy:
+        """The policy, with the parameters set over it."""
         ...
 
     def set_parameter(self, name: str, value: object) -> None:
@@ -63,7 +64,7 @@ class Parameter:
 
     def __get__(self, instance: Tunable | None, owner: type) -> Any:  # noqa: ANN401 - a number, or itself on the class
         """Return the value in force."""
-        return self if instance is None else self.convert(instance.parameters[self.name])
+        return self if instance is None else self.convert(getattr(instance.policy, self.name))
 
     def __set__(self, instance: Tunable, value: object) -> None:
         """Set it over the policy."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
-from exitplan.brokers.duck_typed.broker import QUOTE, AdaptedBroker, Balance
+from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.methods import VENUE
+from exitplan.brokers.duck_typed.told_account import QUOTE, Balance
 from exitplan.brokers.duck_typed.values import amount_of, moment_of
 from exitplan.brokers.protocol import Broker, Clock
 from exitplan.dropin.settings import Overrides

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
 
-from exitplan.brokers.duck_typed.holdings import Holding, entries_of, rates_of, read_holdings
+from exitplan.brokers.duck_typed.holdings import Holding, entries_of, read_holdings
 from exitplan.brokers.duck_typed.methods import (
     VENUE,
     CannotSell,
@@ -29,7 +28,8 @@ from exitplan.brokers.duck_typed.methods import (
     user_argument,
 )
 from exitplan.brokers.duck_typed.resting import Resting, read_orders
-from exitplan.brokers.duck_typed.values import amount_of, first_amount
+from exitplan.brokers.duck_typed.told_account import Balance, balance_of, snapshot_of, without_derived
+from exitplan.brokers.duck_typed.values import amount_of
 from exitplan.brokers.protocol import (
     Capabilities,
     Clock,
@@ -49,13 +49,9 @@ from exitplan.brokers.protocol import (
 )
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, UsageError
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, OpenOrder, Part, Position, Snapshot
-from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.model.snapshot import Conversion, Market, OpenOrder, Part, Position, Snapshot
+from exitplan.ruleset.model.values import ZERO
 
-QUOTE = "USD"
-"""The currency that values and balances are told in."""
-_AVAILABLE = ("available", "available_balance")
-_TOTAL = ("total", "total_balance")
 _FILLED = {"filled", "completed", "success"}
 """The statuses of an order that is done, in the published protocol's words."""
 RECEIVE_WINDOW = 5
@@ -279,72 +275,6 @@ def _written(name: str, call: Callable[[], object]) -> object:
 def _says_filled(answer: object) -> bool:
     """Check whether an answer is an order that the object says was filled."""
     return isinstance(answer, Mapping) and str(answer.get("status")).casefold() in _FILLED
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What an account is said to be worth in ``total``, and the amount that shares of it are measured by."""
-
-    total: Decimal
-    share_of: Decimal
-
-
-def snapshot_of(
-    account: str,
-    holdings: Sequence[Holding],
-    orders: Sequence[Resting],
-    balance: Balance,
-    now: datetime,
-) -> Snapshot:
-    """Return an account whose equity is what it is said to be: cash makes up the rest.
-
-    A balance that is less than what is held leaves the money in it out; then what is held is the equity.
-    """
-    symbols = [holding.position.symbol for holding in holdings] + [entry.order.symbol for entry in orders]
-    cash = balance.total
-    for holding in holdings:
-        cash = EXACT.subtract(cash, holding.value)
-    return Snapshot(
-        account=account,
-        venue=VENUE,
-        quote=QUOTE,
-        taken_at=now,
-        cash=Cash(max(cash, ZERO)),
-        positions=tuple(holding.position for holding in holdings),
-        open_orders=tuple(entry.order for entry in orders),
-        markets={holding.position.symbol: holding.market for holding in holdings if holding.market is not None},
-        rates=rates_of(symbols, QUOTE),
-        share_of=balance.share_of,
-    )
-
-
-def without_derived(snapshot: Snapshot, holdings: Sequence[Holding], tracked: Collection[str]) -> Snapshot:
-    """Forget the entry prices that only a told result leads to, where there is a tracker record to know better."""
-    derived = {
-        holding.position.symbol for holding in holdings if holding.is_derived and holding.position.symbol in tracked
-    }
-    positions = [
-        replace(position, entry_price=None) if position.symbol in derived else position
-        for position in snapshot.positions
-    ]
-    return replace(snapshot, positions=tuple(positions))
-
-
-def balance_of(reply: object) -> Balance:
-    """Read a balance: a number, or a dict with ``available`` and ``total``; raises AccountUnreadable.
-
-    As the published protocol has it, shares are measured by what is available, and by the total only where nothing is.
-    """
-    if not isinstance(reply, Mapping):
-        told = amount_of(reply)
-        total = available = told
-    else:
-        available, total = first_amount(reply, *_AVAILABLE), first_amount(reply, *_TOTAL)
-    known = [amount for amount in (available, total) if amount is not None]
-    if not known:
-        raise AccountUnreadable(f"the account balance is {reply!r}, which is no amount")
-    share_of = next((amount for amount in known if amount), ZERO)
-    return Balance(max(known), share_of)
 
 
 def _report(order: OpenOrder, status: OrderStatus) -> OrderReport:

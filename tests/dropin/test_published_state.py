@@ -11,6 +11,7 @@ import pytest
 from exitplan import LegacyPositionExitProtocol
 from exitplan.executor.store.state import state_from_file
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
+from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.dropin.bot import LOST, RAISES, Bot, bot, held
 
 FILE = "legacy_exit_protocol_state.json"
@@ -168,3 +169,10 @@ def test_coins_of_high_exposure_are_never_aligned_while_they_are_monitored(
     assert protocol.monitor_high_exposure_assets([held("DOGE-USD")], 10_000.0)["enabled"] is watched
     protocol.monitor_high_exposure = not watched
     assert protocol.classify_position(held("DOGE-USD"), 10_000.0) != category
+
+
+def test_the_coins_that_are_monitored_are_those_that_the_policy_names() -> None:
+    rules = load_policy(shipped_policy("published")).document["classification"]
+    (rule,) = [rule for rule in rules if rule["id"] == "legacy.high-exposure"]
+    named = [symbol.replace("/", "-") for symbol in rule["when"]["symbol"]["in"]]
+    assert named == LegacyPositionExitProtocol.HIGH_EXPOSURE_ASSETS

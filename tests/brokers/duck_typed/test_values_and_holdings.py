@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitplan.brokers.duck_typed.broker import AdaptedBroker, Balance, balance_of, snapshot_of
+from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.holdings import read_holdings
+from exitplan.brokers.duck_typed.told_account import Balance, balance_of, snapshot_of
 from exitplan.brokers.duck_typed.values import amount_of, moment_of, symbol_of
 from exitplan.brokers.protocol import (
     Broker,
