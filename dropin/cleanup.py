@@ -14,6 +14,8 @@ from threading import Lock
 from typing import Any
 
 from exitplan.brokers.duck_typed.broker import AdaptedBroker
+from exitplan.brokers.duck_typed.methods import has_method
+from exitplan.brokers.duck_typed.told_account import Balance
 from exitplan.brokers.protocol import Clock
 from exitplan.dropin.cancelling import CancelMode, environment_flag
 from exitplan.dropin.closing import (
@@ -45,7 +47,7 @@ from exitplan.executor.operation import Observer, Operation, Unobserved, operate
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.model.values import ZERO, unified_symbol
 from exitplan.ruleset.planning.actions import CLOSING, Phase
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.policies import LoadedPolicy, load_policy, policy_from_document
@@ -392,7 +394,9 @@ class ForcedPositionCleanup:
                 hint="ForcedPositionCleanup(broker_integration=...).cleanup_positions()",
             )
         ensure_account_id(account)
-        how = Adapting(account=account, min_notional=LEAST_CLOSE)
+        # Nothing here is a share of the account: a broker that tells no balance can be cleaned up all the same.
+        balance = None if has_method(broker, "get_account_balance") else Balance(ZERO, ZERO)
+        how = Adapting(account=account, balance=balance, min_notional=LEAST_CLOSE)
         return adapt(broker, None, self._setup, loaded, how)
 
     def _named(self) -> LoadedPolicy:

@@ -142,6 +142,12 @@ def test_an_account_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     assert (found["status"], "venue is away" in found["error"], found["final_positions"]) == ("error", True, 0)
 
 
+def test_a_broker_that_tells_no_balance_is_cleaned_up(tmp_path: Path) -> None:
+    source = broker(held("S-USD", 20.0), held("B-USD", 30.0))
+    vars(source)["get_account_balance"] = None
+    assert forced(tmp_path, max_positions=1).cleanup_single_account(source)["cap_closed"] == 1
+
+
 def test_a_dry_run_tells_what_it_would_close(tmp_path: Path) -> None:
     source = broker(held("S-USD", 20.0), held("B-USD", 30.0))
     found = forced(tmp_path, max_positions=1, dry_run=True).cleanup_single_account(source)
