@@ -142,11 +142,9 @@ class ExitContext:
 
 
 def plan_exit(decision: Decision, context: ExitContext) -> Exit:
-    """Plan the exit of one position; protected and deferred positions get none, nor does an unwind by nothing."""
+    """Plan the exit of one position; protected and deferred positions get none."""
     rule = decision.exit
     if rule is None or decision.is_protected or decision.is_deferred:
-        return Exit()
-    if rule.action == "unwind" and context.policy.gradual_unwind_pct == 0:
         return Exit()
     if rule.action == "attach_stop":
         return _plan_stop(decision.view, rule, context)

@@ -11,7 +11,7 @@ import pytest
 from exitplan.ruleset.model.progress import Balance, Progress
 from exitplan.ruleset.model.snapshot import Part, snapshot_from_document, snapshot_to_document
 from exitplan.schemas.checking import check
-from tests.builders import NOW, actions, facts, order, over_cap, plan_of, position, snapshot
+from tests.builders import NOW, actions, facts, order, over_cap, plan_of, position, snapshot, unwound
 
 
 def told(*parts: Any, share_of: int | None = None, unread: tuple[Part, ...] = (), **account: Any) -> Any:
@@ -64,7 +64,10 @@ def test_both_are_written_and_read_again() -> None:
     assert not {"share_of", "unread"} & set(snapshot_to_document(snapshot()))
 
 
-def test_an_unwind_of_nothing_sells_nothing_in_any_cycle() -> None:
+@pytest.mark.parametrize("cycle", [0, 3, 4, 9])
+def test_an_unwind_of_nothing_sells_nothing_in_any_cycle(cycle: int) -> None:
     account = snapshot(position())
-    assert actions(plan_of(account, gradual_unwind_pct=0)) == []
+    before = unwound(cycle, "0.75", 10) if cycle else Progress()
+    plan = plan_of(account, before, gradual_unwind_pct=0)
+    assert (actions(plan), plan["positions"][0]["unwind"]["cycle"]) == ([], cycle)
     assert over_cap(plan_of(account, gradual_unwind_pct=0, max_positions=0)) == ["AAA/USD"], "the cap still closes"
