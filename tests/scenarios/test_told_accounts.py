@@ -66,7 +66,7 @@ def test_both_are_written_and_read_again() -> None:
 
 @pytest.mark.parametrize("cycle", [0, 3, 4, 9])
 def test_an_unwind_of_nothing_sells_nothing_in_any_cycle(cycle: int) -> None:
-    account = snapshot(position())
+    account = snapshot(position(quantity="7.5"))
     before = unwound(cycle, "0.75", 10) if cycle else Progress()
     plan = plan_of(account, before, gradual_unwind_pct=0)
     assert (actions(plan), plan["positions"][0]["unwind"]["cycle"]) == ([], cycle)
