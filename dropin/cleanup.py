@@ -32,6 +32,7 @@ from exitplan.dropin.results import Finished
 from exitplan.dropin.settings import (
     DUST_USD,
     MAX_POSITIONS,
+    Overrides,
     Parameter,
     changed_overrides,
     policy_file,
@@ -123,6 +124,9 @@ class ForcedPositionCleanup:
     def _use(self, setup: Setup) -> None:
         self._setup = setup
         self._loaded = load_policy(setup.policy or policy_file(POLICY), setup.overrides)
+        # What no exchange takes is like dust: it is not sold, and takes no place below the cap.
+        least = max(self.policy.dust_usd_threshold, LEAST_CLOSE)
+        self._at_brokers: Overrides = {**setup.overrides, "dust_usd_threshold": least}
 
     @property
     def overrides(self) -> Mapping[str, Decimal | int]:
@@ -229,7 +233,7 @@ class ForcedPositionCleanup:
             "status": "error",
         }
         try:
-            account = self._adapted(broker, account_id, self._named() if kills else self._loaded)
+            account = self._adapted(broker, account_id, self._named() if kills else self._of_brokers())
             finished = self._carry_out(account, PlanScope(phase=Phase.EXIT), Initial(figures))
             figures.update(figures_of(account, finished))
         except ExitplanError as error:
@@ -318,7 +322,7 @@ class ForcedPositionCleanup:
     def _close_dust(self, one: _OneBroker) -> None:
         """Close the dust at one broker, and keep what is left of it that could be sold."""
         try:
-            account = self._adapted(one.broker, one.account, self._loaded)
+            account = self._adapted(one.broker, one.account, self._of_brokers())
             scope = PlanScope(phase=Phase.EXIT, rules=(DUST_RULE,))
             finished = self._carry_out(account, scope, Initial(one.figures))
             one.figures.update(figures_of(account, finished))
@@ -329,7 +333,7 @@ class ForcedPositionCleanup:
             one.figures.update(error="what became of the dust is not known", status="error", final_positions=0)
             return
         one.figures["status"] = "cleaned"
-        least = max(self.policy.dust_usd_threshold, LEAST_CLOSE)
+        least = self._at_brokers["dust_usd_threshold"]
         told = account.broker.told_positions if isinstance(account.broker, AdaptedBroker) else ()
         one.left = [position for position in told if Money.of(position).value >= least]
 
@@ -399,10 +403,14 @@ class ForcedPositionCleanup:
         how = Adapting(account=account, balance=balance, min_notional=LEAST_CLOSE)
         return adapt(broker, None, self._setup, loaded, how)
 
+    def _of_brokers(self) -> LoadedPolicy:
+        """Return the policy for brokers that do not tell what the least is that they take."""
+        return load_policy(self._setup.policy or policy_file(POLICY), self._at_brokers)
+
     def _named(self) -> LoadedPolicy:
         """Return the policy under which every position is closed that the scope of a plan names."""
         file = self._setup.policy or policy_file(POLICY)
-        return policy_from_document({**_NAMED, "extends": file.name}, self._setup.overrides, base=file.parent)
+        return policy_from_document({**_NAMED, "extends": file.name}, self._at_brokers, base=file.parent)
 
 
 @dataclass

@@ -135,6 +135,15 @@ def test_one_account_is_cleaned_up(tmp_path: Path) -> None:
     assert cleanup.cleanup_single_account(broker(), "empty")["status"] == "clean"
 
 
+def test_what_no_exchange_takes_does_not_count_for_the_cap(tmp_path: Path) -> None:
+    source = broker(*[held(f"T{number}-USD", 2.9) for number in range(3)], held("A-USD", 10.0), held("B-USD", 20.0))
+    cleanup = forced(tmp_path, max_positions=2)
+    assert cleanup.cleanup_single_account(source)["cap_closed"] == 0
+    cleanup.max_positions = 1
+    assert cleanup.cleanup_single_account(source)["cap_closed"] == 1
+    assert sorted(source.positions) == ["B-USD", "T0-USD", "T1-USD", "T2-USD"]
+
+
 def test_an_account_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     source = broker(held("A-USD", 1.0))
     source.will("get_positions", RAISES)
