@@ -17,6 +17,7 @@ from tests.dropin.test_cleanup_methods import broker, forced
 HERE = Path(__file__).parent
 LINES = {
     "A position whose price cannot be read": "test_a_price_of_none_is_missing_and_one_that_raises_is_unavailable",
+    "A position's own `current_price`": "test_a_position_that_carries_its_price_needs_no_question",
     "A zombie without a price is sold": "test_a_zombie_without_a_price_is_not_sold_before_half_an_hour",
     "If orders cannot be queried": "test_without_open_orders_positions_are_sold_and_the_account_is_not_clean",
     "A balance that cannot be read": "test_without_a_balance_that_can_be_read_nothing_is_sold",
