@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from exitplan.cli.data_folders import tell_of_data_folder
+from exitplan.cli.options import ALL_PHASES
 from exitplan.cli.project import project_root
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
 from exitplan.executor.accounts.folder import DataFolder
@@ -277,7 +278,9 @@ def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
 
 
 def ensure_phase(phase: int | None) -> int | None:
-    """Return the phase that was asked for; raises UsageError for one that there is not."""
+    """Return the phase that was asked for, None for all; raises UsageError for one that there is not."""
+    if phase == ALL_PHASES:
+        return None
     if phase is not None and phase not in list(Phase):
         known = ", ".join(f"{known} {known.meaning}" for known in Phase)
         raise UsageError(f"there is no phase {phase}", hint=f"the phases are: {known}")

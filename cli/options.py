@@ -139,9 +139,22 @@ RuleOption = Annotated[
         help="Only actions of this exit or order rule; may be given more than once.",
     ),
 ]
+ALL_PHASES = 0
+"""What ``--phase all`` stands for: no phase alone."""
+
+
+def read_phase(text: str) -> int:
+    """Read a phase as it is typed: its number, or all."""
+    if text.casefold() == "all":
+        return ALL_PHASES
+    if not text.isdecimal() or int(text) == ALL_PHASES:
+        raise typer.BadParameter(f"{text!r} is no phase; 1 to 4 and all are")
+    return int(text)
+
+
 PhaseOption = Annotated[
     int | None,
-    typer.Option("--phase", metavar="N", help="Only this phase, 1 to 4; 2 cancels, 3 exits."),
+    typer.Option("--phase", metavar="N", parser=read_phase, help="Only this phase, 1 to 4 or all; 2 cancels, 3 exits."),
 ]
 SnapshotOption = Annotated[
     Path | None,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from exitplan.brokers.duck_typed.broker import AdaptedBroker, equity_of
+from exitplan.brokers.duck_typed.broker import AdaptedBroker
+from exitplan.brokers.duck_typed.holdings import AskPrice
+from exitplan.brokers.duck_typed.told_account import Balance, balance_of
 from exitplan.brokers.protocol import Clock
+from exitplan.dropin.accounts import ProtocolAccounts, Result
 from exitplan.dropin.classify import Classified, classify
+from exitplan.dropin.exposure import Monitored, exposure_report, find_exposed
 from exitplan.dropin.names import AccountState, PositionCategory
 from exitplan.dropin.results import Finished, diagnostics_of, state_of
 from exitplan.dropin.settings import (
-    DEFAULT_POLICY,
     DUST_PCT,
     MAX_POSITIONS,
     STALE_MINUTES,
@@ -24,27 +29,35 @@ from exitplan.dropin.settings import (
     policy_file,
     read_overrides,
 )
-from exitplan.dropin.sources import Setup, account_id, adapt, spelling_of
+from exitplan.dropin.sources import Setup, spelling_of
+from exitplan.dropin.state_file import Exposure
 from exitplan.dropin.venues import VenueIntegration
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.gate import DEFAULT_MAX_AGE, recorded_state, trading_gate
+from exitplan.executor.gate import DEFAULT_MAX_AGE, trading_gate
+from exitplan.executor.logs import PROTOCOL, Entry, note
 from exitplan.executor.operation import Observer, Operation, Unobserved, operate
-from exitplan.executor.store.state import state_to_document
+from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.verify import verify_account
-from exitplan.ruleset.errors import ExitplanError
-from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.values import time_text, unified_symbol
+from exitplan.ruleset.errors import AccountUnreadable, ExitplanError
+from exitplan.ruleset.model.values import ZERO, time_text, unified_symbol
 from exitplan.ruleset.planning.plan import report_of
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
-from exitplan.schemas.policies import load_policy
-
-Result = dict[str, Any]
 
 
 def _present() -> datetime:
     return datetime.now(UTC)
+
+
+def _counted(exits: Mapping[str, bool]) -> dict[str, int]:
+    done = sum(exits.values())
+    return {"positions_processed": len(exits), "successful": done, "failed": len(exits) - done}
+
+
+def _wants_exit(entry: object) -> bool:
+    """Tell whether a classified position was to be sold, as far as its entry says."""
+    kept = {PositionCategory.STRATEGY_ALIGNED.value, PositionCategory.DEFERRED.value}
+    return not isinstance(entry, Mapping) or entry.get("category") not in kept
 
 
 class _Phase1(Unobserved):
@@ -59,30 +72,37 @@ class _Phase1(Unobserved):
         self.results["phase1_classification"] = {"total_positions": held, "classified": held}
 
 
-class LegacyPositionExitProtocol:
+class LegacyPositionExitProtocol(ProtocolAccounts):
     """Bring an account back to a clean, strategy-aligned state, under a policy, by a plan, through the executor.
 
     ``broker_integration`` is any object with the published broker methods, or what ``get_broker_integration`` gives.
-    ``position_tracker`` is the platform account's; a user's lies in the user's folder, as the platform's does where
-    None is given. A parameter that is given is set over the policy, also one that equals its default; one that is left
-    out, or None, is the policy's. The defaults are what the shipped policy says.
-    ``policy`` is a file, or a name such as ``conservative``; without one the account's own, else ``default``. With
+    ``position_tracker`` registers the platform account's positions, and a user's that is asked for; without one each
+    account has the file in its folder. A parameter that is given is set over the policy, also one that equals its
+    default; one that is left out, or None, is the policy's. Each can be read and assigned as an attribute.
+    ``policy`` is a file, or a name such as ``conservative``; without one the account's own, else ``published``. With
     ``dry_run`` nothing is sent, and every method tells what it would have done.
 
     Errors are those of ``exitplan.ruleset.errors``: AccountUnreadable where the broker does not answer, RefusedByGuard
     where a guard of the policy refuses what would be done.
     """
 
+    HIGH_EXPOSURE_ASSETS: ClassVar[list[str]] = [
+        *("PEPE-USD", "PEPE-USDT", "LUNA-USD", "LUNA-USDT", "LUNA2-USD", "SHIB-USD", "SHIB-USDT"),
+        *("DOGE-USD", "DOGE-USDT", "FLOKI-USD", "FLOKI-USDT"),
+    ]
+    """The coins that are monitored; the policy names those that are never aligned."""
+
     def __init__(  # noqa: PLR0913, PLR0917 - the published constructor
         self,
         position_tracker: object = None,
-        broker_integration: Any = None,  # noqa: ANN401 - what has the six methods
+        broker_integration: Any = None,  # noqa: ANN401 - what has the published methods
         max_positions: int | None = MAX_POSITIONS,
         dust_pct_threshold: float | Decimal | str | None = DUST_PCT,
         stale_order_minutes: float | Decimal | str | None = STALE_MINUTES,
         gradual_unwind_pct: float | Decimal | str | None = UNWIND_PCT,
         unwind_cycles: int | None = UNWIND_CYCLES,
         data_dir: str | Path = "./data",
+        monitor_high_exposure: bool = True,  # noqa: FBT001, FBT002 - as published
         *,
         policy: str | Path | None = None,
         dry_run: bool = False,
@@ -96,41 +116,18 @@ class LegacyPositionExitProtocol:
             gradual_unwind_pct=gradual_unwind_pct,
             unwind_cycles=unwind_cycles,
         )
-        self.position_tracker = position_tracker
-        self.broker = broker_integration
-        self.data_dir = Path(data_dir)
-        self.dry_run = dry_run
-        self._sleep = sleep
         chosen = None if policy is None else policy_file(policy)
-        self._setup = Setup(chosen, overrides, self.data_dir, clock, position_tracker)
-        self._loaded = load_policy(chosen or policy_file(DEFAULT_POLICY), overrides)
-        self._opened: dict[str | None, Account] = {}
-        self._account(None)
-
-    @property
-    def policy(self) -> Policy:
-        """The policy of the platform account, with the parameters set over it."""
-        return self._account(None).loaded.policy
-
-    @property
-    def max_positions(self) -> int:
-        """The cap in force."""
-        return self.policy.max_positions
-
-    @property
-    def state(self) -> Result:
-        """What is remembered of the platform account, as in its state file."""
-        return self.state_of()
-
-    def state_of(self, user_id: str | None = None) -> Result:
-        """Return what is remembered of an account, as in its state file; raises FileIsInvalid where it was edited."""
-        return state_to_document(recorded_state(self._folder(user_id)))
+        setup = Setup(chosen, overrides, Path(data_dir), clock, position_tracker, monitor_high_exposure)
+        super().__init__(setup, broker_integration, dry_run=dry_run, sleep=sleep)
 
     # --- phase 1 ---
 
     def classify_position(self, position: Mapping[str, Any], account_balance: object) -> PositionCategory:
         """Classify one position by itself, in an account of this equity; the cap does not count."""
         (classified,) = self._classified([position], account_balance, capped=False)
+        level = logging.DEBUG if classified.category is PositionCategory.STRATEGY_ALIGNED else logging.INFO
+        figures = {"symbol": classified.name, "category": classified.category.value, "rule": classified.rule}
+        note(PROTOCOL, "position_classified", level=level, **figures)
         return classified.category
 
     def classify_all_positions(
@@ -141,7 +138,10 @@ class LegacyPositionExitProtocol:
         Positions without a symbol are told as ``UNKNOWN``, ``UNKNOWN.2`` and so on. Nothing is written.
         """
         at = time_text(self._setup.clock())
-        pairs = zip(self._classified(positions, account_balance, capped=True), positions, strict=True)
+        told = self._classified(positions, account_balance, capped=True)
+        counts = Counter(classified.category.value for classified in told)
+        self._note(self._account(None), "phase1_classification", total_positions=len(told), **counts)
+        pairs = zip(told, positions, strict=True)
         return {
             classified.name: {
                 "category": classified.category.value,
@@ -155,8 +155,15 @@ class LegacyPositionExitProtocol:
     # --- phases 2 and 3 ---
 
     def cancel_stale_orders(self, user_id: str | None = None) -> tuple[int, float]:
-        """Cancel the stale orders of an account; gives how many, and what they held."""
-        return self._carry_out(self._account(user_id), PlanScope(phase=2)).cancelled()
+        """Cancel the stale orders of an account; gives how many, and what they held.
+
+        Positions that cannot be read are no obstacle: limit orders are judged without them, stops are left.
+        """
+        account = self._account(user_id, orders_matter_alone=True)
+        cancelled, freed = self._carry_out(account, PlanScope(phase=2)).cancelled()
+        self._note(account, "phase2_order_cleanup", orders_cancelled=cancelled, capital_freed_usd=freed)
+        self._write_state(account, user_id)
+        return cancelled, freed
 
     def execute_controlled_exits(
         self, classified: Mapping[str, Any], account_balance: object, user_id: str | None = None
@@ -164,13 +171,20 @@ class LegacyPositionExitProtocol:
         """Run the exits of the symbols named, in the account as it is now, and tell which were done.
 
         ``account_balance`` is the equity; at a venue of exitplan's the venue's own counts. What was classified is not
-        taken on trust: the account is read and classified anew. A symbol without an exit is left out.
+        taken on trust: the account is read and classified anew. A symbol without an exit is left out. Where the account
+        cannot be read nothing is sold, and every exit that was asked for has failed.
         """
         if not classified:
             return {}
-        account = self._account(user_id, equity_of(account_balance))
+        account = self._account(user_id, balance_of(account_balance))
         scope = PlanScope(targets=tuple(unified_symbol(str(name)) for name in classified), phase=3)
-        exits = self._carry_out(account, scope).exits(spelling_of(account.broker))
+        try:
+            exits = self._carry_out(account, scope).exits(spelling_of(account.broker))
+        except AccountUnreadable as error:
+            note(PROTOCOL, "account_unreadable", level=logging.ERROR, account=account.id, message=str(error))
+            return {str(name): False for name, entry in classified.items() if _wants_exit(entry)}
+        self._note(account, "phase3_controlled_exits", **_counted(exits))
+        self._write_state(account, user_id)
         named = {unified_symbol(str(name)): str(name) for name in classified}
         ended = {named.get(unified_symbol(name)): done for name, done in exits.items()}
         return {name: done for name, done in ended.items() if name is not None}
@@ -184,7 +198,9 @@ class LegacyPositionExitProtocol:
             account = self._account(user_id)
             checks = report_of(verify_account(account))
         except ExitplanError as error:
-            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, str, str(error))
+            return AccountState.NEEDS_CLEANUP, diagnostics_of(None, at, str, str(error), most=self.policy.max_positions)
+        self._note(account, "phase4_verification", account_state=state_of(checks).value)
+        self._write_state(account, user_id)
         return state_of(checks), diagnostics_of(checks, at, spelling_of(account.broker))
 
     def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
@@ -214,21 +230,54 @@ class LegacyPositionExitProtocol:
         cancelled, freed = finished.cancelled()
         results["phase2_order_cleanup"] = {"orders_cancelled": cancelled, "capital_freed_usd": freed}
         exits = finished.exits(spelling)
-        done = sum(exits.values())
-        results["phase3_controlled_exits"] = {
-            "positions_processed": len(exits),
-            "successful": done,
-            "failed": len(exits) - done,
-        }
+        results["phase3_controlled_exits"] = _counted(exits)
+        results["high_exposure_monitoring"] = self._monitored(account, user_id, finished)
         checks = finished.checks
-        diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling)
+        diagnostics = diagnostics_of(checks, time_text(self._setup.clock()), spelling, most=self.policy.max_positions)
         state = state_of(checks)
         results["phase4_verification"] = {"account_state": state.value, "diagnostics": diagnostics}
         results["success"] = state is AccountState.CLEAN and finished.is_resolved
         if "error" in diagnostics:
             results["error"] = diagnostics["error"]
+        for phase, figures in list(results.items()):
+            if phase.startswith("phase"):
+                shown = {name: figure for name, figure in figures.items() if name != "diagnostics"}
+                self._note(account, phase, **shown)
+        self._write_state(account, user_id)
+
+    # --- coins of high exposure ---
+
+    def monitor_high_exposure_assets(self, positions: Sequence[Mapping[str, Any]], account_balance: object) -> Result:
+        """Tell how much of an account coins of high exposure are, and raise the alerts; nothing is sold for it."""
+        if not self.monitor_high_exposure:
+            return {"enabled": False}
+        exposed = find_exposed(positions, self.HIGH_EXPOSURE_ASSETS)
+        return self._exposure(None, exposed, balance_of(account_balance).share_of)
+
+    def _monitored(self, account: Account, user_id: str | None, finished: Finished) -> Result:
+        """Monitor what a run has left of the positions that it planned with."""
+        if not self.monitor_high_exposure:
+            return {"enabled": False}
+        spelling = spelling_of(account.broker)
+        left = [{"symbol": spelling(symbol), "size_usd": value} for symbol, value in finished.left().items()]
+        exposed = find_exposed(left, self.HIGH_EXPOSURE_ASSETS)
+        return self._exposure(user_id, exposed, finished.plan.snapshot.equity or ZERO)
+
+    def _exposure(self, user_id: str | None, exposed: Sequence[Monitored], balance: Decimal) -> Result:
+        now, beside = self._setup.clock(), {"type", "severity", "timestamp"}
+        report = exposure_report(exposed, balance, self.policy.dust_pct_threshold, time_text(now))
+        self._exposures[user_id] = Exposure([coin.symbol for coin in exposed], report["alerts"])
+        if not self.dry_run:
+            for alert in report["alerts"]:
+                figures = {name: figure for name, figure in alert.items() if name not in beside}
+                raise_alert(self._folder(user_id).alerts, alert["type"], self._account_id(user_id), now, figures)
+        return report
 
     # --- how ---
+
+    @staticmethod
+    def _note(account: Account, event: str, **figures: float | str | None) -> None:
+        PROTOCOL.info(Entry(event, {"account": account.id, **figures}))
 
     def _carry_out(
         self, account: Account, scope: PlanScope, *, observer: Observer | None = None, to_clean: bool = False
@@ -239,23 +288,14 @@ class LegacyPositionExitProtocol:
 
     def _classified(self, positions: Sequence[Mapping[str, Any]], balance: object, *, capped: bool) -> list[Classified]:
         account = self._account(None)
-        return classify(account, positions, equity_of(balance), self._ask_price(account), capped=capped)
+        measure = balance_of(balance)
+        if isinstance(self.broker, VenueIntegration):  # its balance is exitplan's own: shares are of all of it
+            measure = Balance(measure.total, measure.total)
+        return classify(account, positions, measure, self._ask_price(account), capped=capped)
 
-    def _ask_price(self, account: Account) -> Callable[[str], object]:
+    def _ask_price(self, account: Account) -> AskPrice:
         broker = account.broker
-        return broker.ask_price if isinstance(broker, AdaptedBroker) else self.broker.get_current_price
-
-    def _account(self, user_id: str | None, equity: Decimal | None = None) -> Account:
-        if isinstance(self.broker, VenueIntegration):
-            if user_id not in self._opened:
-                self._opened[user_id] = self.broker.open(user_id, self._setup)
-            return self._opened[user_id]
-        return adapt(self.broker, user_id, self._setup, self._loaded, equity)
-
-    def _folder(self, user_id: str | None) -> DataFolder:
-        return DataFolder.of(self.data_dir, self._account_id(user_id))
-
-    def _account_id(self, user_id: str | None) -> str:
-        if isinstance(self.broker, VenueIntegration) and user_id in {None, self.broker.user_id, self.broker.id}:
-            return self.broker.id
-        return account_id(user_id)
+        if isinstance(broker, AdaptedBroker):
+            return broker.ask_price
+        price: AskPrice = self.broker.get_current_price
+        return price

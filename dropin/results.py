@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from exitplan.dropin.names import AccountState
@@ -53,6 +54,16 @@ class Finished:
         result = self.outcome.result
         return result is None or result.exit_code in _ENDED
 
+    def left(self) -> dict[str, Decimal]:
+        """Return the value of each position that is still held, by symbol, as it was before what was sold of it."""
+        closed = {action.symbol for action in self.plan.actions if action.kind == "close" and action.id in self.done}
+        values = {position.symbol: position.facts.get("value_usd") for position in self.plan.positions}
+        return {
+            symbol: Decimal(str(value))
+            for symbol, value in values.items()
+            if value is not None and symbol not in closed
+        }
+
     def cancelled(self) -> tuple[int, float]:
         """Count the stale orders that were cancelled, and what they held, in the account's currency."""
         done = [action for action in self.plan.of_phase(Phase.CANCEL) if action.id in self.done]
@@ -82,12 +93,23 @@ def state_of(checks: CheckReport | None) -> AccountState:
     return AccountState(checks.state.value)
 
 
-def diagnostics_of(checks: CheckReport | None, at: str, spelling: Spelling, error: str | None = None) -> dict[str, Any]:
-    """Return the four checks in the published shape; ``error`` says why they could not be made."""
+def diagnostics_of(
+    checks: CheckReport | None, at: str, spelling: Spelling, error: str | None = None, *, most: int | None = None
+) -> dict[str, Any]:
+    """Return the four checks in the published shape; ``error`` says why they could not be made.
+
+    A check that could not be made did not pass, and its figures are None; ``most`` is the cap.
+    """
     if checks is None:
         why = error or "the account could not be read"
         failed = {"account_state": AccountState.NEEDS_CLEANUP.value, "all_checks_pass": False, "error": why}
-        return {"timestamp": at, "checks": {}, **failed}
+        unknown: dict[str, dict[str, Any]] = {
+            "position_count": {"pass": False, "current": None, "max": most},
+            "zombie_positions": {"pass": False, "count": None},
+            "registered_positions": {"pass": False, "registered": None, "unregistered": None},
+            "stale_orders": {"pass": False, "stale": None, "total": None},
+        }
+        return {"timestamp": at, "checks": unknown, **failed}
     counts, zombies = checks.checks.position_count, checks.checks.zombie_positions
     registered, stale = checks.checks.registered_positions, checks.checks.stale_orders
     diagnostics: dict[str, Any] = {
@@ -112,6 +134,8 @@ def diagnostics_of(checks: CheckReport | None, at: str, spelling: Spelling, erro
     }
     if error is not None or checks.deferred:
         diagnostics["error"] = error or f"no price could be read for {', '.join(diagnostics['deferred'])}"
+    elif checks.balance_surprise is not None:
+        diagnostics["error"] = checks.balance_surprise
     return diagnostics
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Protocol
 
 from exitplan.brokers.duck_typed.values import amount_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.values import plain
-from exitplan.schemas.policies import SHIPPED, shipped_policy
+from exitplan.schemas.merging.extends import read_chain
+from exitplan.schemas.policies import SHIPPED, LoadedPolicy, load_policy, policy_from_document, shipped_policy
 
 Overrides = Mapping[str, Decimal | int]
-DEFAULT_POLICY = "default"
+PUBLISHED = "published"
+"""The shipped policy behind the drop-in: what the code of the published protocol does."""
+HIGH_EXPOSURE_RULE = "legacy.high-exposure"
 
 
 class UsualCount(int):
@@ -34,6 +39,43 @@ UNWIND_PCT = UsualNumber(0.25)
 UNWIND_CYCLES = UsualCount(4)
 
 
+class Tunable(Protocol):
+    """What works under a policy, and can set a parameter over it."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy, with the parameters set over it."""
+        ...
+
+    def set_parameter(self, name: str, value: object) -> None:
+        """Set a parameter over the policy."""
+        ...
+
+
+class Parameter:
+    """A parameter of the policy as an attribute: reads as it is in force; what is assigned is set over the policy.
+
+    Assigning raises UsageError for what the constructor would refuse; None is the policy's own again.
+    """
+
+    def __init__(self, name: str, convert: Callable[[Any], float]) -> None:
+        self.name = name
+        self.convert = convert
+
+    def __get__(self, instance: Tunable | None, owner: type) -> Any:  # noqa: ANN401 - a number, or itself on the class
+        """Return the value in force."""
+        return self if instance is None else self.convert(getattr(instance.policy, self.name))
+
+    def __set__(self, instance: Tunable, value: object) -> None:
+        """Set it over the policy."""
+        instance.set_parameter(self.name, value)
+
+
+def whole_or_float(number: Decimal | int) -> float:
+    """Return a number as programs write it: whole where it is."""
+    return int(number) if number == int(number) else float(number)
+
+
 def read_overrides(**given: object) -> dict[str, Decimal | int]:
     """Collect the parameters that a caller sets over the policy, exactly as they print.
 
@@ -43,6 +85,12 @@ def read_overrides(**given: object) -> dict[str, Decimal | int]:
     usual = (UsualCount, UsualNumber)
     chosen = {name: value for name, value in given.items() if value is not None and not isinstance(value, usual)}
     return {name: _parameter(name, value) for name, value in chosen.items()}
+
+
+def changed_overrides(overrides: Overrides, name: str, value: object) -> dict[str, Decimal | int]:
+    """Return overrides with one of them set anew, or dropped where it is None."""
+    others = {known: kept for known, kept in overrides.items() if known != name}
+    return {**others, **read_overrides(**{name: value})}
 
 
 def _parameter(name: str, value: object) -> Decimal | int:
@@ -58,6 +106,32 @@ def _parameter(name: str, value: object) -> Decimal | int:
     if setting.warns_from is not None and number >= setting.warns_from:
         warnings.warn(f"{name} is {value!r}, which is {plain(number * 100)} %; {percent}", stacklevel=4)
     return int(number) if setting.type == "integer" else number
+
+
+def load_chosen(policy: Path | None, overrides: Overrides, *, high_exposure: bool = True) -> LoadedPolicy:
+    """Load the policy that was chosen, else the drop-in's.
+
+    The drop-in's is laid over the working folder's own ``policies/default.yaml`` where there is one, so that what that
+    protects stays protected. Without ``high_exposure`` it does not single out coins of high exposure; any other policy
+    says itself what it does with them.
+    """
+    if policy is not None:
+        return load_policy(policy, overrides)
+    local = Path("policies") / "default.yaml"
+    base = local if local.is_file() else shipped_policy("default")
+    (*_, published) = read_chain(shipped_policy(PUBLISHED)).documents
+    known = {rule["id"] for rule in load_policy(base).document["classification"]}
+    rules = [_fitted(rule, known) for rule in published.value["classification"]]
+    wanted = [rule for rule in rules if rule is not None and (high_exposure or rule["id"] != HIGH_EXPOSURE_RULE)]
+    document = {**published.value, "extends": base.name, "classification": wanted}
+    return policy_from_document(document, overrides, base=base.parent)
+
+
+def _fitted(rule: Mapping[str, Any], known: Collection[str]) -> dict[str, Any] | None:
+    """Return a rule as it fits over others: nothing is removed that is not there, and nothing put before it."""
+    if rule.get("remove") and rule["id"] not in known:
+        return None
+    return {key: value for key, value in rule.items() if key != "before" or value in known}
 
 
 def policy_file(policy: str | Path) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
-from exitplan.brokers.duck_typed.broker import QUOTE, VENUE, AdaptedBroker
+from exitplan.brokers.duck_typed.broker import AdaptedBroker
+from exitplan.brokers.duck_typed.methods import VENUE
+from exitplan.brokers.duck_typed.told_account import QUOTE, Balance
 from exitplan.brokers.duck_typed.values import amount_of, moment_of
 from exitplan.brokers.protocol import Broker, Clock
 from exitplan.dropin.settings import Overrides
@@ -28,13 +30,17 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a protocol was made with; ``policy`` is None where the account's own is meant."""
+    """What a protocol was made with; ``policy`` is None where the account's own is meant.
+
+    ``high_exposure`` says whether the drop-in's policy singles out coins of high exposure.
+    """
 
     policy: Path | None
     overrides: Overrides
     data: Path
     clock: Clock
     tracker: object = None
+    high_exposure: bool = True
 
 
 def account_id(user_id: str | None) -> str:
@@ -46,12 +52,36 @@ def account_id(user_id: str | None) -> str:
     return user_id
 
 
+@dataclass(frozen=True, slots=True)
+class Adapting:
+    """How a program's own broker object is put behind an account; see :class:`AdaptedBroker`.
+
+    ``account`` is the id of the account where it is not that of the user; ``names`` keeps how symbols are spelled.
+    """
+
+    account: str | None = None
+    balance: Balance | None = None
+    min_notional: Decimal | None = None
+    orders_matter_alone: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+
 def adapt(
-    source: object, user_id: str | None, setup: Setup, loaded: LoadedPolicy, equity: Decimal | None = None
+    source: object, user_id: str | None, setup: Setup, loaded: LoadedPolicy, how: Adapting | None = None
 ) -> Account:
-    """Put a program's own broker object behind an account; ``equity`` replaces the balance that it tells."""
-    name = account_id(user_id)
-    broker = AdaptedBroker(source, name, user_id, setup.clock, equity)
+    """Put a program's own broker object behind an account; raises UsageError for an id that could be no folder."""
+    how = how or Adapting()
+    name = account_id(user_id) if how.account is None else how.account
+    broker = AdaptedBroker(
+        source,
+        name,
+        user_id,
+        setup.clock,
+        balance=how.balance,
+        min_notional=how.min_notional,
+        orders_matter_alone=how.orders_matter_alone,
+        names=how.names,
+    )
     account = Account(
         id=name,
         venue=VENUE,
@@ -64,21 +94,24 @@ def adapt(
         clock=setup.clock,
         overrides=setup.overrides,
     )
-    account = with_own_tracker(account, user_id, setup)
+    account = with_own_tracker(account, None if name == PLATFORM else name, setup)
     broker.tracked = lambda snapshot: account.tracker.with_records(snapshot).tracker
     return account
 
 
 def with_own_tracker(account: Account, user_id: str | None, setup: Setup) -> Account:
-    """Return the platform's account the tracker that the protocol was made with; users have one in their folder.
+    """Return the account with the tracker that the protocol was made with; without one it has that of its folder.
 
-    Raises UsageError for an object that is no position tracker.
+    A user's account only reads it, unless it is the user's own: what another account holds may be in it too. Raises
+    UsageError for a tracker in the folder of another user, and for an object that is no position tracker.
     """
     tracker = setup.tracker
-    if tracker is None or user_id is not None:
+    if tracker is None:
         return account
     if isinstance(tracker, PositionTracker):
-        return replace(account, own_tracker=TrackerFile(tracker.path))
+        _ensure_not_anothers(tracker, account)
+        if user_id is None or tracker.path.resolve() == account.folder.tracker.resolve():
+            return replace(account, own_tracker=TrackerFile(tracker.path, may_be_blank=True))
     if not callable(getattr(tracker, "get_position", None)):
         raise UsageError(f"a {type(tracker).__name__} is no position tracker: it has no method get_position")
     if any(rule.adopt for rule in account.rulebook.policy.exits):
@@ -90,10 +123,21 @@ def with_own_tracker(account: Account, user_id: str | None, setup: Setup) -> Acc
     return replace(account, own_tracker=own)
 
 
+def _ensure_not_anothers(tracker: PositionTracker, account: Account) -> None:
+    """Raise UsageError where a tracker lies in the folder of another user's account."""
+    users = (account.folder.root / "users").resolve()
+    path = tracker.path.resolve()
+    if users in path.parents and path.relative_to(users).parts[0] != account.id:
+        raise UsageError(
+            f"{tracker.path} is the position tracker of another account than {account.id}",
+            hint=f"without a position_tracker, that of {account.id} is {account.folder.tracker}",
+        )
+
+
 def spelling_of(broker: Broker) -> Spelling:
     """Return how callers spell the symbols of a broker: as they told them, else with a dash."""
     if isinstance(broker, AdaptedBroker):
-        return lambda symbol: broker.names.get(symbol, symbol)
+        return lambda symbol: broker.names.get(symbol) or dashed(symbol)
     return dashed
 
 
@@ -104,19 +148,42 @@ def dashed(symbol: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReadOnlyTracker:
-    """A program's own position tracker, asked for the symbols that are held and never told anything."""
+    """A program's own position tracker, asked for the symbols that are held and never told anything.
+
+    A symbol is asked for as the broker spells it, then as trackers may.
+    """
 
     source: object
     spelling: Spelling
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Ask for the record of every position; raises AccountUnreadable where that fails."""
+        known, failed = self.ask(snapshot)
+        for error in failed.values():
+            raise error
+        return known
+
+    def ask(self, snapshot: Snapshot) -> tuple[Snapshot, dict[str, AccountUnreadable]]:
+        """Ask for the record of every position; gives what is known, and why the rest is not, by symbol."""
         held = {position.symbol for position in snapshot.positions if position.symbol in snapshot.markets}
-        records = {symbol: self._record(self.spelling(symbol)) for symbol in sorted(held)}
-        return replace(snapshot, tracker={symbol: record for symbol, record in records.items() if record is not None})
+        records: dict[str, TrackerRecord] = {}
+        failed: dict[str, AccountUnreadable] = {}
+        for symbol in sorted(held):
+            try:
+                record = self._record_of(symbol)
+            except AccountUnreadable as error:
+                failed[symbol] = error
+                continue
+            if record is not None:
+                records[symbol] = record
+        return replace(snapshot, tracker=records), failed
 
     def update(self, records: object, changes: object, now: object) -> None:
         """Leave the tracker to the program: it is told nothing."""
+
+    def _record_of(self, symbol: str) -> TrackerRecord | None:
+        spellings = dict.fromkeys((self.spelling(symbol), dashed(symbol), symbol))
+        return next((record for name in spellings if (record := self._record(name)) is not None), None)
 
     def _record(self, name: str) -> TrackerRecord | None:
         try:

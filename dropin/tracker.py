@@ -8,15 +8,15 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
-from exitplan.brokers.duck_typed.values import amount_of
+from exitplan.brokers.duck_typed.values import amount_of, symbol_of
 from exitplan.brokers.protocol import Clock
-from exitplan.executor.store.tracker import Digits, changed_tracker
+from exitplan.executor.store.tracker import Digits, changed_tracker, is_blank
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import plain, time_text, unified_symbol
 from exitplan.schemas.documents import load_document
 
 Record = dict[str, Any]
-_AMOUNTS = ("entry_price", "quantity", "size_usd", "stop_price")
+_AMOUNTS = ("entry_price", "quantity", "size_usd", "stop_price", "previous_profit_pct")
 _AVERAGE = Context(prec=28)
 
 
@@ -28,8 +28,9 @@ class PositionTracker:
     """A position tracker in a file, shared by all threads and processes that open it.
 
     Nothing is kept in memory: each question reads the file, each change locks it, and replaces it in one step. A broken
-    file raises FileIsInvalid and is left as it is. Amounts come in as numbers of any type and go out as floats; the
-    file holds them digit by digit. ``BTC-USD`` and ``BTC/USD`` are the same symbol.
+    file raises FileIsInvalid and is left as it is; one that says nothing at all (no byte, or ``{}``) has no records.
+    Amounts come in as numbers of any type and go out as floats; the file holds them digit by digit. ``BTC-USD`` and
+    ``BTC/USD`` are the same symbol.
     """
 
     def __init__(self, storage_file: str | Path = "positions.json", *, clock: Clock = _present) -> None:
@@ -59,19 +60,76 @@ class PositionTracker:
     ) -> bool:
         """Record an entry; one into a symbol that is tracked already averages the price by quantity.
 
-        ``more`` are further keys of the record, such as ``stop_price``. Raises UsageError for amounts that are none.
+        Who opened a position stays who opened it first. ``more`` are further keys of the record, such as
+        ``stop_price``. Returns False, and records nothing, for amounts that are none.
         """
-        price, size = _positive("entry_price", entry_price), _amount("size_usd", size_usd)
-        bought, now = _positive("quantity", quantity), time_text(self._clock())
-        entered: Record = {"strategy": strategy, "position_source": position_source, "last_entry_time": now}
-        entered |= {key: _written(value) for key, value in more.items()}
+        try:
+            price, size = _positive("entry_price", entry_price), _amount("size_usd", size_usd)
+            bought, now = _positive("quantity", quantity), time_text(self._clock())
+            further = {key: _written(value) for key, value in more.items()}
+        except UsageError:
+            return False
+        if symbol_of(symbol) is None:
+            return False
         with changed_tracker(self.path, self._clock()) as positions:
             name = _name_in(positions, symbol) or symbol
             known = positions.get(name) or {}
-            adds = int(_exact(known.get("num_adds")) or 0) + 1 if known else 0
-            first = known.get("first_entry_time") or now
-            amounts = _added(known, price, bought, size)
-            positions[name] = {**known, **entered, **amounts, "first_entry_time": first, "num_adds": adds}
+            positions[name] = {
+                **known,
+                "strategy": strategy,
+                **further,
+                **_added(known, price, bought, size),
+                "position_source": known.get("position_source") or position_source,
+                "first_entry_time": known.get("first_entry_time") or now,
+                "last_entry_time": now,
+                "num_adds": int(_exact(known.get("num_adds")) or 0) + 1 if known else 0,
+                "previous_profit_pct": known.get("previous_profit_pct", Digits("0.0")),
+            }
+        return True
+
+    def sync_position_snapshot(  # noqa: PLR0913, PLR0917 - the published method
+        self,
+        symbol: str,
+        quantity: object,
+        entry_price: object = 0.0,
+        current_price: object = 0.0,
+        size_usd: object = 0.0,
+        strategy: str = "BROKER_SYNC",
+        position_source: str = "broker_existing",
+        entry_price_source: str = "override",
+    ) -> bool:
+        """Record what the broker holds exactly: no purchase, so nothing is added up.
+
+        Who opened the position, with what strategy and when, stays as it was known. An entry price that is given
+        replaces the known one; without either the record has none, and no market price takes its place. Returns False,
+        and records nothing, for a quantity that is none.
+        """
+        held, told = amount_of(quantity), amount_of(entry_price) or Decimal(0)
+        if symbol_of(symbol) is None or held is None or held <= 0:
+            return False
+        value, mark, now = amount_of(size_usd) or Decimal(0), amount_of(current_price), time_text(self._clock())
+        with changed_tracker(self.path, self._clock()) as positions:
+            name = _name_in(positions, symbol) or symbol
+            known = positions.get(name) or {}
+            price: Decimal = told
+            source: object = entry_price_source
+            if price <= 0:
+                price, source = _exact(known.get("entry_price")) or Decimal(0), known.get("entry_price_source")
+            positions[name] = {
+                **known,
+                "entry_price": _written(price),
+                "quantity": _written(held),
+                "size_usd": _written(_AVERAGE.multiply(held, price) if price > 0 else value),
+                "entry_price_source": source or ("execution" if price > 0 else "reconciliation_required"),
+                "strategy": known.get("strategy") or strategy,
+                "position_source": known.get("position_source") or position_source,
+                "first_entry_time": known.get("first_entry_time") or now,
+                "last_entry_time": now,
+                "num_adds": known.get("num_adds", Digits("0")),
+                "previous_profit_pct": known.get("previous_profit_pct", Digits("0.0")),
+                "last_broker_snapshot_value_usd": _written(value),
+                "last_broker_snapshot_price": _written(mark or Decimal(0)),
+            }
         return True
 
     def track_exit(self, symbol: str, exit_quantity: object = None) -> bool:
@@ -104,7 +162,8 @@ class PositionTracker:
     def calculate_pnl(self, symbol: str, current_price: object) -> Record | None:
         """Return the result of a position at a price, ``pnl_percent`` as a fraction; None where it is not tracked.
 
-        None too for a record without an entry price or a quantity. Raises UsageError for a price that is none.
+        ``previous_profit_pct`` is what the last question was answered, which the record keeps. None too for a record
+        without an entry price or a quantity. Raises UsageError for a price that is none.
         """
         positions = self._read()
         name = _name_in(positions, symbol)
@@ -115,6 +174,8 @@ class PositionTracker:
         mark, size = _amount("current_price", current_price), _exact(record.get("size_usd"))
         paid = quantity * price if size is None else size
         gain = quantity * mark - paid
+        share = _AVERAGE.divide(gain, paid) if paid > 0 else Decimal(0)
+        before = self._note_profit(symbol, share)
         return {
             "symbol": symbol,
             "entry_price": float(price),
@@ -123,8 +184,19 @@ class PositionTracker:
             "entry_value": float(paid),
             "current_value": float(quantity * mark),
             "pnl_dollars": float(gain),
-            "pnl_percent": float(gain / paid) if paid > 0 else 0.0,
+            "pnl_percent": float(share),
+            "previous_profit_pct": float(before),
         }
+
+    def _note_profit(self, symbol: str, share: Decimal) -> Decimal:
+        """Keep a result in the record, and return the one that was kept before."""
+        with changed_tracker(self.path, self._clock()) as positions:
+            name = _name_in(positions, symbol)
+            if name is None:
+                return Decimal(0)
+            before = _exact(positions[name].get("previous_profit_pct")) or Decimal(0)
+            positions[name]["previous_profit_pct"] = _written(share)
+        return before
 
     def sync_with_broker(self, broker_positions: Iterable[Mapping[str, Any]]) -> int:
         """Drop the records of what the broker no longer holds; gives how many.
@@ -150,7 +222,7 @@ class PositionTracker:
         return True
 
     def _read(self) -> dict[str, Record]:
-        if not self.path.exists():
+        if not self.path.exists() or is_blank(self.path):
             return {}
         positions: dict[str, Record] = load_document(self.path, "tracker")["positions"]
         return positions

@@ -13,7 +13,7 @@ from typing import Any
 from exitplan.brokers.protocol import Broker, Clock, Done, Found, OrderReference, OrderReport, OrderRequest, Refused
 from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
-from exitplan.dropin.settings import DEFAULT_POLICY, policy_file
+from exitplan.dropin.settings import load_chosen
 from exitplan.dropin.sources import Setup, account_id, dashed, with_own_tracker
 from exitplan.executor.accounts.account import (
     Account,
@@ -30,7 +30,6 @@ from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageErro
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
 from exitplan.ruleset.model.valuation import Belief, price_of, value_of
 from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, time_text, unified_symbol
-from exitplan.schemas.policies import load_policy
 
 
 def _present() -> datetime:
@@ -110,7 +109,7 @@ class VenueIntegration:
         )
         if self.file is not None:
             return self._shared(open_account_file(self.file, request))
-        loaded = load_policy(setup.policy or policy_file(DEFAULT_POLICY), setup.overrides)
+        loaded = load_chosen(setup.policy, setup.overrides, high_exposure=setup.high_exposure)
         return Account(
             id=self.id,
             venue=self.venue,

@@ -1,8 +1,9 @@
 """The loggers of the executor: what is logged, with its fields.
 
 ``exitplan.run`` has plans, the events of runs, verifications and alerts; ``exitplan.journal`` leases and every step of
-the order journal. The brokers log their calls under ``exitplan.venue``. Nothing here configures logging: a program does
-that with the standard library, and the command line with its own options.
+the order journal; ``exitplan.protocol`` the phases of the published protocol's methods. The brokers log their calls
+under ``exitplan.venue``. Nothing here configures logging: a program does that with the standard library, and the
+command line with its own options.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 RUN = logging.getLogger("exitplan.run")
 JOURNAL = logging.getLogger("exitplan.journal")
+PROTOCOL = logging.getLogger("exitplan.protocol")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def after_run(state: State, policy: Policy, snapshot: Snapshot, now: datetime) -
     """Return the state after a run has ended: what is held now is what the next reading is compared with."""
     with localcontext(EXACT):
         account = observe(snapshot, policy, state.progress, now)
-        if not _is_believed(state.progress, policy, account):
+        if snapshot.missing or not _is_believed(state.progress, policy, account):
             return state
         return replace(state, last_balance=balance_of(account, now), pending_balance=None)
 
@@ -70,6 +70,8 @@ def _with_prices(state: State, account: AccountView, now: datetime) -> State:
 
 def _with_balance(state: State, policy: Policy, account: AccountView, now: datetime) -> State:
     """Believe a surprising balance once it was read twice, a minute apart; an empty one only when a person says so."""
+    if account.snapshot.missing:
+        return state
     if _is_believed(state.progress, policy, account):
         return replace(state, pending_balance=None)
     seen, pending = balance_of(account, now), state.pending_balance

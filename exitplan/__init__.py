@@ -13,6 +13,7 @@ from exitplan.ruleset.version import VERSION
 if TYPE_CHECKING:
     from exitplan import errors
     from exitplan.dropin.cleanup import ForcedPositionCleanup
+    from exitplan.dropin.closing import EXCHANGE_MIN_CLOSE_USD, CleanupType, is_position_closable
     from exitplan.dropin.names import AccountState, ExitStrategy, PositionCategory
     from exitplan.dropin.protocol import LegacyPositionExitProtocol
     from exitplan.dropin.tracker import PositionTracker
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from exitplan.ruleset.planning.planner import PlanScope
 
 __all__ = [
+    "EXCHANGE_MIN_CLOSE_USD",
     "VERSION",
     "Account",
     "AccountState",
     "Action",
+    "CleanupType",
     "ExitCode",
     "ExitStrategy",
     "ForcedPositionCleanup",
@@ -44,6 +47,7 @@ __all__ = [
     "apply",
     "errors",
     "get_broker_integration",
+    "is_position_closable",
     "load_policy",
     "open_account",
     "plan",
@@ -51,6 +55,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EXCHANGE_MIN_CLOSE_USD": "exitplan.dropin.closing",
+    "CleanupType": "exitplan.dropin.closing",
+    "is_position_closable": "exitplan.dropin.closing",
     "Account": "exitplan.executor.accounts.account",
     "AccountState": "exitplan.dropin.names",
     "Action": "exitplan.ruleset.planning.actions",

@@ -1,23 +1,34 @@
 """The broker object of a trading program behind the Broker protocol.
 
-Six methods are called on it, by name, and nothing else is looked at: ``get_open_positions``, ``get_open_orders``,
-``get_account_balance``, ``get_current_price``, ``cancel_order`` and ``close_position``. It knows neither our ids nor a
-way to ask for an order, so what it leaves unclear is told by the positions, or the open orders, before and after.
+Its methods are called by name, and nothing else is looked at: ``get_open_positions`` (or ``get_positions``),
+``get_open_orders``, ``get_account_balance``, ``get_current_price`` (or ``get_market_data``), ``cancel_order`` and
+``close_position`` (or ``place_market_order``). It knows neither our ids nor a way to ask for an order, so what it
+leaves unclear is told by the positions, or the open orders, before and after. What it has no method for is not done, or
+not known; the account can do without open orders and prices, but never be CLEAN.
 """
 
 from __future__ import annotations
 
-import inspect
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from exitplan.brokers.call_log import log_call
-from exitplan.brokers.duck_typed.holdings import Holding, NoSuchMethod, rates_of, read_holdings
+from exitplan.brokers.duck_typed.holdings import Holding, entries_of, read_holdings
+from exitplan.brokers.duck_typed.methods import (
+    VENUE,
+    CannotSell,
+    Method,
+    NoSuchMethod,
+    ask_price,
+    has_method,
+    logged,
+    method_of,
+    sell,
+    takes_user,
+    user_argument,
+)
 from exitplan.brokers.duck_typed.resting import Resting, read_orders
+from exitplan.brokers.duck_typed.told_account import Balance, balance_of, snapshot_of, without_derived
 from exitplan.brokers.duck_typed.values import amount_of
 from exitplan.brokers.protocol import (
     Capabilities,
@@ -38,12 +49,11 @@ from exitplan.brokers.protocol import (
 )
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, UsageError
 from exitplan.ruleset.model.cost_basis import CostBasis
-from exitplan.ruleset.model.snapshot import Cash, Conversion, OpenOrder, Position, Snapshot
-from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.model.snapshot import Conversion, Market, OpenOrder, Part, Position, Snapshot
+from exitplan.ruleset.model.values import ZERO
 
-VENUE = "adapted"
-QUOTE = "USD"
-"""The currency that values and balances are told in."""
+_FILLED = {"filled", "completed", "success"}
+"""The statuses of an order that is done, in the published protocol's words."""
 RECEIVE_WINDOW = 5
 """Seconds after which an order is taken to have arrived or not, since the object cannot say."""
 
@@ -63,20 +73,24 @@ _CAPABILITIES = Capabilities(
 class AdaptedBroker:
     """One account behind somebody's own broker object.
 
-    ``user`` is handed to the questions that take a ``user_id``. ``equity`` replaces what the object says of its
-    balance; ``tracked`` names the symbols that the position tracker has. ``names`` maps every symbol met to the
-    caller's spelling.
+    ``user`` is handed to the methods that take a ``user_id``. ``balance`` replaces what the object says of its own;
+    ``tracked`` names the symbols that the position tracker has. ``min_notional`` is the least value of an order, where
+    the caller knows one. With ``orders_matter_alone`` positions that cannot be read are left unread, which is enough to
+    cancel orders. ``names`` maps every symbol met to the caller's spelling; ``told_positions`` are those told last.
     """
 
     source: object
     account: str
     user: str | None
     clock: Clock
-    equity: Decimal | None = None
+    balance: Balance | None = None
+    min_notional: Decimal | None = None
+    orders_matter_alone: bool = False
     tracked: Callable[[Snapshot], Collection[str]] = lambda _: ()
     names: dict[str, str] = field(default_factory=dict)
     holdings: dict[str, Holding] = field(default_factory=dict)
     order_ids: dict[str, object] = field(default_factory=dict)
+    told_positions: Sequence[Mapping[str, object]] = ()
 
     @property
     def venue(self) -> str:
@@ -85,27 +99,50 @@ class AdaptedBroker:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What can be done through the six methods: market orders, and cancels."""
+        """What can be done through its methods: market orders, and cancels."""
         return _CAPABILITIES
 
     def read_account(self) -> Snapshot:
         """Read positions, open orders, balance and prices.
 
-        Raises AccountUnreadable where the object raises, answers nonsense or lacks a method, UsageError where it cannot
-        be asked about a user.
+        Raises AccountUnreadable where the object raises, answers nonsense or cannot tell what is held, UsageError where
+        it cannot be asked about a user.
         """
-        holdings = read_holdings(self._asked("get_open_positions", for_user=True), self.ask_price)
-        orders = self._read_orders()
-        equity = self.equity if self.equity is not None else equity_of(self._asked("get_account_balance"))
+        unread: list[Part] = []
+        try:
+            holdings, balance = self._read_holdings()
+        except AccountUnreadable:
+            if not self.orders_matter_alone:
+                raise
+            holdings, balance = [], Balance(ZERO, ZERO)
+            unread.append("positions")
+        orders: list[Resting] = []
+        if has_method(self.source, "get_open_orders"):
+            orders = self._read_orders()
+        else:
+            unread.append("open_orders")
+        snapshot = snapshot_of(self.account, holdings, orders, balance, self.clock())
+        snapshot = replace(snapshot, markets=self._with_minimum(snapshot.markets), unread=tuple(unread))
+        return without_derived(snapshot, holdings, self.tracked(snapshot))
+
+    def _read_holdings(self) -> tuple[list[Holding], Balance]:
+        told = self._asked("get_open_positions", "get_positions", for_user=True)
+        holdings = read_holdings(told, self.ask_price)
+        self.told_positions = entries_of(told, "get_open_positions")
+        balance = self.balance or balance_of(self._asked("get_account_balance"))
         for holding in holdings:
             self.names[holding.position.symbol] = holding.name
             self.holdings[holding.position.symbol] = holding
-        snapshot = snapshot_of(self.account, holdings, orders, equity, self.clock())
-        return without_derived(snapshot, holdings, self.tracked(snapshot))
+        return holdings, balance
+
+    def _with_minimum(self, markets: Mapping[str, Market]) -> Mapping[str, Market]:
+        if self.min_notional is None:
+            return markets
+        return {symbol: replace(market, min_notional=self.min_notional) for symbol, market in markets.items()}
 
     def ask_price(self, name: str) -> object:
         """Ask for a price; raises what the object raises, and NoSuchMethod where it cannot be asked."""
-        return logged("get_current_price", self._method("get_current_price"), name)
+        return ask_price(self.source, name)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
         """Know of no trades: the object has none to tell."""
@@ -142,17 +179,18 @@ class AdaptedBroker:
         """Refuse: there is no method for it."""
         return Refused(RefusalReason.UNSUPPORTED, f"the broker object converts nothing, {request.symbol} neither")
 
-    # --- the six methods ---
+    # --- its methods ---
 
     def _read_orders(self) -> list[Resting]:
         orders = read_orders(self._asked("get_open_orders", for_user=True))
         self.order_ids.update({entry.order.id: entry.told_id for entry in orders})
         return orders
 
-    def _asked(self, name: str, *, for_user: bool = False) -> object:
-        """Ask a question about the account; whatever goes wrong, the account is unreadable."""
-        method = self._method(name)
-        arguments = self._arguments(name, method) if for_user else {}
+    def _asked(self, *names: str, for_user: bool = False) -> object:
+        """Ask a question about the account by the first method there is; whatever goes wrong, it is unreadable."""
+        method = method_of(self.source, *names)
+        name = next(name for name in names if has_method(self.source, name))
+        arguments = self._arguments(name, method) if for_user else user_argument(method, self.user)
         try:
             return logged(name, method, **arguments)
         except ExitplanError:
@@ -160,7 +198,7 @@ class AdaptedBroker:
         except Exception as error:  # whatever the object raises, the question failed
             raise AccountUnreadable(f"{name} failed: {type(error).__name__}: {error}") from error
 
-    def _arguments(self, name: str, method: Callable[..., object]) -> dict[str, Any]:
+    def _arguments(self, name: str, method: Method) -> dict[str, str | None]:
         if takes_user(method):
             return {"user_id": self.user}
         if self.user is not None:
@@ -170,21 +208,20 @@ class AdaptedBroker:
             )
         return {}
 
-    def _method(self, name: str) -> Callable[..., object]:
-        method = getattr(self.source, name, None)
-        if not callable(method):
-            raise NoSuchMethod(f"the broker object has no method {name}", hint="the account cannot do without it")
-        return method  # type: ignore[no-any-return] # of somebody's own class
-
     def _close(self, request: OrderRequest) -> Outcome:
-        """Close a position, or part of it; True is done, False refused, anything else is unclear."""
+        """Close a position, or part of it; True, or filled, is done, False refused, anything else is unclear."""
         if request.type != "market":
             return Refused(RefusalReason.UNSUPPORTED, f"the broker object takes no {request.type} orders")
-        name = self.names.get(request.symbol, request.symbol)
-        quantity = self._as_told(request)
-        answer = self._written("close_position", name, quantity)
-        if answer is not True:
-            return answer if isinstance(answer, Refused | Unknown) else _unclear("close_position", answer)
+        name, holding = self.names.get(request.symbol, request.symbol), self.holdings.get(request.symbol)
+        is_all = holding is not None and request.quantity >= abs(holding.position.quantity)
+
+        def call() -> object:
+            told = self._as_told(request)
+            return sell(self.source, name, told, side=request.side, is_all=is_all, user=self.user)
+
+        answer = _written("the sale", call)
+        if answer is not True and not _says_filled(answer):
+            return answer if isinstance(answer, Refused | Unknown) else _unclear("the sale", answer)
         report = OrderReport(
             order_id=request.client_order_id or "",
             client_order_id=request.client_order_id,
@@ -212,94 +249,32 @@ class AdaptedBroker:
         told_id = self.order_ids.get(name, name)
         if told_id is None or told_id == "":
             return Refused(RefusalReason.UNSUPPORTED, "the order has no id to cancel it by")
-        answer = self._written("cancel_order", told_id)
+
+        def call() -> object:
+            method = method_of(self.source, "cancel_order")
+            return logged("cancel_order", method, told_id, **user_argument(method, self.user))
+
+        answer = _written("cancel_order", call)
         if answer is not True:
             return answer if isinstance(answer, Refused | Unknown) else _unclear("cancel_order", answer)
         order = OpenOrder(name, reference.symbol, "buy", "limit", ZERO)
         return Done(_report(order, "cancelled"))
 
-    def _written(self, name: str, *arguments: object) -> object:
-        """Call a method that changes something; False becomes Refused, an exception Unknown."""
-        try:
-            method = self._method(name)
-        except NoSuchMethod as error:
-            return Refused(RefusalReason.UNSUPPORTED, str(error))
-        try:
-            answer = logged(name, method, *arguments)
-        except Exception as error:  # noqa: BLE001 - whatever broke, it may have gone out
-            return Unknown(f"{name} raised {type(error).__name__}: {error}")
-        return Refused(RefusalReason.OTHER, f"{name} answered False") if answer is False else answer
 
-
-def logged(name: str, method: Callable[..., object], *arguments: object, **named: object) -> object:
-    """Call a method of the object and log the call."""
-    started, outcome = time.perf_counter(), "ok"
+def _written(name: str, call: Callable[[], object]) -> object:
+    """Call a method that changes something; False becomes Refused, an exception Unknown."""
     try:
-        return method(*arguments, **named)
-    except Exception as error:
-        outcome = type(error).__name__
-        raise
-    finally:
-        log_call(VENUE, name, time.perf_counter() - started, outcome)
+        answer = call()
+    except (CannotSell, NoSuchMethod) as error:
+        return Refused(RefusalReason.UNSUPPORTED, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever broke, it may have gone out
+        return Unknown(f"{name} raised {type(error).__name__}: {error}")
+    return Refused(RefusalReason.OTHER, f"{name} answered False") if answer is False else answer
 
 
-def snapshot_of(
-    account: str,
-    holdings: Sequence[Holding],
-    orders: Sequence[Resting],
-    equity: Decimal,
-    now: datetime,
-) -> Snapshot:
-    """Return an account whose equity is what it is said to be: cash makes up the rest, below zero where need be."""
-    symbols = [holding.position.symbol for holding in holdings] + [entry.order.symbol for entry in orders]
-    cash = equity
-    for holding in holdings:
-        cash = EXACT.subtract(cash, holding.value)
-    return Snapshot(
-        account=account,
-        venue=VENUE,
-        quote=QUOTE,
-        taken_at=now,
-        cash=Cash(cash),
-        positions=tuple(holding.position for holding in holdings),
-        open_orders=tuple(entry.order for entry in orders),
-        markets={holding.position.symbol: holding.market for holding in holdings if holding.market is not None},
-        rates=rates_of(symbols, QUOTE),
-    )
-
-
-def without_derived(snapshot: Snapshot, holdings: Sequence[Holding], tracked: Collection[str]) -> Snapshot:
-    """Forget the entry prices that only a told result leads to, where there is a tracker record to know better."""
-    derived = {
-        holding.position.symbol for holding in holdings if holding.is_derived and holding.position.symbol in tracked
-    }
-    positions = [
-        replace(position, entry_price=None) if position.symbol in derived else position
-        for position in snapshot.positions
-    ]
-    return replace(snapshot, positions=tuple(positions))
-
-
-def equity_of(reply: object) -> Decimal:
-    """Read a balance: a number, or a dict with ``total``, else ``available``; raises AccountUnreadable."""
-    if not isinstance(reply, Mapping):
-        balance = amount_of(reply)
-    else:
-        amounts = [amount_of(reply.get(key)) for key in ("total", "available")]
-        known = [amount for amount in amounts if amount is not None]
-        balance = next((amount for amount in known if amount), known[0] if known else None)
-    if balance is None:
-        raise AccountUnreadable(f"the account balance is {reply!r}, which is no amount")
-    return balance
-
-
-def takes_user(method: Callable[..., object]) -> bool:
-    """Check whether a method takes a ``user_id``; one that cannot be looked at is taken to."""
-    try:
-        parameters = inspect.signature(method).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    return any(parameter.name == "user_id" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+def _says_filled(answer: object) -> bool:
+    """Check whether an answer is an order that the object says was filled."""
+    return isinstance(answer, Mapping) and str(answer.get("status")).casefold() in _FILLED
 
 
 def _report(order: OpenOrder, status: OrderStatus) -> OrderReport:

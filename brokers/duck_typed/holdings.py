@@ -18,11 +18,6 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.snapshot import Market, Position, PriceStatus, Side
 from exitplan.ruleset.model.values import EXACT, ZERO, quote_of
 
-
-class NoSuchMethod(AccountUnreadable):
-    """The object lacks a method without which the account cannot be read."""
-
-
 AskPrice = Callable[[str], object]
 """Asks for the price of a symbol in the caller's spelling; may raise anything."""
 
@@ -30,6 +25,8 @@ _UP = Context(prec=40, rounding=ROUND_CEILING)
 """A quotient that does not end is rounded up in its 40th digit, so that a fact, rounded down, is the value's own."""
 _DERIVED = Context(prec=18)
 _ONE = Decimal(1)
+_QUANTITIES = ("quantity", "base_size", "size", "balance")
+"""What positions call what is held of them."""
 _HUNDRED = Decimal(100)
 
 
@@ -93,18 +90,24 @@ def _unknown_name(holdings: Mapping[str, Holding]) -> str:
 
 
 def _holding(entry: Mapping[str, object], unknown: str, ask_price: AskPrice, whole: Decimal) -> Holding:
-    name, quantity = entry.get("symbol"), amount_of(entry.get("quantity"))
-    symbol = symbol_of(name)
+    name, told_quantity = entry.get("symbol"), _told_quantity(entry)
+    symbol, quantity = symbol_of(name), amount_of(told_quantity)
     bare = Position(symbol or unknown, _side(entry), quantity or ZERO, opened_at=_opened_at(entry))
     if symbol is None:
-        return Holding(unknown, bare, None, entry.get("quantity"))
+        return Holding(unknown, bare, None, told_quantity)
     market = _priced(entry, str(name), ask_price)
     value = first_amount(entry, "size_usd", "usd_value")
     known = first_amount(entry, "entry_price")
     is_known = known is not None and known > 0
     entry_price = known if is_known else _derived_entry(entry, market, whole)
     position, market = _valued(replace(bare, entry_price=entry_price), market, quantity, value)
-    return Holding(str(name), position, market, entry.get("quantity"), is_derived=not is_known)
+    return Holding(str(name), position, market, told_quantity, is_derived=not is_known)
+
+
+def _told_quantity(entry: Mapping[str, object]) -> object:
+    """Return the quantity under whichever name it is told."""
+    told = (entry[key] for key in _QUANTITIES if entry.get(key) is not None)
+    return next(told, None)
 
 
 def _priced(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> Market:
@@ -119,13 +122,13 @@ def _priced(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> Mark
 
 
 def _told_price(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> tuple[object, PriceStatus | None]:
-    if "current_price" in entry:
-        return entry["current_price"], None
+    """Return the price that stands in the position, else ask for one: none and zero say that nobody has looked."""
+    told = entry.get("current_price")
+    if told is not None and amount_of(told) != 0:
+        return told, None
     try:
         return ask_price(name), None
-    except NoSuchMethod:
-        raise
-    except Exception:  # noqa: BLE001 - whatever the object raises, the question failed
+    except Exception:  # noqa: BLE001 - whatever the object raises, or lacks: nobody could be asked
         return None, "unavailable"
 
 

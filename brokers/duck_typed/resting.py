@@ -15,6 +15,8 @@ from exitplan.ruleset.model.values import EXACT
 
 _FIRST_YEAR = 2009
 """Nothing was traded before, so an earlier time says that there is none."""
+_IDS = ("order_id", "id", "txid")
+"""What orders call their id."""
 _TYPES = {"limit", "market", "stop", "stop_limit"}
 
 
@@ -33,8 +35,7 @@ def read_orders(reply: object) -> list[Resting]:
     """
     orders: dict[str, Resting] = {}
     for number, entry in enumerate(entries_of(reply, "get_open_orders"), start=1):
-        named = entry.get("order_id")
-        told_id = entry.get("id") if named is None else named
+        told_id = next((entry[key] for key in _IDS if entry.get(key) is not None), None)
         name = f"order.{number}.without.id" if told_id is None else str(told_id)
         if name in orders:
             raise AccountUnreadable(f"get_open_orders tells the order {name} twice")
@@ -46,7 +47,7 @@ def _order(name: str, entry: Mapping[str, object]) -> OpenOrder:
     quantity, price = _size(entry)
     return OpenOrder(
         id=name,
-        symbol=symbol_of(entry.get("symbol")) or "UNKNOWN",
+        symbol=symbol_of(entry.get("symbol") or entry.get("pair")) or "UNKNOWN",
         side=_side(entry),
         type=_type(entry),
         quantity=quantity,

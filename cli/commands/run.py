@@ -94,7 +94,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     It does not ask, not even on live accounts: it is made for cron, and the guards of the policy bound what one run may
     do. To review first, use `exitplan plan --out FILE` and `exitplan apply FILE`.
 
-    Exits with 0 only if the account is CLEAN in the end. Several accounts are worked on as by `exitplan apply`.
+    Exits with 0 only if the account is CLEAN in the end; one of the phases 1 to 3 alone, if it was done. Several
+    accounts are worked on as by `exitplan apply`.
     """
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     chosen = Phase.VERIFY if verify_only else ensure_phase(phase)
@@ -109,7 +110,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         selected = at_venue(account_set.select(), account_set, venue)
     if chosen == Phase.VERIFY:
         raise typer.Exit(verify_each(selected, where, overrides, account_set, as_json=as_json))
-    operation = Operation(scope=PlanScope(phase=chosen), dry_run=dry_run or chosen == Phase.CLASSIFY, to_clean=True)
+    operation = Operation(
+        scope=PlanScope(phase=chosen), dry_run=dry_run or chosen == Phase.CLASSIFY, to_clean=chosen is None
+    )
 
     def task(account_file: AccountFile) -> tuple[Account, Operation]:
         return open_account_file(account_file, request_of(where, overrides)), operation

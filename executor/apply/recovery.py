@@ -84,11 +84,11 @@ def _is_held(asset: str, record: TrackerRecord, held: Collection[tuple[str, Side
 def still_held(state: State, account: AccountView) -> State:
     """Forget the progress of assets that are gone: what is opened later is another position.
 
-    What is held under another market than before takes its progress along. An account that is told as empty says
-    nothing about any of them.
+    What is held under another market than before takes its progress along. An account that is told as empty, or whose
+    positions could not be read, says nothing about any of them.
     """
     held = {(view.asset, view.position.side) for view in account.positions}
-    if not held and not account.holdings.quantities:
+    if "positions" in account.snapshot.unread or not (held or account.holdings.quantities):
         return state
 
     def is_held(key: str) -> bool:

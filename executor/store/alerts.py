@@ -28,7 +28,7 @@ class AlertKind:
 ALERT_KINDS: Mapping[str, AlertKind] = {
     kind.name: kind
     for kind in (
-        AlertKind("POSITION_CAP_VIOLATION", "WARNING", "The account holds more positions than the cap allows."),
+        AlertKind("POSITION_CAP_VIOLATION", "CRITICAL", "The account holds more positions than the cap allows."),
         AlertKind("ZOMBIE_ESCALATED", "CRITICAL", "A zombie cannot be closed; a person must look at it."),
         AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit, or it never got there."),
         AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
@@ -36,6 +36,11 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
         AlertKind("BALANCE_ACCEPTED", "INFO", "A person has said that what the account holds is right."),
         AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
+        AlertKind("OVERSIZED_HIGH_EXPOSURE", "CRITICAL", "One coin of high exposure is much of the account."),
+        AlertKind("NEAR_DUST_THRESHOLD", "WARNING", "A coin of high exposure is about to become dust."),
+        AlertKind(
+            "EXCESSIVE_HIGH_EXPOSURE_CONCENTRATION", "CRITICAL", "Coins of high exposure are much of the account."
+        ),
     )
 }
 

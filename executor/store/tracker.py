@@ -22,6 +22,7 @@ from exitplan.schemas.documents import load_document
 
 Document = dict[str, Any]
 _LOCK_SECONDS = 10
+_LEAST = len('{"positions":{}}')
 
 
 class Digits:
@@ -49,12 +50,15 @@ class Tracker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrackerFile:
-    """The tracker that is a file."""
+    """The tracker that is a file; where it ``may_be_blank``, one without any content has no records."""
 
     path: Path
+    may_be_blank: bool = False
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot the file's records."""
+        if self.may_be_blank and is_blank(self.path):
+            return replace(snapshot, tracker={})
         return with_tracker(snapshot, self.path)
 
     def update(
@@ -62,6 +66,14 @@ class TrackerFile:
     ) -> None:
         """Change records of the file."""
         update_tracker(self.path, records, changes, now)
+
+
+def is_blank(path: Path) -> bool:
+    """Check whether a tracker's file is there and says nothing: no byte, or an empty JSON object."""
+    try:
+        return path.stat().st_size < _LEAST and path.read_bytes().strip() in {b"", b"{}"}
+    except OSError:
+        return False
 
 
 def with_tracker(snapshot: Snapshot, path: Path) -> Snapshot:
@@ -131,7 +143,7 @@ def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = 
     Raises FileIsInvalid for a broken file, DataFolderUnusable.
     """
     with _writing(path):
-        if path.exists():
+        if path.exists() and not is_blank(path):
             load_document(path, "tracker")
             document = json.loads(path.read_bytes(), parse_float=Digits, parse_int=Digits)
         else:

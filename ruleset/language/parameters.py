@@ -68,7 +68,7 @@ PARAMETERS: Mapping[str, Setting] = _table(
         "gradual_unwind_pct",
         "number",
         Decimal("0.25"),
-        "The share of what is left that each unwind cycle closes, as a fraction: 0.25 is 25 %.",
+        "The share of what is left that each unwind cycle closes, as a fraction: 0.25 is 25 %; 0 unwinds nothing.",
         0,
         1,
     ),

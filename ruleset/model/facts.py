@@ -64,7 +64,8 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     orders.sort(key=lambda view: (view.order.symbol, view.order.id))
     coming = _coming(orders, policy)
     for order_view in orders:
-        order_view.facts["position_held"] = _is_position_held(order_view, coming, holdings)
+        if "positions" not in snapshot.unread:
+            order_view.facts["position_held"] = _is_position_held(order_view, coming, holdings)
     return AccountView(snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings)
 
 
@@ -201,7 +202,7 @@ class _Observer:
         opened = position.opened_at or (view.record.first_entry_time if view.record else None)
         if opened is not None:
             facts["age_minutes"] = minutes_between(opened, self.now)
-        share = _account_share(view, equity)
+        share = _account_share(view, equity, self.snapshot.share_of)
         if share is not None:
             facts["account_pct"] = to_micro(share)
         facts["opened_by_strategy"] = bool(
@@ -307,7 +308,10 @@ def _is_position_held(view: OrderView, coming: Mapping[tuple[str, Side], list[st
     return any(name != view.order.id for name in coming.get((view.asset, closes), ()))
 
 
-def _account_share(view: PositionView, equity: Equity) -> Decimal | None:
+def _account_share(view: PositionView, equity: Equity, told: Decimal | None) -> Decimal | None:
+    """Return the share of what the account was said to be measured by, else of managed equity; None without either."""
+    if told is not None:
+        return EXACT.divide(view.value, told) if view.value is not None and told > 0 else None
     if view.value is None or not equity.has_shares:
         return None
     whole = equity.managed if view.is_managed or is_owed(view) else equity.managed + view.value

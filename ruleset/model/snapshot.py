@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from exitplan.ruleset.model.values import EXACT, ZERO, parse_decimal, parse_time, plain, time_text, unified_symbol
 
@@ -19,6 +19,8 @@ Side = Literal["long", "short"]
 OrderSide = Literal["buy", "sell"]
 PriceBasis = Literal["last", "mid", "one_side"]
 PriceStatus = Literal["ok", "missing", "unavailable", "implausible"]
+Part = Literal["positions", "open_orders"]
+PARTS: frozenset[str] = frozenset(get_args(Part))
 FORMAT_VERSION = 1
 
 _MAXIMUMS = ("max_amount", "max_notional", "market_max_amount")
@@ -170,7 +172,9 @@ class Snapshot:
 
     ``other_cash`` is money in other currencies than the account's quote, by currency. ``rates`` gives units of the
     account's quote currency for one unit of another currency, ``conversions`` by symbol the terms of the conversions
-    that were asked for. ``unread`` names what the account may hold besides and nobody could ask for: stop orders, say.
+    that were asked for. ``share_of`` is the amount that ``account_pct`` is a share of, where whoever told of the
+    account has said so; None means managed equity. ``unread`` names what could not be asked and is therefore not known
+    to be empty, stop orders, say: the account is UNKNOWN.
     """
 
     account: str
@@ -185,6 +189,7 @@ class Snapshot:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     other_cash: Mapping[str, Cash] = field(default_factory=dict)
+    share_of: Decimal | None = None
     unread: tuple[str, ...] = ()
 
     @property
@@ -192,6 +197,11 @@ class Snapshot:
         """Every symbol that is held or has an open order."""
         held = {position.symbol for position in self.positions}
         return frozenset(held | {order.symbol for order in self.open_orders})
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The parts that are always told, and could not be asked this time: nothing is concluded from their absence."""
+        return tuple(part for part in self.unread if part in PARTS)
 
 
 def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
@@ -215,6 +225,7 @@ def snapshot_from_document(document: Mapping[str, Any]) -> Snapshot:
             unified_symbol(symbol): _conversion(entry) for symbol, entry in (document.get("conversions") or {}).items()
         },
         other_cash={currency: _cash(entry) for currency, entry in (document.get("other_cash") or {}).items()},
+        share_of=_decimal(document.get("share_of")),
         unread=tuple(document.get("unread") or ()),
     )
 
@@ -228,8 +239,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
     Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``,
-    ``unread``, and
-    ``asset``, ``debt``, sides, ``holds_nothing`` and maximums.
+    ``share_of``, ``unread``, and ``asset``, ``debt``, sides, ``holds_nothing`` and maximums.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
@@ -247,6 +257,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
         "rates": {currency: plain(rate) for currency, rate in sorted(snapshot.rates.items())},
         **({"conversions": conversions} if conversions else {}),
         **({"other_cash": other_cash} if other_cash else {}),
+        **({} if snapshot.share_of is None else {"share_of": plain(snapshot.share_of)}),
         **({"unread": list(snapshot.unread)} if snapshot.unread else {}),
     }
 

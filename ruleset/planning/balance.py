@@ -30,8 +30,11 @@ def find_change(account: AccountView, progress: Progress, belief: Belief) -> Bal
     """Compare the account with the last run's, at today's prices; None where there is nothing to compare with.
 
     Derivatives, whose contracts are no value, and positions with implausible prices are left out on both sides. Where
-    the quantity of something that nobody can price has changed, equity is compared instead.
+    the quantity of something that nobody can price has changed, equity is compared instead. What could not be read is
+    compared with nothing.
     """
+    if account.snapshot.missing:
+        return None
     now, then = balance_of(account, account.snapshot.taken_at).held, progress.last_balance
     if not now and (then.held if then is not None else account.snapshot.tracker):
         return BalanceChange(ZERO, ZERO, is_emptied=True)

@@ -156,6 +156,8 @@ def _draft(given: PlanInput) -> Draft:
     change = find_change(account, given.progress, belief)
     guards = judge(policy, actions, decisions, account, change)
     surprise = next((f"{v.name}: {v.detail}" for v in guards if v.name == "max_equity_change_pct" and not v.ok), None)
+    if given.snapshot.missing:
+        surprise = f"{' and '.join(given.snapshot.missing).replace('_', ' ')} could not be read"
     under_way = _under_way(decisions, unscoped, given.progress)
     checking = CheckInput(policy, account, decisions, counted, unscoped.of, _order_ids(everything), under_way, surprise)
     later = replace(checking, unwinding=under_way | {step.key for step in unwinds})

@@ -1,7 +1,7 @@
 """The arithmetic of a gradual unwind.
 
-Cycle k of n closes down to initial x (1 - pct)^k; the last cycle, and any after it, closes what is left. A little
-growth moves the target and not the cycle; more of it begins the unwind anew.
+Cycle k of n closes down to initial x (1 - pct)^k; the last cycle, and any after it, closes what is left. With a
+pct of 0 an unwind stands still. A little growth moves the target and not the cycle; more of it begins the unwind anew.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def next_step(view: PositionView, progress: UnwindProgress | None, policy: Polic
     last = cycle >= policy.unwind_cycles
     remaining = ZERO if last else EXACT.power(1 - policy.gradual_unwind_pct, cycle)
     target = grown.initial_quantity * remaining
+    if policy.gradual_unwind_pct == 0:  # it stands still: the day it goes on, it goes on from here
+        cycle, remaining, target = grown.cycle, grown.remaining_pct, held
     return UnwindStep(
         key=view.position.key,
         cycle=cycle,

@@ -50,7 +50,8 @@ def snapshot_schema() -> Schema:
         "tracker": _optional(keyed(tracker_record(numbers=False), "What the position tracker knows, by symbol.")),
         "rates": _optional(keyed(_rate(), "Units of the account's quote currency for one unit of another currency.")),
         "conversions": _optional(keyed(_conversion(), "The terms of conversions that were asked for, by symbol.")),
-        "unread": _optional(listed(text(), "What the account may hold besides, and nobody could ask for.")),
+        "share_of": amount("What account_pct is a share of; absent means managed equity."),
+        "unread": _optional(listed(text(), "What could not be asked: it is not known to be empty.")),
         "paper": {"type": ["object", "null"], "description": "The paper venue's own notes; nothing else reads them."},
     }
     required = ("format_version", "account", "venue", "quote", "taken_at", "cash", "positions", "open_orders")

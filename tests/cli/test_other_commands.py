@@ -142,7 +142,8 @@ def test_a_dry_run_of_everything_sends_nothing() -> None:
 def test_one_phase_alone() -> None:
     cancels = [event for event in xp("run", "--phase", "2", "--json").lines if event["event"] == "action_done"]
     assert {event["action"] for event in cancels} == {"cancel_order"}
-    assert xp("run", "--phase", "1").code == 2
+    assert [xp("run", "--phase", phase).code for phase in ("1", "2", "3", "4", "all")] == [0, 0, 0, 2, 2]
+    assert xp("run", "--phase", "5").code == xp("run", "--phase", "0").code == xp("run", "--phase", "x").code == 64
     assert xp("run", "--phase", "4", "--json").json["state"] == "NEEDS_CLEANUP"
 
 

@@ -36,8 +36,6 @@ def test_a_position_opened_by_hand_is_legacy(tmp_path: Path) -> None:
         pytest.param(held("ETH-USD", 0.5), id="below a dollar"),
         pytest.param(held("ETH-USD", 99.99), id="below one per cent"),
         pytest.param({"symbol": "ETH-USD", "quantity": 10.0, "usd_value": 0.99}, id="told as usd_value"),
-        pytest.param(held("ETH-USD", 1000.0, current_price=None), id="without a price"),
-        pytest.param(held("ETH-USD", 1000.0, current_price=0.0), id="with a price of zero"),
         pytest.param(held("ETH-USD", 1000.0, -1.0), id="with a negative quantity"),
         pytest.param(held("ETH-USD", -5.0), id="with a negative value"),
         pytest.param(held("ETH-USD", 0.0), id="worth nothing"),
@@ -58,6 +56,15 @@ def test_a_zombie_is(tmp_path: Path, position: dict[str, Any]) -> None:
 
 def test_one_per_cent_exactly_is_no_dust(tmp_path: Path) -> None:
     assert bot(tmp_path).protocol.classify_position(held("ETH-USD", 100.0, 0.3), 10_000.0) is B
+
+
+@pytest.mark.parametrize("told", [{}, {"current_price": None}, {"current_price": 0}, {"current_price": 0.0}])
+def test_a_position_without_a_price_asks_for_one(tmp_path: Path, told: dict[str, Any]) -> None:
+    program = bot(tmp_path)
+    program.track("BTC-USD")
+    assert program.protocol.classify_position(held("BTC-USD", **told), 10_000.0) is A
+    program.broker.prices["BTC-USD"] = None
+    assert program.protocol.classify_position(held("BTC-USD", **told), 10_000.0) is C
 
 
 def test_a_price_of_none_is_missing_and_one_that_raises_is_unavailable(tmp_path: Path) -> None:
@@ -82,9 +89,9 @@ def test_a_position_told_without_a_quantity_is_judged_by_its_value(tmp_path: Pat
 
 def test_one_position_alone_knows_no_cap(tmp_path: Path) -> None:
     program = bot(tmp_path, max_positions=0)
-    program.track("BTC-USD")
-    assert program.protocol.classify_position(held("BTC-USD"), 10_000.0) is A
-    assert program.protocol.classify_all_positions([held("BTC-USD")], 10_000.0)["BTC-USD"]["category"] == B.value
+    assert program.protocol.classify_position(held("BTC-USD"), 10_000.0) is B
+    told = program.protocol.classify_all_positions([held("BTC-USD")], 10_000.0)
+    assert told["BTC-USD"]["exit_strategy"] == ExitStrategy.WORST_FIRST
 
 
 def test_all_positions_are_told_by_the_callers_symbols(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def messy(root: Path) -> Bot:
     """A program with a bit of everything: aligned, dust, legacy, a zombie, and orders."""
     positions = [held("BTC-USD", 5000.0), held("DUST-USD", 0.5), held("LTC-USD", 800.0)]
     program = bot(root, *positions, held("GONE-USD", 300.0, current_price=None))
+    program.broker.prices["GONE-USD"] = None
     program.track("BTC-USD", "GONE-USD")
     program.broker.orders = [stale(), stale("o2", minutes=1)]
     return program
@@ -44,6 +45,15 @@ def test_a_run_tells_its_phases(tmp_path: Path) -> None:
         "phase1_classification": {"total_positions": 4, "classified": 4},
         "phase2_order_cleanup": {"orders_cancelled": 1, "capital_freed_usd": 100.0},
         "phase3_controlled_exits": {"positions_processed": 2, "successful": 2, "failed": 0},
+        "high_exposure_monitoring": {
+            "enabled": True,
+            "positions_tracked": 0,
+            "total_value": 0.0,
+            "pct_of_account": 0.0,
+            "positions": [],
+            "alerts": [],
+            "alert_count": 0,
+        },
         "phase4_verification": {"account_state": "NEEDS_CLEANUP"},
         "success": False,
     }
@@ -230,11 +240,11 @@ def test_the_state_file_of_the_published_protocol_is_taken_over(tmp_path: Path) 
     }
     (tmp_path / "legacy_exit_protocol_state.json").write_text(json.dumps(left))
     program = bot(tmp_path, held("LTC-USD"))
-    assert program.protocol.state["cleanup_metrics"]["capital_freed_usd"] == "12.5"
+    assert program.protocol.state["cleanup_metrics"]["capital_freed_usd"] == 12.5
     assert program.protocol.should_enable_trading() is False, "nobody knows when it was verified"
     assert "error" not in program.protocol.run_full_protocol()
     state = program.protocol.state
-    assert state["unwind_progress"]["LTC/USD"]["cycle"] == 1
+    assert state["unwind_progress"]["LTC-USD"]["cycle"] == 1
     assert state["cleanup_metrics"]["total_positions_cleaned"] == 7
 
 
@@ -244,7 +254,8 @@ def test_a_run_that_fails_leaves_no_old_answer_for_the_gate(tmp_path: Path) -> N
     program.broker.will("get_open_positions", RAISES)
     assert "the venue is away" in program.protocol.run_full_protocol()["error"]
     assert program.protocol.should_enable_trading() is False
-    assert program.protocol.state["account_state"] == "UNKNOWN"
+    assert program.protocol.state["account_state"] == "NEEDS_CLEANUP", "the published words"
+    assert program.protocol.status()["account_state"] == "UNKNOWN"
 
 
 def test_a_run_that_a_guard_refuses_closes_the_gate(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_an_entry_is_there_for_the_next_process(tracker: PositionTracker) -> Non
         "first_entry_time": "2026-02-18T22:00:00Z",
         "last_entry_time": "2026-02-18T22:00:00Z",
         "num_adds": 0,
+        "previous_profit_pct": 0.0,
     }
 
 
@@ -101,7 +102,11 @@ def test_the_result_is_told_as_a_fraction(tracker: PositionTracker) -> None:
         "current_value": 4200.0,
         "pnl_dollars": 200.0,
         "pnl_percent": 0.05,
+        "previous_profit_pct": 0.0,
     }
+    second = tracker.calculate_pnl("ETH-USD", 1900.0)
+    assert second is not None
+    assert (second["pnl_percent"], second["previous_profit_pct"]) == (-0.05, 0.05)
     assert tracker.calculate_pnl("BTC-USD", 1) is None
 
 
@@ -134,8 +139,8 @@ def test_a_broken_file_is_an_error_and_left_as_it_is(tmp_path: Path, content: st
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf"), "x", None, -1, 0])
 def test_an_entry_without_a_price_is_refused(tracker: PositionTracker, amount: object) -> None:
-    with pytest.raises(UsageError):
-        tracker.track_entry("A-USD", amount, 1, 1)
+    assert tracker.track_entry("A-USD", amount, 1, 1) is False
+    assert tracker.track_entry("A-USD", 1, amount, 1) is False
     assert not tracker.path.exists()
 
 
@@ -158,3 +163,33 @@ def test_floats_come_back_as_they_went(price: float, quantity: float) -> None:
         found = tracker.get_position("A-USD")
         assert found is not None
         assert (found["entry_price"], found["quantity"]) == (price, quantity)
+
+
+@pytest.mark.parametrize("content", ["", "{}", " {}\n"])
+def test_a_file_that_says_nothing_has_no_records(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "positions.json"
+    file.write_text(content)
+    tracker = PositionTracker(file)
+    assert (tracker.positions, tracker.track_exit("A-USD")) == ({}, False)
+    assert tracker.track_entry("A-USD", 1, 1, 1)
+    assert tracker.get_all_positions() == ["A-USD"]
+
+
+def test_a_snapshot_of_the_broker_replaces_the_quantity_and_nothing_that_is_known(tracker: PositionTracker) -> None:
+    tracker.track_entry("ETH-USD", 2000.0, 2.0, 4000.0)
+    assert tracker.sync_position_snapshot("ETH/USD", 1.5, current_price=2500.0, size_usd=3750.0)
+    found = tracker.get_position("ETH-USD")
+    assert found is not None
+    assert (found["quantity"], found["entry_price"], found["size_usd"]) == (1.5, 2000.0, 3000.0)
+    assert (found["position_source"], found["strategy"], found["num_adds"]) == ("nija_strategy", "APEX_v7.1", 0)
+
+
+def test_a_snapshot_takes_no_market_price_for_an_entry_price(tracker: PositionTracker) -> None:
+    assert tracker.sync_position_snapshot("A-USD", 2.0, current_price=5.0, size_usd=10.0)
+    found = tracker.get_position("A-USD")
+    assert found is not None
+    assert (found["entry_price"], found["entry_price_source"]) == (0.0, "reconciliation_required")
+    assert (found["size_usd"], found["position_source"]) == (10.0, "broker_existing")
+    assert tracker.sync_position_snapshot("A-USD", 2.0, entry_price=4.0, entry_price_source="api")
+    assert load_records(tracker.path)["A/USD"].entry_price == 4
+    assert tracker.sync_position_snapshot("A-USD", 0.0) is tracker.sync_position_snapshot("", 1.0) is False

@@ -75,6 +75,18 @@ def test_the_journal_of_one_is_the_journal_of_the_other(folder: Path) -> None:
     assert json.loads(run("history", "--json"))["runs"][0]["exit_code"] in {0, 4}
 
 
+def test_each_takes_the_state_file_as_the_other_left_it(folder: Path) -> None:
+    file = folder / "data/legacy_exit_protocol_state.json"
+    protocol().run_full_protocol()
+    assert "BTC-USD" in json.loads(file.read_text())["classified_positions"]
+    assert json.loads(run("status", "--json"))["account_state"] == "NEEDS_CLEANUP"
+    run("verify")
+    assert "BTC/USD" in json.loads(file.read_text())["classified_positions"]
+    assert "BTC-USD" in protocol().state["classified_positions"]
+    protocol().verify_clean_state()
+    assert "BTC-USD" in json.loads(file.read_text())["classified_positions"]
+
+
 def test_a_venue_is_asked_and_told_through_the_published_methods(folder: Path) -> None:
     venue = get_broker_integration("paper")
     positions = {entry["symbol"]: entry for entry in venue.get_open_positions()}

@@ -16,7 +16,7 @@ from tests.faults import Fault
 AS_PUBLISHED = {
     "timestamp": "2026-02-18T22:00:01Z",
     "alert_type": "POSITION_CAP_VIOLATION",
-    "severity": "WARNING",
+    "severity": "CRITICAL",
     "user_id": "platform",
     "current_count": 3,
     "max_positions": 2,

@@ -933,6 +933,8 @@ class Oracle:
         cycle, initial = 0, held
         if progress:
             cycle, initial = self.grown(holding, progress)
+        if self.parameter("gradual_unwind_pct") == 0:
+            return cycle, held
         if cycle + 1 >= int(self.parameter("unwind_cycles")):
             return cycle + 1, ZERO
         return cycle + 1, initial * (1 - self.parameter("gradual_unwind_pct")) ** (cycle + 1)

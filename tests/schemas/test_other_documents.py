@@ -179,6 +179,7 @@ def test_the_schema_of_snapshots_names_every_key_that_is_written_and_no_other() 
             rates={"EUR": one},
             conversions={"A/USD": Conversion(one)},
             other_cash={"EUR": Cash(one, one, one)},
+            share_of=one,
             unread=("stop orders",),
         )
     )
