@@ -130,7 +130,7 @@ class ProtocolAccounts:
 
         Raises AccountIsLocked.
         """
-        return self._changed(user_id, lambda account: retry(account, symbol))
+        return self._changed(user_id, lambda account: retry(account, symbol)) is not None
 
     def unresolved(self, user_id: str | None = None) -> dict[str, Result]:
         """List the orders whose outcome nobody knows, by client order id."""
