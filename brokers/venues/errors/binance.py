@@ -54,5 +54,6 @@ ERRORS = ErrorTable(
         "This account": RefusalReason.PERMISSION_DENIED,
         "trading is not enabled": RefusalReason.PERMISSION_DENIED,
         "Unknown order sent.": RefusalReason.UNKNOWN_ORDER,
+        "CANCEL_REJECTED": RefusalReason.UNKNOWN_ORDER,
     },
 )
