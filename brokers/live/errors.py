@@ -12,6 +12,7 @@ _BROKE = re.compile(
     r"(?i)(server|system|unknown) error|internal|abnormal|deadline|time.?out|timed.out|busy|overload|processing"
 )
 _DOUBTFUL = re.compile(r"(?i)try.again|cancell?ed|unavailable|expired|recv.?window|invalid.{0,12}(timestamp|nonce)")
+_SEEN = re.compile(r"(?i)duplicate|already exist|must be unique")
 
 
 def says_it_broke(text: str) -> bool:
@@ -44,7 +45,7 @@ class ErrorTable:
 
     ``refused`` are the codes after which nothing happened, by the reason; ``unknown`` those after which the request may
     have been executed. ``words`` tell apart what the venue puts under a code of the reason OTHER; the first that stands
-    in the reply counts.
+    in the reply counts, and where none does, one about something that the venue has seen before is no refusal.
     """
 
     refused: Mapping[RefusalReason, Sequence[str]]
@@ -64,7 +65,7 @@ class ErrorTable:
         if first is not RefusalReason.OTHER:
             return first
         told = next((reason for word, reason in self.words.items() if word in text), None)
-        return told or (None if says_it_broke(text) else first)
+        return told or (None if says_it_broke(text) or _SEEN.search(text) else first)
 
     def outcome(self, code: str, text: str) -> Refused | Unknown:
         """Return what became of one of several writes, which has an error code of its own."""

@@ -72,6 +72,7 @@ class Binance(Dialect):
             "A client order id is unique among open orders only. What a proxy delivers twice is executed twice.",
             "What is in flexible Simple Earn (LDBTC and the like) counts as locked.",
             "What else is staked, and what is in the funding wallet or in cross or isolated margin, is not seen.",
+            "Orders of trading bots and of the algo service (TWAP, VP) are not seen; what they hold counts as locked.",
             "A key reads its own account alone: a sub-account needs an account block, with a key, of its own.",
             "Portfolio margin is not supported: its futures are refused with an error that says so.",
             "Where a trailing stop would fire is not told, so none counts as protection.",

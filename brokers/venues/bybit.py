@@ -85,6 +85,7 @@ class Bybit(Dialect):
             "What is borrowed is read; accounts that are not unified ones are unreadable.",
             "A key reads the account that it was made in: the main account, or one sub-account.",
             "Only the unified trading account is read: what is in the funding account or in Earn is not seen.",
+            "Orders of trading bots, and TWAP and chase orders, are not seen; what they hold counts as locked.",
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",
             "Cancelling a stop on the spot market takes two calls where another program has made it.",

@@ -31,6 +31,7 @@ from exitplan.brokers.venues.gate_orders import (
     MISSING,
     OURS,
     PAGE,
+    WORKING,
     cancel_outcomes,
     closes_all,
     fired_by,
@@ -40,6 +41,7 @@ from exitplan.brokers.venues.gate_orders import (
     side_that_closes,
     waiting_spot_orders,
     waiting_swap_orders,
+    working_swap_orders,
 )
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
@@ -90,7 +92,8 @@ class Gate(Dialect):
             "Stops are stop-limit orders, end by themselves after 30 days, and may lose our id on the way.",
             "Only the spot (or unified) and the futures account are read: not funding, margin, Earn or staked.",
             "A write is too old for the venue a minute after it was signed, so what is unknown stays so for that long.",
-            "Swaps in one-way mode only; dated futures and trailing stops of swaps are not read.",
+            "Swaps in one-way mode only; dated futures are not read.",
+            "Trailing stops and chase orders of swaps are not read: while there are any, the account is never CLEAN.",
             "Conversion of dust is not offered.",
         ),
     )
@@ -145,8 +148,13 @@ class Gate(Dialect):
             lists = [partial(open_spot_orders, exchange, account), partial(waiting_spot_orders, exchange, {})]
             entries = [entry for answer in side_by_side(lists) for entry in answer]
         else:
-            entries = _of_each_settlement(exchange, market_type, partial(open_swap_orders, exchange))
+            entries = _of_each_settlement(exchange, market_type, partial(_swap_orders, exchange))
         return [known_order(order) for order in exchange.parse_orders(entries)]
+
+    def unread(self, exchange: Exchange, market_types: Sequence[MarketType]) -> tuple[str, ...]:  # noqa: ARG002 - of swaps
+        """Name the kinds of swap orders that move by themselves, where there are any, or nobody could tell."""
+        told = exchange.options.get("working", {}).values()
+        return tuple(kind for kind in WORKING if any(working[kind] for working in told))
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions in every currency that contracts are settled in."""
@@ -342,6 +350,13 @@ def _side_of(position: Mapping[str, Any]) -> str | None:
     """Read the side of a position in dual mode; None in one-way mode."""
     mode = str((position.get("info") or {}).get("mode") or "")
     return mode.removeprefix("dual_") if mode in {"dual_long", "dual_short"} else None
+
+
+def _swap_orders(exchange: Exchange, settle: str) -> list[Mapping[str, Any]]:
+    """Read swap orders settled in one currency, and note what there is besides."""
+    entries = open_swap_orders(exchange, settle)
+    exchange.options.setdefault("working", {})[settle] = working_swap_orders(exchange, settle)
+    return entries
 
 
 def _settlements(exchange: Exchange, market_type: MarketType) -> list[str]:

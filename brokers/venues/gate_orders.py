@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from exitplan.brokers.live.dialect import MAX_PAGES, Exchange, Order
+from exitplan.brokers.live.dialect import MAX_PAGES, Exchange, Order, side_by_side
 from exitplan.brokers.live.parsing import BadReply, amount_of, only_mappings
 from exitplan.ruleset.model.values import is_derivative
 
@@ -15,6 +16,8 @@ OURS = "t-"
 """The venue wants this before a client order id, and keeps its own words (web, api) in the same field."""
 MISSING = "ORDER_NOT_FOUND"
 """The venue's word for an order that it does not know."""
+WORKING = ("trailing stops of swaps", "chase orders of swaps")
+"""What is in lists of their own, and of which only that it is there is read."""
 _NOT_OPEN = frozenset({MISSING, "ORDER_CLOSED", "ORDER_CANCELLED", "ORDER_FINISHED"})
 _STATUSES = frozenset({"open", "closed", "canceled", "rejected"})
 _OVER = frozenset({"closed", "cancelled", "finished", "finish"})
@@ -47,6 +50,27 @@ def open_swap_orders(exchange: Exchange, settle: str) -> list[Mapping[str, Any]]
 def waiting_swap_orders(exchange: Exchange, settle: str) -> list[Mapping[str, Any]]:
     """Read swap orders that wait for their trigger, all pages."""
     return _pages(exchange.privateFuturesGetSettlePriceOrders, {"settle": settle, "status": "open"})
+
+
+def working_swap_orders(exchange: Exchange, settle: str) -> dict[str, bool]:
+    """Tell of which kinds of swap orders that move by themselves there are some, or nobody could tell.
+
+    Source: https://www.gate.com/docs/developers/apiv4/en/#futures, autoorder.
+    """
+    asks = (
+        exchange.privateFuturesGetSettleAutoorderV1TrailList,
+        exchange.privateFuturesGetSettleAutoorderV1ChaseList,
+    )
+    answers = side_by_side([partial(_has_some, ask, settle) for ask in asks])
+    return dict(zip(WORKING, answers, strict=True))
+
+
+def _has_some(ask: Callable[[Mapping[str, Any]], Any], settle: str) -> bool:
+    try:
+        data = ask({"settle": settle, "is_finished": "false", "sort_by": 1})["data"]
+        return bool(only_mappings(data["orders"], "orders"))
+    except Exception:  # noqa: BLE001 - whatever broke, there may be some
+        return True
 
 
 def _pages(ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -88,7 +89,7 @@ class Kraken(Dialect):
         told = reply.get("error") if isinstance(reply, dict) else None
         if not isinstance(told, list) or not all(isinstance(error, str) for error in told):
             return None
-        errors = [error for error in told if not error.startswith("W")]
+        errors = [re.sub(r"\s*:\s*", ":", error) for error in told if not error.startswith("W")]
         return tuple(error if ERRORS.knows(error) else ":".join(error.split(":")[:2]) for error in errors)
 
     def validate_reply(self, url: str, reply: object) -> str | None:

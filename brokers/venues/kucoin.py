@@ -41,6 +41,7 @@ _ELSEWHERE = frozenset({"main", "contract", "option", "pool"})
 """Other accounts that are known, and whose balances are not those that are traded here."""
 _MARGIN = frozenset({"margin", "margin_v2", "isolated", "isolated_v2"})
 """Accounts that may owe what they hold; how much they do is not told with their balances."""
+_PAIRS, _OVER = "orders that cancel one another (OCO)", frozenset({"DONE", "CANCELLED"})
 _MUST_HOLD = {
     "/api/v1/accounts": None,
     "/api/v1/positions": None,
@@ -91,7 +92,7 @@ class Kucoin(Dialect):
             "A key reads the account that it was made in: the main account, or one sub-account.",
             "Client order ids are unique among open orders only, and closed orders are found for three days.",
             "Open orders are asked for by symbol, so reading takes one call more for each symbol that has some.",
-            "Orders that cancel one another (OCO) are not read; what they hold counts as locked.",
+            "Orders that cancel one another (OCO) are not read: while there are any, the account is never CLEAN.",
             "A market order that would move the price too far is filled in part, and the rest is cancelled.",
             "Conversion of dust is not offered.",
         ),
@@ -157,14 +158,18 @@ class Kucoin(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders, symbol by symbol, and all that wait for a trigger."""
         if market_type == "spot":
-            resting, waiting = side_by_side([partial(_resting, exchange), partial(_waiting, exchange, {})])
-            return [*resting, *waiting]
+            tasks = [partial(_resting, exchange), partial(_waiting, exchange, {}), partial(_note_pairs, exchange)]
+            return [order for orders in side_by_side(tasks) for order in orders]
         lists: list[Callable[[], list[Order]]] = [
             partial(_pages, exchange, exchange.futuresPrivateGetOrders, {"status": "active"}),
             partial(_pages, exchange, exchange.futuresPrivateGetStopOrders, {}),
         ]
         orders = [_of_whole_position(order) for answer in side_by_side(lists) for order in answer]
         return [order for order in orders if exchange.market(order["symbol"])["type"] == market_type]
+
+    def unread(self, exchange: Exchange, market_types: Sequence[MarketType]) -> tuple[str, ...]:
+        """Name pairs of orders that cancel one another, where there are any, or nobody could tell."""
+        return (_PAIRS,) if "spot" in market_types and exchange.options["hasPairs"] else ()
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; ccxt gives the time of the reply as that of their opening."""
@@ -339,6 +344,19 @@ def _waiting(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
     """
     orders = _pages(exchange, exchange.privateGetStopOrder, {"status": "NEW", **asked})
     return [{**order, "holdsNothing": True} for order in orders]
+
+
+def _note_pairs(exchange: Exchange) -> list[Order]:
+    """Note whether there are pairs of orders that cancel one another; the venue does not tell what they hold.
+
+    Source: https://www.kucoin.com/docs-new/rest/spot-trading/orders/get-oco-order-list.
+    """
+    try:
+        pairs = only_mappings(exchange.privateGetOcoOrders({"pageSize": _PAGE})["data"]["items"], "orders")
+        exchange.options["hasPairs"] = any(pair.get("status") not in _OVER for pair in pairs)
+    except Exception:  # noqa: BLE001 - whatever broke, there may be some
+        exchange.options["hasPairs"] = True
+    return []
 
 
 def _pages(exchange: Exchange, ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Order]:

@@ -44,6 +44,8 @@ _LEVELS = frozenset({"1", "2", "3", "4"})
 _FUTURES_MODE = "2"
 _WAITING = ("conditional,oco", "trigger", "move_order_stop")
 """The lists of orders that wait for a trigger; the venue gives no two of them at once, but the first pair."""
+_BY_PARTS = ("iceberg", "twap", "chase")
+"""The lists of orders that send others from time to time; what is left of one, the venue does not tell."""
 _AT_MARKET = "-1"
 _BEING_CANCELLED = "51410"
 _BATCH = "/trade/cancel-batch-orders"
@@ -82,7 +84,8 @@ class Okx(Dialect):
             "Only the trading account is read: what is in the funding account or in Earn is not seen.",
             "Client order ids are letters and digits only, and unique among open orders only.",
             "A write is too old for the venue 30 seconds after it was signed.",
-            "Orders of trading bots, and iceberg, TWAP and chase orders are not read; what they hold counts as locked.",
+            "Iceberg, TWAP and chase orders are not read: while there are any, the account is never CLEAN.",
+            "Orders of trading bots are not seen; what they hold counts as locked.",
             "What is borrowed is read; isolated margin of coins, and any in futures mode, makes an account unreadable.",
             "A key reads the account that it was made in: the main account, or one sub-account.",
             "The venue names no least value of an order, only a least amount.",
@@ -151,9 +154,17 @@ class Okx(Dialect):
         ]
         tasks += [
             partial(_pages, exchange, exchange.privateGetTradeOrdersAlgoPending, kinds, {"ordType": which}, "algoId")
-            for which in _WAITING
+            for which in (*_WAITING, *_BY_PARTS)
         ]
-        return [order for orders in side_by_side(tasks) for order in orders]
+        lists = side_by_side(tasks)
+        working = [name for name, orders in zip(_BY_PARTS, lists[-len(_BY_PARTS) :], strict=True) if orders]
+        exchange.options.setdefault("working", {})[market_type] = working
+        return [order for orders in lists[: -len(_BY_PARTS)] for order in orders]
+
+    def unread(self, exchange: Exchange, market_types: Sequence[MarketType]) -> tuple[str, ...]:
+        """Name the kinds of orders that are there and send others from time to time."""
+        working = exchange.options["working"]
+        return tuple(f"{name} orders" for name in _BY_PARTS if any(name in working[kind] for kind in market_types))
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; where one may hold both sides of a symbol, orders have to name the side."""

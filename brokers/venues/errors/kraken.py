@@ -13,11 +13,15 @@ ERRORS = ErrorTable(
             "EOrder:Margin level too low",
         ),
         RefusalReason.DUPLICATE_CLIENT_ORDER_ID: ("EOrder:Duplicate client order id",),
-        RefusalReason.BELOW_MIN_AMOUNT: ("EOrder:Order minimum not met",),
+        RefusalReason.BELOW_MIN_AMOUNT: (
+            "EOrder:Order minimum not met",
+            "EGeneral:Invalid arguments:volume minimum not met",
+        ),
         RefusalReason.BELOW_MIN_NOTIONAL: ("EOrder:Cost minimum not met",),
         RefusalReason.INVALID_PRICE: ("EOrder:Invalid price", "EGeneral:Invalid arguments:price"),
         RefusalReason.PRICE_STEP: ("EOrder:Tick size check failed",),
         RefusalReason.UNKNOWN_SYMBOL: (
+            "EGeneral:Invalid arguments:pair",
             "EQuery:Invalid asset pair",
             "EQuery:Unknown asset",
             "EQuery:Unknown asset pair",
@@ -26,6 +30,7 @@ ERRORS = ErrorTable(
             "EService:Market in cancel_only mode",
             "EService:Market in post_only mode",
             "EService:Market in limit_only mode",
+            "EService:Market in reduce_only mode",
         ),
         RefusalReason.UNKNOWN_ORDER: ("EOrder:Unknown order",),
         RefusalReason.REDUCE_ONLY: ("EOrder:Reduce only:No position exists",),
@@ -49,8 +54,10 @@ ERRORS = ErrorTable(
             "EGeneral:Too many requests",
             "EOrder:Domain rate limit exceeded",
             "EOrder:Rate limit exceeded",
+            "EService:Throttled",
         ),
         RefusalReason.OTHER: (
+            "EBM:limit exceeded",
             "EGeneral:Invalid arguments",
             "EOrder:Cannot open opposing position",
             "EOrder:Cannot open position",
@@ -62,6 +69,7 @@ ERRORS = ErrorTable(
             "EOrder:Post only order",
             "EOrder:Scheduled orders limit exceeded",
             "EOrder:Unknown position",
+            "ETrade:Invalid request",
         ),
     },
     # The venue broke inside, finds the request too old, as it does one that is delivered twice, or cancelled what was

@@ -127,6 +127,12 @@ def position(size: int = -7) -> dict[str, Any]:
     }
 
 
+def working(*orders: dict[str, Any]) -> dict[str, Any]:
+    """Return a list of swap orders that move by themselves."""
+    data = {"orders": list(orders), "total": len(orders)}
+    return {"code": 0, "message": "success", "data": data, "timestamp": 1_767_312_000_000}
+
+
 def replies() -> Replies:
     """A classic account with SOL, some of it held, a dust of ADA, cash, and no orders."""
     return Replies(
@@ -145,6 +151,10 @@ def replies() -> Replies:
             ],
             "GET /api/v4/spot/open_orders": [],
             "GET /api/v4/spot/price_orders": [],
+            "GET /api/v4/futures/usdt/autoorder/v1/trail/list": working(),
+            "GET /api/v4/futures/usdt/autoorder/v1/chase/list": working(),
+            "GET /api/v4/futures/btc/autoorder/v1/trail/list": working(),
+            "GET /api/v4/futures/btc/autoorder/v1/chase/list": working(),
             "GET /api/v4/spot/tickers": [
                 ticker("SOL_USDT", "139.9", "140.1", "140"),
                 ticker("ADA_USDT", "0.449", "0.451", "0.45"),

@@ -153,6 +153,7 @@ def replies() -> Replies:
             ),
             "GET /api/v1/hf/orders/active/symbols": ok({"symbols": []}),
             "GET /api/v1/stop-order": page([]),
+            "GET /api/v3/oco/orders": page([]),
             "GET /api/v1/market/allTickers": ok(
                 {
                     "time": 1_767_312_000_000,

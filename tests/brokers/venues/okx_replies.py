@@ -151,7 +151,7 @@ def _waiting(sent: Sent) -> dict[str, Any]:
         "trigger": [stop(43, ordType="trigger", slTriggerPx="", slOrdPx="", triggerPx="110", ordPx="109")],
         "move_order_stop": [stop(44, ordType="move_order_stop", slTriggerPx="", slOrdPx="", moveTriggerPx="125")],
     }
-    return told(*(lists[sent.query["ordType"]] if "instType" not in sent.query else []))
+    return told(*(lists.get(sent.query["ordType"], []) if "instType" not in sent.query else []))
 
 
 def _tickers(sent: Sent) -> dict[str, Any]:

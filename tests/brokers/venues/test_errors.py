@@ -260,6 +260,24 @@ def test_an_order_under_an_id_of_ours_that_the_venue_has_seen_is_a_duplicate(
 
 
 @pytest.mark.parametrize(
+    ("venue", "reply", "status"),
+    [
+        ("alpaca", {"code": 40010001, "message": "already exists"}, 422),
+        ("alpaca", {"code": 42210000, "message": "duplicate client order id"}, 422),
+        ("binance", {"code": -1101, "msg": "Duplicate values for a parameter detected."}, 400),
+        ("bybit", {"retCode": 10001, "retMsg": "params error: OrderLinkId duplicated", "result": {}}, 200),
+        ("coinbase", {"error": "INVALID_ARGUMENT", "message": "duplicate client_order_id"}, 400),
+        ("gate", {"label": "INVALID_PARAM_VALUE", "message": "duplicate text"}, 400),
+        ("kucoin", {"code": "400100", "msg": "clientOid already exists"}, 200),
+    ],
+)
+def test_a_code_that_stands_for_much_refuses_nothing_beside_words_of_something_seen_before(
+    clients: Any, venue: str, reply: Any, status: int
+) -> None:
+    assert isinstance(clients(venue).place(reply, status), Unknown)
+
+
+@pytest.mark.parametrize(
     ("code", "message"),
     [
         ("40010", "Request timed out"),
@@ -360,6 +378,10 @@ def test_a_remainder_that_kraken_has_cancelled_is_no_refusal_of_the_order(client
 def test_an_error_of_kraken_with_more_to_say_is_known_by_its_first_two_parts(clients: Any) -> None:
     assert reason(clients("kraken").place({"error": ["EGeneral:Invalid arguments:volume"]})) is R.OTHER
     assert reason(clients("kraken").place({"error": ["EGeneral:Invalid arguments:price"]})) is R.INVALID_PRICE
+    too_small = {"error": ["EGeneral:Invalid arguments:volume minimum not met"]}
+    assert reason(clients("kraken").place(too_small)) is R.BELOW_MIN_AMOUNT
+    restricted = {"error": ["EAccount:Invalid permissions:SOL trading restricted for US:TX."]}
+    assert reason(clients("kraken").place(restricted)) is R.PERMISSION_DENIED
 
 
 # --- clear refusals ---
@@ -395,6 +417,8 @@ def test_too_many_requests_are_a_passing_refusal_with_the_rest_that_the_venue_wa
         ("kucoin", {"code": "1015", "msg": "Rate limited"}),
         ("kraken", {"error": ["EOrder:Domain rate limit exceeded"]}),
         ("kraken", {"error": ["EAuth:Too many requests"]}),
+        ("kraken", {"error": ["EService:Throttled: 1771452000"]}),
+        ("kraken", {"error": ["EService: Throttled: 1771452000"]}),
     ],
 )
 def test_a_passing_refusal_is_never_final(clients: Any, venue: str, reply: Any) -> None:
@@ -415,6 +439,16 @@ def test_a_passing_refusal_is_never_final(clients: Any, venue: str, reply: Any) 
         (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE", R.INVALID_PRICE),
         (-2010, "Account has insufficient balance for requested action.", R.INSUFFICIENT_BALANCE),
         (-2010, "Market orders are not supported for this symbol.", R.UNSUPPORTED),
+        (-2010, "Quote order qty market orders are not support for this symbol.", R.UNSUPPORTED),
+        (-2010, "Unsupported order combination", R.UNSUPPORTED),
+        (-2010, "This action is disabled on this account.", R.PERMISSION_DENIED),
+        (-2010, "This account may not place or cancel orders.", R.PERMISSION_DENIED),
+        (-2010, "This symbol is not permitted for this account.", R.PERMISSION_DENIED),
+        (-2010, "Rest API trading is not enabled.", R.PERMISSION_DENIED),
+        (-2010, "Price * QTY is zero or less.", R.BELOW_MIN_NOTIONAL),
+        (-2010, "Order book liquidity is too low for this pegged order.", R.NO_PRICE),
+        (-2011, "Unknown order sent.", R.UNKNOWN_ORDER),
+        (-2011, "Order was not canceled due to cancel restrictions.", R.OTHER),
     ],
 )
 def test_refusals_of_binance_are_told_by_their_reason(
@@ -435,6 +469,15 @@ def test_refusals_of_binance_are_told_by_their_reason(
         (40310000, "trade denied due to pattern day trading protection", R.PERMISSION_DENIED),
         (40310000, "asset SOL is not tradable", R.MARKET_INACTIVE),
         (40310000, "cost basis must be >= minimal amount of order 10", R.BELOW_MIN_NOTIONAL),
+        (40310000, "account not eligible to trade", R.PERMISSION_DENIED),
+        (40310100, "trade denied due to pattern day trading protection", R.PERMISSION_DENIED),
+        (40310000, "client_order_id already exists", R.DUPLICATE_CLIENT_ORDER_ID),
+        (40010001, "invalid symbol", R.UNKNOWN_SYMBOL),
+        (42210000, 'asset "SOL.US" not found', R.UNKNOWN_SYMBOL),
+        (42210000, "limit price must be limited to 2 decimal places", R.PRICE_STEP),
+        (42210000, "sub-penny increment does not fulfill minimum pricing criteria", R.PRICE_STEP),
+        (42210000, "stop price must be less than current price", R.TRIGGER_SIDE),
+        (42210000, "Order cannot be canceled", R.ORDER_CLOSED),
         (40010000, "invalid order type for crypto order", R.OTHER),
         (40010000, "request body format is invalid", R.OTHER),
         (42210000, 'order is already in "filled" state', R.ORDER_CLOSED),

@@ -63,6 +63,19 @@ def test_a_position_is_closed_by_a_reduce_only_order(futures: Recorded) -> None:
     assert done.report.client_order_id == "xp-9"
 
 
+@pytest.mark.parametrize(("path", "kind"), [("trail", "trailing stops of swaps"), ("chase", "chase orders of swaps")])
+def test_orders_that_move_by_themselves_are_named_as_unread_while_there_may_be_some(
+    futures: Recorded, path: str, kind: str
+) -> None:
+    order = {"id": "9", "contract": "BTC_USDT", "amount": "-7", "reduce_only": False, "original_status": 1}
+    assert futures.broker.read_account().unread == ()
+    for reply in (venue.working(order), venue.refused("FORBIDDEN", "no permission"), {"code": 0, "data": {}}):
+        futures.answer(f"GET /api/v4/futures/usdt/autoorder/v1/{path}/list", reply)
+        assert futures.broker.read_account().unread == (kind,)
+    futures.answer(f"GET /api/v4/futures/usdt/autoorder/v1/{path}/list", venue.working())
+    assert futures.broker.read_account().unread == ()
+
+
 def test_orders_of_futures_are_read_from_both_lists(futures: Recorded) -> None:
     resting = {"id": 71, "contract": "BTC_USDT", "size": -3, "left": -2, "price": "70000", "tif": "gtc"}
     futures.answer("GET /api/v4/futures/usdt/orders", [{**resting, "status": "open", "text": "t-xp"}])

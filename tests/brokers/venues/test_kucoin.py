@@ -66,14 +66,28 @@ def test_what_is_in_the_funding_account_is_not_for_sale(account: Recorded) -> No
     assert {position.symbol for position in account.broker.read_account().positions} == {"ADA/USDT", "SOL/USDT"}
 
 
-def test_an_account_without_orders_is_read_in_four_calls(account: Recorded) -> None:
+def test_an_account_without_orders_is_read_in_five_calls(account: Recorded) -> None:
     account.broker.read_account()
     assert sorted(sent.path for sent in account.sent) == [
         "/api/v1/accounts",
         "/api/v1/hf/orders/active/symbols",
         "/api/v1/market/allTickers",
         "/api/v1/stop-order",
+        "/api/v3/oco/orders",
     ]
+
+
+def test_pairs_that_cancel_one_another_are_named_as_unread_while_there_may_be_some(account: Recorded) -> None:
+    def pair(status: str) -> dict[str, Any]:
+        told = {"orderId": "6572fdd65723280007deb5e0", "symbol": "SOL-USDT", "clientOid": "x", "orderTime": 1}
+        return {**told, "status": status}
+
+    assert account.broker.read_account().unread == ()
+    for reply in (venue.page([pair("DONE"), pair("NEW")]), venue.page([pair("TRIGGERED")]), venue.ok(None), Reply("")):
+        account.answer("GET /api/v3/oco/orders", reply)
+        assert account.broker.read_account().unread == ("orders that cancel one another (OCO)",)
+    account.answer("GET /api/v3/oco/orders", venue.page([pair("DONE"), pair("CANCELLED")]))
+    assert account.broker.read_account().unread == ()
 
 
 def test_open_orders_are_read_symbol_by_symbol(account: Recorded) -> None:

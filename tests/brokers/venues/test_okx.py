@@ -117,6 +117,20 @@ def test_what_is_held_is_cash_bots_and_margin_and_not_the_profit_of_positions(
     assert okx.broker.read_account().cash == Cash(d(free), d(locked), d(debt))
 
 
+@pytest.mark.parametrize("kind", ["iceberg", "twap", "chase"])
+def test_orders_that_send_others_from_time_to_time_are_named_as_unread_while_there_are_some(
+    okx: Recorded, kind: str
+) -> None:
+    assert okx.broker.read_account().unread == ()
+    parts = {"ordType": kind, "slTriggerPx": "", "slOrdPx": "", "szLimit": "1", "pxLimit": "100", "timeInterval": "20"}
+    okx.answer(f"{WAITING}?ordType={kind}", told(stop(45, **parts)))
+    snapshot = okx.broker.read_account()
+    assert snapshot.unread == (f"{kind} orders",)
+    assert "45" not in {order.id for order in snapshot.open_orders}
+    okx.answer(f"{WAITING}?ordType={kind}", told(stop(45, **parts, instType="SWAP", instId="SOL-USDT-SWAP")))
+    assert okx.broker.read_account().unread == ()
+
+
 @pytest.mark.parametrize("config", [{}, {"acctLv": ""}, {"acctLv": "5"}])
 def test_an_account_mode_that_nobody_knows_is_unreadable(okx: Recorded, config: dict[str, str]) -> None:
     assert "accounts of level" in str(okx.refuses_to_read(CONFIG, told(config)))
