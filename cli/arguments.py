@@ -15,6 +15,7 @@ import typer
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.options import ALL_PHASES
 from exitplan.cli.project import project_root
+from exitplan.cli.rendering.waiting import waiting
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import AccountSelection
@@ -119,7 +120,9 @@ def make_requested_plan(
         account = open_requested(where, overrides)
         tell_of_data_folder(account)
         loaded = account.loaded
-        planned = plan_account(account, scope_of(narrowing, loaded.policy))
+        scope = scope_of(narrowing, loaded.policy)
+        with waiting(f"Reading {account.id} at {account.venue}"):
+            planned = plan_account(account, scope)
     else:
         loaded = _policy_for_recording(recording.snapshot, where, overrides)
         scope = scope_of(narrowing, loaded.policy)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,6 +31,10 @@ _INTERRUPTED = 130
 _ONE_DASH = re.compile(r"-[a-z][a-z-]+(?=$|=)")
 _EXTRA = re.compile(r"unexpected extra argument\(?s?\)? \((\S+?)\)")
 _ACCOUNT_OPTIONS = frozenset({"--account", "-a", "--policy", "--data", "--json", "--all", "--tag"})
+_NO_COMMAND = re.compile(r"no such command '(.*)'")
+_NEAR = 0.7
+_MEANT = {"--yes": "--auto-approve", "-y": "--auto-approve", "--force": "--auto-approve", "--output": "--out"}
+"""What other tools call an option."""
 _SHORT = len("-o")
 _DEBUG = "EXITPLAN_DEBUG"
 
@@ -201,16 +205,25 @@ def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see 
     message, hint = _plain_words("a command is missing" if asks_for_help else problem.format_message())
     typed = getattr(problem, "option_name", None)
     if typed and context is not None and type(problem).__name__ == "NoSuchOption":
-        near = get_close_matches(typed, _option_names(context.command), n=1)
+        names = _option_names(context.command)
+        near = [name for name in [_MEANT.get(typed)] if name in names] or _near(typed, names)
         message, hint = f"no such option {typed}", f"did you mean {near[0]}?" if near else None
         if context.parent is None and hint is None and typed in _ACCOUNT_OPTIONS:
             hint = f"it goes after the command: exitplan plan {typed} ..."
+    unknown = _NO_COMMAND.fullmatch(message)
+    if unknown and not _near(unknown[1], VERBS):
+        hint = None
     extra = _EXTRA.search(message)
     if extra and context is not None and "--account" in _option_names(context.command):
         hint = f"to name an account: {context.command_path} --account {extra[1]}"
     if hint is None and context is not None:
         hint = f"see {context.command_path} --help"
     return report(UsageError(message, hint=hint), as_json=as_json)
+
+
+def _near(typed: str, names: Iterable[str]) -> list[str]:
+    bare = {name.lstrip("-"): name for name in names}
+    return [bare[name] for name in get_close_matches(typed.lstrip("-"), bare, n=1, cutoff=_NEAR)]
 
 
 def _plain_words(said: str) -> tuple[str, str | None]:

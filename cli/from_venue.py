@@ -14,6 +14,7 @@ from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.cli.arguments import present
 from exitplan.cli.commands.snapshot import record
+from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.venue_facts import account_block, scalar, traits_of
 from exitplan.executor.accounts.account import Account, read_account_files
 from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quote
@@ -148,7 +149,8 @@ def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
         clock=present,
         overrides={},
     )
-    return record(account)
+    with waiting(f"Reading {live.id} at {live.venue}"):
+        return record(account)
 
 
 def account_files(live: LiveAccount, folder: Path, recording: Mapping[str, Any]) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -24,6 +24,7 @@ from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
 from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
+from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import write_bytes, write_line
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.known_folders import note_folder
@@ -78,7 +79,8 @@ def _at_once(
     def work(file: AccountFile, stopped: Stopped) -> tuple[Outcome, int]:
         account, operation = task(file)
         tell_of_data_folder(account, as_json=how.as_json)
-        outcome = operate(account, operation, observer=_Screen(how, events, stopped))
+        with _reading(account, how) as ended:
+            outcome = operate(account, operation, observer=_Screen(how, events, stopped, ended))
         note_folder(account)
         return outcome, outcome.exit_code
 
@@ -93,7 +95,8 @@ def _with_questions(
     def plan(file: AccountFile, stopped: Stopped) -> tuple[Plan, int]:
         account, operation = task(file)
         tell_of_data_folder(account, as_json=how.as_json)
-        made = prepare(account, operation, _Screen(how, events, stopped))
+        with _reading(account, how) as ended:
+            made = prepare(account, operation, _Screen(how, events, stopped, ended))
         planned[file.id] = (account, operation, made)
         return made, ExitCode.DONE
 
@@ -110,6 +113,10 @@ def _with_questions(
     left = [who for who in selected if refusals[who.name] is None]
     done = {answer.account: answer for answer in ask_each(left, go_on, jobs=how.jobs, quiet=False, is_one=how.is_one)}
     return [refusals[who.name] or done[who.name] for who in selected]
+
+
+def _reading(account: Account, how: Showing) -> AbstractContextManager[Callable[[], None]]:
+    return waiting(f"Reading {account.id} at {account.venue}", is_shown=how.is_one)
 
 
 def _asked_already(_account: Account, _plan: Plan) -> None:
@@ -177,9 +184,11 @@ class _Screen:
     how: Showing
     events: _EventLines | None
     stopped: Stopped
+    reading_ended: Callable[[], None] = lambda: None
 
     def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
         """Show a plan that is new, or looked at in a dry run, unless there are several."""
+        self.reading_ended()
         how = self.how
         if how.approved is not None:
             self._refreshed(how.approved, plan)

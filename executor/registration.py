@@ -33,6 +33,8 @@ class Registration:
 def register_position(account: Account, wanted: Registration) -> tuple[str, TrackerRecord]:
     """Register a position that is held; returns its symbol and its record.
 
+    One that a strategy of the account has registered stays that strategy's unless another source is named.
+
     Raises NoSuchSymbol where it is not held, UsageError where its side or entry price must be said, AccountIsLocked,
     AccountUnreadable.
     """
@@ -66,7 +68,7 @@ def register_position(account: Account, wanted: Registration) -> tuple[str, Trac
             )
         record = replace(
             record,
-            position_source=wanted.source or record.position_source,
+            position_source=wanted.source or _source_of(view.record, account) or record.position_source,
             strategy=wanted.strategy or record.strategy,
             side=position.side if is_derivative(symbol) else None,
         )
@@ -91,6 +93,12 @@ def forget_position(account: Account, symbol: str) -> tuple[str, TrackerRecord]:
         account.tracker.update(records, {name: None}, account.clock())
     note(RUN, "forgotten", account=account.id, symbol=name)
     return name, records[name]
+
+
+def _source_of(record: TrackerRecord | None, account: Account) -> str | None:
+    """Return the strategy of the account that has the position already: it stays that strategy's."""
+    source = None if record is None else record.position_source
+    return source if source in account.loaded.policy.strategy_sources else None
 
 
 def _has_entry_price(record: TrackerRecord | None) -> bool:

@@ -38,5 +38,5 @@ def command(
         document = {"old": before.plan_id, "new": after.plan_id, "account": after.account.id}
         write_json({**document, "changes": [change.to_document() for change in changes]})
     else:
-        show_changes(changes, after)
+        show_changes(changes, after, "From the old plan to the new one", "Both plans do the same.")
     raise typer.Exit(ExitCode.PENDING if changes else ExitCode.DONE)

@@ -22,6 +22,7 @@ from exitplan.cli.options import (
 )
 from exitplan.cli.plan_output import make_folder
 from exitplan.cli.rendering.many import TableSpec
+from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import json_bytes, save, write_bytes
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
@@ -57,7 +58,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     if not account_set.is_one:
         raise typer.Exit(snapshot_many(account_set, AccountRef(policy=policy, data=data), out, as_json=as_json))
-    document = record(open_requested(AccountRef(account_set.only_name, policy, data)))
+    opened = open_requested(AccountRef(account_set.only_name, policy, data))
+    with waiting(f"Reading {opened.id} at {opened.venue}"):
+        document = record(opened)
     content = json_bytes(document)
     if out is None:
         write_bytes(content)

@@ -32,6 +32,7 @@ from exitplan.cli.rendering.head import warnings_section
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.run import verification_parts
 from exitplan.cli.rendering.screen import show
+from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
@@ -101,7 +102,8 @@ def verify_each(
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Verification, int]:
         opened = open_account_file(file, request_of(where, overrides))
         tell_of_data_folder(opened, as_json=as_json)
-        verification = verify_one(opened)
+        with waiting(f"Reading {opened.id} at {opened.venue}", is_shown=account_set.is_one):
+            verification = verify_one(opened)
         return verification, code_of_state(verification.state)
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=as_json, is_one=account_set.is_one)

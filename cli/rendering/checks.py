@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from exitplan.cli.rendering.fitting import short_id
 from exitplan.cli.rendering.screen import titled, words
 from exitplan.cli.rendering.words import counted
 from exitplan.ruleset.planning.checks import AccountState
@@ -56,11 +57,17 @@ def _surprise(checks: CheckReport) -> Sequence[str]:
     return () if checks.balance_surprise is None else (checks.balance_surprise,)
 
 
+def _short(orders: Sequence[str]) -> Sequence[str]:
+    return [short_id(order) for order in orders]
+
+
 FURTHER = (
     FurtherCheck("prices agree", "prices that contradict each other", lambda checks: checks.implausible),
     FurtherCheck("no debts", "debts", lambda checks: checks.debts),
-    FurtherCheck("orders have a time", "orders of unknown age", lambda checks: checks.unjudged_orders),
-    FurtherCheck("nothing reopens", "orders that open again what is closed", lambda checks: checks.reopening_orders),
+    FurtherCheck("orders have a time", "orders of unknown age", lambda checks: _short(checks.unjudged_orders)),
+    FurtherCheck(
+        "nothing reopens", "orders that open again what is closed", lambda checks: _short(checks.reopening_orders)
+    ),
     FurtherCheck("paid in money", "proceeds that are no money", lambda checks: checks.proceeds),
     FurtherCheck("balance as left", "a balance that nobody expected", _surprise),
     FurtherCheck("all was read", "what exitplan cannot read at this venue", lambda checks: checks.unread),
@@ -161,7 +168,7 @@ def found_by(check: Check) -> str:
         return f"{check.registered:,}" if check.passed else f"not {named(check.unregistered)}{under_way}"
     if not check.stale:
         return f"none of {counted(check.total, 'order')}"
-    return f"{len(check.stale):,} of {check.total:,}: {named(check.stale)}"
+    return f"{len(check.stale):,} of {check.total:,}: {named(_short(check.stale))}"
 
 
 def named(names: Sequence[str]) -> str:

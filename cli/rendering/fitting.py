@@ -1,6 +1,7 @@
 """Tables in narrow terminals: long texts wrap first, then headings between words; what is still too wide is parted.
 
-A word is never split unless it is longer than :data:`LONGEST_WORD`.
+A word is never split unless it is longer than :data:`LONGEST_WORD`. Rows without headings, as plans have, shorten the
+ids of orders first, and then put what they say last on a line of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
@@ -19,6 +21,76 @@ LONGEST_WORD = 32
 _LEAST_OF_A_TEXT = 24
 _WORD = re.compile(r"\s*\S+")
 _PADDINGS = (2, 1)
+_GAP = "  "
+_LEAST_BESIDE = 31
+"""Cells that a text needs to stand beside its row."""
+_INDENT = 4
+_LONGEST_ID = 12
+_ID_END = 4
+
+
+class TextWithId(Text):
+    """A text with the id of an order, and the same with the id shortened to its ends."""
+
+    def __init__(self, text: str, order_id: str) -> None:
+        """Take a text that ends with the id, which stands in brackets behind it."""
+        super().__init__(f"{text} ({order_id})")
+        self.short = Text(f"{text} ({short_id(order_id)})")
+
+
+def short_id(order_id: str) -> str:
+    """Shorten a long id to its two ends: ids that follow each other differ in the last digits only."""
+    return order_id if len(order_id) <= _LONGEST_ID else f"{order_id[:_ID_END]}..{order_id[-_ID_END:]}"
+
+
+class StackedRows(Table):
+    """Rows of aligned columns, the last of which is a text that wraps.
+
+    Where too little is left for the text, ids are shortened; then it stands below its row; then the rest of the row
+    takes several lines too. Symbols, signs and numbers are never split.
+    """
+
+    def __init__(self) -> None:
+        """Start with no columns."""
+        super().__init__(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the rows in the first of the ways that fits."""
+        room = options.max_width
+        whole = [[_text(cell) for cell in column.cells] for column in self.columns]
+        short = [[cell.short if isinstance(cell, TextWithId) else cell for cell in column] for column in whole]
+        for cells in (whole, short):
+            *fixed, last = _widths(cells)
+            left = room - sum(width + len(_GAP) for width in fixed)
+            if left >= min(last, _LEAST_BESIDE):
+                yield self._grid(cells, [*fixed, min(left, last)])
+                return
+        for row in zip(*short, strict=True):
+            yield from self._stacked(row, _widths(short)[:-1], room)
+
+    def _grid(self, cells: Sequence[Sequence[Text]], widths: Sequence[int]) -> Table:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for column, width in zip(self.columns, widths, strict=True):
+            grid.add_column(justify=column.justify, overflow="fold", width=width)
+        for row in zip(*cells, strict=True):
+            grid.add_row(*row)
+        return grid
+
+    def _stacked(self, row: Sequence[Text], widths: Sequence[int], room: int) -> RenderResult:
+        *cells, last = row
+        is_aligned = sum(widths) + len(_GAP) * (len(widths) - 1) <= room
+        line = Text()
+        for column, cell, width in zip(self.columns, cells, widths, strict=False):
+            drawn = cell.copy()
+            if is_aligned:
+                drawn.align("right" if column.justify == "right" else "left", width)
+            elif line and cell_len(line.plain) + len(_GAP) + _width(cell) > room:
+                yield line
+                line = Text(" " * (_INDENT - len(_GAP)))
+            line.append(_GAP if line else "").append_text(drawn)
+        yield line
+        if last:
+            yield Padding(last, (0, 0, 0, _INDENT))
 
 
 class FittedTable(Table):
@@ -76,6 +148,18 @@ def _shrunk(whole: Sequence[int], floors: Sequence[int], room: int) -> list[int]
         widest = max((at for at in range(len(widths)) if widths[at] > floors[at]), key=widths.__getitem__)
         widths[widest] -= 1
     return widths
+
+
+def _text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
+
+
+def _widths(columns: Sequence[Sequence[Text]]) -> list[int]:
+    return [max(map(_width, column), default=0) for column in columns]
+
+
+def _width(text: Text) -> int:
+    return max(map(cell_len, text.plain.splitlines()), default=0)
 
 
 def _plain(cell: object) -> str:

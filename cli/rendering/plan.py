@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from exitplan.cli.rendering.blocked import MOST_LISTED, add_rest, blocked_section, deferred_section, waiting_section
 from exitplan.cli.rendering.checks import before_and_after, failures
+from exitplan.cli.rendering.fitting import TextWithId
 from exitplan.cli.rendering.head import CATEGORIES, plan_head, scope_text, warnings_section
 from exitplan.cli.rendering.screen import heading, rows, section, words
 from exitplan.cli.rendering.words import clock_time, counted, exact, money, percent, total
@@ -22,6 +23,7 @@ from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
+from exitplan.schemas.loading.diagnostics import printable
 
 CONVERSIONS = ("convert_dust", "convert_cash")
 _SIGNS = {
@@ -63,7 +65,7 @@ def plan_parts(plan: Plan) -> list[RenderableType]:
         _aligned(plan),
         _forecast(plan),
         _refusals(plan),
-        summary_line(plan),
+        Group(summary_line(plan), *_expected_cost(plan)),
     ]
     return [part for part in parts if part is not None]
 
@@ -80,6 +82,18 @@ def summary_line(plan: Plan) -> Text:
     line = heading("Plan: ").append(", ".join(said), "bold")
     line.append(f", ~ {value} to be sold." if kinds["close"] + kinds["unwind"] else ".", "bold")
     return line
+
+
+def _expected_cost(plan: Plan) -> list[Text]:
+    """Say in a line what selling takes of the value, as far as it is known beforehand."""
+    cost, unknown = plan.summary.est_spread_cost, plan.summary.unknown_spreads
+    if cost is None:
+        return []
+    share = EXACT.divide(cost, plan.summary.est_value) if plan.summary.est_value else None
+    part = "" if share is None else f" ({percent(share.quantize(_BASIS_POINT, ROUND_CEILING))})"
+    but = f", not counting {counted(unknown, 'sale')} without bid and ask" if unknown else ""
+    text = f"Half the spread costs ~ {money(cost, plan.account.quote)}{part}{but}; the venue's fees come on top."
+    return [words(text, "dim")]
 
 
 def _nothing_to_do(plan: Plan) -> Text:
@@ -184,7 +198,7 @@ def _what(action: Action) -> Text:
     quantity = exact(action.quantity)
     kind = action.kind
     if kind == "cancel_order":
-        return words(f"cancel {action.side} {quantity} ({action.order_id})")
+        return TextWithId(f"cancel {action.side} {quantity}", printable(str(action.order_id)))
     if kind == "attach_stop":
         trigger = action.trigger_price
         return words(f"stop {quantity}" + (f" at {exact(trigger)}" if trigger else ""))
@@ -247,8 +261,8 @@ def _counting(plan: Plan) -> RenderableType | None:
 def _left_orders(plan: Plan) -> RenderableType | None:
     table = rows("l", "l", "l", "l")
     for order in plan.left_orders[:MOST_LISTED]:
-        said = f"{order.side} {exact(order.quantity)} ({order.order_id})"
-        table.add_row(Text("=", "cyan"), words(order.symbol), words(said), words(f"stale, but {order.reason}", "dim"))
+        said = TextWithId(f"{order.side} {exact(order.quantity)}", printable(order.order_id))
+        table.add_row(Text("=", "cyan"), words(order.symbol), said, words(f"stale, but {order.reason}", "dim"))
     add_rest(table, len(plan.left_orders))
     return section("Orders that stay", "", table) if table.row_count else None
 

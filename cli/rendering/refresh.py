@@ -9,7 +9,7 @@ from rich.text import Text
 
 from exitplan.cli.rendering.plan import summary_line
 from exitplan.cli.rendering.screen import rows, section, show, words
-from exitplan.cli.rendering.words import exact
+from exitplan.cli.rendering.words import counted, exact
 from exitplan.executor.apply.refresh import PlanChange
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -22,17 +22,25 @@ _NAMES = {
 }
 
 
-def show_changes(changes: Sequence[PlanChange], plan: Plan) -> None:
-    """Write the differences, a line each, and the summary of the new plan."""
+def show_changes(
+    changes: Sequence[PlanChange],
+    plan: Plan,
+    title: str = "Since the plan was made",
+    none: str = "The plan made anew does the same as the old one.",
+) -> None:
+    """Write the differences below a title, a line each, or that there are none; and the summary of the new plan."""
     if not changes:
-        show(Text("The plan made anew does the same as the old one."), summary_line(plan))
+        show(Text(none), summary_line(plan))
         return
     table = rows("l", "l", "l", "l")
     for change in changes:
         sign, style = _sign(change)
         action = change.action
         table.add_row(Text(sign, style), words(action.symbol), words(action.kind), words(_difference(change)))
-    show(section("Since the plan was made", f"{len(changes)} actions differ", table), summary_line(plan))
+    show(
+        section(title, f"{counted(len(changes), 'action')} {'differs' if len(changes) == 1 else 'differ'}", table),
+        summary_line(plan),
+    )
 
 
 def _sign(change: PlanChange) -> tuple[str, str]:

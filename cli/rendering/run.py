@@ -15,7 +15,7 @@ from rich.text import Text
 from exitplan.cli.rendering.checks import checks_table, next_step, state_text
 from exitplan.cli.rendering.head import positions_text
 from exitplan.cli.rendering.screen import console, heading, rows, show, titled, words
-from exitplan.cli.rendering.words import counted, exact, money, percent
+from exitplan.cli.rendering.words import counted, exact, money, percent, reason_text
 from exitplan.executor.apply.costs import Costs, costs_of
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
 from exitplan.ruleset.planning.actions import Action, Phase
@@ -124,7 +124,7 @@ def _alert(data: Document) -> Text:
     style = {"CRITICAL": "bold red", "WARNING": "yellow"}.get(str(data.get("severity")), "")
     named = data.get("symbol") or data.get("position")
     about = f" {named}" if named else ""
-    reason = f": {data['reason']}" if data.get("reason") else ""
+    reason = f": {reason_text(str(data['reason']))}" if data.get("reason") else ""
     return words(f"  alert     {data['alert_type']}{about}{reason}", style)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.output import OUTPUT
-from exitplan.cli.rendering.fitting import FittedTable
+from exitplan.cli.rendering.fitting import FittedTable, StackedRows
 from exitplan.schemas.loading.diagnostics import printable
 
 _PIPE_WIDTH = 100
@@ -60,7 +60,7 @@ def words(text: Any, style: str = "") -> Text:  # noqa: ANN401 - whatever a docu
 
 def rows(*justify: str) -> Table:
     """Start rows of aligned columns, ``l`` or ``r`` each, the last of which takes the space that is left."""
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = StackedRows()
     for number, side in enumerate(justify, start=1):
         last = number == len(justify)
         table.add_column(justify="right" if side == "r" else "left", overflow="fold", no_wrap=not last, ratio=None)

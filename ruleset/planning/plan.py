@@ -21,7 +21,7 @@ from exitplan.ruleset.model.account_view import Debt, OtherCash
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
 from exitplan.ruleset.model.records import read_record
-from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.snapshot import Market, snapshot_to_document
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
 from exitplan.ruleset.planning.actions import SELLING, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
@@ -46,6 +46,7 @@ from exitplan.ruleset.planning.plan_types import (
 from exitplan.ruleset.planning.planner import Draft, PlanInput, StaleOrder, draft_plan
 from exitplan.ruleset.version import VERSION
 
+_SIX_PLACES = Decimal("0.000001")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [low + high for high in _DIGITS for low in _DIGITS]
 _ID_PAIRS = 8
@@ -258,10 +259,24 @@ def _guard(verdict: Verdict) -> GuardResult:
 
 
 def _summary(draft: Draft) -> PlanSummary:
+    sales = [action for action in draft.actions if action.kind in SELLING]
+    spreads = [spread_cost(action, draft.account.snapshot.markets.get(action.symbol)) for action in sales]
+    known = [cost for cost in spreads if cost is not None]
     return PlanSummary(
         actions=dict(sorted(Counter(action.kind for action in draft.actions).items())),
         categories=dict(sorted(Counter(decision.category.value for decision in draft.decisions).items())),
         blocked=len(draft.blocked),
         protected=sum(1 for decision in draft.decisions if decision.is_protected),
-        est_value=sum((action.est_value or ZERO for action in draft.actions if action.kind in SELLING), ZERO),
+        est_value=sum((action.est_value or ZERO for action in sales), ZERO),
+        est_spread_cost=sum(known, ZERO) if known else None,
+        unknown_spreads=len(spreads) - len(known),
     )
+
+
+def spread_cost(sale: Action, market: Market | None) -> Decimal | None:
+    """Return what half the spread takes of a sale, in the account's quote, to six places; None without bid and ask."""
+    bid, ask = (market.bid, market.ask) if market else (None, None)
+    if sale.est_value is None or not bid or not ask or bid <= 0 or ask <= 0:
+        return None
+    share = EXACT.divide(max(ask - bid, ZERO), ask + bid)
+    return EXACT.multiply(sale.est_value, share).quantize(_SIX_PLACES, context=EXACT)

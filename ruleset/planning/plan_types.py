@@ -217,6 +217,10 @@ class PlanSummary:
     blocked: Annotated[int, Key("How many exits are blocked.")]
     protected: Annotated[int, Key("How many positions are protected.")]
     est_value: Annotated[Decimal, Key("What is sold is worth this much in quote.")]
+    est_spread_cost: Annotated[
+        Decimal | None, Key("What half the spread from bid to ask takes of it, in quote.", sparse=True)
+    ] = None
+    unknown_spreads: Annotated[int, Key("How many sales are in markets without bid and ask.", sparse=True)] = 0
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,13 @@ def test_a_plan_differs_from_a_narrowed_one_and_not_from_itself() -> None:
     assert "no longer planned" in xp("diff", "whole.json", "part.json").out
 
 
+def test_two_saved_plans_that_do_the_same_are_told_so() -> None:
+    xp("plan", "--out", "a.json")
+    xp("plan", "--out", "b.json")
+    shown = xp("diff", "a.json", "b.json")
+    assert (shown.code, shown.out.splitlines()[0]) == (0, "Both plans do the same.")
+
+
 def test_plans_of_two_accounts_are_not_compared() -> None:
     xp("plan", "--out", "a.json")
     xp("plan", "--account", "user123", "--out", "b.json")
@@ -96,6 +103,17 @@ def test_the_other_records_stay_as_they_are() -> None:
     xp("adopt", "XRP/USD", "--entry-price", "0.5")
     after = {entry["symbol"]: entry["category"] for entry in xp("positions", "--json").json["positions"]}
     assert {symbol for symbol in before if before[symbol] != after[symbol]} <= {"XRP/USD"}
+
+
+def test_what_a_strategy_holds_stays_its_own_when_it_is_adopted_again() -> None:
+    before = xp("positions", "--json").json["positions"]
+    symbol = next(entry["symbol"] for entry in before if entry["category"] == "STRATEGY_ALIGNED")
+    shown = xp("adopt", symbol, "--entry-price", "1", "--json")
+    assert shown.json["record"]["position_source"] != "adopted"
+    assert shown.err == ""
+    after = {entry["symbol"]: entry["category"] for entry in xp("positions", "--json").json["positions"]}
+    assert after[symbol] == "STRATEGY_ALIGNED"
+    assert xp("adopt", symbol, "--source", "by-hand", "--json").json["record"]["position_source"] == "by-hand"
 
 
 def test_a_source_that_is_no_strategy_is_warned_of() -> None:

@@ -248,3 +248,20 @@ def test_an_unwind_does_not_count_on_cancels_out_of_scope() -> None:
 def test_excluding_a_symbol_does_not_make_room_under_the_cap() -> None:
     account = snapshot(position(), position("BBB/USD", 20), tracked=["AAA/USD", "BBB/USD"])
     assert actions(plan_of(account, scope=PlanScope(excludes=("AAA/USD",)), max_positions=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("prices", "cost"),
+    [
+        ({"bid": "99", "ask": "101"}, {"est_spread_cost": "1"}),
+        ({"bid": "100", "ask": "100"}, {"est_spread_cost": "0"}),
+        ({"bid": "100.5", "ask": "100"}, {"est_spread_cost": "0"}),
+        ({}, {"unknown_spreads": 1}),
+        ({"bid": "99"}, {"unknown_spreads": 1}),
+    ],
+)
+def test_the_summary_tells_what_half_the_spread_takes_of_the_sales(prices: Node, cost: Node) -> None:
+    plan = plan_of(snapshot(position("AAA/USD", "1"), markets={"AAA/USD": market("100", **prices)}))
+    assert [action["est_value"] for action in plan["actions"]] == ["100"]
+    told = {key: plan["summary"].get(key) for key in ("est_spread_cost", "unknown_spreads")}
+    assert told == {"est_spread_cost": None, "unknown_spreads": None, **cost}
