@@ -45,6 +45,15 @@ def test_a_slice_filled_in_part_is_finished_before_the_cycle_counts(on_stage: St
     assert cycle(scene) == (1, "75")
 
 
+@pytest.mark.parametrize(("depth", "done", "held"), [("24", 0, "76"), ("25", 1, "75")])
+def test_one_whole_step_above_the_target_the_cycle_is_not_done(
+    on_stage: Stage, depth: str, done: int, held: str
+) -> None:
+    markets = {"AAA/USD": market(step=1, min_amount=1)}
+    scene = on_stage(legacy(markets=markets), options={"depth": depth})
+    assert cycle(scene) == (done, held)
+
+
 def test_a_later_slice_filled_in_part_keeps_the_cycle(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     cycle(scene)
