@@ -12,7 +12,7 @@ from exitplan.ruleset.model.cost_basis import CostBasis
 from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, legacy, statuses, zombie
-from tests.faults import SILENT, Crash, Fault
+from tests.faults import GONE, SILENT, Crash, Fault
 
 
 def conservative(on_stage: Stage, **parts: object) -> Scene:
@@ -163,6 +163,15 @@ def test_a_stop_nobody_can_tell_about_stops_before_the_adoption(on_stage: Stage)
     assert (scene.apply(plan).exit_code, scene.says()) == (0, "CLEAN")
 
 
+def test_a_stop_among_the_open_orders_that_the_venue_does_not_find_is_not_placed_again(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([GONE] * 9)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result)) == (9, ["needs_human", "open"])
+    assert (len(scene.trouble.orders), len(scene.account().open_orders)) == (1, 1)
+
+
 def test_a_position_that_is_gone_is_neither_stopped_nor_adopted(on_stage: Stage) -> None:
     scene = conservative(on_stage)
     plan = scene.plan()
@@ -178,6 +187,14 @@ def test_a_position_that_was_closed_leaves_the_tracker(on_stage: Stage) -> None:
     scene.track(AAA=record(entry=None), BBB=record())
     scene.apply()
     assert list(scene.tracked()) == ["BBB/USD"]
+
+
+def test_a_position_that_was_gone_before_its_order_leaves_the_tracker_too(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    plan = scene.plan()
+    scene.track(AAA=record(entry=None))
+    scene.hold("AAA/USD", None)
+    assert (statuses(scene.apply(plan)), scene.tracked()) == (["skipped"], {})
 
 
 def test_a_position_sold_only_in_part_stays_in_the_tracker(on_stage: Stage) -> None:

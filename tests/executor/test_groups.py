@@ -114,6 +114,13 @@ def test_the_receive_window_is_waited_for_once_for_a_group(on_stage: Stage) -> N
     assert scene.clock.slept.count(5.5) == 1
 
 
+def test_a_group_waits_once_between_two_questions_too(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()), 5)
+    scene.break_writes(*[Fault.LOST_BEFORE] * 5)
+    scene.apply()
+    assert scene.clock.slept == [5.5, 0.2]
+
+
 def test_what_the_venue_shows_already_is_not_waited_for(on_stage: Stage) -> None:
     scene = grouped(on_stage(five()), 5)
     scene.break_writes(*[Fault.LOST_AFTER] * 5)

@@ -55,6 +55,19 @@ def test_a_market_without_bid_and_ask_has_no_spread_to_judge_and_is_refused(on_s
     assert verdicts(scene)["max_spread_pct"] == (False, "AAA/USD has no bid and ask")
 
 
+@pytest.mark.parametrize(("bid", "ask"), [("100.001", "100"), ("-1", "100")])
+def test_quotes_that_are_crossed_or_not_positive_are_no_spread(on_stage: Stage, bid: str, ask: str) -> None:
+    scene = on_stage(legacy(), guards={"max_spread_pct": 1})
+    scene.list_market("AAA/USD", bid=bid, ask=ask)
+    assert verdicts(scene)["max_spread_pct"] == (False, "AAA/USD has no bid and ask")
+
+
+def test_a_bid_that_meets_the_ask_is_a_spread_of_nothing(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"max_spread_pct": 0})
+    scene.list_market("AAA/USD", bid="100", ask="100")
+    assert verdicts(scene)["max_spread_pct"] == (True, None)
+
+
 def test_a_collared_exit_is_a_limit_order_through_the_mark(on_stage: Stage) -> None:
     scene = on_stage(legacy(), guards={"price_collar_pct": 0.02})
     result = scene.apply()

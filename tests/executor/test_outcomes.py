@@ -83,6 +83,30 @@ def test_an_order_that_left_traces_and_is_never_found_again_needs_a_human(on_sta
     assert (result.exit_code, statuses(result), scene.held()) == (9, ["needs_human"], "75")
 
 
+def test_while_nothing_is_found_the_time_between_two_questions_grows(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([GONE] * 9)
+    scene.apply()
+    assert scene.clock.slept == [5.5, 0.2, 0.4, 0.8, 1.6, 3.2]
+
+
+def test_where_more_is_gone_than_was_sent_a_venue_without_ids_leaves_it_to_a_person(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), options={"client_order_ids": "C"})
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.before.append(lambda: scene.hold("AAA/USD", "60"))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (9, ["needs_human"], "35")
+    assert "from 100 to 35" in str(result.outcomes[0].to_document()["message"])
+
+
+def test_an_order_of_the_other_side_is_not_adopted(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.trouble.look_ups.append(Found(replace(TOLD_OPEN, side="buy", status="closed", filled=Decimal(25))))
+    assert (scene.apply().exit_code, scene.held()) == (0, "75")
+
+
 def test_another_order_than_was_asked_for_is_not_adopted(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     scene.break_writes(Fault.LOST_BEFORE)
@@ -207,6 +231,22 @@ def test_an_unwind_counts_what_a_cancelled_order_sold_meanwhile(on_stage: Stage)
     assert [sent.quantity for sent in scene.trouble.orders] == [Decimal(15)]
 
 
+def test_what_an_order_had_filled_before_the_plan_is_not_of_the_slice(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[order("old", "AAA/USD", "sell", 40, price=500, filled=10, minutes=60)]))
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done", "done"], "75")
+
+
+def test_a_short_counts_what_a_cancelled_buy_has_bought_back_meanwhile(on_stage: Stage) -> None:
+    symbol = "AAA/USD:USD"
+    resting_buy = order("old", symbol, "buy", 10, price=50, minutes=60, reduce_only=True, position_side="short")
+    scene = on_stage(snapshot(position(symbol, 100, side="short", entry=100), orders=[resting_buy]))
+    scene.trouble.before.append(lambda: scene.touch(symbol, "50"))
+    result = scene.apply()
+    assert (result.exit_code, scene.held(symbol, "short")) == (0, "75")
+    assert [sent.quantity for sent in scene.trouble.orders] == [Decimal(15)]
+
+
 def test_a_buy_that_fills_while_it_is_cancelled_is_not_sold(on_stage: Stage) -> None:
     scene = on_stage(legacy(orders=[order("old", "AAA/USD", "buy", 10, price=50, minutes=60)]))
     scene.trouble.before.append(lambda: scene.touch("AAA/USD", "50"))
@@ -226,6 +266,15 @@ def test_an_id_the_venue_has_seen_is_looked_up_and_not_sold_again(on_stage: Stag
     scene.break_writes(Fault.DUPLICATE)
     result = scene.apply()
     assert (result.exit_code, statuses(result), scene.held()) == (0, ["done"], "75")
+
+
+def test_an_id_the_venue_has_seen_is_asked_for_again_where_it_cannot_be_looked_up_at_once(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.DUPLICATE)
+    scene.trouble.look_ups.append(SILENT)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (0, ["done"], "75")
+    assert scene.clock.slept == [5.5]
 
 
 def test_the_venue_itself_knows_the_order_by_our_id(on_stage: Stage) -> None:

@@ -37,6 +37,20 @@ def test_a_plan_holds_until_just_before_it_expires(on_stage: Stage) -> None:
     assert scene.apply(plan).exit_code == 0
 
 
+def test_a_plan_may_be_a_minute_ahead_of_a_clock_that_differs(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.clock.advance(-60)
+    assert scene.apply(plan).exit_code == 0
+
+
+def test_a_plan_that_is_further_ahead_is_yet_to_be_made(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.clock.advance(-60.001)
+    refused(scene, plan, "yet to come")
+
+
 def test_a_plan_for_another_account_is_refused(on_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = stage(tmp_path_factory.mktemp("other"), legacy(), account_id="user123")
     refused(on_stage(legacy()), other.plan(), "for account user123")

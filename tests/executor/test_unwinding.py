@@ -7,6 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from exitplan.executor.apply.state_transitions import after_action
+from exitplan.executor.store.journal import Resolution
+from exitplan.ruleset.errors import PlanIsStale
+from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
@@ -45,6 +49,15 @@ def test_a_slice_filled_in_part_is_finished_before_the_cycle_counts(on_stage: St
     assert cycle(scene) == (1, "75")
 
 
+@pytest.mark.parametrize(("depth", "done", "held"), [("24", 0, "76"), ("25", 1, "75")])
+def test_one_whole_step_above_the_target_the_cycle_is_not_done(
+    on_stage: Stage, depth: str, done: int, held: str
+) -> None:
+    markets = {"AAA/USD": market(step=1, min_amount=1)}
+    scene = on_stage(legacy(markets=markets), options={"depth": depth})
+    assert cycle(scene) == (done, held)
+
+
 def test_a_later_slice_filled_in_part_keeps_the_cycle(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     cycle(scene)
@@ -57,6 +70,15 @@ def test_a_refused_slice_leaves_no_progress(on_stage: Stage) -> None:
     scene.break_writes(Fault.REFUSED)
     assert cycle(scene) == (0, "100")
     assert scene.state().failed_exits == {"AAA/USD": 1}
+
+
+def test_a_slice_of_which_nothing_was_filled_has_failed_whatever_it_is_called(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.REFUSED)
+    cycle(scene)
+    plan, state = read_plan(scene.plan()), scene.state()
+    after = after_action(state, plan, plan.actions[0], Resolution("done"), Decimal(100), None, NOW)
+    assert (after.failed_exits, after.unwinds) == ({"AAA/USD": 2}, {})
 
 
 def test_a_slice_that_works_clears_the_failures_before_it(on_stage: Stage) -> None:
@@ -89,9 +111,36 @@ def test_a_cycle_counts_once_however_often_it_was_planned(on_stage: Stage) -> No
     scene = on_stage(legacy())
     cycle(scene)
     scene.hold("AAA/USD", "50")
-    for plan in [scene.plan(), scene.plan()]:
-        scene.apply(plan)
-    assert scene.state().unwinds["AAA/USD"].cycle == 2
+    first, second = scene.plan(), scene.plan()
+    scene.apply(first)
+    counted = scene.state().unwinds["AAA/USD"]
+    scene.apply(second)
+    assert (counted.cycle, scene.state().unwinds["AAA/USD"]) == (2, counted)
+    assert len(scene.told("cycle_counted")) == 1
+
+
+def test_a_plan_of_a_cycle_long_counted_does_not_set_the_unwind_back(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    cycle(scene)
+    scene.hold("AAA/USD", "42")
+    old = scene.plan()
+    assert [cycle(scene)[0] for _ in range(2)] == [2, 3]
+    scene.apply(old)
+    assert scene.state().unwinds["AAA/USD"].cycle == 3
+
+
+@pytest.mark.parametrize("held", ["75", "50"], ids=["a slice", "a cycle with no order"])
+def test_a_plan_from_before_the_position_grew_does_not_go_on_from_its_new_unwind(on_stage: Stage, held: str) -> None:
+    scene = on_stage(legacy(), guards={"max_equity_change_pct": 1})
+    cycle(scene)
+    scene.hold("AAA/USD", held)
+    old = scene.plan()
+    scene.hold("AAA/USD", "200")
+    assert cycle(scene) == (1, "150")
+    scene.hold("AAA/USD", held)
+    with pytest.raises(PlanIsStale, match="how far the exits of AAA/USD have come"):
+        scene.apply(old)
+    assert scene.state().unwinds["AAA/USD"].initial_quantity == 200
 
 
 def test_a_cycle_of_a_position_that_is_gone_does_not_count(on_stage: Stage) -> None:

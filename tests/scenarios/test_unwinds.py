@@ -85,6 +85,11 @@ def test_a_slice_below_the_minimum_value_is_raised_to_the_smallest_multiple_that
     assert sold(unwinding(1000, listed=market("0.3", step="1", min_notional="99.9"))) == "333"
 
 
+def test_a_minimum_value_that_a_quotient_of_120_digits_just_misses_is_met() -> None:
+    least = f"3.{'0' * 130}1"
+    assert sold(unwinding(10, listed=market(3, step="1", min_notional=least), gradual_unwind_pct="0.1")) == "2"
+
+
 def test_a_minimum_value_in_another_currency_is_met_before_the_rate() -> None:
     account = snapshot(
         position("AAA/EUR", 1000), rates={"EUR": 2}, markets={"AAA/EUR": market(1, step="1", min_notional=300)}
