@@ -5,7 +5,7 @@ Each is journalled before it is sent, and a group is resolved before the next on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
@@ -18,8 +18,8 @@ from exitplan.executor.apply.events import ActionOutcome, Stop, execution_docume
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
-from exitplan.executor.apply.reconcile import OrderReconciler, Sent
-from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
+from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import read_snapshot, with_cost_basis
@@ -161,7 +161,7 @@ class Run:
             self._adopt(action, intent)
         elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
             why = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
-            self._record(action, intent, Resolution("refused", message=why))
+            self._record([((action, intent), Resolution("refused", message=why))])
         else:
             return self._sized(action, intent)
         return None
@@ -196,15 +196,22 @@ class Run:
         outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
         unsent: list[Sent] = []
         rest = 0.0
-        for (action, intent), resolved in zip(sent, self.reconciler.reconcile_all(sent, outcomes), strict=True):
-            self.touched.add(action.key)
-            if isinstance(resolved, Resolution) and not self._is_tried_smaller(action, intent, resolved):
-                self._record(action, intent, resolved)
-            elif isinstance(resolved, Resolution):
-                unsent.append((action, self.journal.back_to_planned(intent, resolved.message or "", account.clock())))
-            else:
-                unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
-                rest = max(rest, resolved.rest)
+        for known in self.reconciler.reconcile_all(sent, outcomes):
+            ended: list[tuple[Sent, Resolution]] = []
+            back: list[tuple[Sent, str]] = []
+            for (action, intent), resolved in known:
+                self.touched.add(action.key)
+                if isinstance(resolved, NotSent):
+                    back.append(((action, intent), _NEVER_ARRIVED))
+                    rest = max(rest, resolved.rest)
+                elif self._is_tried_smaller(action, intent, resolved):
+                    back.append(((action, intent), resolved.message or ""))
+                else:
+                    ended.append(((action, intent), resolved))
+            self._record(ended)
+            unsent += [
+                (action, self.journal.back_to_planned(intent, why, account.clock())) for (action, intent), why in back
+            ]
         if rest > LONGEST_REST:
             self._stop(Stop.VENUE_RESTS)
             for action, _ in unsent:
@@ -274,17 +281,16 @@ class Run:
             return quantity
         return _shrunk(self.shrunk[action.id], quantity, amount_step(self.snapshot, action.symbol))
 
-    def _record(self, action: Action, intent: Intent, resolution: Resolution) -> None:
+    def _record(self, ended: Sequence[tuple[Sent, Resolution]]) -> None:
+        """Record outcomes in one commit, then tell of each."""
+        if not ended:
+            return
         now = self.account.clock()
-        self.state = record_outcome(
-            self.journal,
-            self.plan,
-            (action, intent),
-            resolution,
-            state=self.state,
-            snapshot=self.snapshot,
-            now=now,
-        )
+        self.state = record_outcomes(self.journal, self.plan, ended, state=self.state, snapshot=self.snapshot, now=now)
+        for (action, _), resolution in ended:
+            self._tell_outcome(action, resolution)
+
+    def _tell_outcome(self, action: Action, resolution: Resolution) -> None:
         self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
         figures = {
             **_described(action, action.quantity),
@@ -313,7 +319,7 @@ class Run:
         self._alert("EXIT_FAILED", figures, severity)
 
     def _skip(self, action: Action, intent: Intent, why: str) -> None:
-        self.journal.resolve(intent, Resolution("skipped", message=why), None, self.account.clock())
+        self.journal.resolve([(intent, Resolution("skipped", message=why))], None, self.account.clock())
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
@@ -361,7 +367,7 @@ class Run:
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self.journal.begin_sending([asked], self.number, now)
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
-        self._record(action, intent, Resolution("done"))
+        self._record([((action, intent), Resolution("done"))])
 
     def _read_again(self) -> bool:
         """Read the account and judge what is left of the plan on it; False where it cannot be read."""

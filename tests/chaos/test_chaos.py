@@ -63,7 +63,7 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):
-            replaced.resolve(intent, Resolution("refused"), {"unwind_progress": {}}, NOW)
+            replaced.resolve([(intent, Resolution("refused"))], {"unwind_progress": {}}, NOW)
     assert scene.state().unwinds["AAA/USD"].cycle == 1
 
 
