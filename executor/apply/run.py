@@ -11,12 +11,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from exitplan.brokers.protocol import RefusalReason
+from exitplan.brokers.protocol import Outcome, RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop, execution_document
 from exitplan.executor.apply.judging import Judged, judge_plan
-from exitplan.executor.apply.orders import in_groups, send, takes_stops
+from exitplan.executor.apply.orders import cancel_and_read, in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import record_outcomes
@@ -70,6 +70,7 @@ class Run:
     is_unreadable: bool = False
     touched: set[str] = field(default_factory=set)
     shrunk: dict[str, Decimal] = field(default_factory=dict)
+    read_beside: Snapshot | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -193,7 +194,7 @@ class Run:
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
             self.tell("action_started", _described(action, intent.quantity or ZERO))
-        outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
+        outcomes = self._answers(sent)
         unsent: list[Sent] = []
         rest = 0.0
         for known in self.reconciler.reconcile_all(sent, outcomes):
@@ -220,6 +221,15 @@ class Run:
         if rest:
             self.reconciler.sleep(rest)
         return unsent
+
+    def _answers(self, sent: list[Sent]) -> Sequence[Outcome]:
+        """Send a group; with the last of the cancels the account is read, where only sales come after them."""
+        account, cancels = self.account, [action for action in self.plan.actions if action.kind == "cancel_order"]
+        others = {action.kind for action in self.plan.actions} - {"cancel_order"}
+        if not (cancels and sent[-1][0] is cancels[-1] and others and others <= SELLING):
+            return send(account.broker, sent, self.snapshot, account.rulebook.policy)
+        outcomes, self.read_beside = cancel_and_read(account.broker, sent)
+        return outcomes
 
     def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Resolution) -> bool:
         """Check whether an order that the venue had too little balance for is sent once more, a little smaller."""
@@ -369,11 +379,11 @@ class Run:
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
         self._record([((action, intent), Resolution("done"))])
 
-    def _read_again(self) -> bool:
-        """Read the account and judge what is left of the plan on it; False where it cannot be read."""
+    def _read_again(self, told: Snapshot | None = None) -> bool:
+        """Read the account, unless it is told, and judge what is left of the plan; False where it cannot be read."""
         account = self.account
         try:
-            snapshot, now = read_snapshot(account, self.state.progress), account.clock()
+            snapshot, now = read_snapshot(account, self.state.progress, told), account.clock()
             intents = self.journal.intents(self.plan.plan_id)
             self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
@@ -385,11 +395,14 @@ class Run:
 
     def _read_until_free(self, actions: list[Action]) -> bool:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
+        sales = [action for action in actions if action.kind in SELLING]
+        if self.read_beside is not None and self._read_again(self.read_beside) and all(map(self._is_free, sales)):
+            return True
         for _ in range(_READS):
             if not self._read_again():
                 self._stop(Stop.ACCOUNT_UNREADABLE)
                 return False
-            if all(self._is_free(action) for action in actions if action.kind in SELLING):
+            if all(map(self._is_free, sales)):
                 break
             self.reconciler.sleep(_READ_SECONDS)
         return True

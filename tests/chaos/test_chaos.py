@@ -21,7 +21,7 @@ from tests.faults import Crash, Fault
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the children do one thing and are gone
 
-POINTS = {"slices": 49, "busy": 77, "stops": 67, "grouped": 102}
+POINTS = {"slices": 49, "busy": 77, "stops": 67, "grouped": 81}
 """About how many places an undisturbed run comes by."""
 
 
