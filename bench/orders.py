@@ -118,6 +118,10 @@ class EngineBroker:
         """Cancel orders."""
         return tuple(self._engine.cancel(reference, NOW) for reference in references)
 
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        """Cancel orders."""
+        return self.cancel_orders(references), None
+
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find an order."""
         report = self._engine.look_up(reference)

@@ -263,6 +263,14 @@ class Broker(Protocol):
         """
         ...
 
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        """Cancel orders, and read the account as soon as the cancels are taken, beside the question what was filled.
+
+        None where nothing is gained by that, a cancel was not taken, or the account cannot be read. Some of what is
+        read may be from before an order was gone, or filled.
+        """
+        ...
+
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find one order, open or closed; the newest where a client id was used more than once."""
         ...

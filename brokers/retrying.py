@@ -87,14 +87,32 @@ class RetryingBroker:
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         """Cancel orders, those without a clear answer again; that does no harm, a cancelled order stays cancelled."""
+        return self._cancelled(references, self._broker.cancel_orders)
+
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        """Cancel orders likewise; what is read with the last of them counts."""
+        last: Snapshot | None = None
+
+        def cancel(asked: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+            nonlocal last
+            outcomes, last = self._broker.cancel_and_read(asked)
+            return outcomes
+
+        return self._cancelled(references, cancel), last
+
+    def _cancelled(
+        self,
+        references: Sequence[OrderReference],
+        cancel: Callable[[Sequence[OrderReference]], tuple[Outcome, ...]],
+    ) -> tuple[Outcome, ...]:
         answers: dict[OrderReference, Outcome] = {}
 
-        def cancel() -> tuple[Outcome, ...]:
+        def ask() -> tuple[Outcome, ...]:
             asked = [one for one in references if one not in answers or _is_worth_asking_again(answers[one])]
-            answers.update(zip(asked, self._broker.cancel_orders(asked), strict=True))
+            answers.update(zip(asked, cancel(asked), strict=True))
             return tuple(answers[one] for one in references)
 
-        return self._again(cancel)
+        return self._again(ask)
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find an order; a venue that keeps no client ids is asked once, it will not know better later."""

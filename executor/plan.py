@@ -62,13 +62,17 @@ class Planned:
         return self.given.progress
 
 
-def read_snapshot(account: Account, progress: Progress = Progress()) -> Snapshot:  # noqa: B008 - it is frozen
+def read_snapshot(
+    account: Account,
+    progress: Progress = Progress(),  # noqa: B008 - it is frozen
+    told: Snapshot | None = None,
+) -> Snapshot:
     """Read the account and what its rules ask for beyond it: cost bases, and the terms of conversions.
 
-    Raises AccountUnreadable where any of it cannot be read: what a rule wants to know and nobody could tell is no
-    answer. Raises EngineDisagreement.
+    ``told`` is the account where the broker has just read it. Raises AccountUnreadable where any of it cannot be read:
+    what a rule wants to know and nobody could tell is no answer. Raises EngineDisagreement.
     """
-    snapshot, broker = read_account(account), account.broker
+    snapshot, broker = read_account(account, told), account.broker
     rulebook, now = account.rulebook, account.clock()
     unexplained = positions_needing_basis(rulebook, snapshot, progress, now)
     if unexplained:
@@ -79,12 +83,12 @@ def read_snapshot(account: Account, progress: Progress = Progress()) -> Snapshot
     return snapshot
 
 
-def read_account(account: Account) -> Snapshot:
-    """Read the account at its venue, with the records of its position tracker.
+def read_account(account: Account, told: Snapshot | None = None) -> Snapshot:
+    """Read the account at its venue, unless the broker has told it, with the records of its position tracker.
 
     Raises AccountUnreadable where balances or orders cannot be read, or the venue's account is another one.
     """
-    snapshot = account.broker.read_account()
+    snapshot = account.broker.read_account() if told is None else told
     if snapshot.account != account.id or snapshot.quote != account.quote:
         raise AccountUnreadable(
             f"the venue answers for account {snapshot.account} in {snapshot.quote}; "

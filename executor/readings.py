@@ -39,11 +39,10 @@ def with_reading(state: State, read: State) -> State:
     )
 
 
-def after_run(state: State, policy: Policy, snapshot: Snapshot, now: datetime) -> State:
+def after_run(state: State, policy: Policy, account: AccountView, now: datetime) -> State:
     """Return the state after a run has ended: what is held now is what the next reading is compared with."""
     with localcontext(EXACT):
-        account = observe(snapshot, policy, state.progress, now)
-        if snapshot.missing or not _is_believed(state.progress, policy, account):
+        if account.snapshot.missing or not _is_believed(state.progress, policy, account):
             return state
         return replace(state, last_balance=balance_of(account, now), pending_balance=None)
 

@@ -83,11 +83,6 @@ def _remember(account: Account, known: AccountState, read: State | None = None) 
         pass  # whoever is at work notes what it finds; a state that cannot be read keeps the gate closed
 
 
-def checks_of(account: Account, snapshot: Snapshot, state: State) -> Checks:
-    """Run the four checks on an account that was just read."""
-    return draft_of(account, snapshot, state).checks
-
-
 def draft_of(account: Account, snapshot: Snapshot, state: State) -> Draft:
     """Decide on an account that was just read, with the four checks and the warnings."""
     return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import partial
+from typing import Literal
 
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import (
@@ -68,7 +69,8 @@ class Trouble:
 
     ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out, or None,
     goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
-    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades.
+    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades. ``beside`` says
+    whether what is read beside cancels is from before or after them; None where nothing is.
     """
 
     writes: deque[Fault] = field(default_factory=deque)
@@ -76,6 +78,7 @@ class Trouble:
     reads: deque[bool] = field(default_factory=deque)
     before: deque[Callable[[], object] | None] = field(default_factory=deque)
     at_once: int = 1
+    beside: Literal["before", "after"] | None = None
     history: dict[str, CostBasis] = field(default_factory=dict)
     window: int = 5
     delay: float = 3
@@ -140,6 +143,11 @@ class FaultyBroker:
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         self._trouble.groups.append(len(references))
         return tuple(self._write("cancel", one, partial(self._inner.cancel_order, one)) for one in references)
+
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        before = self.read_account() if self._trouble.beside == "before" else None
+        outcomes = self.cancel_orders(references)
+        return outcomes, self.read_account() if self._trouble.beside == "after" else before
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         return self._write("convert", request, lambda: self._inner.convert_dust(request))

@@ -160,6 +160,10 @@ class AdaptedBroker:
         """Cancel orders one after another; what the object leaves unclear is for :meth:`look_up_order`."""
         return tuple(self._cancel(reference) for reference in references)
 
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        """Cancel orders; the account is read afterwards, one question after another."""
+        return self.cancel_orders(references), None
+
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Look for an order among the open ones; Unknown for one of ours, which carries no id there."""
         if reference.order_id is None:

@@ -152,10 +152,20 @@ class LiveBroker:
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         """Cancel orders by the venue's ids; one that is named by ours alone is refused."""
-        self._ensure_listings()
-        named = [reference for reference in references if reference.order_id is not None]
-        outcomes = iter(self._writer.cancel(named, self._triggers))
-        return tuple(_NAMELESS if reference.order_id is None else next(outcomes) for reference in references)
+        taken = self._cancelled(references)
+        return tuple(self._writer.followed_up(taken, [reference.symbol for reference in references]))
+
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        """Cancel orders, and read the account beside the question what they had filled, where that is a trip less."""
+        if self._dialect.traits.serialize_private:
+            return self.cancel_orders(references), None
+        taken = self._cancelled(references)
+        follow_up = partial(self._writer.followed_up, taken, [reference.symbol for reference in references])
+        if not all(isinstance(outcome, Done) for outcome in taken):
+            return tuple(follow_up()), None
+        tasks: list[Callable[[], Any]] = [follow_up, self._read_or_none]
+        outcomes, snapshot = side_by_side(tasks)
+        return tuple(outcomes), snapshot
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find one order, by the venue's id, else by ours."""
@@ -204,6 +214,18 @@ class LiveBroker:
         return Done(_converted(done, str(done["id"]), request))
 
     # --- how it is done ---
+
+    def _cancelled(self, references: Sequence[OrderReference]) -> list[Outcome]:
+        self._ensure_listings()
+        named = [reference for reference in references if reference.order_id is not None]
+        outcomes = iter(self._writer.cancel(named, self._triggers))
+        return [_NAMELESS if reference.order_id is None else next(outcomes) for reference in references]
+
+    def _read_or_none(self) -> Snapshot | None:
+        try:
+            return self.read_account()
+        except AccountUnreadable:
+            return None
 
     def _with_cost(self, request: OrderRequest) -> OrderRequest:
         """Return what a market buy spends, where the venue wants to know that and not what is bought."""

@@ -86,10 +86,10 @@ class Writer:
     def place(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
         """Send orders, and ask once what the market orders among them have filled."""
         sent = side_by_side([partial(self._create, request) for request in requests], most=self.dialect.at_once)
-        return self._followed_up(sent, [request.symbol for request in requests])
+        return self.followed_up(sent, [request.symbol for request in requests])
 
     def cancel(self, references: Sequence[OrderReference], triggers: frozenset[str]) -> list[Outcome]:
-        """Cancel orders, in the venue's batches where it has them, and ask once what they had filled."""
+        """Cancel orders, in the venue's batches where it has them; those that are taken are told as open."""
         size = self.dialect.traits.cancel_batch
         plain_ones = [reference for reference in references if reference.order_id not in triggers]
         batched = plain_ones if size > 1 and len(plain_ones) > 1 else []
@@ -105,10 +105,7 @@ class Writer:
             most=self.dialect.at_once,
         )
         outcomes.update(zip((str(reference.order_id) for reference in singly), answers, strict=True))
-        return self._followed_up(
-            [outcomes[str(reference.order_id)] for reference in references],
-            [reference.symbol for reference in references],
-        )
+        return [outcomes[str(reference.order_id)] for reference in references]
 
     def _create(self, request: OrderRequest) -> Outcome:
         def send() -> OrderReport:
@@ -146,7 +143,7 @@ class Writer:
         """Check whether an order can be asked for beside others; one that waits may be in a list of its own."""
         return report.trigger_price is None or self.dialect.finds_triggers
 
-    def _followed_up(self, outcomes: Sequence[Outcome], symbols: Sequence[str]) -> list[Outcome]:
+    def followed_up(self, outcomes: Sequence[Outcome], symbols: Sequence[str]) -> list[Outcome]:
         """Ask once for what is told as open: a reply to a write says little of what came of it.
 
         Where that question fails, the orders stay told as open, and whoever needs to know asks on.

@@ -89,6 +89,10 @@ class PaperBroker:
         """Cancel orders one after another."""
         return tuple(self.cancel_order(reference) for reference in references)
 
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        """Cancel orders; the account is read afterwards, which costs nothing here."""
+        return self.cancel_orders(references), None
+
     def place_order(self, request: OrderRequest) -> Outcome:
         """Take an order and fill what the prices in the file allow."""
         known = request if self._keeps_ids else replace(request, client_order_id=None)

@@ -35,7 +35,7 @@ from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.journal import Intent, Journal, open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
-from exitplan.executor.verify import checks_of, verified
+from exitplan.executor.verify import draft_of, verified
 from exitplan.ruleset.errors import (
     AccountUnreadable,
     EngineDisagreement,
@@ -45,8 +45,8 @@ from exitplan.ruleset.errors import (
     PlanIsUsed,
 )
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.assets import AssetNames
-from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import AccountState, Checks
@@ -135,7 +135,7 @@ class _Application:
     plan: Plan
     journal: Journal
     notify: Notify
-    last_reading: list[Snapshot] = field(default_factory=list)
+    last_reading: list[AccountView] = field(default_factory=list)
 
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
         """Settle what is open, compare, journal, run and verify."""
@@ -222,13 +222,13 @@ class _Application:
             run.state = after_reading(run.state, account.rulebook.policy, snapshot, account.clock())
             forget_closed(account, self.journal, self.plan, snapshot)
             snapshot = account.tracker.with_records(snapshot)
-            checks = checks_of(account, snapshot, run.state)
-            self.last_reading.append(snapshot)
+            draft = draft_of(account, snapshot, run.state)
+            self.last_reading.append(draft.account)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
-        self._tell("verified", checks.to_document())
-        return checks
+        self._tell("verified", draft.checks.to_document())
+        return draft.checks
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
         account = self.account

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
 from exitplan.executor.store.lease import account_lease
@@ -47,8 +47,8 @@ def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> 
             raise UsageError(f"the order was for {plain(sent)}: {plain(filled)} cannot have been filled")
         resolution = Resolution("done" if filled else "skipped", filled, intent.order_id, "resolved by hand")
         snapshot = read_account(account) if filled else None
-        sent_order = (action, intent)
-        state = record_outcome(journal, plan, sent_order, resolution, state=state, snapshot=snapshot, now=now)
+        told = [((action, intent), resolution)]
+        state = record_outcomes(journal, plan, told, state=state, snapshot=snapshot, now=now)
         export_state(journal, state, account.folder.state)
     return action
 

@@ -9,6 +9,7 @@ from exitplan.brokers.protocol import (
     Broker,
     Capabilities,
     ConvertRequest,
+    Done,
     OrderReference,
     OrderRequest,
     OrderType,
@@ -56,13 +57,45 @@ def send(broker: Broker, sent: Sequence[Sent], snapshot: Snapshot, policy: Polic
     """Send a group of actions of one sort in one call; one outcome for each."""
     kind = sent[0][0].kind
     if kind == "cancel_order":
-        references = [OrderReference(symbol=action.symbol, order_id=action.order_id) for action, _ in sent]
+        references = _references(sent)
         return call(lambda: broker.cancel_orders(references), len(sent))
     if kind == "convert_dust":
         conversions = [_conversion(action, intent, policy) for action, intent in sent]
         return call(lambda: [broker.convert_dust(request) for request in conversions], len(sent))
     orders = [_order(action, intent, broker.capabilities, snapshot, policy) for action, intent in sent]
     return call(lambda: broker.place_orders(orders), len(sent))
+
+
+def cancel_and_read(broker: Broker, sent: Sequence[Sent]) -> tuple[Sequence[Outcome], Snapshot | None]:
+    """Cancel a group of orders, with the account where what was read beside that is as good as read after it.
+
+    An order that was cancelled and has filled nothing since the plan changes no position. What it held is free where
+    the account no longer has the order; that the balance has followed is for the caller to see.
+    """
+    references, snapshot = _references(sent), None
+
+    def cancel() -> Sequence[Outcome]:
+        nonlocal snapshot
+        outcomes, snapshot = broker.cancel_and_read(references)
+        return outcomes
+
+    outcomes = call(cancel, len(sent))
+    gone = {action.order_id for action, _ in sent}
+    is_unmoved = all(_is_cancelled(action, outcome) for (action, _), outcome in zip(sent, outcomes, strict=True))
+    if snapshot is None or not is_unmoved or any(order.id in gone for order in snapshot.open_orders):
+        return outcomes, None
+    return outcomes, snapshot
+
+
+def _is_cancelled(action: Action, outcome: Outcome) -> bool:
+    """Check whether the venue tells of an order that is gone, and had filled what the plan knew."""
+    if not isinstance(outcome, Done):
+        return False
+    return outcome.report.status == "cancelled" and outcome.report.filled == action.expected_fill
+
+
+def _references(sent: Sequence[Sent]) -> list[OrderReference]:
+    return [OrderReference(symbol=action.symbol, order_id=action.order_id) for action, _ in sent]
 
 
 def _conversion(action: Action, intent: Intent, policy: Policy) -> ConvertRequest:

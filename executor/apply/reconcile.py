@@ -40,6 +40,7 @@ _REST_SECONDS = 1.0
 _POLLS = 5
 _POLL_SECONDS = 0.2
 _NOT_FOUND = 2
+_NOT_OPEN = frozenset({RefusalReason.UNKNOWN_ORDER, RefusalReason.ORDER_CLOSED})
 _FAILED = 3
 
 
@@ -51,6 +52,7 @@ class NotSent:
 
 
 Reconciled = Resolution | NotSent
+Settled = tuple[Sent, Reconciled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,21 @@ class OrderReconciler:
     clock: Clock
     sleep: Sleep
 
-    def reconcile_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[Reconciled]:
+    def reconcile_all(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> Iterator[list[Settled]]:
         """Turn the answers to a group into resolutions, in turn; ``needs_human`` where the outcome stays unknown.
 
-        What the venue shows already needs no waiting. They went out together, so the receive window is waited for once.
+        What is known comes together, before anything is asked or waited for: it can be recorded by then. What the
+        venue shows already needs no waiting. They went out together, so the receive window is waited for once.
         """
+        known: list[Settled] = []
         group = _Group(
             self, [one for one, outcome in zip(sent, outcomes, strict=True) if self._is_looked_up(one, outcome)]
         )
         waited = False
         for (action, intent), outcome in zip(sent, outcomes, strict=True):
+            if known and not _is_final(action, outcome):
+                yield known
+                known = []
             resolved = self._found_at_once(action, intent, group)
             if resolved is None:
                 if not waited and not _is_clear(outcome):
@@ -78,9 +85,11 @@ class OrderReconciler:
                     waited = True
                 resolved = self._reconcile(action, intent, outcome, group)
             group.unresolved.pop(action.id, None)
-            yield resolved
+            known.append(((action, intent), resolved))
+        if known:
+            yield known
 
-    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[Reconciled]:
+    def resolve_all(self, sent: Sequence[Sent]) -> Iterator[list[Settled]]:
         """Find out about orders that were sent, or may have been, by waiting and asking."""
         return self.reconcile_all(sent, [Unknown("interrupted")] * len(sent))
 
@@ -197,10 +206,7 @@ class OrderReconciler:
         return self._awaited(action, intent, report)
 
     def _refused(self, action: Action, intent: Intent, outcome: Refused, group: _Group) -> Reconciled:
-        if action.kind == "cancel_order" and outcome.reason in {
-            RefusalReason.UNKNOWN_ORDER,
-            RefusalReason.ORDER_CLOSED,
-        }:
+        if action.kind == "cancel_order" and outcome.reason in _NOT_OPEN:
             return self._resolve_cancel(action)
         if outcome.reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             # The venue has an order under our id: an earlier attempt that arrived after all.
@@ -361,6 +367,15 @@ def _is_clear(outcome: Outcome) -> bool:
     if isinstance(outcome, Refused):
         return outcome.reason is not RefusalReason.DUPLICATE_CLIENT_ORDER_ID
     return isinstance(outcome, Done)
+
+
+def _is_final(action: Action, outcome: Outcome) -> bool:
+    """Check whether an answer settles an action by itself: nothing is asked or waited for after it."""
+    if isinstance(outcome, Done):
+        return outcome.report.status != "open"
+    if isinstance(outcome, Refused) and action.kind == "cancel_order" and outcome.reason in _NOT_OPEN:
+        return False
+    return _is_clear(outcome)
 
 
 def call(write: Callable[[], Sequence[Outcome]], count: int) -> Sequence[Outcome]:

@@ -1,7 +1,8 @@
-"""Record how an attempt ended, whoever found out: the run itself, a later run, or a person."""
+"""Record how attempts ended, whoever found out: the run itself, a later run, or a person."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from exitplan.executor.apply.quantities import amount_step
@@ -14,23 +15,22 @@ from exitplan.ruleset.model.values import ZERO
 from exitplan.ruleset.planning.plan_types import Plan
 
 
-def record_outcome(
+def record_outcomes(
     journal: Journal,
     plan: Plan,
-    sent: Sent,
-    resolution: Resolution,
+    resolved: Sequence[tuple[Sent, Resolution]],
     *,
     state: State,
     snapshot: Snapshot | None,
     now: datetime,
 ) -> State:
-    """Record an outcome and what it changes in the state, in one commit; returns the state after it.
+    """Record outcomes and what they change in the state, in one commit; returns the state after them.
 
     ``snapshot`` is the account for the steps of its markets; an outcome that changes nothing needs none.
     """
-    action, intent = sent
-    if resolution.status in {"done", "refused"}:
-        step = None if snapshot is None else amount_step(snapshot, action.symbol)
-        state = after_action(state, plan, action, resolution, intent.held_before or ZERO, step, now)
-    journal.resolve(intent, resolution, state_to_document(state), now)
+    for (action, intent), resolution in resolved:
+        if resolution.status in {"done", "refused"}:
+            step = None if snapshot is None else amount_step(snapshot, action.symbol)
+            state = after_action(state, plan, action, resolution, intent.held_before or ZERO, step, now)
+    journal.resolve([(intent, resolution) for (_, intent), resolution in resolved], state_to_document(state), now)
     return state

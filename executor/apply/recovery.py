@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
-from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.journal import Journal, Resolution
@@ -148,12 +149,13 @@ def _reconcile_sent(
     """Resolve every order that may have been sent, also those behind one whose outcome is unknown."""
     snapshot = read_account(account)
     stuck: list[OutcomeUnknown] = []
-    for (action, intent), resolved in zip(sent, reconciler.resolve_all(sent), strict=True):
+    for (action, intent), resolved in itertools.chain.from_iterable(reconciler.resolve_all(sent)):
         now = account.clock()
         if isinstance(resolved, NotSent):
             journal.back_to_planned(intent, "it never reached the venue", now)
             continue
-        state = record_outcome(journal, plan, (action, intent), resolved, state=state, snapshot=snapshot, now=now)
+        found = [((action, intent), resolved)]
+        state = record_outcomes(journal, plan, found, state=state, snapshot=snapshot, now=now)
         if resolved.status == "needs_human":
             stuck.append(_alerted(account, action, resolved))
     if stuck:

@@ -5,21 +5,21 @@ Each is journalled before it is sent, and a group is resolved before the next on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from exitplan.brokers.protocol import RefusalReason
+from exitplan.brokers.protocol import Outcome, RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop, execution_document
 from exitplan.executor.apply.judging import Judged, judge_plan
-from exitplan.executor.apply.orders import in_groups, send, takes_stops
+from exitplan.executor.apply.orders import cancel_and_read, in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
-from exitplan.executor.apply.reconcile import OrderReconciler, Sent
-from exitplan.executor.apply.record import record_outcome
+from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
+from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import read_snapshot, with_cost_basis
@@ -70,6 +70,7 @@ class Run:
     is_unreadable: bool = False
     touched: set[str] = field(default_factory=set)
     shrunk: dict[str, Decimal] = field(default_factory=dict)
+    read_beside: Snapshot | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -161,7 +162,7 @@ class Run:
             self._adopt(action, intent)
         elif action.kind == "attach_stop" and not takes_stops(self.account.broker.capabilities):
             why = f"{RefusalReason.UNSUPPORTED.value}: the venue takes no stop orders"
-            self._record(action, intent, Resolution("refused", message=why))
+            self._record([((action, intent), Resolution("refused", message=why))])
         else:
             return self._sized(action, intent)
         return None
@@ -193,18 +194,25 @@ class Run:
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
             self.tell("action_started", _described(action, intent.quantity or ZERO))
-        outcomes = send(account.broker, sent, self.snapshot, account.rulebook.policy)
+        outcomes = self._answers(sent)
         unsent: list[Sent] = []
         rest = 0.0
-        for (action, intent), resolved in zip(sent, self.reconciler.reconcile_all(sent, outcomes), strict=True):
-            self.touched.add(action.key)
-            if isinstance(resolved, Resolution) and not self._is_tried_smaller(action, intent, resolved):
-                self._record(action, intent, resolved)
-            elif isinstance(resolved, Resolution):
-                unsent.append((action, self.journal.back_to_planned(intent, resolved.message or "", account.clock())))
-            else:
-                unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
-                rest = max(rest, resolved.rest)
+        for known in self.reconciler.reconcile_all(sent, outcomes):
+            ended: list[tuple[Sent, Resolution]] = []
+            back: list[tuple[Sent, str]] = []
+            for (action, intent), resolved in known:
+                self.touched.add(action.key)
+                if isinstance(resolved, NotSent):
+                    back.append(((action, intent), _NEVER_ARRIVED))
+                    rest = max(rest, resolved.rest)
+                elif self._is_tried_smaller(action, intent, resolved):
+                    back.append(((action, intent), resolved.message or ""))
+                else:
+                    ended.append(((action, intent), resolved))
+            self._record(ended)
+            unsent += [
+                (action, self.journal.back_to_planned(intent, why, account.clock())) for (action, intent), why in back
+            ]
         if rest > LONGEST_REST:
             self._stop(Stop.VENUE_RESTS)
             for action, _ in unsent:
@@ -213,6 +221,15 @@ class Run:
         if rest:
             self.reconciler.sleep(rest)
         return unsent
+
+    def _answers(self, sent: list[Sent]) -> Sequence[Outcome]:
+        """Send a group; with the last of the cancels the account is read, where only sales come after them."""
+        account, cancels = self.account, [action for action in self.plan.actions if action.kind == "cancel_order"]
+        others = {action.kind for action in self.plan.actions} - {"cancel_order"}
+        if not (cancels and sent[-1][0] is cancels[-1] and others and others <= SELLING):
+            return send(account.broker, sent, self.snapshot, account.rulebook.policy)
+        outcomes, self.read_beside = cancel_and_read(account.broker, sent)
+        return outcomes
 
     def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Resolution) -> bool:
         """Check whether an order that the venue had too little balance for is sent once more, a little smaller."""
@@ -274,17 +291,16 @@ class Run:
             return quantity
         return _shrunk(self.shrunk[action.id], quantity, amount_step(self.snapshot, action.symbol))
 
-    def _record(self, action: Action, intent: Intent, resolution: Resolution) -> None:
+    def _record(self, ended: Sequence[tuple[Sent, Resolution]]) -> None:
+        """Record outcomes in one commit, then tell of each."""
+        if not ended:
+            return
         now = self.account.clock()
-        self.state = record_outcome(
-            self.journal,
-            self.plan,
-            (action, intent),
-            resolution,
-            state=self.state,
-            snapshot=self.snapshot,
-            now=now,
-        )
+        self.state = record_outcomes(self.journal, self.plan, ended, state=self.state, snapshot=self.snapshot, now=now)
+        for (action, _), resolution in ended:
+            self._tell_outcome(action, resolution)
+
+    def _tell_outcome(self, action: Action, resolution: Resolution) -> None:
         self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
         figures = {
             **_described(action, action.quantity),
@@ -313,7 +329,7 @@ class Run:
         self._alert("EXIT_FAILED", figures, severity)
 
     def _skip(self, action: Action, intent: Intent, why: str) -> None:
-        self.journal.resolve(intent, Resolution("skipped", message=why), None, self.account.clock())
+        self.journal.resolve([(intent, Resolution("skipped", message=why))], None, self.account.clock())
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
         self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
 
@@ -361,13 +377,13 @@ class Run:
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self.journal.begin_sending([asked], self.number, now)
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
-        self._record(action, intent, Resolution("done"))
+        self._record([((action, intent), Resolution("done"))])
 
-    def _read_again(self) -> bool:
-        """Read the account and judge what is left of the plan on it; False where it cannot be read."""
+    def _read_again(self, told: Snapshot | None = None) -> bool:
+        """Read the account, unless it is told, and judge what is left of the plan; False where it cannot be read."""
         account = self.account
         try:
-            snapshot, now = read_snapshot(account, self.state.progress), account.clock()
+            snapshot, now = read_snapshot(account, self.state.progress, told), account.clock()
             intents = self.journal.intents(self.plan.plan_id)
             self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
@@ -379,11 +395,14 @@ class Run:
 
     def _read_until_free(self, actions: list[Action]) -> bool:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
+        sales = [action for action in actions if action.kind in SELLING]
+        if self.read_beside is not None and self._read_again(self.read_beside) and all(map(self._is_free, sales)):
+            return True
         for _ in range(_READS):
             if not self._read_again():
                 self._stop(Stop.ACCOUNT_UNREADABLE)
                 return False
-            if all(self._is_free(action) for action in actions if action.kind in SELLING):
+            if all(map(self._is_free, sales)):
                 break
             self.reconciler.sleep(_READ_SECONDS)
         return True

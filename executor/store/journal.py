@@ -3,7 +3,7 @@
 The journal is the truth of an account. An action moves ``planned -> sending -> done | refused``; the step to
 ``sending`` is a compare-and-swap under the run's fencing number and is durable before the order goes out, so that after
 a crash every order that may have been sent is known. The account's state document is kept here too, changed in the same
-transaction as the outcome that changes it, so that two durable commits an order suffice.
+transaction as the outcomes that change it, so that two durable commits suffice for orders that went out together.
 """
 
 from __future__ import annotations
@@ -232,28 +232,36 @@ class Journal:
         )
         return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
 
-    def resolve(self, intent: Intent, resolution: Resolution, state: Mapping[str, Any] | None, now: datetime) -> None:
-        """Record how an attempt ended and, in the same commit, what that changes in the account's state."""
+    def resolve(
+        self, resolved: Sequence[tuple[Intent, Resolution]], state: Mapping[str, Any] | None, now: datetime
+    ) -> None:
+        """Record how attempts ended and what that changes in the account's state: in one commit, all or nothing."""
         moment = time_text(now)
-        values = (plain(resolution.filled), resolution.order_id, resolution.message, moment)
         with self._transaction() as db:
-            db.execute(
-                "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
-                " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
-                (resolution.status, *values, intent.plan_id, intent.action_id, intent.attempt),
-            )
-            db.execute(
-                "UPDATE intents SET status = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
-                " WHERE plan_id = ? AND action_id = ?",
-                (resolution.status, *values, intent.plan_id, intent.action_id),
-            )
-            if resolution.filled:
-                self._put_fill(db, intent, resolution, moment)
+            for intent, resolution in resolved:
+                self._put_resolution(db, intent, resolution, moment)
             if state is not None:
                 self._put_state(db, state)
-        _note_step(
-            resolution.status, intent, filled=resolution.filled, order=resolution.order_id, why=resolution.message
+        for intent, resolution in resolved:
+            _note_step(
+                resolution.status, intent, filled=resolution.filled, order=resolution.order_id, why=resolution.message
+            )
+
+    @classmethod
+    def _put_resolution(cls, db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
+        values = (plain(resolution.filled), resolution.order_id, resolution.message, moment)
+        db.execute(
+            "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
+            " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
+            (resolution.status, *values, intent.plan_id, intent.action_id, intent.attempt),
         )
+        db.execute(
+            "UPDATE intents SET status = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
+            " WHERE plan_id = ? AND action_id = ?",
+            (resolution.status, *values, intent.plan_id, intent.action_id),
+        )
+        if resolution.filled:
+            cls._put_fill(db, intent, resolution, moment)
 
     @staticmethod
     def _put_fill(db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:

@@ -180,9 +180,9 @@ class Redecision:
         decision = self._decisions.get(action.key)
         if rule is None or decision is None or action.kind == "cancel_order":
             return False
-        without = exit_for(self.policy, {**decision.view.facts, "over_cap": False})
-        chosen = exit_for(self.policy, {**decision.view.facts, "over_cap": True})
-        return chosen is rule and without is not rule
+        if exit_for(self.policy, {**decision.view.facts, "over_cap": False}) is rule:
+            return False
+        return exit_for(self.policy, {**decision.view.facts, "over_cap": True}) is rule
 
     def _bounded(self, action: Action, decision: Decision, spent: Mapping[str, Decimal]) -> Judgement:
         """Bound an exit by what the policy would sell now, and by what is free without touching other orders."""

@@ -81,6 +81,9 @@ class Wire:
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         return tuple(self._answer() for _ in references)
 
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        return self.cancel_orders(references), ACCOUNT
+
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         outcome: Outcome = self._answer()
         return outcome
@@ -144,6 +147,13 @@ def test_a_cancel_without_a_clear_answer_is_tried_again(answer: Outcome) -> None
     wire = Wire(answer, GONE)
     broker, _ = retrying(wire)
     assert broker.cancel_orders([ORDER]) == (GONE,)
+
+
+def test_what_is_read_with_the_last_of_the_cancels_is_told() -> None:
+    wire = Wire(Unknown("timed out"), GONE)
+    broker, _ = retrying(wire)
+    assert broker.cancel_and_read([ORDER]) == ((GONE,), ACCOUNT)
+    assert wire.asked == 2
 
 
 def test_of_a_group_only_the_cancels_without_a_clear_answer_are_tried_again() -> None:

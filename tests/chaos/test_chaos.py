@@ -21,7 +21,7 @@ from tests.faults import Crash, Fault
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the children do one thing and are gone
 
-POINTS = {"slices": 49, "busy": 77, "stops": 67, "grouped": 102}
+POINTS = {"slices": 49, "busy": 77, "stops": 67, "grouped": 81}
 """About how many places an undisturbed run comes by."""
 
 
@@ -63,7 +63,7 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):
-            replaced.resolve(intent, Resolution("refused"), {"unwind_progress": {}}, NOW)
+            replaced.resolve([(intent, Resolution("refused"))], {"unwind_progress": {}}, NOW)
     assert scene.state().unwinds["AAA/USD"].cycle == 1
 
 

@@ -165,6 +165,9 @@ class Wire:
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         return tuple(self._write("cancel", one, partial(self._inner.cancel_order, one)) for one in references)
 
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        return self.cancel_orders(references), None
+
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         return self._write("convert", request, lambda: self._inner.convert_dust(request))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 import orjson
 import pytest
@@ -13,7 +14,7 @@ from exitplan.ruleset.planning.plan import plan_sha256
 from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import ago, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
-from tests.executor.scene import kinds, legacy, over_cap, resting, statuses, zombie
+from tests.executor.scene import Scene, kinds, legacy, over_cap, resting, statuses, zombie
 from tests.faults import Fault
 
 
@@ -67,6 +68,70 @@ def test_cancels_alone_need_no_reading_in_between(on_stage: Stage) -> None:
     scene.trouble.calls.clear()
     scene.apply(plan)
     assert scene.trouble.calls == ["read", "cancel", "read"]
+
+
+def with_an_order_in_the_way(on_stage: Stage, beside: Literal["before", "after"]) -> Scene:
+    """One close behind an order of 40; beside its cancel the account is read, from before it was gone or after."""
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    scene.trouble.beside = beside
+    return scene
+
+
+def calls_of_applying(scene: Scene) -> list[str]:
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    assert scene.apply(plan).exit_code == 0
+    return scene.trouble.calls
+
+
+def test_what_was_read_beside_the_cancels_need_not_be_read_again(on_stage: Stage) -> None:
+    scene = with_an_order_in_the_way(on_stage, "after")
+    assert calls_of_applying(scene) == ["read", "cancel", "read", "place", "read"]
+    assert scene.held() == "0"
+
+
+def test_an_account_that_was_read_before_an_order_was_gone_is_read_again(on_stage: Stage) -> None:
+    scene = with_an_order_in_the_way(on_stage, "before")
+    assert calls_of_applying(scene) == ["read", "read", "cancel", "read", "place", "read"]
+    assert scene.held() == "0"
+
+
+def test_an_account_that_was_read_while_a_cancelled_order_was_filled_is_read_again(on_stage: Stage) -> None:
+    scene = with_an_order_in_the_way(on_stage, "before")
+    scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert [call for call in scene.trouble.calls if call != "look up"] == [
+        "read",
+        "read",
+        "cancel",
+        "read",
+        "place",
+        "read",
+    ]
+    assert (scene.trouble.orders[0].quantity, scene.held()) == (Decimal(60), "0")
+
+
+def test_an_order_that_had_filled_more_than_the_plan_knew_is_a_reason_to_read_again(on_stage: Stage) -> None:
+    scene = with_an_order_in_the_way(on_stage, "after")
+
+    def fill_a_quarter() -> None:
+        document = scene.document()
+        document["open_orders"][0]["filled"] = "10"
+        entry = next(entry for entry in document["positions"] if entry["symbol"] == "AAA/USD")
+        entry |= {"quantity": "90", "locked": "30"}
+        scene._write(document)
+
+    scene.trouble.before.append(fill_a_quarter)
+    assert calls_of_applying(scene) == ["read", "cancel", "read", "read", "place", "read"]
+    assert (scene.trouble.orders[0].quantity, scene.held()) == (Decimal(90), "0")
+
+
+def test_beside_cancels_nothing_is_read_for_what_is_no_sale(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(orders=[order("old", "CCC/USD", "buy", 1, price=90, minutes=60)]))
+    scene.trouble.beside = "after"
+    assert calls_of_applying(scene) == ["read", "cancel", "read"]
 
 
 def test_the_account_is_read_again_before_any_order(on_stage: Stage) -> None:

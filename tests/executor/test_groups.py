@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from exitplan.brokers.protocol import Done, OrderReport, Outcome, Unknown
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
+from exitplan.executor.store.journal import Intent, Journal, Resolution
 from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import NOW, order, position, snapshot
 from tests.executor.conftest import Stage
-from tests.executor.scene import Scene, stage, statuses
+from tests.executor.scene import Scene, StillClock, stage, statuses
 from tests.executor.test_laws import accounts
 from tests.faults import GONE, SILENT, Crash, Fault
 
@@ -64,6 +65,36 @@ def test_all_of_a_group_are_in_the_journal_before_the_first_is_sent(on_stage: St
     scene.trouble.before.append(lambda: found.extend(row["status"] for row in rows(scene, "intents")))
     scene.apply()
     assert found == ["sending", "sending", "sending", "planned", "planned"]
+
+
+def test_the_outcomes_of_a_group_are_one_commit(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = grouped(on_stage(five()))
+    commits: list[list[str]] = []
+    resolve = Journal.resolve
+
+    def counted(journal: Journal, resolved: Sequence[tuple[Intent, Resolution]], *more: Any) -> None:
+        commits.append([resolution.status for _, resolution in resolved])
+        resolve(journal, resolved, *more)
+
+    monkeypatch.setattr(Journal, "resolve", counted)
+    assert scene.apply().exit_code == 0
+    assert commits == [["done"] * 3, ["done"] * 2]
+
+
+def test_what_is_known_is_in_the_journal_before_the_rest_of_its_group_is_waited_for(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = grouped(on_stage(five()), 5)
+    scene.break_writes(Fault.NONE, Fault.NONE, Fault.LOST_BEFORE, Fault.NONE)
+    seen: list[list[str]] = []
+
+    def look(clock: StillClock, seconds: float) -> None:
+        seen.append([row["status"] for row in rows(scene, "intents")])
+        clock.advance(seconds)
+
+    monkeypatch.setattr(StillClock, "sleep", look)
+    assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
+    assert seen[0] == ["done", "done", "sending", "sending", "sending"]
 
 
 def test_cancels_go_with_cancels_alone(on_stage: Stage) -> None:

@@ -87,9 +87,9 @@ def test_an_outcome_and_the_state_it_changes_are_one_commit(file: Path) -> None:
         begun(journal)
         intent = journal.intents("p1")["a1"]
         with pytest.raises(TypeError):
-            journal.resolve(intent, Resolution("done"), {"broken": object()}, NOW)
+            journal.resolve([(intent, Resolution("done"))], {"broken": object()}, NOW)
         assert (journal.intents("p1")["a1"].status, journal.state()) == ("planned", None)
-        journal.resolve(intent, Resolution("done"), {"unwind_progress": {}}, NOW)
+        journal.resolve([(intent, Resolution("done"))], {"unwind_progress": {}}, NOW)
         assert (journal.intents("p1")["a1"].status, journal.state()) == ("done", {"unwind_progress": {}})
 
 

@@ -67,6 +67,28 @@ def test_orders_are_cancelled_in_as_few_calls_as_the_venue_takes_and_asked_about
     assert resting.broker.read_account().open_orders == ()
 
 
+def test_the_account_is_read_beside_the_question_what_cancelled_orders_had_filled(resting: Opened) -> None:
+    names = order_ids(resting)
+    outcomes, account = resting.broker.cancel_and_read([named(name) for name in names])
+    assert told(outcomes) == ["cancelled"] * 4
+    assert reported(outcomes[2]).filled == reported(outcomes[2]).quantity / 2
+    if resting.handle.front.name == "kraken":  # private calls go in turn, so that nothing is gained
+        assert account is None
+    else:
+        assert account is not None
+        assert not account.open_orders
+        assert account.positions[0].locked == 0
+
+
+def test_no_account_is_told_where_it_cannot_be_read_beside_cancels_or_one_is_refused(resting: Opened) -> None:
+    first, second, *_ = order_ids(resting)
+    outcomes, account = resting.broker.cancel_and_read([named(first), named(missing(resting))])
+    assert (told(outcomes), account) == (["cancelled", RefusalReason.UNKNOWN_ORDER], None)
+    resting.plan_faults("reads", *[fault("html")] * 20)
+    outcomes, account = resting.broker.cancel_and_read([named(second)])
+    assert (told(outcomes), account) == (["cancelled"], None)
+
+
 def test_one_order_is_cancelled(resting: Opened) -> None:
     first, *_ = order_ids(resting)
     assert told(resting.broker.cancel_orders([named(first)])) == ["cancelled"]
