@@ -85,9 +85,10 @@ class CheckedClient:
 
             self.pause = wait
             raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
+        if wait <= 0:
+            self.pause = None  # what an earlier reply asked for is over
         self.bucket.take(weight)
         self._turns.weight = weight
-        self.pause = None  # what an earlier reply asked for is over
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
         """Return the prices that are read without what ccxt works out besides: a reply tells of hundreds of markets.
@@ -155,9 +156,11 @@ class CheckedClient:
         learned = None if names is None else read_headers(headers, names, now)
         if learned is not None:
             self.bucket.learn(learned.remaining, learned.limit, learned.reset_in)
-        self.pause = retry_after(headers, now)
+        asked = retry_after(headers, now)
         if code in TOO_MANY_REQUESTS:
-            self.bucket.pause(self.pause or 1.0)
+            self.bucket.pause(asked or 1.0)
+        if asked is not None:  # a reply beside it that asks for nothing ends no rest
+            self.pause = asked
         return super().on_rest_response(code, reason, url, method, headers, *more)  # type: ignore[misc] # as above
 
     def throw_exactly_matched_exception(self, exact: Wire, string: Wire, message: Wire) -> None:

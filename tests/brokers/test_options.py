@@ -22,7 +22,7 @@ def test_numbers_are_taken_as_text_whole_and_decimal() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"takr_fee": "0.1"}, "did you mean `taker_fee`"),
+        ({"takr_fee": "0.1"}, "did you mean 'taker_fee'"),
         ({"zzz": 1}, "a paper account has file, start_from"),
         ({"taker_fee": "1"}, "a fraction from 0 to below 1"),
         ({"taker_fee": "-0.1"}, "a fraction from 0 to below 1"),
