@@ -568,7 +568,7 @@ def test_an_error_of_our_own_client_before_anything_is_sent_is_a_refusal(clients
     assert reason(client.place({}, request=lost)) is R.UNKNOWN_SYMBOL
     tiny = replace(SELL, quantity=SELL.quantity / 10**6)
     assert reason(client.place({}, request=tiny)) is R.OTHER
-    assert client.network.sent == []
+    assert {sent.method for sent in client.network.sent} <= {"GET"}  # what ccxt may ask for first
 
 
 def test_an_error_after_a_write_was_taken_refuses_nothing(clients: Any) -> None:
