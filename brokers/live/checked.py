@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import log_call
+from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
 from exitplan.brokers.protocol import Clock, RefusalReason
@@ -211,7 +212,9 @@ class CheckedClient:
         if codes == ():
             return None  # where the status says otherwise ccxt goes by that, and it refuses nothing
         if codes:
-            meaning = table.meaning(codes, body)
+            # A cancel names an order in any case, and to ask for one sends nothing.
+            is_taken = self.writes.stage is not None and "cancel" not in url.lower() and names_an_order(reply)
+            meaning = None if is_taken else table.meaning(codes, body)
             return unclear(message, theirs) if meaning is None else refusal(meaning, message, theirs)
         if code in TOO_MANY_REQUESTS:
             return refusal(RefusalReason.RATE_LIMITED, message)

@@ -12,6 +12,7 @@ _BROKE = re.compile(
     r"(?i)(server|system|unknown) error|internal|abnormal|deadline|time.?out|timed.out|busy|overload|processing"
 )
 _DOUBTFUL = re.compile(r"(?i)try.again|cancell?ed|unavailable|expired|recv.?window|invalid.{0,12}(timestamp|nonce)")
+_ORDER_IDS = ("id", "ordId", "algoId", "orderId", "order_id", "txid")
 _SEEN = re.compile(r"(?i)duplicate|already exist|must be unique")
 
 
@@ -37,6 +38,15 @@ def text_in(reply: object, key: str) -> str | None:
     """Return a code that stands in an object, be it a number or a text; None where there is none."""
     value = reply.get(key) if isinstance(reply, dict) else None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+def names_an_order(reply: object) -> bool:
+    """Check whether a reply to an order gives its id, in the form of any venue: then it may have been taken."""
+    if not isinstance(reply, dict):
+        return False
+    parts = [reply, *(reply.get(name) for name in ("result", "data", "success_response"))]
+    entries = [entry for part in parts for entry in (part if isinstance(part, list) else [part])]
+    return any(entry.get(name) for entry in entries if isinstance(entry, dict) for name in _ORDER_IDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ ERRORS = ErrorTable(
         # 200002 was once told of a market that takes no cancels, which passes as well.
         RefusalReason.RATE_LIMITED: codes("429 1015 200002 429000"),
         RefusalReason.OTHER: codes(
-            "400 100001 102411 102427 126002 126011 126034 126036 126042 200003 300000 300001 300004 300005 "
+            "400 100001 102411 102427 126002 126011 126042 200003 300000 300001 300004 300005 "
             "300014 300016 330005 330012 400100 400350 400400 401000"
         ),
     },
