@@ -86,14 +86,25 @@ def stop_logging() -> None:
     ROOT.setLevel(logging.NOTSET)
 
 
+_CHDIR = "-chdir="
+_ONE_DASH = frozenset({"-no-color", "-quiet", "-verbose"})
+
+
 def globals_first(words: list[str]) -> list[str]:
-    """Move the options of ``exitplan`` itself to the front of a command line: they may stand anywhere in it."""
+    """Move the options of ``exitplan`` itself to the front of a command line: they may stand anywhere in it.
+
+    Those that users of Terraform type with one dash are read as meant: ``-no-color``, ``-chdir=DIR``.
+    """
     front: list[str] = []
     rest: list[str] = []
     left = iter(words)
     for word in left:
         if word == "--":
             return [*front, *rest, word, *left]
+        if word.startswith(_CHDIR):
+            front.extend(["-C", word.removeprefix(_CHDIR)])
+            continue
+        word = f"-{word}" if word in _ONE_DASH else word  # noqa: PLW2901 - from here on it is spelled so
         if word in {"-v", "-vv", "--verbose", "-q", "--quiet", "--no-color"} or word.startswith("--log-file="):
             front.append(word)
         elif word in {"--log-file", "-C"}:

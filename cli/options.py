@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.completion import complete_account, complete_rule, complete_symbol
-from exitplan.cli.project import project_data
+from exitplan.cli.project import project_data, project_root
 
 AccountOption = Annotated[
     list[str] | None,
@@ -67,12 +67,21 @@ def _data_of_project(context: typer.Context, value: Path) -> Path:
     """
     accounts = [*(context.params.get("account") or ()), *filter(None, [context.params.get("user_id")])]
     source = context.get_parameter_source("data")
-    folder = project_data(accounts) if source is not None and source.name == "DEFAULT" else value
+    is_default = source is not None and source.name == "DEFAULT"
+    folder = project_data(accounts or _account_in_policy(context)) if is_default else value
     if context.info_name not in {"halt", "resume"}:
         from exitplan.cli.halts import warn_of_halts  # noqa: PLC0415 - `exitplan --help` needs none of it
 
         warn_of_halts(folder, accounts, as_json=bool(context.params.get("as_json")))
     return folder
+
+
+def _account_in_policy(context: typer.Context) -> list[str]:
+    """Return the policy that was named where it is taken for the account's file, as `find_account` does."""
+    from exitplan.executor.accounts.account import find_account_files  # noqa: PLC0415 - as above
+
+    policy = context.params.get("policy")
+    return [str(policy)] if policy and not find_account_files(project_root()) else []
 
 
 DataOption = Annotated[

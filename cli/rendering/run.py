@@ -133,13 +133,9 @@ def _action_line(kind: str, data: Document, width: int) -> Text:
     line = Text("  ").append(f"{label:<8}  ", style)
     if "action" in data:
         line.append_text(words(_described(data, width)))
-    filled = data.get("filled")
-    if (
-        kind == "action_done"
-        and filled
-        and filled not in {"0", data.get("quantity")}
-        and data["action"] != "cancel_order"
-    ):
+    # What was filled of an order before it was cancelled is no sale of this run.
+    filled = None if data.get("action") == "cancel_order" else data.get("filled")
+    if kind == "action_done" and filled and filled not in {"0", data.get("quantity")}:
         line.append_text(words(f", filled {exact(filled)}", "yellow"))
     if data.get("average_price") and filled not in {None, "0"}:
         line.append_text(words(f" at {exact(data['average_price'])}"))

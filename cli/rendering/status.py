@@ -96,12 +96,12 @@ def run_parts(run: Document) -> Iterator[RenderableType]:
     yield heading(f"Run {run['run']}", f"{run['plan_id']}, started {clock_time(run['started_at'])}")
     outcomes = (run.get("summary") or {}).get("outcomes", [])
     table = titled(
-        "outcome", "symbol", "action", "filled", "at", "planned at", "brought in", "fee", "", justify="lllrrrrrl"
+        "symbol", "outcome", "action", "filled", "at", "planned at", "brought in", "fee", "", justify="lllrrrrrl"
     )
     for entry in outcomes:
         table.add_row(
-            words(entry["status"]),
             words(entry["symbol"]),
+            words(entry["status"]),
             words(entry["kind"].replace("_", " ")),
             _figure(entry.get("filled")),
             _figure(entry.get("average_price")),

@@ -94,6 +94,8 @@ def test_what_another_program_has_set_up_is_left_alone() -> None:
         ("run --log-file=x -a b", "--log-file=x run -a b"),
         ("halt -- -v", "halt -- -v"),
         ("run --log-file", "--log-file run"),
+        ("plan -no-color", "--no-color plan"),
+        ("-chdir=trading plan -quiet", "-C trading --quiet plan"),
     ],
 )
 def test_the_options_of_logging_may_stand_anywhere(typed: str, read: str) -> None:

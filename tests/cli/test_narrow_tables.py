@@ -36,6 +36,16 @@ def test_no_heading_and_no_word_of_a_table_is_split(width: int, monkeypatch: pyt
         assert max(map(len, shown.splitlines())) <= width
 
 
+@pytest.mark.usefixtures("folder")
+def test_every_part_of_a_past_run_names_the_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert xp("apply", "--auto-approve").code == 0
+    shown = xp("history", "1").out
+    proceeds = shown.partition("brought in")[2]
+    assert proceeds
+    assert {"PEPE/USD", "ADA/USD"} <= set(proceeds.split())
+
+
 def drawn(width: int, *cells: str) -> list[str]:
     table = titled(*(f"h{number}" for number in range(len(cells))))
     table.add_row(*map(words, cells))

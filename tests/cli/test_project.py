@@ -99,3 +99,12 @@ def test_a_home_that_is_no_folder_is_a_usage_error(nothing: Path, monkeypatch: p
 def test_where_there_is_no_project_the_ways_to_name_one_are_told(nothing: Path) -> None:
     refused = xp("plan")
     assert (refused.code, "-C DIR or EXITPLAN_HOME" in refused.err) == (64, True)
+
+
+def test_a_policy_that_is_taken_for_the_account_brings_its_project_along(project: Path) -> None:
+    file = project / "policies/accounts/demo.yaml"
+    planned = xp("plan", "--policy", file, "--json").json
+    assert {action["because"].partition(":")[0] for action in planned["actions"]} == {
+        "not managed by a strategy; cycle 2 of 4"
+    }
+    assert nothing_new()

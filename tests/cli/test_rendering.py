@@ -16,11 +16,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from exitplan.cli.rendering.explain import explanation_parts
 from exitplan.cli.rendering.plan import guard_text, plan_parts, summary_line
-from exitplan.cli.rendering.run import result_parts
+from exitplan.cli.rendering.run import RunScreen, result_parts
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.status import history_table, status_parts
 from exitplan.cli.rendering.words import counted, duration, exact, money, percent
-from exitplan.executor.apply.events import ActionOutcome, ApplyResult
+from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
 from exitplan.executor.store.history import AccountStatus
 from exitplan.executor.store.state import Metrics, State
 from exitplan.ruleset.exit_codes import ExitCode
@@ -30,7 +30,7 @@ from exitplan.ruleset.model.values import parse_time
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan
 from exitplan.ruleset.planning.planner import PlanScope, draft_plan
-from tests.builders import ago, failed, market, order, plan_input, position, record, typed_plan_of, unwound
+from tests.builders import NOW, ago, failed, market, order, plan_input, position, record, typed_plan_of, unwound
 from tests.builders import snapshot as account_of
 from tests.cli.conftest import write_snapshot, xp
 
@@ -268,3 +268,28 @@ def test_guards_say_what_they_found_and_allow() -> None:
 def test_the_summary_counts_by_kind() -> None:
     account = account_of(position("AAA/USD"), tracked={"AAA/USD": record()}, orders=[order(minutes=60)])
     assert str(summary_line(typed_plan_of(account))) == "Plan: 1 order to cancel."
+
+
+@pytest.mark.parametrize(
+    ("kind", "filled", "line"),
+    [
+        ("close", "240", "  done      XRP/USD  close 240 at 1.8\n"),
+        ("close", "60", "  done      XRP/USD  close 240, filled 60 at 1.8\n"),
+        ("cancel_order", "60", "  done      XRP/USD  cancel order 240\n"),
+    ],
+)
+def test_a_price_is_told_of_what_the_run_sold(
+    kind: str, filled: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = {"action": kind, "symbol": "XRP/USD", "quantity": "240", "filled": filled, "average_price": "1.8"}
+    plan = typed_plan_of(account_of(position("XRP/USD")))
+    with RunScreen(plan) as screen:
+        screen.notify(Event("action_done", NOW, data))
+    assert capsys.readouterr().out == line
+
+
+def test_an_alert_of_a_run_says_why_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    data = {"alert_type": "ZOMBIE_ESCALATED", "severity": "CRITICAL", "symbol": "LUNA/USD", "reason": "no-market"}
+    with RunScreen(typed_plan_of(account_of())) as screen:
+        screen.notify(Event("alert", NOW, data))
+    assert "ZOMBIE_ESCALATED LUNA/USD: the venue lists no such symbol" in capsys.readouterr().out
