@@ -193,6 +193,13 @@ def test_a_cancel_is_waited_for_before_the_balance_is_used(on_stage: Stage) -> N
     assert scene.trouble.calls.count("cancel") == 1
 
 
+def test_between_a_cancel_and_its_exit_the_account_is_read_once(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    scene.apply()
+    calls = scene.trouble.calls
+    assert calls[calls.index("cancel") :] == ["cancel", "read", "place", "read"]
+
+
 @pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)
 def test_a_lost_cancel_is_looked_up_and_sent_again(on_stage: Stage, fault: Fault) -> None:
     scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})

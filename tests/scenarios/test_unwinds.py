@@ -85,6 +85,12 @@ def test_a_slice_below_the_minimum_value_is_raised_to_the_smallest_multiple_that
     assert sold(unwinding(1000, listed=market("0.3", step="1", min_notional="99.9"))) == "333"
 
 
+@pytest.mark.parametrize(("held", "regrown"), [("75.875", False), ("75.878", True)])
+def test_what_came_later_does_not_raise_the_share_that_may_come(held: str, regrown: bool) -> None:
+    plan = unwinding(held, unwound(1, "0.75", "100.5", added="0.5"))
+    assert step(plan)["regrown"] is regrown
+
+
 def test_a_minimum_value_that_a_quotient_of_120_digits_just_misses_is_met() -> None:
     least = f"3.{'0' * 130}1"
     assert sold(unwinding(10, listed=market(3, step="1", min_notional=least), gradual_unwind_pct="0.1")) == "2"

@@ -1,0 +1,57 @@
+"""Mutants are made from the code as it is, and each that stays has its reason."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tools.mutants import ROOMS, ROOT, known_survivors, mutants_of
+
+
+def changes(code: str) -> list[str]:
+    """Give the mutants of a function of this body, without the place."""
+    text = f"def f():\n    {code}\n"
+    return [mutant.name.removeprefix("x.py f: ") for mutant in mutants_of("x.py", text)]
+
+
+@pytest.mark.parametrize(
+    ("code", "faults"),
+    [
+        ("return held < target", ["held < target -> held <= target", "held < target -> held >= target"]),
+        ("return a and not b", ["a and (not b) -> not b", "a and (not b) -> a", "not b -> b"]),
+        ("return min(a, b)", ["min -> max"]),
+        ("return a - b", ["a - b -> a + b"]),
+        ("release(order)", ["release(order) -> None"]),
+        ("return {'a', 'b'}", ["{'a', 'b'} -> {'b'}", "{'a', 'b'} -> {'a'}"]),
+        ("raise ValueError(1 + 1)", []),
+        ("self._tell('done', 1 < 2)", []),
+    ],
+)
+def test_a_fault_is_one_small_change_of_what_is_done(code: str, faults: list[str]) -> None:
+    assert changes(code) == faults
+
+
+def test_a_constant_of_a_module_is_changed_too() -> None:
+    (mutant, *_) = mutants_of("x.py", "WAIT = timedelta(minutes=1)  # for clocks that differ\n")
+    assert mutant.source == "WAIT = (timedelta(days=1))  # for clocks that differ\n"
+
+
+def test_code_that_spans_lines_is_replaced_as_a_whole() -> None:
+    (mutant, *_) = mutants_of("x.py", "x = [\n    'é', a <\n    b,\n]\n")
+    assert mutant.source == "x = [\n    'é', (a <= b),\n]\n"
+
+
+@pytest.mark.parametrize("file", ROOMS)
+def test_every_mutant_of_the_rooms_is_valid_code_with_a_name_of_its_own(file: str) -> None:
+    mutants = list(mutants_of(file, (ROOT / file).read_text()))
+    assert len({mutant.name for mutant in mutants}) == len(mutants) > 0
+    for mutant in mutants[::10]:
+        ast.parse(mutant.source)
+
+
+def test_what_stays_is_still_a_mutant_of_the_code() -> None:
+    files = {name.partition(" ")[0] for name in known_survivors()}
+    names = {mutant.name for file in files for mutant in mutants_of(file, (ROOT / file).read_text())}
+    assert known_survivors().keys() <= names
+    assert all(known_survivors().values())
