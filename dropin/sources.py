@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exitplan.brokers.duck_typed.broker import QUOTE, VENUE, AdaptedBroker
 from exitplan.brokers.duck_typed.values import amount_of, moment_of
+from exitplan.brokers.identity import Identity
 from exitplan.brokers.protocol import Broker, Clock
 from exitplan.dropin.settings import Overrides
 from exitplan.dropin.tracker import PositionTracker
@@ -63,6 +64,7 @@ def adapt(
         folder=DataFolder.of(setup.data, name),
         clock=setup.clock,
         overrides=setup.overrides,
+        identity=Identity(VENUE),
     )
     account = with_own_tracker(account, user_id, setup)
     broker.tracked = lambda snapshot: account.tracker.with_records(snapshot).tracker
