@@ -76,9 +76,8 @@ def _recorded(folder: DataFolder, identity: Identity | None, now: datetime) -> t
     state = recorded_state(folder)
     at = state.last_verified_at
     if at is not None and at > now + CLOCK_TOLERANCE:  # it must not open anything either once that moment has come
-        mark_gate_closed(
-            folder, f"the last verification, at {time_text(at)}, lies in the future: the clock went backwards", now
-        )
+        said = f"the last verification, at {time_text(at)}, lies in the future"
+        mark_gate_closed(folder, f"{said}: the clock went backwards", now)
     return state, _standstill(folder, identity)
 
 
