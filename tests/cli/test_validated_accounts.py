@@ -114,9 +114,8 @@ def live_files(first: str, second: str, venue: str = "kraken") -> tuple[Path, Pa
     paths = (Path("policies/accounts/one.yaml"), Path("policies/accounts/two.yaml"))
     for path, credentials, at in zip(paths, (first, second), ("kraken", venue), strict=True):
         block = {"id": path.stem, "venue": at, "quote": "USD", "credentials": credentials}
-        path.write_text(
-            f"version: 1\nname: a\nextends: ../default.yaml\naccount: {json.dumps(block)}\n", encoding="utf-8"
-        )
+        text = f"version: 1\nname: a\nextends: ../default.yaml\naccount: {json.dumps(block)}\n"
+        path.write_text(text, encoding="utf-8")
     return paths
 
 
