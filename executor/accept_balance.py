@@ -12,6 +12,7 @@ from exitplan.executor.readings import accepted
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, export_state, state_to_document, take_state
 from exitplan.ruleset.errors import BalanceHasChanged, OutcomeUnknown
@@ -75,6 +76,7 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
         ours = {order.client_order_id for order in snapshot.open_orders if order.client_order_id is not None}
         journal.accept_orders(journal.unknown_orders(sorted(name for name in ours if OUR_ORDER.fullmatch(name))))
         journal.put_state(state_to_document(state))
+        note_journal(account.folder, account.identity, journal.mark())
         export_state(journal, state, account.folder.state)
         figures = {"equity": plain(balance.equity), "held": {name: plain(left) for name, left in balance.held.items()}}
         raise_alert(account.folder.alerts, "BALANCE_ACCEPTED", account.id, now, figures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -127,7 +128,7 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
     Where that fails, no earlier verification stands. Raises AccountUnreadable, AccountIsAnother, FileIsInvalid, and
     EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    with no_old_answer(account):
+    with no_old_answer(account) if account.folder.journal.exists() else nullcontext():
         try:
             made = _planned(account, scope)
         except EngineDisagreement as error:

@@ -13,7 +13,7 @@ from exitplan.executor.readings import with_reading
 from exitplan.executor.store.gate_mark import lift_mark, mark_gate_closed
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import State, export_state, state_to_document, take_state
+from exitplan.executor.store.state import State, ensure_journal, export_state, state_to_document, take_state
 from exitplan.ruleset.errors import (
     AccountIsAnother,
     AccountIsHalted,
@@ -72,6 +72,7 @@ def remember(account: Account, known: AccountState, read: State | None = None) -
     Raises DataFolderUnusable where neither can be done.
     """
     try:
+        ensure_journal(account.folder)
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
             open_journal(account.folder.journal) as journal,

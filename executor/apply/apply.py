@@ -35,8 +35,9 @@ from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.gate_mark import lift_mark
 from exitplan.executor.store.journal import Intent, Journal, open_journal
+from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
 from exitplan.executor.store.lease import trading_lease
-from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
+from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
 from exitplan.executor.verify import checks_of
 from exitplan.ruleset.errors import (
     AccountUnreadable,
@@ -71,6 +72,7 @@ def check_plan(account: Account, plan: Plan) -> Judged:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
         ensure_same_account(account, state)
+        ensure_newest_traded(account.folder, account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress, _names(account))
         judged = _judge(account, plan, journal.intents(plan.plan_id), state)[1]
@@ -96,6 +98,7 @@ def apply_plan(
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_writable(account.folder.path)
+    ensure_journal(account.folder)
     with (
         localcontext(EXACT),
         trading_lease(account.folder.lock, account.identity, account.id, account.clock()),
@@ -149,6 +152,7 @@ class _Application:
         reconciler = OrderReconciler(account.broker, account.clock, sleep)
         state = take_state(journal, account.folder.state)
         ensure_same_account(account, state)
+        ensure_newest_traded(account.folder, account.identity, journal.mark())
         state = replace(state, bound=account.identity.completed(state.bound))
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
@@ -162,6 +166,7 @@ class _Application:
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
+        note_journal(account.folder, account.identity, journal.mark())
         number = journal.begin_run(plan.plan_id, account.clock())
         run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged)
         run.execute()

@@ -287,6 +287,35 @@ def test_the_journal_of_another_account_is_noticed(on_stage: Stage) -> None:
         scene.plan()
 
 
+def whole_folder(scene: Scene, kept: Path) -> None:
+    """Bring the data folder back as it was, journal and state file together."""
+    shutil.rmtree(scene.folder.path)
+    shutil.copytree(kept, scene.folder.path)
+
+
+def nothing_left(scene: Scene, _kept: Path) -> None:
+    shutil.rmtree(scene.folder.path)
+
+
+@pytest.mark.parametrize("happen", [whole_folder, nothing_left])
+def test_a_data_folder_that_was_put_back_or_emptied_is_noticed_on_a_live_account(
+    on_stage: Stage, happen: Callable[[Scene, Path], None]
+) -> None:
+    scene = on_stage(legacy())
+    verify_account(live(scene))
+    kept = scene.root / "backup"
+    shutil.copytree(scene.folder.path, kept)
+    assert apply_plan(live(scene), made(live(scene)), sleep=scene.clock.sleep).exit_code == 0
+    happen(scene, kept)
+    scene.clock.advance(60)
+    plan = made(live(scene))
+    with pytest.raises(FileIsInvalid, match="is older than the journal that the account was last traded by"):
+        apply_plan(live(scene), plan, sleep=scene.clock.sleep)
+    assert len(scene.trouble.orders) == 1
+    accept_balance(live(scene))
+    assert apply_plan(live(scene), made(live(scene)), sleep=scene.clock.sleep).exit_code == 0
+
+
 OURS = order("o1", "BBB/USD", "sell", 1, price=500, client="xp0123456789abcdef")
 
 
