@@ -18,7 +18,7 @@ from exitplan.executor.apply.events import ApplyResult, Event
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.plan import plan_account
-from exitplan.executor.standing import no_old_answer
+from exitplan.executor.standing import no_answer_left, no_old_answer
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import Plan
@@ -114,8 +114,9 @@ def operate(
 
 def prepare(account: Account, operation: Operation, observer: Observer) -> Plan:
     """Make the plan, or take the saved one, and show it."""
-    plan = operation.plan or plan_account(account, operation.scope).plan
-    observer.show_plan(account, plan)
+    with nullcontext() if operation.dry_run else _closing(account, operation):
+        plan = operation.plan or plan_account(account, operation.scope).plan
+        observer.show_plan(account, plan)
     return plan
 
 
@@ -133,7 +134,7 @@ def finish(
         ensure_not_refused(plan)
         judged = check_plan(account, plan) if operation.plan else None
         return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
-    with no_old_answer(account):
+    with _closing(account, operation):
         ensure_not_refused(plan)
         if plan.has_changes:
             approve(account, plan)
@@ -146,3 +147,8 @@ def code_of_state(state: AccountState) -> ExitCode:
     """Return the exit code that the state of an account comes to."""
     codes = {AccountState.CLEAN: ExitCode.DONE, AccountState.UNKNOWN: ExitCode.UNKNOWN}
     return codes.get(state, ExitCode.PENDING)
+
+
+def _closing(account: Account, operation: Operation) -> AbstractContextManager[None]:
+    """Let no earlier verification stand where an operation fails; of the whole protocol the failure is remembered."""
+    return no_old_answer(account) if operation.to_clean else no_answer_left(account)

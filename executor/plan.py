@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +12,7 @@ from pathlib import Path
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import after_reading, with_reading
-from exitplan.executor.standing import ensure_same_account, no_old_answer
+from exitplan.executor.standing import ensure_same_account, no_answer_left
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
@@ -128,7 +127,7 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
     Where that fails, no earlier verification stands. Raises AccountUnreadable, AccountIsAnother, FileIsInvalid, and
     EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    with no_old_answer(account) if account.folder.journal.exists() else nullcontext():
+    with no_answer_left(account):
         try:
             made = _planned(account, scope)
         except EngineDisagreement as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 from exitplan.executor.accounts.account import Account
@@ -64,6 +64,11 @@ def no_old_answer(account: Account) -> Iterator[None]:
         note(RUN, "verified", level=logging.WARNING, account=account.id, state="UNKNOWN", message=str(error))
         remember(account, AccountState.UNKNOWN)
         raise
+
+
+def no_answer_left(account: Account) -> AbstractContextManager[None]:
+    """Let no earlier answer stand where the block fails; where none was remembered, nothing is begun for that."""
+    return no_old_answer(account) if account.folder.journal.exists() else nullcontext()
 
 
 def remember(account: Account, known: AccountState, read: State | None = None) -> None:
