@@ -27,9 +27,10 @@ def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
     """Add to the account files that are sound what is wrong with their venue, each mistake once."""
     known: set[Diagnostic] = set()
     owners: dict[str, FilePath] = {}
+    holders: dict[tuple[str, str], FilePath] = {}
     checked: list[Validated] = []
     for result in results:
-        problems = tuple(_found_in(result, owners))
+        problems = tuple(_found_in(result, owners, holders))
         news = tuple(problem for problem in problems if problem not in known)
         known.update(news)
         repeated = result.repeated + len(problems) - len(news)
@@ -37,8 +38,13 @@ def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
     return checked
 
 
-def _found_in(result: Validated, owners: dict[str, FilePath]) -> Iterator[Diagnostic]:
-    """Find what is wrong with the account of a file; ``owners`` are the files that carry an id already."""
+def _found_in(
+    result: Validated, owners: dict[str, FilePath], holders: dict[tuple[str, str], FilePath]
+) -> Iterator[Diagnostic]:
+    """Find what is wrong with the account of a file.
+
+    ``owners`` are the files that carry an id already, ``holders`` those that name credentials already.
+    """
     if not result.ok or result.kind != "policy":
         return
     try:
@@ -47,6 +53,7 @@ def _found_in(result: Validated, owners: dict[str, FilePath]) -> Iterator[Diagno
         yield from error.diagnostics
         return
     own = [*block_problems(loaded, result.path), *venue_problems(loaded), *_shared_id(loaded, result.path, owners)]
+    own += _shared_credentials(AccountFile(result.path, loaded), holders)
     for problem in (*own, *file_warnings(AccountFile(result.path, loaded))):
         yield locate(problem, loaded.marks, {})
 
@@ -75,6 +82,24 @@ def _shared_id(loaded: LoadedPolicy, path: FilePath, owners: dict[str, FilePath]
     if first.resolve() != path.resolve():
         hint = "two accounts must not share their state; give one of them another id"
         yield Problem(("account", "id"), f"the id {name!r} is used by {first} as well", hint=hint)
+
+
+def _shared_credentials(file: AccountFile, holders: dict[tuple[str, str], FilePath]) -> Iterator[Problem]:
+    """Warn of credentials that another account file at the venue names too, or of the same API key under another name.
+
+    Both would work on one account at the venue, each with a journal of its own that knows nothing of the other's.
+    """
+    venue, reference = file.block.get("venue"), file.block.get("credentials")
+    if not all(file.block.get(name) for name in NEEDED) or not reference or not is_account_file(file.path):
+        return
+    kind, _, name = str(reference).partition(":")
+    place = str((file.path.parent / name).resolve()) if kind == "file" else name
+    marks = [(str(venue), f"{kind}:{place}"), *([(str(venue), key)] if (key := file.identity().key) else [])]
+    firsts = [holders.setdefault(mark, file.path) for mark in marks]
+    other = next((first for first in firsts if first.resolve() != file.path.resolve()), None)
+    if other is not None:
+        hint = "one account at a venue has one account file: two would sell the same positions, each by its own journal"
+        yield Problem(("account", "credentials"), f"{other} has the same credentials", "warning", hint)
 
 
 def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exitplan.brokers.identity import identity_of
 from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.cli.arguments import present
@@ -148,6 +149,7 @@ def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
         folder=DataFolder.of(folder / "data", live.id),
         clock=present,
         overrides={},
+        identity=identity_of(block, Path()),
     )
     with waiting(f"Reading {live.id} at {live.venue}"):
         return record(account)

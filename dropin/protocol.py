@@ -205,7 +205,11 @@ class LegacyPositionExitProtocol(ProtocolAccounts):
 
     def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
         """Check whether the last verification found the account CLEAN and is no older than this; asks nobody."""
-        return trading_gate(self._folder(user_id), max_age, self._setup.clock()).open
+        try:
+            identity = self._account(user_id).identity
+        except ExitplanError:
+            return False
+        return trading_gate(self._folder(user_id), max_age, self._setup.clock(), identity=identity).open
 
     # --- all of it ---
 

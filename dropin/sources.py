@@ -12,6 +12,7 @@ from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.methods import VENUE
 from exitplan.brokers.duck_typed.told_account import QUOTE, Balance
 from exitplan.brokers.duck_typed.values import amount_of, moment_of
+from exitplan.brokers.identity import Identity
 from exitplan.brokers.protocol import Broker, Clock
 from exitplan.dropin.settings import Overrides
 from exitplan.dropin.tracker import PositionTracker
@@ -93,6 +94,7 @@ def adapt(
         folder=DataFolder.of(setup.data, name),
         clock=setup.clock,
         overrides=setup.overrides,
+        identity=Identity(VENUE),
     )
     account = with_own_tracker(account, None if name == PLATFORM else name, setup)
     broker.tracked = lambda snapshot: account.tracker.with_records(snapshot).tracker

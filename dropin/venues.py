@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from exitplan.brokers.identity import identity_of
 from exitplan.brokers.protocol import Broker, Clock, Done, Found, OrderReference, OrderReport, OrderRequest, Refused
 from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
@@ -121,6 +122,7 @@ class VenueIntegration:
             folder=DataFolder.of(setup.data, self.id),
             clock=setup.clock,
             overrides=setup.overrides,
+            identity=identity_of(self.block, self.root),
         )
 
     def _shared(self, account: Account) -> Account:

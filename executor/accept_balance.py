@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import localcontext
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.plan import read_snapshot, read_state
 from exitplan.executor.readings import accepted
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import export_state, state_to_document, take_state
-from exitplan.ruleset.errors import BalanceHasChanged
-from exitplan.ruleset.model.facts import observe
+from exitplan.executor.store.state import State, export_state, state_to_document, take_state
+from exitplan.ruleset.errors import BalanceHasChanged, OutcomeUnknown
+from exitplan.ruleset.model.facts import OUR_ORDER, observe
 from exitplan.ruleset.model.progress import Balance
 from exitplan.ruleset.model.values import EXACT, plain
 from exitplan.ruleset.planning.balance import balance_of
@@ -27,11 +30,34 @@ def read_balance(account: Account) -> Balance:
         return balance_of(observe(snapshot, account.rulebook.policy, state.progress, now), now)
 
 
+def change_of(account: Account) -> str | None:
+    """Return in what the account at the venue is another one than before; None where it is the same."""
+    bound = read_state(account).bound
+    return None if bound is None else bound.difference(account.identity)
+
+
+def _bound_anew(state: State, account: Account, journal: Journal) -> State:
+    """Return the state as one of the account that its file names now; raises OutcomeUnknown."""
+    difference = None if state.bound is None else state.bound.difference(account.identity)
+    if difference is None:
+        return replace(state, bound=account.identity.completed(state.bound))
+    unresolved = [action.client_order_id for _, action, _ in unresolved_in(journal)]
+    if unresolved:
+        raise OutcomeUnknown(
+            f"{account.id} is another account than before ({difference}), and the outcome of {', '.join(unresolved)} is"
+            " not known yet",
+            hint="look for it at the venue, then: exitplan resolve ORDER --filled QUANTITY",
+        )
+    return replace(state.unverified, bound=account.identity)
+
+
 def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
     """Read the account and compare every later reading with what it holds now; returns that.
 
-    Nothing is sent, and no progress is forgotten. ``seen`` is the balance that a person looked at: no other is
-    accepted. Raises BalanceHasChanged where it is another one by now, AccountUnreadable, AccountIsLocked,
+    Where another venue, address or key stands in its file than before, the account is that one from now on; open orders
+    of exitplan that the journal does not know are taken for right. Nothing is sent, and no progress is forgotten.
+    ``seen`` is the balance that a person looked at: no other is accepted. Raises BalanceHasChanged where it is another
+    one by now, OutcomeUnknown where the account changes and an order is unresolved, AccountUnreadable, AccountIsLocked,
     DataFolderUnusable, and FileIsInvalid where the state was edited by hand.
     """
     ensure_writable(account.folder.path)
@@ -40,14 +66,17 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
         account_lease(account.folder.lock, account.id, account.clock()),
         open_journal(account.folder.journal) as journal,
     ):
-        state = take_state(journal, account.folder.state)
+        state = _bound_anew(take_state(journal, account.folder.state), account, journal)
         snapshot, now = read_snapshot(account, state.progress), account.clock()
         state = accepted(state, account.rulebook.policy, snapshot, now)
         balance = state.last_balance
         assert balance is not None  # noqa: S101 - it was set a moment ago
         if seen is not None and seen.held != balance.held:
             raise BalanceHasChanged(f"what {account.id} holds has changed since you looked at it", hint="look again")
+        ours = {order.client_order_id for order in snapshot.open_orders if order.client_order_id is not None}
+        journal.accept_orders(journal.unknown_orders(sorted(name for name in ours if OUR_ORDER.fullmatch(name))))
         journal.put_state(state_to_document(state))
+        note_journal(account.folder, account.identity, journal.mark())
         export_state(journal, state, account.folder.state)
         figures = {"equity": plain(balance.equity), "held": {name: plain(left) for name, left in balance.held.items()}}
         raise_alert(account.folder.alerts, "BALANCE_ACCEPTED", account.id, now, figures)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.manual_resolution import unresolved_in
+from exitplan.executor.apply.staleness import CLOCK_TOLERANCE
+from exitplan.executor.store.gate_mark import find_mark, mark_gate_closed
 from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import open_journal
-from exitplan.executor.store.lease import seems_held
-from exitplan.executor.store.state import State, load_state, state_from_file
+from exitplan.executor.store.lease import machine_lock, seems_held
+from exitplan.executor.store.state import State, ensure_journal, load_state, state_from_file
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.checks import AccountState
@@ -30,20 +33,26 @@ class GateAnswer:
 
 
 def trading_gate(
-    where: DataFolder | State, max_age: timedelta, now: datetime, policy_sha256: str | None = None
+    where: DataFolder | State,
+    max_age: timedelta,
+    now: datetime,
+    policy_sha256: str | None = None,
+    identity: Identity | None = None,
 ) -> GateAnswer:
     """Open only where the last verification found the account CLEAN, and is at most ``max_age`` old.
 
-    ``policy_sha256`` is the account's own policy as it is now: a verification under another one, or with parameters set
-    over it, opens nothing. The venue is not contacted. A state that cannot be read, or was edited by hand, keeps the
-    gate closed; so do a verification from the future, a halt, a run that is under way or was cut off, and an order
-    whose outcome is unknown. Raises nothing of its own.
+    ``policy_sha256`` is the account's own policy as it is now, ``identity`` the account at its venue: a verification
+    under another policy, or with parameters set over it, or of another account opens nothing. The venue is not
+    contacted. A state that cannot be read, was edited by hand or is not in the journal keeps the gate closed; so do a
+    verification that could not be remembered or lies in the future, a halt, a run that is under way or was cut off, and
+    an order whose outcome is unknown. Where the clock went backwards, the verification opens nothing later either.
+    Raises nothing of its own.
     """
     try:
-        state, reason = (where, None) if isinstance(where, State) else (recorded_state(where), _standstill(where))
+        state, reason = (where, None) if isinstance(where, State) else _recorded(where, identity, now)
     except ExitplanError as error:
         return GateAnswer(open=False, reason=f"the state cannot be read: {error}", state=None, verified_at=None)
-    reason = reason or _obstacle(state, max_age, now)
+    reason = reason or _obstacle(state, max_age, now) or (None if identity is None else _foreignness(state, identity))
     if reason is None and policy_sha256 is not None and state.verified_policy != policy_sha256:
         reason = "it was verified under another policy, or other parameters, than the account has now"
     said = f"the account was CLEAN at {_time_or_unknown(state.last_verified_at)}"
@@ -55,19 +64,43 @@ def recorded_state(folder: DataFolder) -> State:
     if folder.journal.exists():
         with open_journal(folder.journal) as journal:
             return load_state(journal, folder.state)
+    ensure_journal(folder)
     return state_from_file(folder.state) if folder.state.exists() else State()
 
 
-def _standstill(folder: DataFolder) -> str | None:
+def _recorded(folder: DataFolder, identity: Identity | None, now: datetime) -> tuple[State, str | None]:
+    """Return the state in the journal, and what keeps the gate closed whatever it says."""
+    if not folder.journal.exists():
+        ensure_journal(folder)
+        return State(), None
+    state = recorded_state(folder)
+    at = state.last_verified_at
+    if at is not None and at > now + CLOCK_TOLERANCE:  # it must not open anything either once that moment has come
+        said = f"the last verification, at {time_text(at)}, lies in the future"
+        mark_gate_closed(folder, f"{said}: the clock went backwards", now)
+    return state, _standstill(folder, identity)
+
+
+def _foreignness(state: State, identity: Identity) -> str | None:
+    """Return why a verification is not one of this account; None where it is."""
+    if state.bound is None:
+        return "it was verified by an exitplan that did not note which account at the venue it is"
+    difference = state.bound.difference(identity)
+    return None if difference is None else f"another account was verified: {difference}"
+
+
+def _standstill(folder: DataFolder, identity: Identity | None) -> str | None:
     """Return what keeps exitplan itself from going on with an account; None where nothing does."""
     halted = find_halt(folder)
     if halted is not None:
         return str(halted.error())
-    holder = seems_held(folder.lock)
+    elsewhere = None if identity is None else machine_lock(identity)
+    holder = seems_held(folder.lock) or (None if elsewhere is None else seems_held(elsewhere))
     if holder is not None:
         return f"the account is in use {holder}"
-    if not folder.journal.exists():
-        return None
+    mark = find_mark(folder)
+    if mark is not None:
+        return f"verify it anew: {mark}"
     with open_journal(folder.journal) as journal:
         waiting, open_plans = len(unresolved_in(journal)), journal.open_plan_ids()
     if waiting:

@@ -18,7 +18,7 @@ from exitplan.executor.apply.events import ApplyResult, Event
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.plan import plan_account
-from exitplan.executor.verify import no_old_answer
+from exitplan.executor.standing import no_answer_left, no_old_answer
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import Plan
@@ -64,7 +64,7 @@ class Operation:
     """What is to be done with an account: a saved ``plan``, or a new one within ``scope``.
 
     With ``dry_run`` everything is checked and nothing sent. ``to_clean`` is the whole protocol: its exit code says
-    whether the account is CLEAN in the end, and where it fails no older verification stands.
+    whether the account is CLEAN in the end.
     """
 
     plan: Plan | None = None
@@ -108,15 +108,15 @@ def operate(
     sleep: Sleep = time.sleep,
 ) -> Outcome:
     """Plan for an account (or take the saved plan), ask, and apply; raises what any of these raise."""
-    with _no_old_answer(account, operation):
-        plan = prepare(account, operation, observer)
-        return finish(account, operation, plan, approve=approve, observer=observer, sleep=sleep)
+    plan = prepare(account, operation, observer)
+    return finish(account, operation, plan, approve=approve, observer=observer, sleep=sleep)
 
 
 def prepare(account: Account, operation: Operation, observer: Observer) -> Plan:
     """Make the plan, or take the saved one, and show it."""
-    plan = operation.plan or plan_account(account, operation.scope).plan
-    observer.show_plan(account, plan)
+    with nullcontext() if operation.dry_run else _closing(account, operation):
+        plan = operation.plan or plan_account(account, operation.scope).plan
+        observer.show_plan(account, plan)
     return plan
 
 
@@ -129,15 +129,17 @@ def finish(
     observer: Observer,
     sleep: Sleep = time.sleep,
 ) -> Outcome:
-    """Check a plan and, unless it is a dry run, ask and apply it."""
-    ensure_not_refused(plan)
+    """Check a plan and, unless it is a dry run, ask and apply it; where that fails no earlier verification stands."""
     if operation.dry_run:
+        ensure_not_refused(plan)
         judged = check_plan(account, plan) if operation.plan else None
         return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
-    if plan.has_changes:
-        approve(account, plan)
-    with observer.watch_run(account, plan) as watch:
-        result = apply_plan(account, plan, notify=watch.notify, stopped=watch.stopped, sleep=sleep)
+    with _closing(account, operation):
+        ensure_not_refused(plan)
+        if plan.has_changes:
+            approve(account, plan)
+        with observer.watch_run(account, plan) as watch:
+            result = apply_plan(account, plan, notify=watch.notify, stopped=watch.stopped, sleep=sleep)
     return Outcome(plan, result, operation.to_clean)
 
 
@@ -147,6 +149,6 @@ def code_of_state(state: AccountState) -> ExitCode:
     return codes.get(state, ExitCode.PENDING)
 
 
-def _no_old_answer(account: Account, operation: Operation) -> AbstractContextManager[None]:
-    is_protocol = operation.to_clean and not operation.dry_run
-    return no_old_answer(account) if is_protocol else nullcontext()
+def _closing(account: Account, operation: Operation) -> AbstractContextManager[None]:
+    """Let no earlier verification stand where an operation fails; of the whole protocol the failure is remembered."""
+    return no_old_answer(account) if operation.to_clean else no_answer_left(account)

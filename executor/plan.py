@@ -12,12 +12,14 @@ from pathlib import Path
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import after_reading, with_reading
+from exitplan.executor.standing import ensure_same_account, no_answer_left
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import (
     State,
+    ensure_journal,
     export_state,
     load_state,
     state_from_file,
@@ -119,29 +121,37 @@ def read_state(account: Account) -> State:
     if account.folder.journal.exists():
         with open_journal(account.folder.journal) as journal:
             return load_state(journal, account.folder.state)
-    if account.folder.state.exists():
-        return state_from_file(account.folder.state)
-    return State()
+    ensure_journal(account.folder)
+    return state_from_file(account.folder.state) if account.folder.state.exists() else State()
 
 
 def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  # noqa: B008 - it is frozen
     """Plan for an account as it is now.
 
-    Raises AccountUnreadable, and EngineDisagreement after saving what reproduces it and raising an alert.
+    Where that fails, no earlier verification stands. Raises AccountUnreadable, AccountIsAnother, FileIsInvalid, and
+    EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    state = read_state(account)
-    try:
-        snapshot = read_snapshot(account, state.progress)
-        now = account.clock()
-        state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
-        within = scope.within(snapshot)
-        made = write_draft(PlanInput(account.rulebook, snapshot, now, state.progress, within), account.overrides)
-    except EngineDisagreement as error:
-        _report(account, error)
-        raise
+    with no_answer_left(account):
+        try:
+            made = _planned(account, scope)
+        except EngineDisagreement as error:
+            _report(account, error)
+            raise
     refused = ",".join(guard.name for guard in made.plan.refusals) or None
     note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
     return made
+
+
+def _planned(account: Account, scope: PlanScope) -> Planned:
+    state = read_state(account)
+    ensure_same_account(account, state)
+    snapshot = read_snapshot(account, state.progress)
+    now = account.clock()
+    state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
+    given = PlanInput(account.rulebook, snapshot, now, state.progress, scope.within(snapshot))
+    draft, identity = draft_plan(given), account.identity
+    plan = write_plan(given, draft, account.overrides, address=identity.address, key=identity.key)
+    return Planned(plan, draft, given)
 
 
 def note_reading(account: Account, state: State) -> State:
@@ -184,13 +194,8 @@ def plan_snapshot(
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
     given = PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope.within(recorded))
-    return write_draft(given, overrides or {})
-
-
-def write_draft(given: PlanInput, overrides: Mapping[str, Decimal | int]) -> Planned:
-    """Draft a plan and write it."""
     draft = draft_plan(given)
-    return Planned(write_plan(given, draft, overrides), draft, given)
+    return Planned(write_plan(given, draft, overrides or {}), draft, given)
 
 
 _RULEBOOKS: dict[str, Rulebook] = {}

@@ -1,6 +1,7 @@
 """Every error that exitplan raises; each carries ``exit_code`` and may carry a ``hint``."""
 
 from exitplan.ruleset.errors import (
+    AccountIsAnother,
     AccountIsHalted,
     AccountIsLocked,
     AccountUnreadable,
@@ -26,6 +27,7 @@ from exitplan.ruleset.errors import (
 )
 
 __all__ = [
+    "AccountIsAnother",
     "AccountIsHalted",
     "AccountIsLocked",
     "AccountUnreadable",

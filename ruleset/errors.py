@@ -5,6 +5,7 @@
     ExitplanError                      1   something went wrong; the base of all below
     |-- AccountUnreadable              1   balances or orders could not be read: no plan, no apply
     |   `-- CredentialsRefused         3   the venue refuses the credentials, or they may not do what was asked
+    |-- AccountIsAnother               1   the account at the venue is not the one that is remembered
     |-- BalanceHasChanged              1   what is held is not what a person has just accepted
     |-- DataFolderUnusable             1   the data folder cannot be written
     |-- EngineDisagreement             1   the rule engine and its check disagree: no plan
@@ -60,6 +61,10 @@ class CredentialsRefused(AccountUnreadable):
     """The venue refuses the credentials, or they may not do what was asked."""
 
     exit_code = 3
+
+
+class AccountIsAnother(ExitplanError):
+    """Venue, address or API key of the account are not those that its journal and state are about."""
 
 
 class BalanceHasChanged(ExitplanError):

@@ -43,22 +43,21 @@ def command(
     For the start script of a bot, as in `exitplan gate --account platform && exec my-bot`.
 
     Exits with 0 only if the last verification found every account CLEAN under its own policy as it is now, and is fresh
-    enough. The gate is also closed while the account is halted, while a run is under way or was cut off, and while the
-    outcome of an order is unknown. It does not stop a bot that is running.
+    enough. The gate is also closed while the account is halted, while a run is under way or was cut off, while the
+    outcome of an order is unknown, and after a plan, run or verification that failed or could not be remembered. Where
+    the keys are at hand, they must be those that it was verified with. It does not stop a bot that is running.
     """
     age = read_duration("--max-age", max_age)
     account_set = AccountSet.of(account, tag, every=every)
     if account_set.is_one:
-        name, folder, policy = folder_of(account_set.only_name, data)
-        raise typer.Exit(show_gate([_asked(name, folder, age, policy)], age, as_json=as_json, is_one=True))
+        name, file = find_gated(account_set.only_name, data)
+        raise typer.Exit(show_gate([_answer(name, file, age, data)], age, as_json=as_json, is_one=True))
     answers = [_answer(who.name, who.file, age, data) for who in account_set.select()]
     raise typer.Exit(show_gate(answers, age, as_json=as_json))
 
 
-def folder_of(name: str | None, data: Path) -> tuple[str, DataFolder, str | None]:
-    """Find where an account keeps its files, and the hash of its policy.
-
-    One that has no account file, and so no policy to look at, must have been verified before.
+def find_gated(name: str | None, data: Path) -> tuple[str, AccountFile | None]:
+    """Find an account's id and file; one without a file, and so without a policy to look at, must have a data folder.
 
     Raises NoSuchAccount, FileIsInvalid for a broken account file.
     """
@@ -70,19 +69,19 @@ def folder_of(name: str | None, data: Path) -> tuple[str, DataFolder, str | None
         ensure_account_id(name or PLATFORM)
         folder = DataFolder.of(data, name or PLATFORM)
         if folder.journal.exists() or folder.state.exists():
-            return name or PLATFORM, folder, None
+            return name or PLATFORM, None
         raise
-    return file.id, DataFolder.of(data, file.id), file.loaded.policy.sha256
+    return file.id, file
 
 
-def _answer(name: str, file: AccountFile | ExitplanError, age: timedelta, data: Path) -> Answer[GateAnswer]:
+def _answer(name: str, file: AccountFile | ExitplanError | None, age: timedelta, data: Path) -> Answer[GateAnswer]:
     if isinstance(file, ExitplanError):
         return Answer(name, None, file.exit_code, problem=file)
-    return _asked(name, DataFolder.of(data, name), age, file.loaded.policy.sha256)
-
-
-def _asked(name: str, folder: DataFolder, age: timedelta, policy: str | None) -> Answer[GateAnswer]:
-    answer = trading_gate(folder, age, present(), policy)
+    folder, moment = DataFolder.of(data, name), present()
+    if file is None:
+        answer = trading_gate(folder, age, moment)
+    else:
+        answer = trading_gate(folder, age, moment, file.loaded.policy.sha256, file.identity())
     return Answer(name, None, 0 if answer.open else ExitCode.PENDING, answer)
 
 

@@ -8,12 +8,13 @@ import typer
 
 from exitplan.brokers.registry import PAPER
 from exitplan.cli.approval import ask_for_approval
-from exitplan.cli.arguments import AccountRef, only_one, open_offline
+from exitplan.cli.arguments import AccountRef, only_one, open_offline, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.store.lease import break_lease, holder_of
+from exitplan.executor.accounts.account import find_account
+from exitplan.executor.store.lease import break_lease, holder_of, machine_lock
 
 app = verb_app()
 
@@ -31,13 +32,16 @@ def command(
     that process first if you can. Should it wake up, its next order is refused by the journal; an order it has
     already sent is looked up by the next run.
     """
-    opened = open_offline(AccountRef(only_one(account), data=data))
-    holder = holder_of(opened.folder.lock)
+    where = AccountRef(only_one(account), data=data)
+    opened, file = open_offline(where), find_account(request_of(where))
+    elsewhere = machine_lock(file.identity(keyring=True))
+    locks = [opened.folder.lock, *([] if elsewhere is None else [elsewhere])]
+    holder = next(filter(None, map(holder_of, locks)), None)
     if holder is not None:
         warn(f"the account {opened.id} is in use {holder}: make sure that it is not at work")
         if not auto_approve:
             ask_for_approval(opened.id, live=opened.venue != PAPER)
-    broken = None if holder is None else break_lease(opened.folder.lock)
+    broken = None if holder is None else next(filter(None, [break_lease(lock) for lock in locks]), None)
     if as_json:
         write_json({"account": opened.id, "unlocked": broken is not None, "holder": broken})
     elif broken is None:

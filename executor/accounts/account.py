@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from exitplan.brokers.identity import Identity, identity_of
 from exitplan.brokers.protocol import Broker, Clock
 from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
@@ -46,7 +47,11 @@ class AccountRequest:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account ready to be planned for; ``own_tracker`` is a position tracker in another place than its folder."""
+    """An account ready to be planned for.
+
+    ``identity`` is which account at its venue it is, ``own_tracker`` a position tracker that is not the one in its
+    folder.
+    """
 
     id: str
     venue: str
@@ -58,6 +63,7 @@ class Account:
     folder: DataFolder
     clock: Clock
     overrides: Mapping[str, Decimal | int]
+    identity: Identity
     own_tracker: Tracker | None = None
 
     @property
@@ -92,6 +98,10 @@ class AccountFile:
     def tags(self) -> frozenset[str]:
         """The words to find the account by."""
         return frozenset(str(tag) for tag in self.block.get("tags") or ())
+
+    def identity(self, *, keyring: bool = False) -> Identity:
+        """Identify the account at its venue; its key is read where it is at hand, from a keyring only when told so."""
+        return identity_of(self.block, self.path.parent, keyring=keyring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,7 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         folder=DataFolder.of(request.data, file.id),
         clock=request.clock,
         overrides=request.overrides,
+        identity=file.identity(keyring=not request.offline),
     )
 
 

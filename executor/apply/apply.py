@@ -19,7 +19,7 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify, Stop
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
-from exitplan.executor.apply.recovery import forget_closed, reconcile_open_plans, still_held
+from exitplan.executor.apply.recovery import ensure_orders_known, forget_closed, reconcile_open_plans, still_held
 from exitplan.executor.apply.run import Run
 from exitplan.executor.apply.staleness import (
     ensure_applicable,
@@ -30,12 +30,15 @@ from exitplan.executor.apply.staleness import (
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_snapshot, read_state
 from exitplan.executor.readings import after_reading, after_run
+from exitplan.executor.standing import ensure_same_account, verified
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
+from exitplan.executor.store.gate_mark import lift_mark
 from exitplan.executor.store.journal import Intent, Journal, open_journal
-from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import State, export_state, load_state, state_to_document, take_state
-from exitplan.executor.verify import draft_of, verified
+from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
+from exitplan.executor.store.lease import trading_lease
+from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
+from exitplan.executor.verify import draft_of
 from exitplan.ruleset.errors import (
     AccountUnreadable,
     EngineDisagreement,
@@ -68,9 +71,13 @@ def check_plan(account: Account, plan: Plan) -> Judged:
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
+        ensure_same_account(account, state)
+        ensure_newest_traded(account.folder, account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress, _names(account))
-        return _judge(account, plan, journal.intents(plan.plan_id), state)[1]
+        judged = _judge(account, plan, journal.intents(plan.plan_id), state)[1]
+        ensure_orders_known(account, journal, judged.draft.account.snapshot)
+        return judged
 
 
 def apply_plan(
@@ -84,15 +91,17 @@ def apply_plan(
     """Apply a saved plan and verify the account.
 
     ``stopped`` is asked between actions: what is in flight is finished, the plan stays open, and the exit code is 8.
-    Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountUnreadable,
-    DataFolderUnusable and OutcomeUnknown (of an earlier run), all before anything is sent.
+    Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountIsAnother,
+    AccountUnreadable, DataFolderUnusable, FileIsInvalid and OutcomeUnknown (of an earlier run), all before anything is
+    sent.
     """
     ensure_applicable(account, plan)
     ensure_not_halted(account)
     ensure_writable(account.folder.path)
+    ensure_journal(account.folder)
     with (
         localcontext(EXACT),
-        account_lease(account.folder.lock, account.id, account.clock()),
+        trading_lease(account.folder.lock, account.identity, account.id, account.clock()),
         open_journal(account.folder.journal) as journal,
     ):
         _ensure_not_used(journal, plan)
@@ -142,17 +151,22 @@ class _Application:
         account, plan, journal = self.account, self.plan, self.journal
         reconciler = OrderReconciler(account.broker, account.clock, sleep)
         state = take_state(journal, account.folder.state)
+        ensure_same_account(account, state)
+        ensure_newest_traded(account.folder, account.identity, journal.mark())
+        state = replace(state, bound=account.identity.completed(state.bound))
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress, _names(account))
         state, judged = self._judged(state)
+        ensure_orders_known(account, journal, judged.draft.account.snapshot)
         if not resumed:
             journal.add_plan(plan, account.clock())
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         journal.put_state(state_to_document(state))
         export_state(journal, state, account.folder.state)
+        note_journal(account.folder, account.identity, journal.mark())
         number = journal.begin_run(plan.plan_id, account.clock())
         run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged)
         run.execute()
@@ -211,6 +225,7 @@ class _Application:
         if code not in _LEAVE_OPEN:
             journal.end_plan(self.plan.plan_id, now)
         export_state(journal, state, account.folder.state)
+        lift_mark(account.folder)
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
         return result
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.halt import find_halt
 from exitplan.ruleset.errors import PlanIsAltered, PlanIsExpired, PlanIsStale, RefusedByGuard
@@ -32,6 +33,12 @@ def ensure_applicable(account: Account, plan: Plan) -> None:
         raise PlanIsStale(
             f"the plan is for account {meant.id} at {meant.venue} in {meant.quote}; "
             f"this is {account.id} at {account.venue} in {account.quote}"
+        )
+    difference = Identity(meant.venue, meant.address, meant.key).difference(account.identity)
+    if difference is not None:
+        raise PlanIsStale(
+            f"the plan was made for another account at {meant.venue}: {difference}",
+            hint="make a new plan and look at it",
         )
     policy = account.loaded.policy
     if plan.policy.sha256 != policy.sha256:

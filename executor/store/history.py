@@ -13,6 +13,7 @@ from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.lease import account_lease, seems_held_by
 from exitplan.executor.store.state import (
     State,
+    ensure_newest,
     export_state,
     state_from_document,
     state_from_file,
@@ -100,20 +101,31 @@ def retry(account: Account, symbol: str) -> str | None:
 def import_state(account: Account) -> State:
     """Take in the state file as it was edited by hand: it becomes the journal's state.
 
+    What it says of a verification, or of the account at the venue, is not taken in.
+
     Raises FileIsInvalid where the file is missing or broken, AccountIsLocked.
     """
     edited = state_from_file(account.folder.state)
     with _writing(account) as journal:
+        known = journal.state()
+        bound = edited.bound if known is None else state_from_document(known).bound
+        edited = replace(edited.unverified, bound=bound)
         _replace_state(account, journal, edited)
     return edited
 
 
 def restore_state(account: Account) -> State:
-    """Write the state file anew from the journal, over whatever is there; raises AccountIsLocked."""
+    """Write the state file anew from the journal, over whatever edit is there.
+
+    Raises AccountIsLocked, FileIsInvalid where the file knows more than the journal.
+    """
     with _writing(account) as journal:
+        ensure_newest(journal, account.folder.state)
         known = journal.state()
         state = State() if known is None else state_from_document(known)
-        _replace_state(account, journal, state)
+        if known is None:
+            journal.put_state(state_to_document(state))
+        export_state(journal, state, account.folder.state, over_edits=True)
     return state
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -57,7 +57,14 @@ CREATE TABLE fills (
 ) STRICT;
 """
 
-_UPGRADES = (_FIRST, _FILLS)
+_ORIGIN = """
+ALTER TABLE state ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE origin (only INTEGER PRIMARY KEY CHECK (only = 1), journal_id TEXT NOT NULL) STRICT;
+INSERT INTO origin VALUES (1, lower(hex(randomblob(8))));
+CREATE TABLE accepted_orders (client_order_id TEXT PRIMARY KEY) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)
@@ -101,6 +108,18 @@ class Resolution:
     average_price: Decimal | None = None
     fee: Decimal | None = None
     fee_currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalMark:
+    """Which journal this is, by a random id of its own, and how often its state has been replaced."""
+
+    journal: str
+    revision: int
+
+    def follows(self, other: JournalMark) -> bool:
+        """Check whether this journal is the other one, or the same at a later time."""
+        return self.journal == other.journal and self.revision >= other.revision
 
 
 class Journal:
@@ -196,6 +215,23 @@ class Journal:
             (plan_id,),
         )
         return {row[0]: _intent(plan_id, *row) for row in rows}
+
+    def unknown_orders(self, client_order_ids: Iterable[str]) -> list[str]:
+        """Return which of these orders, all named as exitplan names its own, no plan here has and nobody accepted."""
+        return [name for name in client_order_ids if not self._knows(name)]
+
+    def _knows(self, client_order_id: str) -> bool:
+        is_accepted = "SELECT 1 FROM accepted_orders WHERE client_order_id = ?"
+        if self._db.execute(is_accepted, (client_order_id,)).fetchone():
+            return True
+        # Plans are JSON: instr looks for the bytes of the id, which stand in no other of their texts.
+        is_planned = "SELECT 1 FROM plans WHERE instr(document, ?) LIMIT 1"
+        return self._db.execute(is_planned, (client_order_id.encode(),)).fetchone() is not None
+
+    def accept_orders(self, client_order_ids: Iterable[str]) -> None:
+        """Note that a person knows of these orders, which no plan here has."""
+        with self._transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO accepted_orders VALUES (?)", [(name,) for name in client_order_ids])
 
     # --- the order protocol ---
 
@@ -354,6 +390,12 @@ class Journal:
         with self._transaction() as db:
             self._put_state(db, document)
 
+    def mark(self) -> JournalMark:
+        """Return which journal this is, and the revision of its state; 0 before the first."""
+        (name,) = self._db.execute("SELECT journal_id FROM origin").fetchone()
+        row = self._db.execute("SELECT revision FROM state").fetchone()
+        return JournalMark(str(name), 0 if row is None else int(row[0]))
+
     def exported_sha256(self) -> str | None:
         """Return the hash of the state file as it was last exported."""
         row = self._db.execute("SELECT exported_sha256 FROM state").fetchone()
@@ -367,8 +409,8 @@ class Journal:
     @staticmethod
     def _put_state(db: sqlite3.Connection, document: Mapping[str, Any]) -> None:
         db.execute(
-            "INSERT INTO state (only, document) VALUES (1, ?)"
-            " ON CONFLICT (only) DO UPDATE SET document = excluded.document",
+            "INSERT INTO state (only, document, revision) VALUES (1, ?, 1)"
+            " ON CONFLICT (only) DO UPDATE SET document = excluded.document, revision = revision + 1",
             (orjson.dumps(document),),
         )
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
 import orjson
 from filelock import FileLock, Timeout
 
+from exitplan.brokers.identity import Identity
+from exitplan.brokers.live.cache import cache_folder
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
@@ -47,6 +50,28 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
             _note(lock).unlink(missing_ok=True)
         held.release()
         note(JOURNAL, "lease_released", level=logging.DEBUG, account=account)
+
+
+def machine_lock(identity: Identity) -> Path | None:
+    """Return the lock that whoever trades on a live account holds on this machine, whatever its data folder.
+
+    It is told by venue, address and key; None where the key is not known, or there is none.
+    """
+    if identity.key is None:
+        return None
+    name = hashlib.sha256(orjson.dumps([identity.venue, identity.address, identity.key])).hexdigest()[:24]
+    return cache_folder() / "locks" / f"{name}.lock"
+
+
+@contextmanager
+def trading_lease(lock: Path, identity: Identity, account: str, now: datetime) -> Iterator[None]:
+    """Hold the account's lease, and its lock on this machine, for the time of the block; raises as account_lease."""
+    elsewhere = machine_lock(identity)
+    with (
+        account_lease(lock, account, now),
+        nullcontext() if elsewhere is None else account_lease(elsewhere, account, now),
+    ):
+        yield
 
 
 def holder_of(lock: Path) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Any
 
 import orjson
 
+from exitplan.brokers.identity import Identity
+from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal import Journal, JournalMark
 from exitplan.executor.store.legacy_state import published_state
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.progress import (
@@ -56,7 +58,8 @@ class State:
 
     ``escalated`` holds the positions that a person was alerted to, each with its rule, reason and time.
     ``last_prices`` are the last mark prices seen. ``last_balance`` is what the account held at the last run,
-    ``pending_balance`` a surprising one that waits for a second reading.
+    ``pending_balance`` a surprising one that waits for a second reading. ``bound`` is the account at its venue
+    that all of this is about, None until the first verification or run.
     """
 
     account_state: AccountState | None = None
@@ -72,6 +75,7 @@ class State:
     last_prices: Mapping[str, Decimal] = field(default_factory=dict)
     last_balance: Balance | None = None
     pending_balance: Balance | None = None
+    bound: Identity | None = None
 
     @property
     def progress(self) -> Progress:
@@ -82,6 +86,11 @@ class State:
         """Return a copy whose metrics are higher by the given amounts."""
         raised = {name: getattr(self.metrics, name) + amount for name, amount in more.items()}
         return replace(self, metrics=replace(self.metrics, **raised))
+
+    @property
+    def unverified(self) -> State:
+        """The state without what a verification found: only one that is in the journal opens the gate."""
+        return replace(self, account_state=None, last_verified_at=None, verified_policy=None)
 
 
 def state_to_document(state: State) -> dict[str, Any]:
@@ -98,6 +107,7 @@ def state_to_document(state: State) -> dict[str, Any]:
         "last_cleanup_run": _moment(state.last_cleanup_run),
         "last_verified_at": _moment(state.last_verified_at),
         **({"verified_policy": state.verified_policy} if state.verified_policy else {}),
+        **({"bound_to": asdict(state.bound)} if state.bound else {}),
         "cleanup_metrics": {**metrics, "capital_freed_usd": plain(state.metrics.capital_freed_usd)},
     }
 
@@ -105,7 +115,7 @@ def state_to_document(state: State) -> dict[str, Any]:
 def state_from_document(document: Mapping[str, Any]) -> State:
     """Read a state from its JSON form, which has passed ``state.schema.json``; only ``unwind_progress`` is required."""
     progress = progress_from_document(document)
-    known, pending = document.get("account_state"), document.get("pending_balance")
+    known, pending, bound = (document.get(name) for name in ("account_state", "pending_balance", "bound_to"))
     return State(
         account_state=None if known is None else AccountState(known),
         classified=_mapping(document.get("classified_positions")),
@@ -120,6 +130,7 @@ def state_from_document(document: Mapping[str, Any]) -> State:
         last_prices={key: Decimal(price) for key, price in _mapping(document.get("last_prices")).items()},
         last_balance=progress.last_balance,
         pending_balance=None if pending is None else balance_from_document(pending),
+        bound=None if bound is None else Identity(bound["venue"], bound.get("address"), bound.get("key")),
     )
 
 
@@ -140,26 +151,62 @@ def _metrics(document: Mapping[str, Any]) -> Metrics:
 def load_state(journal: Journal, path: Path) -> State:
     """Return the account's state: the journal's, or that of a state file from before there was a journal.
 
-    Raises FileIsInvalid where the file was edited since it was exported.
+    Of such a file a verification is not believed. Raises FileIsInvalid where the file was edited since it was exported,
+    or by a journal that is not there any more: what that one knows may be an order under way.
     """
+    ensure_newest(journal, path)
     known = journal.state()
     if known is None:
-        return state_from_file(path) if path.exists() else State()
+        return state_from_file(path).unverified if path.exists() else State()
     state = _understood(known, "the journal is damaged: its state")
     # A crash may fall between writing the file and noting its hash, so what the journal would write now is no edit
     # either.
-    ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state)).hexdigest()}
+    ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state, journal.mark())).hexdigest()}
     if path.exists() and _sha256_of(path) not in ours:
+        changed = _difference(state_bytes(state, journal.mark()), path)
         raise FileIsInvalid(
-            f"{path}: the state was edited by hand since exitplan wrote it:\n{_difference(state, path)}",
+            f"{path}: the state was edited by hand since exitplan wrote it:\n{changed}",
             hint="take the edit in with `exitplan state import`, or undo it with `exitplan state export`",
         )
     return state
 
 
-def _difference(state: State, path: Path) -> str:
+def ensure_journal(folder: DataFolder) -> None:
+    """Raise FileIsInvalid where a state file was exported by a journal, and no journal is there."""
+    if not folder.journal.exists():
+        _ensure_no_other(None, folder.state)
+
+
+def ensure_newest(journal: Journal, path: Path) -> None:
+    """Raise FileIsInvalid where a state file was exported by another journal, or by this one at a later time."""
+    _ensure_no_other(journal.mark(), path)
+
+
+def _ensure_no_other(mark: JournalMark | None, path: Path) -> None:
+    """Raise FileIsInvalid where a state file was exported by another journal, or by this one at a later time."""
+    told = _mark_of(path)
+    if told is None or (mark is not None and mark.follows(told)):
+        return
+    what = "is not there" if mark is None or not mark.revision else "is an older one, or another"
+    raise FileIsInvalid(
+        f"the journal that {path} was exported from {what}: orders that it knows of may be under way",
+        hint="put the newest journal.db back, with its journal.db-wal; if it is lost, look at the orders at the venue,"
+        " then go on from the state file with: exitplan state import",
+    )
+
+
+def _mark_of(path: Path) -> JournalMark | None:
+    """Return which journal a state file was exported from; None where it does not tell."""
+    try:
+        told = orjson.loads(path.read_bytes())["exported_from"]
+        return JournalMark(str(told["journal"]), int(told["revision"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # of an earlier version, written by hand, or broken: whoever reads it says so
+
+
+def _difference(content: bytes, path: Path) -> str:
     """Show what a hand edit changed, as a diff from the journal's state to the file's."""
-    ours = state_bytes(state).decode().splitlines()
+    ours = content.decode().splitlines()
     theirs = path.read_bytes().decode(errors="replace").splitlines()
     lines = list(difflib.unified_diff(ours, theirs, "exitplan's", "the file's", n=1, lineterm=""))
     more = [f"... and {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
@@ -204,7 +251,7 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
     A file that was edited since the last export is left as it is, unless ``over_edits``: whoever comes next refuses it.
     Raises DataFolderUnusable.
     """
-    content = state_bytes(state)
+    content = state_bytes(state, journal.mark())
     digest = hashlib.sha256(content).hexdigest()
     exported = journal.exported_sha256()
     current = _sha256_of(path) if path.exists() else None
@@ -216,9 +263,12 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
     journal.note_export(digest)
 
 
-def state_bytes(state: State) -> bytes:
-    """Write a state as the bytes of its file."""
-    return orjson.dumps(state_to_document(state), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+def state_bytes(state: State, mark: JournalMark | None = None) -> bytes:
+    """Write a state as the bytes of its file; ``mark`` is the journal that it is exported from."""
+    document = state_to_document(state)
+    if mark is not None:
+        document["exported_from"] = asdict(mark)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _sha256_of(path: Path) -> str:

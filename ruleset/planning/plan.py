@@ -61,10 +61,16 @@ def make_plan(given: PlanInput, *, overrides: Mapping[str, Any] | None = None) -
     return write_plan(given, draft_plan(given), overrides or {})
 
 
-def write_plan(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Plan:
-    """Write a draft as a plan: its ids and its hash are made of its content."""
+def write_plan(
+    given: PlanInput, draft: Draft, overrides: Mapping[str, Any], *, address: str | None = None, key: str | None = None
+) -> Plan:
+    """Write a draft as a plan: its ids and its hash are made of its content.
+
+    ``address`` and ``key`` say where and by which API key the account was read; None where that is not known.
+    """
     with localcontext(EXACT):
         plan = _plan_of(given, draft, overrides)
+    plan = replace(plan, account=replace(plan.account, address=address, key=key))
     document = plan.document
     digest = _digest(_without_ids(document))
     document["plan_id"] = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"

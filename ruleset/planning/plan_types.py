@@ -27,6 +27,10 @@ class PlanAccount:
     id: Annotated[Name, Key("The account.")]
     venue: Annotated[Name, Key("Its venue.")]
     quote: Annotated[Name, Key("Its currency.")]
+    address: Annotated[
+        str | None, Key("Where its venue was reached: production, sandbox, or an address.", sparse=True)
+    ] = None
+    key: Annotated[str | None, Key("The fingerprint of the API key it was read with.", sparse=True)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,24 @@ def state_schema() -> Schema:
         "escalated": {"type": ["object", "array", "null"], "description": "Positions that a person must look at."},
         "last_cleanup_run": moment("When the protocol last ran."),
         "last_verified_at": moment("When the four checks were last run."),
+        "bound_to": {
+            **record(
+                {
+                    "venue": text("Its venue."),
+                    "address": text("Where it is reached: production, sandbox, or an address.", optional=True),
+                    "key": text("The fingerprint of its API key.", optional=True),
+                },
+                ("venue",),
+                extra=True,
+            ),
+            "type": ["object", "null"],
+            "description": "The account at its venue that all of this is about.",
+        },
+        "exported_from": {
+            **record({"journal": text(), "revision": {"type": "integer", "minimum": 0}}, extra=True),
+            "type": ["object", "null"],
+            "description": "The journal that wrote this file, and how often it had replaced its state by then.",
+        },
         "verified_policy": {
             **sha256("The hash of the policy, parameters included, that they were run under."),
             "type": ["string", "null"],

@@ -15,6 +15,7 @@ import yaml
 
 import exitplan.brokers.live.client
 import exitplan.brokers.venues.bybit
+from exitplan.brokers.identity import identity_of
 from exitplan.brokers.live.cache import CACHE_VARIABLE
 from exitplan.brokers.live.checked import CheckedClient
 from exitplan.brokers.paper.options import read_options
@@ -59,9 +60,10 @@ class LiveWorld(World):
                 patch.setenv(variable, value)
             account = _opened(file, self.clock)
             broker = open_broker(block, self.root, self.clock)
+            identity = identity_of(block, self.root)
         folder = DataFolder.of(self.root / "data", account.id)
         retrying = RetryingBroker(broker, self.clock.sleep)
-        return replace(account, file=file, broker=retrying, folder=folder, clock=self.clock)
+        return replace(account, file=file, broker=retrying, folder=folder, clock=self.clock, identity=identity)
 
     def prepare(self) -> None:
         """Let this process, which is about to die, keep the listings with the rest, and be impatient."""

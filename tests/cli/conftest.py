@@ -56,6 +56,7 @@ def xp(*words: str | Path, debug: bool = False) -> Ran:
 @pytest.fixture(autouse=True)
 def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, on a screen of 100 columns."""
+    monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(tmp_path / "cache"))
     for name in ("EXITPLAN_DATA", "EXITPLAN_HOME", "EXITPLAN_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,17 @@ def test_before_the_first_run_there_is_nothing_to_compare_with() -> None:
     shown = xp("accept-balance", "--auto-approve")
     assert shown.code == 0
     assert "no run yet" in shown.out
+
+
+def test_an_account_that_is_another_one_now_is_refused_and_confirmed(folder: Path) -> None:
+    assert xp("verify").code == 2
+    shutil.copyfile(ACCOUNT, ACCOUNT.with_name("other.json"))
+    path = folder / "policies/accounts/demo.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(ACCOUNT.name, "other.json"), encoding="utf-8")
+    for line in ("verify", "plan", "run"):
+        refused = xp(line)
+        assert (refused.code, "is another one than before: its address was" in refused.err) == (1, True)
+    assert xp("gate").code == 2
+    accepted = xp("accept-balance", "--auto-approve")
+    assert (accepted.code, "is another account than before" in accepted.err) == (0, True)
+    assert xp("verify").code == 2

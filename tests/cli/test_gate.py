@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
 from tests.cli.conftest import Ran, xp
 
@@ -81,10 +82,18 @@ def test_an_account_that_is_not_clean_may_not_trade() -> None:
     assert (shown.code, shown.json["state"], shown.json["exit_code"]) == (2, "NEEDS_CLEANUP", 2)
 
 
-def test_neither_the_venue_nor_its_keys_are_needed(clean: Path) -> None:
+def test_neither_the_venue_nor_its_keys_are_needed_and_a_verification_of_another_venue_opens_nothing(
+    clean: Path,
+) -> None:
     path = clean / "policies/accounts/demo.yaml"
     text = path.read_text(encoding="utf-8").partition("  options:")[0].replace("venue: paper", "venue: kraken")
     path.write_text(text + "  credentials: env:NOBODY_HAS_SET\n", encoding="utf-8")
+    shown = gate()
+    assert (shown.code, "it was at paper and is at kraken" in shown.out) == (2, True)
+    with open_journal(Path("data/journal.db")) as journal:
+        bound = {"venue": "kraken", "address": "production", "key": "the fingerprint of a key"}
+        journal.put_state({**(journal.state() or {}), "bound_to": bound})
+    Path("data/legacy_exit_protocol_state.json").unlink()
     assert gate().code == 0
 
 
@@ -128,11 +137,10 @@ def test_an_account_that_is_mistyped_is_told() -> None:
 
 
 @pytest.mark.usefixtures("clean")
-def test_a_run_that_cannot_read_the_account_closes_it_and_a_dry_run_does_not() -> None:
+@pytest.mark.parametrize("line", ["run --dry-run", "plan"])
+def test_a_run_or_plan_that_cannot_read_the_account_closes_it(line: str) -> None:
     Path("data/positions.json").write_text("{broken", encoding="utf-8")
-    assert xp("run", "--dry-run").code == 65
-    assert gate().code == 0
-    assert xp("run").code == 65
+    assert xp(*line.split()).code == 65
     assert (gate().code, gate("--json").json["state"]) == (2, "UNKNOWN")
 
 

@@ -184,7 +184,9 @@ def test_credentials_that_are_refused_later_stop_plan_and_apply_with_3(
     assert xp("plan", "--account", "kraken", "--out", "plan.json").code == 0
     use_credentials(foreign_credentials("kraken"), monkeypatch)
     assert xp("plan", "--account", "kraken", "--json").error["type"] == "CredentialsRefused"
-    assert xp("apply", "plan.json").code == 3
+    refused = xp("apply", "plan.json")
+    assert (refused.code, "its API key was another one" in refused.err) == (6, True)
+    assert xp("apply", "--account", "kraken", "--auto-approve").code == 3
     assert not kraken.venue.calls("writes")
 
 

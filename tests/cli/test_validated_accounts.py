@@ -107,3 +107,45 @@ def test_known_venues_are_checked_without_loading_ccxt() -> None:
     root = str(Path(__file__).parents[2])
     ran = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": root})
     assert ran.returncode == 0
+
+
+def live_files(first: str, second: str, venue: str = "kraken") -> tuple[Path, Path]:
+    """Write two account files at live venues with these credentials."""
+    paths = (Path("policies/accounts/one.yaml"), Path("policies/accounts/two.yaml"))
+    for path, credentials, at in zip(paths, (first, second), ("kraken", venue), strict=True):
+        block = {"id": path.stem, "venue": at, "quote": "USD", "credentials": credentials}
+        text = f"version: 1\nname: a\nextends: ../default.yaml\naccount: {json.dumps(block)}\n"
+        path.write_text(text, encoding="utf-8")
+    return paths
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_account_files_that_share_credentials_are_told() -> None:
+    first, second = live_files("env:SHARED", "env:SHARED")
+    shown = xp("validate")
+    assert (shown.code, f"{second}:4:" in shown.out) == (0, True)
+    assert f"{first} has the same credentials" in shown.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_account_files_with_one_key_under_two_names_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ONE", "TWO"):
+        monkeypatch.setenv(f"{name}_API_KEY", "a-key-of-tests")
+        monkeypatch.setenv(f"{name}_API_SECRET", f"a-secret-of-{name}")
+    first, _ = live_files("env:ONE", "env:TWO")
+    shown = xp("validate")
+    assert (shown.code, f"{first} has the same credentials" in shown.out) == (0, True)
+    assert "a-key-of-tests" not in shown.out
+
+
+@pytest.mark.parametrize("second", ["env:OTHER", "file:shared.json"])
+@pytest.mark.usefixtures("folder")
+def test_account_files_with_credentials_of_their_own_are_not_told(second: str) -> None:
+    live_files("env:SHARED", second)
+    assert "has the same credentials" not in xp("validate").out
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_name_for_the_keys_of_two_venues_is_not_told() -> None:
+    live_files("env:SHARED", "env:SHARED", venue="coinbase")
+    assert "has the same credentials" not in xp("validate").out

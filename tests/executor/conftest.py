@@ -18,6 +18,12 @@ def _fast_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what is kept for all data folders of a user in the test's own folder."""
+    monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def on_stage(tmp_path: Path) -> Stage:
     def set_scene(*args: object, **changes: object) -> Scene:

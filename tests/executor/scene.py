@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import yaml
 
+from exitplan.brokers.identity import identity_of
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.paper.engine import Prices
 from exitplan.brokers.registry import open_broker
@@ -91,7 +92,8 @@ class Scene:
             _OPENED[text] = open_account(AccountRequest(clock=self.clock, account=str(file)))
         broker = as_broker(FaultyBroker(self.venue(), self.trouble, self.clock))
         folder = DataFolder.of(self.root / "data", self.policy["account"]["id"])
-        return replace(_OPENED[text], file=file, broker=broker, folder=folder, clock=self.clock)
+        identity = identity_of(self.policy["account"], self.root)
+        return replace(_OPENED[text], file=file, broker=broker, folder=folder, clock=self.clock, identity=identity)
 
     def venue(self) -> PaperBroker:
         """The venue itself, past the wire."""

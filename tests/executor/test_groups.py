@@ -245,7 +245,11 @@ def test_in_groups_or_one_by_one_a_plan_comes_to_the_same(
         result = scene.apply()
         journal = [rows(scene, table) for table in ("intents", "attempts", "fills")]
         document = timeless({"outcomes": result.to_document(), "venue": scene.document(), "journal": journal})
-        return document, scene.state_document() | {"last_cleanup_run": None, "last_verified_at": None}
+        return document, scene.state_document() | {
+            "last_cleanup_run": None,
+            "last_verified_at": None,
+            "exported_from": None,
+        }
 
     first, second = run(1), run(at_once)
     assert timeless(first) == timeless(second)

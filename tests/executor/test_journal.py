@@ -166,7 +166,10 @@ def test_a_damaged_journal_never_ends_in_a_traceback(on_stage: Stage, seed: int)
 def test_a_journal_of_the_first_version_is_upgraded_and_keeps_what_it_holds(file: Path) -> None:
     with open_journal(file) as journal:
         journal.put_state({"unwind_progress": {}})
-        journal._db.executescript("DROP TABLE fills; PRAGMA user_version = 1;")
+        journal._db.executescript(
+            "DROP TABLE fills; DROP TABLE origin; DROP TABLE accepted_orders; ALTER TABLE state DROP COLUMN revision;"
+            "PRAGMA user_version = 1;"
+        )
     with open_journal(file) as journal:
         assert (journal.state(), journal.fills("none")) == ({"unwind_progress": {}}, [])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from exitplan.executor.standing import no_old_answer
 from exitplan.executor.store.history import account_status
-from exitplan.executor.verify import no_old_answer
 from exitplan.ruleset.errors import (
     AccountIsHalted,
     AccountIsLocked,

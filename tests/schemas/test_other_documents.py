@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from exitplan.brokers.identity import Identity
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.progress import Balance, MissingPrice, UnwindProgress, progress_from_document
@@ -148,10 +149,11 @@ def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> 
             last_balance=balance,
             pending_balance=balance,
             verified_policy="0" * 64,
+            bound=Identity("kraken", "production", "0" * 24),
         )
     )
     shape = committed_schema("state")["properties"]
-    assert set(written) == set(shape)
+    assert set(written) | {"exported_from"} == set(shape)
     assert set(written["unwind_progress"]["A/USD"]) == set(
         shape["unwind_progress"]["additionalProperties"]["properties"]
     )
