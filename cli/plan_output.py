@@ -14,7 +14,7 @@ from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
 from exitplan.cli.rendering.screen import show, words
 from exitplan.cli.rendering.words import money
-from exitplan.cli.streams import save, write_bytes, write_json
+from exitplan.cli.streams import ensure_output, save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
@@ -63,6 +63,7 @@ class PlanOutput:
 def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     """Write and show a plan; raises RefusedByGuard after that, where a guard refuses it."""
     if output.out is not None:
+        ensure_output(output.out)
         save(output.out, plan_bytes(plan))
     if output.as_json and output.is_stable:
         write_json(stable(plan.document))
