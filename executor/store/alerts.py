@@ -15,6 +15,7 @@ from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.files import append_line
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
+from exitplan.schemas.loading.diagnostics import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def raise_alert(
         "alert_type": kind,
         "severity": severity or ALERT_KINDS[kind].severity,
         "user_id": account,
-        **figures,
+        **{name: printable(value) if isinstance(value, str) else value for name, value in figures.items()},
     }
     note(RUN, kind, level=_LEVELS.get(alert["severity"], logging.WARNING), account=account, **figures)
     try:
