@@ -84,9 +84,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     With --json every event is one line of JSON. Ctrl-C stops after in-flight orders; apply the same plan again to go
     on from there.
 
-    Several plans, a folder of them, or several accounts are worked on side by side, and shown in a table. A failure is
-    reported for its account and does not stop the others. Each account is asked about on its own. With --json every
-    event names its account, and the last line sums up.
+    Several plans, a folder of them (the plans of the last `plan --out` there), or several accounts are worked on side
+    by side, and shown in a table. A failure is reported for its account and does not stop the others. Each account is
+    asked about on its own. With --json every event names its account, and the last line sums up.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(policy=policy, data=data)
@@ -134,7 +134,7 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
         raise UsageError(
             "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
         )
-    plans, selected = _find_accounts(list(_each_plan(paths)), read_account_files(project_root()))
+    plans, selected = _find_accounts(list(_each_plan(paths, as_json=how.as_json)), read_account_files(project_root()))
 
     def task(file: AccountFile) -> tuple[Account, Operation]:
         plan = plans[file.id]
@@ -143,10 +143,10 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
     return carry_out(selected, task, replace(how, is_one=False, is_saved=True, asks=False))
 
 
-def _each_plan(paths: Sequence[Path]) -> Iterator[Path]:
+def _each_plan(paths: Sequence[Path], *, as_json: bool) -> Iterator[Path]:
     """Return the plan files that are named, and those in the folders that are."""
     for path in paths:
-        yield from plans_in(path) if path.is_dir() else [path]
+        yield from plans_in(path, as_json=as_json) if path.is_dir() else [path]
 
 
 def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str, Plan], list[Selected]]:
