@@ -56,6 +56,7 @@ class Showing:
     is_saved: bool = False
     is_protocol: bool = False
     dry_run: bool = False
+    from_recording: bool = False
     approved: Plan | None = None
     jobs: int = 1
 

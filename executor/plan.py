@@ -179,7 +179,9 @@ def plan_snapshot(
     """
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
-    given = PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope.within(recorded))
+    given = PlanInput(
+        Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope.within(recorded), is_recorded=True
+    )
     return write_draft(given, overrides or {})
 
 

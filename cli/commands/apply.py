@@ -52,6 +52,9 @@ JsonIntoOption = Annotated[
     Path | None, typer.Option("--json-into", metavar="FILE", help="Write the events to a file as well, one a line.")
 ]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="Make the saved plan anew, show what differs, and ask.")]
+FromRecordingOption = Annotated[
+    bool, typer.Option("--from-recording", help="Carry out a plan that was made with `plan --snapshot`.")
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and show everything, and send nothing.")]
 
 
@@ -64,6 +67,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     dry_run: DryRunOption = False,
     auto_approve: AutoApproveOption = False,
     refresh: RefreshOption = False,
+    from_recording: FromRecordingOption = False,
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
@@ -90,7 +94,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(policy=policy, data=data)
-    how = Showing(as_json, json_into, dry_run=dry_run, asks=not (auto_approve or dry_run), jobs=jobs)
+    how = Showing(
+        as_json,
+        json_into,
+        dry_run=dry_run,
+        asks=not (auto_approve or dry_run),
+        from_recording=from_recording,
+        jobs=jobs,
+    )
     raise typer.Exit(apply_requested(plans or (), account_set, where, how, refresh=refresh))
 
 
@@ -122,7 +133,7 @@ def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing
         opened = open_account_file(account_file, request_of(where, overrides_of(plan)))
         if refresh:
             return opened, Operation(scope=plan.scope, dry_run=how.dry_run)
-        return opened, Operation(plan, dry_run=how.dry_run)
+        return opened, Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording)
 
     how = replace(how, approved=plan) if refresh else replace(how, is_saved=True, asks=False)
     return carry_out([Selected(file.id, file)], task, how)
@@ -138,7 +149,8 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
 
     def task(file: AccountFile) -> tuple[Account, Operation]:
         plan = plans[file.id]
-        return open_account_file(file, request_of(where, overrides_of(plan))), Operation(plan, dry_run=how.dry_run)
+        opened = open_account_file(file, request_of(where, overrides_of(plan)))
+        return opened, Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording)
 
     return carry_out(selected, task, replace(how, is_one=False, is_saved=True, asks=False))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -41,6 +42,9 @@ MAX_ATTEMPTS = 3
 
 SHRINK_PCT = Decimal("0.01")
 """How much smaller an exit is sent once more where the venue had too little balance for it, at most."""
+
+OLDEST_READING = timedelta(seconds=30)
+"""How old prices and balances may be that an exit is judged on; older ones are read again before it is sent."""
 
 LONGEST_REST = 60.0
 """Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
@@ -98,9 +102,11 @@ class Run:
         return coin is not None and action.reduces and names.of_symbol(action.symbol) == names.resolve(coin)
 
     def _needs_reading(self, group: list[Action]) -> bool:
-        """Check whether what the group sells may have changed since the account was read, by orders of this run."""
-        if not self.touched or group[0].kind in {"cancel_order", "adopt"}:
+        """Check whether the reading is too old for a group, or what it sells has changed by orders of this run."""
+        if group[0].kind in {"cancel_order", "adopt"}:
             return False
+        if self.account.clock() - self.judged.at > OLDEST_READING:
+            return True
         return any(action.key in self.touched or self._is_of_fee_coin(action) for action in group)
 
     @property

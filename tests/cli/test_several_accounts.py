@@ -63,7 +63,10 @@ def unreadable(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_account_gets_a_plan_file_of_its_own(folder: Path) -> None:
     shown = xp("plan", "--account", "platform", "--account", "user123", "--out", "plans")
     assert shown.code == 0
-    assert sorted(path.name for path in Path("plans").glob("*.plan.json")) == ["platform.plan.json", "user123.plan.json"]
+    assert sorted(path.name for path in Path("plans").glob("*.plan.*")) == [
+        "platform.plan.json",
+        "user123.plan.json",
+    ]
     assert "exitplan apply plans" in shown.out
     plan = json.loads(Path("plans/user123.plan.json").read_text(encoding="utf-8"))
     assert (plan["account"]["id"], plan["policy"]["name"]) == ("user123", "user123")
@@ -87,7 +90,9 @@ def test_a_venue_that_does_not_answer_for_one_account_is_told_of_that_one(monkey
     unreadable("user123", monkeypatch)
     shown = xp("plan", "--all", "--out", "plans", "--detailed-exitcode")
     assert (shown.code, shown.err) == (1, "error: user123: no answer\n")
-    assert [path.name for path in Path("plans").glob("*.plan.json")] == ["platform.plan.json"], "no plan of before is left"
+    assert [path.name for path in Path("plans").glob("*.plan.json")] == ["platform.plan.json"], (
+        "no plan of before is left"
+    )
 
 
 def test_a_mistake_in_exitplan_stops_one_account_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
