@@ -74,6 +74,7 @@ class Run:
     is_unreadable: bool = False
     touched: set[str] = field(default_factory=set)
     shrunk: dict[str, Decimal] = field(default_factory=dict)
+    unsent: dict[str, str] = field(default_factory=dict)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -209,7 +210,8 @@ class Run:
             elif isinstance(resolved, Resolution):
                 unsent.append((action, self.journal.back_to_planned(intent, resolved.message or "", account.clock())))
             else:
-                unsent.append((action, self.journal.back_to_planned(intent, _NEVER_ARRIVED, account.clock())))
+                self.unsent[action.id] = f"{_NEVER_ARRIVED}: {resolved.said}" if resolved.said else _NEVER_ARRIVED
+                unsent.append((action, self.journal.back_to_planned(intent, self.unsent[action.id], account.clock())))
                 rest = max(rest, resolved.rest)
         if rest > LONGEST_REST:
             self._stop(Stop.VENUE_RESTS)
@@ -244,7 +246,7 @@ class Run:
             if not unsent:
                 return
             intent = unsent[0][1]
-        self._leave_unsent(action, _NEVER_ARRIVED)
+        self._leave_unsent(action, self.unsent.get(action.id, _NEVER_ARRIVED))
 
     def _leave_unsent(self, action: Action, why: str) -> None:
         self._leave_open(action, why)
