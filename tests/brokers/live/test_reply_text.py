@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.failures import explain
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.live.reply_text import without_controls
+from exitplan.brokers.venues import dialect_of
+from tests.builders import NOW
 
 OBEYED = ["\x1b[2J", "\x9b31m", "\x90q\x9c", "\u202egnp", "\u2066a\u2069", "\u200f", "\x00", "\x7f", "\ufeff", "\ud800"]
 
@@ -39,3 +42,14 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("said", OBEYED)
 def test_an_error_is_told_without_it(said: str) -> None:
     assert is_harmless(explain(ValueError(f"kraken {said} says"), Redactor(None)))
+
+
+@pytest.mark.parametrize(
+    "venue", ["kraken", "coinbase", "binance", "bybit", "okx", "kucoin", "gate", "alpaca", "bitfinex"]
+)
+@pytest.mark.parametrize("said", OBEYED)
+def test_every_client_takes_it_out_before_it_reads_a_reply(venue: str, said: str) -> None:
+    exchange = open_exchange(dialect_of(venue), Connection(venue=venue, clock=lambda: NOW))
+    told: str = exchange.on_rest_response(200, "OK", "https://venue/time", "GET", {}, json.dumps([said]), {}, None)
+    (text,) = json.loads(told)
+    assert is_harmless(text)
