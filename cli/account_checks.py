@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path as FilePath
 
+from exitplan.brokers.live.addresses import address_problem
 from exitplan.brokers.paper.options import option_problems
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
@@ -103,7 +104,10 @@ def _shared_credentials(file: AccountFile, holders: dict[tuple[str, str], FilePa
 
 
 def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
-    """Find a venue that there is not, and a live one without credentials; ccxt is loaded only for rarer venues."""
+    """Find a venue that there is not, a live one without credentials, and an address that is none or not safe.
+
+    ccxt is loaded only for rarer venues.
+    """
     account = loaded.account or {}
     venue = account.get("venue")
     if venue == PAPER:
@@ -117,6 +121,10 @@ def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
     elif not account.get("credentials"):
         hint = "add a reference: credentials: env:NAME, keyring:NAME or file:PATH"
         yield Problem(("account", "venue"), f"an account at {venue} needs credentials, and names none", hint=hint)
+    base_url = account.get("base_url")
+    wrong = base_url and address_problem(str(base_url), allow_http=account.get("allow_http") is True)
+    if wrong:
+        yield Problem(("account", "base_url"), wrong[0], hint=wrong[1])
 
 
 def file_warnings(file: AccountFile) -> Iterator[Problem]:

@@ -113,7 +113,7 @@ def report(problem: ExitplanError, *, as_json: bool) -> int:
     As JSON it goes to stdout like everything else, unless a document is there already, which stays the only one.
     """
     on_stdout = as_json and not OUTPUT.has_document
-    said = json.dumps(versioned({"error": error_document(problem)})) if as_json else _worded(problem)
+    said = json.dumps(versioned({"error": error_document(problem)})) if as_json else _shown(_worded(problem))
     typer.echo(said, err=not on_stdout)
     return problem.exit_code
 
@@ -123,7 +123,7 @@ def warn(message: str, *, hint: str | None = None, as_json: bool = False) -> Non
     if as_json:
         typer.echo(json.dumps({"warning": {"message": message, "hint": hint}}), err=True)
     else:
-        typer.echo(f"warning: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
+        typer.echo(_shown(f"warning: {message}" + (f"\nhint: {hint}" if hint else "")), err=True)
 
 
 def diagnostic_document(diagnostic: Any) -> dict[str, Any]:  # noqa: ANN401 - importing its class would load the checks of files
@@ -187,6 +187,13 @@ def _unexpected(problem: BaseException) -> ExitplanError:
     said = f"unexpected {type(problem).__name__}: {problem} ({Path(place.filename).name}:{place.lineno})"
     hint = f"this is a bug in exitplan; please report it with the output of {_DEBUG}=1"
     return ExitplanError(" ".join(said.split()), hint=hint)
+
+
+def _shown(text: str) -> str:
+    """Return a text of some lines with nothing in it that a terminal would obey."""
+    from exitplan.schemas.loading.diagnostics import printable  # noqa: PLC0415 - `exitplan --help` needs none of it
+
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _worded(problem: ExitplanError) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from exitplan.brokers.identity import identity_of
+from exitplan.brokers.live.addresses import address_problem
 from exitplan.brokers.registry import PAPER, open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.cli.arguments import present
@@ -112,6 +113,9 @@ def read_options(typed: VenueOptions) -> LiveAccount:
     _ensure_shape("--credentials", "credentials", live.credentials)
     if live.base_url is not None:
         _ensure_shape("--base-url", "base_url", live.base_url)
+        wrong = address_problem(live.base_url)
+        if wrong is not None:
+            raise UsageError(f"--base-url: {wrong[0]}", hint=wrong[1])
     return live
 
 

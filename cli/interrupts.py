@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import typer
@@ -22,7 +22,8 @@ def asking_to_stop() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        typer.echo("\nstopping after in-flight orders; press Ctrl-C again to abort", err=True)
+        with suppress(OSError):  # nobody may be reading
+            typer.echo("\nstopping after in-flight orders; press Ctrl-C again to abort", err=True)
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:

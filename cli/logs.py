@@ -6,9 +6,10 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
@@ -18,6 +19,25 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OWN: list[logging.Handler] = []
 """The handlers of the command line that is at work."""
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Logs to stderr; where nobody reads it any more, the work goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as its base
+        """Lose the record: Python would write a traceback."""
+
+
+class _ToFile(logging.FileHandler):
+    """Logs into a file; where the disk is full, the work goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as its base
+        """Lose the record: Python would write a traceback."""
+
+    def close(self) -> None:
+        """Close the file, whether or not what is left can be written."""
+        with suppress(OSError):
+            super().close()
 
 
 class JsonFormatter(logging.Formatter):
@@ -68,7 +88,7 @@ def start_logging(verbosity: int, file: Path | None) -> None:
     """Log to stderr (``verbosity`` 0 nothing, 1 what is done, 2 every step) and into a file; raises ExitplanError."""
     handlers: list[logging.Handler] = []
     if verbosity:
-        handlers.append(_handler(logging.StreamHandler(sys.stderr), PlainFormatter(), _LEVELS[min(verbosity, 2)]))
+        handlers.append(_handler(_ToStderr(sys.stderr), PlainFormatter(), _LEVELS[min(verbosity, 2)]))
     if file is not None:
         handlers.append(_handler(_opened(file), JsonFormatter(), logging.DEBUG))
     for handler in handlers or [logging.NullHandler()]:  # with none at all, Python would write warnings to stderr
@@ -122,8 +142,13 @@ def _handler(handler: logging.Handler, formatter: logging.Formatter, level: int)
 
 
 def _opened(file: Path) -> logging.Handler:
+    from exitplan.cli.streams import ensure_output  # noqa: PLC0415 - as above
+
+    ensure_output(file)
+    if file.is_fifo():
+        raise ExitplanError(f"cannot write the log {file}: it is a named pipe", hint="name a file with --log-file")
     try:
-        return logging.FileHandler(file, encoding="utf-8")
+        return _ToFile(file, encoding="utf-8")
     except OSError as problem:
         raise ExitplanError(
             f"cannot write the log {file}: {problem.strerror or problem}", hint="name another file with --log-file"

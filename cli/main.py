@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -67,6 +68,7 @@ def exitplan(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal or pipe that cannot show a symbol shows its code instead.
@@ -78,3 +80,17 @@ def main() -> None:
             sys.stdout.flush()
         except OSError:
             silence_stdout()
+
+
+def _open_closed_streams() -> None:
+    """Give a program that was started without stdin, stdout or stderr an empty one.
+
+    Otherwise the next file that is opened would take its number, and what is printed would go into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import Any
 
 import orjson
 import typer
@@ -25,7 +27,7 @@ from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
 from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
 from exitplan.cli.rendering.waiting import waiting
-from exitplan.cli.streams import write_bytes, write_line
+from exitplan.cli.streams import ensure_output, write_bytes, write_line
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.selection import Selected
@@ -55,6 +57,7 @@ class Showing:
     is_saved: bool = False
     is_protocol: bool = False
     dry_run: bool = False
+    from_recording: bool = False
     approved: Plan | None = None
     jobs: int = 1
 
@@ -187,8 +190,15 @@ class _Screen:
     reading_ended: Callable[[], None] = lambda: None
 
     def show_plan(self, account: Account, plan: Plan) -> None:  # noqa: ARG002 - as its protocol
-        """Show a plan that is new, or looked at in a dry run, unless there are several."""
+        """Show a plan that is new, or looked at in a dry run, unless there are several.
+
+        One that is carried out whatever it says is carried out as well where nobody reads it.
+        """
         self.reading_ended()
+        with nullcontext() if self.how.asks or self.how.dry_run else suppress(OSError):
+            self._show_plan(plan)
+
+    def _show_plan(self, plan: Plan) -> None:
         how = self.how
         if how.approved is not None:
             self._refreshed(how.approved, plan)
@@ -239,13 +249,16 @@ def _targets(stack: ExitStack, how: Showing) -> Iterator[Callable[[bytes], objec
     if how.as_json:
         yield write_bytes
     if how.json_into is not None:
-        file = stack.enter_context(_opened(how.json_into))
-        yield lambda line: (file.write(line), file.flush())
+        yield stack.enter_context(_opened(how.json_into)).write
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> FileIO:
+    ensure_output(path)
     try:
-        return path.open("wb")
+        # A named pipe that nobody reads would be waited for.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        os.set_blocking(descriptor, True)
+        return FileIO(descriptor, "wb")
     except OSError as problem:
         raise ExitplanError(
             f"cannot write {path}: {problem.strerror or problem}", hint="nothing was sent; name another file"

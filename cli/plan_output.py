@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import typer
 from rich.text import Text
 
+from exitplan.cli.failures import warn
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
 from exitplan.cli.rendering.screen import show, words
 from exitplan.cli.rendering.words import money
-from exitplan.cli.streams import save, write_bytes, write_json
+from exitplan.cli.streams import ensure_output, json_bytes, save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
@@ -41,12 +43,44 @@ PLAN_FILES = "*.plan.json"
 """The plans in a folder of them."""
 
 
-def plans_in(folder: Path) -> list[Path]:
-    """List the plans in a folder, by name; raises FileIsInvalid where there are none."""
-    files = sorted(folder.glob(PLAN_FILES))
+_PLAN_LIST = "plans.json"
+"""Names the plans that the last ``plan --out`` has made in a folder."""
+
+
+def plans_in(folder: Path, *, as_json: bool = False) -> list[Path]:
+    """List the plans in a folder, by name; raises FileIsInvalid where there are none.
+
+    Where ``plan --out`` has filled it, those of its last time alone: others are older, and are told.
+    """
+    there = sorted(folder.glob(PLAN_FILES))
+    files = [file for file in there if file.name in _listed(folder, there)]
     if not files:
         raise FileIsInvalid(f"{folder} is a folder without plans", hint=f"what counts there is {PLAN_FILES}")
+    others = [file.name for file in there if file not in files]
+    if others:
+        hint = "name such a file itself to use it"
+        message = f"left out, because the last `plan --out {folder}` did not make them: {', '.join(others)}"
+        warn(message, hint=hint, as_json=as_json)
     return files
+
+
+def _listed(folder: Path, there: Sequence[Path]) -> Sequence[str]:
+    """Return the names in a folder's list of plans; all that are there where it has none."""
+    path = folder / _PLAN_LIST
+    if not path.is_file():
+        return [file.name for file in there]
+    try:
+        names = orjson.loads(path.read_bytes())["plans"]
+        return [str(name) for name in names]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        hint = "make the plans anew with: exitplan plan --out, or remove it to use every plan in the folder"
+        raise FileIsInvalid(f"{path} does not list plans", hint=hint) from error
+
+
+def make_plan_folder(folder: Path, names: Sequence[str]) -> None:
+    """Make the folder that the plans of several accounts go into, and note which these are. Raises ExitplanError."""
+    make_folder(folder, names)
+    save(folder / _PLAN_LIST, json_bytes({"plans": list(names)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +97,7 @@ class PlanOutput:
 def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     """Write and show a plan; raises RefusedByGuard after that, where a guard refuses it."""
     if output.out is not None:
+        ensure_output(output.out)
         save(output.out, plan_bytes(plan))
     if output.as_json and output.is_stable:
         write_json(stable(plan.document))

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from exitplan.cli.output import OUTPUT, versioned
+from exitplan.executor.accounts.folder import is_own_file
 from exitplan.executor.store.files import write_atomically
-from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, UsageError
 
 
 def write_bytes(content: bytes) -> None:
@@ -35,6 +36,13 @@ def write_line(document: Mapping[str, Any]) -> None:
 def json_bytes(document: Mapping[str, Any] | list[Any]) -> bytes:
     """Write a document as JSON for people and programs; decimals become text."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str)
+
+
+def ensure_output(path: Path) -> None:
+    """Raise UsageError where a file that a person names would replace one of the project: journal, state, policy."""
+    is_policy = path.suffix in {".yaml", ".yml"} and path.exists()
+    if is_policy or is_own_file(path):
+        raise UsageError(f"{path} is not written over: it is a file of the project", hint="name another file")
 
 
 def save(path: Path, content: bytes) -> None:

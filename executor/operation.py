@@ -19,6 +19,7 @@ from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.plan import plan_account
 from exitplan.executor.standing import no_answer_left, no_old_answer
+from exitplan.ruleset.errors import PlanIsStale
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import Plan
@@ -63,14 +64,15 @@ class Unobserved:
 class Operation:
     """What is to be done with an account: a saved ``plan``, or a new one within ``scope``.
 
-    With ``dry_run`` everything is checked and nothing sent. ``to_clean`` is the whole protocol: its exit code says
-    whether the account is CLEAN in the end.
+    With ``from_recording`` the saved plan may be one of a recorded account. With ``dry_run`` everything is checked and
+    nothing sent. ``to_clean`` is the whole protocol: its exit code says whether the account is CLEAN in the end.
     """
 
     plan: Plan | None = None
     scope: PlanScope = field(default_factory=PlanScope)
     dry_run: bool = False
     to_clean: bool = False
+    from_recording: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,11 @@ def finish(
     sleep: Sleep = time.sleep,
 ) -> Outcome:
     """Check a plan and, unless it is a dry run, ask and apply it; where that fails no earlier verification stands."""
+    if operation.plan is not None and plan.snapshot.recorded and not operation.from_recording:
+        raise PlanIsStale(
+            "the plan was made from a file, and not from what the venue told",
+            hint="make one with: exitplan plan; or apply it, judged on the account as it is now, with --from-recording",
+        )
     if operation.dry_run:
         ensure_not_refused(plan)
         judged = check_plan(account, plan) if operation.plan else None

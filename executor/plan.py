@@ -193,7 +193,8 @@ def plan_snapshot(
     """
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
-    given = PlanInput(Rulebook.of(policy), recorded, now or recorded.taken_at, done, scope.within(recorded))
+    moment = now or recorded.taken_at
+    given = PlanInput(Rulebook.of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides or {}), draft, given)
 

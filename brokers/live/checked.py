@@ -13,6 +13,7 @@ from exitplan.brokers.call_log import log_call
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
+from exitplan.brokers.live.reply_text import without_controls
 from exitplan.brokers.protocol import Clock, RefusalReason
 
 if TYPE_CHECKING:
@@ -149,9 +150,9 @@ class CheckedClient:
             raise AuthenticationError(f"{self.id} cannot sign with this secret: it has another form") from None
 
     def on_rest_response(
-        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], *more: Wire
+        self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str, *more: Wire
     ) -> Wire:
-        """Take from a reply what it says of our limits."""
+        """Take from a reply what it says of our limits, and out of it what no terminal should get."""
         now = time.time()
         names = self.dialect.traits.headers
         learned = None if names is None else read_headers(headers, names, now)
@@ -162,7 +163,7 @@ class CheckedClient:
             self.bucket.pause(asked or 1.0)
         if asked is not None:  # a reply beside it that asks for nothing ends no rest
             self.pause = asked
-        return super().on_rest_response(code, reason, url, method, headers, *more)  # type: ignore[misc] # as above
+        return super().on_rest_response(code, reason, url, method, headers, without_controls(body), *more)  # type: ignore[misc] # as above
 
     def throw_exactly_matched_exception(self, exact: Wire, string: Wire, message: Wire) -> None:
         """Raise what ccxt has in its tables for a code, and keep which code it was."""

@@ -33,6 +33,10 @@ COINBASE_FIELDS = {"name": "api_key", "privateKey": "api_secret"}
 """The keys of the file that Coinbase lets its users download, and what they are here."""
 
 _FORMS = "write env:NAME, keyring:NAME or file:PATH"
+_WORD = re.compile(r"[A-Za-z0-9+=]{16,}")
+_LONG_WORD = 24
+"""Letters of one case and digits without a break: a name has hyphens or underscores somewhere."""
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PEM = "-----BEGIN "
 _LINE_BREAK = re.compile(r"(?:\\r)?\\n|\r\n?")
@@ -104,7 +108,22 @@ def read_credentials(reference: str, base: Path, environ: Mapping[str, str]) -> 
     if reader is None or not name.strip():
         # What stands there is not repeated: it may be a key that was pasted in place of a reference.
         raise CredentialsMissing("the account's credentials are not a reference", hint=_FORMS)
+    is_there = kind == "file" and os.path.exists(base / name.strip())  # noqa: PTH110 - a NUL in it is no error here
+    if not is_there and _looks_secret(name):
+        raise CredentialsMissing(f"what follows {kind}: looks like a key or a secret itself", hint=_FORMS)
     return reader(name.strip(), base, environ)
+
+
+def _looks_secret(name: str) -> bool:
+    """Check whether a key or a secret was pasted in place of the name of where it is."""
+    if _PEM in name:
+        return True
+    return any(_is_random(word) for word in _WORD.findall(name)) or _UUID.search(name) is not None
+
+
+def _is_random(word: str) -> bool:
+    has_digit, has_lower, has_upper = (any(map(is_one, word)) for is_one in (str.isdigit, str.islower, str.isupper))
+    return has_digit and ((has_lower and has_upper) or len(word) >= _LONG_WORD)
 
 
 def _from_environment(name: str, _base: Path, environ: Mapping[str, str]) -> Credentials:

@@ -15,12 +15,15 @@ from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused, ExitplanError
+from exitplan.schemas.loading.diagnostics import printable
 
 RATE_LIMIT_PAUSE = 2.0
 """Seconds of rest after a venue said `too many requests` without saying for how long."""
 TOO_MANY_REQUESTS = frozenset({418, 429})
 """HTTP: the request was turned away before anybody looked at it; 418 is binance's word for a longer rest."""
 
+_QUOTED = 4_000
+"""Characters of a reply that are looked at for what it says; 300 of them are told."""
 _CLEAR = (
     ("InsufficientFunds", RefusalReason.INSUFFICIENT_BALANCE),
     ("OrderNotFound", RefusalReason.UNKNOWN_ORDER),
@@ -151,7 +154,7 @@ def is_not_found(error: Exception) -> bool:
 
 def explain(error: Exception, redact: Redactor) -> str:
     """Put an exception into one line without secrets."""
-    text = " ".join(redact(str(error)).split())
+    text = printable(" ".join(redact(str(error)[:_QUOTED]).split()))
     name = "" if isinstance(error, BadReply) else f"{type(error).__name__}: "
     return f"{name}{text[:300]}"
 

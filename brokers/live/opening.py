@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from exitplan.brokers.live.addresses import address_problem
 from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.client import Connection, Pace, exchange_ids, no_such_venue
 from exitplan.brokers.live.credentials import read_credentials
@@ -45,12 +46,16 @@ def open_live_account(
 
 
 def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
-    """Return how an account is reached, without its credentials."""
-    options = account.get("options") or {}
+    """Return how an account is reached, without its credentials; raises FileIsInvalid for an address that is none."""
+    options, base_url = account.get("options") or {}, account.get("base_url")
+    wrong = base_url and address_problem(str(base_url), allow_http=account.get("allow_http") is True)
+    if wrong:
+        message, hint = wrong
+        raise FileIsInvalid(f"base_url of the account {account.get('id')}: {message}", hint=hint)
     return Connection(
         venue=str(account["venue"]),
         clock=clock,
-        base_url=account.get("base_url"),
+        base_url=base_url,
         sandbox=bool(account.get("sandbox")),
         market_types=_market_types(account, options),
         options=options,

@@ -34,6 +34,17 @@ _SIGNED = re.compile(
 )
 """What is signed or secret by its name. Repeats are bounded, so that no reply makes the search slow."""
 
+_PIECE = 12
+"""Letters and digits of a secret that are enough to be taken for it; shorter ones are looked for as a whole alone."""
+_LAST_CODE = 0x10FFFF
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_SPELLED = re.compile(
+    r"(?:\\{1,8}(?:u00|x)|%(?:25){0,4}|&\#x0{0,6})(?P<hexadecimal>[0-9a-f]{2});?"
+    r"|&\#0{0,6}(?P<decimal>[0-9]{1,3});?|&[a-z]{2,6};|\\[nrt]|[a-z0-9]|[^\W_]",
+    re.IGNORECASE,
+)
+"""A letter or digit, as itself or as JSON, Python, a web page or an address spells it; a line's end is none."""
+
 Span = tuple[int, int]
 
 
@@ -43,11 +54,12 @@ class Redactor:
     An account without credentials is None; what only looks signed is still taken out.
     """
 
-    __slots__ = ("_forms",)
+    __slots__ = ("_forms", "_pieces")
 
     def __init__(self, *credentials: Credentials | None) -> None:
         values = {secret.reveal() for one in credentials if one is not None for secret in one.secrets()}
         self._forms = sorted({form for value in values for form in _forms_of(value)})
+        self._pieces = frozenset(piece for value in values for piece in _pieces_of(value))
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._forms)} forms)"
@@ -58,7 +70,7 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """Replace every secret, in whatever form it stands there, by ``[redacted]``."""
         kept, position = list[str](), 0
-        for start, end in _joined([*self._known(text), *_signed(text)]):
+        for start, end in _joined([*self._known(text), *self._parts_known(text), *_signed(text)]):
             kept.append(text[position:start])
             position = end
         return MASK.join([*kept, text[position:]])
@@ -70,6 +82,15 @@ class Redactor:
                 yield start, start + len(form)
                 # One character on, not one form on: two that overlap are both found.
                 start = text.find(form, start + 1)
+
+    def _parts_known(self, text: str) -> Iterator[Span]:
+        """Find pieces of secrets, however they are spelled, cased or broken up, and so those that are cut off too."""
+        if not self._pieces:
+            return
+        letters, places = _letters(text)
+        for start in range(len(letters) - _PIECE + 1):
+            if letters[start : start + _PIECE] in self._pieces:
+                yield places[start][0], places[start + _PIECE - 1][1]
 
 
 def _signed(text: str) -> Iterator[Span]:
@@ -86,6 +107,47 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append((start, end))
     return joined
+
+
+def _pieces_of(value: str) -> Iterator[str]:
+    """Return every piece of a secret, of its hexadecimal form, and of that of the bytes that it stands for."""
+    parts = [part for part in _parts(value) if not part.startswith("-----")] or [value]
+    for part in parts:
+        raw = part.encode()
+        for form in (part, raw.hex(), _bytes_meant(part).hex()):
+            letters, _ = _letters(form)
+            yield from (letters[start : start + _PIECE] for start in range(len(letters) - _PIECE + 1))
+
+
+def _bytes_meant(value: str) -> bytes:
+    """Return the bytes that a secret in base64 stands for; none of one that is something else."""
+    if not _BASE64.fullmatch(value):
+        return b""
+    padded = value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4)
+    try:
+        return base64.b64decode(padded, b"-_" if {"-", "_"} & set(value) else None)
+    except ValueError:
+        return b""
+
+
+def _letters(text: str) -> tuple[str, list[Span]]:
+    """Return the letters and digits of a text, all in one case and no longer escaped, and where each of them stands.
+
+    Left out is what a text is broken up, quoted or joined with; so a piece is the same however it is written.
+    """
+    letters: list[str] = []
+    places: list[Span] = []
+    for match in _SPELLED.finditer(text):
+        said = match[0]
+        number = match["hexadecimal"] or match["decimal"]
+        if number is not None:
+            code = int(number, 16 if match["hexadecimal"] else 10)
+            said = chr(code) if code <= _LAST_CODE else ""
+        for letter in said.casefold():
+            if letter.isalnum():
+                letters.append(letter)
+                places.append(match.span())
+    return "".join(letters), places
 
 
 def _forms_of(value: str) -> Iterator[str]:

@@ -150,6 +150,8 @@ def _as_text(value: object) -> str:
 
 def _content_of(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a named pipe would be waited for
+            raise AccountUnreadable(f"the paper account {path} is no regular file")
         return path.read_bytes()
     except FileNotFoundError as problem:
         raise AccountUnreadable(

@@ -52,6 +52,9 @@ JsonIntoOption = Annotated[
     Path | None, typer.Option("--json-into", metavar="FILE", help="Write the events to a file as well, one a line.")
 ]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="Make the saved plan anew, show what differs, and ask.")]
+FromRecordingOption = Annotated[
+    bool, typer.Option("--from-recording", help="Carry out a plan that was made with `plan --snapshot`.")
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check and show everything, and send nothing.")]
 
 
@@ -64,6 +67,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     dry_run: DryRunOption = False,
     auto_approve: AutoApproveOption = False,
     refresh: RefreshOption = False,
+    from_recording: FromRecordingOption = False,
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
@@ -84,13 +88,20 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     With --json every event is one line of JSON. Ctrl-C stops after in-flight orders; apply the same plan again to go
     on from there.
 
-    Several plans, a folder of them, or several accounts are worked on side by side, and shown in a table. A failure is
-    reported for its account and does not stop the others. Each account is asked about on its own. With --json every
-    event names its account, and the last line sums up.
+    Several plans, a folder of them (the plans of the last `plan --out` there), or several accounts are worked on side
+    by side, and shown in a table. A failure is reported for its account and does not stop the others. Each account is
+    asked about on its own. With --json every event names its account, and the last line sums up.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     where = AccountRef(policy=policy, data=data)
-    how = Showing(as_json, json_into, dry_run=dry_run, asks=not (auto_approve or dry_run), jobs=jobs)
+    how = Showing(
+        as_json,
+        json_into,
+        dry_run=dry_run,
+        asks=not (auto_approve or dry_run),
+        from_recording=from_recording,
+        jobs=jobs,
+    )
     raise typer.Exit(apply_requested(plans or (), account_set, where, how, refresh=refresh))
 
 
@@ -122,7 +133,7 @@ def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing
         opened = open_account_file(account_file, request_of(where, overrides_of(plan)))
         if refresh:
             return opened, Operation(scope=plan.scope, dry_run=how.dry_run)
-        return opened, Operation(plan, dry_run=how.dry_run)
+        return opened, Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording)
 
     how = replace(how, approved=plan) if refresh else replace(how, is_saved=True, asks=False)
     return carry_out([Selected(file.id, file)], task, how)
@@ -134,19 +145,20 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
         raise UsageError(
             "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
         )
-    plans, selected = _find_accounts(list(_each_plan(paths)), read_account_files(project_root()))
+    plans, selected = _find_accounts(list(_each_plan(paths, as_json=how.as_json)), read_account_files(project_root()))
 
     def task(file: AccountFile) -> tuple[Account, Operation]:
         plan = plans[file.id]
-        return open_account_file(file, request_of(where, overrides_of(plan))), Operation(plan, dry_run=how.dry_run)
+        opened = open_account_file(file, request_of(where, overrides_of(plan)))
+        return opened, Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording)
 
     return carry_out(selected, task, replace(how, is_one=False, is_saved=True, asks=False))
 
 
-def _each_plan(paths: Sequence[Path]) -> Iterator[Path]:
+def _each_plan(paths: Sequence[Path], *, as_json: bool) -> Iterator[Path]:
     """Return the plan files that are named, and those in the folders that are."""
     for path in paths:
-        yield from plans_in(path) if path.is_dir() else [path]
+        yield from plans_in(path, as_json=as_json) if path.is_dir() else [path]
 
 
 def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str, Plan], list[Selected]]:

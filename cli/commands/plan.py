@@ -44,7 +44,7 @@ from exitplan.cli.options import (
     TagOption,
     TargetOption,
 )
-from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_folder, plan_name, plans_table
+from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_plan_folder, plan_name, plans_table
 from exitplan.cli.project import project_data
 from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.streams import save
@@ -135,7 +135,7 @@ def plan_accounts(
     """Plan several accounts, save and show what there is; returns the worst exit code."""
     selected, folder = account_set.select(), output.out
     if folder is not None:
-        make_folder(folder, [plan_name(who.name) for who in selected])
+        make_plan_folder(folder, [plan_name(who.name) for who in selected])
     held: set[str] = set()
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Plan, int]:

@@ -41,7 +41,7 @@ def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
     if not plan.is_dir():
         show_saved(load_document(plan, "plan"), as_json=as_json)
         return
-    for number, file in enumerate(plans_in(plan)):
+    for number, file in enumerate(plans_in(plan, as_json=as_json)):
         document = load_document(file, "plan")
         if as_json:
             write_line(document)

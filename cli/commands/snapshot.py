@@ -23,7 +23,7 @@ from exitplan.cli.options import (
 from exitplan.cli.plan_output import make_folder
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.waiting import waiting
-from exitplan.cli.streams import json_bytes, save, write_bytes
+from exitplan.cli.streams import ensure_output, json_bytes, save, write_bytes
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.plan import read_snapshot
@@ -65,6 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if out is None:
         write_bytes(content)
         return
+    ensure_output(out)
     save(out, content)
     if as_json:
         write_bytes(content)

@@ -39,7 +39,8 @@ from exitplan.executor.accounts.account import Account, AccountFile, open_accoun
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import code_of_state
 from exitplan.executor.verify import examine_account
-from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan import report_of as report_of_checks
@@ -49,11 +50,17 @@ from exitplan.ruleset.planning.warnings import PlanWarning
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The four checks and what a person should know, or why they could not be run."""
+    """The four checks and what a person should know, or why they could not be run, and whether for want of a key."""
 
     checks: CheckReport | None
     problem: str | None = None
     warnings: tuple[PlanWarning, ...] = ()
+    is_refused: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the state; that of a refused key says what to do."""
+        return ExitCode.of(CredentialsRefused.exit_code) if self.is_refused else code_of_state(self.state)
 
     @property
     def state(self) -> AccountState:
@@ -104,7 +111,7 @@ def verify_each(
         tell_of_data_folder(opened, as_json=as_json)
         with waiting(f"Reading {opened.id} at {opened.venue}", is_shown=account_set.is_one):
             verification = verify_one(opened)
-        return verification, code_of_state(verification.state)
+        return verification, verification.exit_code
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=as_json, is_one=account_set.is_one)
     if account_set.is_one:
@@ -121,7 +128,7 @@ def verify_one(account: Account) -> Verification:
     try:
         draft = examine_account(account)
     except AccountUnreadable as problem:
-        return Verification(None, str(problem))
+        return Verification(None, str(problem), is_refused=isinstance(problem, CredentialsRefused))
     of_tracker = tracker_warnings(draft.account.snapshot, account.folder) if draft.checks.unregistered else ()
     warnings = (*of_tracker, *draft.warnings)
     return Verification(report_of_checks(draft.checks), warnings=warnings)

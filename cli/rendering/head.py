@@ -42,6 +42,8 @@ def plan_head(plan: Plan) -> Table:
     table.add_row(words("Plan"), words(plan.plan_id))
     valid = f"{clock_time(plan.created_at)}, valid until {clock_time(plan.expires_at)}"
     table.add_row(words("Made"), words(valid))
+    if snapshot.recorded:
+        table.add_row(words("From"), words("a file, and not from what the venue tells now", "yellow"))
     scope = scope_text(plan.scope)
     if scope:
         table.add_row(words("Only"), words(scope, "yellow"))

@@ -19,10 +19,18 @@ _PIPE_WIDTH = 100
 _NARROWEST, _WIDEST = 40, 140
 
 
+class _Screen(Console):
+    """A console that leaves it to its caller what a reader that has gone away means; rich's own ends the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error pass on."""
+        raise  # noqa: PLE0704 - rich calls this from within `except BrokenPipeError`
+
+
 def console(stream: TextIO | None = None) -> Console:
     """Make the console for stdout; styles only on a terminal, none at all where NO_COLOR or --no-color is set."""
     is_plain = OUTPUT.is_plain or bool(os.environ.get("NO_COLOR"))
-    made = Console(
+    made = _Screen(
         file=stream or sys.stdout,
         highlight=False,
         markup=False,

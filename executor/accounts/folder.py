@@ -50,3 +50,10 @@ class DataFolder:
     def reproducers(self) -> Path:
         """Cases in which the rule engine could not be trusted."""
         return self.path / "reproducers"
+
+
+def is_own_file(path: Path) -> bool:
+    """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
+    own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
+    kept = (own.state, own.tracker, own.alerts, own.lock)
+    return name == "halt" or name.startswith(own.journal.name) or name in {file.name for file in kept}

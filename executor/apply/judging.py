@@ -28,11 +28,12 @@ _SKIPPED = frozenset({Standing.STALE, Standing.UNWANTED})
 
 @dataclass(frozen=True)
 class Judged:
-    """A plan's open actions, each judged on a fresh draft of the account."""
+    """A plan's open actions, each judged on a fresh draft of the account, which was read ``at`` a moment."""
 
     plan: Plan
     draft: Draft
     judgements: Mapping[str, Judgement]
+    at: datetime
 
     @cached_property
     def views(self) -> Mapping[str, PositionView]:
@@ -133,7 +134,7 @@ def judge_plan(
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
         sold = sold_already(plan, intents)
         redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, plan.steps)
-        return Judged(plan, draft, redecision.judge())
+        return Judged(plan, draft, redecision.judge(), now)
 
 
 def sold_already(plan: Plan, intents: Mapping[str, Intent]) -> Mapping[str, Decimal]:

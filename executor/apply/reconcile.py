@@ -7,7 +7,7 @@ twice answered that it knows no such order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from exitplan.brokers.protocol import (
@@ -46,9 +46,13 @@ _FAILED = 3
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The venue knows no such order and can no longer accept it: it may be sent again after a rest of some seconds."""
+    """The venue knows no such order and can no longer accept it: it may be sent again after a rest of some seconds.
+
+    ``said`` is what was told when it was sent, such as that its deadline had passed.
+    """
 
     rest: float = 0.0
+    said: str = ""
 
 
 Reconciled = Resolution | NotSent
@@ -111,7 +115,8 @@ class OrderReconciler:
         if isinstance(outcome, Refused):
             return self._refused(action, intent, outcome, group)
         if isinstance(outcome, Unknown):
-            return self._resolve(action, intent, group)
+            resolved = self._resolve(action, intent, group)
+            return replace(resolved, said=outcome.message) if isinstance(resolved, NotSent) else resolved
         return self._reported(action, intent, outcome.report)
 
     def _resolve(self, action: Action, intent: Intent, group: _Group) -> Reconciled:
@@ -212,7 +217,7 @@ class OrderReconciler:
             # The venue has an order under our id: an earlier attempt that arrived after all.
             return self._resolve(action, intent, group)
         if outcome.reason.is_passing:
-            return NotSent(outcome.retry_after or _REST_SECONDS)
+            return NotSent(outcome.retry_after or _REST_SECONDS, outcome.message)
         return Resolution("refused", message=f"{outcome.reason.value}: {outcome.message}")
 
     def _resolve_cancel(self, action: Action) -> Reconciled:

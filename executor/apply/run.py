@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -42,6 +43,9 @@ MAX_ATTEMPTS = 3
 SHRINK_PCT = Decimal("0.01")
 """How much smaller an exit is sent once more where the venue had too little balance for it, at most."""
 
+OLDEST_READING = timedelta(seconds=30)
+"""How old prices and balances may be that an exit is judged on; older ones are read again before it is sent."""
+
 LONGEST_REST = 60.0
 """Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
 
@@ -71,6 +75,7 @@ class Run:
     touched: set[str] = field(default_factory=set)
     shrunk: dict[str, Decimal] = field(default_factory=dict)
     read_beside: Snapshot | None = None
+    unsent: dict[str, str] = field(default_factory=dict)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -99,9 +104,11 @@ class Run:
         return coin is not None and action.reduces and names.of_symbol(action.symbol) == names.resolve(coin)
 
     def _needs_reading(self, group: list[Action]) -> bool:
-        """Check whether what the group sells may have changed since the account was read, by orders of this run."""
-        if not self.touched or group[0].kind in {"cancel_order", "adopt"}:
+        """Check whether the reading is too old for a group, or what it sells has changed by orders of this run."""
+        if group[0].kind in {"cancel_order", "adopt"}:
             return False
+        if self.account.clock() - self.judged.at > OLDEST_READING:
+            return True
         return any(action.key in self.touched or self._is_of_fee_coin(action) for action in group)
 
     @property
@@ -203,7 +210,9 @@ class Run:
             for (action, intent), resolved in known:
                 self.touched.add(action.key)
                 if isinstance(resolved, NotSent):
-                    back.append(((action, intent), _NEVER_ARRIVED))
+                    why = f"{_NEVER_ARRIVED}: {resolved.said}" if resolved.said else _NEVER_ARRIVED
+                    self.unsent[action.id] = why
+                    back.append(((action, intent), why))
                     rest = max(rest, resolved.rest)
                 elif self._is_tried_smaller(action, intent, resolved):
                     back.append(((action, intent), resolved.message or ""))
@@ -255,7 +264,7 @@ class Run:
             if not unsent:
                 return
             intent = unsent[0][1]
-        self._leave_unsent(action, _NEVER_ARRIVED)
+        self._leave_unsent(action, self.unsent.get(action.id, _NEVER_ARRIVED))
 
     def _leave_unsent(self, action: Action, why: str) -> None:
         self._leave_open(action, why)

@@ -48,7 +48,7 @@ class AlertLog:
         A line that is still being written is left for the next call; a file that was emptied is begun anew.
         """
         try:
-            if not self.path.exists():
+            if not self.path.is_file():
                 return
             with self.path.open("rb") as file:
                 if self.path.stat().st_size < self.offset:

@@ -13,7 +13,9 @@ import orjson
 
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.files import append_line
+from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
+from exitplan.schemas.loading.diagnostics import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,21 @@ _LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging
 def raise_alert(
     path: Path, kind: str, account: str, now: datetime, figures: Mapping[str, Any], severity: str | None = None
 ) -> dict[str, Any]:
-    """Append an alert to the account's alerts and give its JSON form; raises DataFolderUnusable."""
+    """Append an alert to the account's alerts and return its JSON form.
+
+    An alert that cannot be written is lost to the file alone: it is logged and goes to whoever watches, and the work
+    that it is about goes on.
+    """
     alert = {
         "timestamp": time_text(now),
         "alert_type": kind,
         "severity": severity or ALERT_KINDS[kind].severity,
         "user_id": account,
-        **figures,
+        **{name: printable(value) if isinstance(value, str) else value for name, value in figures.items()},
     }
     note(RUN, kind, level=_LEVELS.get(alert["severity"], logging.WARNING), account=account, **figures)
-    append_line(path, orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE))
+    try:
+        append_line(path, orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE))
+    except DataFolderUnusable as error:
+        note(RUN, "alert_not_written", level=logging.ERROR, account=account, alert_type=kind, message=str(error))
     return alert

@@ -53,9 +53,12 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def ensure_writable(folder: Path, room: int = 65536) -> None:
-    """Raise DataFolderUnusable unless ``room`` bytes can be written and flushed into a folder."""
+    """Raise DataFolderUnusable unless ``room`` bytes can be written and flushed into a folder, before a run begins."""
     probe = folder / ".write-probe"
-    write_atomically(probe, bytes(room))
+    try:
+        write_atomically(probe, bytes(room))
+    except DataFolderUnusable as error:
+        raise DataFolderUnusable(str(error), hint=f"nothing was sent; {error.hint}") from error
     probe.unlink(missing_ok=True)
 
 
@@ -70,5 +73,5 @@ def _sync_folder(folder: Path) -> None:
 def _unusable(path: Path, error: OSError) -> DataFolderUnusable:
     return DataFolderUnusable(
         f"cannot write {path}: {error.strerror or error}",
-        hint="nothing was sent; free the disk or make the folder writable, or name another with --data",
+        hint="free the disk or make the folder writable, or name another with --data",
     )

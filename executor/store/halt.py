@@ -62,14 +62,16 @@ def find_halt(folder: DataFolder) -> Halt | None:
 
 def halts_in(data: Path) -> list[Halt]:
     """List the halts of a data folder: that of every account, and those of single ones by id."""
-    own = sorted(path.parent for path in data.glob(f"users/*/{NAME}"))
-    return list(filter(None, (_halt_in(place, data) for place in (data, *own))))
+    return list(filter(None, (_halt_in(place, data) for place in (data, *sorted(data.glob("users/*"))))))
 
 
 def _halt_in(place: Path, root: Path) -> Halt | None:
     path, account = place / NAME, None if place == root else place.name
     try:
-        return Halt(path.absolute(), _text_of(path), account) if path.exists() else None
+        path.lstat()  # a link counts as well, whatever has become of what it leads to
+        return Halt(path.absolute(), _text_of(path), account)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
         return Halt(path.absolute(), f"it cannot be looked at: {error.strerror or error}", account)
 
@@ -96,7 +98,7 @@ def resume(folder: Path) -> bool:
 
 def _text_of(path: Path) -> str:
     try:
-        text = path.read_bytes()[:_LONGEST].decode(errors="replace").strip()
+        text = path.read_bytes()[:_LONGEST].decode(errors="replace").strip() if path.is_file() else ""
     except OSError:
         return ""
     return "".join(letter for letter in text if letter.isprintable())

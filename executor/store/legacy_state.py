@@ -20,7 +20,7 @@ def published_state(path: Path) -> bytes | None:
     its classification is made anew by the next run.
     """
     try:
-        document = orjson.loads(path.read_bytes())
+        document: Any = orjson.loads(path.read_bytes()) if path.is_file() else None  # a pipe would be waited for
     except (OSError, orjson.JSONDecodeError):
         return None  # whoever reads it next says what is wrong, with the line
     is_published = isinstance(document, dict) and "cleanup_metrics" in document and "format_version" not in document

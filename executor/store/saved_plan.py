@@ -20,7 +20,7 @@ def load_plan(path: Path) -> Plan:
     if path.is_dir():
         raise FileIsInvalid(f"{path} is a folder", hint="name the plan in it")
     try:
-        known = orjson.loads(path.read_bytes())
+        known = orjson.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, orjson.JSONDecodeError):
         known = None  # load_document says what is wrong, with the line
     if isinstance(known, dict) and "plan_id" in known and isinstance(known.get("sha256"), str):

@@ -187,7 +187,11 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
             policy.name, policy.sha256, {name: Decimal(value) for name, value in sorted(overrides.items())}
         ),
         snapshot=PlanSnapshot(
-            _digest(snapshot_to_document(snapshot)), snapshot.taken_at, account.equity.total, account.equity.managed
+            _digest(snapshot_to_document(snapshot)),
+            snapshot.taken_at,
+            account.equity.total,
+            account.equity.managed,
+            given.is_recorded,
         ),
         engine=PlanEngine(ENGINE_NAME, ENGINE_VERSION, given.rulebook.checked),
         scope=given.scope,

@@ -50,6 +50,7 @@ class PlanSnapshot:
     taken_at: Annotated[datetime, Key("When the account was read.")]
     equity: Annotated[Decimal | None, Key("Its equity; null where it cannot be known.")]
     managed_equity: Annotated[Decimal | None, Key("Equity without what is protected or does not trade.")] = None
+    recorded: Annotated[bool, Key("It was read from a file, and not from the account's venue.", sparse=True)] = False
 
 
 @dataclass(frozen=True, slots=True)

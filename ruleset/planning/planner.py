@@ -101,13 +101,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class PlanInput:
-    """Everything a plan depends on."""
+    """Everything a plan depends on; ``is_recorded`` says that the snapshot comes from a file."""
 
     rulebook: Rulebook
     snapshot: Snapshot
     now: datetime
     progress: Progress = field(default_factory=Progress)
     scope: PlanScope = field(default_factory=PlanScope)
+    is_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,15 @@ MOST_SHOWN = 50
 """How many problems an error message spells out; the rest are counted."""
 
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys, hides or turns around: controls, C1, marks of direction, blanks without width, halves."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LONGEST_LINE = 1_500
 _SECRET = re.compile(r"(?i)secret|credential|passw|passphrase|api_?key|private_?key|token")
+_FOR_A_SHELL = re.compile(r"(?m)^[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]*[ \t]*=|^-----BEGIN ")
+_FIRST_PART = 65_536
 _BEFORE_CARET, _EXCERPT = 60, 100
 
 
@@ -59,9 +64,14 @@ class Source:
         line = bisect.bisect_right(self._starts, offset)
         return Mark(self.name, line, offset - self._starts[line - 1] + 1)
 
+    @cached_property
+    def is_for_a_shell(self) -> bool:
+        """Whether this is a file of variables or a key, named by mistake: nothing of it is quoted."""
+        return _FOR_A_SHELL.search(self.text[:_FIRST_PART]) is not None
+
     def excerpt(self, mark: Mark) -> str:
         """Show the line of a place with a caret below it, cut to what fits a terminal."""
-        if not 1 <= mark.line <= len(self._starts):
+        if not 1 <= mark.line <= len(self._starts) or self.is_for_a_shell:
             return ""
         start = self._starts[mark.line - 1]
         end = self._starts[mark.line] if mark.line < len(self._starts) else len(self.text)
@@ -119,7 +129,8 @@ def locate(problem: Problem, marks: Mapping[Path, Mark], sources: Mapping[str, S
     source = sources.get(mark.file)
     # The account block is where a credential ends up that should not be in a file; no message may repeat it.
     excerpt = source.excerpt(mark) if source and path[:1] != ("account",) else ""
-    return Diagnostic(mark, problem.path, problem.message, problem.severity, problem.hint, excerpt)
+    message = problem.message.partition(", found")[0] if source and source.is_for_a_shell else problem.message
+    return Diagnostic(mark, problem.path, message, problem.severity, problem.hint, excerpt)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -152,4 +163,4 @@ def path_text(path: Path) -> str:
 
 def printable(text: str) -> str:
     """Replace what a terminal would obey or turn around by a question mark; a tab becomes a space."""
-    return _UNPRINTABLE.sub("?", text.replace("\t", " "))
+    return UNPRINTABLE.sub("?", text.replace("\t", " "))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path as FilePath
 
 from exitplan.ruleset.language.problems import Problem, did_you_mean
@@ -23,10 +25,13 @@ def display_name(path: FilePath) -> str:
 def read_limited(path: FilePath, limit: int) -> bytes:
     """Read a file of at most ``limit`` bytes.
 
-    Raises FileHasProblems where it is missing, a folder, unreadable, or larger.
+    Raises FileHasProblems where it is missing, a folder, a pipe or device, unreadable, or larger.
     """
     try:
-        with path.open("rb") as file:
+        # Without O_NONBLOCK a named pipe would let us wait for ever.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _file_problem(path, "this is a pipe or a device, a file is expected")
             content = file.read(limit + 1)
     except FileNotFoundError:
         raise _file_problem(path, "there is no such file", _beside(path)) from None

@@ -297,6 +297,11 @@ def account_schema() -> Schema:
         | {"patternErrorMessage": "a reference is expected: env:NAME, keyring:NAME or file:PATH", "x-secret": True},
         "base_url": text("Another address of the venue's interface.", pattern="^https?://[^\\s@]+$")
         | {"patternErrorMessage": "an address without user and password is expected: https://...", "x-secret": True},
+        "allow_http": {
+            "type": "boolean",
+            "default": False,
+            "description": "Let base_url be http:// to another machine: keys and orders then travel in clear.",
+        },
         "sandbox": {"type": "boolean", "default": False, "description": "Use the venue's sandbox."},
         "market_types": {
             **listed({"enum": ["spot", "swap", "future"]}, "The kinds of markets that the account trades in."),

@@ -162,3 +162,22 @@ def test_show_of_a_policy_says_what_it_is() -> None:
     assert shown.code == 65
     assert "this is a policy" in shown.err
     assert "exitplan policy show --policy policies/default.yaml" in shown.err
+
+
+SHELL_FILES = {
+    ".env": "KRAKEN_API_KEY=51HabcKey\nKRAKEN_API_SECRET=51Habc\nX: : 51Habc\n",
+    "prod.env": "export DB=postgres://u:51Habc@host\nPW: : 51Habc\n",
+    "one-line.yaml": "KEY=51Habc",
+    "key.pem": "-----BEGIN EC PRIVATE KEY-----\n51Habc: : x\n-----END EC PRIVATE KEY-----\n",
+}
+
+
+@pytest.mark.parametrize("name", SHELL_FILES)
+@pytest.mark.parametrize(
+    "line", ["plan --policy", "validate", "show", "apply", "plan --snapshot", "policy show --policy", "diff a"]
+)
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_variables_or_a_key_named_by_mistake_is_not_quoted(name: str, line: str) -> None:
+    Path(name).write_text(SHELL_FILES[name], encoding="utf-8")
+    shown = xp(*line.split(), name)
+    assert (shown.code, "51Habc" in shown.out + shown.err) == (65, False)

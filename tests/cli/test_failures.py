@@ -64,3 +64,9 @@ def test_an_interrupt_that_python_has_wrapped_is_no_mistake_of_ours() -> None:
     wrapped = RuntimeError("Error calling __set_name__")
     wrapped.__cause__ = KeyboardInterrupt()
     assert (str(as_error(wrapped)), as_error(wrapped).exit_code) == ("interrupted", 8)
+
+
+def test_nothing_in_a_failure_is_obeyed_by_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, ExitplanError("the venue says \x1b[2J\x9b31m\u202eno\nsecond line", hint="\x07"))
+    shown = xp("plan")
+    assert shown.err == "error: the venue says ?[2J?31m?no\nsecond line\nhint: ?\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,18 @@ def test_without_account_files_a_policy_without_an_account_block_is_none(nothing
     assert xp("init", "there").code == 0
     refused = xp("plan", "--policy", "there/policies/default.yaml")
     assert (refused.code, "there are no account files" in refused.err) == (64, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_plan_from_a_recording_says_so_and_is_carried_out_only_with_its_flag() -> None:
+    xp("snapshot", "--out", "recorded.json")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    drawn = xp("plan", "--snapshot", "recorded.json", "--now", now, "--out", "plan.json")
+    assert "a file, and not from what the venue tells now" in drawn.out
+    assert json.loads(Path("plan.json").read_text(encoding="utf-8"))["snapshot"]["recorded"] is True
+    for words in (["apply", "plan.json"], ["apply", "plan.json", "--dry-run"]):
+        shown = xp(*words)
+        assert (shown.code, "--from-recording" in shown.err) == (6, True)
+    assert xp("apply", "plan.json", "--from-recording").code == 0
+    xp("plan", "--out", "plan.json")
+    assert "recorded" not in json.loads(Path("plan.json").read_text(encoding="utf-8"))["snapshot"]

@@ -63,7 +63,10 @@ def unreadable(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_account_gets_a_plan_file_of_its_own(folder: Path) -> None:
     shown = xp("plan", "--account", "platform", "--account", "user123", "--out", "plans")
     assert shown.code == 0
-    assert sorted(path.name for path in Path("plans").iterdir()) == ["platform.plan.json", "user123.plan.json"]
+    assert sorted(path.name for path in Path("plans").glob("*.plan.*")) == [
+        "platform.plan.json",
+        "user123.plan.json",
+    ]
     assert "exitplan apply plans" in shown.out
     plan = json.loads(Path("plans/user123.plan.json").read_text(encoding="utf-8"))
     assert (plan["account"]["id"], plan["policy"]["name"]) == ("user123", "user123")
@@ -87,7 +90,9 @@ def test_a_venue_that_does_not_answer_for_one_account_is_told_of_that_one(monkey
     unreadable("user123", monkeypatch)
     shown = xp("plan", "--all", "--out", "plans", "--detailed-exitcode")
     assert (shown.code, shown.err) == (1, "error: user123: no answer\n")
-    assert [path.name for path in Path("plans").iterdir()] == ["platform.plan.json"], "no plan of before is left"
+    assert [path.name for path in Path("plans").glob("*.plan.json")] == ["platform.plan.json"], (
+        "no plan of before is left"
+    )
 
 
 def test_a_mistake_in_exitplan_stops_one_account_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +188,35 @@ def test_one_of_several_plans_that_cannot_be_used_stops_no_other() -> None:
     assert (shown.code, last["event"], last["exit_code"]) == (65, "accounts_finished", 65)
     assert {event["account"] for event in shown.lines[:-1]} == {"user123"}
     assert [entry["exit_code"] for entry in last["accounts"]] == [65, 0]
+
+
+def test_only_the_plans_of_the_last_time_are_carried_out(folder: Path) -> None:
+    add_accounts(folder, "user7", "user8")
+    xp("plan", "--all", "--out", "plans")
+    xp("plan", "--account", "platform", "--account", "user7", "--out", "plans")
+    shown = xp("apply", "plans", "--json")
+    assert {event["account"] for event in shown.lines[:-1]} == {"platform", "user7"}
+    assert "left out" in shown.err
+    assert "user123.plan.json, user8.plan.json" in shown.err
+    assert xp("apply", "plans/user8.plan.json").code == 0
+
+
+def test_an_account_that_could_not_be_planned_is_not_carried_out_by_its_old_plan(folder: Path) -> None:
+    xp("plan", "--all", "--out", "plans")
+    (folder / "policies/accounts/user123.yaml").write_text(BROKEN, encoding="utf-8")
+    xp("plan", "--all", "--out", "plans")
+    (folder / "policies/accounts/user123.yaml").unlink()
+    shown = xp("apply", "plans", "--json")
+    assert {event["account"] for event in shown.lines[:-1]} == {"platform"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_that_a_person_filled_is_taken_whole_and_a_broken_list_is_told() -> None:
+    xp("plan", "--all", "--out", "plans")
+    Path("plans/plans.json").write_text("[", encoding="utf-8")
+    assert xp("apply", "plans").code == 65
+    Path("plans/plans.json").unlink()
+    assert xp("apply", "plans").code == 0
 
 
 @pytest.mark.usefixtures("folder")

@@ -107,3 +107,19 @@ def test_an_engine_that_cannot_be_imported_is_named_with_the_line_that_builds_it
     assert "durable-rules cannot be imported: undefined symbol: PyEval_CallObject" in shown.stderr
     assert 'CC="cc -DPyEval_CallObject=PyObject_CallObject" pip install' in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("line", ["plan", "verify", "apply", "run", "validate", "explain BTC/USD"])
+def test_an_engine_that_cannot_be_imported_is_told_with_what_builds_it(line: str, folder: Path) -> None:
+    code = "import sys; sys.modules['durable_rules_engine'] = None; from exitplan.cli.main import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *line.split()],
+        env=environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "unexpected" not in ended.stderr
+    assert line == "validate" or (ended.returncode, "PyEval_CallObject" in ended.stderr) == (1, True)

@@ -149,3 +149,47 @@ def test_account_files_with_credentials_of_their_own_are_not_told(second: str) -
 def test_one_name_for_the_keys_of_two_venues_is_not_told() -> None:
     live_files("env:SHARED", "env:SHARED", venue="coinbase")
     assert "has the same credentials" not in xp("validate").out
+
+
+UNSAFE = ["http://venue.example", "http://10.0.0.1:8080/api", "http://127.0.0.1.example", "http://0x7f.1.example"]
+NONE = [
+    "https:///path",
+    "https://[::1",
+    "https://venue.example:99999",
+    "https://venue..example",
+    "https://a b",
+    "https://1.2.3",
+]
+
+
+@pytest.mark.parametrize("address", [*UNSAFE, *NONE, "https://venue.example/?key=51Habc"])
+def test_an_address_that_is_none_or_not_safe_is_an_error_of_the_file_and_not_repeated(address: str) -> None:
+    shown = validated("kraken", "credentials: env:NOWHERE", f"base_url: '{address}'")
+    assert (shown.code, address in shown.out) == (65, False)
+    assert f"{FILE}:9:" in shown.out
+    assert "base_url" in shown.out
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "base_url: 'http://127.0.0.1:8080'",
+        "base_url: 'http://localhost:1/x'",
+        "base_url: 'http://[::1]:8080'",
+        "base_url: 'https://venue.example'",
+        "base_url: 'http://venue.example', allow_http: true",
+    ],
+)
+def test_an_address_on_this_machine_or_by_https_or_with_the_flag_is_sound(more: str) -> None:
+    assert validated("kraken", "credentials: env:NOWHERE", *more.split(", ")).code == 0
+
+
+@pytest.mark.parametrize("address", [*UNSAFE, *NONE])
+def test_nothing_is_asked_at_such_an_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KEY", "SECRET"):
+        monkeypatch.setenv(f"NOWHERE_API_{name}", "a2V5a2V5a2V5")
+    validated("kraken", "credentials: env:NOWHERE", f"base_url: '{address}'")
+    for verb in ("plan", "verify"):
+        shown = xp(verb, "--account", FILE)
+        assert (shown.code, address in shown.out + shown.err) == (65, False)
+    assert xp("init", "new", "--from-venue", "kraken", "--base-url", address).code == 64

@@ -11,6 +11,7 @@ from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import AccountUnreadable
 from tests.builders import NOW
 from tests.cli.conftest import write_account, xp
+from tests.cli.live import foreign_credentials, init_words, live_venue, use_credentials
 
 LINES = [
     "status",
@@ -67,3 +68,14 @@ def test_an_account_opened_without_its_venue_cannot_be_asked_anything(keyless: P
         account.broker.read_account()
     with pytest.raises(AccountUnreadable):
         _ = account.broker.capabilities
+
+
+@pytest.mark.parametrize("venue", ["kraken", "coinbase", "binance", "bybit"])
+def test_a_key_that_the_venue_refuses_is_the_same_exit_code_everywhere(
+    venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with live_venue(venue, monkeypatch, nothing / "cache") as handle:
+        assert xp(*init_words(handle)).code == 0
+        use_credentials(foreign_credentials(venue), monkeypatch)
+        for words in (["plan"], ["verify"], ["verify", "--json"], ["snapshot"]):
+            assert xp(*words, "--account", venue).code == 3

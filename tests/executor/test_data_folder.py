@@ -78,15 +78,14 @@ def test_a_full_disk_is_an_error_and_loses_nothing(on_stage: Stage, limit: int) 
     assert (result.exit_code, {entry["quantity"] for entry in scene.document()["positions"]}) == (0, {"75"})
 
 
-def test_a_disk_that_is_full_of_alerts_only_leaves_the_run_to_be_resumed(on_stage: Stage) -> None:
-    scene = on_stage(legacy())
+def test_an_alert_that_cannot_be_written_ends_no_run(on_stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    scene = on_stage(snapshot(*(position(f"A{number}/USD", 100) for number in range(3))))
     plan = scene.plan()
     scene.break_writes(Fault.REFUSED)
     scene.folder.alerts.mkdir(parents=True)
-    with pytest.raises(DataFolderUnusable):
-        scene.apply(plan)
-    scene.folder.alerts.rmdir()
-    assert statuses(scene.apply(plan)) == ["refused"]
+    assert statuses(scene.apply(plan)) == ["refused", "done", "done"]
+    assert "alert_not_written" in caplog.text
+    assert "nothing was sent" not in caplog.text
 
 
 def test_a_probe_leaves_nothing_behind(tmp_path: Path) -> None:

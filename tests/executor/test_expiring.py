@@ -92,3 +92,33 @@ def test_the_value_of_an_order_is_judged_at_the_price_of_now(on_stage: Stage) ->
     result = scene.apply(plan)
     assert (result.exit_code, result.stop) == (5, Stop.GUARD_REFUSES)
     assert (scene.trouble.orders, scene.account().positions[0].quantity) == ([], Decimal(100))
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(29, ["AAA/USD", "BBB/USD"]), (31, ["AAA/USD"])])
+def test_a_price_that_fell_while_another_order_was_under_way_is_read_before_the_next(
+    on_stage: Stage, seconds: int, sent: list[str]
+) -> None:
+    scene = two(on_stage)
+    plan = scene.plan()
+
+    def wait() -> None:
+        scene.clock.advance(seconds)
+        scene.move_price("BBB/USD", "1")
+
+    scene.trouble.before.append(wait)
+    scene.apply(plan)
+    assert [order.symbol for order in scene.trouble.orders] == sent
+
+
+def test_what_was_not_cancelled_is_no_reason_to_trust_an_old_price(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    plan = scene.plan()
+    scene.break_writes(Fault.REFUSED)
+
+    def wait() -> None:
+        scene.clock.advance(60)
+        scene.move_price("AAA/USD", "1")
+
+    scene.trouble.before.append(wait)
+    scene.apply(plan)
+    assert scene.trouble.orders == []

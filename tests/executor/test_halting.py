@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.halt import NAME, find_halt, halt, resume
+from exitplan.executor.store.halt import NAME, find_halt, halt, halts_in, resume
 from exitplan.ruleset.errors import AccountIsHalted
 from tests.builders import NOW
 from tests.executor.conftest import Stage
@@ -100,3 +102,28 @@ def test_a_halt_of_all_says_so_and_one_of_an_account_names_it_and_how_to_end_it(
     assert str(own.error().hint).endswith("exitplan resume --account user1")
     assert "everything is halted by" in str(of_all.error())
     assert str(of_all.error().hint).endswith("exitplan resume")
+
+
+@pytest.mark.parametrize("kind", ["dangling link", "link to itself", "pipe", "folder"])
+def test_whatever_is_called_halt_halts(on_stage: Stage, kind: str) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.folder.root.mkdir(parents=True, exist_ok=True)
+    file = scene.folder.root / NAME
+    makes: dict[str, Callable[[], object]] = {
+        "dangling link": lambda: file.symlink_to("gone"),
+        "link to itself": lambda: file.symlink_to(NAME),
+        "pipe": lambda: os.mkfifo(file),
+        "folder": file.mkdir,
+    }
+    makes[kind]()
+    with pytest.raises(AccountIsHalted):
+        scene.apply(plan)
+    assert scene.held() == "100"
+
+
+def test_a_link_that_leads_nowhere_in_an_accounts_own_folder_is_listed(tmp_path: Path) -> None:
+    own = tmp_path / "users" / "user123"
+    own.mkdir(parents=True)
+    (own / NAME).symlink_to("gone")
+    assert [found.account for found in halts_in(tmp_path)] == ["user123"]

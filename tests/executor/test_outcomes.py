@@ -319,3 +319,11 @@ def test_a_market_order_that_rests_at_a_venue_without_ids_is_not_doubled(on_stag
     scene.trouble.opens.clear()
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
     assert scene.state().unwinds["AAA/USD"].cycle == 1
+
+
+def test_what_was_said_of_an_order_that_never_reached_the_venue_is_told(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(*[Fault.LOST_BEFORE] * 3)
+    (outcome,) = scene.apply().outcomes
+    assert "it never reached the venue: the request timed out" in str(outcome.reason)
+    assert "the request timed out" in scene.alerts()[-1]["reason"]

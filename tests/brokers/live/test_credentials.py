@@ -299,3 +299,30 @@ def test_the_same_key_has_the_same_fingerprint_and_the_key_is_not_in_it() -> Non
     other = read_credentials("env:K", HERE, BOTH | {"K_API_KEY": "another"})
     assert (one, hash(one), one.fingerprint()) == (same, hash(same), same.fingerprint())
     assert one.fingerprint() not in {other.fingerprint(), KEY}
+
+
+PASTED = [
+    "b3VyLXNlY3JldC1rZXktMTIzNDU2Nzg5MA==",
+    "Qk9OaGx2d0pXbTR2/dGhpc0lzQVNlY3JldDEyMzQ1Njc4",
+    "3f9a77d1c2b84e5f90a1b2c3d4e5f607",
+    "0f8fad5b-d9cb-469f-a165-70867728950e",
+    PEM,
+]
+
+
+@pytest.mark.parametrize("kind", ["env", "keyring", "file"])
+@pytest.mark.parametrize("pasted", PASTED)
+@pytest.mark.usefixtures("drawer")
+def test_a_key_or_secret_pasted_in_place_of_its_name_is_not_repeated(kind: str, pasted: str, tmp_path: Path) -> None:
+    told = refusal(f"{kind}:{pasted}", tmp_path)
+    assert not any(line in f"{told} {told.hint}" for line in (pasted, *pasted.split("\n")))
+
+
+@pytest.mark.parametrize("name", ["MY_KRAKEN_ACCOUNT_NUMBER_2", "KRAKEN2", "binanceMainAccount", "x_sub_account_2026"])
+def test_a_name_is_still_told(name: str) -> None:
+    assert f"{name}_API_KEY" in str(refusal(f"env:{name}"))
+
+
+def test_a_file_of_a_random_name_is_read_where_it_is_there(write: Write) -> None:
+    path = write(ACCOUNT_FILE, "cdpKey0f8fad5bd9cb469fa16570867728950e.json")
+    assert revealed(read_credentials(f"file:{path.name}", path.parent, {})) == [KEY, SECRET]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import pickle
 import time
@@ -39,6 +40,29 @@ FORMS: list[Callable[[str], str]] = [
     lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
 ]
 
+MANGLED: dict[str, Callable[[str], str]] = {
+    "HTML by number": lambda value: "".join(f"&#{ord(letter)};" for letter in value),
+    "HTML by hexadecimal number": lambda value: "".join(f"&#x{ord(letter):X};" for letter in value),
+    "HTML, what must be": lambda value: html.escape(value).replace("/", "&#x2F;").replace("+", "&#43;"),
+    "JSON by number": lambda value: "".join(f"\\u{ord(letter):04x}" for letter in value),
+    "JSON in JSON": lambda value: json.dumps(json.dumps("".join(f"\\u{ord(letter):04x}" for letter in value))),
+    "Python's bytes": lambda value: "".join(f"\\x{ord(letter):02x}" for letter in value),
+    "every character of an address": lambda value: "".join(f"%{ord(letter):02X}" for letter in value),
+    "twice so": lambda value: "".join(f"%25{ord(letter):02x}" for letter in value),
+    "hexadecimal": lambda value: value.encode().hex(),
+    "HEXADECIMAL": lambda value: value.encode().hex().upper(),
+    "hexadecimal by pairs": lambda value: value.encode().hex(" "),
+    "its bytes in hexadecimal": lambda value: base64.b64decode(value + "=" * (-len(value) % 4)).hex(),
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "over lines": lambda value: "\n  ".join(value[start : start + 9] for start in range(0, len(value), 9)),
+    "as quoted parts": lambda value: '" + "'.join(value[start : start + 5] for start in range(0, len(value), 5)),
+    "by hyphens": "-".join,
+    "without its end": lambda value: value[: len(value) // 2] + "...",
+    "without its beginning": lambda value: "..." + value[len(value) // 2 :],
+    "its middle": lambda value: value[8:28],
+}
+
 
 def redactor(secret: str, key: str = "some-key", password: str | None = None) -> Redactor:
     return Redactor(Credentials("env:k", Secret(key), Secret(secret), Secret(password) if password else None))
@@ -50,6 +74,16 @@ def test_a_secret_is_taken_out_in_every_form(form: Callable[[str], str], secret:
     cleaned = redactor(secret)(f"{before}{form(secret)}{after}")
     assert not any(secret in piece or form(secret) in piece for piece in cleaned.split(MASK))
     assert MASK in cleaned
+
+
+@pytest.mark.parametrize("mangle", MANGLED.values(), ids=MANGLED)
+@given(raw=st.binary(min_size=36, max_size=64))
+def test_a_secret_is_taken_out_however_it_is_spelled_or_cut(mangle: Callable[[str], str], raw: bytes) -> None:
+    secret = base64.b64encode(raw).decode().rstrip("=")
+    said = mangle(secret)
+    cleaned = redactor(secret)(f"the venue says: 9. {said} .9")
+    assert MASK in cleaned
+    assert len(cleaned.replace(MASK, "")) <= len("the venue says: 9.  .9") + 20
 
 
 @given(secret=SECRETS, texts=st.lists(st.text(PRINTABLE, max_size=6), max_size=4), data=st.data())
