@@ -37,6 +37,7 @@ from exitplan.ruleset.model.snapshot import FORMAT_VERSION
 from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.schemas.documents import load_document, parse_document
+from exitplan.schemas.loading.json_loader import load_json
 
 _MOST_LINES = 40
 
@@ -198,9 +199,9 @@ def _ensure_no_other(mark: JournalMark | None, path: Path) -> None:
 def _mark_of(path: Path) -> JournalMark | None:
     """Return which journal a state file was exported from; None where it does not tell."""
     try:
-        told = orjson.loads(path.read_bytes())["exported_from"]
+        told = orjson.loads(load_json(path).text)["exported_from"]
         return JournalMark(str(told["journal"]), int(told["revision"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileIsInvalid, ValueError, KeyError, TypeError):
         return None  # of an earlier version, written by hand, or broken: whoever reads it says so
 
 

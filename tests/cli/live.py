@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from exitplan.brokers.live.limits import TokenBucket
 from exitplan.executor.accounts.env_accounts import usual_quote
 from tests.venues.builders import demo_account
 from tests.venues.fronts import new_credentials
@@ -21,8 +22,13 @@ NAME = "LOOPBACK"
 
 @contextmanager
 def live_venue(venue: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Handle]:
-    """Serve the demo account, its credentials in the environment and the markets cached in a folder."""
+    """Serve the demo account, its credentials in the environment and the markets cached in a folder.
+
+    Nobody waits for the venue's rate limits, which have tests of their own.
+    """
     monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(cache))
+    monkeypatch.setattr(TokenBucket, "ready_in", lambda *_: 0.0)
+    monkeypatch.setattr(TokenBucket, "take", lambda *_: None)
     with serving(venue, demo_account(utc_now(), usual_quote(venue) or "USD")) as handle:
         use_credentials(handle.credentials, monkeypatch)
         yield handle
