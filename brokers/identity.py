@@ -50,8 +50,7 @@ def identity_of(account: Mapping[str, Any], base: Path, *, keyring: bool = True)
     """Identify the account of an ``account`` block; ``base`` is the folder of its file.
 
     Nothing is asked of the venue; without ``keyring`` nor of the system's keyring, which may ask a person in turn. Keys
-    that are not at hand are not known; whoever needs them to trade is told when the
-    account is opened.
+    that are not at hand are not known; whoever needs them to trade is told when the account is opened.
     """
     venue, options = str(account["venue"]), account.get("options") or {}
     if venue == PAPER:

@@ -154,7 +154,9 @@ def test_a_tag_means_those_who_carry_it(folder: Path) -> None:
 def test_what_makes_no_sense_for_several_is_refused(line: str, message: str) -> None:
     shown = xp(*line.split())
     assert shown.code == (1 if "is a file" in message else 64)
-    assert message in (shown.out if "--json" in line else shown.err)
+    told, silent = (shown.out, shown.err) if "--json" in line else (shown.err, shown.out)
+    assert message in told
+    assert not silent
 
 
 @pytest.mark.usefixtures("folder")

@@ -106,9 +106,10 @@ def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
 def test_what_is_mistyped_exits_64_with_a_line_and_a_hint(line: str, message: str, hint: str | None) -> None:
     shown = xp(*line.split())
     assert shown.code == 64
-    told = shown.out if "--json" in line else shown.err
+    told, silent = (shown.out, shown.err) if "--json" in line else (shown.err, shown.out)
     assert message in told
     assert hint is None or hint in told
+    assert not silent
 
 
 @pytest.mark.usefixtures("folder")
