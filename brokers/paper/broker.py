@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from exitplan.brokers.paper.account_file import DEMO, Owner, PaperFile
-from exitplan.brokers.paper.engine import MatchingEngine, Prices
+from exitplan.brokers.paper.engine import Prices
 from exitplan.brokers.paper.options import PaperOptions, read_options
 from exitplan.brokers.paper.pricing import mark_price
 from exitplan.brokers.protocol import (
     Capabilities,
     Clock,
     ConvertRequest,
-    Done,
     Found,
     LookUp,
     NotFound,
@@ -97,12 +96,12 @@ class PaperBroker:
         """Take an order and fill what the prices in the file allow."""
         known = request if self._keeps_ids else replace(request, client_order_id=None)
         now = self._clock()
-        return self._file.change(now, lambda engine: _kept(engine.place(known, now)))
+        return self._file.change(now, lambda engine: engine.place(known, now))
 
     def cancel_order(self, reference: OrderReference) -> Outcome:
         """Cancel one open order."""
         now = self._clock()
-        return self._file.change(now, lambda engine: _kept(engine.cancel(self._visible(reference), now)))
+        return self._file.change(now, lambda engine: engine.cancel(self._visible(reference), now))
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find one order; Unknown by a client id that the venue, as played, does not keep."""
@@ -123,7 +122,7 @@ class PaperBroker:
             return Refused(RefusalReason.OTHER, f"it costs {plain(cost)} of the value, {plain(most)} is the limit")
         known = request if self._keeps_ids else replace(request, client_order_id=None)
         now = self._clock()
-        return self._file.change(now, lambda engine: _kept(engine.convert(known, now)))
+        return self._file.change(now, lambda engine: engine.convert(known, now))
 
     def move_price(self, symbol: str, prices: Prices) -> tuple[OrderReport, ...]:
         """Move a market's prices, fill what they reach, and report the orders that changed.
@@ -131,11 +130,7 @@ class PaperBroker:
         Raises KeyError for a symbol that is in no market of the account.
         """
         now = self._clock()
-
-        def tick(engine: MatchingEngine) -> tuple[tuple[OrderReport, ...], bool]:
-            return engine.tick(symbol, prices, now), True
-
-        return self._file.change(now, tick)
+        return self._file.change(now, lambda engine: engine.tick(symbol, prices, now))
 
     @property
     def _keeps_ids(self) -> bool:
@@ -143,10 +138,6 @@ class PaperBroker:
 
     def _visible(self, reference: OrderReference) -> OrderReference:
         return reference if self._keeps_ids else replace(reference, client_order_id=None)
-
-
-def _kept(outcome: Outcome) -> tuple[Outcome, bool]:
-    return outcome, isinstance(outcome, Done)
 
 
 def open_paper_account(account: Mapping[str, Any], base: Path, clock: Clock) -> PaperBroker:

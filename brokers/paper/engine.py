@@ -62,6 +62,9 @@ class MatchingEngine:
         self._markets = dict(snapshot.markets)
         self._open = take_over_orders(snapshot, notes, self._ledger)
         self._closed = {order.id: order for order in notes.closed_orders}
+        self._named: dict[str, dict[str, None]] = {}  # order ids by client id, oldest first
+        for order in (*notes.closed_orders, *self._open.values()):
+            self._name(order)
         self._next_id = notes.next_order_id
         self._names_sides = self._options.hedge_mode or any(order.position_side for order in snapshot.open_orders)
 
@@ -167,12 +170,18 @@ class MatchingEngine:
     def _refuse_id(self, client_order_id: str | None) -> Refused | None:
         if client_order_id is None:
             return None
-        seen = [*self._open.values()]
-        if self._options.unique_client_order_ids == "ever":
-            seen += self._closed.values()
-        if all(order.client_order_id != client_order_id for order in seen):
+        named = self._named.get(client_order_id, {})
+        if not named or (self._options.unique_client_order_ids == "open" and self._open.keys().isdisjoint(named)):
             return None
         return Refused(RefusalReason.DUPLICATE_CLIENT_ORDER_ID, f"the id {client_order_id} is in use")
+
+    def _name(self, order: PaperOrder) -> None:
+        if order.client_order_id is not None:
+            self._named.setdefault(order.client_order_id, {})[order.id] = None
+
+    def _forget(self, order: PaperOrder) -> None:
+        named = self._named.get(order.client_order_id or "", {})
+        named.pop(order.id, None)
 
     def _new_id(self) -> str:
         while (name := f"paper-{self._next_id}") in self._open or name in self._closed:
@@ -181,15 +190,13 @@ class MatchingEngine:
         return name
 
     def _find(self, reference: OrderReference) -> PaperOrder | None:
+        if reference.order_id is not None:
+            return self._open.get(reference.order_id) or self._closed.get(reference.order_id)
+        named = [*self._named.get(reference.client_order_id or "", {})]
         for orders in (self._open, self._closed):
-            if reference.order_id is not None:
-                matching = [orders[reference.order_id]] if reference.order_id in orders else []
-            elif reference.client_order_id is not None:
-                matching = [order for order in orders.values() if order.client_order_id == reference.client_order_id]
-            else:
-                matching = []
-            if matching:
-                return matching[-1]
+            for name in reversed(named):
+                if name in orders:
+                    return orders[name]
         return None
 
     def _enter(self, request: OrderRequest, market: Market, now: datetime) -> PaperOrder:
@@ -216,6 +223,7 @@ class MatchingEngine:
 
     def _keep(self, order: PaperOrder) -> PaperOrder:
         self._open[order.id] = order
+        self._name(order)
         return order
 
     def _end(self, order: PaperOrder, now: datetime) -> PaperOrder:
@@ -223,8 +231,9 @@ class MatchingEngine:
         self._ledger.release(order, ended.hold)
         self._open.pop(order.id, None)
         self._closed[order.id] = ended
+        self._name(ended)
         if len(self._closed) > HISTORY:
-            del self._closed[next(iter(self._closed))]
+            self._forget(self._closed.pop(next(iter(self._closed))))
         return ended
 
     def _match(self, order: PaperOrder, market: Market, now: datetime, *, arriving: bool) -> PaperOrder:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from exitplan.brokers.protocol import LookUpTier
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
-from exitplan.ruleset.model.values import ZERO, parse_decimal, unified_symbol
+from exitplan.ruleset.model.values import ZERO, parse_decimal, plain, unified_symbol
 
 Reader = Callable[[object], object]
 
@@ -66,6 +66,18 @@ def read_options(options: Mapping[str, Any]) -> PaperOptions:
         hints = [f"; {problem.hint}" if problem.hint else "" for problem in problems]
         raise FileIsInvalid("\n".join(line + hint for line, hint in zip(lines, hints, strict=True)))
     return PaperOptions(**values)
+
+
+def options_to_document(options: PaperOptions) -> dict[str, Any]:
+    """Write options as :func:`read_options` reads them; what is not set is left out."""
+    values = {option.name: getattr(options, option.name) for option in fields(PaperOptions)}
+    return {name: _as_json(value) for name, value in values.items() if value is not None}
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _as_json(entry) for name, entry in value.items()}
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 def option_problems(options: Mapping[str, Any]) -> list[Problem]:

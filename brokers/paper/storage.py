@@ -17,13 +17,13 @@ LOCK_SECONDS = 10
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, patience: float | None = None) -> Iterator[None]:
     """Keep every other process from changing the file, through a lock file beside it.
 
-    Raises AccountIsLocked where another process does not let go, DataFolderUnusable where no lock can be
-    made.
+    ``patience`` are the seconds that another process is waited for. Raises AccountIsLocked where it does not let
+    go, DataFolderUnusable where no lock can be made.
     """
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS if patience is None else patience)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -69,10 +69,11 @@ def _replace(path: Path, content: bytes) -> None:
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put on disk which files a folder has. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

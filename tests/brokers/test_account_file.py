@@ -56,6 +56,7 @@ def test_the_file_stays_a_valid_snapshot(account: Path) -> None:
     broker = open_at(account.parent)
     done(broker.place_order(limit("sell", "1.234", "150", client_order_id="mine")))
     done(broker.place_order(order(quantity="1.234")))
+    broker.read_account()
     document = load_document(account, "snapshot")
     assert document["taken_at"] == time_text(LATER)
     assert len(document["paper"]["closed_orders"]) == 1
@@ -214,6 +215,7 @@ def test_what_a_tracker_keeps_for_itself_stays(tmp_path: Path) -> None:
     text = json.dumps({**snapshot_to_document(snapshot()), "tracker": {"ETH/USD": {"score": 0.25, "tags": ["a"]}}})
     (tmp_path / "a.json").write_text(text)
     done(open_at(tmp_path).place_order(order()))
+    open_at(tmp_path).read_account()
     assert open_at(tmp_path).read_account().tracker["ETH/USD"].extra == {"score": "0.25", "tags": ["a"]}
 
 

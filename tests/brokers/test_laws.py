@@ -11,6 +11,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exitplan.brokers.paper.changes import RecordingEngine
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
@@ -49,7 +50,7 @@ def fresh() -> MatchingEngine:
     return MatchingEngine(snapshot(), None, charging())
 
 
-def take(venue: MatchingEngine, number: int, step: Step) -> None:
+def take(venue: MatchingEngine | RecordingEngine, number: int, step: Step) -> None:
     now = NOW + timedelta(seconds=number)
     if step.kind == "tick":
         venue.tick(SYMBOL, Prices(bid=step.price - 1, ask=step.price + 1, last=step.price), now)

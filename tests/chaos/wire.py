@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from exitplan.brokers.paper.broker import PaperBroker
-from exitplan.brokers.paper.engine import MatchingEngine
+from exitplan.brokers.paper.changes import RecordingEngine
 from exitplan.brokers.protocol import (
     Capabilities,
     ConvertRequest,
@@ -232,12 +232,12 @@ class Wire:
         far = Decimal(10_000) if request.side == "sell" else Decimal("0.01")
         resting, now = replace(request, type="limit", price=far), self._file.true_time()
 
-        def take_and_cancel(engine: MatchingEngine) -> tuple[Outcome, bool]:
+        def take_and_cancel(engine: RecordingEngine) -> Outcome:
             taken = engine.place(resting, now)
             if not isinstance(taken, Done):
-                return taken, False
+                return taken
             reference = OrderReference(symbol=request.symbol, order_id=taken.report.order_id)
-            return engine.cancel(reference, now), True
+            return engine.cancel(reference, now)
 
         return self._inner._file.change(now, take_and_cancel)  # in one step, whoever dies
 

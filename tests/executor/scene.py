@@ -15,8 +15,10 @@ import orjson
 import yaml
 
 from exitplan.brokers.identity import identity_of
+from exitplan.brokers.paper.account_file import Owner, PaperFile
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.registry import open_broker
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.accounts.folder import DataFolder
@@ -183,8 +185,10 @@ class Scene:
         return DataFolder.of(self.root / "data", self.policy["account"]["id"])
 
     def document(self) -> dict[str, Any]:
-        """The paper account's file."""
-        known: dict[str, Any] = json.loads((self.root / "paper.json").read_text())
+        """The paper account's file, which shows all that has happened once the account was read."""
+        file = self.root / "paper.json"
+        PaperFile(file, Owner(self.policy["account"]["id"]), PaperOptions()).read(self.clock())
+        known: dict[str, Any] = json.loads(file.read_text())
         return known
 
     def _write(self, document: Mapping[str, Any]) -> None:
