@@ -22,6 +22,12 @@ def _plan_schema() -> Schema:
     return plan_schema()
 
 
+def _cases_schema() -> Schema:
+    from exitplan.schemas.shapes.cases import cases_schema  # noqa: PLC0415 - as above
+
+    return cases_schema()
+
+
 SHAPES: Mapping[str, Callable[[], Schema]] = {
     "policy": policy_schema,
     "snapshot": snapshot_schema,
@@ -29,6 +35,7 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "state": state_schema,
     "tracker": tracker_schema,
     "alert": alert_schema,
+    "cases": _cases_schema,
 }
 
 

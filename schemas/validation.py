@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
+from exitplan.schemas.checking import check
 from exitplan.schemas.documents import kind_of, parse_document
-from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, locate
 from exitplan.schemas.loading.json_loader import load_json, parse_json
 from exitplan.schemas.loading.text import display_name
+from exitplan.schemas.loading.yaml_loader import Document, load_yaml
 from exitplan.schemas.policies import load_policy
 
+CASES_ENDING = ".test.yaml"
+"""How files of policy tests are named."""
 _POLICY_SUFFIXES = {".yaml", ".yml"}
 
 
@@ -34,7 +38,8 @@ class Validated:
 def validate_paths(paths: Iterable[FilePath]) -> list[Validated]:
     """Validate files, and the policies in folders; a problem of a shared base is reported once.
 
-    A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys; anything else for a policy.
+    A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys, ``*.test.yaml`` for policy tests;
+    anything else for a policy.
     """
     results: list[Validated] = []
     reported: set[tuple[Mark, str]] = set()
@@ -56,6 +61,14 @@ def policies_in(folder: FilePath) -> list[FilePath]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def check_cases(document: Document) -> None:
+    """Check that a file of policy tests has the shape of one; raises FileHasProblems with all that is wrong."""
+    problems = check("cases", document.value)
+    if problems:
+        sources = {document.name: document.source}
+        raise FileHasProblems(locate(problem, document.marks, sources) for problem in problems)
 
 
 def _validated(path: FilePath) -> Iterator[Validated]:
@@ -80,6 +93,10 @@ def _file(path: FilePath) -> Validated:
                 kind = known
                 parse_document(source.text.encode(), known, source.name)
                 return Validated(path, kind)
+        if path.name.endswith(CASES_ENDING):
+            kind = "cases"
+            check_cases(load_yaml(path))
+            return Validated(path, kind)
         return Validated(path, kind, load_policy(path).warnings)
     except FileHasProblems as error:
         return Validated(path, kind, error.diagnostics)

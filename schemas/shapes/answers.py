@@ -308,6 +308,47 @@ def accounts_schema() -> Schema:
     return _answer("accounts", "Several accounts", "What several accounts came to.", properties)
 
 
+def test_schema() -> Schema:
+    """Describe what ``exitplan test --json`` prints."""
+    difference = record(
+        {
+            "what": text("What is not as expected."),
+            "expected": text("What the case expects."),
+            "got": text("What the plan says."),
+            "line": _whole("The line of the expectation."),
+            "notes": listed(text(), "How it came about."),
+        },
+        extra=True,
+    )
+    case = record(
+        {
+            "name": text("The case."),
+            "line": _whole("Its line."),
+            "passed": flag("Whether all is as expected.", optional=False),
+            "problem": text("Why it could not be run.", optional=True),
+            "differences": listed(difference, "What is not as expected."),
+        },
+        ("name", "line", "passed", "differences"),
+        extra=True,
+    )
+    file = record(
+        {
+            "path": text("The file of tests."),
+            "policy": text("The policy it is about; null where the file is wrong.", optional=True),
+            "problem": text("What is wrong with the file.", optional=True),
+            "cases": listed(case, "Its cases."),
+        },
+        ("path", "cases"),
+        extra=True,
+    )
+    properties = {
+        "files": listed(file, "The files of tests."),
+        "passed": _whole("How many cases passed."),
+        "failed": _whole("How many did not."),
+    }
+    return _answer("test", "Policy tests", "What came of policy tests.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -320,6 +361,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "gate": gate_schema,
     "diff": diff_schema,
     "validate": validate_schema,
+    "test": test_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,

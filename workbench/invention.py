@@ -1,0 +1,304 @@
+"""Build an account in which one position has given facts: for tests of single positions, and to replay a proof.
+
+What is not said is ordinary: a spot position of a strategy, tracked and priced, at a market that trades, worth 1,000
+and a tenth of the account. The account is planned by the planner itself, which then tells whether the facts came out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_FLOOR, Context, Decimal, localcontext
+from typing import cast
+
+from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.language.policy import Policy, Protection
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, FactValue
+from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress
+from exitplan.ruleset.model.snapshot import Cash, Market, Position, PriceStatus, Side, Snapshot, TrackerRecord
+from exitplan.ruleset.model.values import MICRO, is_derivative, quote_of
+from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""The moment of accounts that are invented."""
+QUOTE = "USD"
+HELD = Decimal(10)
+"""What is held of an invented position, where its facts ask for nothing else."""
+_ENOUGH = Context(prec=60, rounding=ROUND_FLOOR)
+_HALF = Decimal(1) / (2 * MICRO)
+_LONG_AGO = timedelta(days=400)
+_ORDINARY_NAMES = ("COIN", "TOKEN", "SAMPLE")
+_PRICED = frozenset({"value_usd", "account_pct", "price_basis", "pnl_pct"})
+
+FactsWanted = Mapping[str, FactValue | None]
+"""Facts by name, numbers in millionths; None asks for one to be absent, a name that is left out for an ordinary one."""
+
+
+class FactsDisagree(ValueError):
+    """Facts that no position can have together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invented:
+    """An account with the position that it was invented for, ``key``, and the policy it is planned under."""
+
+    policy: Policy
+    snapshot: Snapshot
+    progress: Progress
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the planner made of an invented account, and of the position."""
+
+    draft: Draft
+    decision: Decision
+
+    @property
+    def facts(self) -> Mapping[str, FactValue]:
+        """The facts of the position."""
+        return self.decision.view.facts
+
+
+def replay(rulebook: Rulebook, wanted: FactsWanted) -> Replayed:
+    """Plan an account in which a position has the facts that are wanted.
+
+    Raises FactsDisagree where they do not fit together, by name, with what came out instead.
+    """
+    invented = invent(rulebook.policy, wanted)
+    book = replace(rulebook, policy=invented.policy)
+    draft = draft_plan(PlanInput(book, invented.snapshot, NOW, invented.progress))
+    decision = next((one for one in draft.decisions if one.key == invented.key), None)
+    if decision is None:
+        raise FactsDisagree(f"{invented.key} is money under this policy and no position")
+    _check(wanted, decision.view.facts)
+    return Replayed(draft, decision)
+
+
+def _check(wanted: FactsWanted, facts: Mapping[str, FactValue]) -> None:
+    wrong = [name for name, value in wanted.items() if facts.get(name) != value]
+    if wrong:
+        told = ", ".join(f"{name} is {_text(facts.get(name))} instead of {_text(wanted[name])}" for name in wrong)
+        raise FactsDisagree(f"these facts do not fit together: {told}")
+
+
+def _text(value: FactValue | None) -> str:
+    if value is None:
+        return "absent"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else format((Decimal(value) / MICRO).normalize(), "f")
+
+
+def invent(policy: Policy, wanted: FactsWanted) -> Invented:
+    """Build an account in which a position has the wanted facts, as far as there is one."""
+    unknown = wanted.keys() - CLASSIFICATION_FACTS.keys()
+    if unknown:
+        raise FactsDisagree(f"{', '.join(sorted(unknown))}: no such fact of a position, or one that the policy decides")
+    with localcontext(_ENOUGH):
+        return _Inventor(policy, wanted).account()
+
+
+@dataclass
+class _Inventor:
+    policy: Policy
+    wanted: FactsWanted
+    symbol: str = field(init=False)
+    side: Side = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.side = "short" if self.wanted.get("side") == "short" else "long"
+        self.symbol = self._symbol()
+
+    def account(self) -> Invented:
+        policy = self._policy()
+        held, price = self._quantity(), self._price()
+        position = Position(
+            self.symbol,
+            self.side,
+            held,
+            locked=held * 2 if self._flag("api_mismatch", ordinary=False) else Decimal(0),
+            entry_price=None if self._is_tracked or not self._flag("has_entry_price") else self._entry_price(price),
+            opened_at=self._opened_at(),
+        )
+        markets = {self.symbol: self._market(held, price)} if self._flag("market_known") else {}
+        fillers = self._fillers(policy)
+        worth = sum((filler.quantity for filler in fillers), Decimal(0))
+        snapshot = Snapshot(
+            "invented",
+            str(self.wanted.get("venue", "paper")),
+            QUOTE,
+            NOW,
+            cash=Cash(self._money(worth)),
+            positions=(position, *fillers),
+            markets={**markets, **{filler.symbol: Market(last=Decimal(1)) for filler in fillers}},
+            tracker={**self._records(held, price), **{filler.symbol: self._ordinary_record() for filler in fillers}},
+            rates={} if quote_of(self.symbol) in {QUOTE, None} else {str(quote_of(self.symbol)): Decimal(1)},
+            other_cash={} if self._flag("equity_complete") or not self._is_priced else {"UNPRICED": Cash(Decimal(1))},
+        )
+        return Invented(policy, snapshot, self._progress(position), position.key)
+
+    # --- what is said, and what is ordinary ---
+
+    def _flag(self, name: str, *, ordinary: bool = True) -> bool:
+        value = self.wanted.get(name, ordinary)
+        return bool(value)
+
+    def _number(self, name: str, ordinary: str | None = None) -> Decimal | None:
+        value = self.wanted.get(name, None if ordinary is None else int(Decimal(ordinary) * MICRO))
+        return None if value is None else Decimal(int(value)) / MICRO
+
+    @property
+    def _is_tracked(self) -> bool:
+        implied = any(self.wanted.get(name) is not None for name in ("position_source", "strategy", "tracked_quantity"))
+        implied = implied or any(self.wanted.get(name) is True for name in ("opened_by_strategy", "has_exit_logic"))
+        return self._flag("tracked") or implied
+
+    @property
+    def _status(self) -> str:
+        known = self._flag("market_known")
+        return str(self.wanted.get("price_status", "ok" if known else "missing"))
+
+    @property
+    def _is_priced(self) -> bool:
+        return self._status == "ok" and self._flag("market_known")
+
+    def _symbol(self) -> str:
+        if isinstance(symbol := self.wanted.get("symbol"), str):
+            return symbol
+        asset = self.wanted.get("asset")
+        if isinstance(asset, str):
+            return asset if "/" in asset else f"{asset}/{QUOTE}"
+        ending = f":{QUOTE}" if self.side == "short" else ""
+        taken = {entry.name for entry in self.policy.protect} | set(self.policy.named_symbols)
+        free = [name for name in _ORDINARY_NAMES if not any(name in other for other in taken)]
+        return f"{free[0] if free else 'INVENTED'}/{QUOTE}{ending}"
+
+    def _policy(self) -> Policy:
+        """Protect the position, where that is wanted and the policy does not do so already."""
+        if not self._flag("protected", ordinary=False):
+            return self.policy
+        names = AssetNames.of(self.policy.aliases, ())
+        if names.of_symbol(self.symbol) in self.policy.protected_assets(names, NOW):
+            return self.policy
+        return replace(self.policy, protect=(*self.policy.protect, Protection(self.symbol)))
+
+    # --- quantity, price, value ---
+
+    def _quantity(self) -> Decimal:
+        recorded, surplus = self._number("tracked_quantity"), self._number("untracked_pct")
+        if recorded is None or surplus is None:
+            return HELD if recorded is None else max(recorded, Decimal("1e-9"))
+        return recorded / (1 - surplus) if surplus < 1 else HELD
+
+    def _price(self) -> Decimal:
+        value = self._number("value_usd", "1000") or Decimal(0)
+        value = value or _HALF  # what is worth nothing in six places may still have a price
+        return value / self._quantity()
+
+    def _market(self, held: Decimal, price: Decimal) -> Market:
+        market = Market(active=self._flag("market_active"))
+        if not self._flag("sellable"):
+            market = replace(market, min_amount=held + 1)
+        if self._status != "ok":
+            return replace(market, price_status=cast("PriceStatus", self._status))  # what comes out is checked
+        basis = self.wanted.get("price_basis", "last")
+        if basis == "mid":
+            return replace(market, bid=price, ask=price)
+        if basis == "one_side":
+            return replace(market, ask=price) if self.side == "short" else replace(market, bid=price)
+        return replace(market, last=price)
+
+    def _money(self, others: Decimal) -> Decimal:
+        """Return the money that makes the position the wanted share of the account."""
+        if not self._is_priced:
+            return Decimal(10_000)
+        value = self._quantity() * self._price()
+        mine = Decimal(0) if is_derivative(self.symbol) else -value if self.side == "short" else value
+        if "account_pct" in self.wanted and self.wanted["account_pct"] is None:
+            return -(mine + others) - 1
+        share = self._number("account_pct", "0.1") or Decimal(0)
+        whole = value / (share + _HALF)
+        is_owed = self.side == "short" and not is_derivative(self.symbol)
+        if not is_owed and (self._flag("protected", ordinary=False) or not self._flag("market_active")):
+            return whole - value - others  # its share is that of an account that it was added to
+        if is_derivative(self.symbol):
+            return whole - others - (self._profit() if self._flag("has_entry_price") else 0)
+        return whole - mine - others
+
+    def _profit(self) -> Decimal:
+        price, held = self._price(), self._quantity()
+        profit = (price - self._entry_price(price)) * held
+        return -profit if self.side == "short" else profit
+
+    # --- what the tracker knows ---
+
+    def _records(self, held: Decimal, price: Decimal) -> dict[str, TrackerRecord]:
+        if not self._is_tracked:
+            return {}
+        record = replace(
+            self._ordinary_record(),
+            entry_price=self._entry_price(price) if self._flag("has_entry_price") else None,
+            exit_logic=self._flag("has_exit_logic"),
+            quantity=self._recorded(held),
+            strategy=str(self.wanted["strategy"]) if self.wanted.get("strategy") is not None else None,
+        )
+        source = self.wanted.get("position_source", record.position_source)
+        if not self._flag("opened_by_strategy") and "position_source" not in self.wanted:
+            source = "somebody_else"
+        return {self.symbol: replace(record, position_source=None if source is None else str(source))}
+
+    def _ordinary_record(self) -> TrackerRecord:
+        sources = sorted(self.policy.strategy_sources)
+        source = sources[0] if sources else "strategy"
+        return TrackerRecord(entry_price=Decimal(1), position_source=source, exit_logic=True)
+
+    def _recorded(self, held: Decimal) -> Decimal | None:
+        recorded, surplus = self._number("tracked_quantity"), self._number("untracked_pct")
+        if recorded is not None or surplus is None:
+            return recorded
+        return held * (1 - surplus - (_HALF if surplus else 0))
+
+    def _entry_price(self, price: Decimal) -> Decimal:
+        """Return the entry price that makes the wanted profit, in the middle of those that six places allow."""
+        gain = self._number("pnl_pct", "0") or Decimal(0)
+        if not gain:
+            return price
+        ratio = 1 + gain + _HALF if self.side == "long" else 1 - gain - _HALF
+        return price / ratio if ratio > 0 else price
+
+    def _opened_at(self) -> datetime | None:
+        minutes = self._number("age_minutes", "1440")
+        return None if minutes is None else NOW - _minutes(minutes)
+
+    def _progress(self, position: Position) -> Progress:
+        cycle, failed = self._number("unwind_cycle", "0"), self._number("failed_exits", "0")
+        missing = self._number("price_missing_minutes", "0")
+        begun = NOW - _LONG_AGO
+        whole = abs(position.quantity)
+        return Progress(
+            unwinds={position.key: UnwindProgress(int(cycle), Decimal(1), whole, begun, begun)} if cycle else {},
+            failed_exits={position.key: int(failed)} if failed else {},
+            price_missing={position.key: MissingPrice(NOW - _minutes(missing))} if missing else {},
+        )
+
+    # --- the cap ---
+
+    def _fillers(self, policy: Policy) -> list[Position]:
+        """Return so many ordinary positions that the cap chooses the one that is meant: each ranks behind it."""
+        if not self._flag("over_cap", ordinary=False):
+            return []
+        value = self._quantity() * self._price() + 1
+        return [
+            Position(f"FILLER{number:05d}/{QUOTE}", "long", value, entry_price=Decimal(1), opened_at=NOW)
+            for number in range(policy.max_positions)
+        ]
+
+
+def _minutes(minutes: Decimal) -> timedelta:
+    """Return a time that is so many minutes, to the millionth of a minute."""
+    return timedelta(microseconds=int(minutes * 60 * MICRO))
