@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from exitplan.brokers.paper.orders import PaperOrder
@@ -22,8 +21,9 @@ from tests.venues.binance_convert import Conversions
 from tests.venues.binance_orders import OrderList, Orders
 from tests.venues.binance_requests import client_id, read_legs, read_order, text
 from tests.venues.binance_weights import Weights
-from tests.venues.venue import Execution, Venue
-from tests.venues.wire import Credentials, Document, RefusedInWords, Reply, Request, Sort, in_json
+from tests.venues.front import AccountFront
+from tests.venues.venue import Execution
+from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json
 
 _MOST, _USUAL = 1000, 500
 _DAY = 86_400_000
@@ -44,29 +44,16 @@ _ACCOUNT: Document = {
 }
 
 
-class BinanceFront:
+class BinanceFront(AccountFront[BinanceGate]):
     """Binance before one account; ``staked`` are balances such as {"LDBTC": 3}, in flexible Simple Earn."""
 
     name = "binance"
+    gate_kind = BinanceGate
 
-    def __init__(
-        self,
-        venue: Venue,
-        staked: Mapping[str, Decimal] | None = None,
-        page_size: int | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self.venue = venue
-        self.staked = dict(staked or {})
-        self.page_size = page_size or _MOST
-        self.gate = BinanceGate() if credentials is None else BinanceGate(credentials)
-        self.weights = Weights(venue)
-        self.orders = Orders(venue)
-        self.conversions = Conversions(venue)
-
-    @property
-    def credentials(self) -> Credentials:
-        return self.gate.credentials
+    def begin(self) -> None:
+        self.weights = Weights(self.venue)
+        self.orders = Orders(self.venue)
+        self.conversions = Conversions(self.venue)
 
     def sort_of(self, request: Request) -> Sort:
         endpoint = _endpoint(request)
@@ -229,7 +216,7 @@ class BinanceFront:
         start, end = (params.get(name) for name in ("startTime", "endTime"))
         if start and end and int(end) - int(start) > _DAY:
             raise RefusedInWords("-1127 More than 24 hours between startTime and endTime.")
-        limit = min(int(params.get("limit", _USUAL)), self.page_size)
+        limit = min(int(params.get("limit", _USUAL)), self.page_size or _MOST)
         found = [
             entry for entry in entries if int(start or 0) <= shapes.milliseconds(moment(entry)) <= int(end or 10**15)
         ]
