@@ -162,7 +162,7 @@ def serving(
 
     ``staked`` are further balances under the venue's own codes; ``page_size`` makes its pages smaller than they are.
     """
-    manners = options_of(front, options or PaperOptions())
+    manners = options_of(front, options or PaperOptions(), snapshot)
     venue = Venue(account_at(front, snapshot), manners, clock, latency, file, past)
     opened = open_front(front, venue, staked or {}, page_size, credentials)
     server = Listener(port, Door(opened, venue))
