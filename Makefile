@@ -48,7 +48,7 @@ docs: set-up  ## write the generated docs
 docs-check: set-up  ## fail where the generated docs are out of date
 	@$(BIN)/python -m docs.generate --check
 
-chaos: set-up  ## at least 1,000 kills and faults: nothing lost, nothing doubled
+chaos: set-up  ## 1,000 kills and faults on paper and at each live venue: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 
 mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (hours; MUTANTS="--only reconcile --sample 50")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from exitplan.brokers.live.checked import CheckedClient, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
-from exitplan.brokers.live.limits import TokenBucket, bucket_for
+from exitplan.brokers.live.limits import TokenBucket, bucket_for, forget_buckets
 from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.errors import UsageError
@@ -122,6 +122,14 @@ def _shared(place: str) -> _Shared:
         if place not in _SHARED:
             _SHARED[place] = _Shared(VenueSession())
         return _SHARED[place]
+
+
+def forget_connections(base_url: str) -> None:
+    """Close what is kept for a venue that is no longer there: connections and buckets hold files open."""
+    with _SHARING:
+        for place in [place for place in _SHARED if place.endswith(f" {base_url}")]:
+            _SHARED.pop(place).session.close()
+            forget_buckets(place)
 
 
 def _use_sandbox(exchange: Exchange, venue: str) -> None:

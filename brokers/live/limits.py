@@ -250,6 +250,13 @@ def bucket_for(scope: str, capacity: float, refill: float) -> TokenBucket:
     return bucket
 
 
+def forget_buckets(place: str) -> None:
+    """Let go of the buckets of a place that is no longer there, and of their files."""
+    with _BUCKETS_LOCK:
+        for scope in [scope for scope in _BUCKETS if scope.startswith(f"{place} ")]:
+            del _BUCKETS[scope]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderNames:
     """Which reply headers of a venue tell its limits, in any case of letters; None where it has no such header.

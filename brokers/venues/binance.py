@@ -60,7 +60,7 @@ class Binance(Dialect):
         refill=20.0,
         limited_by="ip",
         headers=HeaderNames(used="x-mbx-used-weight-1m", known_limit=6000.0, window=60.0, unit=5.0),
-        loopback=("spot",),
+        loopback=("spot", "swap"),
         options={
             "recvWindow": _WINDOW * 1000,
             "fetchOpenOrders": {"warnWithoutSymbol": False},

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from tests.chaos.experiment import Experiment
 from tests.chaos.kinds import LIVE, PAPER
 from tests.chaos.mutants import MUTANTS
-from tests.chaos.suite import Result, run_safely, run_suite, tries_until_caught
+from tests.chaos.suite import Result, Tally, in_all, run_safely, run_suite, tries_until_caught
 
 _SHOWN = 20
 _TRIES = 30
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def table(results: Mapping[str, Result]) -> str:
-    """Write what the experiments add up to, a line for each kind at each venue."""
+    """Write what the experiments add up to, a line for each kind at each venue, for each venue and for all."""
     header = (
         "venue and kind",
         "runs",
@@ -58,23 +58,19 @@ def table(results: Mapping[str, Result]) -> str:
         "recovery",
         "+ waiting",
     )
-    rows = [
-        (
-            f"{venue}: {name}",
-            *(str(count) for count in (tally.runs, tally.kills, tally.faults, tally.stopped)),
-            *(str(tally.broken.get(kind, 0)) for kind in ("lost", "doubled", "invalid", "slow")),
-            f"{tally.worked:.2f} s",
-            f"{tally.waited:.1f} s",
-        )
-        for venue, result in results.items()
-        for name, tally in result.tallies.items()
-    ]
-    sums = [str(sum(int(row[column]) for row in rows)) for column in range(1, 9)]
-    tallies = [tally for result in results.values() for tally in result.tallies.values()]
-    worked, waited = max(tally.worked for tally in tallies), max(tally.waited for tally in tallies)
-    rows.append(("all", *sums, f"{worked:.2f} s", f"{waited:.1f} s"))
+    rows = []
+    for venue, result in results.items():
+        rows += [_row(f"{venue}: {name}", tally) for name, tally in result.tallies.items()]
+        rows.append(_row(f"{venue}: all", in_all(result.tallies.values())))
+    rows.append(_row("all", in_all(tally for result in results.values() for tally in result.tallies.values())))
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     return "\n".join("  ".join(_padded(row, widths)) for row in (header, *rows))
+
+
+def _row(name: str, tally: Tally) -> tuple[str, ...]:
+    counts = (tally.runs, tally.kills, tally.faults, tally.stopped)
+    broken = (tally.broken.get(kind, 0) for kind in ("lost", "doubled", "invalid", "slow"))
+    return (name, *map(str, (*counts, *broken)), f"{tally.worked:.2f} s", f"{tally.waited:.1f} s")
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -116,9 +112,9 @@ def say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=1000, help="how many processes are to die at least")
-    parser.add_argument("--live-kills", type=int, default=300, help="the same for each live venue, over HTTP")
+    parser.add_argument("--live-kills", type=int, default=1000, help="the same for each live venue, over HTTP")
     parser.add_argument("--seed", type=int, default=1, help="what chance starts from")
-    parser.add_argument("--seconds", type=float, default=900, help="give up on a venue after this time")
+    parser.add_argument("--seconds", type=float, default=3600, help="give up on a venue after this time")
     parser.add_argument("--repeat", metavar="EXPERIMENT", help="run one experiment again, as a failure names it")
     return parser
 

@@ -13,8 +13,8 @@ PAPER = "paper"
 LIVE = ("kraken", "coinbase", "binance", "bybit")
 PLAYED = ("slices", "busy", "stops", "grouped")
 """The accounts that can be at any venue."""
-PLAYED_AT: Mapping[str, tuple[str, ...]] = {"bybit": ("hedged",)}
-"""Those that can be at one venue only."""
+PLAYED_AT: Mapping[str, tuple[str, ...]] = {"binance": ("hedged",), "bybit": ("hedged",)}
+"""Those that can be only where contracts are traded."""
 
 Death = Literal["point", "twice", "random", "disk full", "read-only", "corrupted", "writers", "race"]
 

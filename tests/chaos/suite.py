@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -41,6 +42,23 @@ class Tally:
         self.waited = max(self.waited, report.recovery[1])
         for violation in report.violations:
             self.broken[violation.kind] = self.broken.get(violation.kind, 0) + 1
+
+
+def in_all(tallies: Iterable[Tally]) -> Tally:
+    """Add up tallies; of the recoveries the slowest counts."""
+    every = list(tallies)
+    broken: Counter[str] = Counter()
+    for tally in every:
+        broken.update(tally.broken)
+    return Tally(
+        runs=sum(tally.runs for tally in every),
+        kills=sum(tally.kills for tally in every),
+        faults=sum(tally.faults for tally in every),
+        stopped=sum(tally.stopped for tally in every),
+        worked=max((tally.worked for tally in every), default=0.0),
+        waited=max((tally.waited for tally in every), default=0.0),
+        broken=dict(broken),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from tests.chaos.experiment import Experiment, run
-from tests.chaos.kinds import LIVE, OVER_HTTP
+from tests.chaos.kinds import LIVE, OVER_HTTP, PLAYED_AT
 from tests.chaos.suite import at_every_point, drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the children do one thing and are gone
@@ -46,8 +46,9 @@ def test_a_group_in_flight_to_a_live_venue_is_neither_lost_nor_doubled_by_a_kill
     assert sum(report.kills for report in reports) == len(places)
 
 
-def test_both_sides_of_a_swap_are_unwound_each_by_itself_wherever_a_process_is_killed() -> None:
-    places = list(at_every_point({"hedged": POINTS["hedged"]}, 7, "bybit"))[50::20]
+@pytest.mark.parametrize("venue", PLAYED_AT)
+def test_both_sides_of_a_swap_are_unwound_each_by_itself_wherever_a_process_is_killed(venue: str) -> None:
+    places = list(at_every_point({"hedged": POINTS["hedged"]}, 7, venue))[50::40]
     reports = [run(experiment) for experiment in places]
     assert [report.violations for report in reports] == [[]] * len(places)
     assert sum(report.kills for report in reports) == len(places)

@@ -51,7 +51,7 @@ def test_it_says_which_venues_are_tested_on_loopback_and_which_with_recorded_rep
     told = {entry["venue"]: entry["tested_on_loopback"] for entry in xp("venues", "--json").json["venues"]}
     assert (told["kraken"], told["alpaca"], told["paper"], told[None]) == (["spot"], [], None, None)
     on_loopback, recorded = " ".join(xp("venues").out.split()).split("Tested with recorded replies only: ")
-    assert "binance (spot)" in on_loopback.split("Tested against a copy of the venue on loopback: ")[1]
+    assert "binance (spot and swap)" in on_loopback.split("Tested against a copy of the venue on loopback: ")[1]
     assert "alpaca" in recorded.split(".")[0]
     assert "Tested with recorded replies only." in xp("venues", "alpaca").out
     assert "a copy of the venue on loopback" in xp("venues", "kraken").out

@@ -1,4 +1,4 @@
-"""The binance front: its spot REST API as ccxt speaks it, and conversions, before the matching engine.
+"""The binance front: its spot and USD-M futures REST APIs as ccxt speaks them, and conversions.
 
 https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md
 """
@@ -6,24 +6,27 @@ https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.paper.pricing import touch_price
 from exitplan.brokers.protocol import OrderRequest, RefusalReason
-from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.model.snapshot import Market, Position, Snapshot
+from exitplan.ruleset.model.values import ZERO, is_derivative
 from tests.venues import binance_shapes as shapes
 from tests.venues.binance_auth import BAD_KEY, UNAUTHORIZED, BinanceGate
 from tests.venues.binance_convert import Conversions
+from tests.venues.binance_endpoint import Endpoint, page_of
+from tests.venues.binance_futures import ENDPOINTS as FUTURES
+from tests.venues.binance_futures import PREFIX, Futures
 from tests.venues.binance_orders import OrderList, Orders
 from tests.venues.binance_requests import client_id, read_legs, read_order, text
-from tests.venues.binance_weights import Weights
-from tests.venues.venue import Execution, Venue
-from tests.venues.wire import Credentials, Document, RefusedInWords, Reply, Request, Sort, in_json
+from tests.venues.binance_weights import FUTURES_LIMIT, Weights
+from tests.venues.front import AccountFront
+from tests.venues.venue import Execution
+from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json
 
 _MOST, _USUAL = 1000, 500
 _DAY = 86_400_000
@@ -44,29 +47,18 @@ _ACCOUNT: Document = {
 }
 
 
-class BinanceFront:
+class BinanceFront(AccountFront[BinanceGate]):
     """Binance before one account; ``staked`` are balances such as {"LDBTC": 3}, in flexible Simple Earn."""
 
     name = "binance"
+    gate_kind = BinanceGate
 
-    def __init__(
-        self,
-        venue: Venue,
-        staked: Mapping[str, Decimal] | None = None,
-        page_size: int | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self.venue = venue
-        self.staked = dict(staked or {})
-        self.page_size = page_size or _MOST
-        self.gate = BinanceGate() if credentials is None else BinanceGate(credentials)
-        self.weights = Weights(venue)
-        self.orders = Orders(venue)
-        self.conversions = Conversions(venue)
-
-    @property
-    def credentials(self) -> Credentials:
-        return self.gate.credentials
+    def begin(self) -> None:
+        self.weights = Weights(self.venue)
+        self.futures_weights = Weights(self.venue, FUTURES_LIMIT)
+        self.futures = Futures(self.venue)
+        self.orders = Orders(self.venue)
+        self.conversions = Conversions(self.venue)
 
     def sort_of(self, request: Request) -> Sort:
         endpoint = _endpoint(request)
@@ -74,15 +66,15 @@ class BinanceFront:
 
     def authenticate(self, request: Request) -> Reply | None:
         """Count what the request weighs, then look at its key, its signature and its time."""
-        limited, endpoint = self.weights.add(request), _endpoint(request)
+        limited, endpoint = self._weights_of(request).add(request), _endpoint(request)
         if limited is not None or endpoint is None or not endpoint.is_signed:
             return limited
         try:
             self.gate.check(request)
         except RefusedInWords as refusal:
-            return self._with_headers(_error(refusal))
+            return self._with_headers(request, _error(refusal))
         if self.venue.read_only and endpoint.sort is Sort.WRITE:
-            return self._with_headers(_error(RefusedInWords(BAD_KEY, status=UNAUTHORIZED)))
+            return self._with_headers(request, _error(RefusedInWords(BAD_KEY, status=UNAUTHORIZED)))
         return None
 
     def act(self, request: Request) -> Reply:
@@ -91,10 +83,10 @@ class BinanceFront:
         if endpoint is None:
             return Reply(b"<html><body>404 Not Found</body></html>", 404, content_type="text/html")
         try:
-            reply = in_json(endpoint.answer(self, endpoint.read(request)))
+            reply = in_json(endpoint.answer(self._answering(request), endpoint.read(request)))
         except RefusedInWords as refusal:
             reply = _error(refusal)
-        return self._with_headers(reply)
+        return self._with_headers(request, reply)
 
     def refuse(self, words: str | None = None) -> Reply:
         """Refuse with a code and words, such as ``-1013 Filter failure: NOTIONAL``."""
@@ -106,8 +98,14 @@ class BinanceFront:
     def valid_until(self, request: Request) -> datetime:
         return self.gate.valid_until(request)
 
-    def _with_headers(self, reply: Reply) -> Reply:
-        return replace(reply, headers={**self.weights.headers(), **reply.headers})
+    def _answering(self, request: Request) -> BinanceFront | Futures:
+        return self.futures if request.path.startswith(PREFIX) else self
+
+    def _weights_of(self, request: Request) -> Weights:
+        return self.futures_weights if request.path.startswith(PREFIX) else self.weights
+
+    def _with_headers(self, request: Request, reply: Reply) -> Reply:
+        return replace(reply, headers={**self._weights_of(request).headers(), **reply.headers})
 
     # --- what anyone may ask ---
 
@@ -152,11 +150,11 @@ class BinanceFront:
     def _account(self, params: Document) -> Document:
         """Return free and locked by asset; one that was held once stays listed with zero."""
         account = self.venue.snapshot()
-        money = {account.quote: account.cash, **account.other_cash}
+        money = {account.quote: self.futures.in_spot(), **account.other_cash}
         held = {name: (cash.free, cash.locked) for name, cash in money.items()}
-        for position in self.venue.start.positions:
+        for position in spot_positions(self.venue.start):
             held.setdefault(position.symbol.partition("/")[0], (ZERO, ZERO))
-        for position in account.positions:
+        for position in spot_positions(account):
             base = position.symbol.partition("/")[0]
             free, locked = held.get(base, (ZERO, ZERO))
             held[base] = (free + position.quantity - position.locked, locked + position.locked)
@@ -225,15 +223,10 @@ class BinanceFront:
         return -1 if asked is None else asked.list_id
 
     def _page(self, entries: list[Any], params: Document, moment: Callable[[Any], datetime | None]) -> list[Any]:
-        """Cut out what lies between two times: the first of them where it says from when on, else the last."""
-        start, end = (params.get(name) for name in ("startTime", "endTime"))
-        if start and end and int(end) - int(start) > _DAY:
-            raise RefusedInWords("-1127 More than 24 hours between startTime and endTime.")
-        limit = min(int(params.get("limit", _USUAL)), self.page_size)
-        found = [
-            entry for entry in entries if int(start or 0) <= shapes.milliseconds(moment(entry)) <= int(end or 10**15)
-        ]
-        return found[:limit] if start else found[-limit:]
+        most = self.page_size or _MOST
+        return page_of(
+            entries, params, lambda entry: shapes.milliseconds(moment(entry)), usual=_USUAL, most=most, longest=_DAY
+        )
 
     def _order_list(self, params: Document) -> Document:
         return self._list_document(self._find_list(params, "-2018 Order list does not exist."))
@@ -340,7 +333,8 @@ class BinanceFront:
         return self.conversions.tell(params)
 
     def _markets(self) -> Mapping[str, Market]:
-        return self.venue.snapshot().markets
+        listed = self.venue.snapshot().markets
+        return {symbol: market for symbol, market in listed.items() if not is_derivative(symbol)}
 
     def _symbol(self, params: Document) -> str:
         name = text(params, "symbol")
@@ -350,30 +344,13 @@ class BinanceFront:
         raise RefusedInWords(shapes.REFUSALS[RefusalReason.UNKNOWN_SYMBOL])
 
 
+def spot_positions(account: Snapshot) -> list[Position]:
+    return [position for position in account.positions if not is_derivative(position.symbol)]
+
+
 def _error(refusal: RefusedInWords) -> Reply:
     code, _, words = str(refusal).partition(" ")
     return in_json({"code": int(code), "msg": words}, refusal.status)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What can be asked for, and by which parameters; any other one is refused."""
-
-    sort: Sort
-    answer: Callable[[BinanceFront, Document], Any]
-    parameters: str = ""
-    is_signed: bool = True
-
-    def read(self, request: Request) -> Document:
-        params = request.params()
-        known = {*self.parameters.split(), *(("timestamp", "recvWindow", "signature") if self.is_signed else ())}
-        if any(isinstance(value, list) for value in params.values()):
-            raise RefusedInWords("-1101 Duplicate values for a parameter detected.")
-        unread = params.keys() - known
-        if unread:
-            read = f"read '{len(params) - len(unread)}' parameter(s) but was sent '{len(params)}'"
-            raise RefusedInWords(f"-1104 Not all sent parameters were read; {read}.")
-        return params
 
 
 _NEW = (
@@ -421,4 +398,5 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
 
 
 def _endpoint(request: Request) -> Endpoint | None:
-    return _ENDPOINTS.get(f"{request.method} {request.path}")
+    name = f"{request.method} {request.path}"
+    return _ENDPOINTS.get(name) or FUTURES.get(name)

@@ -13,6 +13,7 @@ from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.paper.pricing import crosses, mark_price, touch_price
 from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, Outcome, Refused
 from exitplan.ruleset.model.snapshot import Market, OrderSide
+from exitplan.ruleset.model.values import is_derivative
 from tests.venues.binance_filters import broken_filter
 from tests.venues.binance_shapes import REFUSALS, Asked, asked_of, client_id_of, number_of
 from tests.venues.venue import Venue
@@ -59,7 +60,8 @@ class Orders:
 
     def _with_stops(self, orders: list[PaperOrder]) -> list[PaperOrder]:
         fired = {entry.fired for entry in self.lists.values()}
-        shown = [order for order in orders if order.type != "convert" and order.id not in fired]
+        spot = [order for order in orders if not is_derivative(order.symbol)]
+        shown = [order for order in spot if order.type != "convert" and order.id not in fired]
         stops = [self._stop(entry) for entry in self.lists.values()]
         return sorted([*shown, *stops], key=lambda order: order.created_at or self.venue.start.taken_at)
 

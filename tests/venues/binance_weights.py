@@ -1,6 +1,7 @@
 """What requests weigh at binance, by address and minute: headers that tell it, and what is refused beyond the limit.
 
-https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#ip-limits and what it says of each endpoint
+https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#ip-limits and what it says of each endpoint;
+https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info
 """
 
 from __future__ import annotations
@@ -12,13 +13,22 @@ from dataclasses import dataclass, replace
 from tests.venues.venue import Venue
 from tests.venues.wire import Reply, Request, in_json
 
-LIMIT = 6_000
+LIMIT, FUTURES_LIMIT = 6_000, 2_400
 _MINUTE = 60
 _SYMBOLS = 20
 _PATIENCE = 5
 _BAN = 120
 """Requests that are refused in a minute before an address is banned (not documented), and seconds of a first ban."""
-_ALL = {"GET /api/v3/ticker/24hr": 80, "GET /api/v3/ticker/bookTicker": 4, "GET /api/v3/openOrders": 80}
+_ALL = {
+    "GET /api/v3/ticker/24hr": 80,
+    "GET /api/v3/ticker/bookTicker": 4,
+    "GET /api/v3/openOrders": 80,
+    "GET /fapi/v1/ticker/24hr": 40,
+    "GET /fapi/v1/ticker/bookTicker": 5,
+    "GET /fapi/v1/premiumIndex": 10,
+    "GET /fapi/v1/openOrders": 40,
+    "GET /fapi/v1/openAlgoOrders": 40,
+}
 """What is heavier without a symbol."""
 _WEIGHTS: Mapping[str, int] = {
     "GET /api/v3/exchangeInfo": 20,
@@ -31,6 +41,15 @@ _WEIGHTS: Mapping[str, int] = {
     "GET /api/v3/myTrades": 20,
     "GET /api/v3/orderList": 4,
     "GET /api/v3/openOrderList": 6,
+    "GET /fapi/v1/ticker/bookTicker": 2,
+    "GET /fapi/v3/account": 5,
+    "GET /fapi/v3/positionRisk": 5,
+    "GET /fapi/v1/positionSide/dual": 30,
+    "GET /fapi/v1/allOrders": 5,
+    "GET /fapi/v1/allAlgoOrders": 5,
+    "GET /fapi/v1/userTrades": 5,
+    "POST /fapi/v1/order": 0,
+    "POST /fapi/v1/algoOrder": 0,
 }
 """All others weigh 1; conversions are counted by account, and tell nothing in these headers."""
 

@@ -19,8 +19,8 @@ from tests.venues import bybit_shapes as shapes
 from tests.venues.bybit_auth import BybitGate
 from tests.venues.bybit_convert import Conversions
 from tests.venues.bybit_shapes import Category
-from tests.venues.venue import Venue
-from tests.venues.wire import Credentials, Document, RefusedInWords, Reply, Request, Sort, in_json
+from tests.venues.front import AccountFront
+from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json
 
 LAG = timedelta(seconds=3)
 """How long an order that has ended stays out of the history."""
@@ -34,32 +34,19 @@ _AT_ONCE = {"IOC", "FOK"}
 _Answer = Document | tuple[Document, Document]
 
 
-class BybitFront:
+class BybitFront(AccountFront[BybitGate]):
     """Bybit before one account; ``interest`` is the part of what is owed, by currency, that is no borrowed amount.
 
     Orders that ended before ``restarted_at`` are in the history only.
     """
 
     name = "bybit"
+    gate_kind = BybitGate
 
-    def __init__(
-        self,
-        venue: Venue,
-        staked: Mapping[str, Decimal] | None = None,
-        page_size: int | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self.venue = venue
-        self.staked = dict(staked or {})
-        self.page_size = page_size
-        self.gate = BybitGate() if credentials is None else BybitGate(credentials)
-        self.conversions = Conversions(venue)
+    def begin(self) -> None:
+        self.conversions = Conversions(self.venue)
         self.interest: dict[str, Decimal] = {}
         self.restarted_at: datetime | None = None
-
-    @property
-    def credentials(self) -> Credentials:
-        return self.gate.credentials
 
     def sort_of(self, request: Request) -> Sort:
         """Return what a request is about; one list answers for the account and for one order asked for by an id."""

@@ -14,8 +14,8 @@ from exitplan.ruleset.model.values import floor_to_step, parse_time, plain, time
 from tests.venues import coinbase_shapes as shapes
 from tests.venues.coinbase_auth import CoinbaseGate
 from tests.venues.coinbase_convert import Conversions
-from tests.venues.venue import Venue
-from tests.venues.wire import Credentials, Document, RefusedInWords, Reply, Request, Sort, in_json, listed
+from tests.venues.front import AccountFront
+from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json, listed
 
 _SIDES: Mapping[str, OrderSide] = {"BUY": "buy", "SELL": "sell"}
 _CONFIGURATIONS: Mapping[str, tuple[OrderType, bool]] = {
@@ -30,28 +30,15 @@ _MOST = {"accounts": 250, "orders": 1000, "fills": 250}
 _USUAL = {"accounts": 49, "orders": 100, "fills": 100}
 
 
-class CoinbaseFront:
+class CoinbaseFront(AccountFront[CoinbaseGate]):
     """Coinbase before one account; ``staked`` are amounts by currency, which only the older API tells."""
 
     name = "coinbase"
+    gate_kind = CoinbaseGate
 
-    def __init__(
-        self,
-        venue: Venue,
-        staked: Mapping[str, Decimal] | None = None,
-        page_size: int | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self.venue = venue
-        self.staked = dict(staked or {})
-        self.page_size = page_size
-        self.gate = CoinbaseGate() if credentials is None else CoinbaseGate(credentials)
-        self.conversions = Conversions(venue)
+    def begin(self) -> None:
+        self.conversions = Conversions(self.venue)
         self._asked: dict[str, Document] = {}
-
-    @property
-    def credentials(self) -> Credentials:
-        return self.gate.credentials
 
     def sort_of(self, request: Request) -> Sort:
         """Return what a request is about: a list of open orders is a reading, any other list a look-up.

@@ -69,7 +69,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "fetchOrder": {"acknowledged": True},
     },
     "binance": {
-        "fetchMarkets": {"types": ["spot"]},
+        "fetchMarkets": {"types": ["spot", "linear"]},
         "fetchMargins": False,
         "fetchCurrencies": False,
         "fetchOpenOrders": {"warnWithoutSymbol": False},

@@ -51,15 +51,26 @@ def _limit(order: OpenOrder, snapshot: Snapshot) -> Decimal:
 
 def account_at(name: str, snapshot: Snapshot) -> Snapshot:
     """Return the account as it can be at the venue."""
+    if name == "binance":  # neither of its two wallets owes anything
+        return replace(snapshot, cash=replace(snapshot.cash, debt=Decimal(0)))
     return _with_limits(snapshot) if name == "coinbase" else snapshot
 
 
-def options_of(name: str, options: PaperOptions) -> PaperOptions:
-    """Return the paper venue the manners of the venue it plays."""
+def _holds_both_sides(account: Snapshot) -> bool:
+    return len({entry.symbol for entry in account.positions}) < len(account.positions)
+
+
+def options_of(name: str, options: PaperOptions, account: Snapshot) -> PaperOptions:
+    """Return the paper venue the manners of the venue it plays.
+
+    At binance the owner chooses whether both sides of a contract may be held: an account that holds both has.
+    """
     if name == "coinbase":
         return replace(options, unique_client_order_ids="ever", reduce_only=False, stop_market=False, convert=True)
     if name == "binance":
-        return replace(options, unique_client_order_ids="open", reduce_only=False, convert=True, fee_asset="BNB")
+        hedged = options.hedge_mode or _holds_both_sides(account)
+        options = replace(options, unique_client_order_ids="open", convert=True, fee_asset="BNB")
+        return replace(options, hedge_mode=hedged)
     if name == "bybit":
         return replace(options, unique_client_order_ids="ever", hedge_mode=True)
     return replace(options, unique_client_order_ids="open", reduce_only=False, convert=False)

@@ -13,9 +13,9 @@ from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, Refusa
 from exitplan.ruleset.model.snapshot import OrderSide
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from tests.venues import kraken_shapes as shapes
+from tests.venues.front import AccountFront
 from tests.venues.kraken_auth import KrakenGate
-from tests.venues.venue import Venue
-from tests.venues.wire import Credentials, Document, RefusedInWords, Reply, Request, Sort, in_json, listed
+from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json, listed
 
 PAGE = 50
 """Closed orders and trades a page; also the most ids of a query or of a batch."""
@@ -24,26 +24,11 @@ _CLIENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}
 _SIDES: Mapping[str, OrderSide] = {"buy": "buy", "sell": "sell"}
 
 
-class KrakenFront:
+class KrakenFront(AccountFront[KrakenGate]):
     """Kraken before one account; ``staked`` are balances such as {"SOL.F": 3}."""
 
     name = "kraken"
-
-    def __init__(
-        self,
-        venue: Venue,
-        staked: Mapping[str, Decimal] | None = None,
-        page_size: int | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self.venue = venue
-        self.staked = dict(staked or {})
-        self.page_size = page_size or PAGE
-        self.gate = KrakenGate() if credentials is None else KrakenGate(credentials)
-
-    @property
-    def credentials(self) -> Credentials:
-        return self.gate.credentials
+    gate_kind = KrakenGate
 
     def sort_of(self, request: Request) -> Sort:
         """Return what a request is about; open orders asked for by an id are a look-up."""
@@ -155,7 +140,7 @@ class KrakenFront:
         orders = [order for order in self._orders(params) if order.status != "open" and _within(order, params)]
         orders.sort(key=lambda order: order.updated_at or self.venue.start.taken_at, reverse=True)
         first = int(params.get("ofs") or 0)
-        page = orders[first : first + self.page_size]
+        page = orders[first : first + (self.page_size or PAGE)]
         return {"closed": self._told(page, params), "count": len(orders)}
 
     def _query_orders(self, params: Document) -> Document:
@@ -170,7 +155,7 @@ class KrakenFront:
         after, until = float(params.get("start") or 0), float(params.get("end") or "inf")
         trades = [trade for trade in self.venue.executions() if after < trade.at.timestamp() <= until]
         first = int(params.get("ofs") or 0)
-        page = trades[first : first + self.page_size]
+        page = trades[first : first + (self.page_size or PAGE)]
         return {
             "trades": {shapes.kraken_id("T", trade.id): shapes.trade_document(trade) for trade in page},
             "count": len(trades),

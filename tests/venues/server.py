@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from exitplan.brokers.live.client import forget_connections
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
@@ -68,6 +69,8 @@ class Exchange(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.connections.add(self.connection)
+        if self.server.door.closing.is_set():  # it was accepted just before, and would be waited for without end
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def finish(self) -> None:
         self.server.connections.discard(self.connection)
@@ -159,14 +162,16 @@ def serving(
 
     ``staked`` are further balances under the venue's own codes; ``page_size`` makes its pages smaller than they are.
     """
-    manners = options_of(front, options or PaperOptions())
+    manners = options_of(front, options or PaperOptions(), snapshot)
     venue = Venue(account_at(front, snapshot), manners, clock, latency, file, past)
     opened = open_front(front, venue, staked or {}, page_size, credentials)
     server = Listener(port, Door(opened, venue))
     listener = threading.Thread(target=server.serve_forever, args=(0.02,), name=f"{front} on loopback")
     listener.start()
+    base_url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield Handle(f"http://127.0.0.1:{server.server_port}", opened, venue)
+        yield Handle(base_url, opened, venue)
     finally:
         server.end()
         listener.join()
+        forget_connections(base_url)  # another venue may get the port

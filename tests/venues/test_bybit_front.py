@@ -321,14 +321,6 @@ def test_wrong_keys_wrong_secrets_and_late_or_early_requests_are_refused(open_ve
     assert client.fetch_balance()["SOL"]["total"] == "18"
 
 
-def test_a_key_that_may_only_read_is_not_let_write(bybit: Opened) -> None:
-    handle, client = bybit
-    handle.venue.read_only = True
-    client.fetch_balance()
-    with pytest.raises(ccxt.PermissionDenied):
-        client.create_order("SOL/USD", "market", "sell", 1)
-
-
 def test_every_reply_tells_the_limits_of_its_endpoint_and_too_many_are_refused(bybit: Opened) -> None:
     handle, client = bybit
     still = handle.venue.now()

@@ -214,14 +214,6 @@ def test_a_token_for_another_request_is_refused(coinbase: Opened) -> None:
         client.fetch_balance()
 
 
-def test_a_key_that_may_only_read_is_not_let_write(coinbase: Opened) -> None:
-    handle, client = coinbase
-    handle.venue.read_only = True
-    client.fetch_balance()
-    with pytest.raises(ccxt.PermissionDenied):
-        client.create_order("SOL/USD", "market", "sell", 1)
-
-
 def test_an_order_nobody_knows_is_not_found(coinbase: Opened) -> None:
     with pytest.raises(ccxt.ExchangeError, match="was not found"):
         coinbase[1].fetch_order("nobody")

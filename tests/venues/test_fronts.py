@@ -6,7 +6,7 @@ from exitplan.brokers.venues import KNOWN, dialect_of
 from tests.chaos.kinds import LIVE
 from tests.venues.fronts import FRONTS
 
-MARKETS = {**dict.fromkeys(FRONTS, ("spot",)), "bybit": ("spot", "swap")}
+MARKETS = {**dict.fromkeys(FRONTS, ("spot",)), "binance": ("spot", "swap"), "bybit": ("spot", "swap")}
 """What is traded at each of them."""
 
 

@@ -83,28 +83,6 @@ def test_an_order_is_answered_without_a_status_and_found_by_either_id(kraken: Op
     assert found["fee"] == {"cost": "0.209925", "rate": None, "currency": "USD"}
 
 
-def test_stops_rest_until_their_trigger_is_reached(kraken: Opened) -> None:
-    handle, client = kraken
-    stop = client.create_order("SOL/USD", "market", "sell", 1, None, {"stopLossPrice": 130})
-    limit = client.create_order("ETH/USD", "limit", "sell", 0.1, 2390, {"stopLossPrice": 2400})
-    assert client.fetch_order(stop["id"])["stopLossPrice"] == "130"
-    handle.venue.tick("SOL/USD", bid=129, ask=130, last=129)
-    assert client.fetch_order(stop["id"])["status"] == "closed"
-    assert client.fetch_order(limit["id"])["status"] == "open"
-
-
-def test_an_order_that_is_immediate_or_cancelled_does_not_rest(kraken: Opened) -> None:
-    _, client = kraken
-    placed = client.create_order("SOL/USD", "limit", "sell", 1, 150, {"timeInForce": "IOC"})
-    assert client.fetch_order(placed["id"])["status"] == "canceled"
-
-
-def test_validating_an_order_places_none(kraken: Opened) -> None:
-    handle, client = kraken
-    client.create_order("SOL/USD", "market", "sell", 1, None, {"validate": True})
-    assert handle.venue.every_order()[-1].id.startswith("demo")
-
-
 @pytest.mark.parametrize(
     ("order", "words", "error"),
     [
@@ -217,14 +195,6 @@ def test_a_nonce_that_does_not_rise_is_refused(kraken: Opened) -> None:
     client.fetch_balance()
     with pytest.raises(ccxt.InvalidNonce):
         client.fetch_balance()
-
-
-def test_a_key_that_may_only_read_is_not_let_write(kraken: Opened) -> None:
-    handle, client = kraken
-    handle.venue.read_only = True
-    client.fetch_balance()
-    with pytest.raises(ccxt.PermissionDenied):
-        client.create_order("SOL/USD", "market", "sell", 1)
 
 
 def test_any_account_can_be_served_under_given_credentials(open_venue: Opener) -> None:
