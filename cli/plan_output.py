@@ -18,6 +18,8 @@ from exitplan.cli.rendering.screen import show, words
 from exitplan.cli.rendering.words import money
 from exitplan.cli.streams import ensure_output, json_bytes, save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
+from exitplan.executor.signing.approval import Checked, forget_signatures, sign_plan
+from exitplan.executor.signing.keys import SigningKey
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
@@ -85,12 +87,16 @@ def make_plan_folder(folder: Path, names: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PlanOutput:
-    """Where a plan goes and what its exit code tells; ``next_step`` is the command to go on with once it is saved."""
+    """Where a plan goes and what its exit code tells.
+
+    ``key`` signs the saved plan. ``next_step`` is the command to go on with once it is saved.
+    """
 
     as_json: bool = False
     out: Path | None = None
     detailed_exitcode: bool = False
     is_stable: bool = False
+    key: SigningKey | None = None
     next_step: str = ""
 
 
@@ -98,7 +104,7 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     """Write and show a plan; raises RefusedByGuard after that, where a guard refuses it."""
     if output.out is not None:
         ensure_output(output.out)
-        save(output.out, plan_bytes(plan))
+        save_plan(plan, output.out, output.key)
     if output.as_json and output.is_stable:
         write_json(stable(plan.document))
     elif output.as_json:
@@ -109,11 +115,32 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     return code_of_plan(plan, detailed=output.detailed_exitcode)
 
 
+def save_plan(plan: Plan, path: Path, key: SigningKey | None) -> None:
+    """Save a plan in a file, signed where there is a key; what was signed of an earlier one there is removed."""
+    forget_signatures(path)
+    save(path, plan_bytes(plan))
+    if key is not None:
+        sign_plan(plan, path, key)
+
+
 def stable(part: Any) -> Any:  # noqa: ANN401 - any part of a plan
     """Leave out of a plan what differs from run to run though the account is the same: ids, times, ages, hashes."""
     if isinstance(part, dict):
         return {key: stable(value) for key, value in part.items() if key not in _PASSING}
     return [stable(value) for value in part] if isinstance(part, list) else part
+
+
+def signatures_document(checked: Sequence[Checked]) -> list[dict[str, Any]]:
+    """Write the signatures of a plan in their JSON form."""
+    return [
+        {
+            "key": entry.key and entry.key.fingerprint,
+            "name": (entry.key and entry.key.comment) or None,
+            "ok": entry.problem is None,
+            "problem": entry.problem,
+        }
+        for entry in checked
+    ]
 
 
 def show_plan(plan: Plan, next_step: str = "") -> None:
@@ -171,5 +198,6 @@ def make_folder(folder: Path, names: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             (folder / name).unlink(missing_ok=True)
+            forget_signatures(folder / name)
     except OSError as problem:
         raise ExitplanError(f"cannot write into {folder}: {problem.strerror or problem}") from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
+    KEY_HELP,
     AccountsOption,
     AllOption,
     DataOption,
@@ -44,17 +46,24 @@ from exitplan.cli.options import (
     TagOption,
     TargetOption,
 )
-from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_plan_folder, plan_name, plans_table
+from exitplan.cli.plan_output import (
+    PlanOutput,
+    code_of_plan,
+    deliver_plan,
+    make_plan_folder,
+    plan_name,
+    plans_table,
+    save_plan,
+)
 from exitplan.cli.project import project_data
 from exitplan.cli.rendering.blocked import left_to_a_person
-from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import Planned, plan_account
+from exitplan.executor.signing.keys import SigningKey, read_signing_key
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
-from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 OutOption = Annotated[
@@ -67,6 +76,9 @@ DetailedOption = Annotated[
 StableOption = Annotated[
     bool,
     typer.Option("--stable", help="With --json: without ids, times, ages and hashes, for snapshot tests of your own."),
+]
+SignOption = Annotated[
+    str | None, typer.Option("--sign", metavar="KEY", help=f"Sign the plan that --out saves. {KEY_HELP}")
 ]
 app = verb_app()
 
@@ -88,6 +100,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     dust_pct: DustPctOption = None,
     stale_minutes: StaleMinutesOption = None,
     out: OutOption = None,
+    sign: SignOption = None,
     detailed_exitcode: DetailedOption = False,
     jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
@@ -109,7 +122,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     where = AccountRef(policy=policy, data=data)
     if stable and (not as_json or not account_set.is_one):
         raise UsageError("--stable goes with --json, for one account")
-    output = PlanOutput(as_json, out, detailed_exitcode, stable)
+    output = PlanOutput(as_json, out, detailed_exitcode, stable, _signing_key(sign, out))
     if not account_set.is_one:
         ensure_no_recording(recording)
         raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
@@ -119,6 +132,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         _warn_of_tracker(planned, where)
     next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
+
+
+def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:
+    if reference is None:
+        return None
+    if out is None:
+        raise UsageError("--sign signs the plan that is saved", hint="add --out FILE")
+    return read_signing_key(reference, Path(), os.environ)
 
 
 def _warn_of_tracker(planned: Planned, where: AccountRef) -> None:
@@ -144,7 +165,7 @@ def plan_accounts(
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
         held.update(planned.snapshot.symbols)
         if folder is not None:
-            save(folder / plan_name(account.id), plan_bytes(planned.plan))
+            save_plan(planned.plan, folder / plan_name(account.id), output.key)
         return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=output.as_json)

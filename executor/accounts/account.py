@@ -15,6 +15,7 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
+from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
@@ -50,7 +51,7 @@ class Account:
     """An account ready to be planned for.
 
     ``identity`` is which account at its venue it is, ``own_tracker`` a position tracker that is not the one in its
-    folder.
+    folder, ``signature_rule`` who has to sign its plans.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Account:
     overrides: Mapping[str, Decimal | int]
     identity: Identity
     own_tracker: Tracker | None = None
+    signature_rule: SignatureRule | None = None
 
     @property
     def tracker(self) -> Tracker:
@@ -98,6 +100,11 @@ class AccountFile:
     def tags(self) -> frozenset[str]:
         """The words to find the account by."""
         return frozenset(str(tag) for tag in self.block.get("tags") or ())
+
+    @property
+    def signature_rule(self) -> SignatureRule | None:
+        """Who has to sign the account's plans; None where nobody has."""
+        return SignatureRule.of(self.block, self.path)
 
     def identity(self, *, keyring: bool = False) -> Identity:
         """Identify the account at its venue; its key is read where it is at hand, from a keyring only when told so."""
@@ -207,6 +214,7 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         clock=request.clock,
         overrides=request.overrides,
         identity=file.identity(keyring=not request.offline),
+        signature_rule=file.signature_rule,
     )
 
 

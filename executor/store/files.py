@@ -9,10 +9,11 @@ from pathlib import Path
 from exitplan.ruleset.errors import DataFolderUnusable
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Replace a file in one step: written beside it, flushed to the disk, then renamed over it.
 
-    Raises DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
+    A new file gets the ``mode``; one that is replaced keeps its own, so that whoever could read it still can. Raises
+    DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
     """
     try:
         path = path.resolve()  # a link stays a link
@@ -25,8 +26,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            if path.exists():
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)  # whoever could read it still can
+            os.fchmod(file.fileno(), path.stat().st_mode & 0o777 if path.exists() else mode)
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
