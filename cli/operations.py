@@ -15,6 +15,7 @@ import orjson
 import typer
 from rich.text import Text
 
+from exitplan.brokers.private_files import OWN
 from exitplan.cli.account_set import Answer, Stopped, ask_each, deliver_answers
 from exitplan.cli.approval import approve
 from exitplan.cli.data_folders import tell_of_data_folder
@@ -256,7 +257,7 @@ def _opened(path: Path) -> FileIO:
     ensure_output(path)
     try:
         # A named pipe that nobody reads would be waited for.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, OWN)
         os.set_blocking(descriptor, True)
         return FileIO(descriptor, "wb")
     except OSError as problem:

@@ -11,6 +11,7 @@ import orjson
 import typer
 from rich.text import Text
 
+from exitplan.brokers.private_files import make_private_folder
 from exitplan.cli.failures import warn
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
@@ -195,7 +196,7 @@ def make_folder(folder: Path, names: Sequence[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise ExitplanError(f"{folder} is a file", hint="several accounts each go into a folder: name one")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for name in names:
             (folder / name).unlink(missing_ok=True)
             forget_signatures(folder / name)

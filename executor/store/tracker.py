@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import orjson
 from filelock import FileLock
 
+from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
@@ -158,8 +159,8 @@ def _writing(path: Path) -> Iterator[None]:
     """Hold the lock beside the tracker's file."""
     lock = path.with_name(f".{path.name}.lock")
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock)
+        make_private_folder(lock.parent)
+        held = FileLock(lock, mode=OWN)
         held.acquire(timeout=_LOCK_SECONDS)
     except OSError as error:  # a lock that is not given in time is one too
         raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error

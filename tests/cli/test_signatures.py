@@ -176,9 +176,9 @@ def by_a_stranger() -> None:
     xp("sign", "plan.json", "--key", "mallory")
 
 
-WRONG: dict[str, tuple[Callable[[], None], str]] = {
+WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "missing": (lambda: Path("plan.json.sig").unlink(), "has none"),
-    "empty": (lambda: Path("plan.json.sig").write_text("", encoding="utf-8") and None, "has none"),
+    "empty": (lambda: Path("plan.json.sig").write_text("", encoding="utf-8"), "has none"),
     "of another plan": (another_plan, "of another plan"),
     "of a plan that was altered and hashed anew": (
         lambda: change(Path("plan.json"), expires_at="2099-01-01T00:00:00Z"),
@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[Callable[[], None], str]] = {
     "spoilt in its magic": (spoil(where=1), "exitplan can read"),
     "spoilt in its end": (spoil(where=-2), ""),
     "in another form": (lambda: Path("plan.json.sig").write_bytes(b"\x1b[31muntrusted comment"), "none of the forms"),
-    "a key in place of a signature": (lambda: shutil.copy("alice", "plan.json.sig") and None, "none of the forms"),
+    "a key in place of a signature": (lambda: shutil.copy("alice", "plan.json.sig"), "none of the forms"),
 }
 
 
@@ -248,7 +248,7 @@ def private(kind: Any, password: bytes | None = None, form: str = "OpenSSH") -> 
     return str(text.decode())
 
 
-OTHER_KEYS = {
+OTHER_KEYS: dict[str, tuple[Callable[[], str], str]] = {
     "rsa": (lambda: private(generate_private_key(65537, 2048)), "is not an ed25519 key"),
     "with a passphrase": (lambda: private(Ed25519PrivateKey.generate(), b"x", "PKCS8"), "ssh-keygen -Y sign"),
     "nothing": (lambda: "", "cannot be read"),
