@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from exitplan.brokers.private_files import OWN
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.model.visible import printable
 
 ROOT = logging.getLogger("exitplan")
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -64,7 +65,7 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line."""
-        return f"{_time_of(record)} {record.levelname:<8} {record.name}: {record.getMessage()}"
+        return f"{_time_of(record)} {record.levelname:<8} {record.name}: {printable(record.getMessage())}"
 
 
 class _Redacting(logging.Filter):

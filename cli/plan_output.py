@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import typer
 from rich.text import Text
 
 from exitplan.brokers.private_files import make_private_folder
 from exitplan.cli.failures import warn
+from exitplan.cli.output import say
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
 from exitplan.cli.rendering.screen import show, words
@@ -149,9 +149,9 @@ def show_plan(plan: Plan, next_step: str = "") -> None:
     show(*plan_parts(plan))
     if not next_step or plan.refusals:
         return
-    typer.echo()
+    say()
     if ": exitplan " in next_step:
-        typer.echo(next_step)  # not drawn: a command that is wrapped cannot be copied
+        say(next_step)  # not drawn: a command that is wrapped cannot be copied
     else:
         show(words(next_step))
 

@@ -16,7 +16,7 @@ from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused, ExitplanError
-from exitplan.schemas.loading.diagnostics import printable
+from exitplan.ruleset.model.visible import printable
 
 T = TypeVar("T")
 

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.options import JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.signing.keys import make_key_pair
-from exitplan.schemas.loading.diagnostics import printable
+from exitplan.ruleset.model.visible import printable
 
 KeyArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes; FILE.pub is the other.")]
 CommentOption = Annotated[
@@ -32,6 +33,6 @@ def command(file: KeyArgument, comment: CommentOption = None, as_json: JsonOptio
     if as_json:
         write_json({"file": str(file), "public_key": public.line, "fingerprint": public.fingerprint})
         return
-    typer.echo(f"Made {printable(str(file))}, which nobody else may have, and {printable(str(file))}.pub.")
-    typer.echo("To let this key approve plans, put into the account file:\n")
-    typer.echo(f"account:\n  require_signature:\n    keys:\n      - {public.line}")
+    say(f"Made {printable(str(file))}, which nobody else may have, and {printable(str(file))}.pub.")
+    say("To let this key approve plans, put into the account file:\n")
+    say(f"account:\n  require_signature:\n    keys:\n      - {public.line}")

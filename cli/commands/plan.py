@@ -46,6 +46,7 @@ from exitplan.cli.options import (
     TagOption,
     TargetOption,
 )
+from exitplan.cli.output import say
 from exitplan.cli.plan_output import (
     PlanOutput,
     code_of_plan,
@@ -147,7 +148,7 @@ def _warn_of_tracker(planned: Planned, where: AccountRef) -> None:
     folder = DataFolder.of(where.data, planned.plan.account.id)
     warnings = tracker_warnings(planned.snapshot, folder) if planned.draft.checks.unregistered else ()
     for warning in warnings:
-        typer.echo(f"warning: {warning.text}", err=True)
+        say(f"warning: {warning.text}", err=True)
 
 
 def plan_accounts(
@@ -173,7 +174,7 @@ def plan_accounts(
         _ensure_held(held, narrowing)
     code = deliver_answers(answers, plans_table(folder), as_json=output.as_json)
     if folder is not None and not output.as_json:
-        typer.echo(f"\nSaved. {_next_step(folder, where)}")
+        say(f"\nSaved. {_next_step(folder, where)}")
     return code
 
 

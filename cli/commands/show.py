@@ -13,6 +13,7 @@ from exitplan.cli.arguments import present
 from exitplan.cli.failures import warn
 from exitplan.cli.halts import warn_of_halts
 from exitplan.cli.options import JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.plan_output import plans_in, show_plan, signatures_document
 from exitplan.cli.project import project_data, project_root
 from exitplan.cli.rendering.words import clock_time, duration
@@ -21,10 +22,10 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import read_account_files
 from exitplan.executor.signing.approval import Checked, SignatureRule, check_signatures, load_signatures
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.plan import ensure_unaltered, parse_plan
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.schemas.documents import load_document
-from exitplan.schemas.loading.diagnostics import printable
 
 PlanArgument = Annotated[
     Path, typer.Argument(metavar="PLAN", help="The file that `exitplan plan --out` wrote, or a folder of them.")
@@ -52,7 +53,7 @@ def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
         if as_json:
             write_line({**document, **signatures_of(parse_plan(document), file).document})
             continue
-        typer.echo("\n" * (number > 0) + str(file))
+        say("\n" * (number > 0) + str(file))
         show_saved(document, file, as_json=False)
 
 
@@ -100,7 +101,7 @@ def show_saved(document: dict[str, Any], path: Path, *, as_json: bool) -> None:
     else:
         show_plan(plan)
         for number, line in enumerate(signed.lines):
-            typer.echo("\n" * (number == 0) + printable(line))
+            say("\n" * (number == 0) + printable(line))
     late = (present() - plan.expires_at).total_seconds()
     if late >= 0:
         said = f"this plan expired {duration(late)} ago, at {clock_time(plan.expires_at)}"

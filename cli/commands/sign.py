@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.options import KEY_HELP, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.plan_output import show_plan, signatures_document
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.signing.approval import sign_plan, signatures_file
 from exitplan.executor.signing.keys import read_signing_key
 from exitplan.executor.store.saved_plan import load_plan
-from exitplan.schemas.loading.diagnostics import printable
+from exitplan.ruleset.model.visible import printable
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `exitplan plan --out` wrote.")]
 KeyOption = Annotated[str, typer.Option("--key", "-k", metavar="KEY", help=KEY_HELP)]
@@ -48,4 +49,4 @@ def command(plan: PlanArgument, key: KeyOption, as_json: JsonOption = False) -> 
         return
     good = sum(entry.problem is None for entry in checked)
     count = "the only signature" if good == 1 else f"one of {good} signatures"
-    typer.echo(f"\nSigned with {signing_key.public.fingerprint}: {count} in {printable(str(file))}.")
+    say(f"\nSigned with {signing_key.public.fingerprint}: {count} in {printable(str(file))}.")

@@ -19,6 +19,7 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
 from exitplan.ruleset.model.values import plain, time_text, unified_symbol
+from exitplan.ruleset.model.visible import with_escapes
 from exitplan.schemas.documents import load_document
 
 Document = dict[str, Any]
@@ -151,7 +152,8 @@ def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = 
             document = {"positions": before()}
         yield document["positions"]
         document["last_updated"] = time_text(now)
-        write_atomically(path, orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        content = orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        write_atomically(path, with_escapes(content))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import stat
 from pathlib import Path as FilePath
 
 from exitplan.ruleset.language.problems import Problem, did_you_mean
-from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate, printable
+from exitplan.ruleset.model.visible import printable
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
 
 _BOM = b"\xef\xbb\xbf"
 _MOST_LISTED = 20
