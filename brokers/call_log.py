@@ -6,6 +6,8 @@ A record never holds a header, a body, the query of an address or a message of t
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 LOGGER = logging.getLogger("exitplan.venue")
 LOGGER.addHandler(logging.NullHandler())  # whoever uses exitplan decides where its log goes
@@ -22,3 +24,19 @@ def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float 
     milliseconds = round(seconds * 1000, 1)
     fields = {"venue": venue, "call": call, "weight": weight, "milliseconds": milliseconds, "outcome": outcome}
     LOGGER.log(level, "%s %s: %s in %s ms", venue, call, outcome, milliseconds, extra=fields)
+
+
+class LoggedCall:
+    """Logs a call to a venue when the block ends, however it ends; ``weight`` is asked for then."""
+
+    def __init__(self, venue: str, call: str, weight: Callable[[], float | None] = lambda: None) -> None:
+        self._venue, self._call, self._weight = venue, call, weight
+
+    def __enter__(self) -> None:
+        """Note when it begins."""
+        self._started = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Log how long it took and what came of it: ``ok``, or the name of what was raised."""
+        outcome = "ok" if kind is None else kind.__name__
+        log_call(self._venue, self._call, time.perf_counter() - self._started, outcome, self._weight())

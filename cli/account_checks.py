@@ -79,7 +79,7 @@ def _shared_id(loaded: LoadedPolicy, path: FilePath, owners: dict[str, FilePath]
     is_inherited = ("account", "id") in loaded.marks and loaded.marks["account", "id"].file != str(loaded.files[-1])
     if not name or (is_inherited and not is_account_file(path)):
         return
-    first = owners.setdefault(str(name), path)
+    first = owners.setdefault(str(name).casefold(), path)
     if first.resolve() != path.resolve():
         hint = "two accounts must not share their state; give one of them another id"
         yield Problem(("account", "id"), f"the id {name!r} is used by {first} as well", hint=hint)

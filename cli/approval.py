@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
+from exitplan.cli.output import say
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.staleness import ensure_not_halted
 from exitplan.ruleset.errors import CancelledByUser
@@ -28,10 +27,10 @@ def ask_for_approval(account: str, *, live: bool) -> None:
 
 def ask(question: str, wanted: str = _YES, hint: str = "use --auto-approve") -> None:
     """Ask a question that only one answer takes further; raises CancelledByUser."""
-    typer.echo(f"\n{question}: ", nl=False, err=True)
+    say(f"\n{question}: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not answer:
-        typer.echo("", err=True)
+        say("", err=True)
         raise CancelledByUser("there was nobody to say yes", hint=hint)
     if answer.strip() != wanted:
         raise CancelledByUser("cancelled: nothing was sent")

@@ -10,10 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.options import ALL_PHASES
+from exitplan.cli.output import say
 from exitplan.cli.project import project_root
 from exitplan.cli.rendering.waiting import waiting
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
@@ -238,7 +237,7 @@ def _in_range(option: str, parameter: str, value: Decimal) -> Decimal:
     share = f"1 % is 0.01: write {plain(value / 100)} for {plain(value)} %"
     if setting.allows(value):
         if setting.warns_from is not None and value >= setting.warns_from:
-            typer.echo(f"warning: {option} is {plain(value)}, which is {plain(value * 100)} %; {share}", err=True)
+            say(f"warning: {option} is {plain(value)}, which is {plain(value * 100)} %; {share}", err=True)
         return value
     hint = share if value > 0 and (setting.below is not None or setting.maximum == 1) else None
     raise UsageError(f"{option} is {value}; allowed is {setting.limits}", hint=hint)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+
+from exitplan.brokers.private_files import writers_besides_us
 from exitplan.brokers.registry import PAPER
 from exitplan.cli.failures import warn
 from exitplan.executor.accounts.account import Account
@@ -21,4 +24,9 @@ def tell_of_data_folder(account: Account, *, as_json: bool = False) -> None:
         said = f"the data folder {here} is new for {account.id}: unwinds begin at cycle 1, and no earlier run is known"
         hint = "right for a first run; otherwise name the folder with the history: --data DIR or -C PROJECT"
         warn(said, hint=hint, as_json=as_json)
+    for place in dict.fromkeys((folder.root, folder.path)):
+        others = writers_besides_us(place)
+        if others is not None:
+            said = f"{others} can change what is in {place}: what exitplan remembers, and whether it is halted"
+            warn(said, hint=f"chmod go-w {shlex.quote(str(place))}", as_json=as_json)
     note_folder(account)

@@ -17,9 +17,10 @@ import typer
 from typer.core import TyperGroup
 
 from exitplan.cli.logs import globals_first, stop_logging
-from exitplan.cli.output import OUTPUT, versioned
+from exitplan.cli.output import OUTPUT, say, versioned
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
+from exitplan.ruleset.model.visible import printable_lines
 
 _UsageProblem = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """The base of all complaints about a command line; where Typer keeps it differs between its versions."""
@@ -114,16 +115,16 @@ def report(problem: ExitplanError, *, as_json: bool) -> int:
     """
     on_stdout = as_json and not OUTPUT.has_document
     said = json.dumps(versioned({"error": error_document(problem)})) if as_json else _shown(_worded(problem))
-    typer.echo(said, err=not on_stdout)
+    say(said, err=not on_stdout)
     return problem.exit_code
 
 
 def warn(message: str, *, hint: str | None = None, as_json: bool = False) -> None:
     """Write a warning to stderr."""
     if as_json:
-        typer.echo(json.dumps({"warning": {"message": message, "hint": hint}}), err=True)
+        say(json.dumps({"warning": {"message": message, "hint": hint}}), err=True)
     else:
-        typer.echo(_shown(f"warning: {message}" + (f"\nhint: {hint}" if hint else "")), err=True)
+        say(_shown(f"warning: {message}" + (f"\nhint: {hint}" if hint else "")), err=True)
 
 
 def diagnostic_document(diagnostic: Any) -> dict[str, Any]:  # noqa: ANN401 - importing its class would load the checks of files
@@ -191,9 +192,7 @@ def _unexpected(problem: BaseException) -> ExitplanError:
 
 def _shown(text: str) -> str:
     """Return a text of some lines with nothing in it that a terminal would obey."""
-    from exitplan.schemas.loading.diagnostics import printable  # noqa: PLC0415 - `exitplan --help` needs none of it
-
-    return "\n".join(map(printable, text.split("\n")))
+    return printable_lines(text)
 
 
 def _worded(problem: ExitplanError) -> str:
@@ -207,7 +206,7 @@ def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see 
     context = problem.ctx
     asks_for_help = type(problem).__name__ == "NoArgsIsHelpError"
     if asks_for_help and not as_json:
-        typer.echo(context.get_help(), err=True)
+        say(context.get_help(), err=True)
         return UsageError.exit_code
     message, hint = _plain_words("a command is missing" if asks_for_help else problem.format_message())
     typed = getattr(problem, "option_name", None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-import typer
+from exitplan.cli.output import say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,7 +23,7 @@ def asking_to_stop() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked = True
         with suppress(OSError):  # nobody may be reading
-            typer.echo("\nstopping after in-flight orders; press Ctrl-C again to abort", err=True)
+            say("\nstopping after in-flight orders; press Ctrl-C again to abort", err=True)
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
+from exitplan.brokers.private_files import OWN
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.model.visible import printable
 
 ROOT = logging.getLogger("exitplan")
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -33,6 +37,11 @@ class _ToFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as its base
         """Lose the record: Python would write a traceback."""
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file; one that is made is for nobody else, since it tells what an account holds and does."""
+        file = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWN)
+        return os.fdopen(file, "a", encoding=self.encoding)
 
     def close(self) -> None:
         """Close the file, whether or not what is left can be written."""
@@ -56,7 +65,7 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line."""
-        return f"{_time_of(record)} {record.levelname:<8} {record.name}: {record.getMessage()}"
+        return f"{_time_of(record)} {record.levelname:<8} {record.name}: {printable(record.getMessage())}"
 
 
 class _Redacting(logging.Filter):

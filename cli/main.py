@@ -12,6 +12,7 @@ import typer
 
 from exitplan.cli.failures import ReportingGroup, silence_stdout
 from exitplan.cli.logs import start_logging
+from exitplan.cli.output import say
 from exitplan.cli.project import enter
 from exitplan.ruleset.version import VERSION
 
@@ -28,7 +29,7 @@ app = typer.Typer(
 def print_version(wanted: bool) -> None:
     """Print the version and leave, where that is wanted."""
     if wanted:
-        typer.echo(f"exitplan {VERSION}")
+        say(f"exitplan {VERSION}")
         raise typer.Exit
 
 

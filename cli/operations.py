@@ -12,15 +12,15 @@ from threading import Lock
 from typing import Any
 
 import orjson
-import typer
 from rich.text import Text
 
+from exitplan.brokers.private_files import OWN
 from exitplan.cli.account_set import Answer, Stopped, ask_each, deliver_answers
 from exitplan.cli.approval import approve
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.failures import report
 from exitplan.cli.interrupts import asking_to_stop
-from exitplan.cli.output import OUTPUT, versioned
+from exitplan.cli.output import OUTPUT, say, versioned
 from exitplan.cli.plan_output import plans_table, show_plan
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
@@ -36,6 +36,7 @@ from exitplan.executor.apply.refresh import compare_plans
 from exitplan.executor.operation import Operation, Outcome, Watch, finish, operate, prepare
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -163,7 +164,7 @@ def _draw_outcome(outcome: Outcome, how: Showing) -> None:
             show_phases(outcome.plan, outcome.result)
     elif how.is_saved:
         done = f" {outcome.done_already} of its actions are done already." if outcome.done_already else ""
-        typer.echo(f"\nDry run: this plan can be applied now; nothing was sent.{done}")
+        say(f"\nDry run: this plan can be applied now; nothing was sent.{done}")
 
 
 @dataclass(slots=True)
@@ -256,7 +257,7 @@ def _opened(path: Path) -> FileIO:
     ensure_output(path)
     try:
         # A named pipe that nobody reads would be waited for.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK, OWN)
         os.set_blocking(descriptor, True)
         return FileIO(descriptor, "wb")
     except OSError as problem:
@@ -270,7 +271,7 @@ def event_line(event: Event, account: str | None = None) -> bytes:
     document = event.to_document()
     if account is not None:
         document = {"event": document.pop("event"), "account": account, **document}
-    return orjson.dumps(versioned(document), option=orjson.OPT_APPEND_NEWLINE, default=str)
+    return with_escapes(orjson.dumps(versioned(document), option=orjson.OPT_APPEND_NEWLINE, default=str))
 
 
 def _cells(outcome: Outcome) -> list[Text | str]:

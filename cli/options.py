@@ -54,6 +54,7 @@ JobsOption = Annotated[
     int,
     typer.Option("--jobs", metavar="N", min=1, max=64, help="How many accounts to work on at once."),
 ]
+KEY_HELP = "The private ed25519 key: its file, env:NAME (the variable NAME_SIGNING_KEY) or keyring:NAME."
 PolicyOption = Annotated[
     Path | None,
     typer.Option("--policy", metavar="FILE", help="A policy to use instead of the account's own."),

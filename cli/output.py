@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import typer
+
+from exitplan.ruleset.model.visible import printable_lines
+
 ANSWER_VERSION = 1
 """The version of what commands print with ``--json``; keys may be added within it."""
 
@@ -25,3 +29,10 @@ OUTPUT = Output()
 def versioned(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document that says which version of its format it has; files that exitplan keeps say it themselves."""
     return {"format_version": document.get("format_version", ANSWER_VERSION), **document}
+
+
+def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Write lines for a person, with nothing in them that a terminal would obey, hide or turn around."""
+    typer.echo(  # noqa: TID251 - the one place
+        printable_lines(str(text)), err=err, nl=nl
+    )

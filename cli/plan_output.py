@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import typer
 from rich.text import Text
 
+from exitplan.brokers.private_files import make_private_folder
 from exitplan.cli.failures import warn
+from exitplan.cli.output import say
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.plan import plan_parts, refused_guards
 from exitplan.cli.rendering.screen import show, words
 from exitplan.cli.rendering.words import money
 from exitplan.cli.streams import ensure_output, json_bytes, save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
+from exitplan.executor.signing.approval import Checked, forget_signatures, sign_plan
+from exitplan.executor.signing.keys import SigningKey
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
@@ -85,12 +88,16 @@ def make_plan_folder(folder: Path, names: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PlanOutput:
-    """Where a plan goes and what its exit code tells; ``next_step`` is the command to go on with once it is saved."""
+    """Where a plan goes and what its exit code tells.
+
+    ``key`` signs the saved plan. ``next_step`` is the command to go on with once it is saved.
+    """
 
     as_json: bool = False
     out: Path | None = None
     detailed_exitcode: bool = False
     is_stable: bool = False
+    key: SigningKey | None = None
     next_step: str = ""
 
 
@@ -98,7 +105,7 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     """Write and show a plan; raises RefusedByGuard after that, where a guard refuses it."""
     if output.out is not None:
         ensure_output(output.out)
-        save(output.out, plan_bytes(plan))
+        save_plan(plan, output.out, output.key)
     if output.as_json and output.is_stable:
         write_json(stable(plan.document))
     elif output.as_json:
@@ -109,6 +116,14 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     return code_of_plan(plan, detailed=output.detailed_exitcode)
 
 
+def save_plan(plan: Plan, path: Path, key: SigningKey | None) -> None:
+    """Save a plan in a file, signed where there is a key; what was signed of an earlier one there is removed."""
+    forget_signatures(path)
+    save(path, plan_bytes(plan))
+    if key is not None:
+        sign_plan(plan, path, key)
+
+
 def stable(part: Any) -> Any:  # noqa: ANN401 - any part of a plan
     """Leave out of a plan what differs from run to run though the account is the same: ids, times, ages, hashes."""
     if isinstance(part, dict):
@@ -116,14 +131,27 @@ def stable(part: Any) -> Any:  # noqa: ANN401 - any part of a plan
     return [stable(value) for value in part] if isinstance(part, list) else part
 
 
+def signatures_document(checked: Sequence[Checked]) -> list[dict[str, Any]]:
+    """Write the signatures of a plan in their JSON form."""
+    return [
+        {
+            "key": entry.key and entry.key.fingerprint,
+            "name": (entry.key and entry.key.comment) or None,
+            "ok": entry.problem is None,
+            "problem": entry.problem,
+        }
+        for entry in checked
+    ]
+
+
 def show_plan(plan: Plan, next_step: str = "") -> None:
     """Draw a plan on stdout, and how to go on with it unless it is refused."""
     show(*plan_parts(plan))
     if not next_step or plan.refusals:
         return
-    typer.echo()
+    say()
     if ": exitplan " in next_step:
-        typer.echo(next_step)  # not drawn: a command that is wrapped cannot be copied
+        say(next_step)  # not drawn: a command that is wrapped cannot be copied
     else:
         show(words(next_step))
 
@@ -168,8 +196,9 @@ def make_folder(folder: Path, names: Sequence[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise ExitplanError(f"{folder} is a file", hint="several accounts each go into a folder: name one")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for name in names:
             (folder / name).unlink(missing_ok=True)
+            forget_signatures(folder / name)
     except OSError as problem:
         raise ExitplanError(f"cannot write into {folder}: {problem.strerror or problem}") from problem

@@ -13,13 +13,14 @@ from exitplan.cli.output import OUTPUT, versioned
 from exitplan.executor.accounts.folder import is_own_file
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, UsageError
+from exitplan.ruleset.model.visible import with_escapes
 
 
 def write_bytes(content: bytes) -> None:
-    """Write to stdout exactly these bytes."""
+    """Write JSON to stdout, with escapes for what a terminal would obey."""
     OUTPUT.has_document = True
     sys.stdout.flush()
-    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.write(with_escapes(content))
     sys.stdout.buffer.flush()
 
 
@@ -35,7 +36,7 @@ def write_line(document: Mapping[str, Any]) -> None:
 
 def json_bytes(document: Mapping[str, Any] | list[Any]) -> bytes:
     """Write a document as JSON for people and programs; decimals become text."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str)
+    return with_escapes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str))
 
 
 def ensure_output(path: Path) -> None:

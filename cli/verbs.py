@@ -29,6 +29,7 @@ VERBS = {
         Verb("test", _START, "Test policies: cases in YAML beside them."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),
+        Verb("sign", _WORK, "Sign a saved plan, for an account that requires it."),
         Verb("apply", _WORK, "Carry out a plan, once, and verify the account after it."),
         Verb("diff", _WORK, "Compare two saved plans."),
         Verb("verify", _WORK, "Run the four checks of a clean account; nothing is traded."),
@@ -49,6 +50,7 @@ VERBS = {
         Verb("accept-balance", _LOOK, "Confirm that a changed or empty balance is right."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
+        Verb("keygen", _LOOK, "Make a key pair that plans are signed with."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
         Verb("state", _LOOK, "Import or export the state file, or take over a tracker."),
     )

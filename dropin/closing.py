@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.duck_typed.values import amount_of, first_amount, moment_of
 from exitplan.ruleset.model.values import ZERO, base_of, unified_symbol
 
@@ -67,10 +68,9 @@ def is_position_closable(pos_data: Mapping[str, Any], broker: Any, base_size: ob
     quantity = amount_of(base_size or _quantity(pos_data))
     if quantity is None or quantity <= 0 or Money.of(pos_data).value < LEAST_CLOSE:
         return False
-    try:
-        held = amount_of(broker.get_asset_balance(base_of(unified_symbol(str(pos_data.get("symbol", ""))))))
-    except Exception:  # noqa: BLE001 - whatever the object raises, or lacks: it was asked as a courtesy
-        return True
+    asset = base_of(unified_symbol(str(pos_data.get("symbol", ""))))
+    # Whatever the object raises, or lacks: it was asked as a courtesy.
+    held = attempt(lambda: amount_of(broker.get_asset_balance(asset)), lambda _: None)
     return held is None or held > 0
 
 

@@ -7,6 +7,7 @@ the same schemas as files.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from exitplan.executor.accounts.account import Account, AccountRequest
 from exitplan.executor.accounts.account import open_account as open_requested
 from exitplan.executor.operation import Approve, Observer, Operation, Outcome, Unobserved, operate
 from exitplan.executor.plan import rulebook_of
+from exitplan.executor.signing.approval import load_signatures
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.errors import UsageError
@@ -95,11 +97,15 @@ def apply(
     """Apply a plan to an account, once, and verify the account; without a plan one is made within the scope.
 
     ``approve`` may look at the plan and raise CancelledByUser. The outcome carries the plan, the result and the exit
-    code. Raises what keeps anything from being sent: RefusedByGuard, PlanIsUnusable, AccountIsLocked,
-    AccountUnreadable, OutcomeUnknown.
+    code. A plan of a file comes with the signatures beside it. Raises what keeps anything from being sent:
+    RefusedByGuard, PlanIsUnusable, AccountIsLocked, AccountUnreadable, OutcomeUnknown.
     """
-    saved = load_plan(Path(plan)) if isinstance(plan, str | Path) else plan
-    return operate(account, Operation(saved, scope, dry_run), approve=approve, observer=observer)
+    operation = Operation(scope=scope, dry_run=dry_run)
+    if isinstance(plan, str | Path):
+        operation = replace(operation, plan=load_plan(Path(plan)), signatures=load_signatures(Path(plan)))
+    elif plan is not None:
+        operation = replace(operation, plan=plan)
+    return operate(account, operation, approve=approve, observer=observer)
 
 
 def verify(account: Account) -> Checks:

@@ -18,6 +18,7 @@ from exitplan.executor.apply.events import ApplyResult, Event
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.plan import plan_account
+from exitplan.executor.signing.approval import ensure_may_be_new
 from exitplan.executor.standing import no_answer_left, no_old_answer
 from exitplan.ruleset.errors import PlanIsStale
 from exitplan.ruleset.exit_codes import ExitCode
@@ -64,8 +65,9 @@ class Unobserved:
 class Operation:
     """What is to be done with an account: a saved ``plan``, or a new one within ``scope``.
 
-    With ``from_recording`` the saved plan may be one of a recorded account. With ``dry_run`` everything is checked and
-    nothing sent. ``to_clean`` is the whole protocol: its exit code says whether the account is CLEAN in the end.
+    ``signatures`` are those beside the saved plan. With ``from_recording`` it may be one of a recorded account. With
+    ``dry_run`` everything is checked and nothing sent. ``to_clean`` is the whole protocol: its exit code says whether
+    the account is CLEAN in the end.
     """
 
     plan: Plan | None = None
@@ -73,6 +75,7 @@ class Operation:
     dry_run: bool = False
     to_clean: bool = False
     from_recording: bool = False
+    signatures: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ def operate(
 def prepare(account: Account, operation: Operation, observer: Observer) -> Plan:
     """Make the plan, or take the saved one, and show it."""
     with nullcontext() if operation.dry_run else _closing(account, operation):
+        if not operation.dry_run and operation.plan is None:
+            ensure_may_be_new(account.signature_rule, account.id)
         plan = operation.plan or plan_account(account, operation.scope).plan
         observer.show_plan(account, plan)
     return plan
@@ -139,14 +144,21 @@ def finish(
         )
     if operation.dry_run:
         ensure_not_refused(plan)
-        judged = check_plan(account, plan) if operation.plan else None
+        judged = check_plan(account, plan, operation.signatures) if operation.plan else None
         return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
     with _closing(account, operation):
         ensure_not_refused(plan)
         if plan.has_changes:
             approve(account, plan)
         with observer.watch_run(account, plan) as watch:
-            result = apply_plan(account, plan, notify=watch.notify, stopped=watch.stopped, sleep=sleep)
+            result = apply_plan(
+                account,
+                plan,
+                notify=watch.notify,
+                stopped=watch.stopped,
+                sleep=sleep,
+                signatures=operation.signatures,
+            )
     return Outcome(plan, result, operation.to_clean)
 
 

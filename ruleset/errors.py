@@ -13,10 +13,11 @@
     |-- CredentialsMissing             3   a live venue without its credentials
     |-- RefusedByGuard                 5   a guard of the policy refuses the plan
     |   `-- AccountIsHalted            5   a halt file exists
-    |-- PlanIsUnusable                 6   the base of the next four
+    |-- PlanIsUnusable                 6   the base of the next five
     |   |-- PlanIsAltered              6   its content does not match its own hash
     |   |-- PlanIsExpired              6   its validity has run out
     |   |-- PlanIsStale                6   account, policy, quantity or price moved
+    |   |-- PlanIsUnsigned             6   it lacks a signature that its account requires
     |   `-- PlanIsUsed                 6   its run has ended already
     |-- AccountIsLocked                7   somebody else is writing to this account
     |-- CancelledByUser                8   the person said no, or pressed Ctrl-C
@@ -131,6 +132,10 @@ class PlanIsExpired(PlanIsUnusable):
 
 class PlanIsStale(PlanIsUnusable):
     """The account, the policy, a quantity or a price moved since the plan was made."""
+
+
+class PlanIsUnsigned(PlanIsUnusable):
+    """A plan has not the signatures that its account requires."""
 
 
 class PlanIsUsed(PlanIsUnusable):

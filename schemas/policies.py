@@ -167,6 +167,20 @@ def _problems(document: Document) -> Iterator[Problem]:
     yield from check("policy", document.value)
     for block in LISTS:
         yield from _repeated(document, block)
+    yield from _too_few_keys(document)
+
+
+def _too_few_keys(document: Document) -> Iterator[Problem]:
+    """Find an account that wants more signatures than there are keys."""
+    block = document.value.get("account") if isinstance(document.value, dict) else None
+    rule = block.get("require_signature") if isinstance(block, dict) else None
+    lines, needed = (rule.get("keys"), rule.get("signatures", 1)) if isinstance(rule, dict) else (None, 1)
+    if not isinstance(lines, list) or not isinstance(needed, int):
+        return
+    keys = {str(line).split(" ")[1:2][0] for line in lines if " " in str(line)}
+    if keys and needed > len(keys):
+        message = f"{needed} signatures are wanted, and there are {len(keys)} different keys"
+        yield Problem(("account", "require_signature", "signatures"), message, hint="list more keys, or want fewer")
 
 
 def _repeated(document: Document, block: str) -> Iterator[Problem]:

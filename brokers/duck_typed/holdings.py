@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import cast
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.duck_typed.values import amount_of, first_amount, moment_of, symbol_of
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.snapshot import Market, Position, PriceStatus, Side
@@ -126,10 +127,8 @@ def _told_price(entry: Mapping[str, object], name: str, ask_price: AskPrice) -> 
     told = entry.get("current_price")
     if told is not None and amount_of(told) != 0:
         return told, None
-    try:
-        return ask_price(name), None
-    except Exception:  # noqa: BLE001 - whatever the object raises, or lacks: nobody could be asked
-        return None, "unavailable"
+    unavailable: tuple[object, PriceStatus | None] = (None, "unavailable")  # whatever the object raises, or lacks
+    return attempt(lambda: (ask_price(name), None), lambda _: unavailable)
 
 
 def _valued(

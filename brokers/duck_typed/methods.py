@@ -8,11 +8,10 @@ Where an object has several, the one named first here is called, by keyword wher
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from exitplan.brokers.call_log import log_call
+from exitplan.brokers.call_log import LoggedCall
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.snapshot import OrderSide
 
@@ -59,14 +58,8 @@ def user_argument(method: Method, user: str | None) -> dict[str, str]:
 
 def logged(name: str, method: Method, *arguments: object, **named: object) -> object:
     """Call a method of the object and log the call."""
-    started, outcome = time.perf_counter(), "ok"
-    try:
+    with LoggedCall(VENUE, name):
         return method(*arguments, **named)
-    except Exception as error:
-        outcome = type(error).__name__
-        raise
-    finally:
-        log_call(VENUE, name, time.perf_counter() - started, outcome)
 
 
 def ask_price(source: object, name: str) -> object:

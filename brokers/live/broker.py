@@ -9,10 +9,11 @@ from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import Any, TypeVar
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, side_by_side
-from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in
+from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
 from exitplan.brokers.live.history import read_cost_basis
 from exitplan.brokers.live.listings import (
     MAX_AGE,
@@ -169,17 +170,15 @@ class LiveBroker:
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find one order, by the venue's id, else by ours."""
-        try:
+
+        def look() -> LookUp:
             self._ensure_listings()
             if (conversion := self._conversions.get(str(reference.order_id))) is not None:
                 return Found(self._told_of(conversion, str(reference.order_id)))
             order = self._find_order(reference)
             return NotFound() if order is None else Found(report_of(order))
-        except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
-            if is_not_found(error):
-                return NotFound()
-            outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
-            return Unknown(outcome.message, outcome.retry_after)
+
+        return attempt(look, lambda error: NotFound() if is_not_found(error) else self._unknown(error))
 
     def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
         """Find several orders: by our ids in one list where the venue has one, else side by side."""
@@ -190,30 +189,40 @@ class LiveBroker:
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Take a fresh quote where it is not dearer than asked for; nothing of it is sent twice."""
-        try:
+
+        def quote() -> tuple[Mapping[str, Any], Decimal]:
             self._ensure_listings()
-            offer, cost = self._offer(request.symbol, request.quantity)
-        except Exception as error:  # noqa: BLE001 - a quote binds nobody: nothing happened
-            outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
-            reason = outcome.reason if isinstance(outcome, Refused) else RefusalReason.TRY_AGAIN
-            return Refused(reason, f"no quote for the conversion: {outcome.message}", outcome.retry_after)
+            return self._offer(request.symbol, request.quantity)
+
+        quoted = attempt(quote, self._no_quote)
+        if isinstance(quoted, Refused):
+            return quoted
+        offer, cost = quoted
         declined = _declined(offer, cost, request)
         if declined is not None:
             return declined
         currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)
         with self._exchange.writes.begin() as writes:
-            try:
-                done = self._dialect.convert(self._exchange, offer, currency, self._quote, quantity)
-                if not done.get("id"):
-                    return Unknown("the reply to the conversion names none")
-            except Exception as error:  # noqa: BLE001 - whatever broke, it may be converted
-                return outcome_of(error, self._redact, self._pause(), wrote=writes.may_be_executed)
+            done = attempt(  # whatever broke, it may be converted
+                lambda: self._dialect.convert(self._exchange, offer, currency, self._quote, quantity),
+                lambda error: outcome_of(error, self._redact, self._pause(), wrote=writes.may_be_executed),
+            )
+        if isinstance(done, Refused | Unknown):
+            return done
+        if not done.get("id"):
+            return Unknown("the reply to the conversion names none")
         if done.get("status") == "rejected":
             return Refused(RefusalReason.OTHER, "the venue did not convert it")
         self._conversions[str(done["id"])] = request
         return Done(_converted(done, str(done["id"]), request))
 
     # --- how it is done ---
+
+    def _no_quote(self, error: Exception) -> Refused:
+        """Return what a question for a quote came to that failed: a quote binds nobody, so nothing happened."""
+        outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
+        reason = outcome.reason if isinstance(outcome, Refused) else RefusalReason.TRY_AGAIN
+        return Refused(reason, f"no quote for the conversion: {outcome.message}", outcome.retry_after)
 
     def _cancelled(self, references: Sequence[OrderReference]) -> list[Outcome]:
         self._ensure_listings()
@@ -237,14 +246,21 @@ class LiveBroker:
         return request if not price else replace(request, cost=EXACT.multiply(request.quantity, price))
 
     def _listed(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
-        try:
+
+        def look() -> dict[str, Found]:
             self._ensure_listings()
             orders = self._dialect.list_by_client_id(self._exchange, references)
-            reports = {name: Found(report_of(order)) for name, order in orders.items()}
-        except Exception as error:  # noqa: BLE001 - as above: none of them is known
-            outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
-            return (Unknown(outcome.message, outcome.retry_after),) * len(references)
+            return {name: Found(report_of(order)) for name, order in orders.items()}
+
+        reports = attempt(look, self._unknown)
+        if isinstance(reports, Unknown):
+            return (reports,) * len(references)
         return tuple(reports.get(str(one.client_order_id), NotFound()) for one in references)
+
+    def _unknown(self, error: Exception) -> Unknown:
+        """Return what a question came to that failed in any way: nothing is known."""
+        outcome = outcome_of(error, self._redact, self._pause(), wrote=False)
+        return Unknown(outcome.message, outcome.retry_after)
 
     def _ask(self, what: str, question: Callable[[], T]) -> T:
         with reading(what, self._redact, self._pause):
@@ -277,12 +293,11 @@ class LiveBroker:
     def _found_by_id(self, order_id: str, symbol: str) -> Mapping[str, Any] | None:
         """Ask by the venue's id; where it keeps two lists of orders, only both of them together know none."""
         is_trigger = order_id in self._triggers
-        try:
-            return self._dialect.find(self._exchange, order_id, symbol, is_trigger=is_trigger)
-        except Exception as error:
-            if not is_not_found(error) or self._dialect.finds_triggers:
-                raise
-        return self._dialect.find(self._exchange, order_id, symbol, is_trigger=not is_trigger)
+        find = partial(self._dialect.find, self._exchange, order_id, symbol)
+        if self._dialect.finds_triggers:
+            return find(is_trigger=is_trigger)
+        order = unless_missing(partial(find, is_trigger=is_trigger))
+        return find(is_trigger=not is_trigger) if order is None else order
 
     def _refuse_sudden_emptiness(self, reply: VenueReply) -> None:
         """Take an account that was not empty a moment ago, and all at once is, for a failed question."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from exitplan.brokers.call_log import log_call
+from exitplan.brokers.call_log import LoggedCall
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
@@ -118,22 +118,14 @@ class CheckedClient:
 
     def fetch(self, url: str, method: Wire = "GET", headers: Wire = None, body: Wire = None) -> Wire:
         """Send one request and log it: its method and path, what it weighs, how long it took and what came of it."""
-        started, outcome = time.perf_counter(), "ok"
         is_write = method != "GET" and self.writes.stage is not None
         if is_write and self.writes.stage == "begun":
             self.writes.stage = "sent"
-        try:
+        with LoggedCall(self.id, f"{method} {urlsplit(url).path}", lambda: getattr(self._turns, "weight", None)):
             reply = super().fetch(url, method, headers, body)  # type: ignore[misc] # as above
-        except Exception as error:
-            outcome = type(error).__name__
-            raise
-        else:
-            if is_write:
-                self.writes.stage = "taken"
-            return reply
-        finally:
-            weight = getattr(self._turns, "weight", None)
-            log_call(self.id, f"{method} {urlsplit(url).path}", time.perf_counter() - started, outcome, weight)
+        if is_write:
+            self.writes.stage = "taken"
+        return reply
 
     def handle_option_integer_and_params(self, params: Wire, method: str, option: str, otherwise: Wire = None) -> Wire:
         """Read one of ccxt's options; it never repeats a request by itself, whatever an account's options say."""
@@ -167,9 +159,11 @@ class CheckedClient:
 
     def throw_exactly_matched_exception(self, exact: Wire, string: Wire, message: Wire) -> None:
         """Raise what ccxt has in its tables for a code, and keep which code it was."""
+        from ccxt.base.errors import BaseError  # noqa: PLC0415 - as above
+
         try:
             super().throw_exactly_matched_exception(exact, string, message)  # type: ignore[misc] # as above
-        except Exception as error:
+        except BaseError as error:
             vars(error)["matched"] = string
             raise
 

@@ -37,7 +37,7 @@ _WORD = re.compile(r"[A-Za-z0-9+=]{16,}")
 _LONG_WORD = 24
 """Letters of one case and digits without a break: a name has hyphens or underscores somewhere."""
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PEM = "-----BEGIN "
 _LINE_BREAK = re.compile(r"(?:\\r)?\\n|\r\n?")
 _FOREIGN = {
@@ -109,12 +109,12 @@ def read_credentials(reference: str, base: Path, environ: Mapping[str, str]) -> 
         # What stands there is not repeated: it may be a key that was pasted in place of a reference.
         raise CredentialsMissing("the account's credentials are not a reference", hint=_FORMS)
     is_there = kind == "file" and os.path.exists(base / name.strip())  # noqa: PTH110 - a NUL in it is no error here
-    if not is_there and _looks_secret(name):
+    if not is_there and looks_secret(name):
         raise CredentialsMissing(f"what follows {kind}: looks like a key or a secret itself", hint=_FORMS)
     return reader(name.strip(), base, environ)
 
 
-def _looks_secret(name: str) -> bool:
+def looks_secret(name: str) -> bool:
     """Check whether a key or a secret was pasted in place of the name of where it is."""
     if _PEM in name:
         return True
@@ -127,7 +127,7 @@ def _is_random(word: str) -> bool:
 
 
 def _from_environment(name: str, _base: Path, environ: Mapping[str, str]) -> Credentials:
-    if not _VARIABLE.fullmatch(name):
+    if not VARIABLE.fullmatch(name):
         raise CredentialsMissing("what follows env: is not the name of a variable", hint="write it as in env:KRAKEN")
     variables = {field: f"{name}_{field.upper()}" for field in FIELDS}
     values = {field: environ.get(variable) for field, variable in variables.items()}
@@ -140,21 +140,26 @@ def _from_environment(name: str, _base: Path, environ: Mapping[str, str]) -> Cre
     )
 
 
-def _from_keyring(name: str, _base: Path, _environ: Mapping[str, str]) -> Credentials:
+def ask_keyring(name: str, users: Iterable[str]) -> dict[str, str | None]:
+    """Ask the system's keyring for what it holds of users of a service; raises CredentialsMissing."""
     try:
         import keyring  # noqa: PLC0415 - only who keeps keys there needs the package
     except ImportError:
         raise CredentialsMissing("the Python package keyring is not installed", hint="pip install keyring") from None
-    service = shlex.quote(display_name(Path(name)))
     failure = None
     values: dict[str, str | None] = {}
     try:
-        values = {field: keyring.get_password(name, field) for field in FIELDS}
+        values = {user: keyring.get_password(name, user) for user in users}
     except Exception as error:  # noqa: BLE001 - the keyring's backends are plug-ins and raise what they like
         failure = type(error).__name__
     if failure is not None:
         hint = "unlock the keyring, or use env: or file: where there is none"
-        raise CredentialsMissing(f"the keyring cannot be asked for {service} ({failure})", hint=hint)
+        raise CredentialsMissing(f"the keyring cannot be asked for {_service(name)} ({failure})", hint=hint)
+    return values
+
+
+def _from_keyring(name: str, _base: Path, _environ: Mapping[str, str]) -> Credentials:
+    values, service = ask_keyring(name, FIELDS), _service(name)
     return _credentials(
         f"keyring:{name}",
         values,
@@ -163,45 +168,52 @@ def _from_keyring(name: str, _base: Path, _environ: Mapping[str, str]) -> Creden
     )
 
 
+def _service(name: str) -> str:
+    return shlex.quote(display_name(Path(name)))
+
+
 def _from_file(name: str, base: Path, _environ: Mapping[str, str]) -> Credentials:
     try:
         path = base / Path(name).expanduser()
     except RuntimeError:
         raise CredentialsMissing("the home folder in the path of the credentials file cannot be found") from None
     shown = display_name(path)
-    values = _named_values(_document(_read_private(path, shown), path.suffix, shown), shown)
+    values = _named_values(_document(read_private(path, shown), path.suffix, shown), shown)
     return _credentials(f"file:{shown}", values, lambda field: f"{field} in {shown}")
 
 
-def _read_private(path: Path, shown: str) -> bytes:
-    """Read a file that is ours alone; what is checked is the open file, so that nobody can swap it in between."""
+def read_private(path: Path, shown: str, what: str = "credentials file") -> bytes:
+    """Read a file that is ours alone; what is checked is the open file, so that nobody can swap it in between.
+
+    ``what`` it is is told in messages. Raises CredentialsMissing.
+    """
     try:
         # Without O_NONBLOCK a named pipe would let us wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name is not possible"
-        raise CredentialsMissing(f"the credentials file {shown} cannot be opened: {reason}") from None
+        raise CredentialsMissing(f"the {what} {shown} cannot be opened: {reason}") from None
     try:
-        _check_private(os.fstat(descriptor), shown)
+        _check_private(os.fstat(descriptor), f"{what} {shown}", shown)
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(MOST_BYTES + 1)
     finally:
         os.close(descriptor)
     if len(content) > MOST_BYTES:
-        raise CredentialsMissing(f"the credentials file {shown} is larger than {MOST_BYTES:,} bytes")
+        raise CredentialsMissing(f"the {what} {shown} is larger than {MOST_BYTES:,} bytes")
     return content
 
 
-def _check_private(status: os.stat_result, shown: str) -> None:
+def _check_private(status: os.stat_result, named: str, shown: str) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISREG(status.st_mode):
-        raise CredentialsMissing(f"the credentials file {shown} is not a regular file")
+        raise CredentialsMissing(f"the {named} is not a regular file")
     if status.st_uid != os.geteuid():
         hint = "copy it to a file of your own, with mode 0600"
-        raise CredentialsMissing(f"the credentials file {shown} belongs to another user", hint=hint)
+        raise CredentialsMissing(f"the {named} belongs to another user", hint=hint)
     if mode & 0o077:
         hint = f"chmod 600 {shlex.quote(shown)}"
-        raise CredentialsMissing(f"the credentials file {shown} is open to others (mode {mode:04o})", hint=hint)
+        raise CredentialsMissing(f"the {named} is open to others (mode {mode:04o})", hint=hint)
 
 
 def _document(content: bytes, suffix: str, shown: str) -> Document:
@@ -251,7 +263,7 @@ def _credentials(
     reference: str, values: Mapping[str, str | None], place: Callable[[str], str], hint: str | None = None
 ) -> Credentials:
     """Clean and check what was found; ``place`` words where a field is looked for."""
-    clean = {field: _restored(text) for field, text in values.items() if text is not None}
+    clean = {field: restored(text) for field, text in values.items() if text is not None}
     missing = [
         f"{place(field)} {'is empty' if field in clean else 'is missing'}" for field in REQUIRED if not clean.get(field)
     ]
@@ -277,7 +289,7 @@ def _complaint(field: str, text: str) -> str | None:
     return None
 
 
-def _restored(text: str) -> str:
+def restored(text: str) -> str:
     """Strip what surrounds a value, and give a PEM text its lines back that a variable could not hold."""
     stripped = text.strip()
     return _LINE_BREAK.sub("\n", stripped).strip() if stripped.startswith(_PEM) else stripped

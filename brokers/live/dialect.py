@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
 from exitplan.brokers.live.errors import ErrorTable
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
 from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest, Refused, Unknown
@@ -231,12 +231,9 @@ class Dialect:
         """Ask for several orders by the venue's ids, in as few calls as can be; what is not found is left out."""
 
         def ask(reference: OrderReference) -> Order | None:
-            try:
-                return self.find(exchange, reference.order_id or "", reference.symbol, is_trigger=False)
-            except Exception as error:
-                if is_not_found(error):
-                    return None
-                raise
+            return unless_missing(
+                lambda: self.find(exchange, reference.order_id or "", reference.symbol, is_trigger=False)
+            )
 
         orders = side_by_side([partial(ask, reference) for reference in references], most=self.at_once)
         return {str(order["id"]): order for order in orders if order is not None}

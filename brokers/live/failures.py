@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from exitplan.brokers.live.errors import is_doubtful
 from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused, ExitplanError
-from exitplan.schemas.loading.diagnostics import printable
+from exitplan.ruleset.model.visible import printable
+
+T = TypeVar("T")
 
 RATE_LIMIT_PAUSE = 2.0
 """Seconds of rest after a venue said `too many requests` without saying for how long."""
@@ -143,6 +146,16 @@ def as_ccxt_reads_it(status: int, reply: object, theirs: Exception | None, messa
         return theirs
     reason = _clear_reason(theirs)
     return theirs if reason is None else refusal(reason, str(theirs), theirs)
+
+
+def unless_missing(ask: Callable[[], T]) -> T | None:
+    """Ask about an order, or do something with it; None where the venue clearly says that it knows no such order."""
+    from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - as above
+
+    try:
+        return ask()
+    except OrderNotFound:
+        return None
 
 
 def is_not_found(error: Exception) -> bool:

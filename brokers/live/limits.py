@@ -75,13 +75,15 @@ class TokenBucket:
         _require_cost(cost)
         with self._turn():
             place = _Place(cost)
+            taken = False
             try:
                 while (wait := self._take_or_wait(place)) > 0:
                     self._sleep(max(wait, _SHORTEST_SLEEP))
-            except BaseException:
-                with self._present() as level:
-                    self._give_back(place, level)
-                raise
+                taken = True
+            finally:
+                if not taken:
+                    with self._present() as level:
+                        self._give_back(place, level)
 
     def ready_in(self, cost: float = 1.0) -> float:
         """Return how many seconds a request of this weight would wait now if nobody stood before it."""

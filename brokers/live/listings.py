@@ -22,6 +22,7 @@ from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.dialect import Dialect, Exchange
 from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.paper.storage import replace_file
+from exitplan.brokers.private_files import ensure_ours
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import parse_time, time_text
 
@@ -122,13 +123,14 @@ class MarketCache:
             "helpers": {name: exchange.options.get(name) for name in _helpers(exchange)},
         }
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_ours(self._path.parent)
             replace_file(self._path, orjson.dumps(document))
         except (DataFolderUnusable, OSError, TypeError):
             return  # then the next process asks the venue again
 
     def _from_disk(self) -> Listings | None:
         try:
+            ensure_ours(self._path.parent)  # steps and minimums that another user wrote would size our orders
             document = orjson.loads(self._path.read_bytes())
             if document["ccxt"] != _ccxt_version():
                 return None

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType, Order, side_by_side
 from exitplan.brokers.live.listings import Listings
 from exitplan.brokers.live.parsing import (
@@ -134,11 +135,9 @@ class Reader:
 
     def all_prices(self) -> TickerReply:
         """Read the prices of all markets; where the question fails, no price is known."""
-        try:
-            answers = side_by_side(
-                [partial(self.dialect.read_tickers, self.exchange, kind) for kind in self.market_types]
-            )
-        except Exception:  # noqa: BLE001 - whatever broke: prices that could not be read defer their positions
+        questions = [partial(self.dialect.read_tickers, self.exchange, kind) for kind in self.market_types]
+        answers = attempt(lambda: side_by_side(questions), lambda _: None)
+        if answers is None:  # whatever broke: prices that could not be read defer their positions
             return TickerReply({}, failed=True)
         if len(answers) == 1:
             return TickerReply(answers[0])
@@ -155,13 +154,11 @@ class Reader:
         """Ask for the prices of one market; None where the question failed, or the answer says nothing."""
         import ccxt  # noqa: PLC0415 - loaded only where a live venue is used
 
-        try:
-            ticker = self.dialect.read_ticker(self.exchange, symbol)
-        except ccxt.BadSymbol:
-            return Ticker(ZERO, ZERO, ZERO)
-        except Exception:  # noqa: BLE001 - as above
-            return None
-        return None if ticker.is_silent else ticker
+        def failed(error: Exception) -> Ticker | None:
+            return Ticker(ZERO, ZERO, ZERO) if isinstance(error, ccxt.BadSymbol) else None
+
+        ticker = attempt(lambda: self.dialect.read_ticker(self.exchange, symbol), failed)
+        return None if ticker is None or ticker.is_silent else ticker
 
     def _question(self, what: str, name: str, kind: MarketType) -> Callable[[], Any]:
         question = getattr(self.dialect, name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from exitplan.schemas.loading.diagnostics import UNPRINTABLE
+from exitplan.ruleset.model.visible import UNPRINTABLE
 
 _BLANK = frozenset("\t\n\r")
 _ESCAPED = re.compile(

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from exitplan.brokers.private_files import make_private_folder
+
 LOGGER = logging.getLogger("exitplan.venue")
 
 FORGOTTEN_AFTER = 2 * 86_400.0
@@ -159,7 +161,7 @@ def _opened(path: Path) -> int:
     """Open a file in a folder that is ours alone, making both; raises OSError."""
     folder = path.parent
     is_new = not path.exists()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     _check_ours(folder.stat())
     if is_new:
         _forget_old(folder)

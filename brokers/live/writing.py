@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import Dialect, Exchange, Order, Traits, side_by_side
 from exitplan.brokers.live.failures import outcome_of
 from exitplan.brokers.live.parsing import report_of
@@ -19,6 +20,7 @@ from exitplan.brokers.protocol import (
     Outcome,
     RefusalReason,
     Refused,
+    Unknown,
 )
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import EXACT, is_derivative, plain
@@ -122,11 +124,12 @@ class Writer:
 
     def _cancel_batch(self, references: Sequence[OrderReference]) -> list[Outcome]:
         with self.exchange.writes.begin() as writes:
-            try:
-                failures = self.dialect.cancel_batch(self.exchange, references)
-            except Exception as error:  # noqa: BLE001 - whatever broke, any of them may be cancelled
-                outcome = outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed)
-                return [outcome] * len(references)
+            failures = attempt(
+                lambda: self.dialect.cancel_batch(self.exchange, references),
+                lambda error: outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed),
+            )
+        if isinstance(failures, Refused | Unknown):  # whatever broke, any of them may be cancelled
+            return [failures] * len(references)
         return [
             Done(_cancelling(reference)) if failed is None else replace(failed, message=self.redact(failed.message))
             for reference, failed in zip(references, failures, strict=True)
@@ -134,10 +137,10 @@ class Writer:
 
     def _answer(self, send: Callable[[], OrderReport]) -> Outcome:
         with self.exchange.writes.begin() as writes:
-            try:
-                return Done(send())
-            except Exception as error:  # noqa: BLE001 - whatever broke, the order may have gone out
-                return outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed)
+            return attempt(  # whatever broke, the order may have gone out
+                lambda: Done(send()),
+                lambda error: outcome_of(error, self.redact, self.pause(), wrote=writes.may_be_executed),
+            )
 
     def _may_ask(self, report: OrderReport) -> bool:
         """Check whether an order can be asked for beside others; one that waits may be in a list of its own."""
@@ -155,11 +158,12 @@ class Writer:
         ]
         if not asked:
             return list(outcomes)
-        try:
+
+        def ask() -> dict[str, OrderReport]:
             orders = self.dialect.find_many(self.exchange, asked)
-            reports = {name: report_of(order) for name, order in orders.items()}
-        except Exception:  # noqa: BLE001 - as said above
-            return list(outcomes)
+            return {name: report_of(order) for name, order in orders.items()}
+
+        reports: dict[str, OrderReport] = attempt(ask, lambda _: {})
         return [
             replace(outcome, report=reports[outcome.report.order_id])
             if isinstance(outcome, Done) and outcome.report.order_id in reports

@@ -20,6 +20,7 @@ import orjson
 from exitplan.brokers.paper.changes import Change, change_from_document, change_to_document
 from exitplan.brokers.paper.options import PaperOptions, options_to_document, read_options
 from exitplan.brokers.paper.storage import sync_folder, unusable
+from exitplan.brokers.private_files import OWN
 from exitplan.ruleset.errors import FileIsInvalid
 
 
@@ -112,7 +113,7 @@ class ChangeLog:
             raise unusable(self.path, problem) from problem
 
     def _append(self, size: int, lines: bytes) -> int:
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, OWN)
         try:
             os.ftruncate(handle, size)  # what was cut off
             os.lseek(handle, size, os.SEEK_SET)

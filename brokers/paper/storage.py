@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 
 LOCK_SECONDS = 10
@@ -23,9 +24,10 @@ def locked(path: Path, patience: float | None = None) -> Iterator[None]:
     ``patience`` are the seconds that another process is waited for. Raises AccountIsLocked where it does not let
     go, DataFolderUnusable where no lock can be made.
     """
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS if patience is None else patience)
+    seconds = LOCK_SECONDS if patience is None else patience
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds, mode=OWN)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         lock.acquire()
     except Timeout as problem:
         raise AccountIsLocked(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
 from exitplan.brokers.live.errors import ErrorTable, text_in
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest
@@ -157,12 +157,9 @@ class Alpaca(Dialect):
     def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
         """Ask for an order by our id, at an address that ccxt does not list."""
         path, asked = "v2/orders:by_client_order_id", {"client_order_id": reference.client_order_id}
-        try:
-            order = _parsed(exchange, exchange.request(path, ["trader", "private"], "GET", asked))
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
+        order = unless_missing(lambda: _parsed(exchange, exchange.request(path, ["trader", "private"], "GET", asked)))
+        if order is None:
+            return None
         if order.get("clientOrderId") != reference.client_order_id:
             raise BadReply("the venue tells of another order than was asked for")
         return order

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
 from exitplan.brokers.live.errors import ErrorTable, text_in
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
 from exitplan.brokers.protocol import OrderReference
@@ -195,12 +196,10 @@ class Binance(Dialect):
         name = reference.client_order_id
         lists = [{}, {"trigger": True}] if is_derivative(reference.symbol) else [{}]
         for which in lists:
-            try:
-                order = exchange.fetch_order(None, reference.symbol, {"clientOrderId": name, **which})
-            except Exception as error:
-                if is_not_found(error):
-                    continue
-                raise
+            asked = {"clientOrderId": name, **which}
+            order: Order | None = unless_missing(partial(exchange.fetch_order, None, reference.symbol, asked))
+            if order is None:
+                continue
             if order.get("clientOrderId") != name:
                 raise BadReply("the venue tells of another order than was asked for")
             return self._followed(exchange, order)
@@ -217,12 +216,9 @@ class Binance(Dialect):
             if info.get("algoStatus") in {"TRIGGERED", "FINISHED"}:
                 raise BadReply("a stop that was triggered does not name the order that it became")
             return _as_told(order)
-        try:
-            became = exchange.fetch_order(str(name), order["symbol"])
-        except Exception as error:
-            if is_not_found(error):  # the stop itself is known, so this is no answer
-                raise BadReply("the order that a stop became is no longer known") from None
-            raise
+        became: Order | None = unless_missing(lambda: exchange.fetch_order(str(name), order["symbol"]))
+        if became is None:  # the stop itself is known, so this is no answer
+            raise BadReply("the order that a stop became is no longer known")
         own = {key: order[key] for key in ("id", "clientOrderId", "triggerPrice", "timestamp")}
         return {**became, **own}
 

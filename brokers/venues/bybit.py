@@ -19,7 +19,7 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.errors import ErrorTable, text_in
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.parsing import (
     BadReply,
     VenueBalance,
@@ -128,9 +128,11 @@ class Bybit(Dialect):
 
     def read_balances(self, exchange: Exchange, market_type: MarketType) -> list[VenueBalance]:  # noqa: ARG002 - one wallet
         """Read the unified account; raises BadReply for an account of another kind."""
+        from ccxt.base.errors import BaseError  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
         try:
             reply = exchange.privateGetV5AccountWalletBalance({"accountType": "UNIFIED"})
-        except Exception as error:
+        except BaseError as error:
             if _ANOTHER_KIND in str(error):
                 raise BadReply("this is no unified trading account; exitplan reads no other kind at Bybit") from error
             raise
@@ -201,13 +203,9 @@ class Bybit(Dialect):
         """Cancel an order; of those that wait for a trigger, the spot market has two kinds."""
         if not is_trigger or is_derivative(reference.symbol):
             return exchange.cancel_order(reference.order_id, reference.symbol)
-        for kind in ("tpslOrder", "StopOrder"):
-            try:
-                return exchange.cancel_order(reference.order_id, reference.symbol, {"orderFilter": kind})
-            except Exception as error:
-                if kind == "StopOrder" or not is_not_found(error):
-                    raise
-        return None
+        cancel = partial(exchange.cancel_order, reference.order_id, reference.symbol)
+        cancelled = unless_missing(partial(cancel, {"orderFilter": "tpslOrder"}))
+        return cancel({"orderFilter": "StopOrder"}) if cancelled is None else cancelled
 
     def cancel_batch(self, exchange: Exchange, references: Sequence[OrderReference]) -> list[Failed | None]:
         """Cancel up to 10 orders, of each category in a call of its own; each has an answer of its own."""

@@ -22,7 +22,7 @@ from exitplan.brokers.live.dialect import (
     tickers_of,
 )
 from exitplan.brokers.live.errors import ErrorTable, text_in
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.brokers.venues.errors.gate import ERRORS
@@ -281,21 +281,21 @@ class Gate(Dialect):
         """
         is_unified(exchange)
         name = f"{OURS}{reference.client_order_id}"
-        try:
-            return self._checked(exchange.fetch_order(None, reference.symbol, {"text": name}), reference)
-        except Exception as error:
-            if not is_not_found(error):
-                raise
+        order = unless_missing(
+            lambda: self._checked(exchange.fetch_order(None, reference.symbol, {"text": name}), reference)
+        )
+        if order is not None:
+            return order
         return self._among_waiting(exchange, reference) or self._among_closed(exchange, reference)
 
     def _cancel_waiting(self, exchange: Exchange, reference: OrderReference) -> str | None:
         """Cancel what is in no list of resting orders: it may wait for a trigger."""
+        from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
         try:
             self.cancel(exchange, reference, is_trigger=True)
-        except Exception as error:
-            if is_not_found(error):
-                return MISSING
-            raise
+        except OrderNotFound:
+            return MISSING
         return None
 
     @staticmethod

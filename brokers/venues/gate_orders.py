@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import MAX_PAGES, Exchange, Order, side_by_side
 from exitplan.brokers.live.parsing import BadReply, amount_of, only_mappings
 from exitplan.ruleset.model.values import is_derivative
@@ -66,11 +67,11 @@ def working_swap_orders(exchange: Exchange, settle: str) -> dict[str, bool]:
 
 
 def _has_some(ask: Callable[[Mapping[str, Any]], Any], settle: str) -> bool:
-    try:
+    def look() -> bool:
         data = ask({"settle": settle, "is_finished": "false", "sort_by": 1})["data"]
         return bool(only_mappings(data["orders"], "orders"))
-    except Exception:  # noqa: BLE001 - whatever broke, there may be some
-        return True
+
+    return attempt(look, lambda _: True)  # whatever broke, there may be some
 
 
 def _pages(ask: Callable[[Mapping[str, Any]], Any], asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:

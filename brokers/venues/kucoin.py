@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
 from exitplan.brokers.live.errors import ErrorTable, text_in
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import (
     BadReply,
@@ -257,12 +258,8 @@ class Kucoin(Dialect):
         """Ask for an order by our id, of spot in both lists; raises BadReply where the venue may have forgotten it."""
         _ensure_classic(exchange)
         name = reference.client_order_id
-        try:
-            order: Order = exchange.fetch_order(None, reference.symbol, {"clientOid": name})
-        except Exception as error:
-            if not is_not_found(error):
-                raise
-        else:
+        order: Order | None = unless_missing(lambda: exchange.fetch_order(None, reference.symbol, {"clientOid": name}))
+        if order is not None:
             if order.get("clientOrderId") != name:
                 raise BadReply("the venue tells of another order than was asked for")
             return _known(order)
@@ -351,11 +348,12 @@ def _note_pairs(exchange: Exchange) -> list[Order]:
 
     Source: https://www.kucoin.com/docs-new/rest/spot-trading/orders/get-oco-order-list.
     """
-    try:
+
+    def look() -> bool:
         pairs = only_mappings(exchange.privateGetOcoOrders({"pageSize": _PAGE})["data"]["items"], "orders")
-        exchange.options["hasPairs"] = any(pair.get("status") not in _OVER for pair in pairs)
-    except Exception:  # noqa: BLE001 - whatever broke, there may be some
-        exchange.options["hasPairs"] = True
+        return any(pair.get("status") not in _OVER for pair in pairs)
+
+    exchange.options["hasPairs"] = attempt(look, lambda _: True)  # whatever broke, there may be some
     return []
 
 
@@ -391,12 +389,7 @@ def _of_whole_position(order: Order) -> Order:
 
 def _waiting_by_client_id(exchange: Exchange, reference: OrderReference) -> Order | None:
     asked = {"clientOid": reference.client_order_id, "symbol": exchange.market(reference.symbol)["id"]}
-    try:
-        data = exchange.privateGetStopOrderQueryOrderByClientOid(asked)["data"]
-    except Exception as error:
-        if is_not_found(error):
-            return None
-        raise
+    data = unless_missing(lambda: exchange.privateGetStopOrderQueryOrderByClientOid(asked)["data"])
     orders = exchange.parse_orders(only_mappings(data or [], "orders"))
     return next((order for order in orders if order.get("clientOrderId") == reference.client_order_id), None)
 

@@ -20,7 +20,7 @@ from exitplan.brokers.live.dialect import (
     side_by_side,
 )
 from exitplan.brokers.live.errors import ErrorTable, text_in
-from exitplan.brokers.live.failures import is_not_found
+from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
 from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.brokers.venues.conversions import told_by
@@ -259,14 +259,11 @@ class Okx(Dialect):
     def find_by_client_id(self, exchange: Exchange, reference: OrderReference) -> Order | None:
         """Ask for the newest order with our id, in both lists."""
         asked = {"clientOrderId": reference.client_order_id}
-        try:
-            return in_either_list(
-                lambda waits: self._ask(exchange, None, reference.symbol, asked, is_trigger=waits), is_trigger=False
-            )
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
+
+        def ask(waits: bool) -> Order:  # noqa: FBT001 - as in_either_list has it
+            return self._ask(exchange, None, reference.symbol, asked, is_trigger=waits)
+
+        return unless_missing(lambda: in_either_list(ask, is_trigger=False))
 
     def _ask(
         self, exchange: Exchange, order_id: str | None, symbol: str, asked: Mapping[str, Any], *, is_trigger: bool
@@ -281,12 +278,9 @@ class Okx(Dialect):
         if waiting["status"] != "closed" or not sent:
             return waiting
         # It was triggered: what came of it, the order tells that it has sent.
-        try:
-            result = exchange.fetch_order(sent, symbol)
-        except Exception as error:
-            if is_not_found(error):
-                raise BadReply("the order was triggered, and what it has sent is not known any more") from error
-            raise
+        result: Order | None = unless_missing(lambda: exchange.fetch_order(sent, symbol))
+        if result is None:
+            raise BadReply("the order was triggered, and what it has sent is not known any more")
         return {**waiting, **{name: result[name] for name in ("status", "filled", "average", "fee", "cost")}}
 
     def conversion_of(self, reply: object) -> Mapping[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from exitplan.brokers.live.failures import is_not_found
-
 T = TypeVar("T")
 
 
@@ -16,9 +14,9 @@ def in_either_list(do: Callable[[bool], T], *, is_trigger: bool) -> T:
     A trigger that was reached moves an order, and who just started does not know which list an order was in. ``do``
     gets true for the list of those that wait.
     """
+    from ccxt.base.errors import OrderNotFound  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
     try:
         return do(is_trigger)
-    except Exception as error:
-        if not is_not_found(error):
-            raise
-    return do(not is_trigger)
+    except OrderNotFound:
+        return do(not is_trigger)

@@ -10,6 +10,7 @@ from exitplan.cli.approval import ask
 from exitplan.cli.arguments import AccountRef, only_one, open_requested
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.rendering.balance import balance_parts
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
@@ -54,4 +55,4 @@ def command(
         before = None if then is None else balance_document(then)
         write_json({"account": opened.id, "then": before, "now": balance_document(accepted)})
     else:
-        typer.echo(f"\nAccepted. The next plan of {opened.id} is compared with this.")
+        say(f"\nAccepted. The next plan of {opened.id} is compared with this.")

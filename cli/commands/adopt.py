@@ -11,6 +11,7 @@ from exitplan.cli.arguments import AccountRef, only_one, open_requested, read_am
 from exitplan.cli.completion import complete_symbol
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.rendering.words import exact
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -81,7 +82,7 @@ def show_registered(account: Account, symbol: str, record: TrackerRecord, *, as_
     else:
         price = "an unknown price" if record.entry_price is None else exact(record.entry_price)
         quantity = "" if record.quantity is None else f" {exact(record.quantity)}"
-        typer.echo(f"Registered {symbol}{quantity} of {account.id}, bought at {price}, by {record.position_source}.")
+        say(f"Registered {symbol}{quantity} of {account.id}, bought at {price}, by {record.position_source}.")
     if record.position_source not in account.loaded.policy.strategy_sources:
         hint = f"write in its policy: parameters: {{strategy_sources: [..., {record.position_source}]}}"
         said = f"{record.position_source} is not among the strategy_sources of {account.id}: it stays a legacy position"

@@ -14,6 +14,7 @@ from exitplan.cli.account_set import AccountSet, report_of
 from exitplan.cli.arguments import present, read_duration, read_time
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.output import say
 from exitplan.cli.rendering.alerts import alert_line, alerts_table
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.words import counted
@@ -108,7 +109,7 @@ def show_alerts(logs: Sequence[AlertLog], wanted: AlertFilter, output: AlertOutp
     elif alerts:
         show(alerts_table(alerts))
     else:
-        typer.echo("No alerts.")
+        say("No alerts.")
     for log in logs:
         if log.unreadable:
             warn(f"{log.path}: {counted(log.unreadable, 'line')} cannot be read as alerts", as_json=output.as_json)

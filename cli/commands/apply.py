@@ -37,6 +37,7 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import Operation
+from exitplan.executor.signing.approval import load_signatures
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.planning.plan_types import Plan
@@ -110,7 +111,7 @@ def apply_requested(
 ) -> int:
     """Apply one saved plan, several of them, or what is planned now; returns the worst exit code."""
     if len(plans) == 1 and not plans[0].is_dir():
-        return apply_saved(load_plan(plans[0]), account_set.only_name, where, how, refresh=refresh)
+        return apply_saved(plans[0], account_set.only_name, where, how, refresh=refresh)
     if refresh and plans:
         raise UsageError("--refresh is about one plan at a time", hint="name one plan, or make new ones with --all")
     if refresh:
@@ -125,18 +126,25 @@ def apply_requested(
     return carry_out(account_set.select(where.policy), task, how)
 
 
-def apply_saved(plan: Plan, account: str | None, where: AccountRef, how: Showing, *, refresh: bool) -> int:
+def apply_saved(path: Path, account: str | None, where: AccountRef, how: Showing, *, refresh: bool) -> int:
     """Apply one saved plan to the account that it names, or with ``refresh`` one made anew within its scope."""
+    plan = load_plan(path)
     file = find_account(request_of(AccountRef(account or plan.account.id)))
 
     def task(account_file: AccountFile) -> tuple[Account, Operation]:
         opened = open_account_file(account_file, request_of(where, overrides_of(plan)))
         if refresh:
             return opened, Operation(scope=plan.scope, dry_run=how.dry_run)
-        return opened, Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording)
+        return opened, saved_operation(path, plan, how)
 
     how = replace(how, approved=plan) if refresh else replace(how, is_saved=True, asks=False)
     return carry_out([Selected(file.id, file)], task, how)
+
+
+def saved_operation(path: Path, plan: Plan, how: Showing) -> Operation:
+    """Return the operation that carries out a saved plan, with the signatures beside its file."""
+    signatures = load_signatures(path)
+    return Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording, signatures=signatures)
 
 
 def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRef, how: Showing) -> int:
@@ -145,12 +153,14 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
         raise UsageError(
             "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
         )
-    plans, selected = _find_accounts(list(_each_plan(paths, as_json=how.as_json)), read_account_files(project_root()))
+    plans, origins, selected = _find_accounts(
+        list(_each_plan(paths, as_json=how.as_json)), read_account_files(project_root())
+    )
 
     def task(file: AccountFile) -> tuple[Account, Operation]:
         plan = plans[file.id]
         opened = open_account_file(file, request_of(where, overrides_of(plan)))
-        return opened, Operation(plan, dry_run=how.dry_run, from_recording=how.from_recording)
+        return opened, saved_operation(origins[file.id], plan, how)
 
     return carry_out(selected, task, replace(how, is_one=False, is_saved=True, asks=False))
 
@@ -161,8 +171,10 @@ def _each_plan(paths: Sequence[Path], *, as_json: bool) -> Iterator[Path]:
         yield from plans_in(path, as_json=as_json) if path.is_dir() else [path]
 
 
-def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str, Plan], list[Selected]]:
-    """Load plans, and find the account of each; raises UsageError for two plans of one account."""
+def _find_accounts(
+    paths: Sequence[Path], files: AccountFiles
+) -> tuple[dict[str, Plan], dict[str, Path], list[Selected]]:
+    """Load plans, and find the file and the account of each; raises UsageError for two plans of one account."""
     plans: dict[str, Plan] = {}
     selected: list[Selected] = []
     origins: dict[str, Path] = {}
@@ -179,7 +191,7 @@ def _find_accounts(paths: Sequence[Path], files: AccountFiles) -> tuple[dict[str
             )
         plans[name], origins[name] = plan, path
         selected.append(Selected(name, _account_of(name, files)))
-    return plans, selected
+    return plans, origins, selected
 
 
 def _account_of(name: str, files: AccountFiles) -> AccountFile | ExitplanError:

@@ -9,6 +9,7 @@ import typer
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
 from exitplan.cli.completion import complete_symbol
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.registration import forget_position
@@ -37,4 +38,4 @@ def command(
     if as_json:
         write_json({"account": opened.id, "symbol": name, "record": tracker_to_document({name: record})[name]})
     else:
-        typer.echo(f"Forgot {name} of {opened.id}: to a plan it is registered by nobody now.")
+        say(f"Forgot {name} of {opened.id}: to a plan it is registered by nobody now.")

@@ -12,6 +12,7 @@ import typer
 from exitplan.cli.account_set import AccountSet, Answer, answers_document, report_of
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.output import say
 from exitplan.cli.project import project_root
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -95,7 +96,7 @@ def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json:
     for answer in answers:
         if answer.result is not None:
             said = "open" if answer.result.open else "closed"
-            typer.echo(f"{answer.account}: {said}, {answer.result.reason}")
+            say(f"{answer.account}: {said}, {answer.result.reason}")
         elif answer.problem is not None:
             report_of(answer.account, answer.problem)
     return code

@@ -9,6 +9,7 @@ import typer
 
 from exitplan.cli.arguments import AccountRef, find_requested, only_one, present
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.project import project_root
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
@@ -48,7 +49,7 @@ def command(
         write_json({"halted": True, "file": str(path), "account": named})
         return
     whose, ending = ("any account", "") if is_for_all(folder) else (named, f" --account {named}")
-    typer.echo(f"Halted by {path}: nothing is sent for {whose} until `exitplan resume{ending}`.")
+    say(f"Halted by {path}: nothing is sent for {whose} until `exitplan resume{ending}`.")
 
 
 def _ensure_reason(reason: str, files: AccountFiles) -> None:

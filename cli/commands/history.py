@@ -8,6 +8,7 @@ import typer
 
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import history_table, run_parts
 from exitplan.cli.streams import write_json
@@ -61,6 +62,6 @@ def show_history(runs: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         write_json({"runs": runs})
     elif not runs:
-        typer.echo("No run yet. Begin with: exitplan plan")
+        say("No run yet. Begin with: exitplan plan")
     else:
         show(history_table(runs))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from exitplan.cli.output import say
 from exitplan.cli.project import MARKER, MARKER_TEXT
 from exitplan.cli.streams import json_bytes, save
 from exitplan.cli.verbs import verb_app
@@ -74,12 +75,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         if value is not None:
             raise UsageError(f"{option} goes with --from-venue", hint="name the venue: --from-venue kraken")
     fill_folder(folder, force=force)
-    typer.echo(f"Made policies, two paper accounts and schemas for your editor in {folder}. Next:\n")
+    say(f"Made policies, two paper accounts and schemas for your editor in {folder}. Next:\n")
     _show_way_in(folder)
-    typer.echo("  exitplan plan              what would be done to the demo account, and why")
-    typer.echo("  exitplan explain XRP/USD   why one position is what it is")
-    typer.echo("  exitplan apply             carry it out, on paper")
-    typer.echo("  policies/default.yaml      the rules: change them and plan again")
+    say("  exitplan plan              what would be done to the demo account, and why")
+    say("  exitplan explain XRP/USD   why one position is what it is")
+    say("  exitplan apply             carry it out, on paper")
+    say("  policies/default.yaml      the rules: change them and plan again")
 
 
 def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False) -> None:
@@ -101,17 +102,17 @@ def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False
     for name, content in {**missing, live.own_files[2]: json_bytes(recording), **written}.items():
         save(folder / name, content)
     positions, orders = len(recording["positions"]), len(recording["open_orders"])
-    typer.echo(f"Read {live.id} at {live.title}: {positions} positions, {orders} open orders. Written in {folder}:\n")
+    say(f"Read {live.id} at {live.title}: {positions} positions, {orders} open orders. Written in {folder}:\n")
     for name in live.own_files:
-        typer.echo(f"  {name}")
+        say(f"  {name}")
     _tell_of_tracker(folder, live.id)
-    typer.echo("\nNext, on paper first:\n")
+    say("\nNext, on paper first:\n")
     _show_way_in(folder)
-    typer.echo(f"  exitplan plan --account {live.paper_id}")
-    typer.echo(f"  exitplan apply --account {live.paper_id}")
-    typer.echo("\nThen with the live account; only apply sends anything:\n")
-    typer.echo(f"  exitplan plan --account {live.id} --out plan.json")
-    typer.echo("  exitplan apply plan.json")
+    say(f"  exitplan plan --account {live.paper_id}")
+    say(f"  exitplan apply --account {live.paper_id}")
+    say("\nThen with the live account; only apply sends anything:\n")
+    say(f"  exitplan plan --account {live.id} --out plan.json")
+    say("  exitplan apply plan.json")
 
 
 def _tell_of_tracker(folder: Path, account: str) -> None:
@@ -119,14 +120,14 @@ def _tell_of_tracker(folder: Path, account: str) -> None:
     tracker = DataFolder.of(folder / "data", PLATFORM).tracker
     own = DataFolder.of(folder / "data", account).tracker
     if tracker.is_file() and own != tracker and not own.exists():
-        typer.echo(f"\n{tracker} is a position tracker. It is not read for {account}, whose own is {own}.")
+        say(f"\n{tracker} is a position tracker. It is not read for {account}, whose own is {own}.")
         line = ["exitplan", "state", "take-tracker", "data/positions.json", "--account", account]
-        typer.echo(f"To take it over: {shlex.join(line)}")
+        say(f"To take it over: {shlex.join(line)}")
 
 
 def _show_way_in(folder: Path) -> None:
     if folder.resolve() != Path.cwd():
-        typer.echo(f"  cd {shlex.quote(str(folder))}")
+        say(f"  cd {shlex.quote(str(folder))}")
 
 
 def fill_folder(folder: Path, *, force: bool = False) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
+    KEY_HELP,
     AccountsOption,
     AllOption,
     DataOption,
@@ -44,17 +46,25 @@ from exitplan.cli.options import (
     TagOption,
     TargetOption,
 )
-from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_plan_folder, plan_name, plans_table
+from exitplan.cli.output import say
+from exitplan.cli.plan_output import (
+    PlanOutput,
+    code_of_plan,
+    deliver_plan,
+    make_plan_folder,
+    plan_name,
+    plans_table,
+    save_plan,
+)
 from exitplan.cli.project import project_data
 from exitplan.cli.rendering.blocked import left_to_a_person
-from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import Planned, plan_account
+from exitplan.executor.signing.keys import SigningKey, read_signing_key
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
-from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 OutOption = Annotated[
@@ -67,6 +77,9 @@ DetailedOption = Annotated[
 StableOption = Annotated[
     bool,
     typer.Option("--stable", help="With --json: without ids, times, ages and hashes, for snapshot tests of your own."),
+]
+SignOption = Annotated[
+    str | None, typer.Option("--sign", metavar="KEY", help=f"Sign the plan that --out saves. {KEY_HELP}")
 ]
 app = verb_app()
 
@@ -88,6 +101,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     dust_pct: DustPctOption = None,
     stale_minutes: StaleMinutesOption = None,
     out: OutOption = None,
+    sign: SignOption = None,
     detailed_exitcode: DetailedOption = False,
     jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
@@ -109,7 +123,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     where = AccountRef(policy=policy, data=data)
     if stable and (not as_json or not account_set.is_one):
         raise UsageError("--stable goes with --json, for one account")
-    output = PlanOutput(as_json, out, detailed_exitcode, stable)
+    output = PlanOutput(as_json, out, detailed_exitcode, stable, _signing_key(sign, out))
     if not account_set.is_one:
         ensure_no_recording(recording)
         raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
@@ -121,12 +135,20 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
 
 
+def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:
+    if reference is None:
+        return None
+    if out is None:
+        raise UsageError("--sign signs the plan that is saved", hint="add --out FILE")
+    return read_signing_key(reference, Path(), os.environ)
+
+
 def _warn_of_tracker(planned: Planned, where: AccountRef) -> None:
     """Warn on stderr of a tracker that registers nothing held: a plan itself knows nothing of folders."""
     folder = DataFolder.of(where.data, planned.plan.account.id)
     warnings = tracker_warnings(planned.snapshot, folder) if planned.draft.checks.unregistered else ()
     for warning in warnings:
-        typer.echo(f"warning: {warning.text}", err=True)
+        say(f"warning: {warning.text}", err=True)
 
 
 def plan_accounts(
@@ -144,7 +166,7 @@ def plan_accounts(
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
         held.update(planned.snapshot.symbols)
         if folder is not None:
-            save(folder / plan_name(account.id), plan_bytes(planned.plan))
+            save_plan(planned.plan, folder / plan_name(account.id), output.key)
         return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=output.as_json)
@@ -152,7 +174,7 @@ def plan_accounts(
         _ensure_held(held, narrowing)
     code = deliver_answers(answers, plans_table(folder), as_json=output.as_json)
     if folder is not None and not output.as_json:
-        typer.echo(f"\nSaved. {_next_step(folder, where)}")
+        say(f"\nSaved. {_next_step(folder, where)}")
     return code
 
 

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import typer
-
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.model.values import plain
@@ -48,7 +47,7 @@ def show(
             }
         )
     else:
-        typer.echo(policy_text(loaded), nl=False)
+        say(policy_text(loaded), nl=False)
 
 
 def requested_policy(where: AccountRef) -> LoadedPolicy:

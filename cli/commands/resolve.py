@@ -9,6 +9,7 @@ import typer
 
 from exitplan.cli.arguments import AccountRef, only_one, open_offline, open_requested
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
@@ -42,9 +43,9 @@ def command(
             write_json({"account": opened.id, "unresolved": list(waiting)})
             return
         for name, action in waiting.items():
-            typer.echo(f"{name}  {action.kind} {action.symbol} {plain(action.quantity)}")
+            say(f"{name}  {action.kind} {action.symbol} {plain(action.quantity)}")
         if not waiting:
-            typer.echo(f"No order of {opened.id} is unresolved.")
+            say(f"No order of {opened.id} is unresolved.")
         return
     if filled is None:
         raise UsageError("how much of it was filled?", hint="--filled QUANTITY, 0 if it never traded")
@@ -54,7 +55,7 @@ def command(
     if as_json:
         write_json({"account": opened.id, "order": order, "symbol": action.symbol, "filled": filled})
     else:
-        typer.echo(f"Resolved {action.kind} {action.symbol}: {filled} filled. Apply the plan again, or make a new one.")
+        say(f"Resolved {action.kind} {action.symbol}: {filled} filled. Apply the plan again, or make a new one.")
 
 
 def _quantity(text: str) -> Decimal:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import typer
-
 from exitplan.cli.arguments import only_one
 from exitplan.cli.commands.halt import halted_folder, is_for_all
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.folder import DataFolder
@@ -31,7 +30,7 @@ def command(account: HaltedOption = None, as_json: JsonOption = False, data: Dat
         write_json({"resumed": ended, "account": named})
         return
     for line in _resume_lines(folder, named, ended=ended):
-        typer.echo(line)
+        say(line)
 
 
 def _resume_lines(folder: DataFolder, named: str | None, *, ended: bool) -> Iterator[str]:

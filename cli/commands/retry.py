@@ -9,6 +9,7 @@ import typer
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
 from exitplan.cli.completion import complete_symbol
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.store.history import retry
@@ -36,6 +37,6 @@ def command(
     if as_json:
         write_json({"account": opened.id, "symbol": name, "cleared": cleared is not None})
     elif cleared:
-        typer.echo(f"Cleared {name} of {opened.id}: the next plan tries its exit again.")
+        say(f"Cleared {name} of {opened.id}: the next plan tries its exit again.")
     else:
-        typer.echo(f"Nothing to clear: no exit of {name} has failed or was escalated.")
+        say(f"Nothing to clear: no exit of {name} has failed or was escalated.")

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from exitplan.cli.completion import complete_schema
+from exitplan.cli.output import say
 from exitplan.cli.streams import save, write_bytes
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import UsageError
@@ -48,12 +49,12 @@ def command(
     if out is not None:
         for path in chosen.values():
             save(out / path.name, path.read_bytes())
-        typer.echo(f"Wrote {', '.join(path.name for path in chosen.values())} to {out}.")
+        say(f"Wrote {', '.join(path.name for path in chosen.values())} to {out}.")
         return
-    typer.echo("Files")
-    typer.echo("\n".join(f"  {kind:14}{title_of(path)}" for kind, path in files.items()))
-    typer.echo("\nWhat commands print with --json")
-    typer.echo("\n".join(f"  {kind:14}{shape()['description']}" for kind, shape in ANSWERS.items()))
+    say("Files")
+    say("\n".join(f"  {kind:14}{title_of(path)}" for kind, path in files.items()))
+    say("\nWhat commands print with --json")
+    say("\n".join(f"  {kind:14}{shape()['description']}" for kind, shape in ANSWERS.items()))
 
 
 def schema_files() -> dict[str, Path]:

@@ -20,6 +20,7 @@ from exitplan.cli.options import (
     PolicyOption,
     TagOption,
 )
+from exitplan.cli.output import say
 from exitplan.cli.plan_output import make_folder
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.waiting import waiting
@@ -70,7 +71,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if as_json:
         write_bytes(content)
     else:
-        typer.echo(f"Recorded {len(document['positions'])} positions of {document['account']} in {out}.")
+        say(f"Recorded {len(document['positions'])} positions of {document['account']} in {out}.")
 
 
 def record(account: Account) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from exitplan.cli.arguments import AccountRef, find_requested, only_one, open_offline
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption
+from exitplan.cli.output import say
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.store.history import import_state, restore_state
 from exitplan.executor.store.tracker import take_over_tracker
@@ -26,7 +27,7 @@ def take_in(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> N
     """Take in the state file as it was edited."""
     opened = open_offline(AccountRef(only_one(account), data=data))
     import_state(opened)
-    typer.echo(f"Took in {opened.folder.state}.")
+    say(f"Took in {opened.folder.state}.")
 
 
 @app.command("take-tracker")
@@ -42,7 +43,7 @@ def take_tracker(
     """
     folder = find_requested(AccountRef(only_one(account), data=data))
     count = take_over_tracker(file, folder.tracker)
-    typer.echo(f"Took over {count} records of {file} into {folder.tracker}.")
+    say(f"Took over {count} records of {file} into {folder.tracker}.")
 
 
 @app.command("export")
@@ -50,4 +51,4 @@ def put_back(account: AccountOption = None, data: DataOption = DEFAULT_DATA) -> 
     """Write the state file anew, over any edit."""
     opened = open_offline(AccountRef(only_one(account), data=data))
     restore_state(opened)
-    typer.echo(f"Wrote {opened.folder.state}.")
+    say(f"Wrote {opened.folder.state}.")

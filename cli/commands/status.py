@@ -21,6 +21,7 @@ from exitplan.cli.options import (
     JsonOption,
     TagOption,
 )
+from exitplan.cli.output import say
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.head import warnings_section
 from exitplan.cli.rendering.many import TableSpec
@@ -109,4 +110,4 @@ def show_status(known: KnownStatus | None, *, as_json: bool) -> None:
         return
     show(*status_parts(known.status), warnings_section(known.warnings))
     if known.status.state.account_state is None:
-        typer.echo("\nNo run yet. Begin with: exitplan plan")
+        say("\nNo run yet. Begin with: exitplan plan")

@@ -11,6 +11,7 @@ from exitplan.cli.approval import ask_for_approval
 from exitplan.cli.arguments import AccountRef, only_one, open_offline, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import find_account
@@ -45,6 +46,6 @@ def command(
     if as_json:
         write_json({"account": opened.id, "unlocked": broken is not None, "holder": broken})
     elif broken is None:
-        typer.echo(f"Nobody holds the account {opened.id}.")
+        say(f"Nobody holds the account {opened.id}.")
     else:
-        typer.echo(f"Unlocked {opened.id}; it was held {broken}.")
+        say(f"Unlocked {opened.id}; it was held {broken}.")

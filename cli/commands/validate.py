@@ -11,6 +11,7 @@ import typer
 from exitplan.cli.account_checks import with_venues_checked
 from exitplan.cli.failures import diagnostic_document
 from exitplan.cli.options import JsonOption
+from exitplan.cli.output import say
 from exitplan.cli.project import project_root
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
@@ -60,8 +61,8 @@ def show_validated(results: Sequence[Validated], *, as_json: bool) -> int:
     else:
         for result in results:
             for problem in result.diagnostics:
-                typer.echo(problem.text)
-        typer.echo(_summary(document))
+                say(problem.text)
+        say(_summary(document))
     return 0 if all(result.ok for result in results) else FileIsInvalid.exit_code
 
 

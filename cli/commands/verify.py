@@ -27,6 +27,7 @@ from exitplan.cli.options import (
     StaleMinutesOption,
     TagOption,
 )
+from exitplan.cli.output import say
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.head import warnings_section
 from exitplan.cli.rendering.many import TableSpec
@@ -141,7 +142,7 @@ def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
     if as_json:
         write_json({"account": answer.account, "venue": answer.venue, **verification.document})
     elif verification.checks is None:
-        typer.echo(f"{answer.account} at {answer.venue} is UNKNOWN: {verification.problem}")
+        say(f"{answer.account} at {answer.venue} is UNKNOWN: {verification.problem}")
     else:
         show(warnings_section(verification.warnings), *verification_parts(verification.checks))
     return answer.exit_code

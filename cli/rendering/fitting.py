@@ -16,6 +16,8 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
+from exitplan.ruleset.model.visible import printable
+
 LONGEST_WORD = 32
 """Cells up to this long, such as the id of a plan, are words and not long texts."""
 _LEAST_OF_A_TEXT = 24
@@ -151,7 +153,7 @@ def _shrunk(whole: Sequence[int], floors: Sequence[int], room: int) -> list[int]
 
 
 def _text(cell: object) -> Text:
-    return cell if isinstance(cell, Text) else Text(str(cell))
+    return cell if isinstance(cell, Text) else Text(printable(str(cell)))
 
 
 def _widths(columns: Sequence[Sequence[Text]]) -> list[int]:

@@ -20,10 +20,10 @@ from exitplan.cli.rendering.words import clock_time, counted, exact, money, perc
 from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.values import EXACT
+from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
-from exitplan.schemas.loading.diagnostics import printable
 
 CONVERSIONS = ("convert_dust", "convert_cash")
 _SIGNS = {

@@ -14,6 +14,7 @@ from exitplan.cli.rendering.head import CATEGORIES, positions_text
 from exitplan.cli.rendering.screen import heading, titled, words
 from exitplan.cli.rendering.words import duration, exact, money, rounded_percent
 from exitplan.ruleset.model.values import parse_decimal
+from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
 
 _STYLES = {
@@ -63,7 +64,7 @@ def _table(plan: Plan, lines: Sequence[Line]) -> Table:
         kind = CATEGORIES.get(position.category, position.category)
         side = [words(position.side)] if has_shorts else []
         table.add_row(
-            Text(position.symbol, "bold", no_wrap=True),
+            Text(printable(position.symbol), "bold", no_wrap=True),
             *side,
             _figure(exact(line.quantity)),
             _figure(money(line.value)),

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from exitplan.cli.output import OUTPUT
 from exitplan.cli.rendering.fitting import FittedTable, StackedRows
-from exitplan.schemas.loading.diagnostics import printable
+from exitplan.ruleset.model.visible import printable
 
 _PIPE_WIDTH = 100
 _NARROWEST, _WIDEST = 40, 140

@@ -15,6 +15,7 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
+from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
@@ -50,7 +51,7 @@ class Account:
     """An account ready to be planned for.
 
     ``identity`` is which account at its venue it is, ``own_tracker`` a position tracker that is not the one in its
-    folder.
+    folder, ``signature_rule`` who has to sign its plans.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Account:
     overrides: Mapping[str, Decimal | int]
     identity: Identity
     own_tracker: Tracker | None = None
+    signature_rule: SignatureRule | None = None
 
     @property
     def tracker(self) -> Tracker:
@@ -99,6 +101,11 @@ class AccountFile:
         """The words to find the account by."""
         return frozenset(str(tag) for tag in self.block.get("tags") or ())
 
+    @property
+    def signature_rule(self) -> SignatureRule | None:
+        """Who has to sign the account's plans; None where nobody has."""
+        return SignatureRule.of(self.block, self.path)
+
     def identity(self, *, keyring: bool = False) -> Identity:
         """Identify the account at its venue; its key is read where it is at hand, from a keyring only when told so."""
         return identity_of(self.block, self.path.parent, keyring=keyring)
@@ -122,7 +129,8 @@ class AccountFiles:
 
     def problem_of(self, name: str) -> FileIsInvalid | None:
         """Return why an account that is not among the sound ones may be in a broken file; None where all are sound."""
-        named = [broken.error for broken in self.broken if broken.id == name]
+        alike = name.casefold()
+        named = [broken.error for broken in self.broken if broken.id is not None and broken.id.casefold() == alike]
         unnamed = [broken.error for broken in self.broken if broken.id is None]
         return next(iter([*named, *unnamed]), None)
 
@@ -150,12 +158,14 @@ def read_account_files(root: Path) -> AccountFiles:
         except FileIsInvalid as error:
             broken.append(BrokenFile(path, error))
             continue
-        first = sound.setdefault(file.id, file)
+        # Ids that differ in case are one folder on some disks, and one account to a person.
+        first = sound.setdefault(file.id.casefold(), file)
         if first is not file:
-            clash = FileIsInvalid(f"{path}: the account id {file.id!r} is used by {first.path} as well")
+            as_there = "" if first.id == file.id else f", as {first.id!r}"
+            clash = FileIsInvalid(f"{path}: the account id {file.id!r} is used by {first.path} as well{as_there}")
             broken.append(BrokenFile(path, clash, file.id))
-    clashing = {entry.id for entry in broken}
-    return AccountFiles({name: file for name, file in sound.items() if name not in clashing}, tuple(broken))
+    clashing = {entry.id.casefold() for entry in broken if entry.id is not None}
+    return AccountFiles({file.id: file for name, file in sound.items() if name not in clashing}, tuple(broken))
 
 
 def load_account_file(path: Path) -> AccountFile:
@@ -190,7 +200,8 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
 
     Raises as :func:`open_account` does.
     """
-    loaded = file.loaded
+    loaded, folder = file.loaded, DataFolder.of(request.data, file.id)
+    ensure_one_spelling(folder, file.path)
     if request.policy is not None:
         loaded = load_policy(request.policy, request.overrides, account=file.loaded)
     elif request.overrides:
@@ -203,11 +214,27 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         loaded=loaded,
         rulebook=Rulebook.of(loaded.policy),
         broker=_broker_of(file, request, loaded.policy.cash.keep),
-        folder=DataFolder.of(request.data, file.id),
+        folder=folder,
         clock=request.clock,
         overrides=request.overrides,
         identity=file.identity(keyring=not request.offline),
+        signature_rule=file.signature_rule,
     )
+
+
+def ensure_one_spelling(folder: DataFolder, file: Path) -> None:
+    """Raise FileIsInvalid where an account has its history under the same id in other letters."""
+    own = PLATFORM if folder.path == folder.root else folder.path.name
+    try:
+        known = [PLATFORM, *(place.name for place in (folder.root / "users").iterdir())]
+    except OSError:
+        known = [PLATFORM]
+    other = next((name for name in known if name != own and name.casefold() == own.casefold()), None)
+    if other is not None and own not in known:
+        raise FileIsInvalid(
+            f"{file}: the account id {own!r} differs in case alone from {other!r}, which is known in {folder.root}",
+            hint=f"write id: {other}; it is one account",
+        )
 
 
 def _broker_of(file: AccountFile, request: AccountRequest, keep: tuple[str, ...]) -> Broker:

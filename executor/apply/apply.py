@@ -30,6 +30,7 @@ from exitplan.executor.apply.staleness import (
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_snapshot, read_state
 from exitplan.executor.readings import after_reading, after_run
+from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
@@ -61,9 +62,10 @@ _LEAVE_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN}
 """Exit codes after which a plan can be applied again, to be finished."""
 
 
-def check_plan(account: Account, plan: Plan) -> Judged:
+def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> Judged:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
     ensure_applicable(account, plan)
+    ensure_signed(account.signature_rule, plan, signatures)
     ensure_not_halted(account)
     ensure_fresh(plan, account.rulebook.policy, account.clock())
     if not account.folder.journal.exists():
@@ -87,15 +89,18 @@ def apply_plan(
     notify: Notify = lambda _: None,
     stopped: Stopped = lambda: False,
     sleep: Sleep = time.sleep,
+    signatures: str | None = None,
 ) -> ApplyResult:
     """Apply a saved plan and verify the account.
 
+    ``signatures`` are those that stand beside its file; None for a plan that is in no file.
     ``stopped`` is asked between actions: what is in flight is finished, the plan stays open, and the exit code is 8.
-    Raises PlanIsAltered, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked, AccountIsAnother,
-    AccountUnreadable, DataFolderUnusable, FileIsInvalid and OutcomeUnknown (of an earlier run), all before anything is
-    sent.
+    Raises PlanIsAltered, PlanIsUnsigned, PlanIsStale, PlanIsExpired, PlanIsUsed, RefusedByGuard, AccountIsLocked,
+    AccountIsAnother, AccountUnreadable, DataFolderUnusable, FileIsInvalid and OutcomeUnknown (of an earlier run), all
+    before anything is sent.
     """
     ensure_applicable(account, plan)
+    ensure_signed(account.signature_rule, plan, signatures)
     ensure_not_halted(account)
     ensure_writable(account.folder.path)
     ensure_journal(account.folder)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.protocol import (
     Broker,
     Clock,
@@ -164,17 +165,13 @@ class OrderReconciler:
     def look_up(self, asked: Sequence[Sent]) -> list[LookUp]:
         """Ask for orders, all at once; whatever breaks, none of them is known."""
         references = [_reference_to(action, intent) for action, intent in asked]
-        try:
-            answers = self.broker.look_up_orders(references)
-        except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
-            return [Unknown(f"the look-up failed: {error}")] * len(references)
+        answers = attempt(lambda: self.broker.look_up_orders(references), _failed_look_up)
+        if isinstance(answers, Unknown):
+            return [answers] * len(references)
         return [_checked(answer, action) for answer, (action, _) in zip(answers, asked, strict=True)]
 
     def _ask(self, reference: OrderReference) -> LookUp:
-        try:
-            return self.broker.look_up_order(reference)
-        except Exception as error:  # noqa: BLE001 - a question that fails in any way is unknown
-            return Unknown(f"the look-up failed: {error}")
+        return attempt(lambda: self.broker.look_up_order(reference), _failed_look_up)
 
     def _reported(self, action: Action, intent: Intent, report: OrderReport) -> Reconciled:
         """Settle by what the venue reports; an order that is still open is waited for, unless it is meant to rest."""
@@ -374,6 +371,11 @@ def _is_clear(outcome: Outcome) -> bool:
     return isinstance(outcome, Done)
 
 
+def _failed_look_up(error: Exception) -> Unknown:
+    """Return what a question came to that failed in any way: nothing is known."""
+    return Unknown(f"the look-up failed: {error}")
+
+
 def _is_final(action: Action, outcome: Outcome) -> bool:
     """Check whether an answer settles an action by itself: nothing is asked or waited for after it."""
     if isinstance(outcome, Done):
@@ -385,8 +387,7 @@ def _is_final(action: Action, outcome: Outcome) -> bool:
 
 def call(write: Callable[[], Sequence[Outcome]], count: int) -> Sequence[Outcome]:
     """Send a group once; an exception, or fewer answers than requests, means no clear answer for any."""
-    try:
-        outcomes = write()
-    except Exception as error:  # noqa: BLE001 - whatever broke, the orders may have gone out
-        return [Unknown(f"the call broke off: {type(error).__name__}: {error}")] * count
+    outcomes = attempt(write, lambda error: Unknown(f"the call broke off: {type(error).__name__}: {error}"))
+    if isinstance(outcomes, Unknown):  # whatever broke, the orders may have gone out
+        return [outcomes] * count
     return outcomes if len(outcomes) == count else [Unknown(f"{len(outcomes)} answers to {count} requests")] * count

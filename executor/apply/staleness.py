@@ -21,6 +21,9 @@ from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
 from exitplan.ruleset.planning.remedies import protect_line
 
+_OF_NO_POSITION = frozenset({"cancel_order", "convert_cash"})
+"""Kinds of actions that need no position of the plan."""
+
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far a plan may come from the future, for clocks that differ."""
 
@@ -52,6 +55,13 @@ def ensure_applicable(account: Account, plan: Plan) -> None:
     names = [action.client_order_id for action in plan.actions]
     if len(set(ids)) < len(ids) or len(set(names)) < len(names):
         raise PlanIsAltered("two actions of the plan have one id", hint="make a new one with: exitplan plan")
+    exits = [action for action in plan.actions if action.kind not in _OF_NO_POSITION]
+    homeless = [action for action in exits if action.key not in plan.by_key]
+    if homeless:
+        raise PlanIsAltered(
+            f"the plan has an action for {homeless[0].symbol}, and no such position",
+            hint="make a new one with: exitplan plan",
+        )
 
 
 def ensure_not_refused(plan: Plan) -> None:

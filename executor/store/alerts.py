@@ -15,7 +15,7 @@ from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.files import append_line
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
-from exitplan.schemas.loading.diagnostics import printable
+from exitplan.ruleset.model.visible import printable, with_escapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def raise_alert(
     }
     note(RUN, kind, level=_LEVELS.get(alert["severity"], logging.WARNING), account=account, **figures)
     try:
-        append_line(path, orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE))
+        append_line(path, with_escapes(orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE)))
     except DataFolderUnusable as error:
         note(RUN, "alert_not_written", level=logging.ERROR, account=account, alert_type=kind, message=str(error))
     return alert

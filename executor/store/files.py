@@ -6,17 +6,19 @@ import os
 import tempfile
 from pathlib import Path
 
+from exitplan.brokers.private_files import OWN, make_private_folder, private_opener
 from exitplan.ruleset.errors import DataFolderUnusable
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = OWN) -> None:
     """Replace a file in one step: written beside it, flushed to the disk, then renamed over it.
 
-    Raises DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
+    A new file gets the ``mode``; one that is replaced keeps its own, so that whoever could read it still can. Raises
+    DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
     """
     try:
         path = path.resolve()  # a link stays a link
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise _unusable(path, error) from error
@@ -25,8 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            if path.exists():
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)  # whoever could read it still can
+            os.fchmod(file.fileno(), path.stat().st_mode & 0o777 if path.exists() else mode)
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
@@ -41,8 +42,8 @@ def append_line(path: Path, line: bytes) -> None:
     Where a full disk or a crash has left half a line behind, the new one does not go on in it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
+        make_private_folder(path.parent)
+        with open(path, "ab+", opener=private_opener) as file:
             if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
                 line = b"\n" + line
             file.write(line)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from exitplan.brokers.live.cache import cache_folder
+from exitplan.brokers.private_files import ensure_ours
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable
@@ -26,6 +27,10 @@ def mark_gate_closed(folder: DataFolder, reason: str, now: datetime) -> None:
     try:
         write_atomically(beside, content)
     except DataFolderUnusable:
+        try:
+            ensure_ours(elsewhere.parent)  # where another user could take the mark away, there is none
+        except OSError as error:
+            raise DataFolderUnusable(f"cannot write {elsewhere}: {error.strerror or error}") from error
         write_atomically(elsewhere, content)
 
 

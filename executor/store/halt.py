@@ -17,6 +17,7 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsHalted, ExitplanError
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.actions import Action, Phase
 
 NAME = "HALT"
@@ -80,7 +81,7 @@ def halt(folder: Path, reason: str, now: datetime) -> Path:
     """Halt a folder: the data folder for every account, or one account's own; raises DataFolderUnusable."""
     path = folder / NAME
     who = f"{getpass.getuser()} on {socket.gethostname()}, {time_text(now)}"
-    write_atomically(path, f"{reason} ({who})\n".encode())
+    write_atomically(path, f"{printable(reason)} ({who})\n".encode())
     return path
 
 
@@ -101,4 +102,4 @@ def _text_of(path: Path) -> str:
         text = path.read_bytes()[:_LONGEST].decode(errors="replace").strip() if path.is_file() else ""
     except OSError:
         return ""
-    return "".join(letter for letter in text if letter.isprintable())
+    return printable(text)

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import orjson
 
+from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
@@ -142,11 +143,9 @@ class Journal:
             yield self._db
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            self._rollback()
             raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
-        except BaseException:  # whatever happened inside, half a transaction must not stay open
+        finally:  # whatever happened inside, half a transaction must not stay open
             self._rollback()
-            raise
 
     def _newest_run(self) -> int:
         row = self._db.execute("SELECT max(run_id) FROM runs").fetchone()
@@ -430,9 +429,12 @@ def open_journal(path: Path) -> Iterator[Journal]:
     """
     connection: sqlite3.Connection | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        create_private(path)
     except OSError as error:
         raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
+    for suffix in ("", "-wal", "-shm"):  # SQLite gives to new ones of these the mode of the first
+        keep_private(path.with_name(path.name + suffix))
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
         _prepare(connection, path)

@@ -16,7 +16,8 @@ import orjson
 from filelock import FileLock, Timeout
 
 from exitplan.brokers.identity import Identity
-from exitplan.brokers.live.cache import cache_folder
+from exitplan.brokers.live.cache import CACHE_VARIABLE, cache_folder
+from exitplan.brokers.private_files import OWN, ensure_ours, keep_private, make_private_folder
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
@@ -31,8 +32,9 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     AccountIsLocked, naming the holder, where another process has it.
     """
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock)
+        make_private_folder(lock.parent)
+        keep_private(lock)
+        held = FileLock(lock, mode=OWN)
         held.acquire(timeout=0)
     except Timeout as error:
         raise AccountIsLocked(
@@ -67,6 +69,14 @@ def machine_lock(identity: Identity) -> Path | None:
 def trading_lease(lock: Path, identity: Identity, account: str, now: datetime) -> Iterator[None]:
     """Hold the account's lease, and its lock on this machine, for the time of the block; raises as account_lease."""
     elsewhere = machine_lock(identity)
+    if elsewhere is not None:
+        try:
+            ensure_ours(elsewhere.parent)
+        except OSError as error:
+            raise DataFolderUnusable(
+                f"cannot lock the account for this machine in {elsewhere.parent}: {error.strerror or error}",
+                hint=f"nothing was sent; let {CACHE_VARIABLE} name a folder that is yours alone",
+            ) from error
     with (
         account_lease(lock, account, now),
         nullcontext() if elsewhere is None else account_lease(elsewhere, account, now),
@@ -78,7 +88,7 @@ def holder_of(lock: Path) -> str | None:
     """Return who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
     if not lock.exists():
         return None
-    probe = FileLock(lock)
+    probe = FileLock(lock, mode=OWN)
     try:
         probe.acquire(timeout=0)
     except Timeout:

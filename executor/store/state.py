@@ -35,6 +35,7 @@ from exitplan.ruleset.model.progress import (
 )
 from exitplan.ruleset.model.snapshot import FORMAT_VERSION
 from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
+from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.schemas.documents import load_document, parse_document
 from exitplan.schemas.loading.json_loader import load_json
@@ -269,7 +270,7 @@ def state_bytes(state: State, mark: JournalMark | None = None) -> bytes:
     document = state_to_document(state)
     if mark is not None:
         document["exported_from"] = asdict(mark)
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return with_escapes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def _sha256_of(path: Path) -> str:

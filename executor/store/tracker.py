@@ -14,10 +14,12 @@ from typing import Any, Protocol
 import orjson
 from filelock import FileLock
 
+from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
 from exitplan.ruleset.model.values import plain, time_text, unified_symbol
+from exitplan.ruleset.model.visible import with_escapes
 from exitplan.schemas.documents import load_document
 
 Document = dict[str, Any]
@@ -150,7 +152,8 @@ def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = 
             document = {"positions": before()}
         yield document["positions"]
         document["last_updated"] = time_text(now)
-        write_atomically(path, orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        content = orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        write_atomically(path, with_escapes(content))
 
 
 @contextmanager
@@ -158,8 +161,8 @@ def _writing(path: Path) -> Iterator[None]:
     """Hold the lock beside the tracker's file."""
     lock = path.with_name(f".{path.name}.lock")
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock)
+        make_private_folder(lock.parent)
+        held = FileLock(lock, mode=OWN)
         held.acquire(timeout=_LOCK_SECONDS)
     except OSError as error:  # a lock that is not given in time is one too
         raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error

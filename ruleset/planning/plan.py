@@ -23,6 +23,7 @@ from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414
 from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.model.snapshot import Market, snapshot_to_document
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
+from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.actions import SELLING, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.classify import Decision
@@ -113,6 +114,8 @@ def parse_plan(document: Mapping[str, Any]) -> Plan:
         plan = read_record(Plan, document)
         for action in plan.actions:  # what it expects is text, and has to be numbers
             _ = action.expected_quantity, action.expected_price, action.expected_fill, action.expected_cost_pct
+        for position in plan.positions:
+            _ = position.key, [Decimal(position.facts[name]) for name in ("unwind_cycle", "failed_exits")]
     except (TypeError, ValueError, ArithmeticError, KeyError) as error:
         raise FileIsInvalid(f"this is not a plan that this exitplan understands: {error}") from error
     return plan
@@ -125,7 +128,7 @@ def report_of(checks: Checks) -> CheckReport:
 
 def plan_bytes(plan: Plan) -> bytes:
     """Write a plan as the bytes of its file."""
-    return orjson.dumps(plan.document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return with_escapes(orjson.dumps(plan.document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def plan_sha256(document: Mapping[str, Any]) -> str:

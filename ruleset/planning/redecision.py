@@ -261,6 +261,11 @@ class Redecision:
         ]
         if not fresh:
             return Judgement(Standing.UNWANTED, "there is no such money to convert now")
+        like = fresh[0]
+        move = self.policy.guards["max_price_move_pct"]
+        has_like_limit = action.trigger_price is None and _is_near(action.limit_price, like.limit_price, move)
+        if not has_like_limit or action.position_side != like.position_side:
+            return Judgement(Standing.UNWANTED, "it is not the order that the policy would send")
         most = sum((other.quantity for other in fresh), ZERO) - spent.get(_budget_key(action), ZERO)
         return Judgement(Standing.WANTED, most=max(most, ZERO))
 

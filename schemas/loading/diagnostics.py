@@ -14,15 +14,12 @@ from typing import Literal
 
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem
+from exitplan.ruleset.model.visible import printable
 
 MOST_SHOWN = 50
 """How many problems an error message spells out; the rest are counted."""
 
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""What a terminal obeys, hides or turns around: controls, C1, marks of direction, blanks without width, halves."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LONGEST_LINE = 1_500
 _SECRET = re.compile(r"(?i)secret|credential|passw|passphrase|api_?key|private_?key|token")
@@ -159,8 +156,3 @@ def path_text(path: Path) -> str:
         else:
             text += f'["{part}"]'
     return text
-
-
-def printable(text: str) -> str:
-    """Replace what a terminal would obey or turn around by a question mark; a tab becomes a space."""
-    return UNPRINTABLE.sub("?", text.replace("\t", " "))

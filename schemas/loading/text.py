@@ -8,7 +8,8 @@ import stat
 from pathlib import Path as FilePath
 
 from exitplan.ruleset.language.problems import Problem, did_you_mean
-from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate, printable
+from exitplan.ruleset.model.visible import printable
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
 
 _BOM = b"\xef\xbb\xbf"
 _MOST_LISTED = 20
@@ -41,8 +42,16 @@ def read_limited(path: FilePath, limit: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _file_problem(path, f"it cannot be read: {reason}") from None
     if len(content) > limit:
-        raise _file_problem(path, f"the file is larger than {limit:,} bytes, which is the limit for its kind")
+        raise _too_large(path, content, limit)
     return content
+
+
+def _too_large(path: FilePath, content: bytes, limit: int) -> FileHasProblems:
+    """Make the error of a file that goes on after its limit, with the place where it passes it."""
+    before = content[:limit]
+    line, column = before.count(b"\n") + 1, limit - (before.rfind(b"\n") + 1) + 1
+    message = f"the file is larger than {limit:,} bytes, which is the limit for its kind; it passes it here"
+    return FileHasProblems([Diagnostic(Mark(display_name(path), line, column), (), message)])
 
 
 def _file_problem(path: FilePath, message: str, hint: str | None = None) -> FileHasProblems:

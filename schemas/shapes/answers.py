@@ -349,6 +349,37 @@ def test_schema() -> Schema:
     return _answer("test", "Policy tests", "What came of policy tests.", properties)
 
 
+def keygen_schema() -> Schema:
+    """Describe what ``exitplan keygen --json`` prints."""
+    properties = {
+        "file": text("The file of the private key."),
+        "public_key": text("The line for require_signature, as in the .pub file."),
+        "fingerprint": text("The name of the key that ssh-keygen -l prints."),
+    }
+    return _answer("keygen", "Key pair", "A key pair that plans are signed with.", properties)
+
+
+def sign_schema() -> Schema:
+    """Describe what ``exitplan sign --json`` prints."""
+    signature = record(
+        {
+            "key": text("The fingerprint of the key; null where it cannot be read.", optional=True),
+            "name": text("Whose key it is, where the account lists it.", optional=True),
+            "ok": flag("Whether it is a signature of the plan.", optional=False),
+            "problem": text("Why it is none.", optional=True),
+        },
+        ("key", "name", "ok", "problem"),
+    )
+    properties = {
+        "plan_id": text("The plan."),
+        "account": name("Its account."),
+        "file": text("The file of its signatures."),
+        "key": text("The fingerprint of the key that has signed it now."),
+        "signatures": listed(signature, "All signatures of the plan."),
+    }
+    return _answer("sign", "Signature", "A signature that was added to a plan.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -360,6 +391,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "alerts": alerts_schema,
     "gate": gate_schema,
     "diff": diff_schema,
+    "keygen": keygen_schema,
+    "sign": sign_schema,
     "validate": validate_schema,
     "test": test_schema,
     "policy-shown": policy_shown_schema,

@@ -285,6 +285,28 @@ def _rate_limit() -> Schema:
     return record(properties, ("burst", "per_second"), about=about)
 
 
+def _signatures() -> Schema:
+    key = text(
+        "A public key, as the line of its .pub file.",
+        pattern=r"^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-P][A-Za-z0-9+/]{42}( .*)?$",
+        patternErrorMessage="the line of an ed25519 .pub file is expected: ssh-ed25519 AAAA... NAME",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI... alice"],
+    )
+    keys: Schema = {
+        **listed({**key, "x-secret": True}, "Who may sign: the public keys, each with a name behind it."),
+        "minItems": 1,
+        "uniqueItems": True,
+    }
+    needed: Schema = {
+        "type": "integer",
+        "minimum": 1,
+        "default": 1,
+        "description": "How many of the keys must have signed a plan.",
+    }
+    about = "Plans are applied only with signatures (exitplan sign) of these keys."
+    return record({"keys": keys, "signatures": needed}, ("keys",), about=about)
+
+
 def account_schema() -> Schema:
     """Describe the account block."""
     reference = "Where the credentials are, never what they are: env:NAME, keyring:NAME or file:PATH."
@@ -318,6 +340,7 @@ def account_schema() -> Schema:
                 "patternErrorMessage": "credentials have no place here, but as a reference: credentials: env:NAME",
             },
         },
+        "require_signature": _signatures(),
         "tags": listed({"type": "string"}, "Words to find the account by."),
     }
     return record(properties, about="The account this policy is for.")

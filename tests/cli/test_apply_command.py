@@ -242,9 +242,11 @@ def test_nothing_to_do_asks_nothing(folder: Path) -> None:
 def test_interrupted_runs_exit_8_and_go_on_later(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = iter([False, False, True])
 
-    def stopping(account: Account, plan: Plan, *, notify: Notify, stopped: object, sleep: Sleep) -> ApplyResult:
+    def stopping(
+        account: Account, plan: Plan, *, notify: Notify, stopped: object, sleep: Sleep, signatures: str | None
+    ) -> ApplyResult:
         assert callable(stopped)
-        return original(account, plan, notify=notify, stopped=lambda: next(asked), sleep=sleep)
+        return original(account, plan, notify=notify, stopped=lambda: next(asked), sleep=sleep, signatures=signatures)
 
     with monkeypatch.context() as interrupting:
         interrupting.setattr("exitplan.executor.operation.apply_plan", stopping)

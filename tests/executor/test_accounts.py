@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from exitplan.executor.accounts.account import Account, AccountRequest, find_account_files, open_account
+from exitplan.executor.accounts.account import (
+    Account,
+    AccountRequest,
+    find_account_files,
+    load_account_file,
+    open_account,
+    read_account_files,
+)
+from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import plan_account, plan_snapshot
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
 from exitplan.schemas.policies import shipped_policy
@@ -134,3 +143,40 @@ def test_planning_from_a_recording_reads_no_data_folder_and_no_clock(on_stage: S
     later = datetime(2027, 1, 1, tzinfo=UTC)
     told = plan_snapshot(policy, scene.root / "paper.json", progress=scene.folder.state, now=later).document
     assert (told["created_at"], told["positions"][0]["unwind"]["cycle"]) == ("2027-01-01T00:00:00Z", 2)
+
+
+# --- one account, one spelling ---------------------------------------------------------------------------------------
+
+
+def written(root: Path, name: str, account: str) -> Path:
+    """Write the file of a paper account."""
+    path = root / "accounts" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    block = {"id": account, "venue": "paper", "quote": "USD"}
+    document = {"version": 1, "name": "x", "extends": str(shipped_policy("default")), "account": block}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_ids_that_differ_in_case_alone_are_two_files_of_one_account(tmp_path: Path) -> None:
+    written(tmp_path, "a.yaml", "alice")
+    written(tmp_path, "b.yaml", "Alice")
+    files = read_account_files(tmp_path)
+    assert files.sound == {}
+    for name in ("alice", "Alice", "ALICE"):
+        assert "is used by" in str(files.problem_of(name))
+
+
+@pytest.mark.parametrize(("before", "after"), [("alice", "Alice"), ("platform", "Platform")])
+def test_an_id_in_other_letters_is_not_an_account_without_a_history(tmp_path: Path, before: str, after: str) -> None:
+    DataFolder.of(tmp_path / "data", before).path.mkdir(parents=True)
+    path = written(tmp_path, "a.yaml", after)
+    with pytest.raises(FileIsInvalid, match=f"differs in case alone from '{before}'"):
+        open_account(AccountRequest(lambda: NOW, str(path), data=tmp_path / "data"))
+
+
+@pytest.mark.parametrize("name", ["al\u0131ce", "\uff41lice", "alice\n", "alice\u200b", "e\u0301ve", "../alice", "."])
+def test_an_id_that_looks_like_another_one_is_refused(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, "a.yaml", name)
+    with pytest.raises(FileIsInvalid):
+        load_account_file(path)

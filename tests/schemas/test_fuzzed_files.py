@@ -1,0 +1,196 @@
+"""Every reader of files, on whatever bytes: what it cannot use it says, and never raises anything else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import resource
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exitplan.brokers.live.credentials import read_credentials
+from exitplan.brokers.live.shared_level import Level
+from exitplan.executor.signing.keys import read_signing_key
+from exitplan.executor.signing.sshsig import read_signatures
+from exitplan.executor.store.saved_plan import load_plan
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.schemas.documents import load_document
+from exitplan.schemas.policies import SHIPPED, load_policy
+from exitplan.schemas.validation import validate_paths
+from tests.builders import order, plan_of, position, record, snapshot
+from tests.conftest import PROFILE
+
+Reader = Callable[[Path], object]
+
+ACCOUNT = snapshot(
+    position("AAA/USD", 100, locked=1),
+    orders=[order("o", "AAA/USD", "sell", 1, price=5)],
+    tracked={"AAA/USD": record()},
+)
+SNAPSHOT = snapshot_to_document(ACCOUNT)
+STATE = {
+    "format_version": 1,
+    "account_state": "CLEAN",
+    "unwind_progress": {
+        "AAA/USD": {
+            "cycle": 1,
+            "remaining_pct": "0.75",
+            "initial_quantity": "100",
+            "started_at": "2026-01-01T00:00:00Z",
+            "last_cycle_at": None,
+        }
+    },
+}
+POLICY = (SHIPPED / "default.yaml").read_bytes()
+SIGNATURE = b"-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTk=\n-----END SSH SIGNATURE-----\n"
+KEYS = {"api_key": "k", "api_secret": "s"}
+
+
+def as_json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+READERS: dict[str, tuple[bytes, str, Reader]] = {
+    "policy": (POLICY, "p.yaml", load_policy),
+    "snapshot": (as_json(SNAPSHOT), "s.json", lambda path: load_document(path, "snapshot")),
+    "state": (as_json(STATE), "s.json", lambda path: load_document(path, "state")),
+    "tracker": (
+        as_json({"positions": SNAPSHOT["tracker"], "last_updated": None}),
+        "t.json",
+        lambda path: load_document(path, "tracker"),
+    ),
+    "plan": (as_json(plan_of(ACCOUNT)), "p.json", load_plan),
+    "any file": (as_json(plan_of(ACCOUNT)), "p.json", lambda path: validate_paths([path])),
+    "credentials": (as_json(KEYS), "k.json", lambda path: read_credentials(f"file:{path}", path.parent, {})),
+    "signing key": (
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n",
+        "k",
+        lambda path: read_signing_key(str(path), path, {}),
+    ),
+    "signatures": (
+        SIGNATURE,
+        "p.sig",
+        lambda path: list(read_signatures(path.read_bytes().decode("utf-8", "replace"))),
+    ),
+    "rate limit": (bytes(76), "l", lambda path: Level.unpack(path.read_bytes())),
+}
+PIECES = [
+    *(
+        b"\x00",
+        b"\xff\xfe",
+        b"{",
+        b"}",
+        b"[[[[[[",
+        b"]",
+        b'"',
+        b"&a [*a]",
+        b"*a",
+        b"!!python/object:os.system ",
+        b"<<: ",
+    ),
+    *(b"1e999", b"-0", b"\\ud800", b"\xc3\x28", b"\n---\n", b"NaN", b"\t", b"9" * 400, b"\r", b": ", b"- "),
+]
+
+
+@st.composite
+def spoilt_bytes(draw: st.DrawFn, content: bytes) -> bytes:
+    """Cut, overwrite, insert and repeat pieces of a good file."""
+    for _ in range(draw(st.integers(1, 4))):
+        at, length = draw(st.integers(0, len(content))), draw(st.integers(0, 40))
+        piece = draw(st.sampled_from(PIECES) | st.binary(max_size=8) | st.just(content[at : at + length]))
+        content = content[:at] + piece + content[at + draw(st.integers(0, length)) :]
+    return content
+
+
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, [], {}, "", "x", -1, 10**30, 0.5, "1e999", "NaN", "\u202e", ["x"], {"x": {}}, "9" * 500]
+)
+
+
+@st.composite
+def spoilt_structure(draw: st.DrawFn, document: Any) -> Any:
+    """Put other values, or none, in places of a good document."""
+    document = copy.deepcopy(document)
+    for _ in range(draw(st.integers(1, 3))):
+        inner = document
+        for _ in range(draw(st.integers(0, 5))):
+            parts = list(inner.values()) if isinstance(inner, dict) else inner
+            deeper = [part for part in parts if isinstance(part, dict | list) and part]
+            if not deeper:
+                break
+            inner = draw(st.sampled_from(deeper))
+        if not inner:
+            continue
+        key = draw(st.sampled_from(list(inner) if isinstance(inner, dict) else list(range(len(inner)))))
+        if draw(st.booleans()):
+            inner[key] = draw(VALUES)
+        elif isinstance(inner, dict):
+            inner[draw(st.text(max_size=4))] = inner.pop(key)
+        else:
+            inner.pop(key)
+    return document
+
+
+def ensure_told(reader: Reader, path: Path, content: bytes) -> None:
+    """Read a file: it is used, or what is wrong with it is told; anything else that is raised fails the test."""
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with suppress(ExitplanError):
+        reader(path)
+
+
+FUZZED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=1_000 if PROFILE == "thorough" else 10,
+)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@FUZZED
+@given(data=st.data())
+def test_spoilt_bytes_are_read_or_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
+    content, name, reader = READERS[kind]
+    ensure_told(reader, tmp_path / name, data.draw(spoilt_bytes(content)))
+
+
+@pytest.mark.parametrize("kind", ["policy", "snapshot", "state", "tracker", "plan", "any file", "credentials"])
+@FUZZED
+@given(data=st.data())
+def test_spoilt_structures_are_read_or_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
+    content, name, reader = READERS[kind]
+    document = yaml.safe_load(content) if kind == "policy" else json.loads(content)
+    spoilt = data.draw(spoilt_structure(document))
+    text = yaml.safe_dump(spoilt).encode() if kind == "policy" else as_json(spoilt)
+    ensure_told(reader, tmp_path / name, text)
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_large_and_deep_files_are_refused_in_little_memory(tmp_path: Path, kind: str) -> None:
+    _, name, reader = READERS[kind]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for content in (
+        b"[" * 100_000,
+        b'{"a":' * 20_000,
+        b"- " * 50_000,
+        b"a: &a [1]\n" + b"b: *a\n" * 20_000,
+        b"x" * 5_000_000,
+    ):
+        ensure_told(reader, tmp_path / name, content)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+def test_what_is_too_large_or_too_deep_in_a_policy_has_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    for content, line in ((b"# padding\n" * 500_000, 100_001), (b"".join(b" " * n + b"a:\n" for n in range(200)), 100)):
+        path.write_bytes(content)
+        with pytest.raises(ExitplanError) as caught:
+            load_policy(path)
+        assert str(caught.value).startswith(f"{path}:{line}:")
