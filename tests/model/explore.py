@@ -37,17 +37,22 @@ from tests.model.choices import Choices, Script
 from tests.model.processes import Process
 from tests.model.world import CYCLE_SECONDS, Durable, ModelClock, ModelWorld, begin
 
+_OLDER = "is older than the journal that the account was last traded by"
 MOST_RUNS = 12
 """Runs in a row after which an account that is not at rest never will be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is played: an account, and the manners of its venue."""
+    """What is played: an account, and the manners of its venue.
+
+    Of one that ``is_live`` the data folder may be put back from a copy that is older than the last run.
+    """
 
     account: Callable[[], Snapshot]
     base: str = "default"
     at_once: int = 1
+    is_live: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -78,12 +83,17 @@ class Explored:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state without processes; ``story`` is how it was reached, ``age`` after how many runs."""
+    """A state without processes; ``story`` is how it was reached, ``before`` the states on the way there."""
 
     state: Durable
     budget: int
     story: tuple[str, ...] = ()
-    age: int = 0
+    before: tuple[Durable, ...] = ()
+
+    @property
+    def age(self) -> int:
+        """After how many runs it was reached."""
+        return len(self.before)
 
 
 def explore(
@@ -108,6 +118,7 @@ def _world(setting: Setting, mutate: Callable[[pytest.MonkeyPatch], object]) -> 
     logging.disable(logging.CRITICAL)
     try:
         with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EXITPLAN_CACHE_DIR", str(root / "cache"))
             world = build(root, setting)
             mutate(patch)
             install(patch, world)
@@ -131,7 +142,8 @@ def build(root: Path, setting: Setting) -> ModelWorld:
         parameters={"unwind_interval_minutes": 600, "max_positions": 3},
         options=dict(setting.options),
     )
-    more: dict[str, Any] = {"wire": WireFile(root / "wire"), "connect": connect, "at_once": setting.at_once}
+    more: dict[str, Any] = {"wire": WireFile(root / "wire"), "connect": connect}
+    more |= {"at_once": setting.at_once, "is_live": setting.is_live}
     world = ModelWorld(root, scene.clock, Trouble(), scene.policy, **more)
     world.clock = ModelClock(world=world)
     return world
@@ -220,6 +232,7 @@ class _Search:
         world = self.world
         world.restore(node.state)
         world.choices = choices = Choices(script)
+        self._put_back(node)
         may_choose = node.age and world.open_plan() is not None
         anew = may_choose and world.decide("the next", "finishes the plan", "plans anew") == "plans anew"
         world.machine.run(Process("first", lambda: world.live(anew=bool(anew))))
@@ -230,6 +243,16 @@ class _Search:
         self.explored.longest = max(self.explored.longest, len(choices.trail))
         return world.keep(), choices
 
+    def _put_back(self, node: Node) -> None:
+        """Put the data folder back from a copy that was made before an earlier run, or leave it as it is."""
+        world = self.world
+        if not (world.is_live and node.before):
+            return
+        copies = [f"put back from before run {number + 1}" for number in range(node.age)]
+        taken = world.choices.choose("the data folder", ["as it is", *copies])
+        if taken != "as it is":
+            world.put_back(node.before[copies.index(taken)])
+
     def _look(self, node: Node, state: Durable, choices: Choices) -> None:
         """Judge a run, and go on from what it left unless somebody did already."""
         world = self.world
@@ -237,6 +260,7 @@ class _Search:
         story = (*node.story, f"run {node.age + 1}", *choices.story, *told)
         wrong = [f"a traceback: {process.error!r}" for process in world.machine.processes if process.error]
         wrong += [*world.found, *(f"{entry.kind}: {entry.text}" for entry in judge(world) if entry.kind == "doubled")]
+        is_stopped = any(_OLDER in (process.told or "") for process in world.machine.processes)
         rests = world.is_at_rest and not choices.cost and not world.under_way
         if rests:
             self.explored.ends += 1
@@ -248,11 +272,16 @@ class _Search:
         if wrong:
             self.explored.faults += [Fault(text, story) for text in wrong[:1]]
             return
-        if not rests:
-            self._meet(Node(state, node.budget - choices.cost, story, node.age + 1))
+        if is_stopped:
+            self.explored.ends += 1  # and waits for a person: nothing was sent
+        elif not rests:
+            self._meet(Node(state, node.budget - choices.cost, story, (*node.before, node.state)))
 
     def _meet(self, node: Node) -> None:
-        seen = hashlib.sha256(self.world.fingerprint(node.state)).digest()
+        parts = [self.world.fingerprint(node.state)]
+        if self.world.is_live and node.budget:  # what may still be put back counts as well
+            parts += [repr(sorted(before.files.items())).encode() for before in node.before]
+        seen = hashlib.sha256(b"".join(parts)).digest()
         if seen in self.known:
             self.explored.merged += 1
             return

@@ -32,6 +32,7 @@ SETTINGS: Mapping[str, Setting] = {
     "held up": Setting(held_up),
     "group": Setting(pair, at_once=2),
     "stop": Setting(one, base="conservative"),
+    "put back": Setting(one, is_live=True),
 }
 
 DEEP = ("one", "one, ids never again")

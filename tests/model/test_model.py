@@ -13,6 +13,8 @@ from tests.chaos.mutants import MUTANTS
 from tests.model.explore import Explored, explore
 from tests.model.settings import DEEP, SETTINGS
 
+pytestmark = pytest.mark.timeout(600)  # it is work, and no waiting
+
 Mutate = Callable[[pytest.MonkeyPatch], Any]
 
 CAUGHT_IN = {
@@ -65,7 +67,16 @@ def _without_window(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("exitplan.executor.apply.reconcile.MARGIN_SECONDS", -4)
 
 
+def _without_note(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("exitplan.executor.apply.apply.ensure_newest_traded", lambda *_: None)
+
+
 MORE: Mapping[str, Mutate] = {"a look at the journal before it is sent": _without_claim, "the window": _without_window}
+
+
+@pytest.mark.thorough
+def test_without_the_note_beside_the_lock_a_folder_that_was_put_back_is_not_noticed() -> None:
+    assert len(explore(SETTINGS["put back"], 1, mutate=_without_note).faults) == 1
 
 
 @pytest.mark.parametrize("safety", MORE)

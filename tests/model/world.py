@@ -81,6 +81,7 @@ class ModelWorld(World):
 
     connect: Callable[[ModelWorld], Broker] = field(kw_only=True)
     at_once: int = 1
+    is_live: bool = False
     choices: Choices = field(default_factory=lambda: Choices({}))
     machine: Machine = field(default_factory=Machine)
     elapsed: float = 0.0
@@ -98,7 +99,8 @@ class ModelWorld(World):
     def open(self) -> Account:
         if self._account is None:
             self._account = super().open()
-        return replace(self._account, broker=self.connect(self), folder=self.folder, clock=self.clock)
+        account = replace(self._account, broker=self.connect(self), folder=self.folder, clock=self.clock)
+        return replace(account, identity=replace(account.identity, key="key")) if self.is_live else account
 
     def venue(self) -> PaperBroker:
         broker = open_broker(self.policy["account"], self.root, self.true_time)
@@ -244,6 +246,14 @@ class ModelWorld(World):
         self.machine, self.is_at_rest = Machine(), False
         self.plans.clear()
         self.found, self.committed = [], dict(kept.committed)
+
+    def put_back(self, kept: Durable) -> None:
+        """Put the data folder back as it was kept; what is beside it stays, and so does the venue."""
+        for path in self.folder.path.iterdir():
+            path.unlink()
+        for name, content in kept.files.items():
+            if (path := self.root / name).is_relative_to(self.folder.path):
+                path.write_bytes(content)
 
     def fingerprint(self, kept: Durable) -> bytes:
         """Tell two states apart by all that a process could ever see of them."""
