@@ -10,7 +10,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest test-thorough coverage docs docs-check chaos mutants bench format lock clean
+.PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest test-thorough coverage docs docs-check chaos model mutants bench format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ docs-check: set-up  ## fail where the generated docs are out of date
 
 chaos: set-up  ## 1,000 kills and faults on paper and at each live venue: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
+
+model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group")
+	@$(BIN)/python -m tests.model $(MODEL)
 
 mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (hours; MUTANTS="--only reconcile --sample 50")
 	@$(BIN)/python -u -m tools.mutants $(MUTANTS)

@@ -102,8 +102,8 @@ def write_published(folder: DataFolder, account: str, now: datetime, spelling: S
             state = take_state(journal, folder.state)
             document = published_document(state, spelling, exposure, earlier)
             content = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-            write_atomically(folder.state, content)
-            journal.note_export(hashlib.sha256(content).hexdigest())
+            with journal.exporting(hashlib.sha256(content).hexdigest()):
+                write_atomically(folder.state, content)
     except (AccountIsLocked, DataFolderUnusable):
         pass  # whoever is at work writes the file; a folder that cannot be written was told of already
 

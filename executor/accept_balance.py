@@ -66,6 +66,7 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
         account_lease(account.folder.lock, account.id, account.clock()),
         open_journal(account.folder.journal) as journal,
     ):
+        journal.claim()
         state = _bound_anew(take_state(journal, account.folder.state), account, journal)
         snapshot, now = read_snapshot(account, state.progress), account.clock()
         state = accepted(state, account.rulebook.policy, snapshot, now)

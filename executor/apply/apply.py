@@ -155,6 +155,7 @@ class _Application:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
         reconciler = OrderReconciler(account.broker, account.clock, sleep)
+        journal.claim()
         state = take_state(journal, account.folder.state)
         ensure_same_account(account, state)
         ensure_newest_traded(account.folder, account.identity, journal.mark())

@@ -40,6 +40,7 @@ def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> 
         account_lease(account.folder.lock, account.id, now),
         open_journal(account.folder.journal) as journal,
     ):
+        journal.claim()
         state = take_state(journal, account.folder.state)
         plan, action, intent = _find(journal, client_order_id)
         sent = intent.quantity if intent.quantity is not None else action.quantity

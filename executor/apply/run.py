@@ -201,6 +201,7 @@ class Run:
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
             self.tell("action_started", _described(action, intent.quantity or ZERO))
+        self.journal.ensure_claimed()  # whoever took over may hold by now that nothing was sent, and send it
         outcomes = self._answers(sent)
         unsent: list[Sent] = []
         rest = 0.0
@@ -394,6 +395,7 @@ class Run:
         try:
             snapshot, now = read_snapshot(account, self.state.progress, told), account.clock()
             intents = self.journal.intents(self.plan.plan_id)
+            self.journal.ensure_claimed()  # else they may be what another process has made of them
             self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True

@@ -131,11 +131,12 @@ def restore_state(account: Account) -> State:
 
 @contextmanager
 def _writing(account: Account) -> Iterator[Journal]:
-    """Open the account's journal under its lease."""
+    """Open the account's journal under its lease, and claim it."""
     with (
         account_lease(account.folder.lock, account.id, account.clock()),
         open_journal(account.folder.journal) as journal,
     ):
+        journal.claim()
         yield journal
 
 

@@ -65,7 +65,9 @@ INSERT INTO origin VALUES (1, lower(hex(randomblob(8))));
 CREATE TABLE accepted_orders (client_order_id TEXT PRIMARY KEY) STRICT;
 """
 
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN)
+_WRITER = "ALTER TABLE origin ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;"
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)
@@ -126,13 +128,15 @@ class JournalMark:
 class Journal:
     """The journal of one account; open it with :func:`open_journal`, under the account's lease where it is written.
 
-    Once another process has begun a run, because the lease was taken from a holder that hung, nothing more is written
-    here: what the holder remembers is older than what the journal holds.
+    The first thing that is written claims the journal: writers are numbered, and once another one has claimed it,
+    because the lease was taken from a holder that hung, nothing more is written or sent here. What the holder remembers
+    is older than what the journal holds.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._newest = self._newest_run()
+        self._writer = self._newest_writer()
+        self._has_claimed = False
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -140,20 +144,36 @@ class Journal:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._ensure_newest()
+            if not self._has_claimed:
+                self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
             yield self._db
             self._db.execute("COMMIT")
+            self._writer += not self._has_claimed
+            self._has_claimed = True
         except sqlite3.OperationalError as error:
             raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
         finally:  # whatever happened inside, half a transaction must not stay open
             self._rollback()
 
-    def _newest_run(self) -> int:
-        row = self._db.execute("SELECT max(run_id) FROM runs").fetchone()
-        return int(row[0] or 0)
+    def _newest_writer(self) -> int:
+        (number,) = self._db.execute("SELECT writer FROM origin").fetchone()
+        return int(number)
+
+    def claim(self) -> None:
+        """Let nobody else who has the journal open write in it, or send, from here on.
+
+        To be done before anything is read that is acted on: until then another one may still change it.
+        """
+        with self._transaction():
+            pass
+
+    def ensure_claimed(self) -> None:
+        """Raise FileIsInvalid where another process has claimed the journal: what is about to be sent must not be."""
+        self._ensure_newest()
 
     def _ensure_newest(self) -> None:
-        """Raise FileIsInvalid where another run has begun since this journal was opened."""
-        if self._newest_run() != self._newest:
+        """Raise FileIsInvalid where another process has claimed the journal since this one did, or opened it."""
+        if self._newest_writer() != self._writer:
             raise FileIsInvalid(
                 "the account was taken over by another run",
                 hint="nothing more was written or sent; the other run resolves what this one left open",
@@ -349,9 +369,9 @@ class Journal:
                 "INSERT INTO runs (plan_id, started_at, pid, host) VALUES (?, ?, ?, ?)",
                 (plan_id, time_text(now), os.getpid(), socket.gethostname()),
             )
-        self._newest = int(cursor.lastrowid or 0)
-        _note_step("run_begun", plan_id=plan_id, run=self._newest)
-        return self._newest
+        number = int(cursor.lastrowid or 0)
+        _note_step("run_begun", plan_id=plan_id, run=number)
+        return number
 
     def end_run(
         self, run: int, exit_code: int, summary: Mapping[str, Any], state: Mapping[str, Any], now: datetime
@@ -400,9 +420,11 @@ class Journal:
         row = self._db.execute("SELECT exported_sha256 FROM state").fetchone()
         return None if row is None else row[0]
 
-    def note_export(self, sha256: str) -> None:
-        """Remember the hash of the state file that is about to be exported."""
+    @contextmanager
+    def exporting(self, sha256: str) -> Iterator[None]:
+        """Write the state file in the block, and remember its hash: meanwhile nobody else claims the journal."""
         with self._transaction() as db:
+            yield
             db.execute("UPDATE state SET exported_sha256 = ?", (sha256,))
 
     @staticmethod

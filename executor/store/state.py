@@ -261,8 +261,8 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
         return
     if current not in {None, exported, digest} and exported is not None and not over_edits:
         return
-    write_atomically(path, content)
-    journal.note_export(digest)
+    with journal.exporting(digest):
+        write_atomically(path, content)
 
 
 def state_bytes(state: State, mark: JournalMark | None = None) -> bytes:

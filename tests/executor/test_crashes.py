@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import exitplan.executor.store.state
+from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import PlanIsStale, PlanIsUsed
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import order, position, record, snapshot
@@ -172,11 +174,21 @@ def _die(_: float) -> None:
     raise Crash
 
 
+def _dying_after(write: Callable[..., object]) -> Callable[..., None]:
+    def dying(*asked: object) -> None:
+        write(*asked)
+        raise Crash
+
+    return dying
+
+
 def test_a_state_file_written_by_one_who_died_is_no_hand_edit_however_often(tmp_path: Path) -> None:
     scene = scene_of(tmp_path / "scene", zombie())
-    for step in ("store.journal.Journal.note_export", "store.state.write_atomically"):
+    for write in (write_atomically, lambda *_: None):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(f"exitplan.executor.{step}", lambda *_: _die(0))
+            patch.setattr(
+                exitplan.executor.store.state, "write_atomically", lambda *asked, w=write: _die(w(*asked) or 0)
+            )
             with pytest.raises(Crash):
                 scene.apply()
     assert scene.apply().exit_code == 0

@@ -1,0 +1,116 @@
+"""A connection to the paper venue on which the checker decides what becomes of every request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import (
+    Broker,
+    Capabilities,
+    ConvertRequest,
+    LookUp,
+    NotFound,
+    OrderReference,
+    OrderRequest,
+    Outcome,
+    RefusalReason,
+    Refused,
+    Unknown,
+)
+from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
+from tests.model.world import WINDOW, ModelWorld, Request, UnderWay
+
+_BLIND_SECONDS = WINDOW + 2
+_FAULTS = ("lost", "reply lost", "late", "dies, and it is late", "vanishes", "busy", "clock ahead", "clock back")
+
+
+class ModelBroker:
+    """A connection of one process; what it asks for is signed when it is asked for, and sent after that."""
+
+    venue = "paper"
+
+    def __init__(self, inner: PaperBroker, world: ModelWorld) -> None:
+        self._inner = inner
+        self._world = world
+
+    @property
+    def capabilities(self) -> Capabilities:
+        most = self._world.at_once
+        return replace(self._inner.capabilities, receive_window=WINDOW, writes_at_once=most, cancels_at_once=most)
+
+    def read_account(self) -> Snapshot:
+        taken = self._world.border("reads", "fails")
+        self._world.arrive()
+        if taken == "fails":
+            raise AccountUnreadable("the venue answers 503")
+        return self._inner.read_account()
+
+    def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
+        return self._inner.read_cost_basis(positions)
+
+    def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
+        return self._inner.read_conversions(positions)
+
+    def look_up_order(self, reference: OrderReference) -> LookUp:
+        world = self._world
+        taken = world.border(f"looks up {reference.symbol}", "fails")
+        world.arrive()
+        if taken == "fails":
+            return Unknown("the venue answers 503")
+        if reference.order_id is None and world.elapsed < world.blind_until:
+            return NotFound()
+        return self._inner.look_up_order(reference)
+
+    def look_up_orders(self, references: Sequence[OrderReference]) -> tuple[LookUp, ...]:
+        return tuple(map(self.look_up_order, references))
+
+    def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        signed = self._world.elapsed
+        return tuple(self._write(request, signed) for request in requests)
+
+    def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
+        signed = self._world.elapsed
+        return tuple(self._write(reference, signed) for reference in references)
+
+    def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
+        return self.cancel_orders(references), None
+
+    def convert_dust(self, request: ConvertRequest) -> Outcome:
+        return self._write(request, self._world.elapsed)
+
+    def _write(self, request: Request, signed: float) -> Outcome:
+        world = self._world
+        unique = self._inner.capabilities.unique_client_order_ids == "ever"
+        taken = world.border(f"sends {type(request).__name__} {request.symbol}", *_FAULTS, *["twice"] * unique)
+        world.arrive()
+        if world.elapsed > signed + WINDOW:
+            return Refused(RefusalReason.TRY_AGAIN, "it was signed too long ago")
+        return self._done(taken, request, signed)
+
+    def _done(self, taken: str, request: Request, signed: float) -> Outcome:
+        world = self._world
+        if taken == "busy":
+            return Refused(RefusalReason.TRY_AGAIN, "the matching engine is busy")
+        if taken in {"late", "dies, and it is late"}:
+            world.under_way = (*world.under_way, UnderWay(request, signed))
+        if taken == "dies, and it is late":
+            world.die()
+        if taken in {"lost", "late"}:
+            return Unknown("nobody answers")
+        if taken in {"clock ahead", "clock back"}:
+            world.skew = {"clock ahead": 90.0, "clock back": -40.0}[taken]
+        outcome = world.execute(request)
+        if taken == "twice":
+            outcome = world.execute(request)
+        if taken == "vanishes":
+            world.blind_until = world.elapsed + _BLIND_SECONDS
+        return Unknown("the reply is lost") if taken in {"reply lost", "vanishes"} else outcome
+
+
+def connect(world: ModelWorld) -> Broker:
+    """Connect a process of the world to its venue."""
+    return ModelBroker(world.venue(), world)
