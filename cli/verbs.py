@@ -27,6 +27,7 @@ VERBS = {
         Verb("venues", _START, "Show the venues, and what each of them can do."),
         Verb("validate", _START, "Check files: every problem with file, line and column."),
         Verb("test", _START, "Test policies: cases in YAML beside them."),
+        Verb("lint", _START, "Prove what is wrong with policies: rules that never decide."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),
         Verb("sign", _WORK, "Sign a saved plan, for an account that requires it."),

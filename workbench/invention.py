@@ -292,7 +292,10 @@ class _Inventor:
         """Return so many ordinary positions that the cap chooses the one that is meant: each ranks behind it."""
         if not self._flag("over_cap", ordinary=False):
             return []
-        value = self._quantity() * self._price() + 1
+        own = self._quantity() * self._price()
+        share = self._number("account_pct", "0.1") or Decimal(0)
+        whole = own / (share + _HALF) if self._is_priced else own
+        value = max(own + 1, whole / (2 * max(policy.max_positions, 1)))  # no dust beside a small position
         return [
             Position(f"FILLER{number:05d}/{QUOTE}", "long", value, entry_price=Decimal(1), opened_at=NOW)
             for number in range(policy.max_positions)

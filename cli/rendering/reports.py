@@ -12,7 +12,8 @@ from rich.text import Text
 
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.words import counted
-from exitplan.schemas.loading.diagnostics import FileHasProblems, Mark, printable
+from exitplan.ruleset.model.visible import printable, printable_lines
+from exitplan.schemas.loading.diagnostics import FileHasProblems, Mark
 from exitplan.workbench.cases.case_file import CaseFile
 from exitplan.workbench.cases.expectations import Difference
 from exitplan.workbench.cases.running import Result
@@ -83,11 +84,6 @@ def _failed_case(report: FileReport, result: Result) -> Text:
         for note in difference.notes:
             text.append(f"      {printable(note)}\n", "dim")
     return Text.from_markup("") if not text.plain else text[: len(text.plain.rstrip("\n"))]
-
-
-def printable_lines(text: str) -> str:
-    """Make a text of several lines harmless for a terminal."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def as_tap(reports: Sequence[FileReport]) -> bytes:

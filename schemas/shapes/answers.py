@@ -380,6 +380,28 @@ def sign_schema() -> Schema:
     return _answer("sign", "Signature", "A signature that was added to a plan.", properties)
 
 
+def lint_schema() -> Schema:
+    """Describe what ``exitplan lint --json`` prints."""
+    finding = record(
+        {
+            "code": text("The kind of finding."),
+            "severity": one_of({"warning": "to be mended", "info": "for information"}, "How bad it is."),
+            "file": text("The file it is about."),
+            "line": {"type": ["integer", "null"], "description": "Its line."},
+            "column": {"type": ["integer", "null"], "description": "Its column."},
+            "message": text("What was proved, in a sentence."),
+            "witness": {**_OBJECT, "description": "Facts of a position that shows it; null is absent."},
+        },
+        ("code", "severity", "file", "message", "witness"),
+        extra=True,
+    )
+    properties = {
+        "policies": listed(text(), "The policies that were looked at."),
+        "findings": listed(finding, "What was found."),
+    }
+    return _answer("lint", "Findings", "What was proved of policies.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -395,6 +417,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "sign": sign_schema,
     "validate": validate_schema,
     "test": test_schema,
+    "lint": lint_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,

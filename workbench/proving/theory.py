@@ -1,0 +1,171 @@
+"""Which facts go together: without knowing that, the witnesses of a proof would be positions that nobody can have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exitplan.ruleset.language.conditions import Condition, Group, Leaf, Lowered, lower
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.fact_registry import FactValue
+from exitplan.ruleset.model.values import MICRO
+from exitplan.workbench.invention import NOW
+from exitplan.workbench.proving.cells import OTHER, Cell
+from exitplan.workbench.proving.solver import Solver
+
+Told = Mapping[FactValue, int]
+"""A fact that is no cell of the position: its possible values, each with the literal that it is the one."""
+
+
+@dataclass
+class Facts:
+    """The facts of one position as variables of a solver: one for each cell, of which exactly one holds."""
+
+    solver: Solver
+    cells: Mapping[str, tuple[Cell, ...]]
+    _literals: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the variables."""
+        self.true = self.solver.variable()
+        self.solver.add([self.true])
+        for name, cells in self.cells.items():
+            literals = tuple(self.solver.variable() for _ in cells)
+            self._literals[name] = literals
+            self.solver.add(literals)
+            for literal, cell in zip(literals, cells, strict=True):
+                if cell.is_ordinary:
+                    self.solver.prefer(literal)
+            for at, literal in enumerate(literals):
+                for other in literals[:at]:
+                    self.solver.add([-literal, -other])
+
+    def where(self, name: str, test: Callable[[Cell], bool]) -> int:
+        """Return the literal that a fact is in one of the cells for which a test holds."""
+        chosen = [literal for literal, cell in zip(self._literals[name], self.cells[name], strict=True) if test(cell)]
+        return self.any_of(chosen)
+
+    def equals(self, name: str, value: FactValue) -> int:
+        """Return the literal that a fact has a value; one that no cell is about is among the others."""
+        return self.where(name, lambda cell: cell.value == value)
+
+    def known(self, name: str) -> int:
+        """Return the literal that a fact is not absent."""
+        return self.where(name, lambda cell: cell.value is not None)
+
+    def any_of(self, literals: Iterable[int]) -> int:
+        """Return a literal that holds exactly where one of some does."""
+        parts = tuple(sorted({literal for literal in literals if literal != -self.true}))
+        if self.true in parts:
+            return self.true
+        if len(parts) <= 1:
+            return parts[0] if parts else -self.true
+        key = ("any", parts)
+        if key not in self._known:
+            made = self._known[key] = self.solver.variable()
+            self.solver.add([-made, *parts])
+            for part in parts:
+                self.solver.add([made, -part])
+        return self._known[key]
+
+    def all_of(self, literals: Iterable[int]) -> int:
+        """Return a literal that holds exactly where all of some do."""
+        return -self.any_of(-literal for literal in literals)
+
+    def holds(self, condition: Condition, told: Mapping[str, Told] | None = None) -> int:
+        """Return the literal that a condition holds; ``told`` are facts that it finds instead of the position's."""
+        return self._lowered(lower(condition), told or {})
+
+    def _lowered(self, part: Lowered, told: Mapping[str, Told]) -> int:
+        if isinstance(part, bool):
+            return self.true if part else -self.true
+        if isinstance(part, Group):
+            parts = [self._lowered(inner, told) for inner in part.parts]
+            return self.all_of(parts) if part.every else self.any_of(parts)
+        return self._leaf(part, told)
+
+    def _leaf(self, leaf: Leaf, told: Mapping[str, Told]) -> int:
+        if leaf.fact in told:
+            return self.any_of(literal for value, literal in told[leaf.fact].items() if Cell(value).satisfies(leaf))
+        return self.where(leaf.fact, lambda cell: cell.satisfies(leaf))
+
+    def always(self, *literals: int) -> None:
+        """Demand that one of some literals holds."""
+        self.solver.add(literals)
+
+    def implies(self, literal: int, *others: int) -> None:
+        """Demand that where one literal holds all of the others do."""
+        for other in others:
+            self.solver.add([-literal, other])
+
+    def same(self, one: int, other: int) -> None:
+        """Demand that two literals hold together or not at all."""
+        self.implies(one, other)
+        self.implies(other, one)
+
+    def chosen(self, true: frozenset[int]) -> dict[str, Cell]:
+        """Return the cells of an answer of the solver."""
+        return {
+            name: next(cell for literal, cell in zip(literals, self.cells[name], strict=True) if literal in true)
+            for name, literals in self._literals.items()
+        }
+
+
+def demand_sense(facts: Facts, policy: Policy) -> None:
+    """Demand of facts what the model of the account makes of any position; all but the cap."""
+    known, equals = facts.known, facts.equals
+    listed, active, sellable = (equals(name, value=True) for name in ("market_known", "market_active", "sellable"))
+    priced, tracked = equals("price_status", "ok"), equals("tracked", value=True)
+    has_entry, protected = equals("has_entry_price", value=True), equals("protected", value=True)
+    facts.implies(active, listed)
+    facts.implies(sellable, active)
+    facts.always(listed, equals("price_status", "missing"))
+    facts.same(known("value_usd"), priced)
+    facts.same(known("price_basis"), priced)
+    facts.implies(known("account_pct"), priced)
+    facts.same(known("pnl_pct"), facts.all_of([priced, has_entry]))
+    facts.implies(equals("side", "long"), -facts.where("pnl_pct", lambda cell: _is_below(cell, -MICRO)))
+    facts.implies(equals("side", "short"), -facts.where("pnl_pct", lambda cell: _is_from(cell, MICRO)))
+    facts.implies(priced, facts.where("price_missing_minutes", lambda cell: cell.value == 0))
+    for name in ("position_source", "strategy", "tracked_quantity"):
+        facts.implies(known(name), tracked)
+    facts.same(known("untracked_pct"), known("tracked_quantity"))
+    facts.implies(facts.where("untracked_pct", lambda cell: _is_from(cell, MICRO)), -facts.true)
+    facts.implies(equals("has_exit_logic", value=True), tracked)
+    ours = facts.any_of(equals("position_source", source) for source in policy.strategy_sources)
+    facts.same(equals("opened_by_strategy", value=True), ours)
+    managed = facts.all_of([active, -protected])
+    facts.always(priced, -managed, equals("equity_complete", value=False))
+    facts.always(managed, -facts.where("account_pct", lambda cell: _is_from(cell, MICRO)))
+    _demand_names(facts, policy, protected)
+
+
+def _demand_names(facts: Facts, policy: Policy, protected: int) -> None:
+    """Demand that symbol and asset name the same, that what is listed is protected, and that money is no position."""
+    names = AssetNames.of(policy.aliases, ())
+    listed = policy.protected_assets(names, NOW)
+    assets = {str(cell.value) for cell in facts.cells["asset"]}
+    for cell in facts.cells["symbol"]:
+        symbol = str(cell.value)
+        if symbol == OTHER:
+            continue
+        asset = names.of_symbol(symbol)
+        facts.implies(facts.equals("symbol", symbol), facts.equals("asset", asset if asset in assets else OTHER))
+        if asset in listed:
+            facts.implies(facts.equals("symbol", symbol), protected)
+    money = {names.resolve(currency) for currency in policy.cash.keep}
+    for asset in assets - {OTHER}:
+        if asset in listed:
+            facts.implies(facts.equals("asset", asset), protected)
+        if asset in money:
+            facts.always(-facts.equals("asset", asset))
+
+
+def _is_below(cell: Cell, bound: int) -> bool:
+    return cell.high is not None and cell.high < bound
+
+
+def _is_from(cell: Cell, bound: int) -> bool:
+    return cell.low is not None and cell.low >= bound
