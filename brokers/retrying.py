@@ -6,8 +6,9 @@ step. Everything ends within a time budget: then the last answer stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from tenacity import (
@@ -27,6 +28,7 @@ from exitplan.brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
+    PastOrders,
     Refused,
     Unknown,
 )
@@ -76,6 +78,10 @@ class RetryingBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for the terms of conversions; raises AccountUnreadable where that fails within the budget."""
         return self._again(lambda: self._broker.read_conversions(positions))
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        """Read past orders; raises AccountUnreadable where that fails within the budget."""
+        return self._again(lambda: self._broker.read_past_orders(since, symbols))
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Send orders once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from exitplan.brokers.protocol import (
     OrderReport,
     OrderRequest,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -83,6 +84,7 @@ class Trouble:
     window: int = 5
     delay: float = 3
     told_open: int = 3
+    past_orders_fail: bool = False
     tampered: Mapping[str, PriceStatus] = field(default_factory=dict)
     sent: list[Request] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -135,6 +137,11 @@ class FaultyBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         self._ask("conversions")
         return self._inner.read_conversions(positions)
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        if self._trouble.past_orders_fail:
+            raise AccountUnreadable("the venue answers 503")
+        return self._inner.read_past_orders(since, symbols)
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         self._trouble.groups.append(len(requests))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeVar
 
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.credentials import Credentials
-from exitplan.brokers.live.dialect import Dialect, side_by_side
+from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in
 from exitplan.brokers.live.history import read_cost_basis
 from exitplan.brokers.live.listings import (
@@ -37,6 +37,7 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     OrderStatus,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -99,6 +100,7 @@ class LiveBroker:
             writes_at_once=traits.writes_at_once,
             cancels_at_once=max(traits.cancel_batch, traits.writes_at_once),
             fee_asset=traits.fee_asset,
+            past_orders=traits.past_orders,
         )
 
     # --- reading ---
@@ -139,6 +141,22 @@ class LiveBroker:
         offers = side_by_side([partial(self._terms, position) for position in spot], most=self._dialect.at_once)
         terms = zip((position.symbol for position in spot), offers, strict=True)
         return {symbol: offer for symbol, offer in terms if offer is not None}
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        """Read the ids of past orders, of all kinds of markets side by side; raises AccountUnreadable."""
+        self._ensure_listings()
+        moment, dialect = int(since.timestamp() * 1000), self._dialect
+        wanted = {
+            kind: sorted(name for name in symbols if self._kind_of(name) == kind) for kind in self._reader.market_types
+        }
+
+        def ask(kind: MarketType) -> PastOrders:
+            question = partial(dialect.read_past_orders, self._exchange, kind, moment, wanted[kind])
+            return self._ask("the past orders", question)
+
+        kinds = [kind for kind in wanted if wanted[kind] or dialect.traits.past_orders == "account"]
+        answers = side_by_side([partial(ask, kind) for kind in kinds], most=dialect.at_once)
+        return reduce(PastOrders.plus, answers, PastOrders())
 
     # --- writing ---
 
@@ -263,6 +281,11 @@ class LiveBroker:
         """Have listings, however old: nothing that is under way waits for new ones."""
         if not self._exchange.markets:
             self._listings()
+
+    def _kind_of(self, symbol: str) -> MarketType | None:
+        """Return the kind of market that a symbol names; None where it is not listed."""
+        kind: MarketType | None = (self._exchange.markets.get(symbol) or {}).get("type")
+        return kind
 
     def _market(self, symbol: str) -> Market | None:
         return self._markets.get(symbol)

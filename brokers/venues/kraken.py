@@ -30,7 +30,8 @@ from exitplan.brokers.live.parsing import (
     balances_of,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason, Refused
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.errors.kraken import ERRORS
 from exitplan.brokers.venues.kraken_orders import completed
 from exitplan.ruleset.model.values import ZERO
@@ -65,6 +66,8 @@ class Kraken(Dialect):
         stop_market=True,
         stop_limit=True,
         history_by_symbol=False,
+        past_orders="account",
+        past_page=_PAGE,
         # 15 points at once, 0.33 back a second for the lowest tier; ccxt counts a point as 3.
         burst=45.0,
         refill=1.0,
@@ -203,6 +206,17 @@ class Kraken(Dialect):
             if not page or read >= int(result["count"]):
                 return newest
         raise BadReply("the pages of closed orders do not end")
+
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,  # noqa: ARG002 - one list for all
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 50 orders that were placed or ended since a time."""
+        result = exchange.privatePostClosedOrders({"start": since // 1000})["result"]
+        return past_orders_in(only_mappings(list(result["closed"].values()), "orders"), "cl_ord_id", _PAGE)
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of all symbols, 50 a page."""

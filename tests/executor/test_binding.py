@@ -323,7 +323,7 @@ def test_orders_of_ours_that_the_journal_does_not_know_stop_a_live_account(on_st
     scene = on_stage(legacy(position("BBB/USD", 100), orders=[OURS], tracked=("BBB/USD",)))
     plan = made(live(scene))
     for act in (apply_plan, check_plan) if scene.folder.journal.exists() else (apply_plan,):
-        with pytest.raises(OutcomeUnknown, match="does not know: xp0123456789abcdef"):
+        with pytest.raises(OutcomeUnknown, match="does not know: open orders xp0123456789abcdef"):
             act(live(scene), plan)
     assert scene.trouble.sent == []
     accept_balance(live(scene))
