@@ -57,6 +57,7 @@ class RefusalReason(StrEnum):
     PERMISSION_DENIED = "permission-denied"
     RATE_LIMITED = "rate-limited"
     TRY_AGAIN = "try-again"
+    CLOCK_IS_OFF = "clock-is-off"
     OTHER = "other"
 
     @property

@@ -32,7 +32,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
-from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
@@ -167,7 +167,7 @@ class RetryingBroker:
 
 def _may_pass(error: BaseException) -> bool:
     """Check whether a read may succeed if asked again; wrong keys asked with again may be locked out."""
-    return isinstance(error, AccountUnreadable) and not isinstance(error, CredentialsRefused)
+    return isinstance(error, AccountUnreadable) and not isinstance(error, ClockIsOff | CredentialsRefused)
 
 
 def _is_worth_asking_again(answer: object) -> bool:

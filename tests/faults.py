@@ -53,6 +53,7 @@ class Fault(Enum):
     BANNED = "the venue asks to be left alone for an hour"
     DUPLICATE = "it is done, and then refused because its id is in use"
     BUSY = "the venue is too busy to take it"
+    CLOCK_IS_OFF = "our clock is off, so that it is not sent"
     PARTIAL = "half of it is filled, the rest cancelled"
     DELAYED = "nobody answers, and it arrives a little later"
     OPEN_FIRST = "it is told as open before it is told as filled"
@@ -231,6 +232,9 @@ class FaultyBroker:
     def _banned(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.RATE_LIMITED, "far too many requests", retry_after=3600.0)
 
+    def _clock_is_off(self, _: Request, __: Act) -> Outcome:
+        return Refused(RefusalReason.CLOCK_IS_OFF, "this machine's clock is 8 seconds or more behind the venue's")
+
     def _busy(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.TRY_AGAIN, "the matching engine is busy")
 
@@ -280,6 +284,7 @@ _FAULTS: Mapping[Fault, Callable[[FaultyBroker, Request, Act], Outcome]] = {
     Fault.RATE_LIMITED: FaultyBroker._rate_limited,
     Fault.BANNED: FaultyBroker._banned,
     Fault.BUSY: FaultyBroker._busy,
+    Fault.CLOCK_IS_OFF: FaultyBroker._clock_is_off,
     Fault.DUPLICATE: FaultyBroker._duplicate,
     Fault.PARTIAL: FaultyBroker._partial,
     Fault.DELAYED: FaultyBroker._delayed,

@@ -10,6 +10,7 @@ from functools import partial, reduce
 from typing import Any, TypeVar
 
 from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.clock_offset import TOLERATED
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in
@@ -163,6 +164,8 @@ class LiveBroker:
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Send orders once each, after looking that the venue's steps and minimums are kept."""
         self._ensure_listings()
+        if (untimely := self._untimely()) is not None:
+            return (untimely,) * len(requests)
         refusals = [refuse(request, self._market(request.symbol), self._dialect.traits) for request in requests]
         sent = [self._with_cost(one) for one, refusal in zip(requests, refusals, strict=True) if refusal is None]
         outcomes = iter(self._writer.place(sent))
@@ -235,9 +238,21 @@ class LiveBroker:
 
     def _cancelled(self, references: Sequence[OrderReference]) -> list[Outcome]:
         self._ensure_listings()
+        if (untimely := self._untimely()) is not None:
+            return [untimely] * len(references)
         named = [reference for reference in references if reference.order_id is not None]
         outcomes = iter(self._writer.cancel(named, self._triggers))
         return [_NAMELESS if reference.order_id is None else next(outcomes) for reference in references]
+
+    def _untimely(self) -> Refused | None:
+        """Refuse to write where our clock is off by a third of the receive window, and two seconds at least.
+
+        What is signed too early is too old for the venue at once. What is signed too late may still be taken when we
+        have waited for its end.
+        """
+        window = self._dialect.traits.receive_window
+        problem: str | None = self._exchange.clock_problem(max(TOLERATED, window / 3))
+        return None if problem is None else Refused(RefusalReason.CLOCK_IS_OFF, problem)
 
     def _read_or_none(self) -> Snapshot | None:
         try:
@@ -265,7 +280,7 @@ class LiveBroker:
         return tuple(reports.get(str(one.client_order_id), NotFound()) for one in references)
 
     def _ask(self, what: str, question: Callable[[], T]) -> T:
-        with reading(what, self._redact, self._pause):
+        with reading(what, self._redact, self._pause, self._exchange.clock_problem):
             return question()
 
     def _pause(self) -> float | None:

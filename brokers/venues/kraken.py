@@ -79,7 +79,7 @@ class Kraken(Dialect):
             "Staked ones (BTC.M, ETH2.S, DOT.B, SOL.P and the like) count as locked: they are not sellable.",
             "No conversion of dust through the API.",
             "Spot only: an account with margin positions or margin orders is unreadable. Futures are another venue.",
-            "An order ends with a deadline that goes by this machine's clock: keep it set.",
+            "An order ends with a deadline that goes by this machine's clock: while that is off, nothing is sent.",
             "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
     )
