@@ -52,6 +52,7 @@ class Traits:
     the venue's own coin, from which fees may be taken. ``past_orders`` says how the venue lists orders that are over,
     None where exitplan does not ask, and ``past_page`` how many of the newest one question gives. ``buys_by_cost`` says
     that market buys of spot name what they spend.
+    ``address`` is where ccxt reaches the venue's API, without a path: an account that names it is no other one.
     ``loopback`` are the kinds of markets that are tested against a copy of the venue on loopback; all else is tested
     with recorded replies only.
     """
@@ -83,6 +84,7 @@ class Traits:
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"
+    address: str = ""
     headers: HeaderNames | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     permissions: str = "reading and trading; never withdrawing"

@@ -36,6 +36,7 @@ class Alpaca(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="alpaca",
         title="Alpaca (crypto)",
+        address="https://api.alpaca.markets",
         client_order_ids="A",
         unique_client_order_ids="ever",
         client_id_parameter="clientOrderId",

@@ -47,6 +47,7 @@ class Binance(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="binance",
         title="Binance",
+        address="https://api.binance.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="newClientOrderId",

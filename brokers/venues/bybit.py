@@ -55,6 +55,7 @@ class Bybit(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="bybit",
         title="Bybit",
+        address="https://api.bybit.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOrderId",

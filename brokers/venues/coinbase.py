@@ -69,6 +69,7 @@ class Coinbase(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="coinbase",
         title="Coinbase Advanced",
+        address="https://api.coinbase.com",
         client_order_ids="B",
         unique_client_order_ids="ever",
         client_id_parameter="client_order_id",

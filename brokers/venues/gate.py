@@ -67,6 +67,7 @@ class Gate(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="gate",
         title="Gate",
+        address="https://api.gateio.ws",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="text",

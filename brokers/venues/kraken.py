@@ -55,6 +55,7 @@ class Kraken(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="kraken",
         title="Kraken",
+        address="https://api.kraken.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOrderId",

@@ -65,6 +65,7 @@ class Kucoin(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="kucoin",
         title="KuCoin",
+        address="https://api.kucoin.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOid",

@@ -62,6 +62,7 @@ class Okx(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="okx",
         title="OKX",
+        address="https://www.okx.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clOrdId",
