@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from exitplan.brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
+    PastOrders,
 )
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.apply.apply import apply_plan
@@ -109,6 +110,10 @@ class EngineBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
         """Convert nothing."""
         return {}
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - as asked
+        """Return none."""
+        return PastOrders()
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Take orders."""

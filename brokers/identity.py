@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from exitplan.brokers.live.credentials import read_credentials
 from exitplan.brokers.registry import PAPER
+from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.ruleset.errors import CredentialsMissing
 
 PRODUCTION = "production"
@@ -33,7 +34,8 @@ class Identity:
         """Return in what the other one is another account, in words; None where nothing speaks against it."""
         if self.venue != other.venue:
             return f"it was at {self.venue} and is at {other.venue}"
-        if None not in {self.address, other.address} and self.address != other.address:
+        addresses = {_canonical(one.venue, one.address) for one in (self, other) if one.address is not None}
+        if None not in {self.address, other.address} and len(addresses) > 1:
             return f"its address was {self.address} and is {other.address}"
         if None not in {self.key, other.key} and self.key != other.key:
             return f"its API key was another one (fingerprint {self.key}, now {other.key})"
@@ -67,7 +69,13 @@ def _address(account: Mapping[str, Any]) -> str:
         return where
     parts = urlsplit(str(base_url))
     address = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
-    return f"{where} {address}" if account.get("sandbox") else address
+    return f"{where} {address}" if account.get("sandbox") else _canonical(str(account["venue"]), address)
+
+
+def _canonical(venue: str, address: str) -> str:
+    """Return ``production`` for the venue's own address, spelled out."""
+    own = dialect_of(venue).traits.address if venue in KNOWN else ""
+    return PRODUCTION if own and address in {own, f"{own}:443", f"{own}."} else address
 
 
 def _fingerprint(reference: str, base: Path) -> str | None:

@@ -11,7 +11,7 @@ Unknown, for each of its group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +27,7 @@ Clock = Callable[[], datetime]
 
 OrderType = Literal["market", "limit", "stop", "stop_limit"]
 OrderStatus = Literal["open", "closed", "cancelled", "rejected"]
+PastOrdersBy = Literal["account", "symbol"]
 LookUpTier = Literal["A", "B", "C"]
 """What a venue offers to find an order by our id: A asks for it directly, also when it is closed; B finds it
 in the lists of orders and trades; C keeps no client ids, so only the position before and after can tell."""
@@ -56,6 +57,7 @@ class RefusalReason(StrEnum):
     PERMISSION_DENIED = "permission-denied"
     RATE_LIMITED = "rate-limited"
     TRY_AGAIN = "try-again"
+    CLOCK_IS_OFF = "clock-is-off"
     OTHER = "other"
 
     @property
@@ -73,7 +75,9 @@ class Capabilities:
     where real money moves. ``writes_at_once`` is how many orders and ``cancels_at_once`` how many cancels go to it in
     one go, side by side, in turn or as a batch: what is on its way, no halt holds back. ``fee_asset`` is the
     venue's own coin, such as BNB at binance, from which the fees of orders in other markets may be taken: it is sold
-    last, since every order before may change its balance. None where each trade pays its own fee.
+    last, since every order before may change its balance. None where each trade pays its own fee. ``past_orders`` says
+    whether the venue lists the orders of an account that are over: all together, or those of one symbol at a time. Of a
+    broker that says None they are never asked.
     """
 
     client_order_ids: LookUpTier
@@ -87,6 +91,7 @@ class Capabilities:
     writes_at_once: int = 1
     cancels_at_once: int = 1
     fee_asset: str | None = None
+    past_orders: PastOrdersBy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +211,21 @@ class NotFound:
     """The venue answered clearly that it knows no such order."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastOrders:
+    """The client order ids of the newest orders of an account, as far as the venue told them.
+
+    ``is_complete`` is false where there are more orders since the time that was asked for.
+    """
+
+    client_order_ids: frozenset[str] = frozenset()
+    is_complete: bool = True
+
+    def plus(self, other: PastOrders) -> PastOrders:
+        """Return both together."""
+        return PastOrders(self.client_order_ids | other.client_order_ids, self.is_complete and other.is_complete)
+
+
 Outcome = Done | Refused | Unknown
 """What became of a write."""
 
@@ -245,6 +265,13 @@ class Broker(Protocol):
         """Ask on which terms the venue converts spot positions into the account's quote currency; by symbol.
 
         What it does not convert is left out. Raises AccountUnreadable where the question failed.
+        """
+        ...
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        """Read which orders the account has had since a time, in one question, or in one for each of the symbols.
+
+        Asked only where the capabilities name ``past_orders``. Raises AccountUnreadable where the question failed.
         """
         ...
 

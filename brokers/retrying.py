@@ -6,8 +6,9 @@ step. Everything ends within a time budget: then the last answer stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from tenacity import (
@@ -27,10 +28,11 @@ from exitplan.brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
+    PastOrders,
     Refused,
     Unknown,
 )
-from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
+from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
@@ -76,6 +78,10 @@ class RetryingBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for the terms of conversions; raises AccountUnreadable where that fails within the budget."""
         return self._again(lambda: self._broker.read_conversions(positions))
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        """Read past orders; raises AccountUnreadable where that fails within the budget."""
+        return self._again(lambda: self._broker.read_past_orders(since, symbols))
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Send orders once."""
@@ -161,7 +167,7 @@ class RetryingBroker:
 
 def _may_pass(error: BaseException) -> bool:
     """Check whether a read may succeed if asked again; wrong keys asked with again may be locked out."""
-    return isinstance(error, AccountUnreadable) and not isinstance(error, CredentialsRefused)
+    return isinstance(error, AccountUnreadable) and not isinstance(error, ClockIsOff | CredentialsRefused)
 
 
 def _is_worth_asking_again(answer: object) -> bool:

@@ -54,6 +54,7 @@ def paper_traits() -> Traits:
         stop_limit=plays.stop_limit,
         reduce_only=plays.reduce_only,
         convert=plays.convert,
+        past_orders="account",
         permissions="No key: it is a file.",
         limits_known=(
             "Prices stand still until somebody edits the file; orders fill when they are placed.",

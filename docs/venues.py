@@ -14,7 +14,7 @@ from exitplan.brokers.protocol import RefusalReason
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.brokers.venues.any_venue import AnyVenue
-from exitplan.cli.rendering.venues import COLUMNS, GENERIC, credential_rows, is_known, tested, tested_with
+from exitplan.cli.rendering.venues import BESIDE, COLUMNS, GENERIC, credential_rows, is_known, tested, tested_with
 from exitplan.cli.venue_facts import all_traits, example_block
 
 PAGE = Path(__file__).with_name("venues.md")
@@ -31,15 +31,15 @@ def venues_page() -> str:
 
 def _overview() -> str:
     rows = [[code(found.venue) if is_known(found) else found.venue, *_cells(found)] for found in all_traits()]
-    meanings = [[column.name, column.meaning] for column in COLUMNS[1:]]
-    columns = table([column.name for column in COLUMNS], rows)
+    meanings = [[column.name, column.meaning] for column in (*COLUMNS[1:], *BESIDE)]
+    columns = table([column.name for column in (*COLUMNS, *BESIDE)], rows)
     limits = "\n".join(f"- {limit}" for limit in AnyVenue.traits.limits_known)
     paragraphs = [fill(text, _WIDTH) for text in (tested_with(all_traits()), GENERIC)]
     return "\n\n".join([columns, table(["column", "meaning"], meanings), *paragraphs, limits])
 
 
 def _cells(traits: Traits) -> list[str]:
-    return [column.cell(traits) for column in COLUMNS[1:]]
+    return [column.cell(traits) for column in (*COLUMNS[1:], *BESIDE)]
 
 
 def _sheets() -> str:

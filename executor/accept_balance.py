@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import localcontext
 
+from exitplan.brokers.protocol import PastOrders
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.manual_resolution import unresolved_in
-from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.apply.own_orders import accept_orders, read_with_past_orders
+from exitplan.executor.plan import read_account, read_snapshot, read_state
 from exitplan.executor.readings import accepted
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
@@ -16,8 +18,9 @@ from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, export_state, state_to_document, take_state
 from exitplan.ruleset.errors import BalanceHasChanged, OutcomeUnknown
-from exitplan.ruleset.model.facts import OUR_ORDER, observe
+from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.progress import Balance
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, plain
 from exitplan.ruleset.planning.balance import balance_of
 
@@ -51,14 +54,21 @@ def _bound_anew(state: State, account: Account, journal: Journal) -> State:
     return replace(state.unverified, bound=account.identity)
 
 
+def _read(account: Account, journal: Journal, state: State) -> tuple[Snapshot, PastOrders]:
+    """Read the account and its past orders; where those are listed by symbol, of all that the account may sell."""
+    held = read_account(account)
+    symbols = {*(position.symbol for position in held.positions), *(order.symbol for order in held.open_orders)}
+    return read_with_past_orders(account, journal, state, symbols, lambda: read_snapshot(account, state.progress, held))
+
+
 def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
     """Read the account and compare every later reading with what it holds now; returns that.
 
-    Where another venue, address or key stands in its file than before, the account is that one from now on; open orders
-    of exitplan that the journal does not know are taken for right. Nothing is sent, and no progress is forgotten.
-    ``seen`` is the balance that a person looked at: no other is accepted. Raises BalanceHasChanged where it is another
-    one by now, OutcomeUnknown where the account changes and an order is unresolved, AccountUnreadable, AccountIsLocked,
-    DataFolderUnusable, and FileIsInvalid where the state was edited by hand.
+    Where another venue, address or key stands in its file than before, the account is that one from now on; orders of
+    exitplan that the journal does not know, open or over, are taken for right. Nothing is sent, and no progress is
+    forgotten. ``seen`` is the balance that a person looked at: no other is accepted. Raises BalanceHasChanged where it
+    is another one by now, OutcomeUnknown where the account changes and an order is unresolved, AccountUnreadable,
+    AccountIsLocked, DataFolderUnusable, and FileIsInvalid where the state was edited by hand.
     """
     ensure_writable(account.folder.path)
     with (
@@ -68,14 +78,14 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
     ):
         journal.claim()
         state = _bound_anew(take_state(journal, account.folder.state), account, journal)
-        snapshot, now = read_snapshot(account, state.progress), account.clock()
+        snapshot, past = _read(account, journal, state)
+        now = account.clock()
         state = accepted(state, account.rulebook.policy, snapshot, now)
         balance = state.last_balance
         assert balance is not None  # noqa: S101 - it was set a moment ago
         if seen is not None and seen.held != balance.held:
             raise BalanceHasChanged(f"what {account.id} holds has changed since you looked at it", hint="look again")
-        ours = {order.client_order_id for order in snapshot.open_orders if order.client_order_id is not None}
-        journal.accept_orders(journal.unknown_orders(sorted(name for name in ours if OUR_ORDER.fullmatch(name))))
+        accept_orders(account, journal, snapshot, past)
         journal.put_state(state_to_document(state))
         note_journal(account.folder, account.identity, journal.mark())
         export_state(journal, state, account.folder.state)

@@ -4,6 +4,7 @@
 
     ExitplanError                      1   something went wrong; the base of all below
     |-- AccountUnreadable              1   balances or orders could not be read: no plan, no apply
+    |   |-- ClockIsOff                 1   this machine's clock differs from the venue's, which refuses what it is asked
     |   `-- CredentialsRefused         3   the venue refuses the credentials, or they may not do what was asked
     |-- AccountIsAnother               1   the account at the venue is not the one that is remembered
     |-- BalanceHasChanged              1   what is held is not what a person has just accepted
@@ -56,6 +57,14 @@ class AccountUnreadable(ExitplanError):
         """Keep the pause that the venue asks for beside the message."""
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class ClockIsOff(AccountUnreadable):
+    """This machine's clock differs from the venue's, so it refuses what is signed with our time."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the message; the hint is always the same."""
+        super().__init__(message, hint="set the clock of this machine, as by NTP; nothing is sent until it is right")
 
 
 class CredentialsRefused(AccountUnreadable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from exitplan.brokers.protocol import (
     OrderReport,
     OrderRequest,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -52,6 +53,7 @@ class Fault(Enum):
     BANNED = "the venue asks to be left alone for an hour"
     DUPLICATE = "it is done, and then refused because its id is in use"
     BUSY = "the venue is too busy to take it"
+    CLOCK_IS_OFF = "our clock is off, so that it is not sent"
     PARTIAL = "half of it is filled, the rest cancelled"
     DELAYED = "nobody answers, and it arrives a little later"
     OPEN_FIRST = "it is told as open before it is told as filled"
@@ -83,6 +85,7 @@ class Trouble:
     window: int = 5
     delay: float = 3
     told_open: int = 3
+    past_orders_fail: bool = False
     tampered: Mapping[str, PriceStatus] = field(default_factory=dict)
     sent: list[Request] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -135,6 +138,11 @@ class FaultyBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         self._ask("conversions")
         return self._inner.read_conversions(positions)
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        if self._trouble.past_orders_fail:
+            raise AccountUnreadable("the venue answers 503")
+        return self._inner.read_past_orders(since, symbols)
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         self._trouble.groups.append(len(requests))
@@ -224,6 +232,9 @@ class FaultyBroker:
     def _banned(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.RATE_LIMITED, "far too many requests", retry_after=3600.0)
 
+    def _clock_is_off(self, _: Request, __: Act) -> Outcome:
+        return Refused(RefusalReason.CLOCK_IS_OFF, "this machine's clock is 8 seconds or more behind the venue's")
+
     def _busy(self, _: Request, __: Act) -> Outcome:
         return Refused(RefusalReason.TRY_AGAIN, "the matching engine is busy")
 
@@ -273,6 +284,7 @@ _FAULTS: Mapping[Fault, Callable[[FaultyBroker, Request, Act], Outcome]] = {
     Fault.RATE_LIMITED: FaultyBroker._rate_limited,
     Fault.BANNED: FaultyBroker._banned,
     Fault.BUSY: FaultyBroker._busy,
+    Fault.CLOCK_IS_OFF: FaultyBroker._clock_is_off,
     Fault.DUPLICATE: FaultyBroker._duplicate,
     Fault.PARTIAL: FaultyBroker._partial,
     Fault.DELAYED: FaultyBroker._delayed,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 
 from exitplan.brokers.duck_typed.holdings import Holding, entries_of, read_holdings
@@ -43,6 +44,7 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     OrderStatus,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -151,6 +153,10 @@ class AdaptedBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
         """Convert nothing."""
         return {}
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - as asked
+        """Know of none: the object has no method for it, so nobody asks."""
+        return PastOrders()
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Close positions, or parts of them, one after another."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeVar
 
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.client import Connection, open_exchange
+from exitplan.brokers.live.clock_offset import TOLERATED
 from exitplan.brokers.live.credentials import Credentials
-from exitplan.brokers.live.dialect import Dialect, side_by_side
+from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
 from exitplan.brokers.live.history import read_cost_basis
 from exitplan.brokers.live.listings import (
@@ -38,6 +39,7 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     OrderStatus,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -100,6 +102,7 @@ class LiveBroker:
             writes_at_once=traits.writes_at_once,
             cancels_at_once=max(traits.cancel_batch, traits.writes_at_once),
             fee_asset=traits.fee_asset,
+            past_orders=traits.past_orders,
         )
 
     # --- reading ---
@@ -141,11 +144,29 @@ class LiveBroker:
         terms = zip((position.symbol for position in spot), offers, strict=True)
         return {symbol: offer for symbol, offer in terms if offer is not None}
 
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        """Read the ids of past orders, of all kinds of markets side by side; raises AccountUnreadable."""
+        self._ensure_listings()
+        moment, dialect = int(since.timestamp() * 1000), self._dialect
+        wanted = {
+            kind: sorted(name for name in symbols if self._kind_of(name) == kind) for kind in self._reader.market_types
+        }
+
+        def ask(kind: MarketType) -> PastOrders:
+            question = partial(dialect.read_past_orders, self._exchange, kind, moment, wanted[kind])
+            return self._ask("the past orders", question)
+
+        kinds = [kind for kind in wanted if wanted[kind] or dialect.traits.past_orders == "account"]
+        answers = side_by_side([partial(ask, kind) for kind in kinds], most=dialect.at_once)
+        return reduce(PastOrders.plus, answers, PastOrders())
+
     # --- writing ---
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Send orders once each, after looking that the venue's steps and minimums are kept."""
         self._ensure_listings()
+        if (untimely := self._untimely()) is not None:
+            return (untimely,) * len(requests)
         refusals = [refuse(request, self._market(request.symbol), self._dialect.traits) for request in requests]
         sent = [self._with_cost(one) for one, refusal in zip(requests, refusals, strict=True) if refusal is None]
         outcomes = iter(self._writer.place(sent))
@@ -226,9 +247,21 @@ class LiveBroker:
 
     def _cancelled(self, references: Sequence[OrderReference]) -> list[Outcome]:
         self._ensure_listings()
+        if (untimely := self._untimely()) is not None:
+            return [untimely] * len(references)
         named = [reference for reference in references if reference.order_id is not None]
         outcomes = iter(self._writer.cancel(named, self._triggers))
         return [_NAMELESS if reference.order_id is None else next(outcomes) for reference in references]
+
+    def _untimely(self) -> Refused | None:
+        """Refuse to write where our clock is off by a third of the receive window, and two seconds at least.
+
+        What is signed too early is too old for the venue at once. What is signed too late may still be taken when we
+        have waited for its end.
+        """
+        window = self._dialect.traits.receive_window
+        problem: str | None = self._exchange.clock_problem(max(TOLERATED, window / 3))
+        return None if problem is None else Refused(RefusalReason.CLOCK_IS_OFF, problem)
 
     def _read_or_none(self) -> Snapshot | None:
         try:
@@ -263,7 +296,7 @@ class LiveBroker:
         return Unknown(outcome.message, outcome.retry_after)
 
     def _ask(self, what: str, question: Callable[[], T]) -> T:
-        with reading(what, self._redact, self._pause):
+        with reading(what, self._redact, self._pause, self._exchange.clock_problem):
             return question()
 
     def _pause(self) -> float | None:
@@ -279,6 +312,11 @@ class LiveBroker:
         """Have listings, however old: nothing that is under way waits for new ones."""
         if not self._exchange.markets:
             self._listings()
+
+    def _kind_of(self, symbol: str) -> MarketType | None:
+        """Return the kind of market that a symbol names; None where it is not listed."""
+        kind: MarketType | None = (self._exchange.markets.get(symbol) or {}).get("type")
+        return kind
 
     def _market(self, symbol: str) -> Market | None:
         return self._markets.get(symbol)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import LoggedCall
+from exitplan.brokers.live.clock_offset import TOLERATED, ClockOffset, offset_in
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
@@ -60,8 +61,10 @@ class CheckedClient:
     turn: threading.RLock
     writes: Writes
     pause: float | None
+    offset: ClockOffset | None
+    """Between the venue's clock and ours, by its last reply to a private question."""
     _turns = threading.local()
-    """The weight of the request that a thread is about to send."""
+    """The weight of the request that a thread is about to send, whether it is a private one, and when it was sent."""
 
     def close(self, *_: Wire) -> None:
         """Leave the connections open: they are shared, and ccxt closes them with any client that is let go."""
@@ -111,13 +114,16 @@ class CheckedClient:
 
     def fetch2(self, path: str, api: Wire = "public", *more: Wire, **named: Wire) -> Wire:
         """Sign and send; where private calls must not overtake each other, one at a time."""
-        if self.dialect.traits.serialize_private and "private" in str(api):
+        is_private = "private" in str(api).casefold()
+        self._turns.is_private = is_private
+        if self.dialect.traits.serialize_private and is_private:
             with self.turn:
                 return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # ccxt's, behind this class
         return super().fetch2(path, api, *more, **named)  # type: ignore[misc] # as above
 
     def fetch(self, url: str, method: Wire = "GET", headers: Wire = None, body: Wire = None) -> Wire:
         """Send one request and log it: its method and path, what it weighs, how long it took and what came of it."""
+        self._turns.sent_at = self.clock()
         is_write = method != "GET" and self.writes.stage is not None
         if is_write and self.writes.stage == "begun":
             self.writes.stage = "sent"
@@ -153,9 +159,15 @@ class CheckedClient:
         asked = retry_after(headers, now)
         if code in TOO_MANY_REQUESTS:
             self.bucket.pause(asked or 1.0)
+        if getattr(self._turns, "is_private", False):
+            self.offset = offset_in(headers, self._turns.sent_at, self.clock()) or self.offset
         if asked is not None:  # a reply beside it that asks for nothing ends no rest
             self.pause = asked
         return super().on_rest_response(code, reason, url, method, headers, without_controls(body), *more)  # type: ignore[misc] # as above
+
+    def clock_problem(self, tolerated: float = TOLERATED) -> str | None:
+        """Say that our clock is off by more than the seconds that are tolerated; None where it may be right."""
+        return None if self.offset is None else self.offset.problem(tolerated)
 
     def throw_exactly_matched_exception(self, exact: Wire, string: Wire, message: Wire) -> None:
         """Raise what ccxt has in its tables for a code, and keep which code it was."""

@@ -16,7 +16,15 @@ from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
-from exitplan.brokers.protocol import LookUpTier, OrderReference, OrderRequest, Refused, Unknown
+from exitplan.brokers.protocol import (
+    LookUpTier,
+    OrderReference,
+    OrderRequest,
+    PastOrders,
+    PastOrdersBy,
+    Refused,
+    Unknown,
+)
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import is_derivative, plain
 
@@ -41,7 +49,10 @@ class Traits:
     ``serialize_private`` says that private calls must not overtake each other, ``triggers_apart`` that orders which
     wait for a trigger are in a list of their own, ``lists_by_client_id`` that one list of recent orders holds
     all with our ids, ``private_listings`` that the venue lists its markets to account holders only. ``fee_asset`` is
-    the venue's own coin, from which fees may be taken, ``buys_by_cost`` that market buys of spot say what they spend.
+    the venue's own coin, from which fees may be taken. ``past_orders`` says how the venue lists orders that are over,
+    None where exitplan does not ask, and ``past_page`` how many of the newest one question gives. ``buys_by_cost`` says
+    that market buys of spot name what they spend.
+    ``address`` is where ccxt reaches the venue's API, without a path: an account that names it is no other one.
     ``loopback`` are the kinds of markets that are tested against a copy of the venue on loopback; all else is tested
     with recorded replies only.
     """
@@ -66,11 +77,14 @@ class Traits:
     unified_wallet: bool = False
     needs_password: bool = False
     fee_asset: str | None = None
+    past_orders: PastOrdersBy | None = None
+    past_page: int = 0
     buys_by_cost: bool = False
     loopback: tuple[MarketType, ...] = ()
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"
+    address: str = ""
     headers: HeaderNames | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     permissions: str = "reading and trading; never withdrawing"
@@ -167,6 +181,15 @@ class Dialect:
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read our executions page by page, newest page first."""
         yield only_mappings(exchange.fetch_my_trades(symbol), "trades")
+
+    def read_past_orders(
+        self, exchange: Exchange, market_type: MarketType, since: int, symbols: Sequence[str]
+    ) -> PastOrders:
+        """Read the newest page of orders since a time in milliseconds, also of those that are over.
+
+        ``symbols`` are those of this kind of market, one at least where orders are listed by symbol.
+        """
+        raise NotImplementedError
 
     def of_type(self, market_type: MarketType) -> dict[str, Any]:
         """Return the parameters that turn a question to one kind of market."""

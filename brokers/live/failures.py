@@ -15,7 +15,7 @@ from exitplan.brokers.live.errors import is_doubtful
 from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.redaction import Redactor
 from exitplan.brokers.protocol import RefusalReason, Refused, Unknown
-from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused, ExitplanError
+from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused, ExitplanError
 from exitplan.ruleset.model.visible import printable
 
 T = TypeVar("T")
@@ -48,24 +48,35 @@ _READ_AS = {
 
 
 @contextmanager
-def reading(what: str, redact: Redactor, pause: Callable[[], float | None]) -> Iterator[None]:
+def reading(
+    what: str,
+    redact: Redactor,
+    pause: Callable[[], float | None],
+    clock_problem: Callable[[], str | None] = lambda: None,
+) -> Iterator[None]:
     """Raise AccountUnreadable, or CredentialsRefused, for whatever goes wrong while something is read.
 
-    ``pause`` gives the seconds that the venue wants to rest.
+    ``pause`` gives the seconds that the venue wants to rest. Where ``clock_problem`` says that our clock is off, that
+    is why the venue denies what it was asked: requests are signed with the time.
     """
     try:
         yield
     except ExitplanError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever broke, the question has no answer
-        raise unreadable(what, error, redact, pause()) from None
+        raise unreadable(what, error, redact, pause(), clock_problem()) from None
 
 
-def unreadable(what: str, error: Exception, redact: Redactor, pause: float | None) -> AccountUnreadable:
+def unreadable(
+    what: str, error: Exception, redact: Redactor, pause: float | None, clock_problem: str | None = None
+) -> AccountUnreadable:
     """Return the error that a question failed, and why."""
     from ccxt.base import errors  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
 
     message = f"{what} could not be read: {explain(error, redact)}"
+    may_be_time = isinstance(error, errors.AuthenticationError | errors.InvalidNonce | errors.RequestTimeout)
+    if clock_problem is not None and (may_be_time or is_doubtful(str(error))):
+        return ClockIsOff(f"{message} ({clock_problem})")
     if isinstance(error, errors.AuthenticationError):
         hint = "look at the key: is it right, does it live, may it read and trade, is this address allowed to use it?"
         return CredentialsRefused(message, hint=hint)

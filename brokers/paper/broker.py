@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from exitplan.brokers.protocol import (
     OrderReport,
     OrderRequest,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -59,6 +61,7 @@ class PaperBroker:
             receive_window=0,
             live=False,
             fee_asset=options.fee_asset,
+            past_orders="account" if self._keeps_ids else None,
         )
 
     def read_account(self) -> Snapshot:
@@ -79,6 +82,11 @@ class PaperBroker:
         ]
         priced = [symbol for symbol in spot if symbol in markets and mark_price(markets[symbol]) is not None]
         return dict.fromkeys(priced, Conversion(self._options.taker_fee, None, None))
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - one list
+        """Read the ids of the orders that ended since a time, from the account's own record."""
+        names = self._file.ask(self._clock(), lambda engine: engine.closed_since(since))
+        return PastOrders(frozenset(names))
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Take orders one after another."""

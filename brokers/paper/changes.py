@@ -73,6 +73,10 @@ class RecordingEngine:
         """Find an order; None where there is none."""
         return self._engine.look_up(reference)
 
+    def closed_since(self, since: datetime) -> list[str]:
+        """Return the client order ids of the orders that ended since a time."""
+        return self._engine.closed_since(since)
+
     def place(self, request: OrderRequest, now: datetime) -> Outcome:
         """Take an order into the book and fill what can be filled at once."""
         return self._kept("place", request, now, self._engine.place(request, now))

@@ -115,6 +115,11 @@ class MatchingEngine:
         order = self._find(reference)
         return None if order is None else self._report(order)
 
+    def closed_since(self, since: datetime) -> list[str]:
+        """Return the client order ids of the orders that ended since a time."""
+        ended = [order for order in self._closed.values() if order.updated_at is None or order.updated_at > since]
+        return [order.client_order_id for order in ended if order.client_order_id is not None]
+
     @exactly
     def convert(self, request: ConvertRequest, now: datetime) -> Outcome:
         """Turn a spot position into money at the mark price less the taker's fee; no minimums."""

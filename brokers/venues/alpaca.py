@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -14,7 +14,8 @@ from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_and_debt, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.alpaca_orders import completed, is_crypto
 from exitplan.brokers.venues.errors.alpaca import ERRORS
 from exitplan.ruleset.model.snapshot import Market
@@ -35,6 +36,7 @@ class Alpaca(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="alpaca",
         title="Alpaca (crypto)",
+        address="https://api.alpaca.markets",
         client_order_ids="A",
         unique_client_order_ids="ever",
         client_id_parameter="clientOrderId",
@@ -45,6 +47,8 @@ class Alpaca(Dialect):
         stop_limit=True,
         reduce_only=False,
         history_by_symbol=False,
+        past_orders="account",
+        past_page=_PAGE,
         # 200 requests a minute.
         burst=100.0,
         refill=1.6,
@@ -118,6 +122,18 @@ class Alpaca(Dialect):
                 break
             asked = {**asked, "until": page[-1]["submitted_at"]}
         raise BadReply("the pages do not end")
+
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,  # noqa: ARG002 - one list for all
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 500 orders since a time that are over; those for shares are among them."""
+        asked = {"status": "closed", "limit": _PAGE, "direction": "desc", "after": exchange.iso8601(since)}
+        page = only_mappings(exchange.traderPrivateGetV2Orders(asked), "orders")
+        return past_orders_in(page, "client_order_id", _PAGE)
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of all symbols, 100 a page, newest first."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
+from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
-from exitplan.brokers.protocol import OrderReference
+from exitplan.brokers.live.past_orders import past_orders_since
+from exitplan.brokers.protocol import OrderReference, PastOrders
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.binance import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
@@ -22,6 +23,7 @@ from exitplan.ruleset.model.values import ZERO, is_derivative
 
 _WINDOW = 5
 _TRADES = 1000
+_ORDERS = 100
 _EARN = "LD"
 _EARN_NAMES = {"LDSHIB2": "SHIB", "LDBAKET": "BAKE", "LDERD": "EGLD"}
 """What is in Simple Earn under a name that is not LD and the coin's; the venue publishes no list of them.
@@ -32,7 +34,7 @@ _IN_NO_LIST = "-1"
 _PENDING = "PENDING_NEW"
 _NO_ORDER = {None, "", "0", 0}
 _MUST_HOLD = {"/api/v3/account": "balances", "/fapi/v3/account": "assets"}
-_LISTS = ("/openOrders", "/openAlgoOrders", "/myTrades", "/userTrades", "/positionRisk", "/ticker/24hr")
+_LISTS = ("/openOrders", "/openAlgoOrders", "/allOrders", "/myTrades", "/userTrades", "/positionRisk", "/ticker/24hr")
 """What ccxt reads as nothing at all where it is missing."""
 _NO_ANSWER = frozenset({"code", "error", "message"})
 """What an answer holds more than."""
@@ -45,6 +47,7 @@ class Binance(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="binance",
         title="Binance",
+        address="https://api.binance.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="newClientOrderId",
@@ -55,6 +58,8 @@ class Binance(Dialect):
         stop_market=True,
         stop_limit=True,
         fee_asset="BNB",
+        past_orders="symbol",
+        past_page=_ORDERS,
         convert=True,
         # 6,000 of the venue's weights a minute an address, of which ccxt counts 5 as 1.
         burst=240.0,
@@ -171,6 +176,21 @@ class Binance(Dialect):
                 return
             seen.update(trade.get("id") for trade in fresh)
             asked = {"until": min(int(trade["timestamp"]) for trade in fresh)}
+
+    def read_past_orders(
+        self, exchange: Exchange, market_type: MarketType, since: int, symbols: Sequence[str]
+    ) -> PastOrders:
+        """Read the newest 100 orders of each symbol, and keep those since a time.
+
+        Asked from a time on, the venue would give the oldest of them, and no more than a day.
+        """
+        ask = exchange.privateGetAllOrders if market_type == "spot" else exchange.fapiPrivateGetAllOrders
+
+        def of(symbol: str) -> PastOrders:
+            page = only_mappings(ask({"symbol": exchange.market_id(symbol), "limit": _ORDERS}), "orders")
+            return past_orders_since(page, "clientOrderId", "updateTime", since, _ORDERS)
+
+        return reduce(PastOrders.plus, side_by_side([partial(of, symbol) for symbol in symbols], most=self.at_once))
 
     # --- writing ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -27,7 +27,8 @@ from exitplan.brokers.live.parsing import (
     balance_and_debt,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.bybit import ERRORS
 from exitplan.ruleset.model.snapshot import Market
@@ -54,6 +55,7 @@ class Bybit(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="bybit",
         title="Bybit",
+        address="https://api.bybit.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOrderId",
@@ -66,6 +68,8 @@ class Bybit(Dialect):
         stop_market=True,
         stop_limit=True,
         fee_asset="MNT",
+        past_orders="account",
+        past_page=_PAGE,
         convert=True,
         unified_wallet=True,
         loopback=("spot", "swap"),
@@ -185,6 +189,23 @@ class Bybit(Dialect):
             entries = _listed(exchange.privateGetV5ExecutionList, {**asked, **span})
             yield [exchange.parse_trade(entry, _market_of(exchange, entry, "spot")) for entry in entries]
             end -= week
+
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 50 orders since a time, of spot or of the contracts that are settled in each coin."""
+        linear = [{"category": "linear", "settleCoin": coin} for coin in _SETTLED_IN]
+
+        def of(kind: Mapping[str, str]) -> PastOrders:
+            reply = exchange.privateGetV5OrderHistory({**kind, "startTime": since, "limit": _PAGE})
+            return past_orders_in(only_mappings(reply["result"]["list"], "orders"), "orderLinkId", _PAGE)
+
+        kinds = [{"category": "spot"}] if market_type == "spot" else linear
+        return reduce(PastOrders.plus, side_by_side([partial(of, kind) for kind in kinds]))
 
     # --- writing ---
 

@@ -33,12 +33,14 @@ from exitplan.brokers.live.parsing import (
     balance_and_debt,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.coinbase_orders import PRODUCTS, completed, is_for
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.coinbase import ERRORS
 from exitplan.ruleset.model.values import ZERO
 
+_PAGE = 100
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
 _MUST_HOLD = {
     "/brokerage/accounts": "accounts",
@@ -67,6 +69,7 @@ class Coinbase(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="coinbase",
         title="Coinbase Advanced",
+        address="https://api.coinbase.com",
         client_order_ids="B",
         unique_client_order_ids="ever",
         client_id_parameter="client_order_id",
@@ -80,6 +83,8 @@ class Coinbase(Dialect):
         buys_by_cost=True,
         convert=True,
         history_by_symbol=False,
+        past_orders="account",
+        past_page=_PAGE,
         burst=30.0,
         refill=30.0,
         headers=HeaderNames(remaining="x-ratelimit-remaining", limit="x-ratelimit-limit", reset="x-ratelimit-reset"),
@@ -257,6 +262,21 @@ class Coinbase(Dialect):
         """Ask what became of a conversion; the venue wants both currencies with its id."""
         return self.conversion_of(exchange.fetch_convert_trade(name, currency, {"toCode": quote}))
 
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 100 orders since a time, of all kinds of markets: there is one list."""
+        if market_type != exchange.options["marketTypes"][0]:
+            return PastOrders()
+        asked = {"start_date": exchange.iso8601(since), "limit": _PAGE}
+        reply = getattr(exchange, _BATCH)(asked)
+        told = past_orders_in(only_mappings(reply.get("orders"), "orders"), "client_order_id", _PAGE + 1)
+        return PastOrders(told.client_order_ids, is_complete=not reply.get("has_next"))
+
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of all symbols by cursor, newest first."""
         cursor = None
@@ -293,7 +313,7 @@ def _all(ask: Callable[[Mapping[str, Any]], Mapping[str, Any]], name: str, asked
 
 def _orders(exchange: Exchange, asked: Mapping[str, Any]) -> list[Order]:
     """Read every page of a list of orders, 100 a page."""
-    orders = _all(getattr(exchange, _BATCH), "orders", {**asked, "limit": 100})
+    orders = _all(getattr(exchange, _BATCH), "orders", {**asked, "limit": _PAGE})
     return [completed(order, exchange) for order in exchange.parse_orders(orders)]
 
 

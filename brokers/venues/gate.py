@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +24,8 @@ from exitplan.brokers.live.dialect import (
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.live.past_orders import past_orders_in, past_orders_since
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.errors.gate import ERRORS
 from exitplan.brokers.venues.gate_accounts import is_unified, unified_balances
 from exitplan.brokers.venues.gate_orders import (
@@ -66,6 +67,7 @@ class Gate(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="gate",
         title="Gate",
+        address="https://api.gateio.ws",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="text",
@@ -77,6 +79,8 @@ class Gate(Dialect):
         stop_limit=True,
         buys_by_cost=True,
         fee_asset="GT",
+        past_orders="account",
+        past_page=PAGE,
         # 200 requests in 10 seconds to an address of the API; orders of spot are 10 a second and market.
         burst=100.0,
         refill=20.0,
@@ -211,6 +215,28 @@ class Gate(Dialect):
                     break
             until -= _MONTH
 
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 100 orders that are over, in one list of spot and one for each currency of settlement.
+
+        Contracts are listed without regard to a time.
+        """
+        asked = {"status": "finished", "limit": PAGE}
+        if market_type == "spot":
+            page = only_mappings(exchange.privateSpotGetOrders({**asked, "from": since // 1000}), "orders")
+            return _ours(past_orders_in(page, "text", PAGE))
+
+        def of(settle: str) -> list[PastOrders]:
+            page = only_mappings(exchange.privateFuturesGetSettleOrders({**asked, "settle": settle}), "orders")
+            return [_ours(past_orders_since(page, "text", "finish_time", since // 1000, PAGE))]
+
+        return reduce(PastOrders.plus, _of_each_settlement(exchange, market_type, of), PastOrders())
+
     # --- writing ---
 
     def create(self, exchange: Exchange, request: OrderRequest) -> Order:
@@ -344,6 +370,12 @@ class Gate(Dialect):
             if len(entries) < PAGE or min(int(order.get("timestamp") or 0) for order in orders) < since * 1000:
                 return None
         raise BadReply("the pages do not end")
+
+
+def _ours(told: PastOrders) -> PastOrders:
+    """Take the venue's prefix off client order ids; the words without it are the venue's own."""
+    names = [name.removeprefix(OURS) for name in told.client_order_ids if name.startswith(OURS)]
+    return PastOrders(frozenset(names), told.is_complete)
 
 
 def _side_of(position: Mapping[str, Any]) -> str | None:

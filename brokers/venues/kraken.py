@@ -30,7 +30,8 @@ from exitplan.brokers.live.parsing import (
     balances_of,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, OrderRequest, RefusalReason, Refused
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.errors.kraken import ERRORS
 from exitplan.brokers.venues.kraken_orders import completed
 from exitplan.ruleset.model.values import ZERO
@@ -54,6 +55,7 @@ class Kraken(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="kraken",
         title="Kraken",
+        address="https://api.kraken.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOrderId",
@@ -65,6 +67,8 @@ class Kraken(Dialect):
         stop_market=True,
         stop_limit=True,
         history_by_symbol=False,
+        past_orders="account",
+        past_page=_PAGE,
         # 15 points at once, 0.33 back a second for the lowest tier; ccxt counts a point as 3.
         burst=45.0,
         refill=1.0,
@@ -76,7 +80,7 @@ class Kraken(Dialect):
             "Staked ones (BTC.M, ETH2.S, DOT.B, SOL.P and the like) count as locked: they are not sellable.",
             "No conversion of dust through the API.",
             "Spot only: an account with margin positions or margin orders is unreadable. Futures are another venue.",
-            "An order ends with a deadline that goes by this machine's clock: keep it set.",
+            "An order ends with a deadline that goes by this machine's clock: while that is off, nothing is sent.",
             "Fees are taken from what an order brings: the quote of a sale, the base of a purchase.",
         ),
     )
@@ -203,6 +207,17 @@ class Kraken(Dialect):
             if not page or read >= int(result["count"]):
                 return newest
         raise BadReply("the pages of closed orders do not end")
+
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,  # noqa: ARG002 - one list for all
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 50 orders that were placed or ended since a time."""
+        result = exchange.privatePostClosedOrders({"start": since // 1000})["result"]
+        return past_orders_in(only_mappings(list(result["closed"].values()), "orders"), "cl_ord_id", _PAGE)
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:
         """Read executions of all symbols, 50 a page."""

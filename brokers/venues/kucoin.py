@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -24,7 +24,8 @@ from exitplan.brokers.live.parsing import (
     balance_and_debt,
     only_mappings,
 )
-from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.errors.kucoin import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
@@ -33,6 +34,7 @@ from exitplan.ruleset.model.values import ZERO, is_derivative, plain
 _WINDOW = 5
 _PAGE = 500
 _FILLS = 100
+_DONE = 100
 _WEEK = 7 * 86_400_000
 _REMEMBERED = timedelta(days=3)
 """How long the venue knows orders that are closed."""
@@ -52,6 +54,7 @@ _MUST_HOLD = {
     "/api/v1/market/allTickers": "ticker",
     "/api/v1/contracts/active": None,
     "/api/v1/hf/fills": "items",
+    "/api/v1/hf/orders/done": "items",
 }
 """The lists that replies must hold, by address; None where the data are the list."""
 
@@ -63,6 +66,7 @@ class Kucoin(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="kucoin",
         title="KuCoin",
+        address="https://api.kucoin.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clientOid",
@@ -73,6 +77,8 @@ class Kucoin(Dialect):
         stop_market=True,
         stop_limit=True,
         fee_asset="KCS",
+        past_orders="symbol",
+        past_page=_DONE,
         needs_password=True,
         # 4,000 weights in 30 seconds for spot, 2,000 for futures, of which ccxt counts each double.
         burst=2000.0,
@@ -196,6 +202,23 @@ class Kucoin(Dialect):
                     break
                 asked = {**asked, "lastId": data["lastId"]}
             until -= _WEEK
+
+    def read_past_orders(
+        self, exchange: Exchange, market_type: MarketType, since: int, symbols: Sequence[str]
+    ) -> PastOrders:
+        """Read the newest 100 orders of each symbol that ended since a time."""
+        _ensure_classic(exchange)
+        spot, futures = exchange.privateGetHfOrdersDone, exchange.futuresPrivateGetOrders
+
+        def of(symbol: str) -> PastOrders:
+            asked = {"symbol": exchange.market_id(symbol), "startAt": since}
+            if market_type == "spot":
+                reply = spot({**asked, "limit": _DONE})
+            else:
+                reply = futures({**asked, "status": "done", "pageSize": _DONE})
+            return past_orders_in(only_mappings((reply["data"] or {}).get("items"), "orders"), "clientOid", _DONE)
+
+        return reduce(PastOrders.plus, side_by_side([partial(of, symbol) for symbol in symbols], most=self.at_once))
 
     # --- writing ---
 

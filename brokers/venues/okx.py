@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -22,7 +22,8 @@ from exitplan.brokers.live.dialect import (
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
-from exitplan.brokers.protocol import OrderReference, OrderRequest
+from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.okx import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
@@ -61,6 +62,7 @@ class Okx(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="okx",
         title="OKX",
+        address="https://www.okx.com",
         client_order_ids="A",
         unique_client_order_ids="open",
         client_id_parameter="clOrdId",
@@ -73,6 +75,8 @@ class Okx(Dialect):
         stop_limit=True,
         convert=True,
         unified_wallet=True,
+        past_orders="account",
+        past_page=_PAGE,
         needs_password=True,
         # The limits hold for each address of the API by itself; this is the tightest of those that are used at once.
         burst=20.0,
@@ -185,6 +189,21 @@ class Okx(Dialect):
             if len(page) < _PAGE:
                 return
             asked = {"after": min((trade["info"]["billId"] for trade in page), key=int)}
+
+    def read_past_orders(
+        self,
+        exchange: Exchange,
+        market_type: MarketType,
+        since: int,
+        symbols: Sequence[str],  # noqa: ARG002 - one list for all
+    ) -> PastOrders:
+        """Read the newest 100 orders of each kind since a time."""
+
+        def of(kind: str) -> PastOrders:
+            reply = exchange.privateGetTradeOrdersHistory({"instType": kind, "begin": since, "limit": str(_PAGE)})
+            return past_orders_in(only_mappings(reply["data"], "orders"), "clOrdId", _PAGE)
+
+        return reduce(PastOrders.plus, side_by_side([partial(of, kind) for kind in _TRADED_AS[market_type]]))
 
     # --- writing ---
 

@@ -37,7 +37,7 @@ def command(
     sent.
 
     It also confirms that the account's venue, address or API key was changed on purpose, which is refused until then;
-    and that open orders of exitplan that its journal does not know are right.
+    and that orders of exitplan that its journal does not know, open or past, are right.
     """
     if as_json and not auto_approve:
         raise UsageError("--json cannot ask", hint="add --auto-approve")

@@ -89,6 +89,15 @@ COLUMNS = (
     ),
 )
 
+BESIDE = (
+    Column(
+        "past",
+        "where a run that the journal misses is looked for: one list of past orders, one for each symbol, or nowhere",
+        lambda traits: {"account": "list", "symbol": "symbol", None: "no"}[traits.past_orders],
+    ),
+)
+"""What a table on a screen has no room for."""
+
 
 def show_table(venues: Sequence[Traits]) -> None:
     """Show a line for each venue, and what the columns mean."""
@@ -125,7 +134,7 @@ def show_sheet(traits: Traits) -> None:
     """Show everything that is known of one venue."""
     is_paper = traits.venue == PAPER
     facts = rows("l", "l", "l")
-    for column in COLUMNS[2:]:
+    for column in (*COLUMNS[2:], *BESIDE):
         facts.add_row(column.name, column.cell(traits), Text(column.meaning, "dim"))
     show(
         heading(traits.title, f"venue: {traits.venue}"),
@@ -153,6 +162,8 @@ def traits_document(traits: Traits) -> dict[str, Any]:
         "writes_at_once": traits.writes_at_once,
         "serialize_private": traits.serialize_private,
         "cancel_batch": traits.cancel_batch,
+        "past_orders": traits.past_orders,
+        "past_orders_looked_at": traits.past_page or None,
         "stop_market": traits.stop_market,
         "stop_limit": traits.stop_limit,
         "reduce_only": traits.reduce_only,

@@ -18,8 +18,9 @@ from typing import Any
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify, Stop
 from exitplan.executor.apply.judging import Judged, judge_plan
+from exitplan.executor.apply.own_orders import ensure_orders_known, read_with_past_orders
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
-from exitplan.executor.apply.recovery import ensure_orders_known, forget_closed, reconcile_open_plans, still_held
+from exitplan.executor.apply.recovery import forget_closed, reconcile_open_plans, still_held
 from exitplan.executor.apply.run import Run
 from exitplan.executor.apply.staleness import (
     ensure_applicable,
@@ -35,7 +36,7 @@ from exitplan.executor.standing import ensure_same_account, verified
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.gate_mark import lift_mark
-from exitplan.executor.store.journal import Intent, Journal, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
@@ -69,7 +70,7 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
     ensure_not_halted(account)
     ensure_fresh(plan, account.rulebook.policy, account.clock())
     if not account.folder.journal.exists():
-        return _judge(account, plan, {}, read_state(account))[1]
+        return _judge(account, plan, None, read_state(account))[1]
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
@@ -77,9 +78,7 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
         ensure_newest_traded(account.folder, account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress, _names(account))
-        judged = _judge(account, plan, journal.intents(plan.plan_id), state)[1]
-        ensure_orders_known(account, journal, judged.draft.account.snapshot)
-        return judged
+        return _judge(account, plan, journal, state)[1]
 
 
 def apply_plan(
@@ -127,12 +126,18 @@ def _names(account: Account) -> AssetNames:
     return AssetNames(account.rulebook.policy.aliases)
 
 
-def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: State) -> tuple[State, Judged]:
+def _judge(account: Account, plan: Plan, journal: Journal | None, state: State) -> tuple[State, Judged]:
     """Read the account and judge the plan on it.
 
-    Raises PlanIsStale where nothing is left to send, RefusedByGuard, AccountUnreadable and EngineDisagreement.
+    Raises PlanIsStale where nothing is left to send, RefusedByGuard, OutcomeUnknown where a run is missing from the
+    journal, AccountUnreadable and EngineDisagreement.
     """
-    snapshot = read_snapshot(account, state.progress)
+    symbols = {action.symbol for action in plan.actions}
+    snapshot, past = read_with_past_orders(
+        account, journal, state, symbols, lambda: read_snapshot(account, state.progress)
+    )
+    ensure_orders_known(account, journal, snapshot, past)
+    intents = {} if journal is None else journal.intents(plan.plan_id)
     now, rulebook = account.clock(), account.rulebook
     state = after_reading(state, rulebook.policy, snapshot, now)
     judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
@@ -165,7 +170,6 @@ class _Application:
         if not resumed:
             ensure_same_progress(plan, state.progress, _names(account))
         state, judged = self._judged(state)
-        ensure_orders_known(account, journal, judged.draft.account.snapshot)
         if not resumed:
             journal.add_plan(plan, account.clock())
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
@@ -182,7 +186,7 @@ class _Application:
         """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
         try:
             ensure_fresh(self.plan, self.account.rulebook.policy, self.account.clock())
-            return _judge(self.account, self.plan, self.journal.intents(self.plan.plan_id), state)
+            return _judge(self.account, self.plan, self.journal, state)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
                 self.journal.end_plan(self.plan.plan_id, self.account.clock())

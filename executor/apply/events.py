@@ -65,6 +65,7 @@ class Stop(StrEnum):
     HALTED = "halted"
     OUTCOME_UNKNOWN = "outcome-unknown"
     VENUE_RESTS = "venue-rests"
+    CLOCK_IS_OFF = "clock-is-off"
     ACCOUNT_UNREADABLE = "account-unreadable"
     EXPIRED = "expired"
     GUARD_REFUSES = "guard-refuses"
@@ -80,6 +81,7 @@ _STOP_CODES = {
     Stop.HALTED: ExitCode.REFUSED,
     Stop.OUTCOME_UNKNOWN: ExitCode.UNKNOWN,
     Stop.VENUE_RESTS: ExitCode.UNKNOWN,
+    Stop.CLOCK_IS_OFF: ExitCode.UNKNOWN,
     Stop.ACCOUNT_UNREADABLE: ExitCode.ERROR,
     Stop.EXPIRED: ExitCode.PLAN_UNUSABLE,
     Stop.GUARD_REFUSES: ExitCode.REFUSED,

@@ -49,11 +49,13 @@ _FAILED = 3
 class NotSent:
     """The venue knows no such order and can no longer accept it: it may be sent again after a rest of some seconds.
 
-    ``said`` is what was told when it was sent, such as that its deadline had passed.
+    ``said`` is what was told when it was sent, such as that its deadline had passed. While our clock ``is_off`` nothing
+    is sent.
     """
 
     rest: float = 0.0
     said: str = ""
+    is_off: bool = False
 
 
 Reconciled = Resolution | NotSent
@@ -213,6 +215,8 @@ class OrderReconciler:
         if outcome.reason is RefusalReason.DUPLICATE_CLIENT_ORDER_ID:
             # The venue has an order under our id: an earlier attempt that arrived after all.
             return self._resolve(action, intent, group)
+        if outcome.reason is RefusalReason.CLOCK_IS_OFF:
+            return NotSent(said=outcome.message, is_off=True)
         if outcome.reason.is_passing:
             return NotSent(outcome.retry_after or _REST_SECONDS, outcome.message)
         return Resolution("refused", message=f"{outcome.reason.value}: {outcome.message}")

@@ -17,7 +17,6 @@ from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.assets import AssetNames
-from exitplan.ruleset.model.facts import OUR_ORDER
 from exitplan.ruleset.model.progress import Kept
 from exitplan.ruleset.model.snapshot import Side, Snapshot, TrackerRecord
 from exitplan.ruleset.planning.actions import Action
@@ -51,24 +50,6 @@ def reconcile_open_plans(
             forget_closed(account, journal, plan)
             journal.end_plan(plan.plan_id, account.clock())
     return state
-
-
-def ensure_orders_known(account: Account, journal: Journal, snapshot: Snapshot) -> None:
-    """Raise OutcomeUnknown where a live account has open orders of exitplan's own that the journal knows nothing of.
-
-    A run is missing from the journal then: it was put back from a backup or begun anew, or another data folder works on
-    the same account. A paper account may be the copy of a live one, orders included.
-    """
-    if account.identity.key is None:
-        return
-    names = {order.client_order_id for order in snapshot.open_orders if order.client_order_id is not None}
-    unknown = journal.unknown_orders(sorted(name for name in names if OUR_ORDER.fullmatch(name)))
-    if unknown:
-        raise OutcomeUnknown(
-            f"{account.venue} has open orders of exitplan that this journal does not know: {', '.join(unknown)}",
-            hint="a run is missing from it: put the newest journal back, or work in the data folder that sent them; if"
-            " there is none any more, look at the orders, then say that they are right with: exitplan accept-balance",
-        )
 
 
 def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snapshot | None = None) -> None:

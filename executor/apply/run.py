@@ -204,7 +204,7 @@ class Run:
         self.journal.ensure_claimed()  # whoever took over may hold by now that nothing was sent, and send it
         outcomes = self._answers(sent)
         unsent: list[Sent] = []
-        rest = 0.0
+        rest, clock_is_off = 0.0, False
         for known in self.reconciler.reconcile_all(sent, outcomes):
             ended: list[tuple[Sent, Resolution]] = []
             back: list[tuple[Sent, str]] = []
@@ -214,7 +214,7 @@ class Run:
                     why = f"{_NEVER_ARRIVED}: {resolved.said}" if resolved.said else _NEVER_ARRIVED
                     self.unsent[action.id] = why
                     back.append(((action, intent), why))
-                    rest = max(rest, resolved.rest)
+                    rest, clock_is_off = max(rest, resolved.rest), clock_is_off or resolved.is_off
                 elif self._is_tried_smaller(action, intent, resolved):
                     back.append(((action, intent), resolved.message or ""))
                 else:
@@ -223,10 +223,11 @@ class Run:
             unsent += [
                 (action, self.journal.back_to_planned(intent, why, account.clock())) for (action, intent), why in back
             ]
-        if rest > LONGEST_REST:
-            self._stop(Stop.VENUE_RESTS)
+        if rest > LONGEST_REST or clock_is_off:
+            self._stop(Stop.CLOCK_IS_OFF if clock_is_off else Stop.VENUE_RESTS)
             for action, _ in unsent:
-                self._leave_unsent(action, f"the venue asks for a rest of {rest:.0f} seconds")
+                resting = f"the venue asks for a rest of {rest:.0f} seconds"
+                self._leave_unsent(action, self.unsent[action.id] if clock_is_off else resting)
             return []
         if rest:
             self.reconciler.sleep(rest)

@@ -244,8 +244,13 @@ class Journal:
         if self._db.execute(is_accepted, (client_order_id,)).fetchone():
             return True
         # Plans are JSON: instr looks for the bytes of the id, which stand in no other of their texts.
-        is_planned = "SELECT 1 FROM plans WHERE instr(document, ?) LIMIT 1"
+        is_planned = "SELECT 1 FROM plans WHERE instr(document, ?) ORDER BY rowid DESC LIMIT 1"
         return self._db.execute(is_planned, (client_order_id.encode(),)).fetchone() is not None
+
+    def last_run_at(self) -> datetime | None:
+        """Return when the newest run that is known here began; None where none is."""
+        row = self._db.execute("SELECT started_at FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+        return None if row is None else parse_time(row[0])
 
     def accept_orders(self, client_order_ids: Iterable[str]) -> None:
         """Note that a person knows of these orders, which no plan here has."""

@@ -400,10 +400,13 @@ def _trigger_price(view: PositionView, rule: ExitRule) -> Decimal | None:
 def limit_price(view: PositionView, policy: Policy) -> Decimal | None:
     """Return the limit of a collared exit: through the mark, rounded further through; None for an exit at the market.
 
-    A position without a price has nothing to put a collar around; one that rounds to no price above zero is none.
+    Where that rounds to no price above zero the limit is one step: an order at the market would have no collar. A
+    position without a price has nothing to put a collar around.
     """
     collar = policy.guards.get("price_collar_pct")
-    return None if collar is None else _price_beyond(view, collar)
+    if collar is None or view.price.mark is None:
+        return None
+    return _price_beyond(view, collar) or view.price_step
 
 
 def _price_beyond(view: PositionView, share: Decimal) -> Decimal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from exitplan.brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -73,6 +74,10 @@ class Wire:
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         found: Mapping[str, Conversion] = self._answer()
+        return found
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        found: PastOrders = self._answer()
         return found
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:

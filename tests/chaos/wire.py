@@ -9,7 +9,7 @@ import fcntl
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from exitplan.brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
+    PastOrders,
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable
@@ -158,6 +159,9 @@ class Wire:
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         return self._inner.read_conversions(positions)
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        return self._inner.read_past_orders(since, symbols)
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         return tuple(self._write("place", one, partial(self._inner.place_order, one)) for one in requests)

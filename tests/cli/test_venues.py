@@ -67,6 +67,7 @@ def test_as_json_every_venue_has_its_traits(traits: Traits) -> None:
     told = next(entry for entry in entries if entry["title"] == traits.title)
     assert (told["look_up_tier"], told["receive_window_seconds"]) == (traits.client_order_ids, traits.receive_window)
     assert (told["convert"], told["cancel_batch"]) == (traits.convert, traits.cancel_batch)
+    assert (told["past_orders"], told["past_orders_looked_at"]) == (traits.past_orders, traits.past_page or None)
 
 
 @pytest.mark.parametrize("venue", KNOWN)
@@ -78,6 +79,12 @@ def test_the_sheet_of_a_venue_has_its_permissions_limits_and_an_account_block(ve
         assert " ".join(text.split()) in flat
     assert f"credentials: env:{venue.upper()}" in flat
     assert (f"{venue.upper()}_API_PASSWORD" in flat) == traits.needs_password
+
+
+@pytest.mark.parametrize(("venue", "told"), [("kraken", "list"), ("binance", "symbol"), ("bitget", "no")])
+def test_a_sheet_says_where_a_run_that_is_missing_is_looked_for(venue: str, told: str) -> None:
+    (line,) = [line for line in xp("venues", venue).out.splitlines() if line.startswith("past ")]
+    assert line.split()[1] == told
 
 
 @pytest.mark.parametrize("venue", ["paper", *KNOWN, "bitget"])

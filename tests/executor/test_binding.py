@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from exitplan.brokers.identity import Identity, identity_of
+from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.executor.accept_balance import accept_balance
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
@@ -323,7 +324,7 @@ def test_orders_of_ours_that_the_journal_does_not_know_stop_a_live_account(on_st
     scene = on_stage(legacy(position("BBB/USD", 100), orders=[OURS], tracked=("BBB/USD",)))
     plan = made(live(scene))
     for act in (apply_plan, check_plan) if scene.folder.journal.exists() else (apply_plan,):
-        with pytest.raises(OutcomeUnknown, match="does not know: xp0123456789abcdef"):
+        with pytest.raises(OutcomeUnknown, match="does not know: open orders xp0123456789abcdef"):
             act(live(scene), plan)
     assert scene.trouble.sent == []
     accept_balance(live(scene))
@@ -337,3 +338,26 @@ def test_orders_of_a_plan_in_the_journal_are_known(on_stage: Stage) -> None:
     (action,) = plan["actions"]
     with open_journal(scene.folder.journal) as journal:
         assert journal.unknown_orders([action["client_order_id"], "xp" + "0" * 16]) == ["xp" + "0" * 16]
+
+
+# --- one address, however it is spelled ---
+
+
+@pytest.mark.parametrize("venue", KNOWN)
+@pytest.mark.parametrize("spelled", ["{}", "{}/", "{}:443"])
+def test_a_venues_own_address_spelled_out_is_no_other_one(venue: str, spelled: str) -> None:
+    block = {"venue": venue, "id": "platform"}
+    told = identity_of({**block, "base_url": spelled.format(dialect_of(venue).traits.address)}, Path())
+    assert told == identity_of(block, Path()) == Identity(venue, "production")
+
+
+@pytest.mark.parametrize("other", ["https://127.0.0.1:1", "https://api.kraken.com/beta", "http://api.kraken.com"])
+def test_any_other_address_is_another_one(other: str) -> None:
+    block = {"venue": "kraken", "id": "platform"}
+    told = identity_of({**block, "base_url": other}, Path())
+    assert identity_of(block, Path()).difference(told) is not None
+
+
+def test_an_address_that_was_remembered_spelled_out_is_no_other_one() -> None:
+    remembered = Identity("kraken", "https://api.kraken.com", "key one")
+    assert remembered.difference(Identity("kraken", "production", "key one")) is None

@@ -90,6 +90,14 @@ def test_a_collared_exit_in_a_market_that_fell_through_it_sells_nothing_and_rest
     assert scene.account().open_orders == ()
 
 
+def test_a_collar_that_rounds_to_zero_is_a_limit_of_one_step_and_no_order_at_the_market(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"price_collar_pct": 0.02})
+    scene.list_market("AAA/USD", last="0.01", price_step="0.01")
+    result = scene.apply()
+    (sent,) = scene.trouble.orders
+    assert (sent.type, str(sent.price), statuses(result)) == ("limit", "0.01", ["done"])
+
+
 def test_an_outage_of_prices_refuses_the_plan(on_stage: Stage) -> None:
     scene = on_stage(legacy(), guards={"max_deferred_pct": 0})
     scene.move_price("AAA/USD", None, "unavailable")

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from exitplan.brokers.protocol import Done, Found, OrderReference, OrderReport
+from exitplan.executor.apply.events import Stop
 from exitplan.ruleset.errors import OutcomeUnknown
 from tests.builders import order, position, snapshot
 from tests.executor.conftest import Stage
@@ -156,6 +157,17 @@ def test_a_venue_that_wants_a_long_rest_ends_the_run_and_nothing_is_waited_for(o
     scene.break_writes(Fault.BANNED)
     result = scene.apply(plan)
     assert (result.exit_code, statuses(result), sum(scene.clock.slept)) == (9, ["open", "open"], 0)
+    assert scene.apply(plan).exit_code == 0
+
+
+def test_a_clock_that_is_off_ends_the_run_at_once_and_says_so(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
+    plan = scene.plan()
+    scene.break_writes(Fault.CLOCK_IS_OFF)
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result), sum(scene.clock.slept)) == (9, ["open", "open"], 0)
+    assert "clock is 8 seconds or more behind the venue's; apply the plan again" in str(result.outcomes[0].message)
+    assert (result.stop, scene.held()) == (Stop.CLOCK_IS_OFF, "100")
     assert scene.apply(plan).exit_code == 0
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import (
@@ -15,6 +16,7 @@ from exitplan.brokers.protocol import (
     OrderReference,
     OrderRequest,
     Outcome,
+    PastOrders,
     RefusalReason,
     Refused,
     Unknown,
@@ -40,7 +42,13 @@ class ModelBroker:
     @property
     def capabilities(self) -> Capabilities:
         most = self._world.at_once
-        return replace(self._inner.capabilities, receive_window=WINDOW, writes_at_once=most, cancels_at_once=most)
+        return replace(
+            self._inner.capabilities,
+            receive_window=WINDOW,
+            writes_at_once=most,
+            cancels_at_once=most,
+            past_orders=None,  # that question goes out in a thread of its own, which the checker does not hold
+        )
 
     def read_account(self) -> Snapshot:
         taken = self._world.border("reads", "fails")
@@ -51,6 +59,9 @@ class ModelBroker:
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
         return self._inner.read_cost_basis(positions)
+
+    def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
+        return self._inner.read_past_orders(since, symbols)
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         return self._inner.read_conversions(positions)

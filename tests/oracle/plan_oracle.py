@@ -812,7 +812,7 @@ class Oracle:
         if holding.side == "short":
             return up(mark * (1 + self.collar), step) if step else mark * (1 + self.collar)
         price = down(mark * (1 - self.collar), step)
-        return price if price > 0 else None
+        return price if price > 0 else step
 
     def free_part(self, holding: Holding, cancels: list[Resting]) -> Decimal:
         """Section 6 and 12: at most quantity - locked + what cancels release."""

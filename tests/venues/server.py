@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,10 @@ class Exchange(BaseHTTPRequestHandler):
         if request.path != CONTROL:
             return door.answer(request)
         return in_json(control(door.venue, json.loads(request.body) if request.body else {}))
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the venue's own time, which goes into the headers of each reply."""
+        return formatdate(self.server.door.venue.now().timestamp() if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Keep quiet: the venue has a log of its own."""

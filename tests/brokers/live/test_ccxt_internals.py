@@ -11,7 +11,7 @@ import pytest
 
 from exitplan.brokers.live.checked import CheckedClient
 from exitplan.brokers.live.tokens import TokenSigner
-from exitplan.brokers.venues import KNOWN
+from exitplan.brokers.venues import KNOWN, dialect_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -91,3 +91,10 @@ def _called(path: Path) -> set[str]:
         if isinstance(node, ast.Attribute)
         and ast.unparse(node.value) in {"exchange", "self.exchange", "self._exchange"}
     } - OURS
+
+
+@pytest.mark.parametrize("venue", KNOWN)
+def test_the_address_of_a_venue_is_the_one_that_ccxt_has(venue: str) -> None:
+    exchange = getattr(ccxt, venue)()
+    told = str(exchange.urls["api"]).replace("{hostname}", exchange.hostname or "")
+    assert f"'{dialect_of(venue).traits.address}" in told
