@@ -45,12 +45,12 @@ from exitplan.cli.options import (
     TargetOption,
 )
 from exitplan.cli.plan_output import PlanOutput, code_of_plan, deliver_plan, make_plan_folder, plan_name, plans_table
-from exitplan.cli.project import project_data
 from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.streams import save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.project import project_data
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol

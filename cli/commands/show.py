@@ -12,10 +12,10 @@ from exitplan.cli.failures import warn
 from exitplan.cli.halts import warn_of_halts
 from exitplan.cli.options import JsonOption
 from exitplan.cli.plan_output import plans_in, show_plan
-from exitplan.cli.project import project_data
 from exitplan.cli.rendering.words import clock_time, duration
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.project import project_data
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.planning.plan import ensure_unaltered, parse_plan
 from exitplan.schemas.documents import load_document
