@@ -13,9 +13,9 @@ from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
 from exitplan.cli.arguments import present
 from exitplan.cli.offline_warnings import offline_warnings
-from exitplan.cli.project import project_data
 from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.project import project_data
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.planning.warnings import PlanWarning

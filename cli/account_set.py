@@ -17,10 +17,10 @@ from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import DEFAULT_JOBS
-from exitplan.cli.project import project_root
 from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers
 from exitplan.cli.streams import write_json, write_line
 from exitplan.executor.accounts.account import AccountFile, find_account
+from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection, Selected, select_accounts
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode

@@ -13,10 +13,10 @@ from typing import Any
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.options import ALL_PHASES
 from exitplan.cli.output import say
-from exitplan.cli.project import project_root
 from exitplan.cli.rendering.waiting import waiting
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.plan import Planned, plan_account, plan_snapshot
 from exitplan.ruleset.errors import NoSuchAccount, NoSuchSymbol, UsageError

@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from exitplan.cli.arguments import AccountRef, default_policy, request_of
 from exitplan.cli.failures import warn
-from exitplan.cli.project import project_root
 from exitplan.cli.venue_facts import traits_of
 from exitplan.executor.accounts.account import AccountFile, AccountFiles, find_account, is_path, read_account_files
 from exitplan.executor.accounts.env_accounts import account_at, ensure_venue, implied_account, implied_block
 from exitplan.executor.accounts.folder import PLATFORM
+from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
 
 USUAL_VENUE = "coinbase"

@@ -20,8 +20,8 @@ Offers = list[tuple[str, str]]
 
 def complete_account(incomplete: str) -> Offers:
     """Offer the ids of the account files, with their venues."""
-    from exitplan.cli.project import project_root  # noqa: PLC0415 - only while a shell asks
     from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
+    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - only while a shell asks
 
     with suppress(Exception):
         files = read_account_files(project_root()).sound

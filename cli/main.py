@@ -13,7 +13,7 @@ import typer
 from exitplan.cli.failures import ReportingGroup, silence_stdout
 from exitplan.cli.logs import start_logging
 from exitplan.cli.output import say
-from exitplan.cli.project import enter
+from exitplan.executor.accounts.project import enter
 from exitplan.ruleset.version import VERSION
 
 app = typer.Typer(

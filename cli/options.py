@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.completion import complete_account, complete_rule, complete_symbol
-from exitplan.cli.project import project_data, project_root
+from exitplan.executor.accounts.project import project_data, project_root
 
 AccountOption = Annotated[
     list[str] | None,

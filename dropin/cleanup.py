@@ -30,11 +30,13 @@ from exitplan.dropin.closing import (
 from exitplan.dropin.figures import DUST_RULE, NAMED_RULE, Initial, closed, figures_of
 from exitplan.dropin.results import Finished
 from exitplan.dropin.settings import (
+    DATA_DIR,
     DUST_USD,
     MAX_POSITIONS,
     Overrides,
     Parameter,
     changed_overrides,
+    data_folder,
     policy_file,
     read_overrides,
 )
@@ -100,7 +102,7 @@ class ForcedPositionCleanup:
         *,
         broker_integration: object = None,
         position_tracker: object = None,
-        data_dir: str | Path = "./data",
+        data_dir: str | Path = DATA_DIR,
         policy: str | Path = POLICY,
         clock: Clock = _present,
         sleep: Callable[[float], None] = time.sleep,
@@ -119,7 +121,7 @@ class ForcedPositionCleanup:
         self._sleep = sleep
         self._last_cycle: datetime | None = None
         self._cycle_lock = Lock()
-        self._use(Setup(policy_file(policy), overrides, Path(data_dir), clock, position_tracker))
+        self._use(Setup(policy_file(policy), overrides, data_folder(data_dir), clock, position_tracker))
 
     def _use(self, setup: Setup) -> None:
         self._setup = setup

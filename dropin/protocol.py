@@ -21,11 +21,13 @@ from exitplan.dropin.exposure import Monitored, exposure_report, find_exposed
 from exitplan.dropin.names import AccountState, PositionCategory
 from exitplan.dropin.results import Finished, diagnostics_of, state_of
 from exitplan.dropin.settings import (
+    DATA_DIR,
     DUST_PCT,
     MAX_POSITIONS,
     STALE_MINUTES,
     UNWIND_CYCLES,
     UNWIND_PCT,
+    data_folder,
     policy_file,
     read_overrides,
 )
@@ -101,7 +103,7 @@ class LegacyPositionExitProtocol(ProtocolAccounts):
         stale_order_minutes: float | Decimal | str | None = STALE_MINUTES,
         gradual_unwind_pct: float | Decimal | str | None = UNWIND_PCT,
         unwind_cycles: int | None = UNWIND_CYCLES,
-        data_dir: str | Path = "./data",
+        data_dir: str | Path = DATA_DIR,
         monitor_high_exposure: bool = True,  # noqa: FBT001, FBT002 - as published
         *,
         policy: str | Path | None = None,
@@ -117,7 +119,7 @@ class LegacyPositionExitProtocol(ProtocolAccounts):
             unwind_cycles=unwind_cycles,
         )
         chosen = None if policy is None else policy_file(policy)
-        setup = Setup(chosen, overrides, Path(data_dir), clock, position_tracker, monitor_high_exposure)
+        setup = Setup(chosen, overrides, data_folder(data_dir), clock, position_tracker, monitor_high_exposure)
         super().__init__(setup, broker_integration, dry_run=dry_run, sleep=sleep)
 
     # --- phase 1 ---
@@ -204,12 +206,16 @@ class LegacyPositionExitProtocol(ProtocolAccounts):
         return state_of(checks), diagnostics_of(checks, at, spelling_of(account.broker))
 
     def should_enable_trading(self, user_id: str | None = None, max_age: timedelta = DEFAULT_MAX_AGE) -> bool:
-        """Check whether the last verification found the account CLEAN and is no older than this; asks nobody."""
+        """Check whether the last verification found the account CLEAN and is no older than this; asks nobody.
+
+        A verification under another policy, or other parameters, than are in force now counts for nothing.
+        """
         try:
-            identity = self._account(user_id).identity
+            account = self._account(user_id)
         except ExitplanError:
             return False
-        return trading_gate(self._folder(user_id), max_age, self._setup.clock(), identity=identity).open
+        now, policy = self._setup.clock(), account.loaded.policy.sha256
+        return trading_gate(self._folder(user_id), max_age, now, policy, account.identity).open
 
     # --- all of it ---
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from exitplan.brokers.duck_typed.values import amount_of
+from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.policy import Policy
@@ -31,6 +32,13 @@ class UsualNumber(float):
     """A number that stands for "as the policy says", and shows what the shipped policy says."""
 
 
+class UsualFolder(str):
+    """A path that stands for "where the project has it", and shows what the published code says."""
+
+    __slots__ = ()
+
+
+DATA_DIR = UsualFolder("./data")
 MAX_POSITIONS = UsualCount(8)
 DUST_PCT = UsualNumber(0.01)
 DUST_USD = UsualNumber(1.0)
@@ -108,16 +116,21 @@ def _parameter(name: str, value: object) -> Decimal | int:
     return int(number) if setting.type == "integer" else number
 
 
+def data_folder(folder: str | Path) -> Path:
+    """Return the data folder: the one that a caller gives, else that of the project, as the command line finds it."""
+    return project_data() if isinstance(folder, UsualFolder) else Path(folder)
+
+
 def load_chosen(policy: Path | None, overrides: Overrides, *, high_exposure: bool = True) -> LoadedPolicy:
     """Load the policy that was chosen, else the drop-in's.
 
-    The drop-in's is laid over the working folder's own ``policies/default.yaml`` where there is one, so that what that
+    The drop-in's is laid over the project's own ``policies/default.yaml`` where there is one, so that what that
     protects stays protected. Without ``high_exposure`` it does not single out coins of high exposure; any other policy
     says itself what it does with them.
     """
     if policy is not None:
         return load_policy(policy, overrides)
-    local = Path("policies") / "default.yaml"
+    local = project_root() / "policies" / "default.yaml"
     base = local if local.is_file() else shipped_policy("default")
     (*_, published) = read_chain(shipped_policy(PUBLISHED)).documents
     known = {rule["id"] for rule in load_policy(base).document["classification"]}
@@ -135,14 +148,14 @@ def _fitted(rule: Mapping[str, Any], known: Collection[str]) -> dict[str, Any] |
 
 
 def policy_file(policy: str | Path) -> Path:
-    """Find a policy: a file, else by its name among ``policies/`` of the working folder and those shipped.
+    """Find a policy: a file, else by its name among ``policies/`` of the project and those shipped.
 
     Raises UsageError where there is none.
     """
     path = Path(policy)
     if path.suffix in {".yaml", ".yml"} or path.name != str(policy):
         return path
-    local = Path("policies") / f"{policy}.yaml"
+    local = project_root() / "policies" / f"{policy}.yaml"
     file = local if local.is_file() else shipped_policy(str(policy))
     if not file.is_file():
         names = [known.stem for known in sorted(SHIPPED.glob("*.yaml"))]

@@ -26,6 +26,7 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.accounts.env_accounts import account_at, implied_block
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.project import project_data
 from exitplan.executor.plan import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
@@ -93,7 +94,7 @@ class VenueIntegration:
     def account(self) -> Account:
         """The account, opened once, under its own policy."""
         if self._account is None:
-            self._account = self.open(self.user_id, Setup(None, {}, Path("data"), self.clock))
+            self._account = self.open(self.user_id, Setup(None, {}, project_data(), self.clock))
         return self._account
 
     def open(self, user_id: str | None, setup: Setup) -> Account:

@@ -15,6 +15,7 @@ from typing import Any
 
 from exitplan.executor.accounts.account import Account, AccountRequest
 from exitplan.executor.accounts.account import open_account as open_requested
+from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.executor.operation import Approve, Observer, Operation, Outcome, Unobserved, operate
 from exitplan.executor.plan import rulebook_of
 from exitplan.executor.signing.approval import load_signatures
@@ -76,13 +77,19 @@ def plan(
     return make_plan(given)
 
 
-def open_account(account: str | Path | None = None, *, data: str | Path = "data", root: str | Path = ".") -> Account:
+def open_account(
+    account: str | Path | None = None, *, data: str | Path | None = None, root: str | Path | None = None
+) -> Account:
     """Open an account by its id or the path of its file; without a name the platform account, else the only one.
 
-    Raises NoSuchAccount, FileIsInvalid, CredentialsMissing.
+    ``root`` is the project, which is found as the command line finds it unless given; ``data`` is its data folder.
+    Raises NoSuchAccount, FileIsInvalid, CredentialsMissing, UsageError.
     """
     name = None if account is None else str(account)
-    return open_requested(AccountRequest(_present, name, data=Path(data), root=Path(root)))
+    folder = project_root() if root is None else Path(root)
+    if data is None:
+        data = project_data([name] if name else []) if root is None else folder / "data"
+    return open_requested(AccountRequest(_present, name, data=Path(data), root=folder))
 
 
 def apply(

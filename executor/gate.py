@@ -76,7 +76,7 @@ def _recorded(folder: DataFolder, identity: Identity | None, now: datetime) -> t
     state = recorded_state(folder)
     at = state.last_verified_at
     if at is not None and at > now + CLOCK_TOLERANCE:  # it must not open anything either once that moment has come
-        said = f"the last verification, at {time_text(at)}, lies in the future"
+        said = f"the last verification, at {_to_the_second(at)}, lies in the future"
         mark_gate_closed(folder, f"{said}: the clock went backwards", now)
     return state, _standstill(folder, identity)
 
@@ -114,13 +114,17 @@ def _obstacle(state: State, max_age: timedelta, now: datetime) -> str | None:
     if known is None or at is None:
         return "the account was never verified"
     if known is not AccountState.CLEAN:
-        return f"the account was {known.value} when it was last verified, at {time_text(at)}"
+        return f"the account was {known.value} when it was last verified, at {_to_the_second(at)}"
     if at > now:
-        return f"the last verification, at {time_text(at)}, lies in the future: a clock is wrong"
+        return f"the last verification, at {_to_the_second(at)}, lies in the future: a clock is wrong"
     if now - at > max_age:
-        return f"the last verification, at {time_text(at)}, is older than {max_age}"
+        return f"the last verification, at {_to_the_second(at)}, is older than {max_age}"
     return None
 
 
 def _time_or_unknown(at: datetime | None) -> str:
-    return "an unknown time" if at is None else time_text(at)
+    return "an unknown time" if at is None else _to_the_second(at)
+
+
+def _to_the_second(at: datetime) -> str:
+    return time_text(at.replace(microsecond=0))

@@ -62,7 +62,10 @@ def kind_of(value: object) -> Kind | None:
         ("alert_type", "alert"),
         ("last_updated", "tracker"),
     )
-    return next((kind for key, kind in signs if key in keys), None)
+    kind = next((kind for key, kind in signs if key in keys), None)
+    if kind is None and isinstance(value, dict) and isinstance(value.get("positions"), dict):  # of a snapshot a list
+        return "tracker"
+    return kind
 
 
 def _checked(source: Source, kind: Kind) -> dict[str, Any]:

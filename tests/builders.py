@@ -61,7 +61,7 @@ def market(
     min_notional: Amount | None = 1,
     **more: Given,
 ) -> Market:
-    amounts = ("bid", "ask", "price_step", "max_amount", "max_notional", "market_max_amount")
+    amounts = ("bid", "ask", "price_step", "max_amount", "max_notional", "market_max_amount", "taker_fee")
     prices: dict[str, Given] = {name: number(more.pop(name)) for name in amounts if name in more}
     return Market(
         last=number(last),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -163,6 +164,13 @@ class Dialect:
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:  # noqa: ARG002 - others look into it
         """Correct what ccxt makes of a listing, where the venue means something else by it."""
         return listing
+
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Decimal | None:  # noqa: ARG002 - others know it
+        """Return the share that the venue takes of a market order of this account, where the reading has told it.
+
+        ccxt's own rates are those of accounts that trade nothing, often outdated: None is better.
+        """
+        return None
 
     def correct_order(self, exchange: Exchange, order: Order) -> Order:  # noqa: ARG002 - others look at the account
         """Correct what ccxt makes of a resting order, once all of the account is read."""

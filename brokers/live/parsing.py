@@ -101,6 +101,15 @@ def amount_of(value: object) -> Decimal | None:
     return Decimal(text)
 
 
+def fee_rate_of(value: object) -> Decimal | None:
+    """Read a fee as a share of the value; None where the venue says nothing, or what can be no fee."""
+    try:
+        rate = amount_of(value)
+    except BadReply:  # an account is not unreadable for want of a fee
+        return None
+    return rate if rate is not None and 0 <= rate < 1 else None
+
+
 def time_of(milliseconds: object) -> datetime | None:
     """Read a time in milliseconds since 1970; None where the venue says nothing."""
     number = amount_of(milliseconds)

@@ -265,6 +265,7 @@ class Reader:
         symbol = str(market["symbol"])
         listing = market_of(market, self.exchange.precisionMode, prices.tickers.get(symbol))
         listing = self.dialect.correct_market(listing, market)
+        listing = replace(listing, taker_fee=self.dialect.taker_fee(self.exchange, symbol))
         return listing if prices.is_known(symbol) else replace(listing, price_status="unavailable")
 
     def _exchanges_of(self, money: Iterable[str]) -> set[str]:

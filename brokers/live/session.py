@@ -25,7 +25,7 @@ _PROXY_WANTS_A_PASSWORD = 407
 
 
 class VenueSession(Session):
-    """A session that takes from the environment its proxies, and nothing else.
+    """A session that takes from the environment its proxies and whom they may be signed by, and nothing else.
 
     ``trust_env`` stays off, as in ccxt: no netrc may put its password where a signature belongs.
     """
@@ -40,6 +40,7 @@ class VenueSession(Session):
             # No retries in there: a write that is repeated by itself is an order that is doubled.
             self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0))
         self._proxy_of: dict[str, str | None] = {}
+        self._authorities = _authorities()
 
     def check_proxies(self, urls: Iterable[str]) -> None:
         """Find the proxy of each address; raises UsageError for one that is none, without repeating it."""
@@ -48,7 +49,8 @@ class VenueSession(Session):
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401 - requests' own
         """Choose the proxy of an address; requests itself would read the environment for more than that."""
-        return super().merge_environment_settings(url, proxies or self._proxies(str(url)), stream, verify, cert)
+        checked_by = self._authorities or verify if verify in {None, True} else verify
+        return super().merge_environment_settings(url, proxies or self._proxies(str(url)), stream, checked_by, cert)
 
     def send(self, request: PreparedRequest, **named: Any) -> Response:  # noqa: ANN401 - as above
         """Send a request; that a proxy wants a password is no answer of the venue."""
@@ -64,6 +66,20 @@ class VenueSession(Session):
             self._proxy_of[origin] = _proxy_for(origin)
         proxy = self._proxy_of[origin]
         return {} if proxy is None else {scheme: proxy}
+
+
+def _authorities() -> str | None:
+    """Return the file or folder of certificates that the environment names, as a proxy that opens TLS needs.
+
+    Raises UsageError where there is none of that name: a request would fail at each try.
+    """
+    name = next((name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)), None)
+    if name is None:
+        return None
+    place = os.environ[name]
+    if not os.path.exists(place):  # noqa: PTH110 - text in, text out
+        raise UsageError(f"{name} names no file of certificates: {place}", hint="name one that exists, or unset it")
+    return place
 
 
 def _proxy_for(origin: str) -> str | None:

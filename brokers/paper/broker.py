@@ -65,8 +65,12 @@ class PaperBroker:
         )
 
     def read_account(self) -> Snapshot:
-        """Read the account as of now; the first read of one with ``start_from`` starts it."""
-        return self._file.read(self._clock())
+        """Read the account as of now; the first read of one with ``start_from`` starts it.
+
+        The fee is the one that this venue takes, and not what a recorded market says of another.
+        """
+        read, fee = self._file.read(self._clock()), self._options.taker_fee
+        return replace(read, markets={name: replace(market, taker_fee=fee) for name, market in read.markets.items()})
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
         """Know of no entry price: the account has no history from before it was recorded."""

@@ -13,7 +13,15 @@ from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketTy
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    VenueBalance,
+    amount_of,
+    balance_of,
+    balances_of,
+    fee_rate_of,
+    only_mappings,
+)
 from exitplan.brokers.live.past_orders import past_orders_since
 from exitplan.brokers.protocol import OrderReference, PastOrders
 from exitplan.brokers.venues.conversions import told_by
@@ -36,6 +44,8 @@ _NO_ORDER = {None, "", "0", 0}
 _MUST_HOLD = {"/api/v3/account": "balances", "/fapi/v3/account": "assets"}
 _LISTS = ("/openOrders", "/openAlgoOrders", "/allOrders", "/myTrades", "/userTrades", "/positionRisk", "/ticker/24hr")
 """What ccxt reads as nothing at all where it is missing."""
+_FEE = "takerFeeOfAccount"
+"""Where a client keeps the fee of its account, as it was told with the balances."""
 _NO_ANSWER = frozenset({"code", "error", "message"})
 """What an answer holds more than."""
 
@@ -128,7 +138,9 @@ class Binance(Dialect):
             # One wallet for swaps and futures.
             is_read = market_type == "future" and "swap" in exchange.options["marketTypes"]
             return [] if is_read else _futures_wallet(exchange)
-        balances = {balance.currency: balance for balance in super().read_balances(exchange, market_type)}
+        reply = exchange.fetch_balance(self.of_type(market_type))
+        exchange.options[_FEE] = _fee_of_sales(reply.get("info"))
+        balances = {balance.currency: balance for balance in balances_of(reply)}
         listed = {market[part] for market in exchange.markets.values() for part in ("base", "quote")}
         for name in list(balances):
             currency = _earning_of(name, listed)
@@ -136,6 +148,11 @@ class Binance(Dialect):
                 earning, known = balances.pop(name), balances.get(currency, VenueBalance(currency, ZERO, ZERO))
                 balances[currency] = replace(known, staked=known.staked + earning.total)
         return list(balances.values())
+
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Decimal | None:
+        """Return the account's own rate of the spot market; a discount for fees paid in BNB is not in it."""
+        fee: Decimal | None = None if is_derivative(symbol) else exchange.options.get(_FEE)
+        return fee
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders, and of futures those that wait for their trigger from their own list.
@@ -245,6 +262,18 @@ class Binance(Dialect):
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the reply that it was taken comes before it is done."""
         return told_by(super().conversion_of(reply), "orderStatus", finished="SUCCESS", refused="FAIL")
+
+
+def _fee_of_sales(account: object) -> Decimal | None:
+    """Read what is taken of a market order that sells: the taker's rate and, in some countries, the seller's.
+
+    https://developers.binance.com/docs/binance-spot-api-docs/faqs/commission_faq
+    """
+    rates = account.get("commissionRates") if isinstance(account, Mapping) else None
+    if not isinstance(rates, Mapping):
+        return None
+    taker, seller = fee_rate_of(rates.get("taker")), fee_rate_of(rates.get("seller", "0"))
+    return None if taker is None or seller is None else taker + seller
 
 
 def _futures_wallet(exchange: Exchange) -> list[VenueBalance]:

@@ -24,7 +24,6 @@ from exitplan.cli.options import (
     TagOption,
 )
 from exitplan.cli.plan_output import plans_in
-from exitplan.cli.project import project_root
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import (
     Account,
@@ -35,6 +34,7 @@ from exitplan.executor.accounts.account import (
     open_account_file,
     read_account_files,
 )
+from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import Operation
 from exitplan.executor.signing.approval import load_signatures

@@ -13,12 +13,12 @@ from exitplan.cli.account_set import AccountSet, Answer, answers_document, repor
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
-from exitplan.cli.project import project_root
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, find_account, find_account_files
 from exitplan.executor.accounts.env_accounts import ensure_account_id
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.project import project_root
 from exitplan.executor.gate import GateAnswer, trading_gate
 from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
 from exitplan.ruleset.exit_codes import ExitCode

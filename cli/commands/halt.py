@@ -10,11 +10,11 @@ import typer
 from exitplan.cli.arguments import AccountRef, find_requested, only_one, present
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.project import project_root
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFiles, no_such_account, read_account_files
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.project import project_root
 from exitplan.executor.store.halt import halt
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import nearest

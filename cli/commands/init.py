@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from exitplan.cli.output import say
-from exitplan.cli.project import MARKER, MARKER_TEXT
 from exitplan.cli.streams import json_bytes, save
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.project import MARKER, MARKER_TEXT
 from exitplan.ruleset.errors import UsageError
 from exitplan.schemas.build import FOLDER
 from exitplan.schemas.policies import SHIPPED

@@ -11,10 +11,10 @@ import typer
 
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.project import project_root
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.fact_registry import FactValue

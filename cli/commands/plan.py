@@ -56,11 +56,11 @@ from exitplan.cli.plan_output import (
     plans_table,
     save_plan,
 )
-from exitplan.cli.project import project_data
 from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.project import project_data
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.signing.keys import SigningKey, read_signing_key
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError

@@ -27,10 +27,10 @@ from exitplan.cli.options import (
     StaleMinutesOption,
     TagOption,
 )
-from exitplan.cli.project import project_root
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, find_account_files, open_account_file
 from exitplan.executor.accounts.env_accounts import ensure_venue
+from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import Operation
 from exitplan.ruleset.errors import NoSuchAccount, UsageError

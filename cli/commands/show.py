@@ -15,11 +15,11 @@ from exitplan.cli.halts import warn_of_halts
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.plan_output import plans_in, show_plan, signatures_document
-from exitplan.cli.project import project_data, project_root
 from exitplan.cli.rendering.words import clock_time, duration
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import read_account_files
+from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.executor.signing.approval import Checked, SignatureRule, check_signatures, load_signatures
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.visible import printable

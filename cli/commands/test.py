@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.options import JsonOption
-from exitplan.cli.project import project_root
 from exitplan.cli.rendering.reports import REPORTS, FileReport
 from exitplan.cli.rendering.reports import report_document as document
 from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.loading.text import display_name

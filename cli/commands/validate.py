@@ -12,10 +12,10 @@ from exitplan.cli.account_checks import with_venues_checked
 from exitplan.cli.failures import diagnostic_document
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.project import project_root
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from exitplan.schemas.validation import Validated, validate_paths
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from exitplan.cli.rendering.screen import titled, words
+from exitplan.cli.rendering.screen import rows, words
 from exitplan.cli.rendering.words import clock_time, reason_text
 from exitplan.executor.store.alerts import ALERT_KINDS
 
@@ -17,8 +17,8 @@ _HEAD = frozenset({"timestamp", "alert_type", "severity", "user_id", "symbol", "
 
 
 def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> Table:
-    """Draw alerts, one a row."""
-    table = titled("when", "severity", "account", "alert", "position", "what", justify="llllll")
+    """Draw alerts, one a row; where there is little room, what each is about stands below it."""
+    table = rows("l", "l", "l", "l", "l", "l")
     for alert in alerts:
         style = _STYLES.get(alert["severity"], "")
         table.add_row(

@@ -11,7 +11,7 @@ from rich.text import Text
 from exitplan.cli.rendering.screen import heading, rows, section, words
 from exitplan.cli.rendering.words import blocked_text, clock_time, counted, exact, money
 from exitplan.ruleset.model.records import read_record
-from exitplan.ruleset.planning.actions import Blocked
+from exitplan.ruleset.planning.actions import Action, Blocked
 
 Document = Mapping[str, Any]
 _CATEGORY_STYLES = {
@@ -126,7 +126,9 @@ def _planned(position: Document) -> list[str]:
         said.append(f"protected{until}: {entry.get('reason') or 'no reason given'}; it is never touched")
     for action in position["actions"]:
         value = "" if action["kind"] in {"cancel_order", "adopt"} else f", ~ {money(action['est_value'])}"
-        said.append(f"{action['kind']} {action['side']} {exact(action['quantity'])}{value}: {action['because']}")
+        fee = read_record(Action, action).est_fee
+        costs = "" if fee is None else f", fee ~ {money(fee)}"
+        said.append(f"{action['kind']} {action['side']} {exact(action['quantity'])}{value}{costs}: {action['because']}")
     for blocked in position["blocked"]:
         alert = "; an alert is raised" if blocked["escalate"] else ""
         said.append(f"{blocked['rule']} is blocked: {blocked_text(read_record(Blocked, blocked))}{alert}")

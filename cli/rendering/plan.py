@@ -85,15 +85,26 @@ def summary_line(plan: Plan) -> Text:
 
 
 def _expected_cost(plan: Plan) -> list[Text]:
-    """Say in a line what selling takes of the value, as far as it is known beforehand."""
-    cost, unknown = plan.summary.est_spread_cost, plan.summary.unknown_spreads
-    if cost is None:
-        return []
+    """Say in a line or two what selling takes of the value, as far as it is known beforehand."""
+    told, said = plan.summary, []
+    if told.est_spread_cost is not None:
+        but = _not_counting(told.unknown_spreads, "without bid and ask")
+        on_top = "" if told.est_fees is not None else "; the venue's fees come on top"
+        said.append(f"Half the spread costs ~ {_with_share(told.est_spread_cost, plan)}{but}{on_top}.")
+    if told.est_fees is not None:
+        but = _not_counting(told.unknown_fees, "of unknown fee")
+        said.append(f"The venue's fees are ~ {_with_share(told.est_fees, plan)}{but}.")
+    return [words(text, "dim") for text in said]
+
+
+def _not_counting(unknown: int, of_what: str) -> str:
+    return f", not counting {counted(unknown, 'sale')} {of_what}" if unknown else ""
+
+
+def _with_share(cost: Decimal, plan: Plan) -> str:
     share = EXACT.divide(cost, plan.summary.est_value) if plan.summary.est_value else None
     part = "" if share is None else f" ({percent(share.quantize(_BASIS_POINT, ROUND_CEILING))})"
-    but = f", not counting {counted(unknown, 'sale')} without bid and ask" if unknown else ""
-    text = f"Half the spread costs ~ {money(cost, plan.account.quote)}{part}{but}; the venue's fees come on top."
-    return [words(text, "dim")]
+    return f"{money(cost, plan.account.quote)}{part}"
 
 
 def _nothing_to_do(plan: Plan) -> Text:

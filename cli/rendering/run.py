@@ -186,7 +186,9 @@ def costs_text(costs: Costs, quote: str) -> str:
     if costs.untold:
         said.append(f"{counted(costs.untold, 'sale')} at prices that the venue does not tell")
     if costs.fees:
-        said.append("fees " + ", ".join(money(fee, currency) for currency, fee in sorted(costs.fees.items())))
+        fees = ", ".join(money(fee, currency) for currency, fee in sorted(costs.fees.items()))
+        expected = "" if costs.expected_fees is None else f" (expected ~ {money(costs.expected_fees, quote)})"
+        said.append(f"fees {fees}{expected}")
     text = "; ".join(said)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from exitplan.executor.apply.events import ActionOutcome
-from exitplan.executor.apply.proceeds import proceeds_of
+from exitplan.executor.apply.proceeds import expected_fee_of, proceeds_of
 from exitplan.ruleset.model.values import EXACT, ZERO
 from exitplan.ruleset.planning.actions import SELLING
 
@@ -16,13 +16,15 @@ from exitplan.ruleset.planning.actions import SELLING
 class Costs:
     """What a run sold, in the account's quote currency: what came in, and what it was worth by the plan's prices.
 
-    ``fees`` are by currency. ``untold`` counts the sales of which the venue told no price.
+    ``fees`` are by currency, ``expected_fees`` what the plan expected, None unless it knew the rate of each sale.
+    ``untold`` counts the sales of which the venue told no price.
     """
 
     proceeds: Decimal = ZERO
     planned: Decimal = ZERO
     fees: Mapping[str, Decimal] = field(default_factory=dict)
     untold: int = 0
+    expected_fees: Decimal | None = None
 
     @property
     def difference(self) -> Decimal | None:
@@ -34,15 +36,19 @@ def costs_of(outcomes: Iterable[ActionOutcome]) -> Costs:
     """Add up what the sales of a run came to."""
     proceeds, planned, untold = ZERO, ZERO, 0
     fees: dict[str, Decimal] = {}
+    expected: list[Decimal | None] = []
     for outcome in outcomes:
         resolution = outcome.resolution
         if resolution is None or not resolution.filled or outcome.action.kind not in SELLING:
             continue
         if resolution.fee and resolution.fee_currency:
             fees[resolution.fee_currency] = fees.get(resolution.fee_currency, ZERO) + resolution.fee
+        expected.append(expected_fee_of(outcome.action, resolution))
         sold = proceeds_of(outcome.action, resolution)
         if sold is None:
             untold += 1
         else:
             proceeds, planned = proceeds + sold[0], planned + sold[1]
-    return Costs(proceeds, planned, fees, untold)
+    known = [fee for fee in expected if fee is not None]
+    is_known = bool(known) and len(known) == len(expected)
+    return Costs(proceeds, planned, fees, untold, sum(known, ZERO) if is_known else None)

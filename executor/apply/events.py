@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from exitplan.executor.apply.proceeds import proceeds_of
+from exitplan.executor.apply.proceeds import expected_fee_of, proceeds_of
 from exitplan.executor.store.journal import Resolution
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
@@ -100,7 +100,9 @@ class ActionOutcome:
     def to_document(self) -> dict[str, Any]:
         """Write the outcome in its JSON form."""
         resolution = self.resolution
-        sold = None if resolution is None or self.action.kind not in SELLING else proceeds_of(self.action, resolution)
+        is_sale = resolution is not None and self.action.kind in SELLING
+        sold = proceeds_of(self.action, resolution) if resolution is not None and is_sale else None
+        fee = expected_fee_of(self.action, resolution) if resolution is not None and is_sale else None
         return {
             "id": self.action.id,
             "kind": self.action.kind,
@@ -112,6 +114,7 @@ class ActionOutcome:
             **execution_document(resolution),
             "planned_price": self.action.expects.get("mark_price"),
             "proceeds": None if sold is None else plain(sold[0]),
+            **({} if fee is None else {"expected_fee": plain(fee)}),
             "order_id": None if resolution is None else resolution.order_id,
             "message": self.reason,
         }

@@ -24,6 +24,13 @@ def proceeds_of(action: Action, resolution: Resolution) -> tuple[Decimal, Decima
     return (planned if _is_inverse(action.symbol) else EXACT.multiply(planned, change)), planned
 
 
+def expected_fee_of(action: Action, resolution: Resolution) -> Decimal | None:
+    """Return the fee that the plan expected of what was sold, in the account's quote; None where it knew none."""
+    if action.est_value is None or not action.quantity:
+        return None
+    return action.fee_of(EXACT.divide(EXACT.multiply(action.est_value, resolution.filled), action.quantity))
+
+
 def _is_inverse(symbol: str) -> bool:
     """Check whether a contract is settled in its base, so that its value does not move with the price."""
     base, _, rest = symbol.partition("/")

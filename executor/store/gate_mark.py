@@ -22,7 +22,7 @@ _LONGEST = 500
 
 def mark_gate_closed(folder: DataFolder, reason: str, now: datetime) -> None:
     """Let no earlier verification open the gate of an account; raises DataFolderUnusable where no mark can be made."""
-    content = f"{reason} ({time_text(now)})\n".encode()
+    content = f"{reason} ({time_text(now.replace(microsecond=0))})\n".encode()
     beside, elsewhere = _places(folder)
     try:
         write_atomically(beside, content)

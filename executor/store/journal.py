@@ -285,7 +285,7 @@ class Journal:
             ),
         ).rowcount
         if moved != 1:
-            raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="nothing was sent")
+            raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="it was not sent from here")
         db.execute(
             "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity) VALUES (?, ?, ?, ?, ?)",
             (intent.plan_id, intent.action_id, attempt, moment, quantity),
@@ -471,7 +471,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
     except sqlite3.DatabaseError as error:
         raise FileIsInvalid(
             f"{path}: the journal is damaged: {error}",
-            hint="nothing was sent; restore it from a backup, or look at the venue's orders before starting a new one",
+            hint="restore it from a backup, or look at the venue's orders before starting a new one",
         ) from error
     finally:
         if connection is not None:

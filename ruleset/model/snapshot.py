@@ -23,7 +23,7 @@ Part = Literal["positions", "open_orders"]
 PARTS: frozenset[str] = frozenset(get_args(Part))
 FORMAT_VERSION = 1
 
-_MAXIMUMS = ("max_amount", "max_notional", "market_max_amount")
+_SELDOM_TOLD = ("max_amount", "max_notional", "market_max_amount", "taker_fee")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ class Market:
     ``min_notional`` and ``max_notional`` are in the market's own quote currency. ``max_amount`` is the largest quantity
     of an order, ``market_max_amount`` that of a market order. A ``bid`` or ``ask`` of None was not asked for; 0 says
     that the venue has none. ``price_status`` None means: ``ok`` where a price is there. For an ``inverse`` market a
-    contract is worth ``contract_size`` in quote.
+    contract is worth ``contract_size`` in quote. ``taker_fee`` is the share of its value that the venue takes of a
+    market order of this account: 0.001 is 0.1 %. None is not known.
     """
 
     active: bool = True
@@ -122,6 +123,7 @@ class Market:
     max_amount: Decimal | None = None
     max_notional: Decimal | None = None
     market_max_amount: Decimal | None = None
+    taker_fee: Decimal | None = None
 
     def mark(self, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
         """Return the mark price and where it comes from: last, else the mid, else the side that an exit would hit."""
@@ -239,7 +241,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
     Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``,
-    ``share_of``, ``unread``, and ``asset``, ``debt``, sides, ``holds_nothing`` and maximums.
+    ``share_of``, ``unread``, and ``asset``, ``debt``, sides, ``holds_nothing``, maximums and fees.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
@@ -346,6 +348,7 @@ def _market(entry: Mapping[str, Any]) -> Market:
         max_amount=_decimal(entry.get("max_amount")) or None,
         max_notional=_decimal(entry.get("max_notional")) or None,
         market_max_amount=_decimal(entry.get("market_max_amount")) or None,
+        taker_fee=_decimal(entry.get("taker_fee")),
     )
 
 
@@ -414,7 +417,7 @@ def _market_document(market: Market) -> dict[str, Any]:
         "last": _text(market.last),
         "price_status": market.price_status,
         "inverse": market.inverse,
-        **{name: plain(most) for name in _MAXIMUMS if (most := getattr(market, name)) is not None},
+        **{name: plain(told) for name in _SELDOM_TOLD if (told := getattr(market, name)) is not None},
     }
 
 

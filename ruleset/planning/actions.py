@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from exitplan.ruleset.model.records import Form, Key, Name, Symbol
 from exitplan.ruleset.model.snapshot import OrderSide, Side, position_key
-from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.model.values import EXACT, ZERO
 
 Kind = Literal["cancel_order", "close", "unwind", "attach_stop", "adopt", "convert_dust", "convert_cash"]
 BlockedReason = Literal[
@@ -55,6 +55,9 @@ BLOCKED_REASONS: Mapping[BlockedReason, str] = {
 
 NEVER_ESCALATED: frozenset[BlockedReason] = frozenset({"entry-open", "no-price-yet", "waiting"})
 """The reasons that pass by themselves: no alert is raised for them."""
+
+SIX_PLACES = Decimal("0.000001")
+"""What estimated costs are rounded to."""
 
 SELLING: frozenset[Kind] = frozenset({"close", "unwind"})
 """The kinds whose value the guard ``max_run_pct`` adds up."""
@@ -104,6 +107,9 @@ class Action:
         default_factory=dict
     )
     limit_price: Annotated[Decimal | None, Key("The limit of an exit under a price collar.", sparse=True)] = None
+    taker_fee: Annotated[
+        Decimal | None, Key("The share of its value that the venue is expected to take as its fee.", sparse=True)
+    ] = None
     client_order_id: Annotated[str, Form.CLIENT_ORDER_ID, Key("The id it is sent with.")] = ""
     rank: Annotated[int, Key(hidden=True)] = 0
     part: Annotated[int, Key(hidden=True)] = 0
@@ -113,6 +119,17 @@ class Action:
     def guarded_value(self) -> Decimal | None:
         """The value that guards count: that of the last price seen where there is none now."""
         return self.blind_value if self.est_value is None else self.est_value
+
+    @property
+    def est_fee(self) -> Decimal | None:
+        """What the venue is expected to take as its fee, in the account's quote, to six places; None if not known."""
+        return None if self.est_value is None else self.fee_of(self.est_value)
+
+    def fee_of(self, value: Decimal) -> Decimal | None:
+        """Return the fee that is expected of a sale worth this much, to six places; None where no rate is known."""
+        if self.taker_fee is None:
+            return None
+        return EXACT.multiply(value, self.taker_fee).quantize(SIX_PLACES, context=EXACT)
 
     @property
     def key(self) -> str:

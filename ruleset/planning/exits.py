@@ -28,7 +28,16 @@ from exitplan.ruleset.model.values import (
     quote_of,
     time_text,
 )
-from exitplan.ruleset.planning.actions import NEVER_ESCALATED, Action, Blocked, BlockedReason, Exit, Kind, UnwindStep
+from exitplan.ruleset.planning.actions import (
+    NEVER_ESCALATED,
+    SELLING,
+    Action,
+    Blocked,
+    BlockedReason,
+    Exit,
+    Kind,
+    UnwindStep,
+)
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
 from exitplan.ruleset.planning.order_sizes import divide_order
@@ -481,6 +490,7 @@ def _order(
             **({} if view.record is None else dict(record_marks(view.record))),
         },
         limit_price=None if kind == "attach_stop" else price,
+        taker_fee=view.market.taker_fee if view.market is not None and kind in SELLING else None,
         trigger_price=price if kind == "attach_stop" else None,
         rank=_rank_of(kind, rule),
         part=part,

@@ -24,7 +24,7 @@ from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.model.snapshot import Market, snapshot_to_document
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
 from exitplan.ruleset.model.visible import with_escapes
-from exitplan.ruleset.planning.actions import SELLING, Action, UnwindStep
+from exitplan.ruleset.planning.actions import SELLING, SIX_PLACES, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.guards import Verdict
@@ -47,7 +47,6 @@ from exitplan.ruleset.planning.plan_types import (
 from exitplan.ruleset.planning.planner import Draft, PlanInput, StaleOrder, draft_plan
 from exitplan.ruleset.version import VERSION
 
-_SIX_PLACES = Decimal("0.000001")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [low + high for high in _DIGITS for low in _DIGITS]
 _ID_PAIRS = 8
@@ -275,6 +274,7 @@ def _summary(draft: Draft) -> PlanSummary:
     sales = [action for action in draft.actions if action.kind in SELLING]
     spreads = [spread_cost(action, draft.account.snapshot.markets.get(action.symbol)) for action in sales]
     known = [cost for cost in spreads if cost is not None]
+    fees = [fee for sale in sales if (fee := sale.est_fee) is not None]
     return PlanSummary(
         actions=dict(sorted(Counter(action.kind for action in draft.actions).items())),
         categories=dict(sorted(Counter(decision.category.value for decision in draft.decisions).items())),
@@ -283,6 +283,8 @@ def _summary(draft: Draft) -> PlanSummary:
         est_value=sum((action.est_value or ZERO for action in sales), ZERO),
         est_spread_cost=sum(known, ZERO) if known else None,
         unknown_spreads=len(spreads) - len(known),
+        est_fees=sum(fees, ZERO) if fees else None,
+        unknown_fees=len(sales) - len(fees) if fees else 0,
     )
 
 
@@ -292,4 +294,4 @@ def spread_cost(sale: Action, market: Market | None) -> Decimal | None:
     if sale.est_value is None or not bid or not ask or bid <= 0 or ask <= 0:
         return None
     share = EXACT.divide(max(ask - bid, ZERO), ask + bid)
-    return EXACT.multiply(sale.est_value, share).quantize(_SIX_PLACES, context=EXACT)
+    return EXACT.multiply(sale.est_value, share).quantize(SIX_PLACES, context=EXACT)

@@ -226,6 +226,12 @@ class PlanSummary:
         Decimal | None, Key("What half the spread from bid to ask takes of it, in quote.", sparse=True)
     ] = None
     unknown_spreads: Annotated[int, Key("How many sales are in markets without bid and ask.", sparse=True)] = 0
+    est_fees: Annotated[
+        Decimal | None, Key("What the venue is expected to take of it as fees, in quote.", sparse=True)
+    ] = None
+    unknown_fees: Annotated[
+        int, Key("How many sales have no known fee, where that of others is known.", sparse=True)
+    ] = 0
 
 
 @dataclass(frozen=True)

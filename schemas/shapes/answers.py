@@ -90,11 +90,12 @@ def _outcome() -> Schema:
         "proceeds": _maybe("What a sale brought in, in the account's quote currency."),
         "fee": _maybe("The fee, in fee_currency."),
         "fee_currency": text("The currency of the fee.", optional=True),
+        "expected_fee": _maybe("The fee that the plan expected, in quote; absent where it knew none."),
         "order_id": text("The venue's id of the order.", optional=True),
         "message": text("Why it ended so.", optional=True),
     }
     # Runs of earlier versions did not note prices and fees.
-    late = {"average_price", "planned_price", "proceeds", "fee", "fee_currency"}
+    late = {"average_price", "planned_price", "proceeds", "fee", "fee_currency", "expected_fee"}
     return record(properties, tuple(key for key in properties if key not in late), extra=True)
 
 

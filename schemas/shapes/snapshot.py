@@ -165,6 +165,7 @@ def _market() -> Schema:
         "max_amount": amount("The largest quantity of an order; 0 or absent means none.", negative=False),
         "max_notional": amount("The largest value of an order, in the market's own quote.", negative=False),
         "market_max_amount": amount("The largest quantity of a market order.", negative=False),
+        "taker_fee": amount("The share that the venue takes of a market order; absent: not known.", negative=False),
         "bid": amount("The best bid; 0 says that there is none, absent that nobody asked."),
         "ask": amount("The best ask; likewise."),
         "last": amount("The last price; 0 is none."),

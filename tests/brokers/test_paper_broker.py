@@ -41,6 +41,12 @@ def test_it_plays_a_venue_with_less(tmp_path: Path) -> None:
     assert (played.client_order_ids, played.stop_market, played.convert) == ("B", False, False)
 
 
+def test_its_markets_have_the_fee_that_it_takes(tmp_path: Path) -> None:
+    read = broker(tmp_path, taker_fee="0.004").read_account()
+    assert {market.taker_fee for market in read.markets.values()} == {d("0.004")}
+    assert "taker_fee" not in (tmp_path / "platform.paper.json").read_text()
+
+
 def test_an_order_goes_from_placed_to_cancelled(tmp_path: Path) -> None:
     paper = broker(tmp_path)
     placed = done(paper.place_order(limit("sell", "1", "150", client_order_id="mine")))

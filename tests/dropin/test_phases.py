@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from exitplan import AccountState
+from exitplan import AccountState, LegacyPositionExitProtocol
 from exitplan.ruleset.errors import AccountUnreadable, RefusedByGuard, UsageError
 from tests.dropin.bot import LOST, RAISES, WAITED, Bot, bot, held, stale
 
@@ -292,6 +292,23 @@ def test_trading_is_enabled_by_a_verification_that_is_clean_and_fresh(tmp_path: 
     assert program.protocol.should_enable_trading(max_age=timedelta(seconds=1)) is False
     program.now += timedelta(hours=1)
     assert program.protocol.should_enable_trading() is False
+
+
+def test_a_verification_by_other_rules_enables_nothing(tmp_path: Path) -> None:
+    program = bot(tmp_path)
+    program.protocol.verify_clean_state()
+    program.protocol.max_positions = 3
+    assert program.protocol.should_enable_trading() is False
+    program.protocol.max_positions = None
+    assert program.protocol.should_enable_trading() is True
+
+
+def test_without_a_folder_its_data_are_those_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / ".exitplan").touch()
+    monkeypatch.chdir(tmp_path / "below")
+    assert LegacyPositionExitProtocol().data_dir == tmp_path / "data"
+    assert LegacyPositionExitProtocol(data_dir="./data").data_dir == Path("data")
 
 
 # --- accounts ---

@@ -117,3 +117,19 @@ def test_every_name_it_exports_is_there_and_every_error_among_them() -> None:
     from exitplan.ruleset import errors as all_errors  # noqa: PLC0415 - beside what is exported
 
     assert {name for name, value in vars(all_errors).items() if isinstance(value, type)} == set(inner)
+
+
+def test_it_finds_the_project_as_the_command_line_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = tmp_path / "desk" / "policies" / "accounts"
+    (accounts / "deeper").mkdir(parents=True)
+    (tmp_path / "desk" / ".exitplan").touch()
+    content = "version: 1\nname: desk\nextends: {base}\naccount: {{id: platform, venue: paper, quote: USD}}\n"
+    (accounts / "desk.yaml").write_text(content.format(base=SHIPPED / "default.yaml"))
+    monkeypatch.chdir(accounts / "deeper")
+    assert exitplan.open_account("platform").folder.root == tmp_path / "desk" / "data"
+    monkeypatch.chdir(tmp_path)
+    assert exitplan.open_account(accounts / "desk.yaml").folder.root == tmp_path / "desk" / "data"
+    assert exitplan.open_account("platform", root="desk").folder.root == Path("desk/data")
+    monkeypatch.setenv("EXITPLAN_HOME", str(tmp_path / "desk"))
+    assert exitplan.open_account("platform").folder.root == tmp_path / "desk" / "data"
+    assert exitplan.open_account("platform", data="mine").folder.root == Path("mine")

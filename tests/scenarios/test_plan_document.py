@@ -265,3 +265,32 @@ def test_the_summary_tells_what_half_the_spread_takes_of_the_sales(prices: Node,
     assert [action["est_value"] for action in plan["actions"]] == ["100"]
     told = {key: plan["summary"].get(key) for key in ("est_spread_cost", "unknown_spreads")}
     assert told == {"est_spread_cost": None, "unknown_spreads": None, **cost}
+
+
+@pytest.mark.parametrize(
+    ("rates", "fees"),
+    [
+        ((None, None), {}),
+        (("0.001", "0.0025"), {"est_fees": "0.35"}),
+        (("0", "0"), {"est_fees": "0"}),
+        (("0.001", None), {"est_fees": "0.1", "unknown_fees": 1}),
+        (("0.000000004", None), {"est_fees": "0", "unknown_fees": 1}),
+        (("0.000000006", None), {"est_fees": "0.000001", "unknown_fees": 1}),
+    ],
+)
+def test_the_summary_tells_the_fees_of_the_sales_where_rates_are_known(
+    rates: tuple[str | None, str | None], fees: Node
+) -> None:
+    names = ("AAA/USD", "BBB/USD")
+    markets = {name: market("100", taker_fee=rate) for name, rate in zip(names, rates, strict=True)}
+    plan = plan_of(snapshot(*(position(name, "1") for name in names), markets=markets))
+    assert {action["est_value"] for action in plan["actions"]} == {"100"}
+    assert {key: value for key, value in plan["summary"].items() if key.endswith("_fees")} == fees
+    assert tuple(action.get("taker_fee") for action in plan["actions"]) == rates
+
+
+def test_only_sales_pay_a_fee() -> None:
+    markets = {"AAA/USD": market("100", taker_fee="0.001")}
+    cancel, sale = plan_of(snapshot(position(locked=1), orders=[order(minutes=31)], markets=markets))["actions"]
+    assert "taker_fee" not in cancel
+    assert sale["taker_fee"] == "0.001"

@@ -165,7 +165,7 @@ def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> 
 
 def test_the_schema_of_snapshots_names_every_key_that_is_written_and_no_other() -> None:
     at, one = parse_time("2026-02-18T22:00:00Z"), Decimal(1)
-    market = Market(max_amount=one, max_notional=one, market_max_amount=one)
+    market = Market(max_amount=one, max_notional=one, market_max_amount=one, taker_fee=one)
     order = OpenOrder("o1", "A/USD", "buy", "limit", one, position_side="long", holds_nothing=True)
     written = snapshot_to_document(
         Snapshot(
@@ -241,3 +241,8 @@ def test_a_document_is_known_by_its_keys() -> None:
     assert kind_of(PLAN) == "plan"
     assert kind_of({"unwind_progress": {}}) == "state"
     assert kind_of([]) is None
+
+
+def test_a_tracker_is_known_by_its_positions_although_it_says_nothing_of_its_time() -> None:
+    assert kind_of({"positions": {"A/USD": {}}}) == "tracker"
+    assert kind_of({"positions": []}) is None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from exitplan.brokers.protocol import ConvertRequest, Done, Found, OrderReference, RefusalReason, Refused, Unknown
+from exitplan.brokers.venues.binance import _fee_of_sales
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.brokers.live.accounts import Opened, named, priced, sell
 from tests.brokers.live.conftest import Opener
@@ -136,3 +137,17 @@ def test_an_offer_for_more_than_is_there_has_no_id_and_is_not_taken(binance: Ope
 
 def dust(quantity: str) -> ConvertRequest:
     return ConvertRequest(client_order_id="xp1", symbol="BTC/USD", quantity=Decimal(quantity))
+
+
+def test_the_fee_of_the_account_comes_with_its_balances(open_at: Opener) -> None:
+    opened = open_at("binance", snapshot(position(), cash=5), taker_fee=Decimal("0.00075")).ready()
+    assert opened.broker.read_account().markets["AAA/USD"].taker_fee == Decimal("0.00075")
+
+
+@pytest.mark.parametrize("rates", [None, {}, {"taker": "much"}, {"taker": "1.5"}, {"taker": "-0.1"}, []])
+def test_a_fee_that_is_not_told_or_cannot_be_is_not_known_and_the_account_is_read(rates: Any) -> None:
+    assert _fee_of_sales({"commissionRates": rates}) is None
+
+
+def test_what_the_seller_pays_besides_is_in_the_fee() -> None:
+    assert _fee_of_sales({"commissionRates": {"taker": "0.001", "seller": "0.002"}}) == Decimal("0.003")

@@ -1,4 +1,4 @@
-"""Where the project is that a command line works in: the folder with policies, account files and data.
+"""Where the project is that a command line or a program works in: the folder with policies, account files and data.
 
 It is found as git finds a repository: by a marker, in the working folder or one above it. So a line does the same
 from wherever it is started, and never begins a second journal.
