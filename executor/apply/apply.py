@@ -131,7 +131,7 @@ def _judge(account: Account, plan: Plan, intents: Mapping[str, Intent], state: S
     now, rulebook = account.clock(), account.rulebook
     state = after_reading(state, rulebook.policy, snapshot, now)
     judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
-    judged.ensure_allowed(rulebook.policy, is_begun=bool(intents))
+    judged.ensure_allowed(is_begun=bool(intents))
     judged.ensure_something_is_left()
     return state, judged
 
@@ -154,29 +154,28 @@ class _Application:
         ensure_same_account(account, state)
         ensure_newest_traded(account.folder, account.identity, journal.mark())
         state = replace(state, bound=account.identity.completed(state.bound))
-        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
+        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress, _names(account))
-        state, judged = self._judged(state)
+        intents = journal.intents(plan.plan_id)
+        state, judged = self._judged(state, intents)
         ensure_orders_known(account, journal, judged.draft.account.snapshot)
-        if not resumed:
-            journal.add_plan(plan, account.clock())
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
-        journal.put_state(state_to_document(state))
+        number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=resumed)
         export_state(journal, state, account.folder.state)
         note_journal(account.folder, account.identity, journal.mark())
-        number = journal.begin_run(plan.plan_id, account.clock())
-        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged)
+        intents = intents or journal.intents(plan.plan_id)
+        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
         run.execute()
         return self._finish(run)
 
-    def _judged(self, state: State) -> tuple[State, Judged]:
+    def _judged(self, state: State, intents: Mapping[str, Intent]) -> tuple[State, Judged]:
         """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
         try:
             ensure_fresh(self.plan, self.account.rulebook.policy, self.account.clock())
-            return _judge(self.account, self.plan, self.journal.intents(self.plan.plan_id), state)
+            return _judge(self.account, self.plan, intents, state)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
                 self.journal.end_plan(self.plan.plan_id, self.account.clock())
@@ -221,9 +220,8 @@ class _Application:
         code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
         outcomes = tuple(run.outcomes.get(action.id) or _not_reached(action, run.stop) for action in self.plan.actions)
         result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
-        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
-        if code not in _LEAVE_OPEN:
-            journal.end_plan(self.plan.plan_id, now)
+        used = None if code in _LEAVE_OPEN else self.plan.plan_id
+        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now, used_plan=used)
         export_state(journal, state, account.folder.state)
         lift_mark(account.folder)
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
