@@ -9,9 +9,10 @@ from pathlib import Path
 from exitplan.ruleset.errors import DataFolderUnusable
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, is_durable: bool = True) -> None:
     """Replace a file in one step: written beside it, flushed to the disk, then renamed over it.
 
+    Where it need not be ``is_durable``, as what means nothing once its writer is gone, it is not flushed.
     Raises DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
     """
     try:
@@ -27,9 +28,11 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             if path.exists():
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o777)  # whoever could read it still can
-            os.fsync(file.fileno())
+            if is_durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if is_durable:
+            _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _unusable(path, error) from error
