@@ -39,6 +39,7 @@ from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.apply.events import Event
 from exitplan.executor.plan import plan_account
 from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document
 from exitplan.schemas.policies import shipped_policy
@@ -47,8 +48,8 @@ Result = TypeVar("Result")
 NOW = datetime(2026, 2, 18, 22, tzinfo=UTC)
 ORDERS = 200
 JOURNALLED = 10_000
-MOST_COMMITS = 2
-"""Durable commits that an order may take: one before it is sent, one with its outcome."""
+MOST_COMMITS = 1
+"""Durable commits that an order may take: one with which it is sent and what came of those before it is recorded."""
 
 _ACCOUNT = """
 version: 1
@@ -268,7 +269,7 @@ def _resume(account: Account) -> dict[str, float]:
     plan = plan_account(account).plan
     path = account.folder.journal
     with open_journal(path) as journal:
-        journal.add_plan(plan, NOW)
+        journal.begin_run(plan, state_to_document(State()), NOW)
     with closing(sqlite3.connect(path)) as db:
         db.execute(
             "UPDATE intents SET status = 'done', attempt = 1, quantity = '5000', filled = '5000', sent_at = ?"
@@ -336,7 +337,8 @@ def main() -> int:
     options = parser.parse_args()
     costs = measure_orders(options.orders, options.journalled)
     print(orders_table(costs))
-    return int(max(costs.engine.commits, costs.file.commits) > MOST_COMMITS * options.orders)
+    # What came of the last is recorded in a commit of its own.
+    return int(max(costs.engine.commits, costs.file.commits) > MOST_COMMITS * options.orders + 1)
 
 
 if __name__ == "__main__":

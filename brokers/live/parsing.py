@@ -90,12 +90,7 @@ def amount_of(value: object) -> Decimal | None:
     """Read an amount or a price; None where the venue says nothing. Raises BadReply for what is no number."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str | int | float | Decimal) or isinstance(value, bool):
-        raise BadReply("where an amount belongs stands something else")
-    try:
-        text = str(value)
-    except ValueError:  # an integer of thousands of digits
-        raise BadReply("a number without end") from None
+    text = value if isinstance(value, str) else _amount_text(value)
     if _NUMBER.fullmatch(text) is None:
         raise BadReply(f"{text[:40]!r} is no number")
     return Decimal(text)
@@ -108,6 +103,15 @@ def fee_rate_of(value: object) -> Decimal | None:
     except BadReply:  # an account is not unreadable for want of a fee
         return None
     return rate if rate is not None and 0 <= rate < 1 else None
+
+
+def _amount_text(value: object) -> str:
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
+        raise BadReply("where an amount belongs stands something else")
+    try:
+        return str(value)
+    except ValueError:  # an integer of thousands of digits
+        raise BadReply("a number without end") from None
 
 
 def time_of(milliseconds: object) -> datetime | None:
@@ -312,7 +316,8 @@ def only_mappings(reply: object, what: str) -> list[Mapping[str, Any]]:
     """Hold a reply to be a list of objects."""
     if isinstance(reply, Iterable) and not isinstance(reply, str | Mapping):
         entries = list(reply)
-        if all(isinstance(entry, Mapping) for entry in entries):
+        # A dict first: to ask for any Mapping takes ten times as long.
+        if all(isinstance(entry, (dict, Mapping)) for entry in entries):
             return entries
     raise BadReply(f"the reply is no list of {what}")
 

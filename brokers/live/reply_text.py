@@ -10,6 +10,8 @@ import re
 from exitplan.ruleset.model.visible import UNPRINTABLE
 
 _BLANK = frozenset("\t\n\r")
+_PLAIN = bytes(code for code in range(0x20, 0x7F) if code != ord("\\"))
+"""What stands for itself in a reply; nearly every reply holds nothing else, and then one look will do."""
 _ESCAPED = re.compile(
     r"\\(?:u(?P<pair>d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|u(?P<code>[0-9a-f]{4})|.)", re.IGNORECASE | re.DOTALL
 )
@@ -17,6 +19,8 @@ _ESCAPED = re.compile(
 
 def without_controls(text: str) -> str:
     """Put a question mark for each control, direction or half character, also where JSON spells it as an escape."""
+    if text.isascii() and not text.encode().translate(None, _PLAIN):
+        return text
     if "\\u" in text or "\\U" in text:
         text = _ESCAPED.sub(_harmless, text)
     return text if text.isascii() and text.isprintable() else UNPRINTABLE.sub(_shown, text)

@@ -333,6 +333,8 @@ def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance | Non
     if not currency or not kind or None in amounts or "" in amounts:
         raise BadReply(f"the account of {currency} is not told whole")
     free, held = (amount_of(amount) or ZERO for amount in amounts)
+    if kind in _TRADABLE and not (free or held):  # nearly all of them: there is one for each currency of the venue
+        return None
     if platform == _FUTURES_PLATFORM:
         return None
     balance = balance_and_debt(str(exchange.safe_currency_code(currency)), free, held, ZERO)
@@ -365,7 +367,7 @@ def _futures_wallet(exchange: Exchange) -> VenueBalance:
 
 def _plain_amount(value: object) -> object:
     """Return an amount of money as a number: some fields hold it as an object with its currency."""
-    return value.get("value") if isinstance(value, Mapping) else value
+    return value.get("value") if isinstance(value, dict | Mapping) else value
 
 
 class _Tickers(Mapping[str, Ticker]):

@@ -36,7 +36,7 @@ from exitplan.executor.standing import ensure_same_account, verified
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.gate_mark import lift_mark
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Intent, Journal, open_journal
 from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
@@ -70,7 +70,7 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
     ensure_not_halted(account)
     ensure_fresh(plan, account.rulebook.policy, account.clock())
     if not account.folder.journal.exists():
-        return _judge(account, plan, None, read_state(account))[1]
+        return _judge(account, plan, None, {}, read_state(account))[1]
     with open_journal(account.folder.journal) as journal:
         _ensure_not_used(journal, plan)
         state = load_state(journal, account.folder.state)
@@ -78,7 +78,7 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
         ensure_newest_traded(account.folder, account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress, _names(account))
-        return _judge(account, plan, journal, state)[1]
+        return _judge(account, plan, journal, journal.intents(plan.plan_id), state)[1]
 
 
 def apply_plan(
@@ -126,7 +126,9 @@ def _names(account: Account) -> AssetNames:
     return AssetNames(account.rulebook.policy.aliases)
 
 
-def _judge(account: Account, plan: Plan, journal: Journal | None, state: State) -> tuple[State, Judged]:
+def _judge(
+    account: Account, plan: Plan, journal: Journal | None, intents: Mapping[str, Intent], state: State
+) -> tuple[State, Judged]:
     """Read the account and judge the plan on it.
 
     Raises PlanIsStale where nothing is left to send, RefusedByGuard, OutcomeUnknown where a run is missing from the
@@ -137,11 +139,10 @@ def _judge(account: Account, plan: Plan, journal: Journal | None, state: State) 
         account, journal, state, symbols, lambda: read_snapshot(account, state.progress)
     )
     ensure_orders_known(account, journal, snapshot, past)
-    intents = {} if journal is None else journal.intents(plan.plan_id)
     now, rulebook = account.clock(), account.rulebook
     state = after_reading(state, rulebook.policy, snapshot, now)
     judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
-    judged.ensure_allowed(rulebook.policy, is_begun=bool(intents))
+    judged.ensure_allowed(is_begun=bool(intents))
     judged.ensure_something_is_left()
     return state, judged
 
@@ -165,28 +166,27 @@ class _Application:
         ensure_same_account(account, state)
         ensure_newest_traded(account.folder, account.identity, journal.mark())
         state = replace(state, bound=account.identity.completed(state.bound))
-        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan.plan_id)
+        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress, _names(account))
-        state, judged = self._judged(state)
-        if not resumed:
-            journal.add_plan(plan, account.clock())
+        intents = journal.intents(plan.plan_id)
+        state, judged = self._judged(state, intents)
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
-        journal.put_state(state_to_document(state))
+        number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=resumed)
         export_state(journal, state, account.folder.state)
         note_journal(account.folder, account.identity, journal.mark())
-        number = journal.begin_run(plan.plan_id, account.clock())
-        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged)
+        intents = intents or journal.intents(plan.plan_id)
+        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
         run.execute()
         return self._finish(run)
 
-    def _judged(self, state: State) -> tuple[State, Judged]:
+    def _judged(self, state: State, intents: Mapping[str, Intent]) -> tuple[State, Judged]:
         """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
         try:
             ensure_fresh(self.plan, self.account.rulebook.policy, self.account.clock())
-            return _judge(self.account, self.plan, self.journal, state)
+            return _judge(self.account, self.plan, self.journal, intents, state)
         except PlanIsUnusable:
             if self.journal.plan_status(self.plan.plan_id) == "open":
                 self.journal.end_plan(self.plan.plan_id, self.account.clock())
@@ -231,9 +231,8 @@ class _Application:
         code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
         outcomes = tuple(run.outcomes.get(action.id) or _not_reached(action, run.stop) for action in self.plan.actions)
         result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
-        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now)
-        if code not in _LEAVE_OPEN:
-            journal.end_plan(self.plan.plan_id, now)
+        used = None if code in _LEAVE_OPEN else self.plan.plan_id
+        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now, used_plan=used)
         export_state(journal, state, account.folder.state)
         lift_mark(account.folder)
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})

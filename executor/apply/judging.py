@@ -31,6 +31,7 @@ class Judged:
     """A plan's open actions, each judged on a fresh draft of the account, which was read ``at`` a moment."""
 
     plan: Plan
+    policy: Policy
     draft: Draft
     judgements: Mapping[str, Judgement]
     at: datetime
@@ -61,7 +62,7 @@ class Judged:
             hint="make a new plan and look at it",
         )
 
-    def ensure_allowed(self, policy: Policy, *, is_begun: bool) -> None:
+    def ensure_allowed(self, *, is_begun: bool) -> None:
         """Raise RefusedByGuard where the balance is a surprise, or a guard refuses what is left with the prices of now.
 
         What a file says of its guards is not believed. Of a plan that was begun only single orders are judged: the
@@ -73,7 +74,7 @@ class Judged:
                 f"what the account holds is not what the last run left: {surprise.detail}",
                 hint="look at the account; if it is right, say so with: exitplan accept-balance",
             )
-        refused = self.refused_orders(policy) if is_begun else self._refused(policy)
+        refused = self.refused_orders if is_begun else self._refused
         if refused:
             verdicts = "; ".join(f"{verdict.name}: {_verdict_text(verdict)}" for verdict in refused)
             raise RefusedByGuard(
@@ -81,19 +82,21 @@ class Judged:
                 hint="wait, narrow the plan with --exclude, or raise the limit in the policy",
             )
 
-    def refused_orders(self, policy: Policy) -> list[Verdict]:
-        """Return what guards say against single orders that are left to send, at the prices of now."""
+    @cached_property
+    def refused_orders(self) -> list[Verdict]:
+        """What guards say against single orders that are left to send, at the prices of now."""
         markets = self.draft.account.snapshot.markets
         sales = [
             Sale(action.symbol, action.guarded_value, markets.get(action.symbol))
             for action in self._left
             if action.kind in SELLING
         ]
-        return [verdict for verdict in judge_sales(policy, sales) if not verdict.ok]
+        return [verdict for verdict in judge_sales(self.policy, sales) if not verdict.ok]
 
-    def _refused(self, policy: Policy) -> list[Verdict]:
-        """Return what guards say against all that is left to send, at the prices of now."""
-        verdicts = judge(policy, self._left, self.draft.decisions, self.draft.account, None)
+    @property
+    def _refused(self) -> list[Verdict]:
+        """What guards say against all that is left to send, at the prices of now."""
+        verdicts = judge(self.policy, self._left, self.draft.decisions, self.draft.account, None)
         return [verdict for verdict in verdicts if not verdict.ok]
 
     @cached_property
@@ -134,7 +137,7 @@ def judge_plan(
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
         sold = sold_already(plan, intents)
         redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, plan.steps)
-        return Judged(plan, draft, redecision.judge(), now)
+        return Judged(plan, rulebook.policy, draft, redecision.judge(), now)
 
 
 def sold_already(plan: Plan, intents: Mapping[str, Intent]) -> Mapping[str, Decimal]:

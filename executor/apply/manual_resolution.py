@@ -68,8 +68,8 @@ def _find(journal: Journal, client_order_id: str) -> tuple[Plan, Action, Intent]
 def unresolved_in(journal: Journal) -> list[tuple[Plan, Action, Intent]]:
     """List the actions of open plans that may have reached the venue without a clear answer."""
     unresolved: list[tuple[Plan, Action, Intent]] = []
-    for document in journal.open_plans():
-        plan = read_plan(document)
+    for plan_id in journal.open_plan_ids():
+        plan = read_plan(journal.plan_document(plan_id))
         intents = journal.intents(plan.plan_id)
         unresolved.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
     return unresolved

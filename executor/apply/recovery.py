@@ -36,17 +36,18 @@ def reconcile_open_plans(
     reconciler: OrderReconciler,
     tell: Tell,
     *,
-    keep: str | None = None,
+    keep: Plan,
 ) -> State:
     """Resolve every order that may have been sent, end the plans, and give the state after it.
 
-    The plan with the id ``keep`` is resolved and stays open: it is about to be resumed. Raises OutcomeUnknown, after a
-    CRITICAL alert, where the outcome of an order stays unknown; the account stays stopped.
+    The plan to ``keep`` is resolved and stays open: it is about to be resumed, and is the one that was begun under its
+    id. Raises OutcomeUnknown, after a CRITICAL alert, where the outcome of an order stays unknown; the account stays
+    stopped.
     """
-    for document in journal.open_plans():
-        plan = _journalled(document)
+    for plan_id in journal.open_plan_ids():
+        plan = keep if plan_id == keep.plan_id else _journalled(journal.plan_document(plan_id))
         state = _reconcile_plan(account, journal, state, plan, reconciler, tell)
-        if plan.plan_id != keep:
+        if plan is not keep:
             forget_closed(account, journal, plan)
             journal.end_plan(plan.plan_id, account.clock())
     return state
@@ -138,7 +139,7 @@ def _reconcile_plan(
     if sent:
         tell("run_recovering", {"plan_id": plan.plan_id, "orders": len(sent)})
         state = _reconcile_sent(account, journal, state, plan, sent, reconciler)
-    left = sum(1 for intent in journal.intents(plan.plan_id).values() if intent.status == "planned")
+    left = journal.count_planned(plan.plan_id)
     tell("run_recovered", {"plan_id": plan.plan_id, "settled": len(open_ones), "left": left})
     return state
 

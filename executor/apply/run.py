@@ -1,6 +1,7 @@
 """One run of a plan: every action in its order, as many at once as the venue takes.
 
-Each is journalled before it is sent, and a group is resolved before the next one.
+Each is journalled before it is sent, and a group is resolved before the next one. What became of a group is recorded in
+one commit with the sending of the next, unless something is told, asked or waited for before that: then at once.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from exitplan.brokers.protocol import Outcome, RefusalReason
@@ -20,13 +21,13 @@ from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import cancel_and_read, in_groups, send, takes_stops
 from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
-from exitplan.executor.apply.record import record_outcomes
+from exitplan.executor.apply.record import Ended, settle
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import read_snapshot, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.journal import RESOLVED, Intent, Journal, Resolution
+from exitplan.executor.store.journal import RESOLVED, Intent, Journal, Resolution, Settlement
 from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode
@@ -69,6 +70,7 @@ class Run:
     reconciler: OrderReconciler
     state: State
     judged: Judged
+    intents: Mapping[str, Intent]
     outcomes: dict[str, ActionOutcome] = field(default_factory=dict)
     stop: Stop | None = None
     is_unreadable: bool = False
@@ -76,6 +78,8 @@ class Run:
     shrunk: dict[str, Decimal] = field(default_factory=dict)
     read_beside: Snapshot | None = None
     unsent: dict[str, str] = field(default_factory=dict)
+    unrecorded: Settlement | None = None
+    untold: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -84,15 +88,14 @@ class Run:
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
-        intents = self.journal.intents(self.plan.plan_id)
         cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
         others = self._fee_coin_last([action for action in self.plan.actions if action.kind != "cancel_order"])
-        if not self._do_all(cancels, intents):
+        if not self._do_all(cancels):
             return
         freed = any(outcome.status == "done" for outcome in self.outcomes.values())
         if freed and others and not self._read_until_free(others):
             return
-        if self._do_all(others, intents):
+        if self._do_all(others):
             self._count_cycles()
 
     def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
@@ -123,8 +126,13 @@ class Run:
             return ExitCode.ACTION_FAILED
         return ExitCode.ERROR if self.is_unreadable else ExitCode.DONE
 
-    def _do_all(self, actions: list[Action], intents: Mapping[str, Intent]) -> bool:
+    def _do_all(self, actions: list[Action]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
+        is_done = self._do_groups(actions)
+        self._settle()
+        return is_done
+
+    def _do_groups(self, actions: list[Action]) -> bool:
         for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
             if self._needs_reading(group) and not self._read_again():
@@ -133,7 +141,7 @@ class Run:
             for action in group:
                 if not self._may_go_on(action):
                     break
-                intent = self._prepare(action, intents[action.id])
+                intent = self._prepare(action, self.intents[action.id])
                 ready += [] if intent is None else [(action, intent)]
             if ready:
                 self._send(ready)
@@ -149,7 +157,7 @@ class Run:
             self._stop(Stop.HALTED)
         elif is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
             self._stop(Stop.EXPIRED)
-        elif action.kind in SELLING and self.judged.refused_orders(self.account.rulebook.policy):
+        elif action.kind in SELLING and self.judged.refused_orders:
             self._stop(Stop.GUARD_REFUSES)
         return self.stop is None
 
@@ -197,16 +205,16 @@ class Run:
     def _send_once(self, group: list[Sent]) -> list[Sent]:
         """Journal, send and settle a group; gives what of it never reached the venue."""
         account = self.account
-        intents = self.journal.begin_sending([intent for _, intent in group], self.number, account.clock())
+        intents = self._begin_sending([intent for _, intent in group])
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
             self.tell("action_started", _described(action, intent.quantity or ZERO))
         self.journal.ensure_claimed()  # whoever took over may hold by now that nothing was sent, and send it
         outcomes = self._answers(sent)
         unsent: list[Sent] = []
-        rest, clock_is_off = 0.0, False
+        rest, left, clock_is_off = 0.0, len(sent), False
         for known in self.reconciler.reconcile_all(sent, outcomes):
-            ended: list[tuple[Sent, Resolution]] = []
+            ended: list[Ended] = []
             back: list[tuple[Sent, str]] = []
             for (action, intent), resolved in known:
                 self.touched.add(action.key)
@@ -220,6 +228,9 @@ class Run:
                 else:
                     ended.append(((action, intent), resolved))
             self._record(ended)
+            left -= len(known)
+            if left or back:  # somebody is asked or waited for before the next group
+                self._settle()
             unsent += [
                 (action, self.journal.back_to_planned(intent, why, account.clock())) for (action, intent), why in back
             ]
@@ -302,17 +313,47 @@ class Run:
             return quantity
         return _shrunk(self.shrunk[action.id], quantity, amount_step(self.snapshot, action.symbol))
 
-    def _record(self, ended: Sequence[tuple[Sent, Resolution]]) -> None:
-        """Record outcomes in one commit, then tell of each."""
+    def _begin_sending(self, intents: list[Intent]) -> list[Intent]:
+        """Journal what is about to be sent, and what became of the orders before it, in one commit."""
+        begun = self.journal.begin_sending(intents, self.number, self.account.clock(), self.unrecorded)
+        self._tell_settled()
+        return begun
+
+    def _record(self, ended: Sequence[Ended]) -> None:
+        """Take outcomes into account; they are recorded with the next commit, and told of after it."""
         if not ended:
             return
         now = self.account.clock()
-        self.state = record_outcomes(self.journal, self.plan, ended, state=self.state, snapshot=self.snapshot, now=now)
+        self.state, settled = settle(self.plan, ended, state=self.state, snapshot=self.snapshot, now=now)
+        self._leave_unrecorded(settled)
         for (action, _), resolution in ended:
-            self._tell_outcome(action, resolution)
+            self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
+            if resolution.status == "needs_human":
+                self._stop(Stop.OUTCOME_UNKNOWN)
+            self._later(partial(self._tell_outcome, action, resolution))
+
+    def _leave_unrecorded(self, settled: Settlement) -> None:
+        self.unrecorded = settled if self.unrecorded is None else self.unrecorded.then(settled)
+
+    def _settle(self) -> None:
+        """Record what is known of outcomes now, and tell of it."""
+        if self.unrecorded is not None:
+            self.journal.settle(self.unrecorded)
+            self._tell_settled()
+
+    def _tell_settled(self) -> None:
+        untold, self.untold, self.unrecorded = self.untold, [], None
+        for tell in untold:
+            tell()
+
+    def _later(self, tell: Callable[[], None]) -> None:
+        """Tell something, after what was not told yet: of an outcome nobody hears before it is on the disk."""
+        if self.unrecorded is None:
+            tell()
+        else:
+            self.untold.append(tell)
 
     def _tell_outcome(self, action: Action, resolution: Resolution) -> None:
-        self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
         figures = {
             **_described(action, action.quantity),
             "filled": plain(resolution.filled),
@@ -320,7 +361,6 @@ class Run:
             "message": resolution.message,
         }
         if resolution.status == "needs_human":
-            self._stop(Stop.OUTCOME_UNKNOWN)
             self.tell("action_unknown", figures)
             self._alert(
                 "OUTCOME_UNKNOWN", {"symbol": action.symbol, "client_order_id": action.client_order_id, **figures}
@@ -340,16 +380,20 @@ class Run:
         self._alert("EXIT_FAILED", figures, severity)
 
     def _skip(self, action: Action, intent: Intent, why: str) -> None:
-        self.journal.resolve([(intent, Resolution("skipped", message=why))], None, self.account.clock())
+        self._leave_unrecorded(Settlement([(intent, Resolution("skipped", message=why), self.account.clock())]))
         self.outcomes[action.id] = ActionOutcome(action, "skipped", message=why)
-        self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
+        self._tell_skipped(action, why)
 
     def _leave_open(self, action: Action, why: str) -> None:
         self.outcomes[action.id] = ActionOutcome(action, "open", message=f"{why}; apply the plan again")
-        self.tell("action_skipped", {**_described(action, action.quantity), "message": why})
+        self._tell_skipped(action, why)
+
+    def _tell_skipped(self, action: Action, why: str) -> None:
+        self._later(partial(self.tell, "action_skipped", {**_described(action, action.quantity), "message": why}))
 
     def _adopt(self, action: Action, intent: Intent) -> None:
         """Register a position with the tracker, unless its stop could not be placed."""
+        self._settle()
         stops = [other for other in self.plan.actions if other.kind == "attach_stop" and other.key == action.key]
         placed = {self.outcomes[stop.id].status if stop.id in self.outcomes else "open" for stop in stops}
         if "open" in placed:
@@ -386,12 +430,13 @@ class Run:
         position = find_position(known, action.key) or view.position
         record = adopted_record(self.snapshot, view, position, trigger, now)
         asked = replace(intent, quantity=action.quantity, held_before=None)
-        (intent,) = self.journal.begin_sending([asked], self.number, now)
+        (intent,) = self._begin_sending([asked])
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
         self._record([((action, intent), Resolution("done"))])
 
     def _read_again(self, told: Snapshot | None = None) -> bool:
         """Read the account, unless it is told, and judge what is left of the plan; False where it cannot be read."""
+        self._settle()
         account = self.account
         try:
             snapshot, now = read_snapshot(account, self.state.progress, told), account.clock()
@@ -442,9 +487,12 @@ class Run:
         return decision is not None and decision.exit is not None and decision.exit.action == "unwind"
 
     def _alert(self, kind: str, figures: Mapping[str, Any], severity: str | None = None) -> None:
-        account = self.account
-        alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
-        self.tell("alert", alert)
+        def raise_it() -> None:
+            account = self.account
+            alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
+            self.tell("alert", alert)
+
+        self._later(raise_it)
 
 
 def _shrunk(asked: Decimal, free: Decimal, step: Decimal | None) -> Decimal:

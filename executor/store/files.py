@@ -10,10 +10,11 @@ from exitplan.brokers.private_files import OWN, make_private_folder, private_ope
 from exitplan.ruleset.errors import DataFolderUnusable
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = OWN) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = OWN, is_durable: bool = True) -> None:
     """Replace a file in one step: written beside it, flushed to the disk, then renamed over it.
 
-    A new file gets the ``mode``; one that is replaced keeps its own, so that whoever could read it still can. Raises
+    A new file gets the ``mode``; one that is replaced keeps its own, so that whoever could read it still can. Where it
+    need not be ``is_durable``, as what means nothing once its writer is gone, it is not flushed. Raises
     DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
     """
     try:
@@ -28,9 +29,11 @@ def write_atomically(path: Path, content: bytes, *, mode: int = OWN) -> None:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777 if path.exists() else mode)
-            os.fsync(file.fileno())
+            if is_durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if is_durable:
+            _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _unusable(path, error) from error

@@ -3,7 +3,8 @@
 The journal is the truth of an account. An action moves ``planned -> sending -> done | refused``; the step to
 ``sending`` is a compare-and-swap under the run's fencing number and is durable before the order goes out, so that after
 a crash every order that may have been sent is known. The account's state document is kept here too, changed in the same
-transaction as the outcomes that change it, so that two durable commits suffice for orders that went out together.
+transaction as the outcomes that change it. Outcomes that nothing was told or decided by yet share their commit with the
+orders that come after them, so that one durable commit suffices for orders that go out together.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import socket
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,56 +26,15 @@ import orjson
 
 from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
 from exitplan.executor.logs import JOURNAL, note
+from exitplan.executor.store.journal_file import prepare
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
-_FIRST = """
-CREATE TABLE plans (
-    plan_id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, document BLOB NOT NULL, added_at TEXT NOT NULL, ended_at TEXT
-) STRICT;
-CREATE TABLE intents (
-    plan_id TEXT NOT NULL REFERENCES plans, action_id TEXT NOT NULL, number INTEGER NOT NULL,
-    status TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, fence INTEGER,
-    quantity TEXT, sent_at TEXT, held_before TEXT, filled TEXT, order_id TEXT, message TEXT, settled_at TEXT,
-    PRIMARY KEY (plan_id, action_id)
-) STRICT;
-CREATE TABLE attempts (
-    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, sent_at TEXT NOT NULL, quantity TEXT NOT
-    NULL, outcome TEXT, filled TEXT, order_id TEXT, message TEXT, settled_at TEXT,
-    PRIMARY KEY (plan_id, action_id, attempt)
-) STRICT;
-CREATE TABLE runs (
-    run_id INTEGER PRIMARY KEY, plan_id TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, exit_code INTEGER,
-    state TEXT, pid INTEGER NOT NULL, host TEXT NOT NULL, summary BLOB
-) STRICT;
-CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), document BLOB NOT NULL, exported_sha256 TEXT) STRICT;
-"""
-
-_FILLS = """
-CREATE TABLE fills (
-    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, order_id TEXT,
-    quantity TEXT NOT NULL, average_price TEXT, fee TEXT, fee_currency TEXT, told_at TEXT NOT NULL,
-    PRIMARY KEY (plan_id, action_id, attempt)
-) STRICT;
-"""
-
-_ORIGIN = """
-ALTER TABLE state ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE origin (only INTEGER PRIMARY KEY CHECK (only = 1), journal_id TEXT NOT NULL) STRICT;
-INSERT INTO origin VALUES (1, lower(hex(randomblob(8))));
-CREATE TABLE accepted_orders (client_order_id TEXT PRIMARY KEY) STRICT;
-"""
-
-_WRITER = "ALTER TABLE origin ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;"
-
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER)
-"""What leads from each version of the journal to the next, beginning with an empty file."""
-
-SCHEMA_VERSION = len(_UPGRADES)
-
 Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
 RESOLVED: frozenset[str] = frozenset({"done", "refused", "skipped"})
+ENTRIES = frozenset({"unwind_progress", "failed_exits", "escalated"})
+"""The parts of a state document that outcomes change entry by entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +84,25 @@ class JournalMark:
     def follows(self, other: JournalMark) -> bool:
         """Check whether this journal is the other one, or the same at a later time."""
         return self.journal == other.journal and self.revision >= other.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How attempts ended, each with the moment it was known, and what that changes in the account's state.
+
+    ``changes`` holds, by part of the state document, either its entries by name, None for one that is gone, or, where
+    the part has no entries, all of it.
+    """
+
+    resolved: Sequence[tuple[Intent, Resolution, datetime]]
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def then(self, later: Settlement) -> Settlement:
+        """Return this settlement and a later one as one."""
+        changes = {**self.changes, **later.changes}
+        for name in ENTRIES & self.changes.keys() & later.changes.keys():
+            changes[name] = {**self.changes[name], **later.changes[name]}
+        return Settlement([*self.resolved, *later.resolved], changes)
 
 
 class Journal:
@@ -185,19 +165,6 @@ class Journal:
 
     # --- plans ---
 
-    def add_plan(self, plan: Plan, now: datetime) -> None:
-        """Add a plan with all its intents, all or nothing."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO plans (plan_id, sha256, document, added_at) VALUES (?, ?, ?, ?)",
-                (plan.plan_id, plan.sha256, orjson.dumps(plan.document), time_text(now)),
-            )
-            db.executemany(
-                "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
-                [(plan.plan_id, action.id, index) for index, action in enumerate(plan.actions)],
-            )
-        _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
-
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
         """Check whether a plan was never applied, is open, or has ended."""
         row = self._db.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
@@ -210,10 +177,10 @@ class Journal:
         row = self._db.execute("SELECT sha256 FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
         return None if row is None else str(row[0])
 
-    def open_plans(self) -> list[dict[str, Any]]:
-        """Return the documents of all plans whose run has not ended, the oldest first."""
-        rows = self._db.execute("SELECT document FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
-        return [_document(text) for (text,) in rows]
+    def plan_document(self, plan_id: str) -> dict[str, Any]:
+        """Return the document of a plan that is in the journal."""
+        (text,) = self._db.execute("SELECT document FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
+        return _document(text)
 
     def open_plan_ids(self) -> list[str]:
         """Return the ids of all plans whose run has not ended, the oldest first."""
@@ -223,8 +190,12 @@ class Journal:
     def end_plan(self, plan_id: str, now: datetime) -> None:
         """Note that a plan is used up."""
         with self._transaction() as db:
-            db.execute("UPDATE plans SET ended_at = ? WHERE plan_id = ?", (time_text(now), plan_id))
+            self._end_plan(db, plan_id, now)
         _note_step("plan_ended", plan_id=plan_id)
+
+    @staticmethod
+    def _end_plan(db: sqlite3.Connection, plan_id: str, now: datetime) -> None:
+        db.execute("UPDATE plans SET ended_at = ? WHERE plan_id = ?", (time_text(now), plan_id))
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
         """Return a plan's intents by action id, in the order of the plan."""
@@ -234,6 +205,11 @@ class Journal:
             (plan_id,),
         )
         return {row[0]: _intent(plan_id, *row) for row in rows}
+
+    def count_planned(self, plan_id: str) -> int:
+        """Count the intents of a plan that were not sent, or never arrived."""
+        asked = "SELECT count(*) FROM intents WHERE plan_id = ? AND status = 'planned'"
+        return int(self._db.execute(asked, (plan_id,)).fetchone()[0])
 
     def unknown_orders(self, client_order_ids: Iterable[str]) -> list[str]:
         """Return which of these orders, all named as exitplan names its own, no plan here has and nobody accepted."""
@@ -259,14 +235,20 @@ class Journal:
 
     # --- the order protocol ---
 
-    def begin_sending(self, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
-        """Move intents from planned to sending, durably and all together.
+    def begin_sending(
+        self, intents: Sequence[Intent], fence: int, now: datetime, settled: Settlement | None = None
+    ) -> list[Intent]:
+        """Move intents from planned to sending, durably and all together, with what was ``settled`` before them.
 
         Each carries the quantity that it is going to ask for and what is held before. Raises FileIsInvalid where
         somebody else moved one of them first; then none is.
         """
         with self._transaction() as db:
+            if settled is not None:
+                self._put_settlement(db, settled)
             begun = [self._begin(db, intent, fence, now) for intent in intents]
+        if settled is not None:
+            _note_settlement(settled)
         for intent in begun:
             _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
         return begun
@@ -292,20 +274,18 @@ class Journal:
         )
         return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
 
-    def resolve(
-        self, resolved: Sequence[tuple[Intent, Resolution]], state: Mapping[str, Any] | None, now: datetime
-    ) -> None:
+    def settle(self, settled: Settlement) -> None:
         """Record how attempts ended and what that changes in the account's state: in one commit, all or nothing."""
-        moment = time_text(now)
         with self._transaction() as db:
-            for intent, resolution in resolved:
-                self._put_resolution(db, intent, resolution, moment)
-            if state is not None:
-                self._put_state(db, state)
-        for intent, resolution in resolved:
-            _note_step(
-                resolution.status, intent, filled=resolution.filled, order=resolution.order_id, why=resolution.message
-            )
+            self._put_settlement(db, settled)
+        _note_settlement(settled)
+
+    @classmethod
+    def _put_settlement(cls, db: sqlite3.Connection, settled: Settlement) -> None:
+        for intent, resolution, at in settled.resolved:
+            cls._put_resolution(db, intent, resolution, time_text(at))
+        if settled.changes:
+            db.execute("INSERT INTO state_changes (document) VALUES (?)", (orjson.dumps(settled.changes),))
 
     @classmethod
     def _put_resolution(cls, db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
@@ -367,28 +347,59 @@ class Journal:
 
     # --- runs ---
 
-    def begin_run(self, plan_id: str, now: datetime) -> int:
-        """Start a run; its number is the fencing number of everything it sends."""
+    def begin_run(self, plan: Plan, state: Mapping[str, Any], now: datetime, *, is_resumed: bool = False) -> int:
+        """Start a run; its number is the fencing number of everything it sends.
+
+        A plan that is not resumed is added with all its intents, all or nothing, in the same commit as the run and the
+        state that it begins with.
+        """
         with self._transaction() as db:
+            if not is_resumed:
+                self._put_plan(db, plan, now)
+            self._put_state(db, state)
             cursor = db.execute(
                 "INSERT INTO runs (plan_id, started_at, pid, host) VALUES (?, ?, ?, ?)",
-                (plan_id, time_text(now), os.getpid(), socket.gethostname()),
+                (plan.plan_id, time_text(now), os.getpid(), socket.gethostname()),
             )
         number = int(cursor.lastrowid or 0)
-        _note_step("run_begun", plan_id=plan_id, run=number)
+        if not is_resumed:
+            _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
+        _note_step("run_begun", plan_id=plan.plan_id, run=number)
         return number
 
+    @staticmethod
+    def _put_plan(db: sqlite3.Connection, plan: Plan, now: datetime) -> None:
+        db.execute(
+            "INSERT INTO plans (plan_id, sha256, document, added_at) VALUES (?, ?, ?, ?)",
+            (plan.plan_id, plan.sha256, orjson.dumps(plan.document), time_text(now)),
+        )
+        db.executemany(
+            "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
+            [(plan.plan_id, action.id, index) for index, action in enumerate(plan.actions)],
+        )
+
     def end_run(
-        self, run: int, exit_code: int, summary: Mapping[str, Any], state: Mapping[str, Any], now: datetime
+        self,
+        run: int,
+        exit_code: int,
+        summary: Mapping[str, Any],
+        state: Mapping[str, Any],
+        now: datetime,
+        *,
+        used_plan: str | None = None,
     ) -> None:
-        """Note how a run ended, and the state it leaves."""
+        """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
                 (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),
             )
             self._put_state(db, state)
+            if used_plan is not None:
+                self._end_plan(db, used_plan, now)
         _note_step("run_ended", run=run, exit_code=int(exit_code))
+        if used_plan is not None:
+            _note_step("plan_ended", plan_id=used_plan)
 
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, the newest first."""
@@ -407,7 +418,12 @@ class Journal:
     def state(self) -> dict[str, Any] | None:
         """Return the account's state document; None before the first run."""
         row = self._db.execute("SELECT document FROM state").fetchone()
-        return None if row is None else _document(row[0])
+        if row is None:
+            return None
+        document = _document(row[0])
+        for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
+            _change(document, _document(change))
+        return document
 
     def put_state(self, document: Mapping[str, Any]) -> None:
         """Replace the account's state document."""
@@ -417,7 +433,9 @@ class Journal:
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
         (name,) = self._db.execute("SELECT journal_id FROM origin").fetchone()
-        row = self._db.execute("SELECT revision FROM state").fetchone()
+        # Each change is a revision; to write it into the row of the document would write all of that anew.
+        asked = "SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state"
+        row = self._db.execute(asked).fetchone()
         return JournalMark(str(name), 0 if row is None else int(row[0]))
 
     def exported_sha256(self) -> str | None:
@@ -436,9 +454,29 @@ class Journal:
     def _put_state(db: sqlite3.Connection, document: Mapping[str, Any]) -> None:
         db.execute(
             "INSERT INTO state (only, document, revision) VALUES (1, ?, 1)"
-            " ON CONFLICT (only) DO UPDATE SET document = excluded.document, revision = revision + 1",
+            " ON CONFLICT (only) DO UPDATE SET document = excluded.document, revision = revision + 1"
+            " + (SELECT coalesce(max(number), 0) FROM state_changes)",
             (orjson.dumps(document),),
         )
+        db.execute("DELETE FROM state_changes")
+
+
+def _change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Change a state document by what outcomes have changed of it."""
+    for name, change in changes.items():
+        if name not in ENTRIES:
+            document[name] = change
+            continue
+        entries = document.setdefault(name, {})
+        entries.update(change)
+        for key in [key for key, entry in change.items() if entry is None]:
+            del entries[key]
+
+
+def _note_settlement(settled: Settlement) -> None:
+    for intent, resolution, _ in settled.resolved:
+        figures = {"filled": resolution.filled, "order": resolution.order_id, "why": resolution.message}
+        _note_step(resolution.status, intent, **figures)
 
 
 def _note_step(step: str, intent: Intent | None = None, **fields: object) -> None:
@@ -464,7 +502,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
         keep_private(path.with_name(path.name + suffix))
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        _prepare(connection, path)
+        prepare(connection, path)
         yield Journal(connection)
     except sqlite3.OperationalError as error:
         raise DataFolderUnusable(f"cannot open the journal {path}: {error}") from error
@@ -476,38 +514,6 @@ def open_journal(path: Path) -> Iterator[Journal]:
     finally:
         if connection is not None:
             connection.close()
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        _upgrade(connection, path)
-        _ensure_sound(connection, path)
-    except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its validate_reply
-        raise sqlite3.DatabaseError("its schema cannot be read") from error
-
-
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == SCHEMA_VERSION:
-        return
-    if version > SCHEMA_VERSION:
-        raise FileIsInvalid(
-            f"{path}: the journal is of version {version}; this exitplan knows up to {SCHEMA_VERSION}",
-            hint="use the exitplan that wrote it, or a later one",
-        )
-    steps = " ".join(_UPGRADES[version:])
-    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-
-
-def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise FileIsInvalid(
-            f"{path}: the journal is damaged: {verdict}", hint="nothing was sent; restore it from a backup"
-        )
 
 
 def _document(text: bytes) -> dict[str, Any]:
@@ -535,13 +541,19 @@ def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of 
         status,
         attempt,
         _decimal(quantity),
-        None if sent_at is None else parse_time(sent_at),
+        None if sent_at is None else _moment(sent_at),
         _decimal(held_before),
         _decimal(filled),
         order_id,
         message,
         fence,
     )
+
+
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> datetime:
+    """Read a time; orders that went out together have the same."""
+    return parse_time(text)
 
 
 def _decimal(text: str | None) -> Decimal | None:

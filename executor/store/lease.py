@@ -45,7 +45,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
         raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
     try:
         note(JOURNAL, "lease_taken", level=logging.DEBUG, account=account)
-        write_atomically(_note(lock), _note_text(now))
+        write_atomically(_note(lock), _note_text(now), is_durable=False)
         yield
     finally:
         with suppress(OSError):  # in a folder that has become read-only it stays, and means nothing without the lock

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -39,6 +39,8 @@ from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.schemas.documents import load_document, parse_document
 from exitplan.schemas.loading.json_loader import load_json
+
+V = TypeVar("V")
 
 _MOST_LINES = 40
 
@@ -112,6 +114,31 @@ def state_to_document(state: State) -> dict[str, Any]:
         **({"bound_to": asdict(state.bound)} if state.bound else {}),
         "cleanup_metrics": {**metrics, "capital_freed_usd": plain(state.metrics.capital_freed_usd)},
     }
+
+
+def changes_between(before: State, after: State, keys: Collection[str]) -> dict[str, Any]:
+    """Write what outcomes of positions have changed in a state, as a settlement of the journal has it."""
+    written, parts = state_to_document(_about(after, keys)), dict[str, Any]()
+    for name, part in (("unwind_progress", "unwinds"), ("failed_exits", "failed_exits"), ("escalated", "escalated")):
+        if getattr(before, part) is not getattr(after, part):
+            parts[name] = {key: written[name].get(key) for key in keys}
+    if before.metrics is not after.metrics:
+        parts["cleanup_metrics"] = written["cleanup_metrics"]
+    return parts
+
+
+def _about(state: State, keys: Collection[str]) -> State:
+    """Return what outcomes may have changed of a state, for some positions alone."""
+
+    def of(entries: Mapping[str, V]) -> dict[str, V]:
+        return {key: entries[key] for key in keys if key in entries}
+
+    return State(
+        unwinds=of(state.unwinds),
+        failed_exits=of(state.failed_exits),
+        escalated=of(state.escalated),
+        metrics=state.metrics,
+    )
 
 
 def state_from_document(document: Mapping[str, Any]) -> State:

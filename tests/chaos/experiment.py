@@ -343,11 +343,12 @@ def _damaged(content: bytes, chance: Random) -> bytes:
 
 def _two_writers(stage: _Stage) -> None:
     """A writer hangs, its lease is taken from it, another one finishes the plan, and the first one wakes up."""
-    name = stage.chance.choice(("begin_sending", "resolve", "resolve"))
+    # With how many calls a run has at least: outcomes are recorded with what is sent next, else when all is sent.
+    name, times = stage.chance.choice((("begin_sending", 3), ("settle", 1), ("end_run", 1)))
 
     def hang() -> None:
         act, calls = getattr(Journal, name), iter(range(10_000))
-        wanted = stage.experiment.at[0] % 3
+        wanted = stage.experiment.at[0] % times
 
         def hanging(*args: Any, **named: Any) -> Any:
             if next(calls) == wanted:
@@ -362,8 +363,16 @@ def _two_writers(stage: _Stage) -> None:
         return
     break_lease(stage.world.folder.lock)
     stage._ended(stage._child(lambda: None))
+    told = _content(stage.world.folder.journal)
     first.wake()
     stage._ended(first)
+    if _content(stage.world.folder.journal) != told:
+        stage.report.violations.append(Violation("lost", "who was replaced has written to the journal"))
+
+
+def _content(journal: Path) -> list[str]:
+    with closing(sqlite3.connect(journal)) as db:
+        return list(db.iterdump())
 
 
 def _race(stage: _Stage) -> None:

@@ -14,7 +14,7 @@ from exitplan.brokers.live.failures import outcome_of
 from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
 from exitplan.brokers.venues.kraken import Kraken
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler
-from exitplan.executor.store.journal import Intent, Journal
+from exitplan.executor.store.journal import Intent, Journal, Settlement
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from tests.chaos.kinds import PAPER
 
@@ -52,8 +52,12 @@ def _with_one_question(patch: pytest.MonkeyPatch) -> None:
 
 
 def _without_swap(patch: pytest.MonkeyPatch) -> None:
-    def begin(journal: Journal, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
+    def begin(
+        journal: Journal, intents: Sequence[Intent], fence: int, now: datetime, settled: Settlement | None = None
+    ) -> list[Intent]:
         with journal._transaction() as db:
+            if settled is not None:
+                journal._put_settlement(db, settled)
             for intent in intents:
                 db.execute(
                     "UPDATE intents SET status = 'sending', attempt = attempt + 1, fence = ?, quantity = ?,"
@@ -80,8 +84,10 @@ def _without_fence(patch: pytest.MonkeyPatch) -> None:
 def _without_the_others(patch: pytest.MonkeyPatch) -> None:
     begin_sending = Journal.begin_sending
 
-    def begin(journal: Journal, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
-        first = begin_sending(journal, intents[:1], fence, now)
+    def begin(
+        journal: Journal, intents: Sequence[Intent], fence: int, now: datetime, settled: Settlement | None = None
+    ) -> list[Intent]:
+        first = begin_sending(journal, intents[:1], fence, now, settled)
         return first + [replace(intent, status="sending", attempt=1, sent_at=now) for intent in intents[1:]]
 
     patch.setattr(Journal, "begin_sending", begin)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import Resolution, open_journal
+from exitplan.executor.store.journal import Resolution, Settlement, open_journal
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
 from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import NOW
@@ -21,7 +21,7 @@ from tests.faults import Crash, Fault
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the children do one thing and are gone
 
-POINTS = {"slices": 49, "busy": 77, "stops": 67, "grouped": 81}
+POINTS = {"slices": 34, "busy": 56, "stops": 52, "grouped": 63}
 """About how many places an undisturbed run comes by."""
 
 
@@ -59,11 +59,11 @@ def test_who_was_replaced_writes_nothing_any_more(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     plan = scene.plan()
     with open_journal(scene.folder.journal) as replaced:
-        replaced.add_plan(read_plan(plan), NOW)
+        replaced.begin_run(read_plan(plan), {"unwind_progress": {}}, NOW)
         (intent,) = replaced.intents(plan["plan_id"]).values()
         assert scene.apply(plan).exit_code == 0
         with pytest.raises(FileIsInvalid, match="taken over by another run"):
-            replaced.resolve([(intent, Resolution("refused"))], {"unwind_progress": {}}, NOW)
+            replaced.settle(Settlement([(intent, Resolution("refused"), NOW)]))
     assert scene.state().unwinds["AAA/USD"].cycle == 1
 
 

@@ -194,10 +194,10 @@ def read_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be written into the data folder, as on a disk that was mounted so."""
     real = files.write_atomically
 
-    def refuse(path: Path, content: bytes) -> None:
+    def refuse(path: Path, content: bytes, **named: bool) -> None:
         if scene.folder.path in path.parents:
             raise DataFolderUnusable(f"cannot write {path}: Read-only file system")
-        real(path, content)
+        real(path, content, **named)
 
     for module in (lease, gate_mark, state_module):
         monkeypatch.setattr(module, "write_atomically", refuse)

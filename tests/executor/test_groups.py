@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from exitplan.brokers.protocol import Done, OrderReport, Outcome, Unknown
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
-from exitplan.executor.store.journal import Intent, Journal, Resolution
+from exitplan.executor.store.journal import Journal, Settlement
 from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import NOW, order, position, snapshot
@@ -70,13 +70,13 @@ def test_all_of_a_group_are_in_the_journal_before_the_first_is_sent(on_stage: St
 def test_the_outcomes_of_a_group_are_one_commit(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = grouped(on_stage(five()))
     commits: list[list[str]] = []
-    resolve = Journal.resolve
+    put = Journal._put_settlement
 
-    def counted(journal: Journal, resolved: Sequence[tuple[Intent, Resolution]], *more: Any) -> None:
-        commits.append([resolution.status for _, resolution in resolved])
-        resolve(journal, resolved, *more)
+    def counted(_: type[Journal], db: sqlite3.Connection, settled: Settlement) -> None:
+        commits.append([resolution.status for _, resolution, _ in settled.resolved])
+        put(db, settled)
 
-    monkeypatch.setattr(Journal, "resolve", counted)
+    monkeypatch.setattr(Journal, "_put_settlement", classmethod(counted))
     assert scene.apply().exit_code == 0
     assert commits == [["done"] * 3, ["done"] * 2]
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import tempfile
 from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
+from exitplan.executor.store.journal import Intent, Journal, Resolution, Settlement, open_journal
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
@@ -27,23 +31,36 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "data" / "journal.db"
 
 
+EMPTY: dict[str, Any] = {"unwind_progress": {}}
+
+
 def begun(journal: Journal) -> int:
-    journal.add_plan(PLAN, NOW)
-    return journal.begin_run("p1", NOW)
+    return journal.begin_run(PLAN, EMPTY, NOW)
 
 
 def asking(intent: Intent) -> Intent:
     return replace(intent, quantity=ONE, held_before=ONE)
 
 
-def test_a_plan_is_added_with_all_its_intents_or_not_at_all(file: Path) -> None:
+def test_a_run_begins_with_its_plan_all_its_intents_and_the_state_or_not_at_all(file: Path) -> None:
     with open_journal(file) as journal:
         first, _ = PLAN.actions
-        with pytest.raises(sqlite3.IntegrityError):
-            journal.add_plan(replace(PLAN, actions=(first, first)), NOW)
-        assert journal.plan_status("p1") == "unknown"
-        journal.add_plan(PLAN, NOW)
-        assert list(journal.intents("p1")) == ["a1", "a2"]
+        for plan, state in ((replace(PLAN, actions=(first, first)), EMPTY), (PLAN, {"broken": object()})):
+            with pytest.raises((sqlite3.IntegrityError, TypeError)):
+                journal.begin_run(plan, state, NOW)
+            assert (journal.plan_status("p1"), journal.state(), journal.runs()) == ("unknown", None, [])
+        begun(journal)
+        assert (list(journal.intents("p1")), journal.state(), len(journal.runs())) == (["a1", "a2"], EMPTY, 1)
+
+
+def test_a_run_ends_with_its_plan_in_one_commit(file: Path) -> None:
+    with open_journal(file) as journal:
+        run = begun(journal)
+        with pytest.raises(TypeError):
+            journal.end_run(run, 0, {}, {"broken": object()}, NOW, used_plan="p1")
+        assert (journal.plan_status("p1"), journal.runs()[0]["ended_at"]) == ("open", None)
+        journal.end_run(run, 0, {}, EMPTY, NOW, used_plan="p1")
+        assert (journal.plan_status("p1"), journal.runs()[0]["exit_code"]) == ("ended", 0)
 
 
 def test_an_intent_is_sent_once_for_each_attempt(file: Path) -> None:
@@ -58,7 +75,7 @@ def test_an_intent_is_sent_once_for_each_attempt(file: Path) -> None:
 def test_a_run_that_was_overtaken_can_send_nothing(file: Path) -> None:
     with open_journal(file) as journal:
         old = begun(journal)
-        journal.begin_run("p1", NOW)
+        journal.begin_run(PLAN, EMPTY, NOW, is_resumed=True)
         with pytest.raises(FileIsInvalid, match="taken by another run"):
             journal.begin_sending([asking(journal.intents("p1")["a1"])], old, NOW)
 
@@ -86,11 +103,59 @@ def test_an_outcome_and_the_state_it_changes_are_one_commit(file: Path) -> None:
     with open_journal(file) as journal:
         begun(journal)
         intent = journal.intents("p1")["a1"]
+        done = [(intent, Resolution("done"), NOW)]
         with pytest.raises(TypeError):
-            journal.resolve([(intent, Resolution("done"))], {"broken": object()}, NOW)
-        assert (journal.intents("p1")["a1"].status, journal.state()) == ("planned", None)
-        journal.resolve([(intent, Resolution("done"))], {"unwind_progress": {}}, NOW)
-        assert (journal.intents("p1")["a1"].status, journal.state()) == ("done", {"unwind_progress": {}})
+            journal.settle(Settlement(done, {"broken": object()}))
+        assert (journal.intents("p1")["a1"].status, journal.state()) == ("planned", EMPTY)
+        journal.settle(Settlement(done, {"failed_exits": {"AAA/USD": 1}}))
+        assert (journal.intents("p1")["a1"].status, journal.state()) == (
+            "done",
+            {**EMPTY, "failed_exits": {"AAA/USD": 1}},
+        )
+
+
+def test_outcomes_and_what_is_sent_after_them_are_one_commit(file: Path) -> None:
+    with open_journal(file) as journal:
+        run = begun(journal)
+        first, second = (asking(intent) for intent in journal.intents("p1").values())
+        (sent,) = journal.begin_sending([first], run, NOW)
+        settled = Settlement([(sent, Resolution("done"), NOW)], {"failed_exits": {"AAA/USD": 1}})
+        with pytest.raises(FileIsInvalid, match="taken by another run"):
+            journal.begin_sending([replace(second, attempt=7)], run, NOW, settled)
+        assert (journal.intents("p1")["a1"].status, journal.state()) == ("sending", EMPTY)
+        journal.begin_sending([second], run, NOW, settled)
+        assert [intent.status for intent in journal.intents("p1").values()] == ["done", "sending"]
+        assert journal.state() == {**EMPTY, "failed_exits": {"AAA/USD": 1}}
+
+
+KEYS = st.sampled_from("abc")
+ENTRIES = st.dictionaries(KEYS, st.none() | st.integers(0, 9))
+CHANGES = st.lists(st.fixed_dictionaries({}, optional={"failed_exits": ENTRIES, "cleanup_metrics": st.integers(0, 9)}))
+
+
+@given(start=st.dictionaries(KEYS, st.integers(0, 9)), changes=CHANGES, joined=st.lists(st.booleans(), min_size=20))
+def test_changes_add_up_to_the_state_one_by_one_or_joined(
+    start: dict[str, int], changes: list[dict[str, Any]], joined: list[bool]
+) -> None:
+    wanted: dict[str, Any] = {"failed_exits": dict(start)}
+    with tempfile.TemporaryDirectory() as folder, open_journal(Path(folder) / "journal.db") as journal:
+        journal.begin_run(PLAN, wanted, NOW)
+        before, waiting, revisions = journal.mark(), Settlement([]), 0
+        for change, is_joined in zip(changes, joined, strict=False):
+            for key, entry in change.get("failed_exits", {}).items():
+                wanted["failed_exits"].pop(key, None)
+                wanted["failed_exits"] |= {} if entry is None else {key: entry}
+            wanted |= {name: entry for name, entry in change.items() if name != "failed_exits"}
+            waiting = waiting.then(Settlement([], change))
+            if not is_joined:
+                journal.settle(waiting)
+                waiting, revisions = Settlement([]), revisions + bool(waiting.changes)
+        journal.settle(waiting)
+        revisions += bool(waiting.changes)
+        assert journal.state() == wanted
+        assert journal.mark() == replace(before, revision=before.revision + revisions)
+        journal.put_state(EMPTY)
+        assert (journal.state(), journal.mark().revision) == (EMPTY, before.revision + revisions + 1)
 
 
 def test_it_is_written_ahead_and_flushed_in_full(file: Path) -> None:
@@ -167,7 +232,8 @@ def test_a_journal_of_the_first_version_is_upgraded_and_keeps_what_it_holds(file
     with open_journal(file) as journal:
         journal.put_state({"unwind_progress": {}})
         journal._db.executescript(
-            "DROP TABLE fills; DROP TABLE origin; DROP TABLE accepted_orders; ALTER TABLE state DROP COLUMN revision;"
+            "DROP TABLE state_changes; DROP TABLE fills; DROP TABLE origin; DROP TABLE accepted_orders;"
+            "ALTER TABLE state DROP COLUMN revision;"
             "PRAGMA user_version = 1;"
         )
     with open_journal(file) as journal:

@@ -226,7 +226,7 @@ class ModelWorld(World):
         files = {
             str(path.relative_to(self.root)): path.read_bytes()
             for path in self.root.rglob("*")
-            if path.is_file() and not path.name.startswith(".") and not path.name.endswith(_NOT_KEPT)
+            if path.is_file() and not path.name.endswith(_NOT_KEPT)
         }
         return Durable(
             files, self.elapsed, self.skew, self.blind_until, self.under_way, tuple(sorted(self.committed.items()))

@@ -1,0 +1,88 @@
+"""The file of an order journal: its tables by version, and how it is opened, upgraded and checked."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from exitplan.ruleset.errors import FileIsInvalid
+
+_FIRST = """
+CREATE TABLE plans (
+    plan_id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, document BLOB NOT NULL, added_at TEXT NOT NULL, ended_at TEXT
+) STRICT;
+CREATE TABLE intents (
+    plan_id TEXT NOT NULL REFERENCES plans, action_id TEXT NOT NULL, number INTEGER NOT NULL,
+    status TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 0, fence INTEGER,
+    quantity TEXT, sent_at TEXT, held_before TEXT, filled TEXT, order_id TEXT, message TEXT, settled_at TEXT,
+    PRIMARY KEY (plan_id, action_id)
+) STRICT;
+CREATE TABLE attempts (
+    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, sent_at TEXT NOT NULL, quantity TEXT NOT
+    NULL, outcome TEXT, filled TEXT, order_id TEXT, message TEXT, settled_at TEXT,
+    PRIMARY KEY (plan_id, action_id, attempt)
+) STRICT;
+CREATE TABLE runs (
+    run_id INTEGER PRIMARY KEY, plan_id TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, exit_code INTEGER,
+    state TEXT, pid INTEGER NOT NULL, host TEXT NOT NULL, summary BLOB
+) STRICT;
+CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), document BLOB NOT NULL, exported_sha256 TEXT) STRICT;
+"""
+
+_FILLS = """
+CREATE TABLE fills (
+    plan_id TEXT NOT NULL, action_id TEXT NOT NULL, attempt INTEGER NOT NULL, order_id TEXT,
+    quantity TEXT NOT NULL, average_price TEXT, fee TEXT, fee_currency TEXT, told_at TEXT NOT NULL,
+    PRIMARY KEY (plan_id, action_id, attempt)
+) STRICT;
+"""
+
+_ORIGIN = """
+ALTER TABLE state ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE origin (only INTEGER PRIMARY KEY CHECK (only = 1), journal_id TEXT NOT NULL) STRICT;
+INSERT INTO origin VALUES (1, lower(hex(randomblob(8))));
+CREATE TABLE accepted_orders (client_order_id TEXT PRIMARY KEY) STRICT;
+"""
+
+_WRITER = """
+ALTER TABLE origin ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE state_changes (number INTEGER PRIMARY KEY, document BLOB NOT NULL) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER)
+"""What leads from each version of the journal to the next, beginning with an empty file."""
+
+SCHEMA_VERSION = len(_UPGRADES)
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Set a journal up for durable commits, bring it to this version, and check it; raises FileIsInvalid."""
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _upgrade(connection, path)
+        _ensure_sound(connection, path)
+    except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its validate_reply
+        raise sqlite3.DatabaseError("its schema cannot be read") from error
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise FileIsInvalid(
+            f"{path}: the journal is of version {version}; this exitplan knows up to {SCHEMA_VERSION}",
+            hint="use the exitplan that wrote it, or a later one",
+        )
+    steps = " ".join(_UPGRADES[version:])
+    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise FileIsInvalid(
+            f"{path}: the journal is damaged: {verdict}", hint="nothing was sent; restore it from a backup"
+        )
