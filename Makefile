@@ -51,8 +51,8 @@ docs-check: set-up  ## fail where the generated docs are out of date
 chaos: set-up  ## at least 1,000 kills and faults: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 
-mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (hours; MUTANTS="--only reconcile --sample 50")
-	@$(BIN)/python -u -m tools.mutants $(MUTANTS)
+mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (MUTANTS="--only reconcile --sample 50")
+	@nice $(BIN)/python -u -m tools.mutants $(MUTANTS)
 
 bench: set-up-bench  ## compare speeds; installs the other engines first
 	@$(BIN)/python -m bench

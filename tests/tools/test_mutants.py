@@ -6,7 +6,10 @@ import ast
 
 import pytest
 
-from tools.mutants import ROOMS, ROOT, known_survivors, mutants_of
+from tools.mutants.__main__ import main, print_scores
+from tools.mutants.faults import Mutant, mutants_of
+from tools.mutants.rooms import ROOMS, ROOT, known_survivors
+from tools.mutants.running import Outcome
 
 
 def changes(code: str) -> list[str]:
@@ -55,3 +58,38 @@ def test_what_stays_is_still_a_mutant_of_the_code() -> None:
     names = {mutant.name for file in files for mutant in mutants_of(file, (ROOT / file).read_text())}
     assert known_survivors().keys() <= names
     assert all(known_survivors().values())
+
+
+OPEN, CLOSED = (Mutant("executor/apply/run.py", 1, "f", name, "") for name in ("open", "closed"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "known", "good"),
+    [
+        (Outcome.KILLED, {}, True),
+        (Outcome.TIMED_OUT, {}, True),
+        (Outcome.SURVIVED, {"open": "It changes nothing."}, True),
+        (Outcome.SURVIVED, {}, False),
+    ],
+)
+def test_a_survivor_without_a_reason_fails(
+    outcome: Outcome, known: dict[str, str], good: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = {"open": outcome, "closed": Outcome.KILLED}
+    assert print_scores([OPEN, CLOSED], outcomes, known) is good
+    assert ("50.0%" in capsys.readouterr().out) is not good
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("only", "survives"),
+    [
+        ("unwind.py is_reached: held - step.target < (amount_step", 0),  # in a function
+        ("unwind.py module: 60000000", 1),  # works on import; a micro a minute is seen in no plan
+        ("unwind.py Slice._reaching: ceil_to_step", 0),  # stays with its reason
+    ],
+)
+def test_the_tool_tells_who_survives(only: str, survives: int, capfd: pytest.CaptureFixture[str]) -> None:
+    tests = ["--tests", "tests/scenarios/test_unwinds.py", "--tests", "tests/ruleset/test_unwind_laws.py"]
+    assert main(["--only", only, *tests]) == survives
+    assert capfd.readouterr().out.count("SURVIVES") == survives
