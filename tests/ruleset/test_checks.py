@@ -32,7 +32,8 @@ def test_an_account_at_its_cap_is_clean() -> None:
 @pytest.mark.parametrize("name", ["deferred", "unjudged", "unread"])
 def test_what_could_not_be_judged_makes_it_unknown_whatever_else_there_is(name: str) -> None:
     for one in (QUIET, replace(QUIET, zombies=KEYS)):
-        assert replace(one, **{name: KEYS}).state is AccountState.UNKNOWN
+        finding: dict[str, Given] = {name: KEYS}
+        assert replace(one, **finding).state is AccountState.UNKNOWN
 
 
 def test_a_balance_that_nobody_expected_makes_it_unknown() -> None:
