@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exitplan.ruleset.planning.guards import Sale, Verdict, judge_sales
+from exitplan.ruleset.planning.guards import BalanceChange, Sale, Verdict, judge_change, judge_sales
 from tests.builders import Given, compiled, market, plan_of, policy_document, position, snapshot
 
 
@@ -90,3 +90,23 @@ def test_an_order_whose_value_nobody_can_tell_passes_no_limit() -> None:
     )
     assert (verdict.ok, verdict.value) == (False, None)
     assert verdict.detail == "BBB/USD has no value that is known"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "ok", "detail"),
+    [
+        ("100", "150", True, None),
+        ("100", "50", True, None),
+        ("100", "150.01", False, "100 then, 150.01 now"),
+        ("0.5", "1", False, "0.5 then, 1 now"),
+        ("0", "100", True, None),  # there was nothing to compare with
+    ],
+)
+def test_a_balance_may_move_by_its_limit_either_way(then: str, now: str, ok: bool, detail: str | None) -> None:
+    verdict = judge_change(Decimal("0.5"), BalanceChange(Decimal(then), Decimal(now)))
+    assert (verdict.ok, verdict.detail) == (ok, detail)
+
+
+def test_an_account_that_was_emptied_is_always_refused() -> None:
+    verdict = judge_change(Decimal(10) ** 9, BalanceChange(Decimal(0), Decimal(0), is_emptied=True))
+    assert (verdict.ok, verdict.value) == (False, None)

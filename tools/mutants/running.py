@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,7 +27,7 @@ from tools.mutants.faults import Mutant
 from tools.mutants.rooms import ROOMS, ROOT
 
 OPTIONS = ("-q", "-s", "-n", "0", "-p", "no:cov", "-p", "no:cacheprovider", "--timeout", "60")
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 """Seconds of tests, as they took without a mutant, that a mutant has to outlive to survive."""
 _ROOM_TO_BREATHE = 10
 """How many times longer a test may take with a mutant, after two seconds."""
@@ -90,7 +90,8 @@ class Mutants(Quickly):
         self._items: list[pytest.Item] = []
         self._failed = False
         self._reach = Reach()
-        self._killers = defaultdict[str, dict[int, None]](dict)
+        self._killers = defaultdict[str, Counter[int]](Counter)
+        self._tried = defaultdict[str, set[int]](set)
         self._functions: Mapping[tuple[str, str, int], list[FunctionType]] = {}
 
     def trace(self) -> None:
@@ -118,7 +119,15 @@ class Mutants(Quickly):
                 self._tell(mutant, Outcome.SURVIVED)
             else:
                 waiting.append(mutant)
-        self._run_forks(sorted(waiting, key=lambda mutant: not mutant.owner))  # those that work on import are slow
+        # Those that work on import come last: they are slow.
+        survivors = self._run_forks(sorted(waiting, key=lambda mutant: not mutant.owner), self._tests_of)
+        again = [mutant for mutant in survivors if mutant.owner and self._untried_killers(mutant)]
+        killed = {mutant.name for mutant in again} - {
+            mutant.name for mutant in self._run_forks(again, self._untried_killers)
+        }
+        for mutant in survivors:
+            if mutant.name not in killed:
+                self._tell(mutant, Outcome.SURVIVED)
         return True
 
     def _measure(self) -> None:
@@ -164,16 +173,25 @@ class Mutants(Quickly):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         return not self._failed
 
-    def _tests_of(self, mutant: Mutant) -> list[int]:
-        """Return the tests of the room that reach a mutant, in the order in which they are best run."""
+    def _reaching(self, mutant: Mutant) -> list[int]:
+        """Return the tests of the room that reach a mutant's line, or its file where it works on import."""
         lines = [(mutant.file, mutant.line)]
         if not mutant.owner:
             lines = [line for line in self._reach.tests if line[0] == mutant.file]
         reaching = {test for line in lines for test in self._reach.tests.get(line, ())}
-        tests = [test for test in reaching if self._items[test].nodeid.startswith(ROOMS[mutant.file])]
-        killers = [test for test in reversed(self._killers[mutant.file]) if test in set(tests)][:5]
-        rest = self._one_of_each([test for test in tests if test not in killers])
+        return sorted(test for test in reaching if self._items[test].nodeid.startswith(ROOMS[mutant.file]))
+
+    def _tests_of(self, mutant: Mutant) -> list[int]:
+        """Return the tests to run on a mutant: those that killed others in its file first, then one of each kind."""
+        tests, kills = self._reaching(mutant), self._killers[mutant.file]
+        killers = sorted((test for test in tests if kills[test]), key=lambda test: -kills[test])
+        rest = self._one_of_each(test for test in tests if not kills[test])
         return list(_as_long_as([*killers, *rest], self._reach.seconds))
+
+    def _untried_killers(self, mutant: Mutant) -> list[int]:
+        """Return the tests that killed others in a survivor's file and were not run on it."""
+        tried = self._tried[mutant.name]
+        return [test for test in self._reaching(mutant) if self._killers[mutant.file][test] and test not in tried]
 
     def _one_of_each(self, tests: Iterable[int]) -> Iterator[int]:
         """Yield one case of each test function, then a second of each, and so on; fast ones first."""
@@ -185,20 +203,26 @@ class Mutants(Quickly):
 
     # --- forks ---------------------------------------------------------------------------------------------------
 
-    def _run_forks(self, mutants: Sequence[Mutant]) -> None:
-        waiting, running = list(reversed(mutants)), list[_Fork]()
+    def _run_forks(self, mutants: Sequence[Mutant], choose: Callable[[Mutant], list[int]]) -> list[Mutant]:
+        """Try mutants on the tests that are chosen for each; gives those that survive and tells of the others."""
+        waiting, running, survivors = list(reversed(mutants)), list[_Fork](), list[Mutant]()
         while waiting or running:
             while waiting and len(running) < self._workers:
                 mutant = waiting.pop()
-                running.append(_Fork(mutant, self._tests_of(mutant), self._try))
+                tests = choose(mutant)
+                self._tried[mutant.name].update(tests)
+                running.append(_Fork(mutant, tests, self._try))
+            connection.wait([one for fork in running for one in (fork.answer, fork.process.sentinel)], timeout=1)
             for fork in [fork for fork in running if fork.is_done()]:
                 running.remove(fork)
                 outcome, killer = fork.end()
                 if killer is not None:
-                    self._killers[fork.mutant.file].pop(killer, None)
-                    self._killers[fork.mutant.file][killer] = None
-                self._tell(fork.mutant, outcome)
-            connection.wait([one for fork in running for one in (fork.answer, fork.process.sentinel)], timeout=1)
+                    self._killers[fork.mutant.file][killer] += 1
+                if outcome is Outcome.SURVIVED:
+                    survivors.append(fork.mutant)
+                else:
+                    self._tell(fork.mutant, outcome)
+        return survivors
 
     def _try(self, mutant: Mutant, tests: Sequence[int], folder: str, send: connection.Connection) -> None:
         _leave_the_terminal(folder)
@@ -284,7 +308,9 @@ def _leave_the_terminal(folder: str) -> None:
 
 
 def _tracer() -> Coverage:
-    return Coverage(data_file=None, config_file=False, include=[str(ROOT / file) for file in ROOMS])
+    tracer = Coverage(data_file=None, config_file=False, include=[str(ROOT / file) for file in ROOMS])
+    tracer.set_option("run:disable_warnings", ["no-data-collected"])  # not every test reaches these rooms
+    return tracer
 
 
 def _lines(tracer: Coverage) -> Iterator[tuple[tuple[str, int], list[str]]]:
