@@ -51,7 +51,7 @@ docs-check: set-up  ## fail where the generated docs are out of date
 chaos: set-up  ## at least 1,000 kills and faults: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 
-mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (MUTANTS="--only reconcile --sample 50")
+mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (an hour or more; MUTANTS="--only reconcile.py")
 	@nice $(BIN)/python -u -m tools.mutants $(MUTANTS)
 
 bench: set-up-bench  ## compare speeds; installs the other engines first

@@ -26,14 +26,15 @@ from coverage import Coverage
 from tools.mutants.faults import Mutant
 from tools.mutants.rooms import ROOMS, ROOT
 
-OPTIONS = ("-q", "-s", "-n", "0", "-p", "no:cov", "-p", "no:cacheprovider", "--timeout", "60")
+OPTIONS = ("-q", "-s", "-n", "0", "-p", "no:cov", "-p", "no:cacheprovider", "--timeout", "300")
 _PATIENCE = 60.0
 """Seconds of tests, as they took without a mutant, that a mutant has to outlive to survive."""
 _ROOM_TO_BREATHE = 10
 """How many times longer a test may take with a mutant, after two seconds."""
-_LONGEST_RUN = 300.0
+_LONGEST_RUN = 1200.0
+"""Seconds by the clock after which a mutant counts as killed: long, as a busy machine must not kill one."""
 _FEW = 40
-"""As many tests are enough for a fault that works on import."""
+"""As many tests are run at most on a fault that works on import."""
 _forks = get_context("fork")
 
 
