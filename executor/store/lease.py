@@ -80,7 +80,7 @@ def holder_of(lock: Path) -> str | None:
         return None
     probe = FileLock(lock)
     try:
-        probe.acquire(timeout=0)
+        probe.acquire(blocking=False)
     except Timeout:
         return _holder(lock).strip()
     except OSError as error:
