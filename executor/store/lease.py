@@ -33,7 +33,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(lock)
-        held.acquire(timeout=0)
+        held.acquire(blocking=False)
     except Timeout as error:
         raise AccountIsLocked(
             f"the account {account} is in use{_holder(lock)}",
