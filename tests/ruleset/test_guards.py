@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.guards import BalanceChange, Sale, Verdict, judge_change, judge_sales
-from tests.builders import Given, compiled, market, plan_of, policy_document, position, snapshot
+from tests.builders import Amount, Given, compiled, market, order, plan_of, policy_document, position, snapshot
 
 
 def verdict_on(*sales: Sale, **guards: Given) -> Verdict:
@@ -110,3 +111,31 @@ def test_a_balance_may_move_by_its_limit_either_way(then: str, now: str, ok: boo
 def test_an_account_that_was_emptied_is_always_refused() -> None:
     verdict = judge_change(Decimal(10) ** 9, BalanceChange(Decimal(0), Decimal(0), is_emptied=True))
     assert (verdict.ok, verdict.value) == (False, None)
+
+
+def guard_of(account: Snapshot, name: str, limit: Amount, **given: Given) -> tuple[bool, Any]:
+    """Plan under a limit; gives whether the guard passes, and the value it tells."""
+    plan = plan_of(account, guards={name: Decimal(limit)}, **given)
+    (verdict,) = (guard for guard in plan["guards"] if guard["name"] == name)
+    return verdict["ok"], verdict["value"]
+
+
+@pytest.mark.parametrize(("limit", "ok"), [("0.25", True), ("0.249999", False)])
+def test_a_run_sells_the_share_of_managed_equity_that_it_may(limit: str, ok: bool) -> None:
+    assert guard_of(snapshot(position(), cash=0), "max_run_pct", limit) == (ok, "0.25")
+    assert guard_of(snapshot(position(), position("BBB/USD", 30), cash=0), "max_run_pct", limit) == (ok, "0.25")
+
+
+def test_cancels_and_stops_are_no_part_of_what_a_run_sells() -> None:
+    stale = [order(symbol="AAA/USD", minutes=600)]
+    plan = (snapshot(position(), orders=stale, tracked=["AAA/USD"]), "max_run_pct", 0)
+    assert guard_of(*plan) == (True, "0")
+
+
+@pytest.mark.parametrize(("limit", "ok"), [(2, True), (1, False)])
+def test_a_plan_has_as_many_actions_as_it_may(limit: int, ok: bool) -> None:
+    assert guard_of(snapshot(position(), position("BBB/USD")), "max_actions", limit) == (ok, 2)
+
+
+def test_an_empty_account_has_no_zombies() -> None:
+    assert guard_of(snapshot(), "max_zombie_pct", 0) == (True, "0")

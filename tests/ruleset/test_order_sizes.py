@@ -109,3 +109,8 @@ def test_a_slice_is_worth_its_minimum_at_the_order_s_own_price() -> None:
 
 def test_without_a_market_everything_is_one_slice() -> None:
     assert sold(None) == 10
+
+
+def test_what_fits_into_one_order_is_one_even_below_the_minimum() -> None:
+    assert divided(1, max_amount=10, min_amount=2) == ["1"]
+    assert divided(1, max_amount=1, min_amount=2) == ["1"]
