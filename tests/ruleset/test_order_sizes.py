@@ -114,3 +114,9 @@ def test_without_a_market_everything_is_one_slice() -> None:
 def test_what_fits_into_one_order_is_one_even_below_the_minimum() -> None:
     assert divided(1, max_amount=10, min_amount=2) == ["1"]
     assert divided(1, max_amount=1, min_amount=2) == ["1"]
+
+
+def test_everything_is_what_the_step_allows_of_it() -> None:
+    view = view_of(market(step=1), "10.5")
+    step = next_step(view, None, compiled(policy_document()), NOW)
+    assert Slice(view, step).everything == 10

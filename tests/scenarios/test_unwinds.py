@@ -288,3 +288,7 @@ def test_the_draft_tells_every_unwind_under_way() -> None:
 def test_an_unwind_that_stands_still_keeps_its_cycle() -> None:
     found = step(unwinding("7.5", unwound(2, "0.75", 10), gradual_unwind_pct=0))
     assert (found["cycle"], found["target_quantity"], found["counts"]) == (2, "7.5", True)
+
+
+def test_a_target_of_one_unit_is_kept() -> None:
+    assert sold(unwinding(10, gradual_unwind_pct=Decimal("0.9"))) == "9"
