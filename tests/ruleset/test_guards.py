@@ -139,3 +139,8 @@ def test_a_plan_has_as_many_actions_as_it_may(limit: int, ok: bool) -> None:
 
 def test_an_empty_account_has_no_zombies() -> None:
     assert guard_of(snapshot(), "max_zombie_pct", 0) == (True, "0")
+
+
+def test_a_share_beyond_all_digits_is_refused_and_told() -> None:
+    verdict = judge_change(Decimal("0.5"), BalanceChange(Decimal("1e-130"), Decimal(1)))
+    assert (verdict.ok, verdict.value is not None and verdict.value > 10**129) == (False, True)
