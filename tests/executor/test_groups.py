@@ -281,8 +281,8 @@ VENUE = Capabilities(
     convert=True,
     receive_window=5,
     live=False,
-    writes_at_once=2,
-    cancels_at_once=3,
+    writes_at_once=3,
+    cancels_at_once=4,
 )
 CANCEL, CLOSE, UNWIND, STOP, ADOPT = "cancel_order", "close", "unwind", "attach_stop", "adopt"
 
@@ -290,9 +290,10 @@ CANCEL, CLOSE, UNWIND, STOP, ADOPT = "cancel_order", "close", "unwind", "attach_
 @pytest.mark.parametrize(
     ("actions", "sizes"),
     [
-        ([(CANCEL, "A")] * 5, [3, 2]),  # also on one symbol
-        ([(UNWIND, "A"), (UNWIND, "B"), (UNWIND, "C")], [2, 1]),
+        ([(CANCEL, "A")] * 5, [4, 1]),  # also on one symbol
+        ([(UNWIND, name) for name in "ABCD"], [3, 1]),
         ([(UNWIND, "A"), (UNWIND, "A")], [1, 1]),
+        ([(UNWIND, "A"), (UNWIND, "B"), (UNWIND, "A")], [2, 1]),
         ([(CLOSE, "A"), (STOP, "B")], [2]),  # whatever is an order goes together
         ([(CANCEL, "A"), (CLOSE, "B")], [1, 1]),
         ([(CLOSE, "A"), (CANCEL, "B")], [1, 1]),

@@ -144,3 +144,18 @@ def test_an_empty_account_has_no_zombies() -> None:
 def test_a_share_beyond_all_digits_is_refused_and_told() -> None:
     verdict = judge_change(Decimal("0.5"), BalanceChange(Decimal("1e-130"), Decimal(1)))
     assert (verdict.ok, verdict.value is not None and verdict.value > 10**129) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("account", "verdict"),
+    [
+        (snapshot(cash=0), (True, "0")),
+        (snapshot(position(), cash=0, debt=2000), (False, None)),
+        (snapshot(position(), cash=0, debt="999.5"), (False, "500")),
+    ],
+    ids=["nothing", "less than nothing", "next to nothing"],
+)
+def test_of_an_account_that_is_worth_nothing_nothing_of_value_is_sold(
+    account: Snapshot, verdict: tuple[bool, str | None]
+) -> None:
+    assert guard_of(account, "max_run_pct", 1) == verdict
