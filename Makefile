@@ -54,8 +54,8 @@ chaos: set-up  ## 1,000 kills and faults on paper and at each live venue: nothin
 model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group")
 	@$(BIN)/python -m tests.model $(MODEL)
 
-mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (hours; MUTANTS="--only reconcile --sample 50")
-	@$(BIN)/python -u -m tools.mutants $(MUTANTS)
+mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (an hour or more; MUTANTS="--only reconcile.py")
+	@nice $(BIN)/python -u -m tools.mutants $(MUTANTS)
 
 bench: set-up-bench  ## compare speeds; installs the other engines first
 	@$(BIN)/python -m bench

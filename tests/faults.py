@@ -76,7 +76,7 @@ class Trouble:
     """
 
     writes: deque[Fault] = field(default_factory=deque)
-    look_ups: deque[LookUp | None] = field(default_factory=deque)
+    look_ups: deque[LookUp | Exception | None] = field(default_factory=deque)
     reads: deque[bool] = field(default_factory=deque)
     before: deque[Callable[[], object] | None] = field(default_factory=deque)
     at_once: int = 1
@@ -164,6 +164,8 @@ class FaultyBroker:
         self._trouble.calls.append("look up")
         self._arrive()
         scripted = self._trouble.look_ups.popleft() if self._trouble.look_ups else None
+        if isinstance(scripted, Exception):
+            raise scripted
         if scripted is not None:
             return scripted
         found = self._inner.look_up_order(reference)

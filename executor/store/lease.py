@@ -35,7 +35,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
         make_private_folder(lock.parent)
         keep_private(lock)
         held = FileLock(lock, mode=OWN)
-        held.acquire(timeout=0)
+        held.acquire(blocking=False)
     except Timeout as error:
         raise AccountIsLocked(
             f"the account {account} is in use{_holder(lock)}",
@@ -90,7 +90,7 @@ def holder_of(lock: Path) -> str | None:
         return None
     probe = FileLock(lock, mode=OWN)
     try:
-        probe.acquire(timeout=0)
+        probe.acquire(blocking=False)
     except Timeout:
         return _holder(lock).strip()
     except OSError as error:

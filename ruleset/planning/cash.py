@@ -11,7 +11,7 @@ from exitplan.ruleset.model.snapshot import OrderSide, Position, Side
 from exitplan.ruleset.model.valuation import Belief, Price, price_of
 from exitplan.ruleset.model.values import EXACT, floor_to_step, plain
 from exitplan.ruleset.planning.actions import Action
-from exitplan.ruleset.planning.exits import CONVERT_CASH
+from exitplan.ruleset.planning.exits import Rank
 from exitplan.ruleset.planning.order_sizes import divide_order
 
 RULE = "cash.convert"
@@ -88,6 +88,6 @@ def _action(
         because=f"{money.currency} is turned into {account.snapshot.quote}",
         est_value=None if money.rate is None else spent * money.rate,
         expects={"cash_free": plain(money.free), "mark_price": None if mark is None else plain(mark)},
-        rank=CONVERT_CASH,
+        rank=Rank.CONVERT_CASH,
         part=part,
     )

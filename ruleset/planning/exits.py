@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import IntEnum, auto
 
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import ExitRule, Policy, Rule
@@ -45,10 +46,19 @@ from exitplan.ruleset.planning.unwind import Slice, next_step
 
 HELD_BY = "held by "
 """What stands before the holders of a locked balance in the reason of a blocked exit."""
-_RANKS: Mapping[Kind, int] = {"close": 12, "unwind": 13, "convert_dust": 14, "attach_stop": 16, "adopt": 17}
-_ZOMBIE_RANK, _DUST_RANK = 10, 11
-CONVERT_CASH = 15
-"""The places of exits in a plan, behind the cancels; closes of zombies and of dust go before those over the cap."""
+
+
+class Rank(IntEnum):
+    """The places of exits in a plan, behind the cancels, which have none."""
+
+    CLOSE_ZOMBIE = auto()
+    CLOSE_DUST = auto()
+    CLOSE = auto()
+    UNWIND = auto()
+    CONVERT_DUST = auto()
+    CONVERT_CASH = auto()
+    ATTACH_STOP = auto()
+    ADOPT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +348,8 @@ def _plan_conversion(view: PositionView, rule: ExitRule, context: ExitContext) -
 
 def _rank_of(kind: Kind, rule: ExitRule) -> int:
     if kind == "close" and rule.is_zombie:
-        return _ZOMBIE_RANK
-    return _DUST_RANK if kind == "close" and rule.is_dust else _RANKS[kind]
+        return Rank.CLOSE_ZOMBIE
+    return Rank.CLOSE_DUST if kind == "close" and rule.is_dust else Rank[kind.upper()]
 
 
 def _cycle_text(step: UnwindStep) -> str:

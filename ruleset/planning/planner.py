@@ -94,9 +94,9 @@ class Draft:
     checks: Checks
     forecast: Checks
     warnings: tuple[PlanWarning, ...]
-    exits: Mapping[str, Exit] = field(default_factory=dict)
-    cap_candidates: tuple[str, ...] = ()
-    excess: int = 0
+    exits: Mapping[str, Exit]
+    cap_candidates: tuple[str, ...]
+    excess: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import itertools
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exitplan.brokers.protocol import Done, OrderReport, Outcome, Unknown
+from exitplan.brokers.protocol import Capabilities, Done, OrderReport, Outcome, Unknown
+from exitplan.executor.apply.orders import in_groups
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.journal import Journal, Settlement
 from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.snapshot import Snapshot
-from tests.builders import NOW, order, position, snapshot
+from exitplan.ruleset.planning.actions import Kind
+from tests.builders import NOW, order, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, StillClock, stage, statuses
 from tests.executor.test_laws import accounts
@@ -267,3 +270,43 @@ def rows(scene: Scene, table: str) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(scene.folder.journal)) as journal:
         journal.row_factory = sqlite3.Row
         return [dict(row) for row in journal.execute(f"SELECT * FROM {table} ORDER BY rowid")]  # noqa: S608 - our own
+
+
+VENUE = Capabilities(
+    client_order_ids="A",
+    unique_client_order_ids="ever",
+    reduce_only=True,
+    stop_market=True,
+    stop_limit=True,
+    convert=True,
+    receive_window=5,
+    live=False,
+    writes_at_once=3,
+    cancels_at_once=4,
+)
+CANCEL, CLOSE, UNWIND, STOP, ADOPT = "cancel_order", "close", "unwind", "attach_stop", "adopt"
+
+
+@pytest.mark.parametrize(
+    ("actions", "sizes"),
+    [
+        ([(CANCEL, "A")] * 5, [4, 1]),  # also on one symbol
+        ([(UNWIND, name) for name in "ABCD"], [3, 1]),
+        ([(UNWIND, "A"), (UNWIND, "A")], [1, 1]),
+        ([(UNWIND, "A"), (UNWIND, "B"), (UNWIND, "A")], [2, 1]),
+        ([(CLOSE, "A"), (STOP, "B")], [2]),  # whatever is an order goes together
+        ([(CANCEL, "A"), (CLOSE, "B")], [1, 1]),
+        ([(CLOSE, "A"), (CANCEL, "B")], [1, 1]),
+        ([(ADOPT, "A"), (ADOPT, "B")], [1, 1]),
+        ([(CLOSE, "A"), (ADOPT, "B")], [1, 1]),
+        ([(ADOPT, "A"), (CLOSE, "B")], [1, 1]),
+        ([], []),
+    ],
+    ids=str,
+)
+def test_actions_of_one_sort_go_together_in_their_order(actions: list[tuple[Kind, str]], sizes: list[int]) -> None:
+    (unwind,) = typed_plan_of(snapshot(position())).actions
+    wanted = [replace(unwind, kind=kind, symbol=symbol) for kind, symbol in actions]
+    groups = list(in_groups(wanted, VENUE))
+    assert [len(group) for group in groups] == sizes
+    assert list(itertools.chain(*groups)) == wanted

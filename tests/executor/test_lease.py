@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.lease import account_lease, break_lease, holder_of, seems_held, seems_held_by
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 from tests.builders import NOW
 from tests.executor.conftest import Stage
@@ -112,3 +114,59 @@ def test_a_lock_that_cannot_be_made_is_a_data_folder_that_cannot_be_used(tmp_pat
     (tmp_path / "data").write_text("a file")
     with pytest.raises(DataFolderUnusable), account_lease(tmp_path / "data" / "account.lock", "platform", NOW):
         pass
+
+
+def test_a_lease_can_be_taken_away_from_whoever_holds_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert (holder_of(lock), break_lease(lock), lock.exists()) == (None, None, False)
+    with account_lease(lock, "platform", NOW):
+        who = holder_of(lock)
+        assert who is not None
+        assert f"by process {os.getpid()} on" in who
+        assert (break_lease(lock), list(tmp_path.iterdir())) == (who, [])
+    assert holder_of(lock) is None
+
+
+def test_a_lease_that_nobody_holds_any_more_is_left_alone(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    note = tmp_path / "lock.holder.json"
+    note.touch()
+    assert (holder_of(lock), break_lease(lock), lock.exists(), note.exists()) == (None, None, True, True)
+    with account_lease(lock, "platform", NOW):
+        assert holder_of(lock) is not None
+
+
+def test_a_holder_without_a_note_is_another_process(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with FileLock(lock):
+        assert break_lease(lock) == "by another process"
+        assert not lock.exists()
+
+
+def test_a_note_tells_whether_its_holder_seems_to_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, me, here = tmp_path / "lock", os.getpid(), socket.gethostname()
+    assert (seems_held(lock), seems_held_by(lock, me, here)) == (None, False)
+    with account_lease(lock, "platform", NOW):
+        assert seems_held(lock) == holder_of(lock)
+        assert [seems_held_by(lock, me, here), seems_held_by(lock, me + 1, here)] == [True, False]
+        assert not seems_held_by(lock, me, "elsewhere")
+        for error, lives in ((PermissionError, True), (ProcessLookupError, False)):
+            with monkeypatch.context() as system:
+                system.setattr(os, "kill", raising(error))
+                assert (seems_held(lock) is not None, seems_held_by(lock, me, here)) == (lives, lives)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": 1, "host": "elsewhere"}'])
+def test_a_holder_that_cannot_be_looked_at_counts_as_one_that_lives(tmp_path: Path, text: str) -> None:
+    lock = tmp_path / "lock"
+    (tmp_path / "lock.holder.json").write_text(text)
+    assert seems_held(lock) == "by another process"
+    assert not seems_held_by(lock, 1, socket.gethostname())
+
+
+def raising(error: type[OSError]) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail

@@ -134,6 +134,22 @@ def test_a_question_that_fails_once_is_asked_again(on_stage: Stage) -> None:
     assert (scene.apply().exit_code, scene.held()) == (0, "75")
 
 
+def test_a_question_that_breaks_is_asked_again_and_sells_nothing_twice(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.append(ConnectionError("reset by peer"))
+    assert (scene.apply().exit_code, scene.held(), len(scene.trouble.orders)) == (0, "75", 1)
+
+
+def test_where_every_question_breaks_a_person_has_to_look_and_is_told_why(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.extend([ConnectionError("reset by peer")] * 9)
+    result = scene.apply()
+    assert (result.exit_code, statuses(result), scene.held()) == (9, ["needs_human"], "75")
+    assert "the look-up failed: reset by peer" in str(result.outcomes[0].to_document()["message"])
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST_BEFORE, Fault.RATE_LIMITED, Fault.BUSY], ids=lambda fault: fault.name)
 def test_an_order_that_never_arrives_is_left_open_after_three_times(on_stage: Stage, fault: Fault) -> None:
     scene = on_stage(zombie())

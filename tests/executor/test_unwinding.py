@@ -238,3 +238,13 @@ def test_statuses_of_skipped_slices_say_so(on_stage: Stage) -> None:
     plan = scene.plan()
     scene.hold("AAA/USD", None)
     assert statuses(scene.apply(plan)) == ["skipped"]
+
+
+def test_what_grew_while_it_stands_still_is_anchored_anew_once(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"max_equity_change_pct": 1})
+    cycle(scene)
+    scene.policy["parameters"]["gradual_unwind_pct"] = 0
+    scene.hold("AAA/USD", "200")
+    assert [cycle(scene) for _ in range(2)] == [(0, "200")] * 2
+    assert scene.state().unwinds["AAA/USD"].initial_quantity == 200
+    assert len(scene.told("cycle_counted")) == 1

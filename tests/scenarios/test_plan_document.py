@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from exitplan.ruleset.errors import PlanIsAltered
-from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot import Cash, Conversion, Snapshot
 from exitplan.ruleset.planning.plan import (
     Document,
     client_order_id,
@@ -294,3 +294,34 @@ def test_only_sales_pay_a_fee() -> None:
     cancel, sale = plan_of(snapshot(position(locked=1), orders=[order(minutes=31)], markets=markets))["actions"]
     assert "taker_fee" not in cancel
     assert sale["taker_fee"] == "0.001"
+
+
+def test_exits_stand_in_the_order_of_their_kinds_whatever_their_symbols() -> None:
+    exits = [
+        {"id": "stop", "when": {"symbol": {"in": ["BB/USD", "AA/USD"]}}, "action": "attach_stop", "adopt": True}
+        | {"stop_pct": Decimal("0.1")},
+        {"id": "dust", "when": {"symbol": {"in": ["YY/USD", "VV/USD"]}}, "action": "close"},
+        {"id": "zombie", "when": {"symbol": "ZZ/USD"}, "action": "close"},
+        {"id": "other", "when": {"symbol": "XX/USD"}, "action": "close"},
+        {"id": "legacy", "when": {"symbol": "WW/USD"}, "action": "unwind"},
+    ]
+    held = [position(symbol) for symbol in ("AA/USD", "WW/USD", "XX/USD", "YY/USD", "ZZ/USD")]
+    account = snapshot(
+        *held,
+        position("VV/USD", "0.0005"),
+        other_cash={"EUR": Cash(Decimal(100))},
+        rates={"EUR": "1.1"},
+        markets={"EUR/USD": market("1.1")},
+    )
+    account = replace(account, conversions={"VV/USD": Conversion(Decimal("0.02"))})
+    plan = plan_of(account, exits=exits, dust={"convert": True}, cash={"convert": True})
+    assert [(found["kind"], found["symbol"]) for found in plan["actions"]] == [
+        ("close", "ZZ/USD"),
+        ("close", "YY/USD"),
+        ("close", "XX/USD"),
+        ("unwind", "WW/USD"),
+        ("convert_dust", "VV/USD"),
+        ("convert_cash", "EUR/USD"),
+        ("attach_stop", "AA/USD"),
+        ("adopt", "AA/USD"),
+    ]

@@ -267,3 +267,14 @@ def test_the_end_of_the_calendar_plans_orders_and_cycles_all_the_same(side: Orde
     progress = unwound(1, "0.75", 10, last=end - timedelta(minutes=1))
     plan = plan_of(snapshot(position(quantity="7.5"), orders=[order(side=side)]), progress, now=end)
     assert plan["blocked"][0]["until"] == "9999-12-31T23:59:59.999999Z"
+
+
+def test_a_cycle_done_at_this_very_moment_is_not_dated_ahead() -> None:
+    plan = plan_of(snapshot(position(quantity="7.5")), unwound(1, "0.75", 10, last=NOW))
+    assert (plan["actions"], plan["blocked"][0]["until"]) == ([], "2026-02-18T22:05:00Z")
+
+
+def test_the_longest_interval_ends_to_the_second() -> None:
+    account = snapshot(position(quantity="7.5"))
+    plan = plan_of(account, unwound(1, "0.75", 10, last=NOW), unwind_interval_minutes=5_256_000)
+    assert plan["blocked"][0]["until"] == "2036-02-16T22:00:00Z"

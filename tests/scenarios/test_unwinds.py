@@ -283,3 +283,12 @@ def test_the_draft_tells_every_unwind_under_way() -> None:
     account = snapshot(position(), position("BBB/USD", "7.5"))
     steps = draft_plan(plan_input(account, unwound(0, 1, 10, "BBB/USD"))).unwinds
     assert [(found.key, found.cycle, found.counts) for found in steps] == [("AAA/USD", 1, False), ("BBB/USD", 1, True)]
+
+
+def test_an_unwind_that_stands_still_keeps_its_cycle() -> None:
+    found = step(unwinding("7.5", unwound(2, "0.75", 10), gradual_unwind_pct=0))
+    assert (found["cycle"], found["target_quantity"], found["counts"]) == (2, "7.5", True)
+
+
+def test_a_target_of_one_unit_is_kept() -> None:
+    assert sold(unwinding(10, gradual_unwind_pct=Decimal("0.9"))) == "9"

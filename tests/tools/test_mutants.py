@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
-from tools.mutants import ROOMS, ROOT, known_survivors, mutants_of
+from tools.mutants.__main__ import print_scores
+from tools.mutants.faults import Mutant, mutants_of
+from tools.mutants.rooms import ROOMS, ROOT, known_survivors
+from tools.mutants.running import Outcome
 
 
 def changes(code: str) -> list[str]:
@@ -55,3 +60,39 @@ def test_what_stays_is_still_a_mutant_of_the_code() -> None:
     names = {mutant.name for file in files for mutant in mutants_of(file, (ROOT / file).read_text())}
     assert known_survivors().keys() <= names
     assert all(known_survivors().values())
+
+
+OPEN, CLOSED = (Mutant("executor/apply/run.py", 1, "f", name, "") for name in ("open", "closed"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "known", "good"),
+    [
+        (Outcome.KILLED, {}, True),
+        (Outcome.TIMED_OUT, {}, True),
+        (Outcome.SURVIVED, {"open": "It changes nothing."}, True),
+        (Outcome.SURVIVED, {}, False),
+    ],
+)
+def test_a_survivor_without_a_reason_fails(
+    outcome: Outcome, known: dict[str, str], good: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = {"open": outcome, "closed": Outcome.KILLED}
+    assert print_scores([OPEN, CLOSED], outcomes, known) is good
+    assert ("50.0%" in capsys.readouterr().out) is not good
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("only", "tests", "survives"),
+    [
+        ("guards.py _spread: 2 -> 3", "tests/ruleset/test_guards.py", 0),
+        ("guards.py module: 3 -> 4", "tests/ruleset/test_guards.py", 0),  # works on import
+        ("guards.py _spread: 2 -> 3", "tests/ruleset/test_checks.py", 1),  # which do not reach it
+        ("unwind.py Slice._reaching: ceil_to_step", "tests/ruleset/test_order_sizes.py", 0),  # stays, for its reason
+    ],
+)
+def test_the_tool_tells_who_survives(only: str, tests: str, survives: int) -> None:
+    command = [sys.executable, "-m", "tools.mutants", "--only", only, "--tests", tests]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("SURVIVES")) == (survives, survives), done.stderr
