@@ -53,7 +53,7 @@ def plain(value: Decimal) -> str:
         text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
+    return "0" if text == "-0" else text
 
 
 def to_micro(value: Decimal) -> int:
@@ -63,8 +63,8 @@ def to_micro(value: Decimal) -> int:
 
 def micro_text(value: int) -> str:
     """Write millionths as a decimal with six places."""
-    sign, digits = ("-", -value) if value < 0 else ("", value)
-    return f"{sign}{digits // MICRO}.{digits % MICRO:06d}"
+    digits = str(abs(value)).zfill(7)
+    return f"{'-' if value < 0 else ''}{digits[:-6]}.{digits[-6:]}"
 
 
 def floor_to_step(quantity: Decimal, step: Decimal | None) -> Decimal:
@@ -104,7 +104,8 @@ def parse_moment(text: str) -> datetime:
 
 def time_text(moment: datetime) -> str:
     """Write a time as ISO 8601 in UTC with ``Z``, without a fraction where it is zero."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{utc.isoformat()[:-6]}Z"
 
 
 def unified_symbol(text: str) -> str:

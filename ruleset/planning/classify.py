@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of, ids_of
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy
@@ -19,23 +19,23 @@ _NOT_COUNTED = frozenset({"no-price-yet", "entry-open"})
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches."""
+    """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches.
+
+    ``key`` is that of the position. ``is_protected``: the policy's protect list keeps it out of the protocol.
+    """
 
     view: PositionView
     category: Category
     rule: ClassificationRule | None
     matched: tuple[str, ...]
     exit: ExitRule | None
+    key: str = field(init=False)
+    is_protected: bool = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """The key of the position."""
-        return self.view.position.key
-
-    @property
-    def is_protected(self) -> bool:
-        """Check whether the policy's protect list keeps this position out of the protocol."""
-        return bool(self.view.facts["protected"])
+    def __post_init__(self) -> None:
+        """Read what is asked for again and again."""
+        object.__setattr__(self, "key", self.view.position.key)
+        object.__setattr__(self, "is_protected", bool(self.view.facts["protected"]))
 
     @property
     def is_implausible(self) -> bool:
