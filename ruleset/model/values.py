@@ -89,6 +89,8 @@ def parse_time(text: str) -> datetime:
     if match is None:
         raise ValueError(f"{text!r} is not an ISO 8601 time in UTC, such as 2026-02-18T22:00:00Z")
     day, clock, fraction, zone = match.groups()
+    if fraction is None and zone == "Z":
+        return datetime.fromisoformat(text)
     fraction = (fraction or "")[:7]
     zone = "+00:00" if zone in "Zz" else zone
     try:
