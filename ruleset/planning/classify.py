@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -71,8 +72,9 @@ def decide(rulebook: Rulebook, views: Sequence[PositionView], cap: CapInput) -> 
     chosen = _over_cap(decisions, counted, rulebook.policy, cap)
     if not chosen:
         return decisions, len(counted)
+    ranks = sorted(_first_rank(decision, rulebook.policy) for decision in counted)
     again = [
-        decision.view.marked({"cap_rank": _cap_words(decision, counted, rulebook.policy)}, over_cap=True)
+        decision.view.marked({"cap_rank": _cap_words(decision, ranks, rulebook.policy)}, over_cap=True)
         for decision in chosen
     ]
     judged = {decision.key: decision for decision in _judge(rulebook, again)}
@@ -168,13 +170,15 @@ _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _TEENS = range(11, 14)
 
 
-def _cap_words(decision: Decision, counted: Sequence[Decision], policy: Policy) -> str:
-    """Describe why the cap chose a position: its place by the first rank among all that count."""
-    name = policy.cap.rank_by[0]
-    own = rank_of(decision.view.facts, name)
-    place = 1 + sum(1 for other in counted if rank_of(other.view.facts, name) < own)
+def _first_rank(decision: Decision, policy: Policy) -> tuple[bool, int]:
+    return rank_of(decision.view.facts, policy.cap.rank_by[0])
+
+
+def _cap_words(decision: Decision, ranks: Sequence[tuple[bool, int]], policy: Policy) -> str:
+    """Describe why the cap chose a position: its place by the first rank among the sorted ones of all that count."""
+    place = 1 + bisect_left(ranks, _first_rank(decision, policy))
     ordinal = "" if place == 1 else f"{place}{_ending(place)} "
-    return f"{ordinal}{_SUPERLATIVES[name]} of {len(counted)}, the cap is {policy.max_positions}"
+    return f"{ordinal}{_SUPERLATIVES[policy.cap.rank_by[0]]} of {len(ranks)}, the cap is {policy.max_positions}"
 
 
 def _ending(number: int) -> str:
