@@ -18,6 +18,7 @@ from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
 from bench.startup import startup_table, time_startup
+from bench.work import count_work, work_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -48,6 +49,7 @@ def _deciding(options: argparse.Namespace) -> str:
         describe_machine(),
         "## Twelve rules over the facts of a position\n\n" + engines_table(engines),
         "## From a snapshot to the bytes of its plan\n\n" + plans_table(plans),
+        "## Calls of functions in each step\n\n" + work_table(count_work()),
         "## Start-up\n\n" + startup_table(time_startup()),
         "## Orders through the journal\n\n" + orders_table(measure_orders()),
         "## Aims\n\n" + aims_table(engines, plans),

@@ -13,7 +13,7 @@ from bench.engines import FLOOR, installed_engines
 from bench.tables import aligned, figure
 
 SIZES = (10, 100, 1_000, 10_000, 100_000)
-KINDS = {"mixed": "mixed account", "over": "far over the cap"}
+KINDS = {"mixed": "mixed account", "over": "far over the cap", "file": "mixed account, file to file"}
 
 
 class EnginesDisagree(Exception):
@@ -46,7 +46,7 @@ def compare_engines(sizes: Sequence[int], rounds: int) -> Results:
 
 
 def time_plans(sizes: Sequence[int], rounds: int) -> Results:
-    """Time the way from a snapshot to the bytes of its plan at every size."""
+    """Time the way from a snapshot to the bytes of its plan, and from file to file, at every size."""
     results: Results = {kind: {} for kind in KINDS}
     for size in sizes:
         for _ in range(rounds):

@@ -8,16 +8,23 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import orjson
+
 from bench.engines import ENGINES
 from bench.portfolio import facts_of, portfolio
 from bench.rules import bench_policy, twelve_rules
+from exitplan.executor.plan import Planned, plan_snapshot
 from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.snapshot import snapshot_to_document
 from exitplan.ruleset.planning.plan import make_plan, plan_bytes
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 
@@ -78,7 +85,12 @@ def _digest(answers: list[int]) -> str:
 
 
 def measure_plan(kind: str, size: int) -> Result:
-    """Time the way from a snapshot to the bytes of its plan: of a ``mixed`` account, or of one far ``over`` its cap."""
+    """Time the way from a snapshot to the bytes of its plan: of a ``mixed`` account, or of one far ``over`` its cap.
+
+    Of a ``file`` it is the way from the file of a mixed account to that of its plan.
+    """
+    if kind == "file":
+        return _measure_files(size)
     snapshot = portfolio(size, outages=kind == "mixed")
     policy = bench_policy(max_positions=10_000 if kind == "mixed" else 8)
     given = PlanInput(Rulebook.of(policy), snapshot, snapshot.taken_at)
@@ -97,6 +109,37 @@ def measure_plan(kind: str, size: int) -> Result:
     }
 
 
+def _measure_files(size: int) -> Result:
+    policy = bench_policy(max_positions=10_000)
+    with tempfile.TemporaryDirectory() as folder:
+        recorded, written = Path(folder) / "snapshot.json", Path(folder) / "plan.json"
+        # In a process of its own: what it takes to make an account is no part of the peak.
+        command = [sys.executable, "-m", "bench.worker", "record", str(recorded), str(size)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - itself
+        before = peak_mb()
+        planned, seconds = best_time(lambda: _plan_file(policy, recorded, written))
+        return {
+            "size": size,
+            "us": seconds / size * 1e6,
+            "actions": len(planned.draft.actions),
+            "added_mb": peak_mb() - before,
+            "peak_mb": peak_mb(),
+            "plan_mb": written.stat().st_size / 1e6,
+        }
+
+
+def _plan_file(policy: Policy, recorded: Path, written: Path) -> Planned:
+    planned = plan_snapshot(policy, recorded)
+    written.write_bytes(plan_bytes(planned.plan))
+    return planned
+
+
+def record(file: str, size: int) -> Result:
+    """Write a mixed account as a snapshot file."""
+    document = snapshot_to_document(portfolio(size))
+    return {"bytes": Path(file).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))}
+
+
 if __name__ == "__main__":
-    measure = {"engine": measure_engine, "plan": measure_plan}[sys.argv[1]]
+    measure = {"engine": measure_engine, "plan": measure_plan, "record": record}[sys.argv[1]]
     print(json.dumps(measure(sys.argv[2], int(sys.argv[3]))))

@@ -26,6 +26,7 @@ from exitplan.schemas.merging.policy_merge import (
     merge,
     operations,
 )
+from exitplan.schemas.validators import passes
 
 SHIPPED = FilePath(__file__).parents[1] / "policies"
 """The folder of the policies that come with exitplan."""
@@ -164,7 +165,8 @@ def _unknown_ids(documents: list[Document]) -> Iterator[Diagnostic]:
 
 
 def _problems(document: Document) -> Iterator[Problem]:
-    yield from check("policy", document.value)
+    if not passes("policy", document.value):
+        yield from check("policy", document.value)
     for block in LISTS:
         yield from _repeated(document, block)
     yield from _too_few_keys(document)

@@ -1,15 +1,15 @@
 """Two validators over the same schema files: a fast one that says yes or no, a thorough one that says what is wrong.
 
-fastjsonschema turns a schema into Python code and checks 10,000 positions in a tenth of the time that jsonschema
-takes, but stops at the first error and keeps no tree of it. So it goes first, and jsonschema only where something is
-wrong.
+jsonschema-rs compiles a schema in two milliseconds and checks 10,000 positions in a thirtieth of the time that
+jsonschema takes, but its errors have no tree that ours could be made of. So it goes first, and jsonschema is loaded
+only where something is wrong.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,6 +21,7 @@ from exitplan.schemas.build import FOLDER
 from exitplan.schemas.shapes.common import Schema
 
 if TYPE_CHECKING:
+    import jsonschema_rs
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
@@ -65,13 +66,10 @@ def is_time(value: object) -> bool:
 
 def passes(kind: str, value: object) -> bool:
     """Check whether a document has the shape of its kind."""
-    from fastjsonschema import JsonSchemaValueException  # noqa: PLC0415 - as in _fast
-
     try:
-        _fast(kind)(value)
-    except JsonSchemaValueException:
+        return _fast(kind).is_valid(value)
+    except (UnicodeEncodeError, ValueError):  # half a surrogate, or a key that is no text: no JSON
         return False
-    return True
 
 
 def violations(kind: str, value: Any) -> Iterator[Violation]:  # noqa: ANN401 - any document
@@ -97,14 +95,11 @@ def _violation(error: ValidationError) -> Violation:
 
 
 @cache
-def _fast(kind: str) -> Callable[[object], object]:
-    import fastjsonschema  # noqa: PLC0415 - commands that read no file need not wait for it
+def _fast(kind: str) -> jsonschema_rs.Draft7Validator:
+    import jsonschema_rs  # noqa: PLC0415 - commands that read no file need not wait for it
 
     formats = {"date-time": is_time}
-    check: Callable[[object], object] = fastjsonschema.compile(
-        committed_schema(kind), formats=formats, use_default=False, detailed_exceptions=False
-    )
-    return check
+    return jsonschema_rs.Draft7Validator(committed_schema(kind), formats=formats, validate_formats=True)
 
 
 @cache

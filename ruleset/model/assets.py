@@ -25,6 +25,7 @@ class AssetNames:
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     held_as: Mapping[str, str] = field(default_factory=dict)
+    _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, aliases: Mapping[str, str], positions: Iterable[Position]) -> AssetNames:
@@ -41,6 +42,12 @@ class AssetNames:
 
     def of_symbol(self, symbol: str) -> str:
         """Return the asset that a symbol is about: its base currency, or the symbol itself for a derivative."""
+        asset = self._known.get(symbol)
+        if asset is None:
+            asset = self._known[symbol] = self._asset_of(symbol)
+        return asset
+
+    def _asset_of(self, symbol: str) -> str:
         base = base_of(symbol)
         if is_derivative(symbol):
             return self.resolve(base) + symbol[len(base) :]

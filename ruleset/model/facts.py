@@ -78,6 +78,7 @@ class _Observer:
     progress: Progress
     now: datetime
     names: AssetNames
+    belief: Belief
     protected: frozenset[str]
     records: Mapping[str, list[str]]
     sides: Mapping[str, frozenset[Side]]
@@ -100,6 +101,7 @@ class _Observer:
             progress,
             now,
             names,
+            Belief(policy.max_price_gap, policy.dust_usd_threshold),
             policy.protected_assets(names, now),
             records,
             {asset: frozenset(held) for asset, held in sides.items()},
@@ -112,8 +114,7 @@ class _Observer:
         """Look a position up everywhere and value it; the facts that need the account's equity come later."""
         asset = self.names.of_position(position)
         market = self.snapshot.markets.get(position.symbol)
-        belief = Belief(self.policy.max_price_gap, self.policy.dust_usd_threshold)
-        price = price_of(self.snapshot, position, belief)
+        price = price_of(self.snapshot, position, self.belief)
         symbol, record = self._record_of(position, asset)
         missing = self.missing.find(position, asset)
         view = PositionView(

@@ -20,6 +20,10 @@ class PositionView:
     compared with it. ``is_managed`` says that managed equity counts the position. ``last_seen_price`` is what was
     known before the venue answered without a price. ``words`` are further places of its sentences: why it is what it
     is, why the cap chose it.
+
+    The last three follow from the others, and are asked for so often that they are kept: ``held`` is what an exit would
+    have to sell, in the position's units; ``value`` what that is worth in the account's quote currency, exactly, None
+    without a believed price; ``is_derivative`` says that this is a derivative and no spot holding.
     """
 
     position: Position
@@ -32,21 +36,16 @@ class PositionView:
     last_seen_price: Decimal | None = None
     facts: dict[str, FactValue] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+    held: Decimal = field(init=False)
+    value: Decimal | None = field(init=False)
+    is_derivative: bool = field(init=False)
 
-    @property
-    def held(self) -> Decimal:
-        """What an exit would have to sell, in the position's units."""
-        return held_quantity(self.position)
-
-    @property
-    def value(self) -> Decimal | None:
-        """What it is worth in the account's quote currency, exactly; None without a believed price."""
-        return self.worth(abs(self.position.quantity))
-
-    @property
-    def is_derivative(self) -> bool:
-        """Check whether this is a derivative and no spot holding."""
-        return is_derivative(self.position.symbol)
+    def __post_init__(self) -> None:
+        """Compute what is asked for again and again."""
+        keep = object.__setattr__
+        keep(self, "held", held_quantity(self.position))
+        keep(self, "value", self.worth(abs(self.position.quantity)))
+        keep(self, "is_derivative", is_derivative(self.position.symbol))
 
     @property
     def is_negative_balance(self) -> bool:

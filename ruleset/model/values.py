@@ -53,7 +53,7 @@ def plain(value: Decimal) -> str:
         text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
+    return "0" if text == "-0" else text
 
 
 def to_micro(value: Decimal) -> int:
@@ -63,8 +63,8 @@ def to_micro(value: Decimal) -> int:
 
 def micro_text(value: int) -> str:
     """Write millionths as a decimal with six places."""
-    sign, digits = ("-", -value) if value < 0 else ("", value)
-    return f"{sign}{digits // MICRO}.{digits % MICRO:06d}"
+    digits = str(abs(value)).zfill(7)
+    return f"{'-' if value < 0 else ''}{digits[:-6]}.{digits[-6:]}"
 
 
 def floor_to_step(quantity: Decimal, step: Decimal | None) -> Decimal:
@@ -89,6 +89,8 @@ def parse_time(text: str) -> datetime:
     if match is None:
         raise ValueError(f"{text!r} is not an ISO 8601 time in UTC, such as 2026-02-18T22:00:00Z")
     day, clock, fraction, zone = match.groups()
+    if fraction is None and zone == "Z":
+        return datetime.fromisoformat(text)
     fraction = (fraction or "")[:7]
     zone = "+00:00" if zone in "Zz" else zone
     try:
@@ -104,7 +106,8 @@ def parse_moment(text: str) -> datetime:
 
 def time_text(moment: datetime) -> str:
     """Write a time as ISO 8601 in UTC with ``Z``, without a fraction where it is zero."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{utc.isoformat()[:-6]}Z"
 
 
 def unified_symbol(text: str) -> str:

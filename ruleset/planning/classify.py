@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of, ids_of
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy
@@ -19,23 +20,23 @@ _NOT_COUNTED = frozenset({"no-price-yet", "entry-open"})
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches."""
+    """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches.
+
+    ``key`` is that of the position. ``is_protected``: the policy's protect list keeps it out of the protocol.
+    """
 
     view: PositionView
     category: Category
     rule: ClassificationRule | None
     matched: tuple[str, ...]
     exit: ExitRule | None
+    key: str = field(init=False)
+    is_protected: bool = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """The key of the position."""
-        return self.view.position.key
-
-    @property
-    def is_protected(self) -> bool:
-        """Check whether the policy's protect list keeps this position out of the protocol."""
-        return bool(self.view.facts["protected"])
+    def __post_init__(self) -> None:
+        """Read what is asked for again and again."""
+        object.__setattr__(self, "key", self.view.position.key)
+        object.__setattr__(self, "is_protected", bool(self.view.facts["protected"]))
 
     @property
     def is_implausible(self) -> bool:
@@ -71,8 +72,9 @@ def decide(rulebook: Rulebook, views: Sequence[PositionView], cap: CapInput) -> 
     chosen = _over_cap(decisions, counted, rulebook.policy, cap)
     if not chosen:
         return decisions, len(counted)
+    ranks = sorted(_first_rank(decision, rulebook.policy) for decision in counted)
     again = [
-        decision.view.marked({"cap_rank": _cap_words(decision, counted, rulebook.policy)}, over_cap=True)
+        decision.view.marked({"cap_rank": _cap_words(decision, ranks, rulebook.policy)}, over_cap=True)
         for decision in chosen
     ]
     judged = {decision.key: decision for decision in _judge(rulebook, again)}
@@ -168,13 +170,15 @@ _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _TEENS = range(11, 14)
 
 
-def _cap_words(decision: Decision, counted: Sequence[Decision], policy: Policy) -> str:
-    """Describe why the cap chose a position: its place by the first rank among all that count."""
-    name = policy.cap.rank_by[0]
-    own = rank_of(decision.view.facts, name)
-    place = 1 + sum(1 for other in counted if rank_of(other.view.facts, name) < own)
+def _first_rank(decision: Decision, policy: Policy) -> tuple[bool, int]:
+    return rank_of(decision.view.facts, policy.cap.rank_by[0])
+
+
+def _cap_words(decision: Decision, ranks: Sequence[tuple[bool, int]], policy: Policy) -> str:
+    """Describe why the cap chose a position: its place by the first rank among the sorted ones of all that count."""
+    place = 1 + bisect_left(ranks, _first_rank(decision, policy))
     ordinal = "" if place == 1 else f"{place}{_ending(place)} "
-    return f"{ordinal}{_SUPERLATIVES[name]} of {len(counted)}, the cap is {policy.max_positions}"
+    return f"{ordinal}{_SUPERLATIVES[policy.cap.rank_by[0]]} of {len(ranks)}, the cap is {policy.max_positions}"
 
 
 def _ending(number: int) -> str:

@@ -72,13 +72,17 @@ def write_plan(
         plan = _plan_of(given, draft, overrides)
     plan = replace(plan, account=replace(plan.account, address=address, key=key))
     document = plan.document
+    for action, number in zip(document["actions"], action_ids(plan.actions), strict=True):
+        action["id"] = number
     digest = _digest(_without_ids(document))
     document["plan_id"] = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
     for action in document["actions"]:
         action["client_order_id"] = client_order_id(f"{document['plan_id']}-{digest}", action["id"])
     document["sha256"] = plan_sha256(document)
-    ids = (entry["client_order_id"] for entry in document["actions"])
-    actions = tuple(replace(action, client_order_id=name) for action, name in zip(plan.actions, ids, strict=True))
+    actions = tuple(
+        replace(action, id=written["id"], client_order_id=written["client_order_id"])
+        for action, written in zip(plan.actions, document["actions"], strict=True)
+    )
     plan = replace(plan, plan_id=document["plan_id"], actions=actions, sha256=document["sha256"])
     vars(plan)["document"] = document  # as it would be written anew, which takes its time for thousands of positions
     return plan
@@ -198,7 +202,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
         engine=PlanEngine(ENGINE_NAME, ENGINE_VERSION, given.rulebook.checked),
         scope=given.scope,
         positions=tuple(_position(decision, steps, active) for decision in draft.decisions),
-        actions=tuple(_numbered(draft.actions)),
+        actions=draft.actions,
         blocked=draft.blocked,
         left_orders=tuple(_left(stale) for stale in draft.left_orders),
         guards=tuple(_guard(verdict) for verdict in draft.guards),
@@ -216,13 +220,13 @@ def expiry_after(now: datetime, minutes: Decimal) -> datetime:
     return later(now, timedelta(seconds=int(minutes * 60)))
 
 
-def _numbered(actions: Sequence[Action]) -> Iterator[Action]:
-    """Return actions with their ids: ``a1``, ``a2``, and ``a3.1``, ``a3.2`` for the parts of one exit."""
+def action_ids(actions: Sequence[Action]) -> Iterator[str]:
+    """Yield the ids of actions: ``a1``, ``a2``, and ``a3.1``, ``a3.2`` for the parts of one exit."""
     number = 0
     for action in actions:
         number += action.part <= 1
         part = f".{action.part}" if action.part else ""
-        yield replace(action, id=f"a{number}{part}")
+        yield f"a{number}{part}"
 
 
 def _position(
@@ -245,7 +249,7 @@ def _position(
 
 def shown_facts(facts: Facts) -> dict[str, FactShown]:
     """Return facts as plans and explanations show them: numbers with their six places."""
-    return {name: value if isinstance(value, str | bool) else micro_text(value) for name, value in facts.items()}
+    return {name: value if isinstance(value, (str, bool)) else micro_text(value) for name, value in facts.items()}
 
 
 def _cash_line(money: OtherCash) -> CashLine:

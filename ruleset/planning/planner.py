@@ -80,8 +80,8 @@ class StaleOrder:
 class Draft:
     """A plan before it is written: what was decided, and what is to be done.
 
-    ``cap_candidates`` are the keys of those that the cap could choose, the first first; ``excess`` is how many there
-    are above the cap.
+    ``excess`` is how many positions there are above the cap; ``cap_candidates`` are then the keys of those that the cap
+    could choose, the first first.
     """
 
     account: AccountView
@@ -163,6 +163,7 @@ def _draft(given: PlanInput) -> Draft:
     checking = CheckInput(policy, account, decisions, counted, unscoped.of, _order_ids(everything), under_way, surprise)
     later = replace(checking, unwinding=under_way | {step.key for step in unwinds})
     counted_ones = [decision for decision in decisions if not decision.is_protected]
+    excess = max(counted - policy.max_positions, 0)
     return Draft(
         account=account,
         decisions=tuple(decisions),
@@ -175,8 +176,8 @@ def _draft(given: PlanInput) -> Draft:
         forecast=later.check(_changes(actions, decisions, account)),
         warnings=(*find_warnings(policy, account, given.now), *_balance_warning(guards)),
         exits={decision.key: exit_ for decision, exit_ in zip(decisions, exits, strict=True)},
-        cap_candidates=tuple(decision.key for decision in candidates(counted_ones, policy, cap)),
-        excess=max(counted - policy.max_positions, 0),
+        cap_candidates=tuple(decision.key for decision in candidates(counted_ones, policy, cap)) if excess else (),
+        excess=excess,
     )
 
 

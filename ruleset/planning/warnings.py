@@ -117,11 +117,10 @@ def _renamed(account: AccountView, record: TrackerRecord) -> PositionView | None
 
 
 def _of_protection(policy: Policy, account: AccountView, now: datetime) -> Iterator[PlanWarning]:
-    known = _known_assets(account)
+    holding = [entry for entry in policy.protect if entry.holds(now)]
+    known = _known_assets(account) if holding else set()
     money = account.holdings.money
-    for entry in policy.protect:
-        if not entry.holds(now):
-            continue
+    for entry in holding:
         asset = entry.asset(account.names)
         if asset in money:
             text = f"{entry.name} is money and no position: protecting it protects nothing"
@@ -132,24 +131,28 @@ def _of_protection(policy: Policy, account: AccountView, now: datetime) -> Itera
 
 
 def _of_names(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
-    known = _known_assets(account)
-    names = {base_of(symbol) for symbol in _known_symbols(account)}
-    tracked = {base_of(symbol) for symbol in account.snapshot.tracker}
-    protected = {base_of(entry.name) for entry in policy.protect}
-    for old, new in policy.aliases.items():
-        if old not in names | tracked | protected and account.names.resolve(new) not in known:
-            text = f"the alias {old}: {new} matches nothing that is held or listed"
-            yield PlanWarning("matches-nothing", old, text, _near(old, account, is_asset=True))
+    yield from _of_aliases(policy, account) if policy.aliases else ()
     carried = {record.position_source for record in account.snapshot.tracker.values() if record.position_source}
     for source in sorted(policy.strategy_sources - carried):
         if near := nearest(source, carried - policy.strategy_sources):
             text = f"strategy_sources names {source}, which no record of the tracker carries; some carry {near}"
             yield PlanWarning("matches-nothing", source, text, near)
-    symbols = _known_symbols(account)
+    symbols = _known_symbols(account) if policy.named_symbols else set()
     for symbol in policy.named_symbols:
         if symbol not in symbols:
             text = f"a condition names {symbol}, which is neither held nor listed"
             yield PlanWarning("matches-nothing", symbol, text, _near(symbol, account))
+
+
+def _of_aliases(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
+    known = _known_assets(account)
+    names = {base_of(symbol) for symbol in _known_symbols(account)}
+    names |= {base_of(symbol) for symbol in account.snapshot.tracker}
+    names |= {base_of(entry.name) for entry in policy.protect}
+    for old, new in policy.aliases.items():
+        if old not in names and account.names.resolve(new) not in known:
+            text = f"the alias {old}: {new} matches nothing that is held or listed"
+            yield PlanWarning("matches-nothing", old, text, _near(old, account, is_asset=True))
 
 
 def _of_money(account: AccountView) -> Iterator[PlanWarning]:

@@ -1,17 +1,19 @@
 """Strict JSON: decimals exactly as written, no duplicate keys, and places where something is wrong.
 
-The fast way is the standard library's parser, which keeps no places. Only where something is wrong does
-:mod:`exitplan.schemas.loading.json_marks` go over the text again.
+A text as exitplan itself writes it is read by orjson, and taken where writing it again gives the same bytes: then there
+was nothing in it that orjson passes over. Any other text is read by the standard library's parser, which keeps no
+places either. Only where something is wrong does :mod:`exitplan.schemas.loading.json_marks` go over the text again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any, Never
+
+import orjson
 
 from exitplan.schemas.loading.diagnostics import FileHasProblems, Source
 from exitplan.schemas.loading.json_marks import DEEPEST, Walk
@@ -42,6 +44,9 @@ def parse_json(source: Source) -> Any:  # noqa: ANN401 - any JSON value
     Raises FileHasProblems for what is not JSON, duplicate keys, NaN and infinities, numbers of absurd length, text that
     is not Unicode, and more than 100 levels.
     """
+    known = _parse_own(source.text)
+    if known is not None:
+        return known
     if not source.text.strip(" \t\r\n"):
         raise one_problem(source, source.mark(0), "the file is empty")
     try:
@@ -62,6 +67,22 @@ def parse_json(source: Source) -> Any:  # noqa: ANN401 - any JSON value
 def json_document(source: Source, value: Any) -> Document:  # noqa: ANN401 - any JSON value
     """Assign a parsed text its places; this reads the text a second time, slowly."""
     return Document(source, value, Walk(source).marks)
+
+
+def _parse_own(text: str) -> dict[str, Any] | None:
+    """Parse an object written as exitplan writes it: no key twice, no number that is not exact; None for any other."""
+    if text[:1] != "{" or "\\u" in text:
+        return None
+    content = text.encode()
+    try:
+        value: dict[str, Any] = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    layout = orjson.OPT_INDENT_2 if content[1:2] == b"\n" else 0
+    end = orjson.OPT_APPEND_NEWLINE if content[-1:] == b"\n" else 0
+    if orjson.dumps(value, option=layout | end) != content or _is_deep(value, without=float):
+        return None
+    return value
 
 
 def _check_syntax(source: Source) -> None:
@@ -110,17 +131,22 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _is_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Check whether a value is nested too deep, without going deep itself."""
+def _is_deep(value: Any, without: type | None = None) -> bool:  # noqa: ANN401 - any JSON value
+    """Check whether a value is nested too deep, or holds anything of one type, without going deep itself."""
     level = [value]
     for _ in range(DEEPEST):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
+        inner: list[Any] = []
+        for outer in level:
+            parts = outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+            kinds = set(map(type, parts))
+            if without in kinds:
+                return True
+            if not kinds.isdisjoint(_CONTAINERS):
+                inner.extend(parts)
+        if not inner:
             return False
+        level = inner
     return True
 
 
-def _inside(value: Any) -> Iterable[Any]:  # noqa: ANN401 - as above
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+_CONTAINERS = {dict, list}

@@ -8,8 +8,9 @@ from typing import Any
 Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-SYMBOL_PATTERN = r"^[^\s\u0000-\u001f\u007f]{1,64}$"
-NAME_PATTERN = r"^[^\s\u0000-\u001f\u007f]{1,128}$"
+# The last two are white space to some readers of patterns, and none to others.
+SYMBOL_PATTERN = r"^[^\s\u0000-\u001f\u007f\u0085\ufeff]{1,64}$"
+NAME_PATTERN = r"^[^\s\u0000-\u001f\u007f\u0085\ufeff]{1,128}$"
 DECIMAL_PATTERN = r"^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 NOT_NEGATIVE_PATTERN = r"^\+?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$"
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"

@@ -40,6 +40,13 @@ def test_a_worker_measures_a_plan() -> None:
     assert measured["actions"] > 10
 
 
+def test_a_worker_measures_the_way_from_file_to_file() -> None:
+    command = [sys.executable, "-m", "bench.worker", "plan", "file", "20"]
+    measured = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=PAGE.parents[1]).stdout)
+    assert measured["size"] == 20
+    assert measured["plan_mb"] > 0
+
+
 def test_engines_that_disagree_give_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     def measured(_what: str, name: str, size: int) -> Measured:
         return Measured(size, 1.0, 0.0, 20.0, {"answers": name, "answers_of_a_tenth": name})

@@ -5,11 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.schemas.loading import json_loader
 from exitplan.schemas.loading.diagnostics import FileHasProblems, Source
 from exitplan.schemas.loading.json_loader import json_document, load_json, parse_json
 from exitplan.schemas.loading.text import decoded
@@ -123,3 +125,46 @@ def test_garbage_gives_nothing_worse_than_an_invalid_file(text: str) -> None:
         value(text)
     except FileIsInvalid as error:
         assert str(error).startswith("a.json:")  # noqa: PT017 - good JSON is fine as well
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=12,
+)
+SPOILING = st.sampled_from(
+    [b'"', b"{", b"}", b",", b":", b"0", b"1.5", b"1e3", b"\\", b"\\u0000", b"\\ud800", b" ", b""]
+)
+
+
+@given(
+    value=st.dictionaries(st.text(max_size=4), VALUES, max_size=4),
+    layout=st.sampled_from([0, orjson.OPT_INDENT_2, orjson.OPT_APPEND_NEWLINE]),
+    place=st.integers(0, 200),
+    cut=st.integers(0, 3),
+    put=SPOILING,
+)
+def test_what_is_read_the_short_way_is_what_the_careful_way_reads(
+    value: dict[str, Any], layout: int, place: int, cut: int, put: bytes
+) -> None:
+    try:
+        written = orjson.dumps(value, option=layout)
+    except TypeError:  # an integer beyond 64 bits
+        written = json.dumps(value, separators=(",", ":")).encode()
+    for content in (written, written[:place] + put + written[place + cut :]):
+        text = content.decode("utf-8", "ignore")
+        short = json_loader._parse_own(text)
+        assert short is None or repr(short) == repr(json_loader._parse(text))
+
+
+def test_a_file_as_exitplan_writes_it_is_read_the_short_way() -> None:
+    document = {"quantity": "0.10", "name": "\u00fc", "numbers": [1, -(2**63), 2**64 - 1], "nothing": None}
+    for layout in (0, orjson.OPT_INDENT_2, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE):
+        assert json_loader._parse_own(orjson.dumps(document, option=layout).decode()) == document
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":1}', '{"a":1.5}', '{"a":1e3}', '{"a":[[0.5]]}', '{"a": 1}', '{"a":"\\u0041"}', "[]", "", "{"]
+)
+def test_any_other_text_is_read_with_care(text: str) -> None:
+    assert json_loader._parse_own(text) is None

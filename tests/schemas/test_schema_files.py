@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from jsonschema import Draft7Validator
 
@@ -11,6 +12,7 @@ from exitplan.ruleset.language.conditions import OPERATORS
 from exitplan.ruleset.language.parameters import DUST, EXIT_ACTIONS, GUARDS, PARAMETERS
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS
 from exitplan.schemas.build import FOLDER, SHAPES, build_schemas, schema_text, write_schemas
+from exitplan.schemas.validators import _compiled
 
 KINDS = sorted(SHAPES)
 
@@ -59,3 +61,21 @@ def test_the_policy_schema_knows_every_operator_parameter_guard_and_action() -> 
 def test_a_fact_of_positions_and_orders_takes_the_values_of_both_in_definitions() -> None:
     side = committed("policy")["definitions"]["any_condition"]["properties"]["side"]
     assert side["anyOf"][0]["enum"] == ["long", "short", "buy", "sell"]
+
+
+def patterns_in(schema: Any) -> set[str]:
+    """Return every pattern that a schema holds texts to."""
+    if isinstance(schema, list):
+        return set().union(*map(patterns_in, schema))
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["pattern"]} if isinstance(schema.get("pattern"), str) else set()
+    return own.union(schema.get("patternProperties", ()), *map(patterns_in, schema.values()))
+
+
+@pytest.mark.parametrize("pattern", sorted(set().union(*(patterns_in(committed(kind)) for kind in KINDS))))
+def test_the_fast_validator_passes_no_text_that_the_thorough_one_refuses(pattern: str) -> None:
+    fast, thorough = jsonschema_rs.Draft7Validator({"pattern": pattern}), _compiled(pattern)
+    for letter in map(chr, (*range(0x3100), 0xFEFF, 0xFFFD, 0x1F600)):
+        for text in (letter, f"A{letter}1", f"1{letter}", f"env:{letter}"):
+            assert not fast.is_valid(text) or thorough.search(text), repr(text)

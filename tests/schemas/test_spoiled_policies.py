@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.schemas.loading.yaml_loader import parse_yaml
 from exitplan.schemas.policies import SHIPPED, load_policy
+from exitplan.schemas.validators import passes, violations
 
 DEFAULT = json.dumps(parse_yaml((SHIPPED / "default.yaml").read_bytes(), "default.yaml").value, default=float)
 LOADED = json.loads(DEFAULT)
@@ -71,3 +72,5 @@ def test_a_spoiled_policy_is_good_or_an_invalid_file(
         load_policy(file)
     except FileIsInvalid as error:
         assert str(error).startswith(f"{file}:")  # noqa: PT017 - loading is fine as well
+    if passes("policy", document):
+        assert not list(violations("policy", document))
