@@ -138,7 +138,7 @@ class _Inventor:
             markets={**markets, **{filler.symbol: Market(last=Decimal(1)) for filler in fillers}},
             tracker={**self._records(held, price), **{filler.symbol: self._ordinary_record() for filler in fillers}},
             rates={} if quote_of(self.symbol) in {QUOTE, None} else {str(quote_of(self.symbol)): Decimal(1)},
-            other_cash={} if self._flag("equity_complete") or not self._is_priced else {"UNPRICED": Cash(Decimal(1))},
+            other_cash={} if self._flag("equity_complete") else {"UNPRICED": Cash(Decimal(1))},
         )
         return Invented(policy, snapshot, self._progress(position), position.key)
 

@@ -56,9 +56,10 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove what is wrong with policies: rules that can never decide, and positions without an exit.
+    """Prove which rules of a policy can never decide.
 
-    Each finding holds for every position that an account can have; P1xx codes are explained in docs/lint.md. Exit code
+    Also which never match, which match everything, which only serve the reason, and what position would be left without
+    an exit. Each finding holds for every position that an account can have; docs/lint.md explains the codes. Exit code
     1 where there is a warning.
     """
     files = list(_policies(paths or [project_root() / "policies"]))

@@ -62,7 +62,10 @@ def parse_yaml(content: bytes, name: str) -> Document:
     """
     source = decoded(content, name)
     refuse_control_characters(source)
-    events = yaml.SafeLoader(source.text)
+    try:
+        events = yaml.SafeLoader(source.text)
+    except yaml.YAMLError as error:  # a character that YAML does not know, such as U+0080
+        raise one_problem(source, error_at(source), f"this is not YAML: {error}") from None
     composer = Composer(source, cast("Events", events))
     try:
         root = composer.document()

@@ -34,5 +34,5 @@ def test_calls_of_python_and_of_c_are_counted_and_every_time_alike() -> None:
 
     few = count_calls(three_calls)
     assert few >= 2
-    assert count_calls(lambda: list(map(str, range(10)))) >= few
+    assert count_calls(lambda: [len(str(number)) for number in range(10)]) >= 10 > few
     assert count_calls(three_calls) == few

@@ -295,12 +295,12 @@ def test_trading_is_enabled_by_a_verification_that_is_clean_and_fresh(tmp_path: 
 
 
 def test_a_verification_by_other_rules_enables_nothing(tmp_path: Path) -> None:
-    program = bot(tmp_path)
-    program.protocol.verify_clean_state()
-    program.protocol.max_positions = 3
-    assert program.protocol.should_enable_trading() is False
-    program.protocol.max_positions = None
-    assert program.protocol.should_enable_trading() is True
+    protocol = bot(tmp_path).protocol
+    protocol.verify_clean_state()
+    protocol.max_positions = 3
+    assert protocol.should_enable_trading() is False
+    protocol.max_positions = None
+    assert protocol.should_enable_trading() is True
 
 
 def test_without_a_folder_its_data_are_those_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

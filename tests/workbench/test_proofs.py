@@ -93,7 +93,7 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=5,
 )
-CATEGORIES = ("LEGACY_NON_COMPLIANT", "ZOMBIE_LEGACY", "STRATEGY_ALIGNED")
+CATEGORIES = ("LEGACY_NON_COMPLIANT", "ZOMBIE_LEGACY", "DEFERRED")
 RULES = st.lists(st.tuples(st.sampled_from(CATEGORIES), CONDITIONS), min_size=1, max_size=6)
 EXITS = st.lists(st.tuples(st.sampled_from(["close", "unwind"]), st.sampled_from(CATEGORIES)), max_size=3)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.protocol import ConvertRequest, Done, Found, OrderReference, RefusalReason, Refused, Unknown
 from exitplan.brokers.venues.binance import _fee_of_sales
 from exitplan.ruleset.model.snapshot import Snapshot
@@ -140,7 +141,9 @@ def dust(quantity: str) -> ConvertRequest:
 
 
 def test_the_fee_of_the_account_comes_with_its_balances(open_at: Opener) -> None:
-    opened = open_at("binance", snapshot(position(), cash=5), taker_fee=Decimal("0.00075")).ready()
+    opened = open_at(
+        "binance", snapshot(position(), cash=5), options=PaperOptions(taker_fee=Decimal("0.00075"))
+    ).ready()
     assert opened.broker.read_account().markets["AAA/USD"].taker_fee == Decimal("0.00075")
 
 

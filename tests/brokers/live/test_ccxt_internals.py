@@ -51,7 +51,7 @@ def test_nothing_else_is_overridden() -> None:
         for name, value in vars(before).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }
-    assert ours == OVERRIDDEN.keys()
+    assert ours - OURS == OVERRIDDEN.keys()
 
 
 @pytest.mark.parametrize("name", sorted(ATTRIBUTES))
@@ -78,7 +78,7 @@ def test_the_bound_is_the_series_that_these_tests_ran_with() -> None:
     assert f'"ccxt>={ccxt.__version__},<{major}.{int(minor) + 1}"' in text
 
 
-OURS = {"bucket", "clock", "dialect", "pause", "turn", "writes"}
+OURS = {"bucket", "clock", "clock_problem", "dialect", "offset", "pause", "turn", "writes"}
 """What we put on a client ourselves."""
 
 
