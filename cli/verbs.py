@@ -26,7 +26,7 @@ VERBS = {
         Verb("init", _START, "Make a folder with policies and an account to try."),
         Verb("venues", _START, "Show the venues, and what each of them can do."),
         Verb("validate", _START, "Check files: every problem with file, line and column."),
-        Verb("test", _START, "Test policies: what a plan has to say of positions and accounts."),
+        Verb("test", _START, "Test policies: cases in YAML, and what a plan makes of them."),
         Verb("lint", _START, "Prove which rules of a policy can never decide."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),

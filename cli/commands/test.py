@@ -52,7 +52,7 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Test policies: what a plan has to say of positions and accounts.
+    """Test policies: cases in YAML, and what a plan makes of them.
 
     A case names facts of one position, or an account, and what is expected. What it does not say is ordinary, what it
     does not expect is not asked. Nothing is read from a venue, and no credentials are needed.

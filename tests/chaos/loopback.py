@@ -56,6 +56,10 @@ def named_fault(name: str, window: int) -> Fault:
     return known.get(name) or fault(name)
 
 
+_WITHOUT_END = 10**9
+"""A limit of weights that no experiment reaches."""
+
+
 @cache
 def credentials_at(venue: str) -> Credentials:
     """Make one key pair for all accounts at a venue."""
@@ -109,6 +113,9 @@ def start(
             handle.venue.wait = lambda seconds: time.sleep(HELD) if seconds == HELD else wire.advance(seconds)
             gate: Any = getattr(handle.front, "gate", None)
             gate.clock = wire.true_time
+            for name in ("weights", "futures_weights"):  # the venue's minutes are played, a client's rests are real
+                if weights := getattr(handle.front, name, None):
+                    weights.limit, weights.is_told = _WITHOUT_END, False
             for sort, names in faults.items():
                 handle.venue.faults.plan(sort, *(named_fault(name, WINDOWS[venue]) for name in names))
             handle.venue.save()

@@ -64,6 +64,7 @@ class Weights:
     used: int = 0
     refused: int = 0
     banned_until: float = 0.0
+    is_told: bool = True
 
     def add(self, request: Request) -> Reply | None:
         """Count a request; a reply refuses it, and says how many seconds to rest."""
@@ -91,6 +92,8 @@ class Weights:
         return replace(reply, headers={**self.headers(), "Retry-After": str(max(1, math.ceil(seconds)))})
 
     def headers(self) -> dict[str, str]:
+        if not self.is_told:
+            return {}
         return {"x-mbx-used-weight": str(self.used), "x-mbx-used-weight-1m": str(self.used)}
 
 
