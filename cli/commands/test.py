@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.options import JsonOption
-from exitplan.cli.rendering.reports import REPORTS, FileReport
-from exitplan.cli.rendering.reports import report_document as document
+from exitplan.cli.rendering.reports import REPORTS, FileReport, report_document
 from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
@@ -66,7 +65,7 @@ def command(
     if not any(report.results or report.problem for report in reports):
         raise UsageError(f"no case has {wanted!r} in its name: nothing was tested")
     if as_json:
-        write_json(document(reports))
+        write_json(report_document(reports))
     else:
         write_bytes(REPORTS[form](reports))
     if junit is not None:

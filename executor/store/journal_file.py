@@ -63,7 +63,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         _upgrade(connection, path)
         _ensure_sound(connection, path)
-    except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its validate_reply
+    except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its message
         raise sqlite3.DatabaseError("its schema cannot be read") from error
 
 

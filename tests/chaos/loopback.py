@@ -113,7 +113,8 @@ def start(
             handle.venue.wait = lambda seconds: time.sleep(HELD) if seconds == HELD else wire.advance(seconds)
             gate: Any = getattr(handle.front, "gate", None)
             gate.clock = wire.true_time
-            for name in ("weights", "futures_weights"):  # the venue's minutes are played, a client's rests are real
+            # The venue's minutes are played, a client's rests are real: what it has used of a minute would be waited for.
+            for name in ("weights", "futures_weights"):
                 if weights := getattr(handle.front, name, None):
                     weights.limit, weights.is_told = _WITHOUT_END, False
             for sort, names in faults.items():

@@ -28,7 +28,7 @@ from exitplan.ruleset.language.policy import ClassificationRule, ExitRule
 from exitplan.ruleset.language.problems import Path as Place
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.snapshot import snapshot_to_document, tracker_to_document
-from exitplan.ruleset.model.values import parse_decimal, plain
+from exitplan.ruleset.model.values import MICRO, parse_decimal, plain
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.workbench.cases.accounts import CaseAccount, NotAnAccount, build_account, full_symbol
@@ -174,7 +174,7 @@ class Cycles:
             if planned.plan.actions or planned.draft.unwinds:
                 apply_plan(account, planned.plan)
             left.append({entry.key: entry.quantity for entry in venue.read_account().positions})
-            clock.moment += timedelta(minutes=float(every))
+            clock.moment += timedelta(microseconds=int(every * 60 * MICRO))
         yield from self._compare(asked, left)
 
     def _account_file(self) -> Path:
