@@ -113,7 +113,7 @@ def start(
             handle.venue.wait = lambda seconds: time.sleep(HELD) if seconds == HELD else wire.advance(seconds)
             gate: Any = getattr(handle.front, "gate", None)
             gate.clock = wire.true_time
-            # The venue's minutes are played, a client's rests are real: what it has used of a minute would be waited for.
+            # The venue's minutes are played, a client's rests are real: a minute that is used up would be waited for.
             for name in ("weights", "futures_weights"):
                 if weights := getattr(handle.front, name, None):
                     weights.limit, weights.is_told = _WITHOUT_END, False
