@@ -169,7 +169,9 @@ def plans_table(folder: Path | None = None) -> TableSpec[Plan]:
     def document(plan: Plan) -> dict[str, Any]:
         return {"file": None if folder is None else str(folder / plan_name(plan.account.id)), "plan": plan.document}
 
-    return TableSpec(("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document)
+    return TableSpec(
+        ("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document, lambda plan: plan.warnings
+    )
 
 
 def _cells(plan: Plan) -> list[Text | str]:
