@@ -32,14 +32,18 @@ class Solver:
         self._reason: list[list[int] | None] = [None]
         self._activity: list[float] = [0.0]
         self._phase: list[int] = [-1]
+        self._choices: list[int] = []
         self._trail: list[int] = []
         self._frames: list[int] = []  # where each decision stands on the trail
         self._head = 0
         self._bump = 1.0
         self._impossible = False
 
-    def variable(self) -> int:
-        """Add a variable and return its positive literal."""
+    def variable(self, *, follows: bool = False) -> int:
+        """Add a variable and return its positive literal.
+
+        One that ``follows`` is never guessed: clauses settle it as soon as the others are settled.
+        """
         self.variables += 1
         self._value.append(0)
         self._level.append(0)
@@ -48,6 +52,8 @@ class Solver:
         self._phase.append(-1)
         self._watches[self.variables] = []
         self._watches[-self.variables] = []
+        if not follows:
+            self._choices.append(self.variables)
         return self.variables
 
     def prefer(self, literal: int) -> None:
@@ -218,9 +224,10 @@ class Solver:
                 return literal
             self._frames.append(len(self._trail))
         best, busiest = 0, -1.0
-        for variable in range(1, self.variables + 1):
-            if not self._value[variable] and self._activity[variable] > busiest:
-                best, busiest = variable, self._activity[variable]
+        value, activity = self._value, self._activity
+        for variable in self._choices:
+            if not value[variable] and activity[variable] > busiest:
+                best, busiest = variable, activity[variable]
         return best * self._phase[best] if best else None
 
     def _blamed(self, failed: int) -> frozenset[int]:

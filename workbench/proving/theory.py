@@ -34,13 +34,10 @@ class Facts:
         for name, cells in self.cells.items():
             literals = tuple(self.solver.variable() for _ in cells)
             self._literals[name] = literals
-            self.solver.add(literals)
+            self._exactly_one(literals)
             for literal, cell in zip(literals, cells, strict=True):
                 if cell.is_ordinary:
                     self.solver.prefer(literal)
-            for at, literal in enumerate(literals):
-                for other in literals[:at]:
-                    self.solver.add([-literal, -other])
 
     def where(self, name: str, test: Callable[[Cell], bool]) -> int:
         """Return the literal that a fact is in one of the cells for which a test holds."""
@@ -64,7 +61,7 @@ class Facts:
             return parts[0] if parts else -self.true
         key = ("any", parts)
         if key not in self._known:
-            made = self._known[key] = self.solver.variable()
+            made = self._known[key] = self.solver.variable(follows=True)
             self.solver.add([-made, *parts])
             for part in parts:
                 self.solver.add([made, -part])
@@ -90,6 +87,18 @@ class Facts:
         if leaf.fact in told:
             return self.any_of(literal for value, literal in told[leaf.fact].items() if Cell(value).satisfies(leaf))
         return self.where(leaf.fact, lambda cell: cell.satisfies(leaf))
+
+    def any_value(self, values: Iterable[FactValue]) -> Told:
+        """Return a fact that is any one of some values, whatever the others are."""
+        told = {value: self.solver.variable() for value in values}
+        self._exactly_one(tuple(told.values()))
+        return told
+
+    def _exactly_one(self, literals: tuple[int, ...]) -> None:
+        self.solver.add(literals)
+        for at, literal in enumerate(literals):
+            for other in literals[:at]:
+                self.solver.add([-literal, -other])
 
     def always(self, *literals: int) -> None:
         """Demand that one of some literals holds."""
@@ -140,6 +149,17 @@ def demand_sense(facts: Facts, policy: Policy) -> None:
     facts.always(priced, -managed, equals("equity_complete", value=False))
     facts.always(managed, -facts.where("account_pct", lambda cell: _is_from(cell, MICRO)))
     _demand_names(facts, policy, protected)
+
+
+def demand_sense_of_orders(facts: Facts, policy: Policy) -> None:
+    """Demand of the facts of an open order what the model of the account makes of any."""
+    facts.implies(facts.equals("reduce_only", value=True), facts.equals("opens", value=False))
+    names = AssetNames.of(policy.aliases, ())
+    listed = policy.protected_assets(names, NOW)
+    for cell in facts.cells["symbol"]:
+        symbol = str(cell.value)
+        if symbol != OTHER and names.of_symbol(symbol) in listed:
+            facts.implies(facts.equals("symbol", symbol), facts.equals("protected", value=True))
 
 
 def _demand_names(facts: Facts, policy: Policy, protected: int) -> None:
