@@ -12,7 +12,7 @@ is read from a venue.
 
 ```
 $ exitplan lint policies/mine.yaml
-policies/mine.yaml:12:5: warning P102 never-decides: tiny never decides: all it matches is decided by small before it
+policies/mine.yaml:12:5: warning P102: tiny never decides: all it matches is decided by small before it
 1 policy: 1 warning, 0 for information.
 ```
 

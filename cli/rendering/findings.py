@@ -55,7 +55,7 @@ class LintReport:
 def finding_text(placed: Placed) -> str:
     """Write a finding in one line, and the position that shows it below."""
     finding = placed.finding
-    line = f"{placed.mark}: {finding.check.severity} {finding.code.value} {finding.check.name}: {finding.message}"
+    line = f"{placed.mark}: {finding.check.severity} {finding.code.value}: {finding.message}"
     return "\n    ".join([printable(line), *_shown(placed)])
 
 

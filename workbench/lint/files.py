@@ -15,7 +15,6 @@ from exitplan.workbench.lint.findings import Finding
 from exitplan.workbench.lint.ignoring import Ignore, Ignores, idle_ignore, read_ignores
 from exitplan.workbench.lint.rules import lint
 from exitplan.workbench.lint.settings import find_settings
-from exitplan.workbench.proving.policy_model import BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,13 @@ def lint_files(files: Iterable[FilePath]) -> list[Placed]:
     return list(seen.values())
 
 
-def lint_loaded(loaded: LoadedPolicy, *, budget: int = BUDGET) -> list[Placed]:
+def lint_loaded(loaded: LoadedPolicy, *, effort: int | None = None) -> list[Placed]:
     """Lint one policy: what is silenced is there as well, with the comment that does it.
 
-    What is for information is told of the file itself alone, not of what it inherits. ``budget`` as in :func:`lint`.
+    What is for information is told of the file itself alone, not of what it inherits. ``effort`` as in :func:`lint`.
     """
     ignores, own = read_ignores(loaded.sources), _own_name(loaded)
-    found = [_silenced(loaded, _placed(loaded, finding), ignores) for finding in _findings(loaded, budget)]
+    found = [_silenced(loaded, _placed(loaded, finding), ignores) for finding in _findings(loaded, effort)]
     placed = [one for one in found if one.mark.file == own or one.finding.is_warning or one.finding.is_open]
     used = {id(one.ignored) for one in placed}
     wrong = [Placed(mark, finding) for mark, finding in ignores.wrong if mark.file == own]
@@ -56,9 +55,9 @@ def lint_loaded(loaded: LoadedPolicy, *, budget: int = BUDGET) -> list[Placed]:
     return [*placed, *wrong, *idle]
 
 
-def _findings(loaded: LoadedPolicy, budget: int) -> Iterator[Finding]:
+def _findings(loaded: LoadedPolicy, effort: int | None) -> Iterator[Finding]:
     """Find what is warned of while loading, what is proved, and what the file itself sets for nothing."""
-    proved = lint(loaded.policy, budget=budget)
+    proved = lint(loaded.policy, effort=effort)
     never = {finding.path for finding in proved if finding.code is Code.NEVER_MATCHES}
     yield from (_of_warning(warning) for warning in loaded.warnings if warning.path not in never)
     yield from proved

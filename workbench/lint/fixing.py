@@ -117,24 +117,21 @@ def remove(text: str, path: Path) -> str | None:
     if node is None or at is None or not 0 <= at < len(spans):
         return None
     start, end = spans[at]
+    following = spans[at + 1][0] if at + 1 < len(spans) else None
     if getattr(node, "flow_style", False):
-        if at + 1 < len(spans):
-            end = spans[at + 1][0]
+        if following is not None:
+            end = following
         elif at:
             start = spans[at - 1][1]
         return text[:start] + text[end:]
-    return _without_lines(text, start, end)
-
-
-def _without_lines(text: str, start: int, end: int) -> str | None:
-    """Take whole lines out of a block; None where something else stands on its first line."""
     begin = text.rfind("\n", 0, start) + 1
-    if text[begin:start].strip(" -"):
+    before = text[begin:start].strip()
+    if before == ("-" if isinstance(node, yaml.SequenceNode) else ""):
+        stop = text.find("\n", end)
+        return text[:begin] + ("" if stop < 0 else text[stop + 1 :])
+    if following is None or before != "-" or "#" in text[end:following]:
         return None
-    while end > start and text[end - 1] in " \n\r":  # a node of a block ends where the next one begins
-        end -= 1
-    stop = text.find("\n", end)
-    return text[:begin] + ("" if stop < 0 else text[stop + 1 :])
+    return text[:start] + text[following:]  # the first key of an entry: the next one takes its place behind the dash
 
 
 def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
@@ -158,7 +155,15 @@ def _number(node: yaml.Node | None, part: str | int) -> int | None:
 def _spans(node: yaml.Node | None) -> list[tuple[int, int]]:
     """Return where each entry of a list or mapping begins and ends in the text."""
     if isinstance(node, yaml.MappingNode):
-        return [(key.start_mark.index, value.end_mark.index) for key, value in node.value]
+        return [(key.start_mark.index, _end(value)) for key, value in node.value]
     if isinstance(node, yaml.SequenceNode):
-        return [(item.start_mark.index, item.end_mark.index) for item in node.value]
+        return [(item.start_mark.index, _end(item)) for item in node.value]
     return []
+
+
+def _end(node: yaml.Node) -> int:
+    """Return where a value ends; a block ends for YAML where the next thing begins, behind comments and empty lines."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(node, yaml.MappingNode) else last)
+    return node.end_mark.index

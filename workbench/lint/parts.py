@@ -107,9 +107,10 @@ def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool)
     rule, model = rules.rules[number], rules.model
     removed: frozenset[Address] = frozenset()
     redundant: list[Part] = []
+    needless: list[Address] = []
     same = rules.same_without(number)
     for part in _last_first(list(parts_of(rule.when))):
-        if any(part.address[: len(outer)] == outer for outer in removed):
+        if any(part.address[: len(outer)] == outer for outer in (*removed, *needless)):
             continue
         apart = frozenset({part.address}) if part.is_shared else removed | {part.address}
         left = without(rule.when, apart)
@@ -117,7 +118,7 @@ def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool)
             continue
         matches = model.facts.holds(left, rules.told)
         differs = _differ(rules, rules.decided.matches[number], matches)
-        is_needed = model.ask(differs, *rules.reached(number), -same) is not None
+        is_needed = model.possible(differs, *rules.reached(number), -same)
         is_redundant = not is_needed and _say_the_same(rules, rule.when, left)
         if part.is_shared:
             shared.note(part, rule.id, is_redundant=is_redundant)
@@ -125,6 +126,7 @@ def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool)
             removed = apart
             redundant.append(part)
         elif not is_needed and idle:
+            needless.append(part.address)
             message = f"without {part.text} in {rule.id} the same would be done"
             yield Finding(Code.IDLE_PART, part.path, message, about=rule.id)
     for part in redundant:
@@ -141,7 +143,7 @@ def _say_the_same(rules: RuleList, one: Condition, other: Condition) -> bool:
     """Check whether two conditions hold together or not at all, whatever category the other rules give."""
     told = {"category": rules.model.facts.any_value(Category)} if "category" in rules.told else rules.told
     holds = rules.model.facts.holds
-    return rules.model.ask(_differ(rules, holds(one, told), holds(other, told))) is None
+    return not rules.model.possible(_differ(rules, holds(one, told), holds(other, told)))
 
 
 def _differ(rules: RuleList, one: int, other: int) -> int:

@@ -27,13 +27,15 @@ from exitplan.workbench.proving.solver import NotDecided
 _DEAD = frozenset({Code.NEVER_MATCHES, Code.NEVER_DECIDES, Code.UNREACHED_EXIT})
 
 
-def lint(policy: Policy, *, budget: int = BUDGET) -> list[Finding]:
+def lint(policy: Policy, *, budget: int = BUDGET, effort: int | None = None) -> list[Finding]:
     """Prove what can be proved of a policy, in the order of its rules.
 
-    ``budget`` is how much is tried for one question (conflicts of the solver) before it is "not decided".
+    ``budget`` is how much is tried for one question (conflicts of the solver) before it is "not decided"; ``effort``
+    how much for all of them (:attr:`Solver.effort`).
     """
     positions, orders = PolicyModel.of(policy), OrderModel.of(policy)
     positions.budget = orders.budget = budget
+    positions.facts.most_effort = orders.facts.most_effort = effort
     book = cache(lambda: Rulebook.of(policy))  # most policies need no replay
     return list(_Linter(positions, rule_lists(positions, orders), book).findings())
 
@@ -68,16 +70,16 @@ class _Linter:
 
     def _of_decision(self, rules: RuleList, number: int) -> Iterator[Finding]:
         rule, model, matches = rules.rules[number], rules.model, rules.decided.matches[number]
-        if model.ask(matches) is None:
+        if not model.possible(matches):
             yield self._never(rules, number)
-        elif model.ask(rules.decided.decides[number]) is None:
+        elif not model.possible(rules.decided.decides[number]):
             yield _shadowed(rules, number)
-        elif model.ask(-matches) is None and (number + 1 < len(rules.rules) or rules.block == "orders"):
+        elif not model.possible(-matches) and (number + 1 < len(rules.rules) or rules.block == "orders"):
             later = [other.id for other in rules.rules[number + 1 :]]
             rest = f": {_listed(later)} after it never decides" if later else ""
             message = f"{rule.id} matches every {rules.what}{rest}"
             yield Finding(Code.ALWAYS_MATCHES, (*rule.path, "when"), message, about=rule.id)
-        elif model.ask(rules.decided.decides[number], -rules.same_without(number)) is None:
+        elif not model.possible(rules.decided.decides[number], -rules.same_without(number)):
             message = f"without {rule.id} the same would be done: it only serves the reason"
             yield Finding(Code.ONLY_A_REASON, rule.path, message, about=rule.id)
 
@@ -85,7 +87,7 @@ class _Linter:
         """Say that a rule never matches, or where only the categories are to blame, that none reaches it."""
         rule, facts = rules.rules[number], rules.model.facts
         free = {"category": facts.any_value(Category)} if rules.block == "exits" else None
-        if free is not None and rules.model.ask(facts.holds(rule.when, free)) is not None:
+        if free is not None and rules.model.possible(facts.holds(rule.when, free)):
             message = f"no rule of the classification makes a position what {rule.id} asks for: it never matches"
             return Finding(Code.UNREACHED_EXIT, (*rule.path, "when"), message, about=rule.id)
         message = f"{rule.id} never matches any {rules.what}"

@@ -46,4 +46,4 @@ def _doing(model: Questions, decided: Decided, wanted: Hashable, effect: Effect)
 
 
 def _differ(model: Questions, one: int, other: int) -> bool:
-    return model.ask(one, -other) is not None or model.ask(-one, other) is not None
+    return model.possible(one, -other) or model.possible(-one, other)

@@ -45,8 +45,12 @@ class Questions:
 
     def ask(self, *literals: int) -> dict[str, Cell] | None:
         """Find a position or order for which all literals hold; None where there is none. Raises NotDecided."""
-        true = self.facts.solver.solve(literals, self.budget)
+        true = self.facts.solve(literals, self.budget)
         return None if true is None else self.facts.chosen(true)
+
+    def possible(self, *literals: int) -> bool:
+        """Check whether there is a position or order for which all literals hold. Raises NotDecided."""
+        return self.facts.solve(literals, self.budget) is not None
 
     def ask_plainly(self, *literals: int) -> dict[str, Cell] | None:
         """Find the one among those of :meth:`ask` that is as ordinary as can be."""

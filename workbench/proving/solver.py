@@ -24,6 +24,8 @@ class Solver:
     def __init__(self) -> None:
         """Start without a variable."""
         self.variables = 0
+        self.effort = 0
+        """How many literals were settled in all questions so far: a measure of time, the same on every machine."""
         self.core: frozenset[int] = frozenset()
         """After a question that was answered with no: the assumptions that cannot hold together."""
         self._watches: dict[int, list[list[int]]] = {}
@@ -141,6 +143,7 @@ class Solver:
         """Follow what is forced; return a clause that cannot hold any more, None where there is none."""
         value = self._value
         while self._head < len(self._trail):
+            self.effort += 1
             false = -self._trail[self._head]
             self._head += 1
             watching = self._watches[false]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from exitplan.ruleset.language.conditions import Condition, Group, Leaf, Lowered, lower
@@ -12,7 +12,10 @@ from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.values import MICRO
 from exitplan.workbench.invention import NOW
 from exitplan.workbench.proving.cells import OTHER, Cell
-from exitplan.workbench.proving.solver import Solver
+from exitplan.workbench.proving.solver import NotDecided, Solver
+
+_MOST_KEPT = 200
+"""Positions that are kept to answer further questions."""
 
 Told = Mapping[FactValue, int]
 """A fact that is no cell of the position: its possible values, each with the literal that it is the one."""
@@ -24,8 +27,12 @@ class Facts:
 
     solver: Solver
     cells: Mapping[str, tuple[Cell, ...]]
+    most_effort: int | None = None
+    """How much effort of the solver all questions together may take; None for as much as they need."""
     _literals: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _known: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _parts: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _found: list[set[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the variables."""
@@ -62,6 +69,7 @@ class Facts:
         key = ("any", parts)
         if key not in self._known:
             made = self._known[key] = self.solver.variable(follows=True)
+            self._parts[made] = parts
             self.solver.add([-made, *parts])
             for part in parts:
                 self.solver.add([made, -part])
@@ -92,6 +100,9 @@ class Facts:
         """Return a fact that is any one of some values, whatever the others are."""
         told = {value: self.solver.variable() for value in values}
         self._exactly_one(tuple(told.values()))
+        first, *others = told.values()
+        for found in self._found:  # nothing else hangs on it, so that it may as well be the first
+            found.update((first, *(-other for other in others)))
         return told
 
     def _exactly_one(self, literals: tuple[int, ...]) -> None:
@@ -102,10 +113,12 @@ class Facts:
 
     def always(self, *literals: int) -> None:
         """Demand that one of some literals holds."""
+        self._found.clear()
         self.solver.add(literals)
 
     def implies(self, literal: int, *others: int) -> None:
         """Demand that where one literal holds all of the others do."""
+        self._found.clear()
         for other in others:
             self.solver.add([-literal, other])
 
@@ -114,7 +127,35 @@ class Facts:
         self.implies(one, other)
         self.implies(other, one)
 
-    def chosen(self, true: frozenset[int]) -> dict[str, Cell]:
+    def solve(self, literals: Sequence[int], conflicts: int) -> set[int] | None:
+        """Find a position for which all literals hold, first among those that were found before; None where none is.
+
+        Raises NotDecided after so many conflicts, or where all effort is used up.
+        """
+        for found in reversed(self._found):
+            if all(self._holds_in(found, literal) for literal in literals):
+                return found
+        if self.most_effort is not None and self.solver.effort >= self.most_effort:
+            raise NotDecided
+        true = self.solver.solve(literals, conflicts)
+        if true is None:
+            return None
+        self._found.append(set(true))
+        del self._found[:-_MOST_KEPT]
+        return self._found[-1]
+
+    def _holds_in(self, found: set[int], literal: int) -> bool:
+        """Check whether a literal holds for a position that was found, also where the literal is younger."""
+        if literal in found:
+            return True
+        parts = self._parts.get(abs(literal))
+        if -literal in found or parts is None:
+            return False
+        made = abs(literal)
+        found.add(made if any(self._holds_in(found, part) for part in parts) else -made)
+        return literal in found
+
+    def chosen(self, true: Set[int]) -> dict[str, Cell]:
         """Return the cells of an answer of the solver."""
         return {
             name: next(cell for literal, cell in zip(literals, self.cells[name], strict=True) if literal in true)
