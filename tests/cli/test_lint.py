@@ -151,7 +151,7 @@ SARIF: dict[str, Any] = {
         },
     },
 }
-"""What lint uses of the schema of SARIF 2.1.0 (OASIS, sarif-schema-2.1.0.json), which it was checked against as well."""
+"""What lint uses of the schema of SARIF 2.1.0 (OASIS), which it was checked against as well."""
 
 
 def test_sarif_has_every_finding_at_its_place_with_its_rule_and_what_is_ignored_as_suppressed(nothing: Path) -> None:
