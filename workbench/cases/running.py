@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.language.conditions import Op, Test
-from exitplan.ruleset.language.policy import ClassificationRule, ExitRule
+from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy
 from exitplan.ruleset.language.problems import Path as Place
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.values import parse_decimal, plain
-from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.workbench.cases.accounts import CaseAccount, NotAnAccount, build_account
 from exitplan.workbench.cases.answers import Answers
@@ -48,11 +48,23 @@ class Result:
         return not self.differences and self.broken is None
 
 
+Observe = Callable[[Draft, Policy, str | None], None]
+"""Is told what was decided in a case, under which policy, and the key of the position that alone is meant."""
+
+
+def _unobserved(_draft: Draft, _policy: Policy, _own: str | None) -> None:
+    """Look at nothing."""
+
+
 @dataclass(frozen=True)
 class Runner:
-    """The policy of a file of tests, loaded once for each set of parameters that a case asks for."""
+    """The policy of a file of tests, loaded once for each set of parameters that a case asks for.
+
+    ``observe`` is told of every plan that is made, whether the case passes or not.
+    """
 
     file: CaseFile
+    observe: Observe = _unobserved
     _books: dict[str, tuple[LoadedPolicy, Rulebook]] = field(default_factory=dict)
 
     def run(self, case: Case) -> Result:
@@ -68,17 +80,18 @@ class Runner:
 
     def _differences(self, case: Case, loaded: LoadedPolicy, book: Rulebook) -> Iterator[Difference]:
         if case.given is not None:
-            yield from _of_position(case, book, self._place)
+            yield from _of_position(case, book, self._place, self.observe)
             return
         account = build_account(case.account, book.policy, self.file.folder)
         if case.cycles is None:
-            yield from _asked(account, book, self._place).differences(case.expected)
+            yield from _asked(account, book, self._place, self.observe).differences(case.expected)
             return
         from exitplan.workbench.cases.paper import PaperAccount, TriedPolicy, memory  # noqa: PLC0415 - half the start-up
 
         with tempfile.TemporaryDirectory(prefix="exitplan-test-", dir=memory()) as folder:
             policy = TriedPolicy(self.file.policy, loaded, book)
-            yield from Cycles(case, PaperAccount.open(account, policy, Path(folder)), self._place).differences()
+            paper = PaperAccount.open(account, policy, Path(folder))
+            yield from Cycles(case, paper, self._place, self.observe).differences()
 
     def _place(self, path: Place) -> str:
         mark = self.file.loaded.marks.get(path)
@@ -110,14 +123,18 @@ class Runner:
             return False
 
 
-def _of_position(case: Case, book: Rulebook, place: Callable[[Place], str]) -> list[Difference]:
+def _of_position(
+    case: Case, book: Rulebook, place: Callable[[Place], str], observe: Observe = _unobserved
+) -> list[Difference]:
     replayed = replay(book, case.given or {})
     own = replayed.decision.key
+    observe(replayed.draft, book.policy, own)
     return Asked(Answers(replayed.draft), lambda name: name, place, own).differences(case.expected)
 
 
-def _asked(account: CaseAccount, book: Rulebook, place: Callable[[Place], str]) -> Asked:
+def _asked(account: CaseAccount, book: Rulebook, place: Callable[[Place], str], observe: Observe) -> Asked:
     draft = draft_plan(PlanInput(book, account.snapshot, account.now, account.progress))
+    observe(draft, book.policy, None)
     return Asked(Answers(draft), account.key_of, place)
 
 
@@ -128,6 +145,7 @@ class Cycles:
     case: Case
     paper: PaperAccount
     place: Callable[[Place], str]
+    observe: Observe = _unobserved
 
     def differences(self) -> Iterator[Difference]:
         """Play all cycles, and return what is not as expected of them."""
@@ -138,6 +156,7 @@ class Cycles:
             for name, script in self.case.prices.items():
                 self.paper.move_price(name, price_in(script, number))
             planned = self.paper.plan()
+            self.observe(planned.draft, self.paper.account.rulebook.policy, None)
             asked.append(Asked(Answers(planned.draft), self.paper.start.key_of, self.place))
             if planned.plan.actions or planned.draft.unwinds:
                 self.paper.apply(planned.plan)
