@@ -101,9 +101,11 @@ def test_validate_checks_files_of_tests_as_such(tests: Path) -> None:
     assert "did you mean 'cases'" in ran.out
 
 
-def test_the_shipped_policies_pass_their_tests() -> None:
-    ran = xp("test", SHIPPED)
-    assert ran.code == 0, ran.out
+def test_the_shipped_policies_pass_their_tests_and_are_wholly_tested() -> None:
+    ran = xp("test", SHIPPED, "--json", "--coverage")
+    assert (ran.code, ran.json["failed"]) == (0, 0), ran.out
+    covered = {Path(one["policy"]).name: one["percent"] for one in ran.json["coverage"]}
+    assert covered == {path.name: "100" for path in SHIPPED.glob("*.yaml")}, ran.out
 
 
 # --- coverage ---
