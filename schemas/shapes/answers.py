@@ -346,8 +346,47 @@ def test_schema() -> Schema:
         "files": listed(file, "The files of tests."),
         "passed": _whole("How many cases passed."),
         "failed": _whole("How many did not."),
+        "coverage": listed(_coverage(), "With --coverage: what the cases show of each policy."),
     }
-    return _answer("test", "Policy tests", "What came of policy tests.", properties)
+    return _answer("test", "Policy tests", "What came of policy tests.", properties, ("coverage",))
+
+
+def _coverage() -> Schema:
+    goal = record(
+        {
+            "text": text("That the rule decides, or that a comparison matters with an answer."),
+            "file": text("The file it stands in."),
+            "line": _whole("Its line."),
+            "hits": _whole("How often cases show it."),
+            "impossible": text("Why it can never happen; null where that is not proved.", optional=True),
+            "witness": {"type": ["object", "null"], "description": "Facts of a position that would show it."},
+        },
+        ("text", "file", "line", "hits", "impossible", "witness"),
+        extra=True,
+    )
+    rule = record(
+        {
+            "block": text("classification, orders or exits."),
+            "rule": text("The rule."),
+            "decided": _whole("How often it decided."),
+            "matched": _whole("How often it matched."),
+            "shadowed": _whole("How often one before it decided what it matched."),
+            "goals": listed(goal, "What can be shown of it."),
+        },
+        ("block", "rule", "decided", "matched", "shadowed", "goals"),
+        extra=True,
+    )
+    return record(
+        {
+            "policy": text("The file of the policy."),
+            "percent": text("The share of what can be shown that is shown, in per cent, rounded down."),
+            "covered": _whole("How many goals are shown."),
+            "possible": _whole("How many there are, without what cannot happen."),
+            "rules": listed(rule, "Its rules."),
+        },
+        ("policy", "percent", "covered", "possible", "rules"),
+        extra=True,
+    )
 
 
 def keygen_schema() -> Schema:
