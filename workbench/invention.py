@@ -127,6 +127,7 @@ class _Inventor:
         )
         markets = {self.symbol: self._market(held, price)} if self._flag("market_known") else {}
         fillers = self._fillers(policy)
+        own = self._records(held, price)
         worth = sum((filler.quantity for filler in fillers), Decimal(0))
         snapshot = Snapshot(
             "invented",
@@ -136,7 +137,7 @@ class _Inventor:
             cash=Cash(self._money(worth)),
             positions=(position, *fillers),
             markets={**markets, **{filler.symbol: Market(last=Decimal(1)) for filler in fillers}},
-            tracker={**self._records(held, price), **{filler.symbol: self._ordinary_record() for filler in fillers}},
+            tracker={**own, **{filler.symbol: self._beside(own) for filler in fillers if own}},
             rates={} if quote_of(self.symbol) in {QUOTE, None} else {str(quote_of(self.symbol)): Decimal(1)},
             other_cash={} if self._flag("equity_complete") else {"UNPRICED": Cash(Decimal(1))},
         )
@@ -251,6 +252,10 @@ class _Inventor:
         if not self._flag("opened_by_strategy") and "position_source" not in self.wanted:
             source = "somebody_else"
         return {self.symbol: replace(record, position_source=None if source is None else str(source))}
+
+    def _beside(self, own: Mapping[str, TrackerRecord]) -> TrackerRecord:
+        """Return the record of a position beside the one that is meant: of the same strategy."""
+        return replace(own[self.symbol], entry_price=Decimal(1), quantity=None)
 
     def _ordinary_record(self) -> TrackerRecord:
         sources = sorted(self.policy.strategy_sources)
