@@ -175,6 +175,12 @@ def _policy_for_recording(snapshot: Path, where: AccountRef, overrides: Override
         ) from problem
 
 
+def named_policy(path: Path) -> Path:
+    """Return the file of a policy that is named: itself, else the shipped one of this name."""
+    shipped = shipped_policy(str(path))
+    return shipped if not path.exists() and shipped.is_file() else path
+
+
 def default_policy() -> Path:
     """Find ``policies/default.yaml`` of the project, else the shipped one."""
     here = project_root() / "policies/default.yaml"

@@ -445,6 +445,67 @@ def lint_schema() -> Schema:
     return _answer("lint", "Findings", "What was proved of policies.", properties)
 
 
+def _treatment(about: str, **more: Schema) -> Schema:
+    properties = {
+        "category": text("The category of phase 1."),
+        "rule": text("The rule that decides it.", optional=True),
+        "exit": text("The exit rule that decides.", optional=True),
+        "action": text("What it does; null where nothing is done.", optional=True),
+        "why_not": text("protected or deferred, where nothing is done whatever the exit.", optional=True),
+        **more,
+    }
+    return record(properties, ("category", "rule", "exit", "action", "why_not"), about=about, extra=True)
+
+
+def compare_schema() -> Schema:
+    """Describe what ``exitplan compare --json`` prints."""
+    difference = record(
+        {
+            "region": listed(text(), "Which positions they are: all of these hold."),
+            "before": _treatment("Under the old policy."),
+            "after": _treatment("Under the new policy."),
+            "witness": {**_OBJECT, "description": "Facts of one of them, where not ordinary; null is absent."},
+            "confirmed": flag("Whether the planner treats it so under both policies.", optional=False),
+        },
+        ("region", "before", "after", "witness", "confirmed"),
+    )
+    setting = record(
+        {
+            "name": text("The setting."),
+            "old": text("Its value before.", optional=True),
+            "new": text("Its value after.", optional=True),
+        },
+        ("name", "old", "new"),
+    )
+    recordings = {
+        **record(
+            {
+                "files": _whole("How many recorded accounts were planned."),
+                "positions": _whole("How many positions they hold."),
+                "changed_positions": _whole("How many of them are treated otherwise."),
+                "changed_value": {**_OBJECT, "description": "What those are worth, by currency."},
+                "changes": listed(_OBJECT, "The accounts where anything changes, with positions and orders."),
+            },
+            ("files", "positions", "changed_positions", "changed_value", "changes"),
+        ),
+        "type": ["object", "null"],
+        "description": "What changes on recorded accounts.",
+    }
+    properties = {
+        "old": text("The old policy."),
+        "new": text("The new policy."),
+        "assuming": text("The condition that the positions meet.", optional=True),
+        "equal": flag("Whether it is proved that no position is treated otherwise.", optional=False),
+        "decided": flag("Whether every question was decided.", optional=False),
+        "differences": listed(difference, "The kinds of positions that are treated otherwise."),
+        "more": _whole("How many more kinds there are."),
+        "has_more": flag("Whether there are more than were counted.", optional=False),
+        "settings": listed(setting, "The settings that differ and are no matter of a single position."),
+        "recordings": recordings,
+    }
+    return _answer("compare", "Comparison of policies", "What two policies treat otherwise.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -461,6 +522,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "validate": validate_schema,
     "test": test_schema,
     "lint": lint_schema,
+    "compare": compare_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,
