@@ -11,7 +11,8 @@ from typing import Any
 
 from exitplan.brokers.paper.options import Impact, ImpactModel, PaperOptions, options_to_document, read_options
 from exitplan.brokers.registry import PAPER
-from exitplan.cli.arguments import AccountRef, open_requested, policy_for_recording, read_duration
+from exitplan.cli.arguments import AccountRef, open_requested, policy_for_recording, read_duration, request_of
+from exitplan.executor.accounts.account import find_account
 from exitplan.executor.plan import read_account, read_state
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
@@ -141,12 +142,14 @@ def _from_snapshot(start: Start) -> _Begun:
 def _from_account(start: Start) -> _Begun:
     if start.progress is not None:
         raise UsageError("--progress goes with --snapshot", hint="an account is simulated from where it stands now")
-    account = open_requested(AccountRef(account=start.account, data=start.data))
-    if account.venue != PAPER:
+    where = AccountRef(account=start.account, data=start.data)
+    file = find_account(request_of(where))
+    if file.venue != PAPER:
         raise UsageError(
-            f"{account.id} is at {account.venue}: only paper accounts and snapshots are simulated",
-            hint=f"record it: exitplan snapshot --account {account.id} --out FILE; then name it with --snapshot FILE",
+            f"{file.id} is at {file.venue}: only paper accounts and snapshots are simulated",
+            hint=f"record it: exitplan snapshot --account {file.id} --out FILE; then name it with --snapshot FILE",
         )
+    account = open_requested(where)
     options = read_options((account.loaded.account or {}).get("options") or {})
     own = None if start.policies else account.loaded
     return _Begun(account.id, read_account(account), read_state(account).progress, options, own, account.loaded)

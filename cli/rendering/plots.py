@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from exitplan.cli.output import say
 from exitplan.cli.rendering.simulation import (
     COMPARISON,
-    COST_HEADINGS,
     PART_NAMES,
     comparison_rows,
+    cost_headings,
     cost_rows,
     notes_of,
     told,
@@ -178,7 +178,7 @@ def page_bytes(simulation: Simulation, summaries: Sequence[Summary], images: Map
         parts.append(f'<img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}">')
     for summary in summaries:
         parts.append(f"<h2>Cost of {_text(summary.policy)} in {_text(simulation.scene.snapshot.quote)}</h2>")
-        parts.append(_table(COST_HEADINGS, list(cost_rows(summary))))
+        parts.append(_table(cost_headings(summary), list(cost_rows(summary))))
         parts += [f"<p>{_text(note)}</p>" for note in notes_of(summary)]
     head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{_text(title)}</title>\n'
     return f"{head}<style>\n{_STYLE}</style>\n{chr(10).join(parts)}\n</html>\n".encode()

@@ -61,7 +61,7 @@ def simulation_parts(simulation: Simulation, summaries: Sequence[Summary]) -> It
     yield words(told(simulation))
     yield _comparison(summaries, quote)
     for summary in summaries:
-        yield section(f"Cost of {summary.policy}", f"in {quote}, over the paths", _costs(summary))
+        yield section(f"Cost of {summary.policy}", f"in {quote}", _costs(summary))
         notes = list(notes_of(summary))
         yield Text("\n").join(words(note) for note in notes) if notes else None
 
@@ -98,7 +98,7 @@ def comparison_rows(summaries: Sequence[Summary]) -> Iterator[tuple[str, ...]]:
         yield (
             summary.policy,
             f"{clean.count} of {summary.paths}",
-            " / ".join("never" if count is None else str(count) for count in clean.cycles[::2]),
+            _cycles(summary),
             _after(clean.minutes[len(QUANTILES) // 2]),
             money(summary.total.mean),
             _basis_points(summary.total_share.mean),
@@ -111,6 +111,11 @@ COMPARISON = ("policy", "CLEAN", "cycles 5/50/95 %", "median time", "mean cost",
 """The columns of the comparison; ``bp`` are basis points of the value that was to be sold."""
 
 
+def _cycles(summary: Summary) -> str:
+    counts = ["never" if count is None else str(count) for count in summary.clean.cycles[::2]]
+    return counts[0] if len(set(counts)) == 1 else " / ".join(counts)
+
+
 def _comparison(summaries: Sequence[Summary], quote: str) -> RenderableType:
     headings = [f"{name} ({quote})" if name == "mean cost" else name for name in COMPARISON]
     table = titled(*headings, justify="lrrrrrrr")
@@ -119,20 +124,30 @@ def _comparison(summaries: Sequence[Summary], quote: str) -> RenderableType:
     return table
 
 
-COST_HEADINGS = ("", "mean", *(f"{share} %" for share in _PERCENTS))
-"""The columns of the costs: the mean over the paths, and quantiles."""
+def cost_headings(summary: Summary) -> tuple[str, ...]:
+    """Return the columns of the costs: the mean, also in basis points of the value, and quantiles; of one path less."""
+    return ("", "cost", "bp") if summary.paths == 1 else ("", "mean", "bp", *(f"{share} %" for share in _PERCENTS))
 
 
 def cost_rows(summary: Summary) -> Iterator[tuple[str, ...]]:
-    """Return the parts of the shortfall and its total, a row each below :data:`COST_HEADINGS`."""
-    for name in PARTS:
-        yield PART_NAMES[name], *_amounts(summary.parts[name])
-    yield "total", *_amounts(summary.total)
-    yield "total, bp", *map(_basis_points, (summary.total_share.mean, *summary.total_share.quantiles))
+    """Return the parts of the shortfall and its total, a row each below :func:`cost_headings`."""
+    columns, value = len(cost_headings(summary)), summary.value.mean
+    spreads = {**{PART_NAMES[name]: summary.parts[name] for name in PARTS}, "total": summary.total}
+    for name, spread in spreads.items():
+        share = _basis_points(spread.mean / value) if value else "?"
+        yield (name, money(spread.mean), share, *map(money, spread.quantiles))[:columns]
+    if summary.paths > 1:
+        yield (
+            "total, bp",
+            _basis_points(summary.total_share.mean),
+            "",
+            *map(_basis_points, summary.total_share.quantiles),
+        )
 
 
 def _costs(summary: Summary) -> RenderableType:
-    table = titled(*COST_HEADINGS, justify="l" + "r" * (len(COST_HEADINGS) - 1))
+    headings = cost_headings(summary)
+    table = titled(*headings, justify="l" + "r" * (len(headings) - 1))
     for row in cost_rows(summary):
         table.add_row(*(words(cell, "bold" if row[0] == "total" else "") for cell in row))
     return table
@@ -150,16 +165,13 @@ def notes_of(summary: Summary) -> Iterator[str]:
         yield f"{summary.policy}: and {len(blocked) - _FEW_BLOCKED} more."
 
 
-def _amounts(spread: Spread) -> Iterator[str]:
-    return map(money, (spread.mean, *spread.quantiles))
-
-
 def _after(minutes: Decimal | None) -> str:
     return "never" if minutes is None else duration(float(minutes * _SECONDS))
 
 
 def _basis_points(share: Decimal) -> str:
-    return f"{(share / _BASIS_POINT).quantize(Decimal('0.1')):,f}"
+    points = (share / _BASIS_POINT).quantize(Decimal("0.1"))
+    return f"{points or abs(points):,f}"
 
 
 def simulation_document(simulation: Simulation, summaries: Sequence[Summary]) -> dict[str, Any]:

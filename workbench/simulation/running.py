@@ -90,11 +90,8 @@ class PathResult:
 
 def simulate(scene: Scene, candidate: Candidate, paths: Paths, number: int) -> PathResult:
     """Carry a policy out on one path, counted from 0. Raises EngineDisagreement."""
-    with (
-        _unlogged(),
-        tempfile.TemporaryDirectory(prefix="exitplan-simulation-", dir=_memory()) as folder,
-    ):
-        return _Replay.begin(scene, candidate, Path(folder)).play(paths, number)
+    with Replay.opened(scene, candidate) as replay:
+        return replay.play(paths, number)
 
 
 def _memory() -> str | None:
@@ -123,7 +120,7 @@ class _Clock:
 
 
 @dataclass
-class _Replay:
+class Replay:
     """One account on its way along one path."""
 
     scene: Scene
@@ -150,7 +147,14 @@ class _Replay:
         return Belief(policy.max_price_gap, policy.dust_usd_threshold)
 
     @classmethod
-    def begin(cls, scene: Scene, candidate: Candidate, data: Path) -> _Replay:
+    @contextmanager
+    def opened(cls, scene: Scene, candidate: Candidate) -> Iterator[Replay]:
+        """Open the account for the time of the block; what is on disk of it is gone afterwards, and nothing logged."""
+        with _unlogged(), tempfile.TemporaryDirectory(prefix="exitplan-simulation-", dir=_memory()) as folder:
+            yield cls._begin(scene, candidate, Path(folder))
+
+    @classmethod
+    def _begin(cls, scene: Scene, candidate: Candidate, data: Path) -> Replay:
         """Put the account in place, with the tracker and the progress that it starts from."""
         snapshot = replace(scene.snapshot, account=ACCOUNT, venue=PaperBroker.venue)
         clock, folder = _Clock(snapshot.taken_at), DataFolder.of(data, ACCOUNT)
