@@ -14,7 +14,7 @@ from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
-from exitplan.schemas.loading.yaml_loader import Document, parse_yaml
+from exitplan.schemas.loading.yaml_loader import Document, load_yaml, parse_yaml
 from exitplan.schemas.merging.extends import Chain, Read, read_chain
 from exitplan.schemas.merging.merge_result import Resolved, resolve
 from exitplan.schemas.merging.policy_merge import (

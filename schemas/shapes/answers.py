@@ -506,6 +506,63 @@ def compare_schema() -> Schema:
     return _answer("compare", "Comparison of policies", "What two policies treat otherwise.", properties)
 
 
+def _spread(about: str) -> Schema:
+    names = ("mean", "p05", "p25", "p50", "p75", "p95")
+    return {**record(dict.fromkeys(names, amount("", optional=False)), names), "description": about}
+
+
+def simulate_schema() -> Schema:
+    """Describe what ``exitplan simulate --json`` prints."""
+    parts = {
+        "total": "What the exits cost against the prices of their decision, in quote.",
+        "total_share": "The same as a share of the value at the decision.",
+        "delay": "What prices moved from the decision to the first fill of a position.",
+        "half_spread": "From the mark to the best bid or ask.",
+        "impact": "From the best bid or ask to the fill.",
+        "price": "What prices moved from the first fill of a position to its later ones.",
+        "fees": "The venue's fees.",
+        "unsold": "What the price of the rest has moved since the decision.",
+    }
+    costs = record({key: _spread(about) for key, about in parts.items()}, tuple(parts))
+    clean = record(
+        {
+            "paths": _whole("Paths on which the account was CLEAN in the end."),
+            "cycles": {**_OBJECT, "description": "Cycles until then, by quantile; null is never."},
+            "minutes": {**_OBJECT, "description": "Minutes until then, by quantile; null is never."},
+        },
+        ("paths", "cycles", "minutes"),
+    )
+    names = ("policy", "clean", "value", "shortfall", "left", "orders", "states", "refused_by", "blocked")
+    policy = record(
+        {
+            "policy": text("The policy."),
+            "clean": clean,
+            "value": _spread("What was to be sold, at the prices of the decision."),
+            "shortfall": costs,
+            "left": listed(_spread("The share that is left."), "What is left to sell after each cycle."),
+            "orders": {**_OBJECT, "description": "Actions that were done and refused, on all paths together."},
+            "states": {**_OBJECT, "description": "Paths by the state of the account in the end."},
+            "refused_by": {**_OBJECT, "description": "Cycles whose plan was not carried out, by guard or reason."},
+            "blocked": listed(_OBJECT, "What could not be sold in the end, why, and on how many paths."),
+        },
+        names,
+        extra=True,
+    )
+    properties = {
+        "account": name("The account."),
+        "quote": text("Its currency."),
+        "start": moment("When the first plan is made.", optional=False),
+        "cycles": _whole("How many cycles, at most."),
+        "every_minutes": amount("From one plan to the next.", optional=False),
+        "delay_minutes": amount("From a plan to its orders.", optional=False),
+        "fills": {**_OBJECT, "description": "How the venue fills: options of the paper venue."},
+        "prices": {**_OBJECT, "description": "How prices move."},
+        "paths": _whole("How many paths."),
+        "policies": listed(policy, "What came of each policy."),
+    }
+    return _answer("simulate", "Simulation", "What policies would do over several cycles.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -523,6 +580,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "test": test_schema,
     "lint": lint_schema,
     "compare": compare_schema,
+    "simulate": simulate_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,
