@@ -61,9 +61,9 @@ def command(
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Lay out policies, account files and files of tests in the one canonical way.
+    """Lay out policies and tests in the one canonical way.
 
-    Comments stay, lines have up to 120 columns, tables are aligned. A layout never changes what a file says: what is
+    Account files too. Comments stay, lines have up to 120 columns, tables are aligned. A layout never changes what a file says: what is
     read before and after is compared, and a file where it would differ is left alone.
     """
     files = list(_files(paths or [project_root() / "policies"]))
