@@ -52,6 +52,7 @@ VERBS = {
         Verb("accept-balance", _LOOK, "Confirm that a changed or empty balance is right."),
         Verb("snapshot", _LOOK, "Record an account in a snapshot file."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
+        Verb("graph", _LOOK, "Draw which policy extends which, as Mermaid or DOT."),
         Verb("keygen", _LOOK, "Make a key pair that plans are signed with."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
         Verb("state", _LOOK, "Import or export the state file, or take over a tracker."),

@@ -63,8 +63,8 @@ def command(
 ) -> None:
     """Lay out policies and tests in the one canonical way.
 
-    Account files too. Comments stay, lines have up to 120 columns, tables are aligned. A layout never changes what a file says: what is
-    read before and after is compared, and a file where it would differ is left alone.
+    Account files too. Comments stay, lines have up to 120 columns, tables are aligned. A layout never changes what a
+    file says: what is read before and after is compared, and a file where it would differ is left alone.
     """
     files = list(_files(paths or [project_root() / "policies"]))
     formatted, worst = _formatted(files, as_json=as_json)
