@@ -8,6 +8,7 @@ from pathlib import Path
 
 from docs.commands import commands_page
 from docs.file_formats import schemas_page
+from docs.lint_page import lint_page
 from docs.pictures import policies_page
 from docs.registries import facts_page, operators_page, parameters_page
 from docs.venues import venues_page
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def generated_files() -> dict[str, str]:
-    """Return the text of the reference pages, the page on venues and the JSON Schemas, by path in the checkout."""
+    """Return the text of the reference pages, venues and lint, and the schemas, by their paths."""
     pages = {
         "facts": facts_page(),
         "operators": operators_page(),
@@ -27,6 +28,7 @@ def generated_files() -> dict[str, str]:
     }
     return {
         **{f"docs/reference/{name}.md": text for name, text in pages.items()},
+        "docs/lint.md": lint_page(),
         "docs/policies.md": policies_page(),
         "docs/venues.md": venues_page(),
         **{f"schemas/{kind}.schema.json": schema_text(schema) for kind, schema in build_schemas().items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path as FilePath
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
-from exitplan.schemas.loading.yaml_loader import Document
+from exitplan.schemas.loading.yaml_loader import Document, parse_yaml
 from exitplan.schemas.merging.extends import Chain, read_chain
 from exitplan.schemas.merging.merge_result import Resolved, resolve
 from exitplan.schemas.merging.policy_merge import (
@@ -40,7 +40,7 @@ class LoadedPolicy:
     """A policy ready for use.
 
     ``document`` is the merged policy without the account block, which is ``account``; ``marks`` holds the place of
-    everything in both by its path; ``files`` are the files read, the base first.
+    everything in both by its path; ``files`` are the files read, the base first, and ``sources`` their texts by name.
     """
 
     policy: Policy
@@ -49,6 +49,7 @@ class LoadedPolicy:
     warnings: tuple[Diagnostic, ...]
     files: tuple[FilePath, ...]
     account: Mapping[str, Any] | None = None
+    sources: Mapping[str, Source] = field(default_factory=dict, repr=False)
 
 
 def load_policy(
@@ -63,6 +64,14 @@ def load_policy(
     if account is not None and not chain.diagnostics:
         chain.documents.append(_kept_of(account, _load(chain, {}).policy))
     return _load(chain, overrides)
+
+
+def load_edited(path: FilePath, text: str) -> LoadedPolicy:
+    """Load a policy as if its file held another text; raises FileHasProblems as :func:`load_policy` does."""
+    chain = read_chain(path)
+    if chain.documents:
+        chain.documents[-1] = parse_yaml(text.encode(), chain.documents[-1].name)
+    return _load(chain, {})
 
 
 def _kept_of(account: LoadedPolicy, policy: Policy) -> Document:
@@ -124,7 +133,7 @@ def _compiled(resolved: Resolved, sources: Mapping[str, Source], files: tuple[Fi
     diagnostics = tuple(locate(problem, resolved.marks, sources) for problem in problems)
     if policy is None or resolved.diagnostics:
         raise FileHasProblems([*diagnostics, *(_with_excerpt(problem, sources) for problem in resolved.diagnostics)])
-    return LoadedPolicy(policy, resolved.document, resolved.marks, diagnostics, files, resolved.account)
+    return LoadedPolicy(policy, resolved.document, resolved.marks, diagnostics, files, resolved.account, sources)
 
 
 def _diagnostics_in(documents: list[Document], *, complete: bool) -> list[Diagnostic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,7 +13,7 @@ from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Ma
 from exitplan.schemas.loading.json_loader import load_json, parse_json
 from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.loading.yaml_loader import Document, load_yaml
-from exitplan.schemas.policies import load_policy
+from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 CASES_ENDING = ".test.yaml"
 """How files of policy tests are named."""
@@ -22,12 +22,16 @@ _POLICY_SUFFIXES = {".yaml", ".yml"}
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """What validating one file gave; ``repeated`` counts problems told already for a file that this one extends."""
+    """What validating one file gave; ``repeated`` counts problems told already for a file that this one extends.
+
+    ``loaded`` is the policy of a file that is a good one.
+    """
 
     path: FilePath
     kind: str
     diagnostics: tuple[Diagnostic, ...] = ()
     repeated: int = 0
+    loaded: LoadedPolicy | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -97,6 +101,7 @@ def _file(path: FilePath) -> Validated:
             kind = "cases"
             check_cases(load_yaml(path))
             return Validated(path, kind)
-        return Validated(path, kind, load_policy(path).warnings)
+        loaded = load_policy(path)
+        return Validated(path, kind, loaded.warnings, loaded=loaded)
     except FileHasProblems as error:
         return Validated(path, kind, error.diagnostics)

@@ -69,7 +69,16 @@ def replay(rulebook: Rulebook, wanted: FactsWanted) -> Replayed:
 
     Raises FactsDisagree where they do not fit together, by name, with what came out instead.
     """
-    invented = invent(rulebook.policy, wanted)
+    try:
+        return _replay(rulebook, wanted, invent(rulebook.policy, wanted))
+    except FactsDisagree:
+        if not wanted.get("over_cap"):
+            raise
+    # The cap takes legacy positions first: where ordinary ones are that, those beside it have to be as it is.
+    return _replay(rulebook, wanted, invent(rulebook.policy, wanted, alike=True))
+
+
+def _replay(rulebook: Rulebook, wanted: FactsWanted, invented: Invented) -> Replayed:
     book = replace(rulebook, policy=invented.policy)
     draft = draft_plan(PlanInput(book, invented.snapshot, NOW, invented.progress))
     decision = next((one for one in draft.decisions if one.key == invented.key), None)
@@ -94,19 +103,23 @@ def _text(value: FactValue | None) -> str:
     return value if isinstance(value, str) else format((Decimal(value) / MICRO).normalize(), "f")
 
 
-def invent(policy: Policy, wanted: FactsWanted) -> Invented:
-    """Build an account in which a position has the wanted facts, as far as there is one."""
+def invent(policy: Policy, wanted: FactsWanted, *, alike: bool = False) -> Invented:
+    """Build an account in which a position has the wanted facts, as far as there is one.
+
+    Where the cap is to choose it, there are others beside it: ordinary ones, or ``alike`` it.
+    """
     unknown = wanted.keys() - CLASSIFICATION_FACTS.keys()
     if unknown:
         raise FactsDisagree(f"{', '.join(sorted(unknown))}: no such fact of a position, or one that the policy decides")
     with localcontext(_ENOUGH):
-        return _Inventor(policy, wanted).account()
+        return _Inventor(policy, wanted, alike).account()
 
 
 @dataclass
 class _Inventor:
     policy: Policy
     wanted: FactsWanted
+    alike: bool
     symbol: str = field(init=False)
     side: Side = field(init=False)
 
@@ -126,17 +139,20 @@ class _Inventor:
             opened_at=self._opened_at(),
         )
         markets = {self.symbol: self._market(held, price)} if self._flag("market_known") else {}
-        fillers = self._fillers(policy)
-        worth = sum((filler.quantity for filler in fillers), Decimal(0))
+        others = self._copies(policy, position) if self.alike else self._fillers(policy)
+        each = markets.get(self.symbol, Market()) if self.alike else Market(last=Decimal(1))
+        is_counted = not self.alike or (self._is_priced and not is_derivative(self.symbol))
+        unit = price if self.alike else Decimal(1)
+        worth = sum((other.quantity * unit for other in others), Decimal(0)) if is_counted else Decimal(0)
         snapshot = Snapshot(
             "invented",
             str(self.wanted.get("venue", "paper")),
             QUOTE,
             NOW,
             cash=Cash(self._money(worth)),
-            positions=(position, *fillers),
-            markets={**markets, **{filler.symbol: Market(last=Decimal(1)) for filler in fillers}},
-            tracker={**self._records(held, price), **{filler.symbol: self._ordinary_record() for filler in fillers}},
+            positions=(position, *others),
+            markets={**markets, **{other.symbol: each for other in others}},
+            tracker={**self._records(held, price), **self._records_of(others, held, price)},
             rates={} if quote_of(self.symbol) in {QUOTE, None} else {str(quote_of(self.symbol)): Decimal(1)},
             other_cash={} if self._flag("equity_complete") else {"UNPRICED": Cash(Decimal(1))},
         )
@@ -252,6 +268,13 @@ class _Inventor:
             source = "somebody_else"
         return {self.symbol: replace(record, position_source=None if source is None else str(source))}
 
+    def _records_of(self, others: list[Position], held: Decimal, price: Decimal) -> dict[str, TrackerRecord]:
+        """Return the records of the others: those of ordinary positions, or such as its own."""
+        record: TrackerRecord | None = self._ordinary_record()
+        if self.alike:
+            record = next(iter(self._records(held, price).values()), None)
+        return {} if record is None else {other.symbol: record for other in others}
+
     def _ordinary_record(self) -> TrackerRecord:
         sources = sorted(self.policy.strategy_sources)
         source = sources[0] if sources else "strategy"
@@ -300,6 +323,12 @@ class _Inventor:
             Position(f"FILLER{number:05d}/{QUOTE}", "long", value, entry_price=Decimal(1), opened_at=NOW)
             for number in range(policy.max_positions)
         ]
+
+    def _copies(self, policy: Policy, position: Position) -> list[Position]:
+        """Return so many positions that are as the one that is meant, and rank behind it by their names alone."""
+        ending = f":{QUOTE}" if is_derivative(self.symbol) else ""
+        names = [f"ZZ{number:05d}/{QUOTE}{ending}" for number in range(policy.max_positions)]
+        return [replace(position, symbol=name) for name in names]
 
 
 def _minutes(minutes: Decimal) -> timedelta:

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
+from exitplan.cli.rendering.findings import FORMS, LintReport, finding_text, lint_document
 from exitplan.cli.rendering.words import counted
-from exitplan.cli.streams import write_json
+from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
-from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.errors import UsageError
-from exitplan.ruleset.model.fact_registry import FactValue
-from exitplan.ruleset.model.visible import printable
-from exitplan.schemas.loading.diagnostics import Mark
-from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
+from exitplan.schemas.loading.text import display_name
+from exitplan.schemas.policies import shipped_policy
 from exitplan.schemas.validation import CASES_ENDING, policies_in
-from exitplan.workbench.lint import Finding, lint
+from exitplan.workbench.lint.files import lint_files
+from exitplan.workbench.lint.fixing import Fixed, fix_file
 
 app = verb_app()
 FOUND = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A finding with the place it is about."""
+class Form(StrEnum):
+    """How the findings are written."""
 
-    mark: Mark
-    finding: Finding
-
-    @property
-    def text(self) -> str:
-        """The finding in one line, and the position that shows it below."""
-        severity = "warning" if self.finding.is_warning else "info"
-        line = f"{self.mark}: {severity} {self.finding.code.value}: {self.finding.message}"
-        if not self.finding.witness:
-            return printable(line)
-        shown = ", ".join(f"{name} {_value(value)}" for name, value in self.finding.witness.items())
-        return f"{printable(line)}\n    such as an ordinary position with {printable(shown)}"
+    TEXT = "text"
+    GITHUB = "github"
+    SARIF = "sarif"
 
 
 @app.command()
@@ -54,34 +44,37 @@ def command(
             metavar="FILE|DIR|NAME", help="Policies, folders, or shipped ones by name.  [default: policies]"
         ),
     ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="For people, annotations of GitHub Actions, or SARIF 2.1.0.")
+    ] = Form.TEXT,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Take out what is never needed, where it is proved that nothing changes.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Prove which rules of a policy can never decide.
 
-    Also which never match, which match everything, which only serve the reason, and what position would be left without
-    an exit. Each finding holds for every position that an account can have; docs/lint.md explains the codes. Exit code
-    1 where there is a warning.
+    Also which match everything or only serve the reason, parts of conditions that say nothing, gaps between limits,
+    numbers in the wrong unit, settings without effect, and what position would be left without an exit. Each finding
+    holds for every position that an account can have; docs/lint.md explains the codes.
+
+    A comment silences a finding: # exitplan: ignore P104 because the reason is a better one.
+
+    Exit code 1 where there is a warning.
     """
     files = list(_policies(paths or [project_root() / "policies"]))
     if not files:
         raise UsageError(
             "there is no policy to look at", hint="name files, folders, or a shipped policy such as default"
         )
-    found = list(_findings(files))
-    warnings = sum(1 for placed in found if placed.finding.is_warning)
+    if fix:
+        _fix(files, is_told=form is Form.TEXT and not as_json)
+    report = LintReport(files, lint_files(files))
     if as_json:
-        write_json(lint_document(files, found))
+        write_json(lint_document(report))
     else:
-        for placed in found:
-            say(placed.text)
-        say(f"{counted(len(files), 'policy', 'policies')}: {_summary(len(found), warnings)}")
-    raise typer.Exit(FOUND if warnings else 0)
-
-
-def _summary(found: int, warnings: int) -> str:
-    if not found:
-        return "nothing found."
-    return f"{counted(warnings, 'warning')}, {found - warnings} for information."
+        write_bytes(FORMS[form](report))
+    raise typer.Exit(FOUND if report.warnings else 0)
 
 
 def _policies(paths: Sequence[Path]) -> Iterator[Path]:
@@ -94,45 +87,26 @@ def _policies(paths: Sequence[Path]) -> Iterator[Path]:
             yield shipped if not path.exists() and shipped.is_file() else path
 
 
-def _findings(files: Sequence[Path]) -> Iterator[Placed]:
-    """Find what is wrong with each policy; what several inherit is told once."""
-    seen: set[tuple[Mark, str]] = set()
+def _fix(files: Sequence[Path], *, is_told: bool) -> None:
+    """Mend files and show how they changed; those that come with exitplan stay as they are."""
     for file in files:
-        loaded = load_policy(file)
-        for finding in lint(loaded.policy):
-            placed = Placed(_mark(loaded, finding), finding)
-            if (placed.mark, finding.message) not in seen:
-                seen.add((placed.mark, finding.message))
-                yield placed
+        if shipped_policy(file.stem) == file:
+            continue
+        fixed = fix_file(file)
+        if fixed.after != fixed.before:
+            save(file, fixed.after.encode())
+        if is_told:
+            _tell(file, fixed)
 
 
-def _mark(loaded: LoadedPolicy, finding: Finding) -> Mark:
-    path = finding.path
-    while path and path not in loaded.marks:
-        path = path[:-1]
-    return loaded.marks.get(path) or Mark(str(loaded.files[-1]))
-
-
-def _value(value: FactValue | None) -> str:
-    return "absent" if value is None else fact_text(value)
-
-
-def lint_document(files: Sequence[Path], found: Sequence[Placed]) -> dict[str, Any]:
-    """Return the findings in their JSON form."""
-    return {
-        "policies": [str(file) for file in files],
-        "findings": [
-            {
-                "code": placed.finding.code.value,
-                "severity": "warning" if placed.finding.is_warning else "info",
-                "file": placed.mark.file,
-                "line": placed.mark.line,
-                "column": placed.mark.column,
-                "message": placed.finding.message,
-                "witness": {
-                    name: None if value is None else fact_text(value) for name, value in placed.finding.witness.items()
-                },
-            }
-            for placed in found
-        ],
-    }
+def _tell(file: Path, fixed: Fixed) -> None:
+    name = display_name(file)
+    lines = difflib.unified_diff(
+        fixed.before.splitlines(), fixed.after.splitlines(), name, f"{name} (mended)", lineterm="", n=1
+    )
+    for line in lines:
+        say(line)
+    if fixed.mended:
+        say(f"{name}: {counted(len(fixed.mended), 'finding')} mended; proved to do the same with every position")
+    for placed in fixed.left:
+        say(f"not mended, as it could not be proved to change nothing: {finding_text(placed)}")

@@ -10,6 +10,7 @@ import typer
 
 from exitplan.cli.account_checks import with_venues_checked
 from exitplan.cli.failures import diagnostic_document
+from exitplan.cli.lint_warnings import with_lint
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.words import counted
@@ -36,11 +37,11 @@ def command(
 
     YAML files are policies or account files; what a JSON file is can be seen from its keys: a snapshot, plan, state,
     tracker or alert. An account file must name a venue that exists, and credentials if it is a live one; the venue is
-    not contacted.
+    not contacted. Of policies the warnings of exitplan lint are shown as well, as far as they are found at once.
 
     Warnings alone are no failure.
     """
-    results = with_venues_checked(validate_paths(paths or [_default_folder()]))
+    results = with_venues_checked(with_lint(validate_paths(paths or [_default_folder()])))
     raise typer.Exit(show_validated(results, as_json=as_json))
 
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from rich.text import Text
 
+from exitplan.cli.rendering.github import annotation
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.words import counted
 from exitplan.ruleset.model.visible import printable, printable_lines
@@ -129,20 +130,11 @@ def as_annotations(reports: Sequence[FileReport]) -> bytes:
     lines = []
     for report in reports:
         problems = () if report.problem is None else report.problem.diagnostics
-        lines += [_annotation(problem.mark, "the file is wrong", problem.message) for problem in problems]
+        lines += [annotation("error", problem.mark, "the file is wrong", problem.message) for problem in problems]
         for result in report.results:
-            lines += [_annotation(mark, result.case.name, text) for mark, text in _failures(report, result)]
+            lines += [annotation("error", mark, result.case.name, text) for mark, text in _failures(report, result)]
     passed, failed = _sums(reports)
     return "\n".join([*lines, f"{counted(passed, 'case')} passed, {failed} failed.", ""]).encode()
-
-
-def _annotation(mark: Mark, title: str, text: str) -> str:
-    place = f"file={_property(mark.file)},line={mark.line},col={mark.column},title={_property(printable(title))}"
-    return f"::error {place}::{printable(text).replace('%', '%25')}"
-
-
-def _property(text: str) -> str:
-    return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
 def report_document(reports: Sequence[FileReport]) -> dict[str, Any]:

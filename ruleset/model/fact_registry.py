@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Literal
 
 FactType = Literal["number", "text", "bool"]
+Unit = Literal["share", "minutes", "money", "count"]
+"""What a number counts: a fraction (0.01 is 1 %), minutes, the account's quote currency, or how often."""
 FactValue = int | str | bool
 """A fact's value: a number in millionths, a text, or a truth value."""
 Facts = Mapping[str, FactValue]
@@ -29,13 +31,18 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing a rule may ask; ``values`` lists a text fact's possible values where they are few."""
+    """One thing a rule may ask.
+
+    ``values`` lists a text fact's possible values where they are few; ``unit`` is what a number counts, where there is
+    one.
+    """
 
     name: str
     type: FactType
     meaning: str
     values: tuple[str, ...] = ()
     exits_only: bool = False
+    unit: Unit | None = None
 
 
 def _table(*facts: Fact) -> dict[str, Fact]:
@@ -67,11 +74,13 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "price_missing_minutes",
         "number",
         "Minutes since the venue answers without a price; 0 where there is one.",
+        unit="minutes",
     ),
     Fact(
         "value_usd",
         "number",
         "abs(quantity) x contract_size x mark price, in the account's quote currency; absent without a price.",
+        unit="money",
     ),
     Fact(
         "account_pct",
@@ -79,6 +88,7 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "value_usd / managed equity as a fraction (0.01 is 1 %); for a position that is left out of it, "
         "value / (managed equity + value). Absent without either, where managed equity is not above 0, and while "
         "a debt or a derivative that it counts has no believed price.",
+        unit="share",
     ),
     Fact(
         "equity_complete",
@@ -87,7 +97,12 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
     ),
     Fact("tracked", "bool", "The position tracker has a record of the asset, on this side."),
     Fact("tracked_quantity", "number", "The quantity in the tracker record."),
-    Fact("untracked_pct", "number", "The share of what is held above the record's quantity, as a fraction; else 0."),
+    Fact(
+        "untracked_pct",
+        "number",
+        "The share of what is held above the record's quantity, as a fraction; else 0.",
+        unit="share",
+    ),
     Fact(
         "has_entry_price",
         "bool",
@@ -105,11 +120,13 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "pnl_pct",
         "number",
         "(mark - entry) / entry as a fraction, sign turned for a short; absent without an entry price.",
+        unit="share",
     ),
     Fact(
         "age_minutes",
         "number",
         "Minutes since opened_at, else since the tracker record's first_entry_time; absent without either.",
+        unit="minutes",
     ),
     Fact(
         "api_mismatch",
@@ -124,8 +141,8 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "min_amount and, where its value is known, min_notional.",
     ),
     Fact("over_cap", "bool", "Chosen by the cap."),
-    Fact("unwind_cycle", "number", "Unwind cycles done so far."),
-    Fact("failed_exits", "number", "Exits that failed since the last success."),
+    Fact("unwind_cycle", "number", "Unwind cycles done so far.", unit="count"),
+    Fact("failed_exits", "number", "Exits that failed since the last success.", unit="count"),
     Fact("protected", "bool", "Its asset is named in the policy's protect list by an entry that has not expired."),
     Fact("category", "text", "The result of phase 1.", tuple(category.value for category in Category), exits_only=True),
 )
@@ -143,8 +160,18 @@ ORDER_FACTS: Mapping[str, Fact] = _table(
         "The kind of order; anything with a trigger price is a stop or a stop_limit.",
         ("limit", "market", "stop", "stop_limit"),
     ),
-    Fact("age_minutes", "number", "Minutes since the order was created; absent where the venue does not say."),
-    Fact("value_usd", "number", "What remains x price, in the account's quote currency; absent without a price."),
+    Fact(
+        "age_minutes",
+        "number",
+        "Minutes since the order was created; absent where the venue does not say.",
+        unit="minutes",
+    ),
+    Fact(
+        "value_usd",
+        "number",
+        "What remains x price, in the account's quote currency; absent without a price.",
+        unit="money",
+    ),
     Fact("ours", "bool", "The order carries one of exitplan's client order ids."),
     Fact("reduce_only", "bool", "The order may only reduce a position."),
     Fact(

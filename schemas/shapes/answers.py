@@ -386,10 +386,12 @@ def lint_schema() -> Schema:
     finding = record(
         {
             "code": text("The kind of finding."),
+            "name": text("Its name."),
             "severity": one_of({"warning": "to be mended", "info": "for information"}, "How bad it is."),
             "file": text("The file it is about."),
             "line": {"type": ["integer", "null"], "description": "Its line."},
             "column": {"type": ["integer", "null"], "description": "Its column."},
+            "rule": {"type": ["string", "null"], "description": "The rule or setting it is about."},
             "message": text("What was proved, in a sentence."),
             "witness": {**_OBJECT, "description": "Facts of a position that shows it; null is absent."},
         },
@@ -399,6 +401,7 @@ def lint_schema() -> Schema:
     properties = {
         "policies": listed(text(), "The policies that were looked at."),
         "findings": listed(finding, "What was found."),
+        "ignored": listed(finding, "What comments silence, each with its reason under because."),
     }
     return _answer("lint", "Findings", "What was proved of policies.", properties)
 

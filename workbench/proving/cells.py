@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from exitplan.ruleset.language.conditions import Condition, Group, Leaf, Lowered, Op, lower
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, Fact, FactValue
+from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, Fact, FactValue
 from exitplan.ruleset.model.values import MICRO
 
 MOST = 10**12 * MICRO
@@ -70,6 +70,13 @@ ORDINARY: Mapping[str, FactValue] = {
     "sellable": True, "over_cap": False, "unwind_cycle": 0, "failed_exits": 0, "protected": False,
 }  # fmt: skip
 """The facts of an ordinary position, as accounts that are invented have it."""
+ORDINARY_ORDER: Mapping[str, FactValue] = {
+    "symbol": OTHER, "side": "buy", "type": "limit", "age_minutes": 5 * MICRO, "value_usd": 100 * MICRO, "ours": False,
+    "reduce_only": False, "position_held": False, "opens": True, "protected": False,
+}  # fmt: skip
+"""The facts of an ordinary order, as accounts that are invented have it."""
+ORDER_RANGES: Mapping[str, Range] = {"age_minutes": Range(always=True)}
+"""An order of unknown age is judged by no rule."""
 _SOMETIMES_ABSENT = frozenset({"position_source", "strategy", "price_basis"})
 """The texts that may be absent; truth values never are."""
 
@@ -79,10 +86,7 @@ def cut(policies: Iterable[Policy]) -> dict[str, tuple[Cell, ...]]:
     policies = tuple(policies)
     literals: dict[str, set[FactValue]] = {name: set() for name in CLASSIFICATION_FACTS}
     for policy in policies:
-        for rule in (*policy.classification, *policy.exits):
-            for leaf in leaves(rule.when):
-                if leaf.op is not Op.EXISTS and leaf.fact in literals:
-                    literals[leaf.fact].add(leaf.value)
+        _note(literals, (rule.when for rule in (*policy.classification, *policy.exits)))
         literals["position_source"] |= policy.strategy_sources
         for entry in policy.protect:
             literals["asset" if entry.is_asset else "symbol"].add(entry.name)
@@ -90,7 +94,30 @@ def cut(policies: Iterable[Policy]) -> dict[str, tuple[Cell, ...]]:
     literals["account_pct"].add(MICRO)
     literals["untracked_pct"] |= {0, MICRO}
     literals["price_missing_minutes"].add(0)
-    return {name: tuple(_cells(fact, literals[name])) for name, fact in CLASSIFICATION_FACTS.items()}
+    return {
+        name: tuple(_cells(fact, literals[name], ORDINARY.get(name), RANGES.get(name, Range())))
+        for name, fact in CLASSIFICATION_FACTS.items()
+    }
+
+
+def cut_orders(policies: Iterable[Policy]) -> dict[str, tuple[Cell, ...]]:
+    """Cut every fact of open orders by the literals of some policies."""
+    literals: dict[str, set[FactValue]] = {name: set() for name in ORDER_FACTS}
+    for policy in policies:
+        _note(literals, (rule.when for rule in policy.orders))
+        literals["symbol"] |= {entry.name for entry in policy.protect if not entry.is_asset}
+    return {
+        name: tuple(_cells(fact, literals[name], ORDINARY_ORDER[name], ORDER_RANGES.get(name, Range())))
+        for name, fact in ORDER_FACTS.items()
+    }
+
+
+def _note(literals: Mapping[str, set[FactValue]], conditions: Iterable[Condition]) -> None:
+    """Add what conditions compare each fact with."""
+    for condition in conditions:
+        for leaf in leaves(condition):
+            if leaf.op is not Op.EXISTS and leaf.fact in literals:
+                literals[leaf.fact].add(leaf.value)
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
@@ -106,8 +133,7 @@ def _leaves(part: Lowered) -> Iterator[Leaf]:
             yield from _leaves(inner)
 
 
-def _cells(fact: Fact, literals: set[FactValue]) -> Iterator[Cell]:
-    ordinary = ORDINARY.get(fact.name)
+def _cells(fact: Fact, literals: set[FactValue], ordinary: FactValue | None, allowed: Range) -> Iterator[Cell]:
     if fact.type == "bool":
         yield from (Cell(value, is_ordinary=value == ordinary) for value in (False, True))
         return
@@ -117,7 +143,6 @@ def _cells(fact: Fact, literals: set[FactValue]) -> Iterator[Cell]:
         if fact.name in _SOMETIMES_ABSENT:
             yield Cell(None, is_ordinary=fact.name == "strategy")
         return
-    allowed = RANGES.get(fact.name, Range())
     for cell in _intervals(allowed, sorted(int(literal) for literal in literals if not isinstance(literal, str))):
         is_ordinary = isinstance(ordinary, int) and cell.low is not None and cell.low <= ordinary <= (cell.high or 0)
         yield replace(cell, value=ordinary, is_ordinary=True) if is_ordinary else cell

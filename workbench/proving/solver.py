@@ -24,6 +24,8 @@ class Solver:
     def __init__(self) -> None:
         """Start without a variable."""
         self.variables = 0
+        self.effort = 0
+        """How many literals were settled in all questions so far: a measure of time, the same on every machine."""
         self.core: frozenset[int] = frozenset()
         """After a question that was answered with no: the assumptions that cannot hold together."""
         self._watches: dict[int, list[list[int]]] = {}
@@ -32,14 +34,18 @@ class Solver:
         self._reason: list[list[int] | None] = [None]
         self._activity: list[float] = [0.0]
         self._phase: list[int] = [-1]
+        self._choices: list[int] = []
         self._trail: list[int] = []
         self._frames: list[int] = []  # where each decision stands on the trail
         self._head = 0
         self._bump = 1.0
         self._impossible = False
 
-    def variable(self) -> int:
-        """Add a variable and return its positive literal."""
+    def variable(self, *, follows: bool = False) -> int:
+        """Add a variable and return its positive literal.
+
+        One that ``follows`` is never guessed: clauses settle it as soon as the others are settled.
+        """
         self.variables += 1
         self._value.append(0)
         self._level.append(0)
@@ -48,6 +54,8 @@ class Solver:
         self._phase.append(-1)
         self._watches[self.variables] = []
         self._watches[-self.variables] = []
+        if not follows:
+            self._choices.append(self.variables)
         return self.variables
 
     def prefer(self, literal: int) -> None:
@@ -135,6 +143,7 @@ class Solver:
         """Follow what is forced; return a clause that cannot hold any more, None where there is none."""
         value = self._value
         while self._head < len(self._trail):
+            self.effort += 1
             false = -self._trail[self._head]
             self._head += 1
             watching = self._watches[false]
@@ -218,9 +227,10 @@ class Solver:
                 return literal
             self._frames.append(len(self._trail))
         best, busiest = 0, -1.0
-        for variable in range(1, self.variables + 1):
-            if not self._value[variable] and self._activity[variable] > busiest:
-                best, busiest = variable, self._activity[variable]
+        value, activity = self._value, self._activity
+        for variable in self._choices:
+            if not value[variable] and activity[variable] > busiest:
+                best, busiest = variable, activity[variable]
         return best * self._phase[best] if best else None
 
     def _blamed(self, failed: int) -> frozenset[int]:

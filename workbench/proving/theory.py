@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from exitplan.ruleset.language.conditions import Condition, Group, Leaf, Lowered, lower
@@ -12,7 +12,10 @@ from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.values import MICRO
 from exitplan.workbench.invention import NOW
 from exitplan.workbench.proving.cells import OTHER, Cell
-from exitplan.workbench.proving.solver import Solver
+from exitplan.workbench.proving.solver import NotDecided, Solver
+
+_MOST_KEPT = 200
+"""Positions that are kept to answer further questions."""
 
 Told = Mapping[FactValue, int]
 """A fact that is no cell of the position: its possible values, each with the literal that it is the one."""
@@ -24,8 +27,12 @@ class Facts:
 
     solver: Solver
     cells: Mapping[str, tuple[Cell, ...]]
+    most_effort: int | None = None
+    """How much effort of the solver all questions together may take; None for as much as they need."""
     _literals: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _known: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _parts: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _found: list[set[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the variables."""
@@ -34,13 +41,10 @@ class Facts:
         for name, cells in self.cells.items():
             literals = tuple(self.solver.variable() for _ in cells)
             self._literals[name] = literals
-            self.solver.add(literals)
+            self._exactly_one(literals)
             for literal, cell in zip(literals, cells, strict=True):
                 if cell.is_ordinary:
                     self.solver.prefer(literal)
-            for at, literal in enumerate(literals):
-                for other in literals[:at]:
-                    self.solver.add([-literal, -other])
 
     def where(self, name: str, test: Callable[[Cell], bool]) -> int:
         """Return the literal that a fact is in one of the cells for which a test holds."""
@@ -64,7 +68,8 @@ class Facts:
             return parts[0] if parts else -self.true
         key = ("any", parts)
         if key not in self._known:
-            made = self._known[key] = self.solver.variable()
+            made = self._known[key] = self.solver.variable(follows=True)
+            self._parts[made] = parts
             self.solver.add([-made, *parts])
             for part in parts:
                 self.solver.add([made, -part])
@@ -91,12 +96,29 @@ class Facts:
             return self.any_of(literal for value, literal in told[leaf.fact].items() if Cell(value).satisfies(leaf))
         return self.where(leaf.fact, lambda cell: cell.satisfies(leaf))
 
+    def any_value(self, values: Iterable[FactValue]) -> Told:
+        """Return a fact that is any one of some values, whatever the others are."""
+        told = {value: self.solver.variable() for value in values}
+        self._exactly_one(tuple(told.values()))
+        first, *others = told.values()
+        for found in self._found:  # nothing else hangs on it, so that it may as well be the first
+            found.update((first, *(-other for other in others)))
+        return told
+
+    def _exactly_one(self, literals: tuple[int, ...]) -> None:
+        self.solver.add(literals)
+        for at, literal in enumerate(literals):
+            for other in literals[:at]:
+                self.solver.add([-literal, -other])
+
     def always(self, *literals: int) -> None:
         """Demand that one of some literals holds."""
+        self._found.clear()
         self.solver.add(literals)
 
     def implies(self, literal: int, *others: int) -> None:
         """Demand that where one literal holds all of the others do."""
+        self._found.clear()
         for other in others:
             self.solver.add([-literal, other])
 
@@ -105,7 +127,35 @@ class Facts:
         self.implies(one, other)
         self.implies(other, one)
 
-    def chosen(self, true: frozenset[int]) -> dict[str, Cell]:
+    def solve(self, literals: Sequence[int], conflicts: int) -> set[int] | None:
+        """Find a position for which all literals hold, first among those that were found before; None where none is.
+
+        Raises NotDecided after so many conflicts, or where all effort is used up.
+        """
+        for found in reversed(self._found):
+            if all(self._holds_in(found, literal) for literal in literals):
+                return found
+        if self.most_effort is not None and self.solver.effort >= self.most_effort:
+            raise NotDecided
+        true = self.solver.solve(literals, conflicts)
+        if true is None:
+            return None
+        self._found.append(set(true))
+        del self._found[:-_MOST_KEPT]
+        return self._found[-1]
+
+    def _holds_in(self, found: set[int], literal: int) -> bool:
+        """Check whether a literal holds for a position that was found, also where the literal is younger."""
+        if literal in found:
+            return True
+        parts = self._parts.get(abs(literal))
+        if -literal in found or parts is None:
+            return False
+        made = abs(literal)
+        found.add(made if any(self._holds_in(found, part) for part in parts) else -made)
+        return literal in found
+
+    def chosen(self, true: Set[int]) -> dict[str, Cell]:
         """Return the cells of an answer of the solver."""
         return {
             name: next(cell for literal, cell in zip(literals, self.cells[name], strict=True) if literal in true)
@@ -140,6 +190,17 @@ def demand_sense(facts: Facts, policy: Policy) -> None:
     facts.always(priced, -managed, equals("equity_complete", value=False))
     facts.always(managed, -facts.where("account_pct", lambda cell: _is_from(cell, MICRO)))
     _demand_names(facts, policy, protected)
+
+
+def demand_sense_of_orders(facts: Facts, policy: Policy) -> None:
+    """Demand of the facts of an open order what the model of the account makes of any."""
+    facts.implies(facts.equals("reduce_only", value=True), facts.equals("opens", value=False))
+    names = AssetNames.of(policy.aliases, ())
+    listed = policy.protected_assets(names, NOW)
+    for cell in facts.cells["symbol"]:
+        symbol = str(cell.value)
+        if symbol != OTHER and names.of_symbol(symbol) in listed:
+            facts.implies(facts.equals("symbol", symbol), facts.equals("protected", value=True))
 
 
 def _demand_names(facts: Facts, policy: Policy, protected: int) -> None:
