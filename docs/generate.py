@@ -9,6 +9,7 @@ from pathlib import Path
 from docs.commands import commands_page
 from docs.file_formats import schemas_page
 from docs.lint_page import lint_page
+from docs.pictures import policies_page
 from docs.registries import facts_page, operators_page, parameters_page
 from docs.venues import venues_page
 from exitplan.schemas.build import build_schemas, schema_text
@@ -28,6 +29,7 @@ def generated_files() -> dict[str, str]:
     return {
         **{f"docs/reference/{name}.md": text for name, text in pages.items()},
         "docs/lint.md": lint_page(),
+        "docs/policies.md": policies_page(),
         "docs/venues.md": venues_page(),
         **{f"schemas/{kind}.schema.json": schema_text(schema) for kind, schema in build_schemas().items()},
     }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from textwrap import fill
 
-from docs.markdown import code, table
+from docs.markdown import code, table, with_parts
 from exitplan.brokers.live.dialect import Traits
 from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.protocol import RefusalReason
@@ -19,14 +18,11 @@ from exitplan.cli.venue_facts import all_traits, example_block
 
 PAGE = Path(__file__).with_name("venues.md")
 _WIDTH = 125
-_PART = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 
 
 def venues_page() -> str:
     """Return the page with its generated parts up to date; raises KeyError for a part that does not exist."""
-    return _PART.sub(
-        lambda part: f"{part['begin']}\n{_PARTS[part['name']]()}\n\n{part['end']}", PAGE.read_text(encoding="utf-8")
-    )
+    return with_parts(PAGE.read_text(encoding="utf-8"), _PARTS)
 
 
 def _overview() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -14,6 +13,7 @@ from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.model.values import plain
+from exitplan.schemas.loading.scalars import is_bare_text
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 app = verb_app(has_verbs=True)
@@ -100,9 +100,4 @@ def _inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
 
 def _text(text: str) -> str:
     """Quote a text unless it can be nothing else."""
-    if re.fullmatch(r"\$?[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z][A-Za-z0-9_-]*)*", text) and text.lower() not in _MEANINGFUL:
-        return text
-    return json.dumps(text, ensure_ascii=False)
-
-
-_MEANINGFUL = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+    return text if is_bare_text(text) else json.dumps(text, ensure_ascii=False)

@@ -23,6 +23,8 @@ _OCTAL = re.compile(r"0o[0-7]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _EXPONENT = re.compile(r"[eE][-+]?0*[0-9]{1,2}$")
+_BARE = re.compile(r"\$?[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z][A-Za-z0-9_-]*)*")
+_MEANINGFUL = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -46,6 +48,11 @@ def plain_scalar(word: str) -> Scalar:
     if _DECIMAL.fullmatch(word):
         return exact_decimal(word)
     return word
+
+
+def is_bare_text(text: str) -> bool:
+    """Check whether a text needs no quotes: no reader of YAML, old or new, can take it for anything else."""
+    return _BARE.fullmatch(text) is not None and text.lower() not in _MEANINGFUL
 
 
 def exact_decimal(word: str) -> Decimal:

@@ -563,6 +563,21 @@ def simulate_schema() -> Schema:
     return _answer("simulate", "Simulation", "What policies would do over several cycles.", properties)
 
 
+def fmt_schema() -> Schema:
+    """Describe what ``exitplan fmt --json`` prints."""
+    file = record(
+        {
+            "path": text("The file."),
+            "changed": flag("Whether its layout is another one.", optional=False),
+            "diff": text("What the layout changes, as a unified diff."),
+        },
+        ("path", "changed", "diff"),
+        extra=True,
+    )
+    properties = {"files": listed(file, "The files that were laid out."), "changed": _whole("How many differ.")}
+    return _answer("fmt", "Layout", "Files in canonical layout.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -581,6 +596,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "lint": lint_schema,
     "compare": compare_schema,
     "simulate": simulate_schema,
+    "fmt": fmt_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,
