@@ -41,6 +41,7 @@ VERBS = {
         Verb("explain", _LOOK, "Explain a position: its facts, the rules, what decided."),
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
+        Verb("report", _LOOK, "Report what was closed, what that cost, and how long it took."),
         Verb("alerts", _LOOK, "List alerts, or follow them as they are raised."),
         Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),

@@ -460,6 +460,48 @@ def simulate_schema() -> Schema:
     return _answer("simulate", "Simulation", "What policies would do over several cycles.", properties)
 
 
+def report_schema() -> Schema:
+    """Describe what ``exitplan report --json`` prints of one account."""
+    outcomes = record(
+        {
+            "rule": text("The rule that wanted it."),
+            "kind": text("The kind of action."),
+            "orders": _whole("Orders that were filled, or cancelled."),
+            "positions": _whole("Positions that were sold of."),
+            "refused": _whole("Orders that the venue refused."),
+            "untold": _whole("Exits without a known price, which are in no sum."),
+            "proceeds": amount("What exits brought in before fees, in quote.", optional=False),
+            "planned": amount("What that was worth at the marks of the plans.", optional=False),
+            "slippage": amount("The difference; negative is more than planned.", optional=False),
+            "released": amount("What stale orders would have traded.", optional=False),
+            "fees": {**_OBJECT, "description": "Fees by currency."},
+        },
+        ("rule", "kind", "orders", "refused", "proceeds", "planned", "slippage", "released", "fees"),
+        extra=True,
+    )
+    clean = record(
+        {
+            "times": _whole("How often the account became CLEAN."),
+            "median_minutes": amount("How long that took, in the middle."),
+            "longest_minutes": amount("How long that took at most."),
+            "open_since": moment("Since when it is not CLEAN; null where it is."),
+        },
+        ("times", "median_minutes", "longest_minutes", "open_since"),
+    )
+    properties = {
+        "account": name("The account."),
+        "venue": name("Its venue."),
+        "quote": text("Its currency."),
+        "since": moment("From when.", optional=False),
+        "until": moment("Until when.", optional=False),
+        "runs": _whole("Runs that began in that time."),
+        "rules": listed(outcomes, "What became of each rule's actions."),
+        "total": outcomes,
+        "clean": clean,
+    }
+    return _answer("report", "Report", "What was closed in a time, and what that cost.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -477,6 +519,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "test": test_schema,
     "lint": lint_schema,
     "simulate": simulate_schema,
+    "report": report_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,
