@@ -502,6 +502,18 @@ def report_schema() -> Schema:
     return _answer("report", "Report", "What was closed in a time, and what that cost.", properties)
 
 
+def backup_schema() -> Schema:
+    """Describe what ``exitplan backup --json`` prints of one account."""
+    properties = {
+        "account": name("The account."),
+        "folder": text("Where its copy is."),
+        "files": listed(text(), "The files of the copy."),
+        "runs": _whole("The runs in its journal."),
+        "journal_sha256": sha256("The hash of the copied journal."),
+    }
+    return _answer("backup", "Backup", "A copy of what exitplan remembers of an account.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -519,6 +531,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "test": test_schema,
     "lint": lint_schema,
     "simulate": simulate_schema,
+    "backup": backup_schema,
     "report": report_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
