@@ -429,10 +429,22 @@ def simulate_schema() -> Schema:
         },
         ("paths", "cycles", "minutes"),
     )
-    names = ("policy", "clean", "value", "shortfall", "left", "orders", "states", "refused_by", "blocked")
+    names = (
+        "policy",
+        "policy_sha256",
+        "clean",
+        "value",
+        "shortfall",
+        "left",
+        "orders",
+        "states",
+        "refused_by",
+        "blocked",
+    )
     policy = record(
         {
             "policy": text("The policy."),
+            "policy_sha256": sha256("The hash of the merged policy."),
             "clean": clean,
             "value": _spread("What was to be sold, at the prices of the decision."),
             "shortfall": costs,
@@ -442,7 +454,7 @@ def simulate_schema() -> Schema:
             "refused_by": {**_OBJECT, "description": "Cycles whose plan was not carried out, by guard or reason."},
             "blocked": listed(_OBJECT, "What could not be sold in the end, why, and on how many paths."),
         },
-        names,
+        (*names, "blocked"),
         extra=True,
     )
     properties = {
