@@ -526,6 +526,27 @@ def backup_schema() -> Schema:
     return _answer("backup", "Backup", "A copy of what exitplan remembers of an account.", properties)
 
 
+def doctor_schema() -> Schema:
+    """Describe what ``exitplan doctor --json`` prints."""
+    check = record(
+        {
+            "about": text("An account, or this machine."),
+            "check": text("What was looked at."),
+            "grade": one_of({"ok": "", "warning": "", "problem": "no run would go well"}, "How it is."),
+            "text": text("What was found."),
+            "hint": text("What to do about it.", optional=True),
+        },
+        ("about", "check", "grade", "text", "hint"),
+        extra=True,
+    )
+    properties = {
+        "checks": listed(check, "What was looked at."),
+        "problems": _whole("How many problems there are."),
+        "warnings": _whole("How many warnings there are."),
+    }
+    return _answer("doctor", "Doctor", "Whether all is there that a run needs.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -543,6 +564,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "test": test_schema,
     "lint": lint_schema,
     "simulate": simulate_schema,
+    "doctor": doctor_schema,
     "backup": backup_schema,
     "report": report_schema,
     "policy-shown": policy_shown_schema,
