@@ -41,7 +41,7 @@ VERBS = {
         Verb("explain", _LOOK, "Explain a position: its facts, the rules, what decided."),
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
-        Verb("report", _LOOK, "Report what was closed, what that cost, and how long it took."),
+        Verb("report", _LOOK, "Report what was closed, and what it cost."),
         Verb("doctor", _LOOK, "Check the engine, the files of accounts, and their venues."),
         Verb("backup", _LOOK, "Copy journal, state, tracker and alerts, also during a run."),
         Verb("alerts", _LOOK, "List alerts, or follow them as they are raised."),

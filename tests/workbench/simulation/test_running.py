@@ -188,6 +188,27 @@ def test_orders_of_the_account_that_fill_are_no_exits() -> None:
     assert result.cycles_to_clean is not None
 
 
+def test_a_conversion_costs_its_fee_and_no_spread() -> None:
+    account = snapshot(position(quantity="0.0005"), markets={"AAA/USD": market(bid="99", ask="101")})
+    result = run(scene(account, replace(FREE, taker_fee=d("0.02"))), candidate(dust={"convert": True}))
+    assert (result.cycles_to_clean, parts(result)) == (1, {"fees": d("0.001")})
+
+
+def test_an_exit_that_is_no_longer_wanted_is_not_missed() -> None:
+    account = snapshot(
+        position("AAA/USD", 10, entry=100),
+        position("BBB/USD", 20, entry=100, locked=20),
+        position("CCC/USD", 30, entry=100),
+        tracked=["AAA/USD", "BBB/USD", "CCC/USD"],
+        orders=[order("take", "BBB/USD", quantity=20, price=110, minutes=1)],
+    )
+    tried = candidate(max_positions=2, guards={"max_run_pct": d("0.001")})
+    paths = table(account, "100", "120", symbol="BBB/USD")
+    first, both = (run(scene(account, cycles=cycles), tried, paths) for cycles in (1, 2))
+    assert (first.shortfall.value, first.refused_by) == (d(1000), {"max_run_pct": 1})
+    assert (both.shortfall.value, both.cycles_to_clean) == (d(0), 2)
+
+
 def test_a_depth_that_is_too_small_takes_more_cycles() -> None:
     thin = run(scene(LEGACY, replace(FREE, depth=d(1)), cycles=12))
     assert (thin.cycles_to_clean or 99) > 4
