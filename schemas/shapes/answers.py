@@ -454,7 +454,7 @@ def simulate_schema() -> Schema:
             "refused_by": {**_OBJECT, "description": "Cycles whose plan was not carried out, by guard or reason."},
             "blocked": listed(_OBJECT, "What could not be sold in the end, why, and on how many paths."),
         },
-        (*names, "blocked"),
+        names,
         extra=True,
     )
     properties = {
