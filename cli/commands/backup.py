@@ -41,9 +41,9 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Copy journal, state, tracker and alerts of accounts, as of one moment each.
+    """Copy journal, state, tracker and alerts, also during a run.
 
-    A run may be at work meanwhile. The copies lie as in a data folder: `exitplan history --data DIR` looks into them.
+    Each account is copied as of one moment. The copies lie as in a data folder: `exitplan history --data DIR` looks into them.
     docs/safety.md says how one is put back.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)

@@ -33,7 +33,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Check the rule engine, the files of accounts, and whether their venues answer.
+    """Check the engine, the files of accounts, and their venues.
 
     Nothing is traded. Exit code 1 where there is a problem.
     """

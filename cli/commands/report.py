@@ -47,9 +47,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Report what was closed, what that cost, and how long accounts took to become CLEAN.
+    """Report what was closed, and what it cost.
 
-    By account and rule: what exits brought in, against the marks of their plans, and the fees. It is read from the
+    Also how long accounts took to become CLEAN. By account and rule: what exits brought in, against the marks of their plans, and the fees. It is read from the
     order journal; the venue is not contacted. docs/reports.md says how each figure comes about.
     """
     for path in filter(None, (csv, html)):
