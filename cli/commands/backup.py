@@ -43,8 +43,8 @@ def command(
 ) -> None:
     """Copy journal, state, tracker and alerts, also during a run.
 
-    Each account is copied as of one moment. The copies lie as in a data folder: `exitplan history --data DIR` looks into them.
-    docs/safety.md says how one is put back.
+    Each account is copied as of one moment. The copies lie as in a data folder: `exitplan history --data DIR` looks
+    into them. docs/safety.md says how one is put back.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
     if out.exists() and not out.is_dir():

@@ -49,8 +49,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Report what was closed, and what it cost.
 
-    Also how long accounts took to become CLEAN. By account and rule: what exits brought in, against the marks of their plans, and the fees. It is read from the
-    order journal; the venue is not contacted. docs/reports.md says how each figure comes about.
+    Also how long accounts took to become CLEAN. By account and rule: what exits brought in, against the marks of their
+    plans, and the fees. It is read from the order journal; the venue is not contacted. docs/reports.md says how each
+    figure comes about.
     """
     for path in filter(None, (csv, html)):
         ensure_output(path)
