@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from exitplan.cli.rendering.simulation import csv_bytes, paths_bar, simulation_d
 from exitplan.cli.simulation import MOST_PATHS, FillWish, PriceWish, Simulation, Start, read_simulation
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.errors import UsageError
 from exitplan.workbench.simulation.running import PathResult, simulate
 from exitplan.workbench.simulation.summary import summarise
 
@@ -137,8 +139,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     copy of a paper account or of a snapshot that is kept in memory; nothing of the account is changed.
     docs/simulating.md defines each part of the cost.
     """
-    for path in filter(None, (csv, html)):
-        ensure_output(path)
+    _ensure_outputs(filter(None, (csv, html)), filter(None, (snapshot, progress, prices, *(policy or ()))))
     drawing = drawing_of(plots, html)
     simulation = read_simulation(
         Start(
@@ -180,6 +181,15 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         write_json(simulation_document(simulation, summaries))
     else:
         show(*simulation_parts(simulation, summaries))
+
+
+def _ensure_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raise UsageError where a file that is to be written is one of the project, or of those that are read."""
+    read = {path.resolve() for path in inputs}
+    for path in outputs:
+        ensure_output(path)
+        if path.resolve() in read:
+            raise UsageError(f"{path} is read, and not written over", hint="name another file")
 
 
 def run_paths(simulation: Simulation) -> list[list[PathResult]]:

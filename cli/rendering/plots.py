@@ -6,11 +6,11 @@ import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exitplan.cli.output import say
+from exitplan.cli.rendering.page import html_page, html_table, html_text
 from exitplan.cli.rendering.simulation import (
     COMPARISON,
     PART_NAMES,
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 Results = Sequence[Sequence[PathResult]]
 _SIZE, _DOTS = (7.2, 4.0), 120
 _COLOURS = ("#1f6feb", "#d1570a", "#2c8a4b", "#8250df", "#b4232f", "#57606a")
-_STYLE = """\
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1f2328; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .9rem .25rem 0; text-align: right; border-bottom: 1px solid #d1d9e0; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +165,12 @@ def _parts(axes: Axes, quote: str, summaries: Sequence[Summary]) -> None:
 def page_bytes(simulation: Simulation, summaries: Sequence[Summary], images: Mapping[str, bytes]) -> bytes:
     """Return one page with all tables and drawings in it; it needs no other file and no network."""
     title = f"Simulation of {simulation.account}"
-    parts = [f"<h1>{_text(title)}</h1>", f"<p>{_text(told(simulation))}</p>"]
-    parts.append(_table(COMPARISON, list(comparison_rows(summaries))))
+    parts = [f"<p>{html_text(told(simulation))}</p>"]
+    parts.append(html_table(COMPARISON, list(comparison_rows(summaries))))
     for name, content in images.items():
         parts.append(f'<img alt="{name}" src="data:image/png;base64,{base64.b64encode(content).decode()}">')
     for summary in summaries:
-        parts.append(f"<h2>Cost of {_text(summary.policy)} in {_text(simulation.scene.snapshot.quote)}</h2>")
-        parts.append(_table(cost_headings(summary), list(cost_rows(summary))))
-        parts += [f"<p>{_text(note)}</p>" for note in notes_of(summary)]
-    head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{_text(title)}</title>\n'
-    return f"{head}<style>\n{_STYLE}</style>\n{chr(10).join(parts)}\n</html>\n".encode()
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
-    body = "\n".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
+        parts.append(f"<h2>Cost of {html_text(summary.policy)} in {html_text(simulation.scene.snapshot.quote)}</h2>")
+        parts.append(html_table(cost_headings(summary), list(cost_rows(summary))))
+        parts += [f"<p>{html_text(note)}</p>" for note in notes_of(summary)]
+    return html_page(title, parts)

@@ -61,7 +61,9 @@ def simulation_parts(simulation: Simulation, summaries: Sequence[Summary]) -> It
     yield words(told(simulation))
     yield _comparison(summaries, quote)
     for summary in summaries:
-        yield section(f"Cost of {summary.policy}", f"in {quote}", _costs(summary))
+        has_exits = bool(summary.value.quantiles[-1])
+        costs = _costs(summary) if has_exits else words("It sells nothing.")
+        yield section(f"Cost of {summary.policy}", f"in {quote}" if has_exits else "", costs)
         notes = list(notes_of(summary))
         yield Text("\n").join(words(note) for note in notes) if notes else None
 
@@ -176,7 +178,9 @@ def _basis_points(share: Decimal) -> str:
 
 def simulation_document(simulation: Simulation, summaries: Sequence[Summary]) -> dict[str, Any]:
     """Return a simulation in its JSON form."""
-    return {**simulation.to_document(), "policies": [_summary_document(summary) for summary in summaries]}
+    hashes = {candidate.name: candidate.loaded.policy.sha256 for candidate in simulation.candidates}
+    policies = [{**_summary_document(summary), "policy_sha256": hashes[summary.policy]} for summary in summaries]
+    return {**simulation.to_document(), "policies": policies}
 
 
 def _summary_document(summary: Summary) -> dict[str, Any]:

@@ -75,6 +75,22 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """What the venue filled of one attempt, as it told it last.
+
+    The quantity is in the position's units, the average price in the market's quote. Price and fee are
+    None where the venue does not tell them.
+    """
+
+    plan_id: str
+    action_id: str
+    quantity: Decimal
+    average_price: Decimal | None
+    fee: Decimal | None
+    fee_currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalMark:
     """Which journal this is, by a random id of its own, and how often its state has been replaced."""
 
@@ -325,6 +341,24 @@ class Journal:
         columns = ", ".join(names)
         rows = self._db.execute(f"SELECT {columns} FROM fills WHERE plan_id = ? ORDER BY rowid", (plan_id,))  # noqa: S608 - our own names
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def fills_since(self, since: datetime) -> list[Fill]:
+        """Return what the venue filled since a time, of all plans, in the order in which it was told."""
+        rows = self._db.execute(
+            "SELECT told_at, plan_id, action_id, quantity, average_price, fee, fee_currency FROM fills ORDER BY rowid"
+        )
+        return [
+            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency)
+            for told_at, plan_id, action_id, quantity, price, fee, currency in rows
+            if _moment(told_at) >= since
+        ]
+
+    def settled_since(self, since: datetime) -> list[tuple[str, str, str]]:
+        """Return plan, action and status of what was settled since a time."""
+        rows = self._db.execute(
+            "SELECT settled_at, plan_id, action_id, status FROM intents WHERE settled_at IS NOT NULL ORDER BY rowid"
+        )
+        return [tuple(row) for at, *row in rows if _moment(at) >= since]
 
     def back_to_planned(self, intent: Intent, message: str, now: datetime) -> Intent:
         """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt.

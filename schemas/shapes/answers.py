@@ -532,10 +532,22 @@ def simulate_schema() -> Schema:
         },
         ("paths", "cycles", "minutes"),
     )
-    names = ("policy", "clean", "value", "shortfall", "left", "orders", "states", "refused_by", "blocked")
+    names = (
+        "policy",
+        "policy_sha256",
+        "clean",
+        "value",
+        "shortfall",
+        "left",
+        "orders",
+        "states",
+        "refused_by",
+        "blocked",
+    )
     policy = record(
         {
             "policy": text("The policy."),
+            "policy_sha256": sha256("The hash of the merged policy."),
             "clean": clean,
             "value": _spread("What was to be sold, at the prices of the decision."),
             "shortfall": costs,
@@ -578,6 +590,81 @@ def fmt_schema() -> Schema:
     return _answer("fmt", "Layout", "Files in canonical layout.", properties)
 
 
+def report_schema() -> Schema:
+    """Describe what ``exitplan report --json`` prints of one account."""
+    outcomes = record(
+        {
+            "rule": text("The rule that wanted it."),
+            "kind": text("The kind of action."),
+            "orders": _whole("Orders that were filled, or cancelled."),
+            "positions": _whole("Positions that were sold of."),
+            "refused": _whole("Orders that the venue refused."),
+            "untold": _whole("Exits without a known price, which are in no sum."),
+            "proceeds": amount("What exits brought in before fees, in quote.", optional=False),
+            "planned": amount("What that was worth at the marks of the plans.", optional=False),
+            "slippage": amount("The difference; negative is more than planned.", optional=False),
+            "released": amount("What stale orders would have traded.", optional=False),
+            "fees": {**_OBJECT, "description": "Fees by currency."},
+        },
+        ("rule", "kind", "orders", "refused", "proceeds", "planned", "slippage", "released", "fees"),
+        extra=True,
+    )
+    clean = record(
+        {
+            "times": _whole("How often the account became CLEAN."),
+            "median_minutes": amount("How long that took, in the middle."),
+            "longest_minutes": amount("How long that took at most."),
+            "open_since": moment("Since when it is not CLEAN; null where it is."),
+        },
+        ("times", "median_minutes", "longest_minutes", "open_since"),
+    )
+    properties = {
+        "account": name("The account."),
+        "venue": name("Its venue."),
+        "quote": text("Its currency."),
+        "since": moment("From when.", optional=False),
+        "until": moment("Until when.", optional=False),
+        "runs": _whole("Runs that began in that time."),
+        "rules": listed(outcomes, "What became of each rule's actions."),
+        "total": outcomes,
+        "clean": clean,
+    }
+    return _answer("report", "Report", "What was closed in a time, and what that cost.", properties)
+
+
+def backup_schema() -> Schema:
+    """Describe what ``exitplan backup --json`` prints of one account."""
+    properties = {
+        "account": name("The account."),
+        "folder": text("Where its copy is."),
+        "files": listed(text(), "The files of the copy."),
+        "runs": _whole("The runs in its journal."),
+        "journal_sha256": sha256("The hash of the copied journal."),
+    }
+    return _answer("backup", "Backup", "A copy of what exitplan remembers of an account.", properties)
+
+
+def doctor_schema() -> Schema:
+    """Describe what ``exitplan doctor --json`` prints."""
+    check = record(
+        {
+            "about": text("An account, or this machine."),
+            "check": text("What was looked at."),
+            "grade": one_of({"ok": "", "warning": "", "problem": "no run would go well"}, "How it is."),
+            "text": text("What was found."),
+            "hint": text("What to do about it.", optional=True),
+        },
+        ("about", "check", "grade", "text", "hint"),
+        extra=True,
+    )
+    properties = {
+        "checks": listed(check, "What was looked at."),
+        "problems": _whole("How many problems there are."),
+        "warnings": _whole("How many warnings there are."),
+    }
+    return _answer("doctor", "Doctor", "Whether all is there that a run needs.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -597,6 +684,9 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "compare": compare_schema,
     "simulate": simulate_schema,
     "fmt": fmt_schema,
+    "doctor": doctor_schema,
+    "backup": backup_schema,
+    "report": report_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,

@@ -59,6 +59,7 @@ def test_the_table_of_paths_has_a_row_a_policy_and_path_whose_parts_add_up() -> 
     ]  # fmt: skip
     assert rows[0]["half_spread"] == "2.5"
     assert rows[2]["value"] == "0"
+    assert "It sells nothing." in ran.out
 
 
 def test_drawings_and_page_are_written_and_need_nothing_else() -> None:
@@ -112,6 +113,7 @@ def test_a_paper_account_is_simulated_with_its_own_policy_and_nothing_of_it_chan
         (["--policy", "default"], "the same policy is named twice"),
         (["--prices", "p.csv", "--volatility", "0.1"], "--volatility does not go with --prices"),
         (["--plots", "snapshot.json"], "--plots takes a folder"),
+        (["--csv", "./snapshot.json"], "snapshot.json is read, and not written over"),
     ],
 )
 def test_what_is_impossible_is_told_in_the_words_of_the_option(words: list[str], message: str) -> None:

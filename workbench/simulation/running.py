@@ -211,7 +211,7 @@ class Replay:
             self.engine.tick(symbol, prices_at(starts[symbol], quote), now)
         self._take_in(cycle)
         snapshot = self.engine.snapshot(now)
-        self.held.update(_held(snapshot))
+        self.held.update(held_of(snapshot))
         for position in snapshot.positions:
             self.positions[position.key] = position
             price = price_of(snapshot, position, self.belief)
@@ -293,7 +293,7 @@ class Replay:
         """Add up what came of the path; what is still to be sold is valued at the last mark that was seen."""
         unsold = [
             Unsold(key=held.key, side=held.side, terms=held.terms, quantity=held.quantity, mark=self.marks[held.key])
-            for held in _held(self.engine.snapshot(self.clock.moment)).values()
+            for held in held_of(self.engine.snapshot(self.clock.moment)).values()
             if held.key in self.wanted and held.key in self.decided
         ]
         blocked = () if planned is None else planned.plan.blocked
@@ -312,7 +312,7 @@ class Replay:
 
 
 @exactly
-def _held(snapshot: Snapshot) -> dict[str, Held]:
+def held_of(snapshot: Snapshot) -> dict[str, Held]:
     """Return the positions of an account with what a unit of them is worth, by key."""
     ledger = Ledger(snapshot)
     return {position.key: _one(position, snapshot, ledger) for position in ledger.positions.values()}

@@ -21,7 +21,8 @@ from exitplan.ruleset.planning.checks import AccountState
 from exitplan.schemas.policies import load_policy, shipped_policy
 from exitplan.workbench.simulation.paths import Paths, RandomWalk, Shock, Timing, Walk
 from exitplan.workbench.simulation.price_file import read_prices
-from exitplan.workbench.simulation.running import Candidate, PathResult, Replay, Scene, simulate
+from exitplan.workbench.simulation.running import Candidate, PathResult, Replay, Scene, held_of, simulate
+from exitplan.workbench.simulation.shortfall import PARTS
 from exitplan.workbench.simulation.summary import summarise
 from tests.builders import market, order, policy_document, position, record, rulebook, snapshot, unwound
 
@@ -187,6 +188,27 @@ def test_orders_of_the_account_that_fill_are_no_exits() -> None:
     assert result.cycles_to_clean is not None
 
 
+def test_a_conversion_costs_its_fee_and_no_spread() -> None:
+    account = snapshot(position(quantity="0.0005"), markets={"AAA/USD": market(bid="99", ask="101")})
+    result = run(scene(account, replace(FREE, taker_fee=d("0.02"))), candidate(dust={"convert": True}))
+    assert (result.cycles_to_clean, parts(result)) == (1, {"fees": d("0.001")})
+
+
+def test_an_exit_that_is_no_longer_wanted_is_not_missed() -> None:
+    account = snapshot(
+        position("AAA/USD", 10, entry=100),
+        position("BBB/USD", 20, entry=100, locked=20),
+        position("CCC/USD", 30, entry=100),
+        tracked=["AAA/USD", "BBB/USD", "CCC/USD"],
+        orders=[order("take", "BBB/USD", quantity=20, price=110, minutes=1)],
+    )
+    tried = candidate(max_positions=2, guards={"max_run_pct": d("0.001")})
+    paths = table(account, "100", "120", symbol="BBB/USD")
+    first, both = (run(scene(account, cycles=cycles), tried, paths) for cycles in (1, 2))
+    assert (first.shortfall.value, first.refused_by) == (d(1000), {"max_run_pct": 1})
+    assert (both.shortfall.value, both.cycles_to_clean) == (d(0), 2)
+
+
 def test_a_depth_that_is_too_small_takes_more_cycles() -> None:
     thin = run(scene(LEGACY, replace(FREE, depth=d(1)), cycles=12))
     assert (thin.cycles_to_clean or 99) > 4
@@ -239,6 +261,38 @@ def test_the_shortfall_is_what_the_account_lacks(
         paper = account.cash.free + sum(entry.quantity * start_marks[entry.symbol] for entry in account.positions)
         assert cost.total == paper - (end.cash.free + left)
         assert sum(cost.parts.values()) == cost.total
+
+
+@pytest.mark.parametrize("model", ["linear", "square_root"])
+def test_the_shortfall_of_shorts_and_of_other_currencies_is_what_the_account_lacks(model: Any) -> None:
+    account = snapshot(
+        position("BTC/USD:USD", 20, side="short", entry=90, contract_size="0.1"),
+        position("ETH/USD:USD", 7, entry=50, contract_size="0.1"),
+        position("XRP/EUR", "41.3", entry=3),
+        markets={
+            "BTC/USD:USD": market(bid="99.5", ask="100.5", step="1"),
+            "ETH/USD:USD": market("60", step="1"),
+            "XRP/EUR": market("3", step="0.1"),
+        },
+        rates={"EUR": "1.08"},
+    )
+    options = PaperOptions(spread=d("0.004"), taker_fee=d("0.001"), impact=Impact(model, d("0.01"), d(300)))
+    on = scene(account, options, cycles=4, delay=1)
+    walk = RandomWalk(account, Walk(volatility=d("0.5"), jumps=d(40), jump_share=d("0.03")), 11, 1)
+    with Replay.opened(on, candidate(guards={"max_run_pct": d(1)})) as replay:
+        result = replay.play(walk, 0)
+        end = replay.engine.snapshot(on.snapshot.taken_at)
+    assert result.orders_done == 8  # ETH is dust of this account, and closed at once
+    assert result.orders_refused == 0
+    assert not end.positions
+    decided = {"BTC/USD:USD#short": d(100), "ETH/USD:USD": d(60), "XRP/EUR": d(3)}
+    with localcontext(EXACT):
+        paper = sum(held.gain(decided[key]) for key, held in held_of(account).items())
+        money = end.cash.free - account.cash.free + end.other_cash["EUR"].free * d("1.08")
+        lacking = paper - money
+        assert abs(result.shortfall.total - lacking) < d("1e-30")  # the books round euros, to 36 places
+        assert all(result.shortfall.parts[name] != 0 for name in PARTS if name != "unsold")
+        assert sum(result.shortfall.parts.values()) == result.shortfall.total
 
 
 def test_a_summary_adds_up_and_its_quantiles_are_figures_of_paths() -> None:

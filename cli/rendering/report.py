@@ -1,0 +1,193 @@
+"""What became of accounts in a time: tables for people, a document for programs, a table for a spreadsheet, a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from exitplan.cli.rendering.many import TableSpec
+from exitplan.cli.rendering.page import html_page, html_table, html_text
+from exitplan.cli.rendering.screen import heading, titled, words
+from exitplan.cli.rendering.words import clock_time, counted, duration, money
+from exitplan.executor.report import AccountReport, CleanTimes, Outcomes
+from exitplan.ruleset.model.values import ZERO, plain, time_text
+from exitplan.ruleset.model.visible import printable
+
+_BASIS_POINT = Decimal("0.0001")
+_TENTH = Decimal("0.1")
+_COLUMNS = ("rule", "action", "orders", "positions", "brought in", "by the plan", "slippage", "bp", "fees", "refused")
+_FIGURES = ("orders", "positions", "refused", "untold", "proceeds", "planned", "slippage", "released")
+_MINUTE = timedelta(minutes=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def report_parts(report: AccountReport) -> Iterator[RenderableType | None]:
+    """Draw the report of one account."""
+    yield heading(_title(report), _span(report))
+    table = titled(*_COLUMNS, justify="ll" + "r" * (len(_COLUMNS) - 2))
+    for row in _rows(report):
+        table.add_row(*(words(cell, "bold" if row[0] == "total" else "") for cell in row))
+    yield table if report.outcomes else words("Nothing was sold or cancelled.")
+    yield Text("\n").join(words(note) for note in _notes(report))
+
+
+def _title(report: AccountReport) -> str:
+    return f"{report.account} at {report.venue}, in {report.quote}"
+
+
+def _span(report: AccountReport) -> str:
+    return f"{counted(report.runs, 'run')} from {clock_time(report.since)} to {clock_time(report.until)}"
+
+
+def _rows(report: AccountReport) -> Iterator[tuple[str, ...]]:
+    for outcomes in (*report.outcomes, report.total):
+        yield (
+            outcomes.rule,
+            outcomes.kind.replace("_", " "),
+            f"{outcomes.orders:,}",
+            f"{len(outcomes.positions):,}" if outcomes.positions else "",
+            money(outcomes.proceeds) if outcomes.planned else "",
+            money(outcomes.planned) if outcomes.planned else "",
+            money(outcomes.slippage) if outcomes.planned else "",
+            _points(outcomes.slippage_share),
+            _fees(outcomes.fees, report.quote),
+            f"{outcomes.refused:,}" if outcomes.refused else "",
+        )
+
+
+def _notes(report: AccountReport) -> Iterator[str]:
+    total = report.total
+    if total.untold:
+        yield f"Of {counted(total.untold, 'order')} no price is known: they are in no sum."
+    if total.released:
+        freed = money(total.released, report.quote)
+        yield f"Stale orders over {freed} were cancelled, which is the protocol's capital_freed_usd."
+    yield clean_told(report.clean)
+
+
+def clean_told(clean: CleanTimes) -> str:
+    """Say how often the account became CLEAN, and how long that took."""
+    now = f"Not CLEAN since {clock_time(clean.open_since)}." if clean.open_since else ""
+    if not clean.took:
+        return now or "It did not have to become CLEAN."
+    took = sorted(clean.took)
+    times = "once, in" if len(took) == 1 else f"{len(took)} times, in a median of"
+    longest = "" if len(took) == 1 else f", {_lasting(took[-1])} at most"
+    return f"Became CLEAN {times} {_lasting(_median(took))}{longest}. {now}".rstrip()
+
+
+def _median(took: Sequence[timedelta]) -> timedelta:
+    """Return the lower middle of times in their order."""
+    return took[(len(took) - 1) // 2]
+
+
+def _lasting(interval: timedelta) -> str:
+    return duration(interval.total_seconds())
+
+
+def _points(share: Decimal | None) -> str:
+    if share is None:
+        return ""
+    points = (share / _BASIS_POINT).quantize(_TENTH)
+    return f"{points or abs(points):,f}"
+
+
+def _fees(fees: Mapping[str, Decimal], quote: str) -> str:
+    return " + ".join(money(fee, "" if currency == quote else currency) for currency, fee in sorted(fees.items()))
+
+
+def _cells(report: AccountReport) -> list[Text | str]:
+    total, clean = report.total, report.clean
+    return [
+        f"{report.runs:,}",
+        f"{total.orders:,}",
+        money(total.proceeds, report.quote) if total.planned else "",
+        money(total.slippage) if total.planned else "",
+        _points(total.slippage_share),
+        _fees(total.fees, report.quote),
+        _lasting(_median(sorted(clean.took))) if clean.took else "",
+        Text(clock_time(clean.open_since), "yellow") if clean.open_since else "",
+    ]
+
+
+def report_document(report: AccountReport) -> dict[str, Any]:
+    """Return the report of one account in its JSON form."""
+    took = sorted(report.clean.took)
+    return {
+        "account": report.account,
+        "venue": report.venue,
+        "quote": report.quote,
+        "since": time_text(report.since),
+        "until": time_text(report.until),
+        "runs": report.runs,
+        "rules": [_outcomes_document(outcomes) for outcomes in report.outcomes],
+        "total": _outcomes_document(report.total),
+        "clean": {
+            "times": len(took),
+            "median_minutes": _minutes(_median(took)) if took else None,
+            "longest_minutes": _minutes(took[-1]) if took else None,
+            "open_since": None if report.clean.open_since is None else time_text(report.clean.open_since),
+        },
+    }
+
+
+def _outcomes_document(outcomes: Outcomes) -> dict[str, Any]:
+    return {
+        "rule": outcomes.rule,
+        "kind": outcomes.kind,
+        **_figures(outcomes),
+        "fees": {currency: plain(fee) for currency, fee in sorted(outcomes.fees.items())},
+    }
+
+
+def _figures(outcomes: Outcomes) -> dict[str, Any]:
+    figures = {name: getattr(outcomes, name) for name in _FIGURES}
+    figures["positions"] = len(outcomes.positions)
+    return {name: plain(figure) if isinstance(figure, Decimal) else figure for name, figure in figures.items()}
+
+
+def _minutes(interval: timedelta) -> str:
+    return plain(Decimal(interval // _MICROSECOND) / (_MINUTE // _MICROSECOND))
+
+
+REPORTS: TableSpec[AccountReport] = TableSpec(
+    ("runs", "orders", "brought in", "slippage", "bp", "fees", "CLEAN after", "not CLEAN since"),
+    "rrrrrrrl",
+    _cells,
+    report_document,
+)
+"""How the reports of several accounts are shown."""
+
+
+def csv_bytes(reports: Sequence[AccountReport]) -> bytes:
+    """Return reports as a table, exact; one row an account, rule and kind of action."""
+    out = io.StringIO(newline="")
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["account", "venue", "quote", "since", "until", "rule", "kind", *_FIGURES, "fees", "other_fees"])
+    for report in reports:
+        span = (time_text(report.since), time_text(report.until))
+        for outcomes in report.outcomes:
+            own = outcomes.fees.get(report.quote, ZERO)
+            others = {currency: fee for currency, fee in sorted(outcomes.fees.items()) if currency != report.quote}
+            named = (report.account, report.venue, report.quote, *span, outcomes.rule, outcomes.kind)
+            other = " ".join(f"{plain(fee)} {currency}" for currency, fee in others.items())
+            table.writerow([*map(printable, named), *_figures(outcomes).values(), plain(own), printable(other)])
+    return out.getvalue().encode()
+
+
+def page_bytes(reports: Sequence[AccountReport]) -> bytes:
+    """Return reports as one page."""
+    parts = []
+    for report in reports:
+        parts.append(f"<h2>{html_text(_title(report))}</h2>\n<p>{html_text(_span(report))}</p>")
+        if report.outcomes:
+            parts.append(html_table(_COLUMNS, _rows(report)))
+        parts += [f"<p>{html_text(note)}</p>" for note in _notes(report)]
+    return html_page("What was closed, and what it cost", parts)

@@ -1,0 +1,193 @@
+"""Look at all that exitplan needs, before it is needed: the engine, the files of an account, and its venue."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from exitplan.brokers.live.cache import cache_folder
+from exitplan.brokers.live.credentials import read_credentials
+from exitplan.brokers.paper.account_file import DEMO
+from exitplan.brokers.private_files import ensure_ours, writers_besides_us
+from exitplan.brokers.registry import PAPER
+from exitplan.executor.accounts.account import Account, AccountFile
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.plan import plan_snapshot, read_account
+from exitplan.executor.store.halt import find_halt
+from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.state import load_state
+from exitplan.executor.store.tracker import load_records
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.version import VERSION
+from exitplan.schemas.policies import load_policy, shipped_policy
+
+LEAST_FREE = 100 * 2**20
+"""Bytes that should be free where the journal is."""
+_MEGABYTE = 2**20
+_UNRESOLVED = frozenset({"sending", "needs_human"})
+
+
+class Grade(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, in a sentence, and what to do about it."""
+
+    check: str
+    grade: Grade
+    text: str
+    hint: str | None = None
+
+
+def examine_machine() -> list[Finding]:
+    """Check what all accounts need: the rule engine, versions, and the folder in which locks are kept."""
+    return [*_careful("engine", _engine), *_careful("versions", _versions), *_careful("locks", _locks)]
+
+
+def examine_account(account: Account, file: AccountFile, *, asks_venue: bool) -> list[Finding]:
+    """Check the files of an account, and whether its venue answers; nothing is traded."""
+    folder = account.folder
+    found = [
+        *_careful("halt", lambda: _halt(folder)),
+        *_careful("data folder", lambda: _folder(folder)),
+        *_careful("journal", lambda: _journal(folder)),
+        *_careful("tracker", lambda: _tracker(folder)),
+    ]
+    if account.venue != PAPER:
+        found += _careful("credentials", lambda: _credentials(file))
+    if asks_venue and all(finding.check != "credentials" or finding.grade is Grade.OK for finding in found):
+        found += _careful("venue", lambda: _venue(account))
+    return found
+
+
+def _careful(check: str, run: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Run a check; what it raises is what it found."""
+    try:
+        return list(run())
+    except ExitplanError as problem:
+        return [Finding(check, Grade.PROBLEM, str(problem), problem.hint)]
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        return [Finding(check, Grade.PROBLEM, f"{where}{problem.strerror or problem}")]
+
+
+def _engine() -> Iterator[Finding]:
+    """Let the engine decide on the demo account: planning compares its answers with those of the check."""
+    planned = plan_snapshot(load_policy(shipped_policy("default")).policy, DEMO)
+    count = len(planned.plan.positions)
+    yield Finding("engine", Grade.OK, f"the rule engine and its check agree on {count} positions of the demo account")
+
+
+def _versions() -> Iterator[Finding]:
+    parts = [f"exitplan {VERSION}", f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}"]
+    parts += [f"{name} {metadata.version(name)}" for name in ("ccxt", "durable-rules")]
+    yield Finding("versions", Grade.OK, ", ".join(parts))
+
+
+def _locks() -> Iterator[Finding]:
+    folder = cache_folder() / "locks"
+    try:
+        ensure_ours(folder)
+    except OSError as problem:
+        hint = "let EXITPLAN_CACHE_DIR name a folder that is yours alone: no live account is traded without it"
+        yield Finding("locks", Grade.PROBLEM, f"{folder}: {problem.strerror or problem}", hint)
+    else:
+        yield Finding("locks", Grade.OK, f"{folder} is ours alone")
+
+
+def _halt(folder: DataFolder) -> Iterator[Finding]:
+    halt = find_halt(folder)
+    if halt is None:
+        yield Finding("halt", Grade.OK, "nothing is halted")
+    else:
+        yield Finding("halt", Grade.WARNING, f"halted by {halt.path}", "end it with: exitplan resume")
+
+
+def _folder(folder: DataFolder) -> Iterator[Finding]:
+    place = next(path for path in (folder.path, *folder.path.absolute().parents) if path.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield Finding("data folder", Grade.PROBLEM, f"{place} cannot be written", "let it belong to this user")
+        return
+    for path in dict.fromkeys((folder.root, folder.path)):
+        others = writers_besides_us(path)
+        if others is not None:
+            yield Finding("data folder", Grade.WARNING, f"{others} can change what is in {path}", f"chmod go-w {path}")
+    free = shutil.disk_usage(place).free
+    room = f"{free // _MEGABYTE:,} MB are free"
+    if free < LEAST_FREE:
+        yield Finding("data folder", Grade.WARNING, f"only {room} at {place}", "make room before a run is cut off")
+    else:
+        yield Finding("data folder", Grade.OK, f"{folder.path} can be written, {room}")
+
+
+def _journal(folder: DataFolder) -> Iterator[Finding]:
+    if not folder.journal.exists():
+        yield Finding("journal", Grade.OK, "no run was made yet")
+        return
+    verdict = _integrity(folder.journal)
+    if verdict != "ok":
+        hint = "nothing is sent with it; put a backup back: docs/safety.md"
+        yield Finding("journal", Grade.PROBLEM, f"{folder.journal} is damaged: {verdict}", hint)
+        return
+    with open_journal(folder.journal) as journal:
+        state = load_state(journal, folder.state)
+        runs, waiting = len(journal.runs()), journal.open_plan_ids()
+        intents = [intent for plan in waiting for intent in journal.intents(plan).values()]
+    unresolved = sum(intent.status in _UNRESOLVED for intent in intents)
+    size = folder.journal.stat().st_size
+    yield Finding("journal", Grade.OK, f"whole, {size / _MEGABYTE:.1f} MB, runs: {runs}; the state agrees with it")
+    if unresolved:
+        text = f"the outcome of {unresolved} orders is unknown"
+        yield Finding("journal", Grade.PROBLEM, text, "apply the plan again, or see docs/safety.md, Exit 9")
+    elif waiting:
+        yield Finding("journal", Grade.WARNING, f"open plans: {', '.join(waiting)}", "apply them again, to the end")
+    if state.escalated:
+        text = f"escalated: {', '.join(sorted(state.escalated))}"
+        yield Finding("journal", Grade.WARNING, text, "a person has to look: exitplan explain SYMBOL")
+
+
+def _integrity(journal: Path) -> str:
+    try:
+        with closing(sqlite3.connect(journal, timeout=10)) as connection:
+            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as problem:
+        return str(problem)
+    return str(verdict)
+
+
+def _tracker(folder: DataFolder) -> Iterator[Finding]:
+    if not folder.tracker.exists():
+        text = f"{folder.tracker} does not exist: every position counts as registered by nobody"
+        yield Finding("tracker", Grade.WARNING, text, "take one over with: exitplan state take-tracker FILE")
+        return
+    yield Finding("tracker", Grade.OK, f"{len(load_records(folder.tracker))} records in {folder.tracker}")
+
+
+def _credentials(file: AccountFile) -> Iterator[Finding]:
+    reference = str(file.block.get("credentials") or "")
+    fingerprint = read_credentials(reference, file.path.parent, os.environ).fingerprint()
+    yield Finding("credentials", Grade.OK, f"at hand, of the key with the fingerprint {fingerprint}")
+
+
+def _venue(account: Account) -> Iterator[Finding]:
+    """Read the account, which also shows whether the key may read it."""
+    snapshot = read_account(account)
+    counts = f"{len(snapshot.positions)} positions, {len(snapshot.open_orders)} open orders"
+    yield Finding("venue", Grade.OK, f"{account.venue} answers: {counts}")
+    if snapshot.missing:
+        unread = ", ".join(part.replace("_", " ") for part in snapshot.missing)
+        yield Finding("venue", Grade.PROBLEM, f"what could not be read: {unread}", "look at the rights of the key")

@@ -1,0 +1,63 @@
+"""``exitplan report``: for people, as JSON, as a table and as a page."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft7Validator
+
+from exitplan.schemas.shapes.answers import ANSWERS
+from tests.cli.conftest import xp
+
+
+def test_a_report_agrees_with_the_history(folder: Path) -> None:
+    assert xp("apply", "--auto-approve").code == 0
+    document = xp("report", "--json").json
+    Draft7Validator(ANSWERS["report"]()).validate(document)
+    (run,) = xp("history", "--json").json["runs"]
+    sold = [entry for entry in run["summary"]["outcomes"] if entry["proceeds"] is not None]
+    assert Decimal(document["total"]["proceeds"]) == sum(Decimal(entry["proceeds"]) for entry in sold)
+    assert Decimal(document["total"]["fees"]["USD"]) == sum(Decimal(entry["fee"]) for entry in sold)
+    assert document["runs"] == 1
+    assert document["clean"]["open_since"] == run["started_at"]
+    state = xp("status", "--json").json
+    assert document["total"]["released"] == state["cleanup_metrics"]["capital_freed_usd"]
+
+
+def test_several_accounts_are_a_table_and_what_is_written_holds_all_of_them(folder: Path) -> None:
+    xp("apply", "--auto-approve", "--account", "platform")
+    ran = xp("report", "--all", "--csv", "r.csv", "--html", "r.html")
+    assert ran.code == 0
+    assert "user123" in ran.out
+    rows = list(csv.DictReader(Path("r.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["account"] for row in rows} == {"platform"}
+    assert [row["rule"] for row in rows] == sorted(row["rule"] for row in rows)
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "<h2>platform at paper, in USD</h2>" in page
+    assert "<h2>user123 at paper, in USD</h2>" in page
+    assert len(xp("report", "--all", "--json").json["accounts"]) == 2
+
+
+def test_an_account_without_a_run_has_nothing_to_tell(folder: Path) -> None:
+    ran = xp("report", "--since", "2026-01-01")
+    assert "Nothing was sold or cancelled." in ran.out
+    assert "It did not have to become CLEAN." in ran.out
+
+
+@pytest.mark.parametrize(
+    ("since", "message"),
+    [
+        ("30", "--since"),
+        ("soon", "--since"),
+        ("2999-01-01", "--since 2999-01-01 is yet to come"),
+        ("999999d", "before all calendars"),
+        ("5y", "--since takes a duration"),
+    ],
+)
+def test_a_time_that_makes_no_sense_is_refused(folder: Path, since: str, message: str) -> None:
+    ran = xp("report", "--since", since)
+    assert ran.code == 64
+    assert message in ran.err
