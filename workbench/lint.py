@@ -6,14 +6,15 @@ a witness, which the planner confirms. Not proved are the order of the cap, guar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Rule
+from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Invariant, Policy, Rule
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.fact_registry import Category, FactValue
+from exitplan.workbench.invariants import find_broken_invariants
 from exitplan.workbench.invention import FactsDisagree, Replayed, replay
 from exitplan.workbench.proving.cells import Cell
 from exitplan.workbench.proving.policy_model import Decided, PolicyModel, unusual, wanted_facts
@@ -29,6 +30,8 @@ class Code(StrEnum):
     ONLY_A_REASON = "P104"
     NO_EXIT = "P105"
     NOT_DECIDED = "P109"
+    INVARIANT_BROKEN = "P201"
+    INVARIANT_NOT_DECIDED = "P202"
 
 
 MEANINGS: Mapping[Code, str] = {
@@ -38,8 +41,10 @@ MEANINGS: Mapping[Code, str] = {
     Code.ONLY_A_REASON: "Without the rule the same would be done: it only serves the reason that is told.",
     Code.NO_EXIT: "A position is legacy or a zombie and no exit takes it: the account is never CLEAN.",
     Code.NOT_DECIDED: "The question was too hard to answer in time. It is not said that all is well.",
+    Code.INVARIANT_BROKEN: "The policy can break an invariant, its own or one of the outer policy (--under).",
+    Code.INVARIANT_NOT_DECIDED: "It is not decided whether the policy can break an invariant.",
 }
-WARNINGS = frozenset({Code.NEVER_MATCHES, Code.NEVER_DECIDES, Code.ALWAYS_MATCHES, Code.NO_EXIT})
+WARNINGS = frozenset({Code.NEVER_MATCHES, Code.NEVER_DECIDES, Code.ALWAYS_MATCHES, Code.NO_EXIT, Code.INVARIANT_BROKEN})
 """The findings that want to be mended; the others are for information."""
 
 
@@ -61,9 +66,17 @@ class Finding:
         return self.code in WARNINGS
 
 
-def lint(policy: Policy) -> list[Finding]:
-    """Prove what can be proved of a policy, in the order of its rules."""
-    return list(_Linter(policy, PolicyModel.of(policy), Rulebook.of(policy)).findings())
+def lint(policy: Policy, under: Iterable[Invariant] = ()) -> list[Finding]:
+    """Prove what can be proved of a policy, in the order of its rules; ``under`` are invariants of an outer policy."""
+    found = _Linter(policy, PolicyModel.of(policy), Rulebook.of(policy)).findings()
+    return [*found, *invariant_findings(policy, under)]
+
+
+def invariant_findings(policy: Policy, under: Iterable[Invariant] = ()) -> Iterator[Finding]:
+    """Prove that a policy keeps its invariants and those of an outer policy, or find how it breaks them."""
+    for broken in find_broken_invariants(policy, under):
+        code = Code.INVARIANT_BROKEN if broken.is_decided else Code.INVARIANT_NOT_DECIDED
+        yield Finding(code, broken.path, broken.message, broken.witness)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from exitplan.cli.options import JsonOption
+from exitplan.cli.arguments import outer_invariants
+from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
@@ -17,6 +18,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.language.policy import Invariant
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.visible import printable
 from exitplan.schemas.loading.diagnostics import Mark
@@ -54,20 +56,21 @@ def command(
             metavar="FILE|DIR|NAME", help="Policies, folders, or shipped ones by name.  [default: policies]"
         ),
     ] = None,
+    under: UnderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prove which rules of a policy can never decide.
 
-    Also which never match, which match everything, which only serve the reason, and what position would be left without
-    an exit. Each finding holds for every position that an account can have; docs/lint.md explains the codes. Exit code
-    1 where there is a warning.
+    Also which never match, which match everything, which only serve the reason, what position would be left without an
+    exit, and which invariants of the policy, or of an outer one, can be broken. Each finding holds for every position
+    that an account can have; docs/lint.md explains the codes. Exit code 1 where there is a warning.
     """
     files = list(_policies(paths or [project_root() / "policies"]))
     if not files:
         raise UsageError(
             "there is no policy to look at", hint="name files, folders, or a shipped policy such as default"
         )
-    found = list(_findings(files))
+    found = list(_findings(files, outer_invariants(under)))
     warnings = sum(1 for placed in found if placed.finding.is_warning)
     if as_json:
         write_json(lint_document(files, found))
@@ -94,12 +97,12 @@ def _policies(paths: Sequence[Path]) -> Iterator[Path]:
             yield shipped if not path.exists() and shipped.is_file() else path
 
 
-def _findings(files: Sequence[Path]) -> Iterator[Placed]:
+def _findings(files: Sequence[Path], under: Sequence[Invariant]) -> Iterator[Placed]:
     """Find what is wrong with each policy; what several inherit is told once."""
     seen: set[tuple[Mark, str]] = set()
     for file in files:
         loaded = load_policy(file)
-        for finding in lint(loaded.policy):
+        for finding in lint(loaded.policy, under):
             placed = Placed(_mark(loaded, finding), finding)
             if (placed.mark, finding.message) not in seen:
                 seen.add((placed.mark, finding.message))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jsonschema import Draft7Validator
 
+from exitplan.schemas.policies import SHIPPED
 from exitplan.schemas.shapes.answers import ANSWERS
 from tests.cli.conftest import xp
 
@@ -58,3 +59,22 @@ def test_a_policy_that_is_wrong_is_told_as_validate_does(nothing: Path) -> None:
 def test_where_there_is_no_policy_nothing_is_clean(nothing: Path) -> None:
     (nothing / "empty").mkdir()
     assert xp("lint", "empty").code == 64
+
+
+ORG = "version: 1\nname: org\nnever:\n  - {when: {strategy: core}, do: sell, because: the desk manages it}\n"
+
+
+def test_an_outer_policy_has_invariants_that_no_policy_may_break(nothing: Path) -> None:
+    (nothing / "org.yaml").write_text(ORG, encoding="utf-8")
+    ran = xp("lint", "default", "conservative", "--under", "org.yaml")
+    assert ran.code == 1
+    assert ran.out.count("P201: dust would close a position") == 1
+    assert "never sell where strategy = core (the desk manages it)" in ran.out
+    refused = xp("validate", "--under", "org.yaml", SHIPPED / "conservative.yaml", SHIPPED)
+    assert refused.code == 65
+    assert refused.out.count("default.yaml:54:5: error: exits[0]: dust would close a position") == 1
+    kept = ORG.replace("strategy: core", "protected: true")
+    (nothing / "org.yaml").write_text(kept, encoding="utf-8")
+    assert xp("validate", "--under", "org.yaml", SHIPPED).code == 0
+    (nothing / "org.yaml").write_text("version: 1\nname: org\n", encoding="utf-8")
+    assert "has no invariants" in xp("lint", "default", "--under", "org.yaml").err

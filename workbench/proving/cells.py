@@ -79,8 +79,9 @@ def cut(policies: Iterable[Policy]) -> dict[str, tuple[Cell, ...]]:
     policies = tuple(policies)
     literals: dict[str, set[FactValue]] = {name: set() for name in CLASSIFICATION_FACTS}
     for policy in policies:
-        for rule in (*policy.classification, *policy.exits):
-            for leaf in leaves(rule.when):
+        rules = (*policy.classification, *policy.exits)
+        for condition in (*(rule.when for rule in rules), *(invariant.when for invariant in policy.invariants)):
+            for leaf in leaves(condition):
                 if leaf.op is not Op.EXISTS and leaf.fact in literals:
                     literals[leaf.fact].add(leaf.value)
         literals["position_source"] |= policy.strategy_sources
