@@ -1,6 +1,6 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
-``python -m bench live`` measures live venues alone, ``python -m bench deciding`` all the rest.
+``python -m bench live`` measures live venues alone, ``comparing`` the comparison of policies, ``deciding`` the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.aims import aims_table
+from bench.comparing import compare_table
 from bench.comparison import SIZES, EnginesDisagree, compare_engines, engines_table, plans_table, time_plans
 from bench.engines import ENGINES, installed_engines
 from bench.live import report as live
@@ -64,7 +65,15 @@ def _live(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n{load}\n\n{live.live_tables(costs)}"
 
 
-SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "live": _live}
+def _comparing(options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n\n{compare_table(options.rounds)}"
+
+
+SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
+    "deciding": _deciding,
+    "comparing": _comparing,
+    "live": _live,
+}
 """What can be measured separately; each has its own marks on the page."""
 
 

@@ -21,7 +21,7 @@ from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.plan import Planned, plan_account, plan_snapshot
 from exitplan.ruleset.errors import NoSuchAccount, NoSuchSymbol, UsageError
 from exitplan.ruleset.language.parameters import PARAMETERS
-from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.policy import Invariant, Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import base_of, meant_symbol, parse_decimal, parse_moment, plain
@@ -179,6 +179,16 @@ def named_policy(path: Path) -> Path:
     """Return the file of a policy that is named: itself, else the shipped one of this name."""
     shipped = shipped_policy(str(path))
     return shipped if not path.exists() and shipped.is_file() else path
+
+
+def outer_invariants(under: Path | None) -> tuple[Invariant, ...]:
+    """Return the invariants of an outer policy; raises UsageError where it has none, FileHasProblems."""
+    if under is None:
+        return ()
+    invariants = load_policy(named_policy(under)).policy.invariants
+    if not invariants:
+        raise UsageError(f"{under} has no invariants", hint="write what never happens: never: [{when: ..., do: sell}]")
+    return invariants
 
 
 def default_policy() -> Path:

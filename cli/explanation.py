@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import localcontext
 from typing import Any
 
-from exitplan.ruleset.engine.trace import Trace, trace
+from exitplan.cli.fact_sources import fact_sources
+from exitplan.cli.why_not import exits_meant, reasons_against
+from exitplan.ruleset.engine.trace import Trace, fact_text, trace
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Rule
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.fact_registry import POSITION_FACTS
 from exitplan.ruleset.model.order_view import OrderView
+from exitplan.ruleset.model.progress import Kept
 from exitplan.ruleset.model.records import Document, write_record
 from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.model.values import EXACT, plain, time_text
 from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.exits import limit_price
 from exitplan.ruleset.planning.plan import shown_facts
 from exitplan.ruleset.planning.plan_types import Plan
-from exitplan.ruleset.planning.planner import Draft
+from exitplan.ruleset.planning.planner import Draft, PlanInput
+from exitplan.ruleset.planning.unwind import coming_cycles
+from exitplan.workbench.alternatives import find_alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,13 @@ class ExplainedPlan:
     snapshot: Snapshot
     policy: Policy
     marks: Mapping[Path, Any]
-    now: datetime
+    given: PlanInput
+    why_not: str | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The moment that was planned for."""
+        return self.given.now
 
 
 def explain_symbol(case: ExplainedPlan, symbol: str) -> Document:
@@ -61,12 +74,39 @@ def _explain_position(case: ExplainedPlan, decision: Decision) -> Document:
         "protected": decision.is_protected,
         "facts": shown_facts(facts),
         "unknown_facts": _unknown_facts(facts),
+        "sources": fact_sources(decision.view, policy),
         "classification": _tried(policy.classification, decision.rule, asked, case.marks),
         "cap": _cap(case, decision),
         "exit": decision.exit.id if decision.exit else None,
         "exits": _tried(policy.exits, decision.exit, facts, case.marks),
         **planned,
+        "schedule": _schedule(case, decision),
+        **_otherwise(case, decision),
     }
+
+
+def _otherwise(case: ExplainedPlan, decision: Decision) -> Document:
+    """Say what would have to change for another exit, and why the one that was asked for is not taken."""
+    policy, facts = case.policy, decision.view.facts
+    asked = None if case.why_not is None else exits_meant(case.why_not, policy)
+    exits = [rule for rule in asked or (*policy.exits, None) if rule is not decision.exit or decision.is_protected]
+    ways = find_alternatives(policy, {name: value for name, value in facts.items() if name != "category"}, exits)
+    document: Document = {
+        "alternatives": [
+            {
+                "exit": way.exit,
+                "action": way.action,
+                "category": way.category,
+                "changes": list(way.changes),
+                "confirmed": way.is_confirmed,
+            }
+            for way in ways
+        ]
+    }
+    if asked is not None:
+        blocked = case.draft.exits[decision.key].blocked
+        document["why_not"] = {"asked": case.why_not, "reasons": reasons_against(decision, asked, policy, blocked)}
+    return document
 
 
 def _explain_order(case: ExplainedPlan, view: OrderView) -> Document:
@@ -96,13 +136,14 @@ def _rule_document(rule: Rule, traced: Trace, marks: Mapping[Path, Any], *, deci
         document["category"] = rule.category.value
     if isinstance(rule, ExitRule):
         document["action"] = rule.action
-    return {**document, "condition": _trace_document(traced)}
+    return {**document, "condition": trace_document(traced)}
 
 
-def _trace_document(traced: Trace) -> Document:
+def trace_document(traced: Trace) -> Document:
+    """Return in JSON form what each part of a condition said."""
     document: Document = {"text": traced.text, "holds": traced.holds}
     if traced.parts:
-        return {**document, "parts": [_trace_document(part) for part in traced.parts]}
+        return {**document, "parts": [trace_document(part) for part in traced.parts]}
     return {**document, "found": traced.found}
 
 
@@ -131,7 +172,54 @@ def _cap(case: ExplainedPlan, decision: Decision) -> Document:
         "rank_by": list(policy.cap.rank_by),
         "scope": policy.cap.scope,
         "over_cap": bool(decision.view.facts["over_cap"]),
+        **_ranking(case, decision),
     }
+
+
+def _ranking(case: ExplainedPlan, decision: Decision) -> Document:
+    """Rank those that the cap may choose; ``place`` is that of the position, from 1, None where it cannot be chosen."""
+    keys = case.draft.cap_candidates
+    by_key = {other.key: other for other in case.draft.decisions}
+    return {
+        "place": keys.index(decision.key) + 1 if decision.key in keys else None,
+        "ranking": [
+            {
+                "symbol": by_key[key].view.position.symbol,
+                "side": by_key[key].view.position.side,
+                "category": by_key[key].category.value,
+                "chosen": bool(by_key[key].view.facts["over_cap"]),
+                **{name: _ranked(by_key[key], name) for name in case.policy.cap.rank_by},
+            }
+            for key in keys
+        ],
+    }
+
+
+def _ranked(decision: Decision, name: str) -> str | None:
+    value = decision.view.facts.get("age_minutes" if name == "oldest" else name)
+    return None if value is None else fact_text(value)
+
+
+def _schedule(case: ExplainedPlan, decision: Decision) -> list[Document]:
+    """Foresee the unwind of a position; nothing where none is to come."""
+    rule, view = decision.exit, decision.view
+    if rule is None or rule.action != "unwind" or decision.is_protected or decision.is_deferred:
+        return []
+    own = Kept.of(case.given.progress.unwinds, case.draft.account.names).find(view.position, view.asset)
+    with localcontext(EXACT):
+        cycles = coming_cycles(view, own, case.policy, case.now, limit_price(view, case.policy))
+        worth = [view.worth(cycle.quantity) for cycle in cycles]
+    return [
+        {
+            "cycle": cycle.step.cycle,
+            "cycles": cycle.step.cycles,
+            "at": time_text(cycle.at),
+            "quantity": plain(cycle.quantity),
+            "value": None if value is None else plain(value),
+            "left": plain(cycle.left),
+        }
+        for cycle, value in zip(cycles, worth, strict=True)
+    ]
 
 
 def _planned(plan: Plan, key: str) -> Document:

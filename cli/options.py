@@ -108,6 +108,13 @@ DataDirOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 
+UnderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--under", metavar="POLICY", help="An outer policy, whose invariants (never, always) no policy may break."
+    ),
+]
+
 MaxPositionsOption = Annotated[
     int | None,
     typer.Option("--max-positions", metavar="N", help="Set max_positions over the policy."),

@@ -41,6 +41,7 @@ VERBS = {
         Verb("gate", _WORK, "Check that the account was recently verified CLEAN."),
         Verb("positions", _LOOK, "List every position: its worth, its category and why."),
         Verb("explain", _LOOK, "Explain a position: its facts, the rules, what decided."),
+        Verb("eval", _LOOK, "Try a condition on positions: true or false, part by part."),
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, what came of it."),
         Verb("report", _LOOK, "Report what was closed, and what it cost."),

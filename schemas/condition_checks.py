@@ -7,12 +7,14 @@ from typing import Any
 
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
 from exitplan.ruleset.language.parameters import PARAMETERS
+from exitplan.ruleset.language.policy import INVARIANTS
 from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS
 from exitplan.schemas.loading.diagnostics import Diagnostic, locate
 from exitplan.schemas.loading.yaml_loader import Document
 
 _FACTS = {"classification": CLASSIFICATION_FACTS, "orders": ORDER_FACTS, "exits": POSITION_FACTS}
+_FACTS |= dict.fromkeys(INVARIANTS, POSITION_FACTS)
 
 
 def check_conditions(documents: Sequence[Document], broken: set[tuple[str, Path]]) -> list[Diagnostic]:

@@ -53,29 +53,40 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     max_positions: MaxPositionsOption = None,
     dust_pct: DustPctOption = None,
     stale_minutes: StaleMinutesOption = None,
+    why_not: Annotated[
+        str | None,
+        typer.Option(
+            "--why-not",
+            metavar="DOING",
+            help="Why it is not done: close, unwind, sell, attach_stop, nothing, or the id of an exit.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Explain a position: its facts, the rules, what decided.
 
     Every rule that was tried is shown with the file and line it stands in, each comparison with what was found;
-    then what the plan does with the position.
+    then what the plan does with the position, and what would have to change about it for another exit.
     """
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     where = AccountRef(only_one(account), policy, data)
-    explained = explain_requested(symbol, where, Recording(snapshot, progress, now), overrides)
+    explained = explain_requested(symbol, where, Recording(snapshot, progress, now), overrides, why_not)
     if as_json:
         write_json(explained)
     else:
         show(*explanation_parts(explained))
 
 
-def explain_requested(symbol: str, where: AccountRef, recording: Recording, overrides: Overrides) -> dict[str, Any]:
+def explain_requested(
+    symbol: str, where: AccountRef, recording: Recording, overrides: Overrides, why_not: str | None = None
+) -> dict[str, Any]:
     """Plan, and explain one symbol of it; raises NoSuchSymbol."""
     planned, loaded = make_requested_plan(where, recording, Narrowing(), overrides)
     held = planned.snapshot.symbols
     name = meant_symbol(symbol, held)
     ensure_symbol(name, held, planned.snapshot.account)
-    now = planned.given.now
-    case = ExplainedPlan(planned.plan, planned.draft, planned.snapshot, loaded.policy, loaded.marks, now)
+    case = ExplainedPlan(
+        planned.plan, planned.draft, planned.snapshot, loaded.policy, loaded.marks, planned.given, why_not
+    )
     return explain_symbol(case, name)

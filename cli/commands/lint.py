@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from exitplan.cli.options import JsonOption
+from exitplan.cli.arguments import outer_invariants
+from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.findings import FORMS, LintReport, finding_text, lint_document
 from exitplan.cli.rendering.words import counted
@@ -50,13 +51,15 @@ def command(
     fix: Annotated[
         bool, typer.Option("--fix", help="Take out what is never needed, where it is proved that nothing changes.")
     ] = False,
+    under: UnderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prove which rules of a policy can never decide.
 
     Also which match everything or only serve the reason, parts of conditions that say nothing, gaps between limits,
-    numbers in the wrong unit, settings without effect, and what position would be left without an exit. Each finding
-    holds for every position that an account can have; docs/lint.md explains the codes.
+    numbers in the wrong unit, settings without effect, what position would be left without an exit, and which
+    invariants of the policy, or of an outer one, can be broken. Each finding holds for every position that an account
+    can have; docs/lint.md explains the codes.
 
     A comment silences a finding: # exitplan: ignore P104 because the reason is a better one.
 
@@ -69,7 +72,7 @@ def command(
         )
     if fix:
         _fix(files, is_told=form is Form.TEXT and not as_json)
-    report = LintReport(files, lint_files(files))
+    report = LintReport(files, lint_files(files, outer_invariants(under)))
     if as_json:
         write_json(lint_document(report))
     else:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from exitplan.cli.account_checks import with_venues_checked
+from exitplan.cli.arguments import outer_invariants
 from exitplan.cli.failures import diagnostic_document
 from exitplan.cli.lint_warnings import with_lint
-from exitplan.cli.options import JsonOption
+from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
+from exitplan.ruleset.language.policy import Invariant
+from exitplan.ruleset.language.problems import Problem
+from exitplan.schemas.loading.diagnostics import Diagnostic, Mark, locate
+from exitplan.schemas.policies import load_policy
 from exitplan.schemas.validation import Validated, validate_paths
+from exitplan.workbench.invariants import find_broken_invariants
 
 app = verb_app()
 
@@ -31,6 +38,7 @@ def command(
             metavar="FILE|DIR", help="What to check; a folder means the policies in it.  [default: policies]"
         ),
     ] = None,
+    under: UnderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check files: every problem with file, line and column.
@@ -39,10 +47,34 @@ def command(
     tracker or alert. An account file must name a venue that exists, and credentials if it is a live one; the venue is
     not contacted. Of policies the warnings of exitplan lint are shown as well, as far as they are found at once.
 
+    With --under it is also proved that no policy can break an invariant of an outer one.
+
     Warnings alone are no failure.
     """
+    invariants = outer_invariants(under)
     results = with_venues_checked(with_lint(validate_paths(paths or [_default_folder()])))
+    if invariants:
+        results = with_invariants_proved(results, invariants)
     raise typer.Exit(show_validated(results, as_json=as_json))
+
+
+def with_invariants_proved(results: Sequence[Validated], under: Sequence[Invariant]) -> list[Validated]:
+    """Add an error to each policy for each invariant of an outer one that it can break; what it inherits once."""
+    proved, reported = [], set[tuple[Mark, str]]()
+    for result in results:
+        found = list(_broken(result, under))
+        news = tuple(problem for problem in found if (problem.mark, problem.message) not in reported)
+        reported |= {(problem.mark, problem.message) for problem in news}
+        old = len(found) - len(news)
+        proved.append(replace(result, diagnostics=(*result.diagnostics, *news), repeated=result.repeated + old))
+    return proved
+
+
+def _broken(result: Validated, under: Sequence[Invariant]) -> Iterator[Diagnostic]:
+    if result.kind == "policy" and result.ok:
+        loaded = load_policy(result.path)
+        for broken in find_broken_invariants(loaded.policy, under):
+            yield locate(Problem(broken.path, broken.message), loaded.marks, {})
 
 
 def _default_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,6 +15,9 @@ from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.planning.actions import Action, Blocked
 
 Document = Mapping[str, Any]
+_MOST_RANKED = 10
+_MOST_WAYS = 8
+_RANKED = {"oldest": "age_minutes"}
 _CATEGORY_STYLES = {
     "STRATEGY_ALIGNED": "bold green",
     "LEGACY_NON_COMPLIANT": "bold yellow",
@@ -22,7 +26,7 @@ _CATEGORY_STYLES = {
 }
 
 
-def explanation_parts(explained: Document) -> Iterator[RenderableType]:
+def explanation_parts(explained: Document) -> Iterator[RenderableType | None]:
     """Draw an explanation, section by section."""
     for position in explained["positions"]:
         yield from _position_parts(explained, position)
@@ -30,14 +34,20 @@ def explanation_parts(explained: Document) -> Iterator[RenderableType]:
         yield from _order_parts(order)
 
 
-def _position_parts(explained: Document, position: Document) -> Iterator[RenderableType]:
+def _position_parts(explained: Document, position: Document) -> Iterator[RenderableType | None]:
     yield _verdict(explained, position)
-    yield _facts(position["facts"], position["unknown_facts"])
+    yield _facts(position["facts"], position["unknown_facts"], position["sources"])
     note = "the first rule that matches decides"
     yield section("Classification", note, _rules(position["classification"], "no rule matches: STRATEGY_ALIGNED"))
     yield words(_cap_text(position["cap"]))
+    yield _ranking(explained["symbol"], position)
     yield section("Exits", note, _rules(position["exits"], "no rule matches: no exit"))
     yield section("In the plan", "", Text("\n").join(words(line) for line in _planned(position)))
+    yield _schedule(position["schedule"])
+    if "why_not" in position:
+        asked = position["why_not"]
+        yield section(f"Why not {asked['asked']}", "", Text("\n").join(words(line) for line in asked["reasons"]))
+    yield _alternatives(position["alternatives"])
 
 
 def _verdict(explained: Document, position: Document) -> Text:
@@ -48,13 +58,63 @@ def _verdict(explained: Document, position: Document) -> Text:
     return line.append_text(words(f"{by}: {position['because']}"))
 
 
-def _facts(facts: Mapping[str, Any], unknown: Sequence[str] = ()) -> RenderableType:
+def _ranking(symbol: str, position: Document) -> RenderableType | None:
+    """Show whom the cap takes first, and this position's place among them."""
+    cap = position["cap"]
+    if not cap["ranking"]:
+        return None
+    table = rows("r", "l", "l", "l")
+    for place, other in enumerate(cap["ranking"], start=1):
+        is_this = (other["symbol"], other["side"]) == (symbol, position["side"])
+        if place > _MOST_RANKED and not is_this:
+            continue
+        style = "bold" if is_this else ""
+        ranks = ", ".join(f"{_RANKED.get(name, name)} {_number(other[name] or 'unknown')}" for name in cap["rank_by"])
+        chosen = "chosen" if other["chosen"] else ""
+        table.add_row(Text(str(place), style), words(other["symbol"], style), chosen, words(ranks, style))
+    left = len(cap["ranking"]) - _MOST_RANKED
+    note = f"the first {_MOST_RANKED} of {len(cap['ranking']):,}" if left > 0 else "the first is taken first"
+    return section("The cap's ranking", note, table)
+
+
+def _alternatives(ways: Sequence[Document]) -> RenderableType | None:
+    """Show the nearest ways to other exits."""
+    shown = [way for way in ways if way["confirmed"]][:_MOST_WAYS]
+    if not shown:
+        return None
     table = rows("l", "l")
+    for way in shown:
+        does = f"{way['action']} by {way['exit']}" if way["action"] else f"nothing ({way['category']})"
+        table.add_row(words(does), words(f"if {', '.join(way['changes'])}"))
+    return section("What would change it", "all else as it is; each is what a plan would then do", table)
+
+
+def _schedule(cycles: Sequence[Document]) -> RenderableType | None:
+    """Show the cycles of an unwind that are to come."""
+    if not cycles:
+        return None
+    table = rows("l", "l", "r", "r", "l")
+    for cycle in cycles:
+        value = "" if cycle["value"] is None else f"~ {money(cycle['value'])}"
+        table.add_row(
+            words(f"cycle {cycle['cycle']} of {cycle['cycles']}"),
+            words(clock_time(cycle["at"])),
+            words(exact(cycle["quantity"])),
+            words(value),
+            words(f"leaves {exact(cycle['left'])}"),
+        )
+    return section("Unwind", "each cycle at the earliest, at today's price", table)
+
+
+def _facts(
+    facts: Mapping[str, Any], unknown: Sequence[str] = (), sources: Mapping[str, str] = MappingProxyType({})
+) -> RenderableType:
+    table = rows("l", "l", "l")
     for name, value in facts.items():
         shown = str(value).lower() if isinstance(value, bool) else _number(value)
-        table.add_row(words(name), words(shown))
+        table.add_row(words(name), words(shown), words(sources.get(name, ""), "dim"))
     for name in unknown:
-        table.add_row(words(name, "dim"), words("unknown", "dim"))
+        table.add_row(words(name, "dim"), words("unknown", "dim"), "")
     return section("Facts", "", table)
 
 
@@ -96,6 +156,11 @@ def _comparisons(condition: Document, depth: int) -> Iterator[Text]:
             yield from _comparisons(part, depth + 1)
         return
     yield line.append_text(_comparison(condition))
+
+
+def condition_lines(condition: Document) -> RenderableType:
+    """Draw a condition, part by part, with what was found."""
+    return Text("\n").join(_comparisons(condition, 0))
 
 
 def _comparison(condition: Document) -> Text:

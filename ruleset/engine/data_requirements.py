@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.language.partial_evaluation import possible_rules
+from exitplan.ruleset.language.partial_evaluation import possible_rules, truth
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView
@@ -89,15 +89,17 @@ def _place(policy: Policy, view: PositionView) -> tuple[tuple[bool, int], ...]:
 
 
 def _depends(policy: Policy, facts: Facts, unasked: frozenset[str]) -> bool:
-    """Check whether the rule that decides, of the classification or of the exits, depends on what is not asked yet."""
+    """Check whether what is not asked yet may change the rule or the exit that decides, or what an invariant says."""
     rules = possible_rules(policy.classification, facts, unasked)
     categories = {rule.category if rule else Category.STRATEGY_ALIGNED for rule in rules}
     if categories == {Category.DEFERRED}:
         return False
     if len(rules) > 1:
         return True
-    category = categories.pop().value
-    return len(possible_rules(policy.exits, {**facts, "category": category}, unasked)) > 1
+    known = {**facts, "category": categories.pop().value}
+    if len(possible_rules(policy.exits, known, unasked)) > 1:
+        return True
+    return any(truth(invariant.when, known, unasked) is None for invariant in policy.invariants)
 
 
 def positions_needing_conversion(

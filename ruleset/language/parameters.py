@@ -225,6 +225,31 @@ EXIT_ACTIONS: Mapping[str, ExitAction] = {
     )
 }
 
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What an invariant may speak of: what is done with a position, as the exit actions that it stands for.
+
+    None among them stands for no exit.
+    """
+
+    name: str
+    meaning: str
+    actions: frozenset[str | None]
+
+
+DEEDS: Mapping[str, Deed] = {
+    deed.name: deed
+    for deed in (
+        Deed("close", "It is closed at once.", frozenset({"close"})),
+        Deed("unwind", "It is closed over several cycles.", frozenset({"unwind"})),
+        Deed("sell", "It is closed or unwound.", frozenset({"close", "unwind"})),
+        Deed("attach_stop", "A stop is placed.", frozenset({"attach_stop"})),
+        Deed("nothing", "Nothing is done with it.", frozenset({None})),
+    )
+}
+"""What invariants say that is never, or always, done with a position."""
+
 ADOPTED_SOURCE = "adopted"
 """The ``position_source`` that adoption writes into the tracker; a policy that adopts lists it in strategy_sources."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,15 @@ from typing import Any, Literal
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
 from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
 from exitplan.ruleset.language.contradictions import find_contradiction
-from exitplan.ruleset.language.parameters import ADOPTED_SOURCE, DUST, EXIT_ACTIONS, GUARDS, PARAMETERS, Setting
+from exitplan.ruleset.language.parameters import (
+    ADOPTED_SOURCE,
+    DEEDS,
+    DUST,
+    EXIT_ACTIONS,
+    GUARDS,
+    PARAMETERS,
+    Setting,
+)
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
@@ -89,6 +97,35 @@ class ExitRule(Rule):
     def is_zombie(self) -> bool:
         """Check whether this is the protocol's zombie exit, by its number or its id."""
         return self.number == _ZOMBIE_RULE or self.id == "zombie"
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """What is never, or always, done with a position for which ``when`` holds; ``does`` are names of deeds.
+
+    ``path`` is its place in the merged document. A plan that would break it has the exit blocked.
+    """
+
+    when: Condition
+    path: Path
+    does: tuple[str, ...]
+    is_always: bool = False
+    because: str | None = None
+
+    def forbids(self, action: str | None) -> bool:
+        """Check whether an exit action, or doing nothing (None), breaks it where ``when`` holds."""
+        return any(action in DEEDS[name].actions for name in self.does) != self.is_always
+
+    @property
+    def text(self) -> str:
+        """The invariant as a person reads it: ``never close where strategy = core``."""
+        why = f" ({self.because})" if self.because else ""
+        deeds = " or ".join("do nothing" if name == "nothing" else name for name in self.does)
+        return f"{'always' if self.is_always else 'never'} {deeds} where {self.when.text}{why}"
+
+
+INVARIANTS = ("never", "always")
+"""The parts of a policy that hold invariants; a file that extends another one can only add to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +204,7 @@ class Policy:
     classification: tuple[ClassificationRule, ...] = ()
     orders: tuple[Rule, ...] = ()
     exits: tuple[ExitRule, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
     cap: Cap = field(default_factory=Cap)
     dust: Dust = field(default_factory=Dust)
     protect: tuple[Protection, ...] = ()
@@ -222,6 +260,7 @@ class _Reader:
             "classification": self._scope(CLASSIFICATION_FACTS),
             "orders": self._scope(ORDER_FACTS),
             "exits": self._scope(POSITION_FACTS),
+            "invariants": self._scope(POSITION_FACTS),
         }
         self.nodes = 0
         self.named_symbols = set[str]()
@@ -245,6 +284,7 @@ class _Reader:
             classification=tuple(self._classification()),
             orders=tuple(self._orders()),
             exits=tuple(self._exits()),
+            invariants=tuple(self._invariants()),
             cap=self._cap(),
             dust=self._dust(),
             protect=tuple(self._protect()),
@@ -377,6 +417,20 @@ class _Reader:
 
     def _exits(self) -> list[ExitRule]:
         return [self._exit(raw, path, when) for raw, path, when in self._rules("exits")]
+
+    def _invariants(self) -> Iterator[Invariant]:
+        """Read what is never and what is always done."""
+        scope = self.scopes["invariants"]
+        for block in INVARIANTS:
+            for index, raw in enumerate(self.document.get(block) or []):
+                condition = parse_condition(raw["when"], (block, index, "when"), scope)
+                if condition is None:
+                    continue
+                self.nodes += condition.nodes
+                self.named_symbols |= _symbols_in(condition)
+                self._check_possible(condition, (block, index, "when"), scope)
+                does = raw["do"] if isinstance(raw["do"], list) else [raw["do"]]
+                yield Invariant(condition, (block, index), tuple(does), block == "always", raw.get("because"))
 
     def _exit(self, raw: Mapping[str, Any], path: Path, when: Condition) -> ExitRule:
         action = raw["action"]

@@ -26,6 +26,7 @@ BlockedReason = Literal[
     "no-value",
     "no-price",
     "waiting",
+    "invariant",
 ]
 
 ACTION_KINDS: Mapping[Kind, str] = {
@@ -50,6 +51,7 @@ BLOCKED_REASONS: Mapping[BlockedReason, str] = {
     "no-value": "nobody can tell what it is worth, and a guard has to know",
     "no-price": "there is no price to place a stop at",
     "waiting": "the next cycle of its unwind is not due yet",
+    "invariant": "an invariant of the policy rules it out",
 }
 """Why an exit cannot run; of several the first that holds is told."""
 

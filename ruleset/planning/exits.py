@@ -8,10 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, auto
 
+from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
-from exitplan.ruleset.language.policy import ExitRule, Policy, Rule
+from exitplan.ruleset.language.policy import ExitRule, Invariant, Policy, Rule
 from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.facts import is_protective, order_value
 from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
@@ -165,9 +167,18 @@ def plan_exit(decision: Decision, context: ExitContext) -> Exit:
     rule = decision.exit
     if rule is None or decision.is_protected or decision.is_deferred:
         return Exit()
+    broken = find_broken(context.policy.invariants, rule.action, decision.view.facts)
+    if broken is not None:
+        because = f"{rule.id} would {rule.action} it, and the policy says: {broken.text}"
+        return Exit(blocked=replace(_blocked(decision.view, rule, "invariant"), escalate=True, because=because))
     if rule.action == "attach_stop":
         return _plan_stop(decision.view, rule, context)
     return _plan_sale(decision.view, rule, context)
+
+
+def find_broken(invariants: Sequence[Invariant], action: str | None, facts: Facts) -> Invariant | None:
+    """Return the first invariant that an exit action (None: nothing) breaks for a position with these facts."""
+    return next((one for one in invariants if one.forbids(action) and is_true(one.when, facts)), None)
 
 
 def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:

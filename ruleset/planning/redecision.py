@@ -21,7 +21,7 @@ from exitplan.ruleset.model.snapshot import TrackerRecord
 from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, plain
 from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action, Exit, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
-from exitplan.ruleset.planning.exits import ExitContext, limit_price, record_marks
+from exitplan.ruleset.planning.exits import ExitContext, find_broken, limit_price, record_marks
 from exitplan.ruleset.planning.planner import Draft
 
 MOVED_PCT = Decimal("0.01")
@@ -168,11 +168,17 @@ class Redecision:
         planned = next((one for one in self.policy.exits if one.id == action.rule), None)
         if planned is not None and self._uses_excess(action):
             if action.key in self.draft.cap_candidates and excess > 0:
-                return exit_for(self.policy, {**decision.view.facts, "over_cap": True})
+                return self._exit_allowed({**decision.view.facts, "over_cap": True})
             return "the cap is met"
         if planned is not None and planned.is_dust:
-            return exit_for(self.policy, _cheaper(decision.view.facts, self.policy.guards["max_price_move_pct"]))
+            return self._exit_allowed(_cheaper(decision.view.facts, self.policy.guards["max_price_move_pct"]))
         return rule
+
+    def _exit_allowed(self, facts: Facts) -> ExitRule | str | None:
+        """Find the exit rule for facts that are granted a tolerance; a text says which invariant it would break."""
+        rule, known = exit_for(self.policy, facts), classified(self.policy, facts)
+        broken = None if rule is None else find_broken(self.policy.invariants, rule.action, known)
+        return rule if broken is None else f"the policy says: {broken.text}"
 
     def _uses_excess(self, action: Action) -> bool:
         """Check whether an action is there because of the cap: the rule does not apply without it."""
@@ -272,11 +278,16 @@ class Redecision:
 
 def exit_for(policy: Policy, facts: Facts) -> ExitRule | None:
     """Return the exit rule that applies to these facts, classified anew."""
+    known = classified(policy, facts)
+    return next((rule for rule in policy.exits if is_true(rule.when, known)), None)
+
+
+def classified(policy: Policy, facts: Facts) -> Facts:
+    """Return facts with the category that they come to."""
     bare = {name: value for name, value in facts.items() if name != "category"}
     deciding = next((rule for rule in policy.classification if is_true(rule.when, bare)), None)
     category = deciding.category if deciding is not None else Category.STRATEGY_ALIGNED
-    known = {**bare, "category": category.value}
-    return next((rule for rule in policy.exits if is_true(rule.when, known)), None)
+    return {**bare, "category": category.value}
 
 
 def _cheaper(facts: Facts, share: Decimal) -> Facts:

@@ -136,3 +136,36 @@ class Slice:
 
 def _step(view: PositionView) -> Decimal:
     return view.amount_step or DEFAULT_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class ComingCycle:
+    """A cycle to come: when it can be done at the earliest, what it sells and leaves, in the position's units."""
+
+    at: datetime
+    step: UnwindStep
+    quantity: Decimal
+    left: Decimal
+
+
+def coming_cycles(
+    view: PositionView, progress: UnwindProgress | None, policy: Policy, now: datetime, price: Decimal | None
+) -> list[ComingCycle]:
+    """Foresee the rest of an unwind, each cycle as early as it is due, at today's price and filled whole.
+
+    ``price`` is the order's own, None means the mark. With a pct of 0 nothing is to come.
+    """
+    cycles: list[ComingCycle] = []
+    at = now
+    while policy.gradual_unwind_pct > 0 and len(cycles) <= policy.unwind_cycles:
+        step = next_step(view, progress, policy, at)
+        at = step.due_at or at
+        left = view.held if step.counts else view.held - Slice(view, step, price).quantity
+        cycles.append(ComingCycle(at, step, view.held - left, left))
+        if step.cycle >= step.cycles or floor_to_step(left, view.amount_step) <= 0:
+            break
+        progress = UnwindProgress(
+            step.cycle, step.remaining_pct, step.initial_quantity, step.started_at, at, step.added
+        )
+        view = replace(view, position=replace(view.position, quantity=left))
+    return cycles

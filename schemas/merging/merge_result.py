@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from exitplan.ruleset.language.policy import INVARIANTS
 from exitplan.ruleset.language.problems import Path, did_you_mean
 from exitplan.schemas.loading.diagnostics import Diagnostic, Mark
 from exitplan.schemas.merging.policy_merge import HEADS, LISTS, OPTIONS, Layer, ListEdit, Part
@@ -17,6 +18,7 @@ ORDER = (
     "classification",
     "orders",
     "exits",
+    *INVARIANTS,
     "cap",
     "dust",
     "cash",

@@ -6,10 +6,12 @@ operations one behind the other. So merging is associative: merge(merge(a, b), c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exitplan.ruleset.language.policy import INVARIANTS
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.values import unified_symbol
 from exitplan.schemas.loading.diagnostics import Mark
@@ -65,7 +67,7 @@ def layer_of(document: Document) -> Layer:
         heads={key: _part(document, (key,), value[key]) for key in HEADS if key in value},
         blocks=blocks,
         options={key: _part(document, ("account", OPTIONS, key), inner) for key, inner in options.items()},
-        lists={name: tuple(operations(document, name)) for name in LISTS if name in value},
+        lists={name: tuple(operations(document, name)) for name in (*LISTS, *INVARIANTS) if name in value},
         marks={path: mark for path, mark in document.marks.items() if _is_container(path)},
     )
 
@@ -90,7 +92,9 @@ def merge(first: Layer, second: Layer) -> Layer:
 
 
 def entry_name(block: str, entry: Mapping[str, Any]) -> str:
-    """Return the name of an entry of a rule list: its id, or the symbol it protects."""
+    """Return the name of an entry of a rule list: its id, the symbol it protects; of an invariant all it says."""
+    if block in INVARIANTS:
+        return json.dumps(entry, sort_keys=True, default=str)
     if block == "protect" and entry.get("symbol") is None:
         return f"asset {entry.get('asset')}"
     name = str(entry[LISTS[block]])

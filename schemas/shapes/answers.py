@@ -163,6 +163,10 @@ def explain_schema() -> Schema:
             "facts": {**_OBJECT, "description": "The facts that could be known."},
             "classification": listed(_OBJECT, "The rules of phase 1 that were tried."),
             "exits": listed(_OBJECT, "The exit rules that were tried."),
+            "sources": {**_OBJECT, "description": "Where each fact came from."},
+            "schedule": listed(_OBJECT, "The cycles of an unwind that are to come, with times and amounts."),
+            "alternatives": listed(_OBJECT, "What would have to change for another exit, the nearest first."),
+            "why_not": {**_OBJECT, "description": "With --why-not: what keeps it from what was asked for."},
         },
         ("side", "quantity", "category", "rule", "because", "facts", "classification", "exits"),
         extra=True,
@@ -665,6 +669,24 @@ def doctor_schema() -> Schema:
     return _answer("doctor", "Doctor", "Whether all is there that a run needs.", properties)
 
 
+def eval_schema() -> Schema:
+    """Describe what ``exitplan eval --json`` prints."""
+    position = record(
+        {
+            "symbol": symbol(),
+            "side": one_of(_SIDES, "The side of the position."),
+            "trace": {**_OBJECT, "description": "Whether it holds, and what each part found."},
+        },
+        ("symbol", "side", "trace"),
+    )
+    properties = {
+        "account": name("The account."),
+        "condition": text("The condition as it was read."),
+        "positions": listed(position, "The positions it was tried on."),
+    }
+    return _answer("eval", "Tried condition", "What a condition says of positions.", properties)
+
+
 ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "verify": verify_schema,
     "status": status_schema,
@@ -687,6 +709,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "doctor": doctor_schema,
     "backup": backup_schema,
     "report": report_schema,
+    "eval": eval_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,
     "error": error_schema,

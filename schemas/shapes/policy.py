@@ -11,6 +11,7 @@ from decimal import Decimal
 from exitplan.ruleset.language.parameters import (
     CAP_RANKS,
     CAP_SCOPES,
+    DEEDS,
     DUST,
     EXIT_ACTIONS,
     GUARDS,
@@ -81,6 +82,8 @@ def _top_level() -> dict[str, Schema]:
         "classification": listed(_rule("classification"), "The rules of phase 1. The first match decides."),
         "orders": listed(_rule("orders"), "Which open orders are cancelled."),
         "exits": listed(_rule("exits"), "What is done with a position. The first match decides."),
+        "never": listed(_invariant(), "What is never done with a position. Files that extend this one can only add."),
+        "always": listed(_invariant(), "What is always done with a position. Files that extend this one can only add."),
         "cap": _cap(),
         "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
         "cash": _cash(),
@@ -204,6 +207,20 @@ def _exit_keys() -> dict[str, Schema]:
 
 
 _RULE_NUMBERS = "The exit rule of the protocol it stands for: 1 dust, 2 over the cap, 3 gradual unwind, 4 zombie."
+
+
+def _invariant() -> Schema:
+    deeds: Schema = {"enum": list(DEEDS)}
+    meanings = " ".join(f"{deed.name}: {deed.meaning}" for deed in DEEDS.values())
+    properties: dict[str, Schema] = {
+        "when": {"$ref": "#/definitions/exit_condition"},
+        "do": {
+            "anyOf": [deeds, {"type": "array", "items": deeds, "minItems": 1, "uniqueItems": True}],
+            "description": f"What it is about, one or several. {meanings}",
+        },
+        "because": text("Why, for plans that would break it."),
+    }
+    return record(properties, ("when", "do"))
 
 
 def _cap() -> Schema:

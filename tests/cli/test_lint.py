@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from exitplan.schemas.policies import SHIPPED
 from exitplan.schemas.shapes.answers import ANSWERS
 from exitplan.workbench.lint import CHECKS
 from tests.cli.conftest import xp
@@ -233,3 +234,22 @@ def test_validate_tells_neither_what_is_for_information_nor_anything_twice(kind:
     text += "exits:\n  - {id: z, when: {category: ZOMBIE_LEGACY}, action: close}\n"
     ran = xp("validate", write(nothing, text).name)
     assert ran.out.count("warning:") == (0 if kind == "info" else 1)
+
+
+ORG = "version: 1\nname: org\nnever:\n  - {when: {strategy: core}, do: sell, because: the desk manages it}\n"
+
+
+def test_an_outer_policy_has_invariants_that_no_policy_may_break(nothing: Path) -> None:
+    (nothing / "org.yaml").write_text(ORG, encoding="utf-8")
+    ran = xp("lint", "default", "conservative", "--under", "org.yaml")
+    assert ran.code == 1
+    assert ran.out.count("P201: dust would close a position") == 1
+    assert "never sell where strategy = core (the desk manages it)" in ran.out
+    refused = xp("validate", "--under", "org.yaml", SHIPPED / "conservative.yaml", SHIPPED)
+    assert refused.code == 65
+    assert refused.out.count("default.yaml:54:5: error: exits[0]: dust would close a position") == 1
+    kept = ORG.replace("strategy: core", "protected: true")
+    (nothing / "org.yaml").write_text(kept, encoding="utf-8")
+    assert xp("validate", "--under", "org.yaml", SHIPPED).code == 0
+    (nothing / "org.yaml").write_text("version: 1\nname: org\n", encoding="utf-8")
+    assert "has no invariants" in xp("lint", "default", "--under", "org.yaml").err

@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,25 @@ def test_no_more_are_sold_for_the_cap_than_are_above_it_now(on_stage: Stage) -> 
     result = scene.apply(plan)
     assert (statuses(result), scene.held("BBB/USD")) == (["done", "skipped"], "200")
     assert scene.told("action_skipped")[0]["message"] == "no longer wanted: the cap is met"
+
+
+@pytest.mark.parametrize(
+    ("price", "message"),
+    [("100", "an invariant of the policy rules it out"), ("103", "the policy says: never close where strategy = core")],
+    ids=["still chosen", "no longer the first"],
+)
+def test_what_an_invariant_rules_out_since_is_not_sold(on_stage: Stage, price: str, message: str) -> None:
+    held = [position("AAA/USD", 100), position("BBB/USD", 101), position("CCC/USD", 300)]
+    never = [{"when": {"strategy": "core"}, "do": "close"}]
+    scene = on_stage(snapshot(*held), parameters={"max_positions": 2}, never=never)
+    scene.track(AAA=record(), BBB=record(), CCC=record())
+    plan = scene.plan()
+    assert [(action["symbol"], action["rule"]) for action in plan["actions"]] == [("AAA/USD", "over-cap")]
+    scene.track(AAA=replace(record(), strategy="core"), BBB=record(), CCC=record())
+    scene.move_price("AAA/USD", price)
+    with pytest.raises(PlanIsUnusable, match=f"no longer wanted: {message}"):
+        scene.apply(plan)
+    assert (scene.trouble.sent, scene.held()) == ([], "100")
 
 
 @pytest.mark.parametrize(("price", "kept"), [("0.0104", False), ("0.0106", True)])

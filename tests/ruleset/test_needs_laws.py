@@ -16,7 +16,7 @@ from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import is_derivative
-from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from tests.builders import NOW
 from tests.ruleset.accounts_strategy import accounts, book, cases, moments, prices
 
@@ -32,11 +32,13 @@ RANKED: list[dict[str, Any]] = [
 WINNERS = {"id": "winners", "category": "ZOMBIE_LEGACY", "when": {"not": {"pnl_pct": {"lte": 0}}}}
 OLD = {"id": "old", "when": {"tracked": False, "age_minutes": {"gt": 60}}, "action": "close"}
 UNAGED = {"id": "unaged", "when": {"any": [{"age_minutes": {"exists": False}}, {"tracked": True}]}, "action": "unwind"}
+LOSERS_STAY = {"when": {"not": {"pnl_pct": {"gt": 0}}}, "do": "sell"}
 POLICIES: list[dict[str, Any]] = [
     OPEN,
     {**OPEN, "classification": [WINNERS]},
     {**OPEN, "exits": [OLD, UNAGED]},
     {**OPEN, "base": "conservative"},
+    {**OPEN, "never": [LOSERS_STAY]},
     {"max_positions": 2},
     *RANKED,
 ]
@@ -45,7 +47,7 @@ POLICIES: list[dict[str, Any]] = [
 def outcomes(rules: Rulebook, account: Snapshot) -> list[tuple[Any, ...]]:
     draft = draft_plan(PlanInput(rules, account, NOW))
     return [
-        (found.view.position.key, found.category, found.rule, None if found.is_deferred else found.exit)
+        (found.key, found.category, found.rule, None if found.is_deferred else found.exit, forbidden(draft, found.key))
         for found in draft.decisions
     ]
 
@@ -54,6 +56,11 @@ def needing_basis(rules: Rulebook, account: Snapshot) -> tuple[Position, ...]:
     return positions_needing_basis(
         rules.policy, Observation.of(account, rules.policy, Progress(), NOW).account.positions
     )
+
+
+def forbidden(draft: Draft, key: str) -> bool:
+    blocked = draft.exits[key].blocked
+    return blocked is not None and blocked.reason == "invariant"
 
 
 def answered(found: Position, price: Decimal, moment: datetime | None) -> Position:

@@ -59,6 +59,12 @@ def test_an_entry_price_of_tracker_or_venue_is_enough(entry: int | None, recorde
     assert basis(snapshot(position(entry=entry), tracked={"AAA/USD": record(entry=recorded)})) == []
 
 
+def test_an_untracked_one_does_where_an_invariant_asks_for_its_result() -> None:
+    losers = [{"when": {"not": {"pnl_pct": {"gt": 0}}}, "do": "sell"}]
+    assert basis(snapshot(position()), never=losers) == ["AAA/USD"]
+    assert basis(snapshot(position(entry=90)), never=losers) == []
+
+
 def test_an_entry_price_of_zero_is_none() -> None:
     assert basis(snapshot(position(entry=0), tracked={"AAA/USD": record(entry=0)})) == ["AAA/USD"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,10 @@ from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.schemas.loading.diagnostics import FileHasProblems
+from exitplan.schemas.policies import SHIPPED as FOLDER
 from exitplan.schemas.policies import load_policy, policy_from_document, shipped_policy
+from exitplan.workbench.comparing.recordings import compare_recordings
 from exitplan.workbench.comparing.settings import compare_settings
 from exitplan.workbench.comparing.treatments import Comparison, Treatment, compare_policies
 from exitplan.workbench.invention import NOW, FactsDisagree, invent
@@ -24,6 +29,7 @@ from tests.workbench.test_invention import facts
 from tests.workbench.test_proofs import EXITS, POLICIES, RULES, SHIPPED, made
 
 DEFAULT = POLICIES["default"]
+DEMO = FOLDER.parent / "brokers/paper/demo-account.json"
 
 
 def default_with(**parameters: Any) -> Policy:
@@ -49,9 +55,8 @@ def test_every_kind_that_differs_is_one_that_the_planner_treats_so(old: str, new
 
 def test_a_threshold_that_moves_has_a_region_between_the_old_and_the_new() -> None:
     comparison = compare_policies(DEFAULT, default_with(dust_usd_threshold=5))
-    first = comparison.differences[0]
-    assert first.region[0] == "1 <= value_usd < 5"
-    assert (first.before.category, first.after.exit) == ("STRATEGY_ALIGNED", "dust")
+    assert comparison.differences[0].region[0] == "1 <= value_usd < 5"
+    assert ("STRATEGY_ALIGNED", "dust") in {(one.before.category, one.after.exit) for one in comparison.differences}
     assert len(comparison.differences) + comparison.more == 12
     assert not comparison.has_more
 
@@ -139,6 +144,32 @@ def test_settings_that_no_proof_is_about_are_compared_as_text() -> None:
         ),
         "exits.dust.severity": (None, "WARNING"),
     }
+
+
+# --- recorded accounts ---
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> list[Path]:
+    files = [tmp_path / f"{number}.json" for number in range(4)]
+    for file in files:
+        shutil.copy(DEMO, file)
+    return files
+
+
+def test_processes_that_share_the_accounts_find_the_same(accounts: list[Path]) -> None:
+    new = default_with(max_positions=6)
+    alone = compare_recordings(DEFAULT, new, accounts, jobs=1)
+    assert compare_recordings(DEFAULT, new, accounts, jobs=2) == alone
+    assert (alone.files, alone.positions, alone.changed_positions) == (4, 80, 8)
+    assert alone.values == {"USD": Decimal(7632)}
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.thorough)])
+def test_a_file_that_is_no_snapshot_is_told_whoever_reads_it(accounts: list[Path], jobs: int) -> None:
+    accounts[2].write_text("{}", encoding="utf-8")
+    with pytest.raises(FileHasProblems, match=r"2\.json"):
+        compare_recordings(DEFAULT, DEFAULT, accounts, jobs=jobs)
 
 
 # --- laws ---

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +17,11 @@ from exitplan.ruleset.model.values import ZERO, plain
 from exitplan.ruleset.planning.actions import Exit
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from exitplan.schemas.documents import load_document
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems
 from exitplan.workbench.comparing.treatments import Treatment
+
+_FEWEST_EACH = 100
+"""Accounts for which it is worth to start a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +107,67 @@ class Recordings:
         return sums
 
 
-def compare_recordings(old: Policy, new: Policy, files: Iterable[Path]) -> Recordings:
+def compare_recordings(old: Policy, new: Policy, files: Sequence[Path], jobs: int | None = None) -> Recordings:
     """Plan recorded accounts under both policies; each is planned for the moment when it was taken.
 
-    Raises FileHasProblems for a file that is no snapshot.
+    ``jobs`` processes share the work: as many as there are cores, where that is worth it. Raises FileHasProblems for a
+    file that is no snapshot.
     """
-    books = Rulebook.of(old), Rulebook.of(new)
-    count = positions = 0
-    changes = []
-    for file in files:
+    wanted = jobs or min(os.cpu_count() or 1, len(files) // _FEWEST_EACH)
+    counted = list(_in_processes(old, new, files, wanted) if wanted > 1 else map(_Books.of(old, new).change, files))
+    changes = tuple(change for change, _ in counted if change.is_change)
+    return Recordings(len(files), sum(positions for _, positions in counted), changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """Both policies, loaded into the engine."""
+
+    old: Rulebook
+    new: Rulebook
+
+    @classmethod
+    def of(cls, old: Policy, new: Policy) -> _Books:
+        return cls(Rulebook.of(old), Rulebook.of(new))
+
+    def change(self, file: Path) -> tuple[RecordingChange, int]:
+        """Plan an account under both; gives what changes, and how many positions there are."""
         snapshot = snapshot_from_document(load_document(file, "snapshot"))
-        drafts = [draft_plan(PlanInput(book, snapshot, snapshot.taken_at, is_recorded=True)) for book in books]
-        change = _change(file, snapshot, *drafts)
-        count, positions = count + 1, positions + len(snapshot.positions)
-        if change.is_change:
-            changes.append(change)
-    return Recordings(count, positions, tuple(changes))
+        given = (PlanInput(book, snapshot, snapshot.taken_at, is_recorded=True) for book in (self.old, self.new))
+        return _change(file, snapshot, *map(draft_plan, given)), len(snapshot.positions)
+
+
+_LOADED: list[_Books] = []
+"""In a process of its own: the policies that it was started for."""
+
+
+def _in_processes(old: Policy, new: Policy, files: Sequence[Path], jobs: int) -> Iterator[tuple[RecordingChange, int]]:
+    """Share the accounts between processes; the first file with problems ends it, as it does in one process."""
+    start, share = multiprocessing.get_context("spawn"), max(len(files) // (4 * jobs), 1)
+    with ProcessPoolExecutor(jobs, start, _start, (old, new)) as pool:
+        for found in pool.map(_change_or_problems, files, chunksize=share):
+            if isinstance(found, _Problems):
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise FileHasProblems(found.diagnostics)
+            yield found
+
+
+@dataclass(frozen=True, slots=True)
+class _Problems:
+    """What is wrong with a file, as a process hands it on: its error cannot be."""
+
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def _start(old: Policy, new: Policy) -> None:
+    _LOADED[:] = [_Books.of(old, new)]
+
+
+def _change_or_problems(file: Path) -> tuple[RecordingChange, int] | _Problems:
+    try:
+        return _LOADED[0].change(file)
+    except FileHasProblems as error:
+        return _Problems(error.diagnostics)
 
 
 def _change(file: Path, snapshot: Snapshot, before: Draft, after: Draft) -> RecordingChange:

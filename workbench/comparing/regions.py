@@ -91,11 +91,11 @@ def _widened(kept: Kept, variable: Variable, start: int, goal: Goal) -> Kept:
             needed = goal.needed()
             return {other: numbers for other, numbers in tried.items() if literals[other] in needed}
         wrong = next(number for number in range(len(cells)) if variable.among([number]) in against)
-        chosen = frozenset(number for number in chosen if not _is_beyond(cells, start, wrong, number))
+        chosen = frozenset(number for number in chosen if not is_beyond(cells, start, wrong, number))
     return kept
 
 
-def _is_beyond(cells: Sequence[Cell], start: int, wrong: int, number: int) -> bool:
+def is_beyond(cells: Sequence[Cell], start: int, wrong: int, number: int) -> bool:
     """Check whether a cell goes with a wrong one: itself, and of numbers all that come after it."""
     if number == wrong:
         return True

@@ -58,18 +58,25 @@ def _settings(policy: Policy) -> Iterator[tuple[str, str]]:
             continue
         if part.name == "orders":
             yield from ((f"orders.{rule.id}", _order_text(rule)) for rule in value)
+        elif part.name == "invariants":
+            yield from ((one.text, "in force") for one in value)
         elif part.name == "protect":
             yield from ((f"protect.{entry.name}", _protection_text(entry)) for entry in value)
-        elif is_dataclass(value):
-            yield from ((f"{part.name}.{key.name}", _text(getattr(value, key.name))) for key in fields(value))
-        elif isinstance(value, Mapping):
-            yield from ((f"{part.name}.{key}", _text(inner)) for key, inner in value.items())
         else:
-            yield _BLOCKS.get(part.name, f"parameters.{part.name}"), _text(value)
+            yield from _setting(part.name, value)
     for block in (policy.classification, policy.exits):
         for rule in block:
             if rule.severity is not None:
                 yield f"{rule.path[0]}.{rule.id}.severity", rule.severity
+
+
+def _setting(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any kind of setting
+    if is_dataclass(value):
+        yield from ((f"{name}.{key.name}", _text(getattr(value, key.name))) for key in fields(value))
+    elif isinstance(value, Mapping):
+        yield from ((f"{name}.{key}", _text(inner)) for key, inner in value.items())
+    else:
+        yield _BLOCKS.get(name, f"parameters.{name}"), _text(value)
 
 
 def _order_text(rule: Rule) -> str:

@@ -32,6 +32,8 @@ class Code(StrEnum):
     NO_EFFECT = "P112"
     BAD_IGNORE = "P121"
     IDLE_IGNORE = "P122"
+    INVARIANT_BROKEN = "P201"
+    INVARIANT_NOT_DECIDED = "P202"
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +358,38 @@ classification:
 exits:
   - {id: sell, when: {category: ZOMBIE_LEGACY}, action: close}
 """,
+    ),
+    Check(
+        Code.INVARIANT_BROKEN,
+        "invariant-broken",
+        "warning",
+        "The policy can break an invariant: its own, or one of the outer policy (`--under org.yaml`).",
+        "A position that shows it is named. At run time the exit would be blocked as `invariant`, and an alert raised: "
+        "change the rule, or the invariant. No comment silences it.",
+        bad="""\
+never:
+  - {when: {strategy: core}, do: close}
+classification:
+  - {id: tiny, category: ZOMBIE_LEGACY, when: {value_usd: {lt: 5}}}
+exits:
+  - {id: sell, when: {category: ZOMBIE_LEGACY}, action: close}
+""",
+        good="""\
+never:
+  - {when: {strategy: core}, do: close}
+classification:
+  - {id: tiny, category: ZOMBIE_LEGACY, when: {value_usd: {lt: 5}}}
+exits:
+  - {id: sell, when: {category: ZOMBIE_LEGACY, not: {strategy: core}}, action: close}
+""",
+    ),
+    Check(
+        Code.INVARIANT_NOT_DECIDED,
+        "invariant-not-decided",
+        "info",
+        "It is not decided whether the policy can break an invariant.",
+        "The question was too hard to answer in time, or no such position could be built. At run time the "
+        "invariant holds all the same: an exit that would break it is blocked.",
     ),
 )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
+from exitplan.ruleset.language.policy import Invariant, Policy
 from exitplan.ruleset.language.problems import Path
 from exitplan.schemas.loading.diagnostics import Diagnostic, Mark
 from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.policies import LoadedPolicy, load_policy
+from exitplan.workbench.invariants import find_broken_invariants
 from exitplan.workbench.lint.checks import Code
 from exitplan.workbench.lint.findings import Finding
 from exitplan.workbench.lint.ignoring import Ignore, Ignores, idle_ignore, read_ignores
@@ -26,24 +28,30 @@ class Placed:
     ignored: Ignore | None = None
 
 
-def lint_files(files: Iterable[FilePath]) -> list[Placed]:
-    """Lint policies; what several inherit is told once. Raises FileHasProblems where one is not well formed."""
+def lint_files(files: Iterable[FilePath], under: Sequence[Invariant] = ()) -> list[Placed]:
+    """Lint policies; what several inherit is told once. ``under`` are the invariants of an outer policy.
+
+    Raises FileHasProblems where one is not well formed.
+    """
     seen: dict[tuple[Mark, Code, str], Placed] = {}
     for file in files:
-        for placed in lint_loaded(load_policy(file)):
+        for placed in lint_loaded(load_policy(file), under):
             key = (placed.mark, placed.finding.code, placed.finding.message)
             if key not in seen or (seen[key].ignored is not None and placed.ignored is None):
                 seen[key] = placed
     return list(seen.values())
 
 
-def lint_loaded(loaded: LoadedPolicy, *, effort: int | None = None) -> list[Placed]:
+def lint_loaded(loaded: LoadedPolicy, under: Sequence[Invariant] = (), *, effort: int | None = None) -> list[Placed]:
     """Lint one policy: what is silenced is there as well, with the comment that does it.
 
-    What is for information is told of the file itself alone, not of what it inherits. ``effort`` as in :func:`lint`.
+    What is for information is told of the file itself alone, not of what it inherits. ``effort`` as in :func:`lint`;
+    where it is limited, invariants are not looked at.
     """
     ignores, own = read_ignores(loaded.sources), _own_name(loaded)
     found = [_silenced(loaded, _placed(loaded, finding), ignores) for finding in _findings(loaded, effort)]
+    if effort is None:
+        found += [_placed(loaded, finding) for finding in _of_invariants(loaded.policy, under)]
     placed = [one for one in found if one.mark.file == own or one.finding.is_warning or one.finding.is_open]
     used = {id(one.ignored) for one in placed}
     wrong = [Placed(mark, finding) for mark, finding in ignores.wrong if mark.file == own]
@@ -72,6 +80,13 @@ def _of_warning(warning: Diagnostic) -> Finding:
     is_setting = warning.path[:1] in {("parameters",), ("definitions",)}
     about = str(warning.path[1]) if is_setting and len(warning.path) > 1 else ""
     return Finding(Code.SUSPICIOUS, warning.path, f"{warning.message}{hint}", about=about, on_key=is_setting)
+
+
+def _of_invariants(policy: Policy, under: Sequence[Invariant]) -> Iterator[Finding]:
+    """Prove that a policy keeps its invariants and those of an outer policy, or find how it breaks them."""
+    for broken in find_broken_invariants(policy, under):
+        code = Code.INVARIANT_BROKEN if broken.is_decided else Code.INVARIANT_NOT_DECIDED
+        yield Finding(code, broken.path, broken.message, broken.witness)
 
 
 def _own_name(loaded: LoadedPolicy) -> str:

@@ -38,4 +38,4 @@ class Finding:
     @property
     def is_open(self) -> bool:
         """Check whether it says that something was not decided."""
-        return self.code is Code.NOT_DECIDED
+        return self.code in {Code.NOT_DECIDED, Code.INVARIANT_NOT_DECIDED}

@@ -86,7 +86,8 @@ def cut(policies: Iterable[Policy]) -> dict[str, tuple[Cell, ...]]:
     policies = tuple(policies)
     literals: dict[str, set[FactValue]] = {name: set() for name in CLASSIFICATION_FACTS}
     for policy in policies:
-        _note(literals, (rule.when for rule in (*policy.classification, *policy.exits)))
+        rules = (*policy.classification, *policy.exits)
+        _note(literals, (*(rule.when for rule in rules), *(invariant.when for invariant in policy.invariants)))
         literals["position_source"] |= policy.strategy_sources
         for entry in policy.protect:
             literals["asset" if entry.is_asset else "symbol"].add(entry.name)
