@@ -16,7 +16,7 @@ import yaml
 from exitplan.ruleset.language.problems import Path
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.loading.text import display_name
-from exitplan.schemas.policies import LoadedPolicy, load_edited
+from exitplan.schemas.policies import LoadedPolicy, load_edited, load_policy
 from exitplan.workbench.lint.checks import Code
 from exitplan.workbench.lint.files import Placed, lint_loaded
 from exitplan.workbench.lint.rule_lists import effect_of
@@ -45,7 +45,8 @@ def fix_file(path: FilePath) -> Fixed:
 
     Raises FileHasProblems where the file is not well formed.
     """
-    before = text = path.read_text(encoding="utf-8-sig")
+    load_policy(path)  # whatever is wrong with the file is told before it is read for itself
+    before = text = path.read_bytes().decode("utf-8-sig")
     mended: list[Placed] = []
     left: dict[str, Placed] = {}
     for _ in range(_MOST):
