@@ -102,6 +102,8 @@ def _own_path(text: str, loaded: LoadedPolicy, placed: Placed) -> Path | None:
     if len(numbers) != 1:
         return None
     whole: Path = (path[0], numbers[0])
+    if placed.finding.code in RULES and len(entries) == 1:
+        return (path[0],)  # an empty list is none
     return whole if placed.finding.code in RULES else (*whole, *path[2:])
 
 
@@ -128,6 +130,8 @@ def remove(text: str, path: Path) -> str | None:
     begin = text.rfind("\n", 0, start) + 1
     before = text[begin:start].strip()
     if before == ("-" if isinstance(node, yaml.SequenceNode) else ""):
+        if len(path) == 1 and any(line.lstrip().startswith("#") for line in text[start:end].splitlines()):
+            return None  # a comment would go with the list
         stop = text.find("\n", end)
         return text[:begin] + ("" if stop < 0 else text[stop + 1 :])
     if following is None or before != "-" or "#" in text[end:following]:
