@@ -105,8 +105,7 @@ class SharedParts:
 def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool) -> Iterator[Finding]:
     """Find the parts of a rule's condition that say nothing (P107), or change nothing that is done (P108, if ``idle``).
 
-    What is told may be left out all together: each part is looked at without those that were found before. Raises
-    NotDecided.
+    Each of those that say nothing may be left out by itself, and all of them together. Raises NotDecided.
     """
     rule, model = rules.rules[number], rules.model
     removed: frozenset[Address] = frozenset()
@@ -117,8 +116,7 @@ def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool)
     for part in _last_first(list(parts_of(rule.when))):
         if any(part.address[: len(outer)] == outer for outer in (*removed, *needless)):
             continue
-        apart = frozenset({part.address}) if part.is_shared else removed | {part.address}
-        left = without(rule.when, apart)
+        left = without(rule.when, frozenset({part.address}))
         is_alike = part.item in rules.alike
         if left is None or (is_alike and part.path[:-1] in lists):
             continue
@@ -131,8 +129,10 @@ def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool)
         if part.is_shared:
             shared.note(part, rule.id, is_redundant=is_redundant)
         elif is_redundant:
-            removed = apart
-            redundant.append(part)
+            together = without(rule.when, removed | {part.address})
+            if not removed or (together is not None and _say_the_same(rules, rule.when, together)):
+                removed |= {part.address}
+                redundant.append(part)
         elif not is_needed and idle:
             needless.append(part.address)
             message = f"without {part.text} in {rule.id} the same would be done"
