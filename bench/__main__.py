@@ -1,6 +1,7 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
-``python -m bench live`` measures live venues alone, ``comparing`` the comparison of policies, ``deciding`` the rest.
+``python -m bench live`` measures live venues alone, ``comparing`` the comparison of policies, ``lint`` proofs about
+them, ``deciding`` the rest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bench.aims import aims_table
 from bench.comparing import compare_table
 from bench.comparison import SIZES, EnginesDisagree, compare_engines, engines_table, plans_table, time_plans
 from bench.engines import ENGINES, installed_engines
+from bench.linting import lint_table, time_lint
 from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
@@ -69,8 +71,13 @@ def _comparing(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n\n{compare_table(options.rounds)}"
 
 
+def _lint(options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n\n{lint_table(time_lint(options.rounds))}"
+
+
 SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "deciding": _deciding,
+    "lint": _lint,
     "comparing": _comparing,
     "live": _live,
 }

@@ -184,11 +184,17 @@ def test_fix_shows_how_a_file_changes_and_writes_it(nothing: Path) -> None:
     ran = xp("lint", path.name, "--fix")
     text = path.read_text(encoding="utf-8")
     assert "-  - {id: smaller, category: ZOMBIE_LEGACY, when: {value_usd: {lt: 5}}}" in ran.out.splitlines()
-    assert "x.yaml: 1 finding mended; proved to do the same with every position" in ran.out
+    assert "x.yaml: 2 findings mended; proved to do the same with every position" in ran.out
     assert "smaller" not in text
     assert "# exitplan: ignore P111" in text
-    assert "gone" in text, "the only exit there is: a list of none is no list"
+    assert "exits" not in text, "the only exit never ran"
+
+
+def test_what_cannot_be_mended_is_told(nothing: Path) -> None:
+    path = write(nothing, POLICY.replace("exits:\n", "exits:\n  # sold at once\n"))
+    ran = xp("lint", path.name, "--fix")
     assert "not mended, as it could not be proved to change nothing: x.yaml:" in ran.out
+    assert "# sold at once\n  - {id: gone" in path.read_text(encoding="utf-8")
 
 
 def test_fix_leaves_the_policies_that_come_with_exitplan() -> None:

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.policies import load_policy, shipped_policy
 from exitplan.workbench.lint.files import lint_files
 from exitplan.workbench.lint.fixing import FIXABLE, fix_file, remove
@@ -76,6 +77,21 @@ def test_rules_and_parts_that_are_never_needed_go_and_all_else_stays(tmp_path: P
     assert [placed.finding.code.value for placed in fixed.mended] == ["P102", "P107", "P107", "P106"]
     assert fixed.left == []
     assert path.read_text(encoding="utf-8") == POLICY, "it is for the caller to write"
+
+
+def test_the_ends_of_lines_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(POLICY.replace("\n", "\r\n").encode())
+    assert fix_file(path).after == MENDED.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"version: 1\nname: [\n"])
+def test_a_file_that_cannot_be_used_is_told_as_validate_does(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FileHasProblems):
+        fix_file(path)
 
 
 def test_what_is_ignored_stays(tmp_path: Path) -> None:

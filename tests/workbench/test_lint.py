@@ -10,6 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bench.linting import made_policy
+from exitplan.cli.lint_warnings import QUICK
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
 from exitplan.schemas.policies import LoadedPolicy, load_policy, policy_from_document, shipped_policy
@@ -25,6 +27,8 @@ from exitplan.workbench.proving.policy_model import OrderModel, wanted_facts
 from tests.workbench.test_proofs import CATEGORIES, CONDITIONS, EXITS, RULES, made
 
 MICRO = 1_000_000
+SIXTY_RULES = 100_000
+"""The effort for 60 rules made at random: half a second on an idle core."""
 POLICIES = Path(__file__).parents[2] / "policies"
 CLOSE_ALL = [{"id": "all", "when": {"market_known": {"exists": True}}, "action": "close"}]
 
@@ -90,6 +94,17 @@ def test_what_is_ignored_in_the_shipped_policies_is_known() -> None:
         "forced-cleanup": ["P105 exits"],
         "published": ["P102 legacy.over-cap", "P108 legacy.no-entry-price"],
     }
+
+
+@pytest.mark.parametrize("name", ["default", "conservative", "forced-cleanup", "published"])
+def test_validate_has_time_for_all_that_lint_looks_for_in_a_shipped_policy(name: str) -> None:
+    policy = load_policy(shipped_policy(name)).policy
+    assert lint(policy, effort=QUICK) == lint(policy)
+
+
+def test_sixty_rules_take_no_more_effort_than_they_did() -> None:
+    findings = lint(made_policy(60, tests=3, seed=3), effort=SIXTY_RULES)
+    assert Code.NOT_DECIDED not in {finding.code for finding in findings}
 
 
 # --- parts of conditions ---

@@ -75,6 +75,7 @@ TESTS = st.one_of(
         [{"tracked": True}, {"tracked": False}, {"over_cap": True}, {"side": "short"}, {"sellable": False}]
     ),
     st.sampled_from([{"price_status": "missing"}, {"market_known": False}, {"position_source": "bot"}]),
+    st.sampled_from([{"strategy": {"in": ["a", "b"]}}, {"strategy": {"not_in": ["b", "c", "d"]}}]),
     st.sampled_from(
         [
             {"pnl_pct": {"lt": Decimal("-0.5")}},

@@ -16,7 +16,7 @@ import yaml
 from exitplan.ruleset.language.problems import Path
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.loading.text import display_name
-from exitplan.schemas.policies import LoadedPolicy, load_edited
+from exitplan.schemas.policies import LoadedPolicy, load_edited, load_policy
 from exitplan.workbench.lint.checks import Code
 from exitplan.workbench.lint.files import Placed, lint_loaded
 from exitplan.workbench.lint.rule_lists import effect_of
@@ -45,7 +45,8 @@ def fix_file(path: FilePath) -> Fixed:
 
     Raises FileHasProblems where the file is not well formed.
     """
-    before = text = path.read_text(encoding="utf-8-sig")
+    load_policy(path)  # whatever is wrong with the file is told before it is read for itself
+    before = text = path.read_bytes().decode("utf-8-sig")
     mended: list[Placed] = []
     left: dict[str, Placed] = {}
     for _ in range(_MOST):
@@ -101,6 +102,8 @@ def _own_path(text: str, loaded: LoadedPolicy, placed: Placed) -> Path | None:
     if len(numbers) != 1:
         return None
     whole: Path = (path[0], numbers[0])
+    if placed.finding.code in RULES and len(entries) == 1:
+        return (path[0],)  # an empty list is none
     return whole if placed.finding.code in RULES else (*whole, *path[2:])
 
 
@@ -127,6 +130,8 @@ def remove(text: str, path: Path) -> str | None:
     begin = text.rfind("\n", 0, start) + 1
     before = text[begin:start].strip()
     if before == ("-" if isinstance(node, yaml.SequenceNode) else ""):
+        if len(path) == 1 and any(line.lstrip().startswith("#") for line in text[start:end].splitlines()):
+            return None  # a comment would go with the list
         stop = text.find("\n", end)
         return text[:begin] + ("" if stop < 0 else text[stop + 1 :])
     if following is None or before != "-" or "#" in text[end:following]:

@@ -18,11 +18,15 @@ Address = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a condition that could be left out; ``path`` is its place in the document."""
+    """A part of a condition that could be left out; ``path`` is its place in the document.
+
+    ``item`` is the fact and the value of an entry of a list.
+    """
 
     address: Address
     path: Path
     text: str
+    item: tuple[str, object] | None = None
 
     @property
     def is_shared(self) -> bool:
@@ -44,7 +48,7 @@ def parts_of(condition: Condition, address: Address = ()) -> Iterator[Part]:
     elif isinstance(condition.value, tuple) and len(condition.value) > 1:
         for number, item in enumerate(condition.value):
             text = f"{literal_text(item)} in the list of {condition.fact}"
-            yield Part((*address, number), (*condition.path, number), text)
+            yield Part((*address, number), (*condition.path, number), text, (condition.fact, item))
 
 
 def without(condition: Condition, removed: frozenset[Address], address: Address = ()) -> Condition | None:
@@ -101,30 +105,34 @@ class SharedParts:
 def find_parts(rules: RuleList, number: int, shared: SharedParts, *, idle: bool) -> Iterator[Finding]:
     """Find the parts of a rule's condition that say nothing (P107), or change nothing that is done (P108, if ``idle``).
 
-    What is told may be left out all together: each part is looked at without those that were found before. Raises
-    NotDecided.
+    Each of those that say nothing may be left out by itself, and all of them together. Raises NotDecided.
     """
     rule, model = rules.rules[number], rules.model
     removed: frozenset[Address] = frozenset()
     redundant: list[Part] = []
     needless: list[Address] = []
+    lists = set[Path]()  # those of which an entry is needed: then all that are like it are
     same = rules.same_without(number)
     for part in _last_first(list(parts_of(rule.when))):
         if any(part.address[: len(outer)] == outer for outer in (*removed, *needless)):
             continue
-        apart = frozenset({part.address}) if part.is_shared else removed | {part.address}
-        left = without(rule.when, apart)
-        if left is None:
+        left = without(rule.when, frozenset({part.address}))
+        is_alike = part.item in rules.alike
+        if left is None or (is_alike and part.path[:-1] in lists):
             continue
         matches = model.facts.holds(left, rules.told)
         differs = _differ(rules, rules.decided.matches[number], matches)
         is_needed = model.possible(differs, *rules.reached(number), -same)
+        if is_needed and is_alike:
+            lists.add(part.path[:-1])
         is_redundant = not is_needed and _say_the_same(rules, rule.when, left)
         if part.is_shared:
             shared.note(part, rule.id, is_redundant=is_redundant)
         elif is_redundant:
-            removed = apart
-            redundant.append(part)
+            together = without(rule.when, removed | {part.address})
+            if not removed or (together is not None and _say_the_same(rules, rule.when, together)):
+                removed |= {part.address}
+                redundant.append(part)
         elif not is_needed and idle:
             needless.append(part.address)
             message = f"without {part.text} in {rule.id} the same would be done"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Rule
+from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Rule
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS, Category, Fact
+from exitplan.workbench.proving.cells import leaves
 from exitplan.workbench.proving.policy_model import Decided, OrderModel, PolicyModel, Questions
 from exitplan.workbench.proving.theory import Told
 
@@ -24,6 +26,8 @@ class RuleList:
     model: Questions
     decided: Decided
     told: Mapping[str, Told] = field(default_factory=dict)
+    alike: frozenset[tuple[str, object]] = frozenset()
+    """Facts with values that are named once in the policy, and which nothing else tells apart from one another."""
 
     @property
     def rules(self) -> Sequence[Rule]:
@@ -65,11 +69,22 @@ class RuleList:
 
 def rule_lists(positions: PolicyModel, orders: OrderModel) -> list[RuleList]:
     """Return the lists of a policy."""
+    alike = _alike(positions.policy)
     return [
-        RuleList("classification", positions, positions.classification),
+        RuleList("classification", positions, positions.classification, alike=alike),
         RuleList("orders", orders, orders.orders),
-        RuleList("exits", positions, positions.exits, {"category": positions.categories}),
+        RuleList("exits", positions, positions.exits, {"category": positions.categories}, alike),
     ]
+
+
+def _alike(policy: Policy) -> frozenset[tuple[str, object]]:
+    named = Counter(
+        (leaf.fact, leaf.value) for rule in (*policy.classification, *policy.exits) for leaf in leaves(rule.when)
+    )
+    facts = {"strategy", "venue"}
+    if not policy.protect and all(fact != "asset" for fact, _ in named):
+        facts.add("symbol")  # what its asset is makes no difference
+    return frozenset(name for name, times in named.items() if times == 1 and name[0] in facts)
 
 
 def effect_of(rule: Rule) -> Effect:

@@ -31,6 +31,7 @@ class Facts:
     """How much effort of the solver all questions together may take; None for as much as they need."""
     _literals: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _known: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _leaves: dict[Leaf, int] = field(default_factory=dict)
     _parts: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _found: list[set[int]] = field(default_factory=list)
 
@@ -101,7 +102,9 @@ class Facts:
     def _leaf(self, leaf: Leaf, told: Mapping[str, Told]) -> int:
         if leaf.fact in told:
             return self.any_of(literal for value, literal in told[leaf.fact].items() if Cell(value).satisfies(leaf))
-        return self.where(leaf.fact, lambda cell: cell.satisfies(leaf))
+        if leaf not in self._leaves:
+            self._leaves[leaf] = self.where(leaf.fact, lambda cell: cell.satisfies(leaf))
+        return self._leaves[leaf]
 
     def any_value(self, values: Iterable[FactValue]) -> Told:
         """Return a fact that is any one of some values, whatever the others are."""
