@@ -1,6 +1,7 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
-``python -m bench live`` measures live venues alone, ``python -m bench deciding`` all the rest.
+``python -m bench live`` measures live venues alone, ``python -m bench lint`` proofs about policies, ``python -m bench
+deciding`` all the rest.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from bench.aims import aims_table
 from bench.comparison import SIZES, EnginesDisagree, compare_engines, engines_table, plans_table, time_plans
 from bench.engines import ENGINES, installed_engines
+from bench.linting import lint_table, time_lint
 from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
@@ -64,7 +66,11 @@ def _live(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n{load}\n\n{live.live_tables(costs)}"
 
 
-SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "live": _live}
+def _lint(options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n\n{lint_table(time_lint(options.rounds))}"
+
+
+SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "lint": _lint, "live": _live}
 """What can be measured separately; each has its own marks on the page."""
 
 

@@ -6,7 +6,7 @@ and a tenth of the account. The account is planned by the planner itself, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal, localcontext
@@ -156,7 +156,8 @@ class _Inventor:
             rates={} if quote_of(self.symbol) in {QUOTE, None} else {str(quote_of(self.symbol)): Decimal(1)},
             other_cash={} if self._flag("equity_complete") else {"UNPRICED": Cash(Decimal(1))},
         )
-        return Invented(policy, snapshot, self._progress(position), position.key)
+        alike = [position, *(others if self.alike else [])]
+        return Invented(policy, snapshot, self._progress(alike), position.key)
 
     # --- what is said, and what is ordinary ---
 
@@ -298,15 +299,16 @@ class _Inventor:
         minutes = self._number("age_minutes", "1440")
         return None if minutes is None else NOW - _minutes(minutes)
 
-    def _progress(self, position: Position) -> Progress:
+    def _progress(self, positions: Sequence[Position]) -> Progress:
         cycle, failed = self._number("unwind_cycle", "0"), self._number("failed_exits", "0")
         missing = self._number("price_missing_minutes", "0")
         begun = NOW - _LONG_AGO
-        whole = abs(position.quantity)
+        keys = [position.key for position in positions]
+        whole = abs(positions[0].quantity)
         return Progress(
-            unwinds={position.key: UnwindProgress(int(cycle), Decimal(1), whole, begun, begun)} if cycle else {},
-            failed_exits={position.key: int(failed)} if failed else {},
-            price_missing={position.key: MissingPrice(NOW - _minutes(missing))} if missing else {},
+            unwinds=dict.fromkeys(keys, UnwindProgress(int(cycle), Decimal(1), whole, begun, begun)) if cycle else {},
+            failed_exits=dict.fromkeys(keys, int(failed)) if failed else {},
+            price_missing=dict.fromkeys(keys, MissingPrice(NOW - _minutes(missing))) if missing else {},
         )
 
     # --- the cap ---

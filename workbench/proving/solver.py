@@ -8,10 +8,12 @@ SAT-solver" (2003).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
 
 _DECAY = 1 / 0.95
 _RESCALE = 1e100
 _FIRST_RESTART = 100
+_NOT_QUEUED = -1.0
 
 
 class NotDecided(Exception):
@@ -35,6 +37,8 @@ class Solver:
         self._activity: list[float] = [0.0]
         self._phase: list[int] = [-1]
         self._choices: list[int] = []
+        self._queue: list[tuple[float, int]] = []  # what may be guessed, the busiest first; entries may be out of date
+        self._queued: dict[int, float] = {}  # the activity with which a variable is in the queue
         self._trail: list[int] = []
         self._frames: list[int] = []  # where each decision stands on the trail
         self._head = 0
@@ -56,6 +60,7 @@ class Solver:
         self._watches[-self.variables] = []
         if not follows:
             self._choices.append(self.variables)
+            self._enqueue(self.variables)
         return self.variables
 
     def prefer(self, literal: int) -> None:
@@ -133,8 +138,12 @@ class Solver:
         if len(self._frames) <= level:
             return
         start = self._frames[level]
+        is_choice = self._queued
         for literal in self._trail[start:]:
-            self._value[abs(literal)] = 0
+            variable = abs(literal)
+            self._value[variable] = 0
+            if variable in is_choice and is_choice[variable] != self._activity[variable]:
+                self._enqueue(variable)
         del self._trail[start:]
         del self._frames[level:]
         self._head = len(self._trail)
@@ -214,6 +223,14 @@ class Solver:
         if self._activity[variable] > _RESCALE:
             self._activity = [activity / _RESCALE for activity in self._activity]
             self._bump /= _RESCALE
+            self._queued = {variable: self._activity[variable] for variable in self._choices}
+            self._queue = [(-activity, variable) for variable, activity in self._queued.items()]
+            heapify(self._queue)
+
+    def _enqueue(self, variable: int) -> None:
+        activity = self._activity[variable]
+        self._queued[variable] = activity
+        heappush(self._queue, (-activity, variable))
 
     def _next(self, assumptions: Sequence[int]) -> int | None:
         """Choose what to try next: an assumption, else the busiest variable; 0 where an assumption cannot hold."""
@@ -226,12 +243,15 @@ class Solver:
             if not known:
                 return literal
             self._frames.append(len(self._trail))
-        best, busiest = 0, -1.0
-        value, activity = self._value, self._activity
-        for variable in self._choices:
-            if not value[variable] and activity[variable] > busiest:
-                best, busiest = variable, activity[variable]
-        return best * self._phase[best] if best else None
+        queue, queued = self._queue, self._queued
+        while queue:
+            negated, variable = heappop(queue)
+            if queued[variable] != -negated:
+                continue  # it is there once more, with another activity
+            queued[variable] = _NOT_QUEUED
+            if not self._value[variable]:
+                return variable * self._phase[variable]
+        return None
 
     def _blamed(self, failed: int) -> frozenset[int]:
         """Return the assumptions from which it follows that one of them cannot hold, itself among them."""
