@@ -49,9 +49,12 @@ class PolicyServer(LanguageServer):
         self.project = Project()
 
     def path_of(self, uri: str) -> FilePath | None:
-        """Return the file of a document; None where it is none that exitplan reads."""
+        """Return the file of a document, as a person in the project would name it; None for one that is no YAML."""
         name = to_fs_path(uri) if uri.startswith("file:") else None
-        return FilePath(name) if name and name.endswith(_SUFFIXES) else None
+        if not name or not name.endswith(_SUFFIXES):
+            return None
+        path, here = FilePath(name), FilePath.cwd()
+        return path.relative_to(here) if path.is_relative_to(here) else path
 
     def changed(self, uri: str) -> None:
         """Note the text of a document and tell what is wrong in all that are open: others may extend it."""
@@ -222,7 +225,7 @@ def _format(server: PolicyServer, params: types.DocumentFormattingParams) -> lis
         return []
     document = server.workspace.get_text_document(params.text_document.uri)
     try:
-        printed = laid_out(document.source.encode(), display_name(path))
+        printed = laid_out(document.source.encode("utf-8", "surrogatepass"), display_name(path))
     except ExitplanError:
         return []
     return [types.TextEdit(_range(document, 0, len(document.source)), printed)]

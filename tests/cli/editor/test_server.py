@@ -130,8 +130,7 @@ def test_facts_say_what_they_mean_and_what_they_hang_on(editor: Editor) -> None:
 
 def test_names_show_what_they_come_to_through_extends(editor: Editor) -> None:
     editor.open("child.yaml")
-    assert "`small` is `10`, set in " in editor.hover("child.yaml", "$small")
-    assert "base.yaml:3:39" in editor.hover("child.yaml", "$small")
+    assert "`small` is `10`, set in base.yaml:3:39" in editor.hover("child.yaml", "$small")
     assert "`max_positions` is `3`, set in " in editor.hover("child.yaml", "max_positions")
     assert "`tiny` is `{value_usd: {lt: $small}}`" in editor.hover("child.yaml", "tiny")
     assert "how many positions an account may hold" in editor.hover("child.yaml", "max_positions").lower()
