@@ -7,10 +7,37 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 LOGGER = logging.getLogger("exitplan.venue")
 LOGGER.addHandler(logging.NullHandler())  # whoever uses exitplan decides where its log goes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that is over: what was asked where, how long it took, what it weighs, and ``ok`` or what was raised."""
+
+    venue: str
+    name: str
+    seconds: float
+    outcome: str
+    weight: float | None = None
+
+
+_LISTENERS: list[Callable[[Call], None]] = []
+"""Who is told of each call, in the thread that made it."""
+
+
+@contextmanager
+def listening(listener: Callable[[Call], None]) -> Iterator[None]:
+    """Tell of every call that ends within the block, of whatever thread; the listener must not raise."""
+    _LISTENERS.append(listener)
+    try:
+        yield
+    finally:
+        _LISTENERS.remove(listener)
 
 
 def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float | None = None) -> None:
@@ -18,6 +45,8 @@ def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float 
 
     ``call`` names the method; ``weight`` is what it costs of the venue's limits.
     """
+    for listener in tuple(_LISTENERS):
+        listener(Call(venue, call, seconds, outcome, weight))
     level = logging.DEBUG if outcome == "ok" else logging.WARNING
     if not LOGGER.isEnabledFor(level):
         return

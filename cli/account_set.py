@@ -17,7 +17,7 @@ from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import DEFAULT_JOBS
-from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers
+from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers, warnings_table
 from exitplan.cli.streams import write_json, write_line
 from exitplan.executor.accounts.account import AccountFile, find_account
 from exitplan.executor.accounts.project import project_root
@@ -164,7 +164,7 @@ def deliver_answers(
         else:
             write_line({"event": last_event, **document})
         return code
-    show_answers(answers_table(answers, table))
+    show_answers(answers_table(answers, table), warnings_table(answers, table))
     for answer in answers:
         if answer.problem is not None:
             report_of(answer.account, answer.problem)

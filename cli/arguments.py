@@ -123,7 +123,7 @@ def make_requested_plan(
         with waiting(f"Reading {account.id} at {account.venue}"):
             planned = plan_account(account, scope)
     else:
-        loaded = _policy_for_recording(recording.snapshot, where, overrides)
+        loaded = policy_for_recording(recording.snapshot, where, overrides)
         scope = scope_of(narrowing, loaded.policy)
         planned = plan_snapshot(
             loaded.policy,
@@ -154,7 +154,7 @@ def ensure_no_recording(recording: Recording) -> None:
         raise UsageError("--snapshot is one recorded account", hint="leave out --tag, --all and all but one --account")
 
 
-def _policy_for_recording(snapshot: Path, where: AccountRef, overrides: Overrides) -> LoadedPolicy:
+def policy_for_recording(snapshot: Path, where: AccountRef, overrides: Overrides) -> LoadedPolicy:
     """Load the policy that a recorded account is planned by: the one named, else that of the account it is of.
 
     Where there are account files and none carries its id, which policy is meant is not guessed: raises NoSuchAccount.
@@ -173,6 +173,12 @@ def _policy_for_recording(snapshot: Path, where: AccountRef, overrides: Override
             f"{snapshot} is a recording of the account {name}, which has no account file here",
             hint="say what to plan it by: --account ID for an account's policy, or --policy FILE",
         ) from problem
+
+
+def named_policy(path: Path) -> Path:
+    """Return the file of a policy that is named: itself, else the shipped one of this name."""
+    shipped = shipped_policy(str(path))
+    return shipped if not path.exists() and shipped.is_file() else path
 
 
 def default_policy() -> Path:

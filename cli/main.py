@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from io import TextIOWrapper
@@ -69,6 +70,7 @@ def exitplan(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    collect_seldom()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -81,6 +83,11 @@ def main() -> None:
             sys.stdout.flush()
         except OSError:
             silence_stdout()
+
+
+def collect_seldom() -> None:
+    """Look for garbage in circles seldom: plans are made of none, and each look goes through the venue's libraries."""
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _open_closed_streams() -> None:

@@ -23,7 +23,7 @@ from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.output import OUTPUT, say, versioned
 from exitplan.cli.plan_output import plans_table, show_plan
 from exitplan.cli.rendering.checks import state_text
-from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers
+from exitplan.cli.rendering.many import TableSpec, answers_table, show_answers, warnings_table
 from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
 from exitplan.cli.rendering.waiting import waiting
@@ -112,7 +112,7 @@ def _with_questions(
 
     plans = ask_each(selected, plan, jobs=how.jobs, quiet=False, is_one=how.is_one)
     if not how.is_one:
-        show_answers(answers_table(plans, plans_table()))
+        show_answers(answers_table(plans, _PLANS), warnings_table(plans, _PLANS))
     refusals = {answer.account: _ask(answer, planned, how) for answer in plans}
     left = [who for who in selected if refusals[who.name] is None]
     done = {answer.account: answer for answer in ask_each(left, go_on, jobs=how.jobs, quiet=False, is_one=how.is_one)}
@@ -294,7 +294,13 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-OUTCOMES = TableSpec(("actions", "done", "refused", "unknown", "account is"), "rrrrl", _cells, _document)
+OUTCOMES = TableSpec(
+    ("actions", "done", "refused", "unknown", "account is"),
+    "rrrrl",
+    _cells,
+    _document,
+    lambda outcome: outcome.plan.warnings,
+)
 """How several accounts to which plans were applied are shown."""
 
 _PLANS = plans_table()
@@ -303,4 +309,5 @@ _DRY_RUNS: TableSpec[Outcome] = TableSpec(
     _PLANS.justify,
     lambda outcome: _PLANS.cells(outcome.plan),
     lambda outcome: _PLANS.document(outcome.plan),
+    lambda outcome: _PLANS.warnings(outcome.plan),
 )

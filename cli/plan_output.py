@@ -25,23 +25,8 @@ from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.stable import stable_document
 
-_PASSING = frozenset(
-    {
-        "age_minutes",
-        "client_order_id",
-        "created_at",
-        "due_at",
-        "expires_at",
-        "plan_id",
-        "price_missing_minutes",
-        "sha256",
-        "started_at",
-        "taken_at",
-        "tool_version",
-        "until",
-    }
-)
 PLAN_FILES = "*.plan.json"
 """The plans in a folder of them."""
 
@@ -107,7 +92,7 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
         ensure_output(output.out)
         save_plan(plan, output.out, output.key)
     if output.as_json and output.is_stable:
-        write_json(stable(plan.document))
+        write_json(stable_document(plan))
     elif output.as_json:
         write_bytes(plan_bytes(plan))
     else:
@@ -122,13 +107,6 @@ def save_plan(plan: Plan, path: Path, key: SigningKey | None) -> None:
     save(path, plan_bytes(plan))
     if key is not None:
         sign_plan(plan, path, key)
-
-
-def stable(part: Any) -> Any:  # noqa: ANN401 - any part of a plan
-    """Leave out of a plan what differs from run to run though the account is the same: ids, times, ages, hashes."""
-    if isinstance(part, dict):
-        return {key: stable(value) for key, value in part.items() if key not in _PASSING}
-    return [stable(value) for value in part] if isinstance(part, list) else part
 
 
 def signatures_document(checked: Sequence[Checked]) -> list[dict[str, Any]]:
@@ -169,7 +147,9 @@ def plans_table(folder: Path | None = None) -> TableSpec[Plan]:
     def document(plan: Plan) -> dict[str, Any]:
         return {"file": None if folder is None else str(folder / plan_name(plan.account.id)), "plan": plan.document}
 
-    return TableSpec(("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document)
+    return TableSpec(
+        ("equity", "positions", "actions", "to sell", "guards"), "rrrrl", _cells, document, lambda plan: plan.warnings
+    )
 
 
 def _cells(plan: Plan) -> list[Text | str]:

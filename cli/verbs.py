@@ -28,6 +28,8 @@ VERBS = {
         Verb("validate", _START, "Check files: every problem with file, line and column."),
         Verb("test", _START, "Test policies: cases in YAML, and what a plan makes of them."),
         Verb("lint", _START, "Prove which rules of a policy can never decide."),
+        Verb("compare", _START, "Prove which positions two policies treat otherwise."),
+        Verb("simulate", _START, "Try a policy over several cycles, at prices that move."),
         Verb("fmt", _START, "Lay out policies and tests in the one canonical way."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),

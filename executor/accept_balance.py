@@ -9,7 +9,7 @@ from exitplan.brokers.protocol import PastOrders
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.apply.own_orders import accept_orders, read_with_past_orders
-from exitplan.executor.plan import read_account, read_snapshot, read_state
+from exitplan.executor.plan import observe_account, read_account, read_state
 from exitplan.executor.readings import accepted
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
@@ -18,9 +18,8 @@ from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, export_state, state_to_document, take_state
 from exitplan.ruleset.errors import BalanceHasChanged, OutcomeUnknown
-from exitplan.ruleset.model.facts import observe
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Balance
-from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, plain
 from exitplan.ruleset.planning.balance import balance_of
 
@@ -29,8 +28,8 @@ def read_balance(account: Account) -> Balance:
     """Return what the account holds now; raises AccountUnreadable."""
     with localcontext(EXACT):
         state = read_state(account)
-        snapshot, now = read_snapshot(account, state.progress), account.clock()
-        return balance_of(observe(snapshot, account.rulebook.policy, state.progress, now), now)
+        seen = observe_account(account, state.progress)
+        return balance_of(seen.account, seen.now)
 
 
 def change_of(account: Account) -> str | None:
@@ -54,11 +53,13 @@ def _bound_anew(state: State, account: Account, journal: Journal) -> State:
     return replace(state.unverified, bound=account.identity)
 
 
-def _read(account: Account, journal: Journal, state: State) -> tuple[Snapshot, PastOrders]:
+def _read(account: Account, journal: Journal, state: State) -> tuple[Observation, PastOrders]:
     """Read the account and its past orders; where those are listed by symbol, of all that the account may sell."""
     held = read_account(account)
     symbols = {*(position.symbol for position in held.positions), *(order.symbol for order in held.open_orders)}
-    return read_with_past_orders(account, journal, state, symbols, lambda: read_snapshot(account, state.progress, held))
+    return read_with_past_orders(
+        account, journal, state, symbols, lambda: observe_account(account, state.progress, held)
+    )
 
 
 def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
@@ -78,17 +79,16 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
     ):
         journal.claim()
         state = _bound_anew(take_state(journal, account.folder.state), account, journal)
-        snapshot, past = _read(account, journal, state)
-        now = account.clock()
-        state = accepted(state, account.rulebook.policy, snapshot, now)
+        read, past = _read(account, journal, state)
+        state = accepted(state, read)
         balance = state.last_balance
         assert balance is not None  # noqa: S101 - it was set a moment ago
         if seen is not None and seen.held != balance.held:
             raise BalanceHasChanged(f"what {account.id} holds has changed since you looked at it", hint="look again")
-        accept_orders(account, journal, snapshot, past)
+        accept_orders(account, journal, read.snapshot, past)
         journal.put_state(state_to_document(state))
         note_journal(account.folder, account.identity, journal.mark())
         export_state(journal, state, account.folder.state)
         figures = {"equity": plain(balance.equity), "held": {name: plain(left) for name, left in balance.held.items()}}
-        raise_alert(account.folder.alerts, "BALANCE_ACCEPTED", account.id, now, figures)
+        raise_alert(account.folder.alerts, "BALANCE_ACCEPTED", account.id, read.now, figures)
     return balance

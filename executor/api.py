@@ -45,9 +45,9 @@ def load_policy(source: Source, *, parameters: Mapping[str, Decimal | int] | Non
     ``parameters`` are set over it. Raises FileIsInvalid with every problem, UsageError for a float.
     """
     overrides = dict(parameters or {})
-    _refuse_floats(overrides, "parameters")
+    refuse_floats(overrides, "parameters")
     if isinstance(source, Mapping):
-        _refuse_floats(source, "policy")
+        refuse_floats(source, "policy")
         return policy_from_document(_as_policy(source), overrides)
     named = SHIPPED / f"{source}.yaml"
     return load_policy_file(named if Path(source).name == str(source) and named.is_file() else Path(source), overrides)
@@ -127,11 +127,11 @@ def _present() -> datetime:
 def _document(source: Source, kind: Kind) -> dict[str, Any]:
     if isinstance(source, str | Path):
         return load_document(Path(source), kind)
-    _refuse_floats(source, kind)
+    refuse_floats(source, kind)
     return check_document(_as_json(source), kind, kind)
 
 
-def _refuse_floats(value: object, path: str, keys: tuple[str | int, ...] = ()) -> None:
+def refuse_floats(value: object, path: str, keys: tuple[str | int, ...] = ()) -> None:
     """Raise UsageError for the first float: it is not the number that was typed."""
     if isinstance(value, float):
         place = path_text(keys) or path
@@ -141,10 +141,10 @@ def _refuse_floats(value: object, path: str, keys: tuple[str | int, ...] = ()) -
         )
     if isinstance(value, Mapping):
         for key, part in value.items():
-            _refuse_floats(part, path, (*keys, str(key)))
+            refuse_floats(part, path, (*keys, str(key)))
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for index, part in enumerate(value):
-            _refuse_floats(part, path, (*keys, index))
+            refuse_floats(part, path, (*keys, index))
 
 
 def _as_json(value: Any) -> Any:  # noqa: ANN401 - what a program holds

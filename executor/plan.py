@@ -31,6 +31,7 @@ from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.records import Document
 from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
@@ -69,20 +70,27 @@ def read_snapshot(
     progress: Progress = Progress(),  # noqa: B008 - it is frozen
     told: Snapshot | None = None,
 ) -> Snapshot:
+    """Read the account as :func:`observe_account` does."""
+    return observe_account(account, progress, told).snapshot
+
+
+def observe_account(account: Account, progress: Progress, told: Snapshot | None = None) -> Observation:
     """Read the account and what its rules ask for beyond it: cost bases, and the terms of conversions.
 
     ``told`` is the account where the broker has just read it. Raises AccountUnreadable where any of it cannot be read:
     what a rule wants to know and nobody could tell is no answer. Raises EngineDisagreement.
     """
-    snapshot, broker = read_account(account, told), account.broker
-    rulebook, now = account.rulebook, account.clock()
-    unexplained = positions_needing_basis(rulebook, snapshot, progress, now)
+    snapshot, broker, rulebook = read_account(account, told), account.broker, account.rulebook
+    seen = Observation.of(snapshot, rulebook.policy, progress, account.clock())
+    unexplained = positions_needing_basis(rulebook.policy, seen.account.positions)
     if unexplained:
         snapshot = with_cost_basis(snapshot, broker.read_cost_basis(unexplained))
-    wanted = positions_needing_conversion(rulebook, snapshot, progress, now)
+    wanted = positions_needing_conversion(rulebook, snapshot, progress, seen.now)
     if wanted and broker.capabilities.convert:
         snapshot = replace(snapshot, conversions={**snapshot.conversions, **broker.read_conversions(wanted)})
-    return snapshot
+    if snapshot is seen.snapshot:
+        return seen
+    return Observation.of(snapshot, rulebook.policy, progress, account.clock())
 
 
 def read_account(account: Account, told: Snapshot | None = None) -> Snapshot:
@@ -145,10 +153,9 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
 def _planned(account: Account, scope: PlanScope) -> Planned:
     state = read_state(account)
     ensure_same_account(account, state)
-    snapshot = read_snapshot(account, state.progress)
-    now = account.clock()
-    state = note_reading(account, after_reading(state, account.rulebook.policy, snapshot, now))
-    given = PlanInput(account.rulebook, snapshot, now, state.progress, scope.within(snapshot))
+    seen = observe_account(account, state.progress)
+    state = note_reading(account, after_reading(state, seen))
+    given = PlanInput(account.rulebook, seen.snapshot, seen.now, state.progress, scope.within(seen.snapshot), seen=seen)
     draft, identity = draft_plan(given), account.identity
     plan = write_plan(given, draft, account.overrides, address=identity.address, key=identity.key)
     return Planned(plan, draft, given)

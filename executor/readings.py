@@ -9,9 +9,8 @@ from decimal import localcontext
 from exitplan.executor.store.state import State
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.facts import observe
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import MissingPrice, Progress
-from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.balance import balance_of, find_change
@@ -21,11 +20,10 @@ SECOND_READING = timedelta(minutes=1)
 """How much later a surprising balance has to be read again, the same, to be believed."""
 
 
-def after_reading(state: State, policy: Policy, snapshot: Snapshot, now: datetime) -> State:
-    """Return the state after a live reading, before anything is decided on it."""
+def after_reading(state: State, seen: Observation) -> State:
+    """Return the state after a live reading that was observed by it, before anything is decided on it."""
     with localcontext(EXACT):
-        account = observe(snapshot, policy, state.progress, now)
-        return _with_balance(_with_prices(state, account, now), policy, account, now)
+        return _with_balance(_with_prices(state, seen.account, seen.now), seen.policy, seen.account, seen.now)
 
 
 def with_reading(state: State, read: State) -> State:
@@ -47,11 +45,10 @@ def after_run(state: State, policy: Policy, account: AccountView, now: datetime)
         return replace(state, last_balance=balance_of(account, now), pending_balance=None)
 
 
-def accepted(state: State, policy: Policy, snapshot: Snapshot, now: datetime) -> State:
+def accepted(state: State, seen: Observation) -> State:
     """Return the state after a person has said that what is held is right, even nothing."""
     with localcontext(EXACT):
-        account = observe(snapshot, policy, state.progress, now)
-        return replace(state, last_balance=balance_of(account, now), pending_balance=None)
+        return replace(state, last_balance=balance_of(seen.account, seen.now), pending_balance=None)
 
 
 def _with_prices(state: State, account: AccountView, now: datetime) -> State:

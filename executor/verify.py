@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading
 from exitplan.executor.standing import ensure_same_account, no_old_answer, remember
 from exitplan.executor.store.state import State
-from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 
@@ -28,14 +28,14 @@ def examine_account(account: Account) -> Draft:
     with no_old_answer(account):
         state = read_state(account)
         ensure_same_account(account, state)
-        snapshot = read_snapshot(account, state.progress)
-        state = after_reading(state, account.rulebook.policy, snapshot, account.clock())
-        draft = draft_of(account, snapshot, state)
+        seen = observe_account(account, state.progress)
+        state = after_reading(state, seen)
+        draft = draft_of(account, seen, state)
     note(RUN, "verified", account=account.id, state=draft.checks.state.value)
     remember(account, draft.checks.state, state)
     return draft
 
 
-def draft_of(account: Account, snapshot: Snapshot, state: State) -> Draft:
+def draft_of(account: Account, seen: Observation, state: State) -> Draft:
     """Decide on an account that was just read, with the four checks and the warnings."""
-    return draft_plan(PlanInput(account.rulebook, snapshot, account.clock(), state.progress))
+    return draft_plan(PlanInput(account.rulebook, seen.snapshot, seen.now, state.progress, seen=seen))

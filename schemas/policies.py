@@ -14,8 +14,8 @@ from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
-from exitplan.schemas.loading.yaml_loader import Document, parse_yaml
-from exitplan.schemas.merging.extends import Chain, read_chain
+from exitplan.schemas.loading.yaml_loader import Document, load_yaml, parse_yaml
+from exitplan.schemas.merging.extends import Chain, Read, read_chain
 from exitplan.schemas.merging.merge_result import Resolved, resolve
 from exitplan.schemas.merging.policy_merge import (
     LISTS,
@@ -53,14 +53,19 @@ class LoadedPolicy:
 
 
 def load_policy(
-    path: FilePath, overrides: Mapping[str, object] = MappingProxyType({}), *, account: LoadedPolicy | None = None
+    path: FilePath,
+    overrides: Mapping[str, object] = MappingProxyType({}),
+    *,
+    account: LoadedPolicy | None = None,
+    read: Read = load_yaml,
 ) -> LoadedPolicy:
     """Load a policy or account file with all it extends; ``overrides`` are parameters set on top of it.
 
     Where the policy is put in the place of an ``account``'s own, that account's protection and aliases stay, and so do
-    the guards of its file where they are tighter. Raises FileHasProblems with every problem of every file.
+    the guards of its file where they are tighter. ``read`` reads each file, where it is not as it stands on the disk.
+    Raises FileHasProblems with every problem of every file.
     """
-    chain = read_chain(path)
+    chain = read_chain(path, read)
     if account is not None and not chain.diagnostics:
         chain.documents.append(_kept_of(account, _load(chain, {}).policy))
     return _load(chain, overrides)

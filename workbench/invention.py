@@ -139,6 +139,7 @@ class _Inventor:
             opened_at=self._opened_at(),
         )
         markets = {self.symbol: self._market(held, price)} if self._flag("market_known") else {}
+        own = self._records(held, price)
         others = self._copies(policy, position) if self.alike else self._fillers(policy)
         each = markets.get(self.symbol, Market()) if self.alike else Market(last=Decimal(1))
         is_counted = not self.alike or (self._is_priced and not is_derivative(self.symbol))
@@ -152,7 +153,7 @@ class _Inventor:
             cash=Cash(self._money(worth)),
             positions=(position, *others),
             markets={**markets, **{other.symbol: each for other in others}},
-            tracker={**self._records(held, price), **self._records_of(others, held, price)},
+            tracker={**own, **self._records_of(others, own)},
             rates={} if quote_of(self.symbol) in {QUOTE, None} else {str(quote_of(self.symbol)): Decimal(1)},
             other_cash={} if self._flag("equity_complete") else {"UNPRICED": Cash(Decimal(1))},
         )
@@ -269,11 +270,11 @@ class _Inventor:
             source = "somebody_else"
         return {self.symbol: replace(record, position_source=None if source is None else str(source))}
 
-    def _records_of(self, others: list[Position], held: Decimal, price: Decimal) -> dict[str, TrackerRecord]:
-        """Return the records of the others: those of ordinary positions, or such as its own."""
-        record: TrackerRecord | None = self._ordinary_record()
-        if self.alike:
-            record = next(iter(self._records(held, price).values()), None)
+    def _records_of(self, others: list[Position], own: Mapping[str, TrackerRecord]) -> dict[str, TrackerRecord]:
+        """Return the records of the others: such as its own, or of ordinary positions of the same strategy."""
+        record = own.get(self.symbol)
+        if record is not None and not self.alike:
+            record = replace(record, entry_price=Decimal(1), quantity=None)
         return {} if record is None else {other.symbol: record for other in others}
 
     def _ordinary_record(self) -> TrackerRecord:

@@ -1,7 +1,7 @@
 """Measure plan and apply at one venue: ``python -m bench.live.worker kraken 50 batch 0 0.05 0.1`` prints a JSON list.
 
 Each latency gets a venue and an account of its own, and a first plan that is not counted: markets are cached then,
-connections are open, and the code is warm.
+connections are open, and the code is warm. Garbage is collected as seldom as in the command line.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from exitplan.brokers.live.opening import connection_of
 from exitplan.brokers.live.parsing import Ticker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.brokers.venues import dialect_of
+from exitplan.cli.main import collect_seldom
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.plan import plan_account
@@ -109,6 +110,7 @@ def _utc_now() -> datetime:
 def main(words: Sequence[str]) -> list[dict[str, Any]]:
     """Measure the import of ccxt, then every requested latency."""
     venue, positions, mode, *latencies = words
+    collect_seldom()
     before = time.perf_counter()
     import ccxt  # noqa: F401, PLC0415 - timed
 

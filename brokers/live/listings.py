@@ -20,10 +20,11 @@ import orjson
 from exitplan.brokers.live.cache import cache_folder
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.dialect import Dialect, Exchange
-from exitplan.brokers.live.parsing import BadReply
+from exitplan.brokers.live.parsing import BadReply, market_of
 from exitplan.brokers.paper.storage import replace_file
 from exitplan.brokers.private_files import ensure_ours
 from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import parse_time, time_text
 
 MAX_AGE = timedelta(hours=1)
@@ -40,12 +41,20 @@ class Listings:
     def __init__(self, exchange: Exchange, read_at: datetime) -> None:
         self.exchange = exchange
         self.read_at = read_at
+        self._listed: dict[str, Market] = {}
 
     @property
     def markets(self) -> Mapping[str, Mapping[str, Any]]:
         """Every market by its symbol."""
         markets: Mapping[str, Mapping[str, Any]] = self.exchange.markets
         return markets
+
+    def listing(self, symbol: str, dialect: Dialect) -> Market:
+        """Return what is listed of a symbol, without prices; read once. Raises BadReply."""
+        if symbol not in self._listed:
+            market = self.markets[symbol]
+            self._listed[symbol] = dialect.correct_market(market_of(market, self.exchange.precisionMode), market)
+        return self._listed[symbol]
 
     @cached_property
     def by_base(self) -> Mapping[str, list[Mapping[str, Any]]]:

@@ -292,19 +292,15 @@ def trade_of(entry: Mapping[str, Any]) -> Trade:
     return Trade(_side(entry), quantity, price, at, amount_of(fee.get("cost")) or ZERO, fee.get("currency") or None)
 
 
-def market_of(market: Mapping[str, Any], precision_mode: int, ticker: Ticker | None) -> Market:
-    """Read a listing: steps, minimums, maximums and whether it trades, with the prices of now; 0 is no maximum."""
+def market_of(market: Mapping[str, Any], precision_mode: int) -> Market:
+    """Read a listing, without prices: steps, minimums, maximums and whether it trades; 0 is no maximum."""
     limits, precision = _object(market.get("limits") or {}), _object(market.get("precision") or {})
-    ticker = ticker or Ticker()
     return Market(
         active=market.get("active") is not False,
         amount_step=_step(precision.get("amount"), precision_mode),
         price_step=_step(precision.get("price"), precision_mode),
         min_amount=amount_of(_object(limits.get("amount") or {}).get("min")) or None,
         min_notional=amount_of(_object(limits.get("cost") or {}).get("min")) or None,
-        bid=ticker.bid,
-        ask=ticker.ask,
-        last=ticker.last,
         inverse=market.get("inverse") is True,
         max_amount=amount_of(_object(limits.get("amount") or {}).get("max")) or None,
         max_notional=amount_of(_object(limits.get("cost") or {}).get("max")) or None,
@@ -314,9 +310,9 @@ def market_of(market: Mapping[str, Any], precision_mode: int, ticker: Ticker | N
 
 def only_mappings(reply: object, what: str) -> list[Mapping[str, Any]]:
     """Hold a reply to be a list of objects."""
-    if isinstance(reply, Iterable) and not isinstance(reply, str | Mapping):
+    # A list and dicts first: to ask for any Iterable or Mapping takes ten times as long.
+    if isinstance(reply, list) or (isinstance(reply, Iterable) and not isinstance(reply, str | Mapping)):
         entries = list(reply)
-        # A dict first: to ask for any Mapping takes ten times as long.
         if all(isinstance(entry, (dict, Mapping)) for entry in entries):
             return entries
     raise BadReply(f"the reply is no list of {what}")
@@ -332,7 +328,7 @@ def _step(value: object, mode: int) -> Decimal | None:
 
 
 def _object(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict | Mapping):
         raise BadReply("where an object belongs stands something else")
     return value
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from exitplan.brokers.attempts import attempt
@@ -17,7 +17,6 @@ from exitplan.brokers.live.parsing import (
     Ticker,
     VenueBalance,
     amount_of,
-    market_of,
     open_order_of,
     position_of,
 )
@@ -28,6 +27,7 @@ from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 
 _MAX_GAPS = 5
 """Markets that may be missing among all tickers; more, and the answer is not believed."""
+_SILENT = Ticker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TickerReply:
         return not self.failed and symbol not in self.unanswered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VenueReply:
     """What a venue told of an account, as it told it."""
 
@@ -67,7 +67,7 @@ class VenueReply:
             for kind, order in self.orders
         )
 
-    @property
+    @cached_property
     def spot(self) -> dict[str, VenueBalance]:
         """The balances that can be traded on the spot market, and all that is owed, by currency.
 
@@ -76,15 +76,15 @@ class VenueReply:
         balances: dict[str, VenueBalance] = {}
         for kind, wallet in self.balances.items():
             for balance in wallet:
-                name, empty = balance.currency, VenueBalance(balance.currency, ZERO, ZERO)
-                counted = balance if kind == "spot" else replace(empty, debt=balance.debt)
-                balances[name] = balances.get(name, empty).plus(counted)
+                name, known = balance.currency, balances.get(balance.currency)
+                counted = balance if kind == "spot" else VenueBalance(name, ZERO, ZERO, debt=balance.debt)
+                balances[name] = counted if known is None else known.plus(counted)
         return {name: balance for name, balance in balances.items() if balance.total or balance.debt}
 
     @property
     def held(self) -> dict[str, VenueBalance]:
         """Every balance by currency; what is in a wallet for derivatives is held and cannot be sold."""
-        balances = self.spot
+        balances = dict(self.spot)
         for name, collateral in self.collateral.items():
             known = balances.get(name, VenueBalance(name, ZERO, ZERO))
             balances[name] = replace(known, staked=known.staked + collateral.total)
@@ -186,7 +186,7 @@ class Reader:
             cash=self._cash(self.quote, reply, is_free=True),
             positions=tuple(positions),
             open_orders=tuple(orders),
-            markets={symbol: self._market(listings.markets[symbol], prices) for symbol in sorted(listed)},
+            markets={symbol: self._market(symbol, listings, prices) for symbol in sorted(listed)},
             rates=self._rates(currencies, prices),
             other_cash={currency: self._cash(currency, reply, is_free=False) for currency in sorted(money)},
             unread=self.dialect.unread(self.exchange, self.market_types),
@@ -253,7 +253,7 @@ class Reader:
             return self.prices_of(listed | bridges)
         if prices.failed:
             return prices
-        gaps = frozenset(symbol for symbol in listed if prices.tickers.get(symbol, Ticker()).is_silent)
+        gaps = frozenset(symbol for symbol in listed if prices.tickers.get(symbol, _SILENT).is_silent)
         if not gaps:
             return prices
         if len(gaps) > _MAX_GAPS:
@@ -261,12 +261,16 @@ class Reader:
         more = self.prices_of(gaps)
         return TickerReply({**prices.tickers, **more.tickers}, unanswered=more.unanswered)
 
-    def _market(self, market: Mapping[str, Any], prices: TickerReply) -> Market:
-        symbol = str(market["symbol"])
-        listing = market_of(market, self.exchange.precisionMode, prices.tickers.get(symbol))
-        listing = self.dialect.correct_market(listing, market)
-        listing = replace(listing, taker_fee=self.dialect.taker_fee(self.exchange, symbol))
-        return listing if prices.is_known(symbol) else replace(listing, price_status="unavailable")
+    def _market(self, symbol: str, listings: Listings, prices: TickerReply) -> Market:
+        ticker = prices.tickers.get(symbol) or _SILENT
+        return replace(
+            listings.listing(symbol, self.dialect),
+            bid=ticker.bid,
+            ask=ticker.ask,
+            last=ticker.last,
+            price_status=None if prices.is_known(symbol) else "unavailable",
+            taker_fee=self.dialect.taker_fee(self.exchange, symbol),
+        )
 
     def _exchanges_of(self, money: Iterable[str]) -> set[str]:
         """Name the markets in which other money could be turned into our quote, whichever way they are listed."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from exitplan.brokers.paper.account_file import DEMO, Owner, PaperFile
-from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.paper.changes import RecordingEngine
+from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.options import PaperOptions, read_options
 from exitplan.brokers.paper.pricing import mark_price
 from exitplan.brokers.protocol import (
@@ -32,6 +33,24 @@ from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 from exitplan.ruleset.model.values import is_derivative, plain
 
+Result = TypeVar("Result")
+
+
+class PaperAccount(Protocol):
+    """Where a paper account is kept: in a file, or in memory."""
+
+    def read(self, now: datetime) -> Snapshot:
+        """Read the account as of now."""
+        ...
+
+    def ask(self, now: datetime, question: Callable[[MatchingEngine | RecordingEngine], Result]) -> Result:
+        """Ask the account something."""
+        ...
+
+    def change(self, now: datetime, alter: Callable[[RecordingEngine], Result]) -> Result:
+        """Alter the account; what changed is kept before this returns."""
+        ...
+
 
 class PaperBroker:
     """One paper account behind the Broker protocol.
@@ -42,7 +61,7 @@ class PaperBroker:
 
     venue = "paper"
 
-    def __init__(self, file: PaperFile, options: PaperOptions, clock: Clock) -> None:
+    def __init__(self, file: PaperAccount, options: PaperOptions, clock: Clock) -> None:
         self._file = file
         self._options = options
         self._clock = clock

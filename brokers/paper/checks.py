@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from exitplan.brokers.paper.ledger import Ledger
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.pricing import Terms, cost_of_buy, is_self_funding, mark_price, reduces, taker_price
+from exitplan.brokers.paper.pricing import Taken, Terms, cost_of_buy, is_self_funding, mark_price, reduces, taker_price
 from exitplan.brokers.protocol import ConvertRequest, OrderRequest, RefusalReason, Refused
 from exitplan.ruleset.model.snapshot import Market, Side
 from exitplan.ruleset.model.values import ZERO, is_derivative, plain
@@ -37,7 +37,8 @@ class OrderCase:
     def expected_price(self) -> Decimal | None:
         """The price the order counts on: its limit, its trigger, else what a market order is filled at."""
         request = self.request
-        return request.price or request.trigger_price or taker_price(self.market, request.side, self.options)
+        taken = Taken(request.quantity, self.terms)
+        return request.price or request.trigger_price or taker_price(self.market, request.side, self.options, taken)
 
 
 Check = Callable[[OrderCase], Refused | None]

@@ -17,6 +17,7 @@ from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.paper.orders import Hold, PaperOrder, to_open_order, to_report
 from exitplan.brokers.paper.pricing import (
     Money,
+    Taken,
     Terms,
     crosses,
     exactly,
@@ -87,6 +88,11 @@ class MatchingEngine:
             for order in self._open.values()
         }
         return Notes(self._next_id, remembered, tuple(self._closed.values()))
+
+    @property
+    def orders(self) -> tuple[PaperOrder, ...]:
+        """The orders that are known, with their fills: those that have ended, oldest first, then the open ones."""
+        return (*self._closed.values(), *self._open.values())
 
     @exactly
     def place(self, request: OrderRequest, now: datetime) -> Outcome:
@@ -252,20 +258,24 @@ class MatchingEngine:
             return self._match_market(order, market, now)
         if not crosses(touch_price(market, order.side, self._options), order.side, order.price):
             return order
-        taken = taker_price(market, order.side, self._options, order.price) if arriving else None
-        fee = self._options.maker_fee if taken is None else self._options.taker_fee
         wanted = self._reach(order, market)
+        taken = self._taker_price(order, market, wanted) if arriving else None
+        fee = self._options.maker_fee if taken is None else self._options.taker_fee
         filled = self._fill(order, market, wanted, order.price if taken is None else taken, fee, now)
         if filled.remaining <= 0 or filled.filled - order.filled < wanted:
             return self._end(filled, now)
         return self._keep(filled)
 
     def _match_market(self, order: PaperOrder, market: Market, now: datetime) -> PaperOrder:
-        price = taker_price(market, order.side, self._options)
+        wanted = self._reach(order, market)
+        price = self._taker_price(order, market, wanted)
         if price is None:
             return order
-        wanted = self._reach(order, market)
         return self._end(self._fill(order, market, wanted, price, self._options.taker_fee, now), now)
+
+    def _taker_price(self, order: PaperOrder, market: Market, quantity: Decimal) -> Decimal | None:
+        terms = self._ledger.terms(order.symbol, order.position_side, market)
+        return taker_price(market, order.side, self._options, Taken(quantity, terms), order.price)
 
     def _reach(self, order: PaperOrder, market: Market) -> Decimal:
         """Return how much of an order the market's depth lets fill at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any, Literal
 
 from exitplan.brokers.protocol import LookUpTier
@@ -13,6 +13,28 @@ from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.values import ZERO, parse_decimal, plain, unified_symbol
 
 Reader = Callable[[object], object]
+_DIGITS = Context(prec=28)
+MOST_IMPACT = Decimal("0.99")
+"""No order is filled worse than by this share, however large it is."""
+ImpactModel = Literal["linear", "square_root"]
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """How much the size of an order worsens its price: one worth ``value`` by ``share``, others as ``model`` says.
+
+    ``value`` is in the market's quote. It is temporary: the next order finds the price as if this one had not been.
+    """
+
+    model: ImpactModel
+    share: Decimal
+    value: Decimal
+
+    def of(self, value: Decimal) -> Decimal:
+        """Return the share by which an order worth ``value`` is filled worse; never all of the price."""
+        with localcontext(_DIGITS):
+            size = value / self.value
+            return min(self.share * (size if self.model == "linear" else size.sqrt()), MOST_IMPACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +47,8 @@ class PaperOptions:
     * ``taker_fee``, ``maker_fee``: share of a fill's value, paid in the account's quote currency.
     * ``spread``: between bid and ask, as a share of the last price, where the market names no bid or ask.
     * ``slippage``: how much worse than bid or ask an order that takes is filled.
+    * ``impact``: how much worse yet by its size: {model: linear or square_root, share, value}, where an order worth
+      ``value``, in the market's quote, is filled worse by ``share``.
     * ``depth``: units that an order finds at one price; one number, or one a symbol. Not given: no limit.
     * ``client_order_ids``: look-up tier A, B or C that the account plays.
     * ``unique_client_order_ids``: ``open`` refuses an id that an open order carries, ``ever`` any id seen
@@ -40,6 +64,7 @@ class PaperOptions:
     maker_fee: Decimal = Decimal("0.001")
     spread: Decimal = Decimal("0.001")
     slippage: Decimal = ZERO
+    impact: Impact | None = None
     depth: Decimal | Mapping[str, Decimal] | None = field(default=None)
     client_order_ids: LookUpTier = "A"
     unique_client_order_ids: Literal["open", "ever"] = "open"
@@ -75,6 +100,8 @@ def options_to_document(options: PaperOptions) -> dict[str, Any]:
 
 
 def _as_json(value: object) -> object:
+    if isinstance(value, Impact):
+        return {entry.name: _as_json(getattr(value, entry.name)) for entry in fields(Impact)}
     if isinstance(value, Mapping):
         return {name: _as_json(entry) for name, entry in value.items()}
     return plain(value) if isinstance(value, Decimal) else value
@@ -137,6 +164,14 @@ def _depth(value: object) -> Decimal | dict[str, Decimal]:
     return _positive(value)
 
 
+def _impact(value: object) -> Impact:
+    if not isinstance(value, Mapping) or value.keys() != {entry.name for entry in fields(Impact)}:
+        raise TypeError(f"{{model, share, value}} is wanted, found {value!r}")
+    is_linear = _one_of("linear", "square_root")(value["model"]) == "linear"
+    share, worth = _fraction(value["share"]), _positive(value["value"])
+    return Impact("linear" if is_linear else "square_root", share, worth)
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"true or false is wanted, found {value!r}")
@@ -159,6 +194,7 @@ _READERS: Mapping[str, Reader] = {
     "maker_fee": _fraction,
     "spread": _fraction,
     "slippage": _fraction,
+    "impact": _impact,
     "depth": _depth,
     "client_order_ids": _one_of("A", "B", "C"),
     "unique_client_order_ids": _one_of("open", "ever"),

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.options import MOST_IMPACT, PaperOptions
 from exitplan.ruleset.model.snapshot import Market, OrderSide, Side
 from exitplan.ruleset.model.values import EXACT, ZERO, ceil_to_step, floor_to_step
 
@@ -72,12 +72,17 @@ def touch_price(market: Market, side: OrderSide, options: PaperOptions) -> Decim
     return _worse(market.last, side, options.spread / 2, market.price_step)
 
 
-def taker_price(market: Market, side: OrderSide, options: PaperOptions, limit: Decimal | None = None) -> Decimal | None:
-    """Return the price of a taking fill: the touch, worse by the slippage, never beyond the limit."""
+def taker_price(
+    market: Market, side: OrderSide, options: PaperOptions, taken: Taken, limit: Decimal | None = None
+) -> Decimal | None:
+    """Return the price of a taking fill: the touch, worse by slippage and impact, never beyond the limit."""
     touch = touch_price(market, side, options)
     if touch is None:
         return None
-    price = _worse(touch, side, options.slippage, market.price_step) if options.slippage else touch
+    worse = options.slippage
+    if options.impact is not None:
+        worse = min(worse + options.impact.of(taken.terms.notional(taken.quantity, touch)), MOST_IMPACT)
+    price = _worse(touch, side, worse, market.price_step) if worse else touch
     if limit is None:
         return price
     return min(price, limit) if side == "buy" else max(price, limit)
@@ -129,6 +134,14 @@ class Terms:
         move = price - entry if side == "long" else entry - price
         size = quantity * self.contract_size
         return (size * move / entry if self.inverse else size * move) * self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an order takes from the book at once: so many units, on these terms."""
+
+    quantity: Decimal
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)

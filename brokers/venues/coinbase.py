@@ -378,14 +378,17 @@ class _Tickers(Mapping[str, Ticker]):
 
     def __init__(self, exchange: Exchange, products: Mapping[Any, Any], books: Mapping[Any, Any]) -> None:
         self._exchange, self._products, self._books = exchange, products, books
+        self._read: dict[str, Ticker] = {}
 
     def __getitem__(self, symbol: str) -> Ticker:
-        name = (self._exchange.markets.get(symbol) or {}).get("id")
-        product = self._products[name]
-        try:
-            return _ticker(product, self._books.get(name))
-        except BadReply:
-            return Ticker()
+        if symbol not in self._read:
+            name = (self._exchange.markets.get(symbol) or {}).get("id")
+            product = self._products[name]
+            try:
+                self._read[symbol] = _ticker(product, self._books.get(name))
+            except BadReply:
+                self._read[symbol] = Ticker()
+        return self._read[symbol]
 
     def __iter__(self) -> Iterator[str]:
         return (str(self._exchange.safe_symbol(name)) for name in self._products)

@@ -66,6 +66,7 @@ from exitplan.executor.signing.keys import SigningKey, read_signing_key
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.warnings import PlanWarning
 
 OutOption = Annotated[
     Path | None,
@@ -130,7 +131,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     where = replace(where, account=account_set.only_name)
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
-        _warn_of_tracker(planned, where)
+        for warning in _tracker_warnings(planned, DataFolder.of(where.data, planned.plan.account.id)):
+            say(f"warning: {warning.text}", err=True)
     next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
 
@@ -143,12 +145,9 @@ def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:
     return read_signing_key(reference, Path(), os.environ)
 
 
-def _warn_of_tracker(planned: Planned, where: AccountRef) -> None:
-    """Warn on stderr of a tracker that registers nothing held: a plan itself knows nothing of folders."""
-    folder = DataFolder.of(where.data, planned.plan.account.id)
-    warnings = tracker_warnings(planned.snapshot, folder) if planned.draft.checks.unregistered else ()
-    for warning in warnings:
-        say(f"warning: {warning.text}", err=True)
+def _tracker_warnings(planned: Planned, folder: DataFolder) -> tuple[PlanWarning, ...]:
+    """Return what is wrong with the tracker of an account: a plan itself knows nothing of folders."""
+    return tuple(tracker_warnings(planned.snapshot, folder)) if planned.draft.checks.unregistered else ()
 
 
 def plan_accounts(
@@ -159,12 +158,14 @@ def plan_accounts(
     if folder is not None:
         make_plan_folder(folder, [plan_name(who.name) for who in selected])
     held: set[str] = set()
+    of_tracker: dict[str, tuple[PlanWarning, ...]] = {}
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Plan, int]:
         account = open_account_file(file, request_of(where, overrides))
         tell_of_data_folder(account, as_json=output.as_json)
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
         held.update(planned.snapshot.symbols)
+        of_tracker[account.id] = _tracker_warnings(planned, account.folder)
         if folder is not None:
             save_plan(planned.plan, folder / plan_name(account.id), output.key)
         return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)
@@ -172,7 +173,9 @@ def plan_accounts(
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=output.as_json)
     if all(answer.result is not None for answer in answers):
         _ensure_held(held, narrowing)
-    code = deliver_answers(answers, plans_table(folder), as_json=output.as_json)
+    plans = plans_table(folder)
+    table = replace(plans, warnings=lambda plan: (*of_tracker[plan.account.id], *plans.warnings(plan)))
+    code = deliver_answers(answers, table, as_json=output.as_json)
     if folder is not None and not output.as_json:
         say(f"\nSaved. {_next_step(folder, where)}")
     return code

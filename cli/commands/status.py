@@ -98,6 +98,7 @@ _TABLE: TableSpec[KnownStatus] = TableSpec(
     "lllrrr",
     _cells,
     lambda known: known.document,
+    lambda known: known.warnings,
 )
 
 

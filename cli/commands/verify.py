@@ -167,4 +167,5 @@ _TABLE: TableSpec[Verification] = TableSpec(
     "lrrrr",
     _cells,
     lambda verification: verification.document,
+    lambda verification: verification.warnings,
 )

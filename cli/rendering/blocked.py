@@ -14,7 +14,7 @@ from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.planning.actions import Blocked, BlockedReason
 from exitplan.ruleset.planning.exits import HELD_BY
 from exitplan.ruleset.planning.plan_types import Plan
-from exitplan.ruleset.planning.remedies import protect_line
+from exitplan.ruleset.planning.remedies import protect_lines
 
 MOST_LISTED = 60
 _MOST_NAMED = 5
@@ -52,11 +52,12 @@ def _what_helps(entries: Sequence[Blocked]) -> list[Text]:
 
 
 def _how_to_keep(symbols: Sequence[str]) -> list[Text]:
-    """Return the line to write, alone on its line so that it can be copied."""
+    """Return the lines to write, alone so that they can be copied."""
     if not symbols:
         return []
     what = "it" if len(set(symbols)) == 1 else "them"
-    return [words(f"to keep {what}, write in the account's policy:", "dim"), words(f"  {protect_line(symbols)}")]
+    lines = [words(f"  {line}") for line in protect_lines(symbols)]
+    return [words(f"to keep {what}, write in the account's policy:", "dim"), *lines]
 
 
 def left_to_a_person(plan: Plan) -> str | None:

@@ -19,7 +19,7 @@ from exitplan.ruleset.planning.plan_types import (
     StaleOrders,
     ZombiePositions,
 )
-from exitplan.ruleset.planning.remedies import protect_line
+from exitplan.ruleset.planning.remedies import protect_lines
 
 Check = PositionCount | ZombiePositions | RegisteredPositions | StaleOrders
 _MOST_NAMED = 4
@@ -138,7 +138,8 @@ def next_step(checks: CheckReport) -> tuple[str, ...]:
         return ("Next: repay what is owed, or buy it back.",)
     if all(check.passed for check in judged) and checks.implausible:
         symbols = [key.partition("#")[0] for key in checks.implausible]
-        return ("To keep what has no price to believe, write in the account's policy:", f"  {protect_line(symbols)}")
+        lines = (f"  {line}" for line in protect_lines(symbols))
+        return ("To keep what has no price to believe, write in the account's policy:", *lines)
     return ("Next: exitplan plan shows what can be done, and what only you can do.",)
 
 

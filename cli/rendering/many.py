@@ -7,13 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from exitplan.cli.rendering.screen import console, show, titled, words
+from exitplan.cli.rendering.blocked import MOST_LISTED, add_rest
+from exitplan.cli.rendering.head import warning_text
+from exitplan.cli.rendering.screen import console, rows, section, show, titled, words
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.planning.warnings import PlanWarning
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -32,12 +36,13 @@ _STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class TableSpec(Generic[T]):
-    """How a verb shows what accounts came to: the columns of its table, and the JSON form."""
+    """How a verb shows what accounts came to: the columns of its table, its JSON form, and what is worth a look."""
 
     headings: tuple[str, ...]
     justify: str
     cells: Callable[[T], Sequence[Text | str]]
     document: Callable[[T], dict[str, Any]]
+    warnings: Callable[[T], Sequence[PlanWarning]] = lambda _: ()
 
 
 class AccountResult(Protocol[T_co]):
@@ -99,7 +104,22 @@ def answers_table(answers: Sequence[AccountResult[T]], sheet: TableSpec[T]) -> T
     return table
 
 
-def show_answers(table: Table) -> None:
-    """Write the table to stdout."""
+def warnings_table(answers: Sequence[AccountResult[T]], sheet: TableSpec[T]) -> RenderableType | None:
+    """Draw what a person should know of accounts, each with its name; None where there is nothing."""
+    found = [
+        (answer.account, warning)
+        for answer in answers
+        if answer.result is not None
+        for warning in sheet.warnings(answer.result)
+    ]
+    table = rows("l", "l", "l")
+    for account, warning in found[:MOST_LISTED]:
+        table.add_row(Text("!", "yellow"), words(account), words(warning_text(warning)))
+    add_rest(table, len(found))
+    return section("Warnings", "worth a look", table) if found else None
+
+
+def show_answers(*parts: RenderableType | None) -> None:
+    """Write the table, and what goes with it, to stdout."""
     with suppress(OSError):  # the exit code must tell how the accounts fared, not how the drawing did
-        show(table)
+        show(*parts)

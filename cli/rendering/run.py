@@ -28,6 +28,9 @@ _BASIS_POINT = Decimal("0.0001")
 _LONG = 8
 """From this many actions on, a terminal shows a bar."""
 
+_HANG = 12
+"""How far the rest of a line is indented that does not fit: to where the line says what it is about."""
+
 _OUTCOMES = {
     "action_done": ("done", "green"),
     "action_refused": ("refused", "bold red"),
@@ -75,9 +78,19 @@ class RunScreen:
         line = _line(event, self._width)
         with suppress(OSError):  # a reader that went away, or a full disk behind stdout, must not stop a run half-way
             if line is not None:
-                self._console.print(line)
+                self._console.print(_hung(line, self._console))
             if self._bar and self._task is not None and event.kind in _OUTCOMES:
                 self._bar.advance(self._task)
+
+
+def _hung(line: Text, target: Console) -> Text:
+    """Return a line so that what does not fit goes on below it, indented as what it belongs to."""
+    if line.cell_len <= target.width:
+        return line
+    parts = line.wrap(target, target.width - _HANG)
+    for part in parts:
+        part.rstrip()
+    return Text("\n" + " " * _HANG).join(parts)
 
 
 def _bar(target: Console) -> Progress:

@@ -29,7 +29,7 @@ from exitplan.executor.apply.staleness import (
     ensure_same_progress,
 )
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.plan import read_snapshot, read_state
+from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
@@ -52,6 +52,7 @@ from exitplan.ruleset.errors import (
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import AccountState, Checks
@@ -135,13 +136,12 @@ def _judge(
     journal, AccountUnreadable and EngineDisagreement.
     """
     symbols = {action.symbol for action in plan.actions}
-    snapshot, past = read_with_past_orders(
-        account, journal, state, symbols, lambda: read_snapshot(account, state.progress)
+    seen, past = read_with_past_orders(
+        account, journal, state, symbols, lambda: observe_account(account, state.progress)
     )
-    ensure_orders_known(account, journal, snapshot, past)
-    now, rulebook = account.clock(), account.rulebook
-    state = after_reading(state, rulebook.policy, snapshot, now)
-    judged = judge_plan(plan, rulebook, snapshot, state.progress, now, intents)
+    ensure_orders_known(account, journal, seen.snapshot, past)
+    state = after_reading(state, seen)
+    judged = judge_plan(plan, account.rulebook, seen, state.progress, intents)
     judged.ensure_allowed(is_begun=bool(intents))
     judged.ensure_something_is_left()
     return state, judged
@@ -242,11 +242,12 @@ class _Application:
         """Read the account once more: what is gone from it leaves the tracker, what is there is checked."""
         account = self.account
         try:
-            snapshot = read_snapshot(account, run.state.progress)
-            run.state = after_reading(run.state, account.rulebook.policy, snapshot, account.clock())
-            forget_closed(account, self.journal, self.plan, snapshot)
-            snapshot = account.tracker.with_records(snapshot)
-            draft = draft_of(account, snapshot, run.state)
+            seen = observe_account(account, run.state.progress)
+            run.state = after_reading(run.state, seen)
+            if forget_closed(account, self.journal, self.plan, seen.snapshot):
+                known = account.tracker.with_records(seen.snapshot)
+                seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
+            draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})

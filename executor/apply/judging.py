@@ -12,9 +12,9 @@ from exitplan.executor.store.journal import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.exits import ExitContext
@@ -120,16 +120,12 @@ class Judged:
 
 
 def judge_plan(
-    plan: Plan,
-    rulebook: Rulebook,
-    snapshot: Snapshot,
-    progress: Progress,
-    now: datetime,
-    intents: Mapping[str, Intent],
+    plan: Plan, rulebook: Rulebook, seen: Observation, progress: Progress, intents: Mapping[str, Intent]
 ) -> Judged:
     """Draft the whole account anew and judge every action that is not settled; raises EngineDisagreement."""
     with localcontext(EXACT):
-        draft = draft_plan(PlanInput(rulebook, snapshot, now, progress))
+        now = seen.now
+        draft = draft_plan(PlanInput(rulebook, seen.snapshot, now, progress, seen=seen))
         settled = frozenset(name for name, intent in intents.items() if intent.status in RESOLVED)
         coming = frozenset(
             action.order_id for action in plan.actions if action.order_id is not None and action.id not in settled

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from exitplan.brokers.protocol import PastOrders
 from exitplan.executor.accounts.account import Account
@@ -20,6 +21,8 @@ from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.facts import OUR_ORDER
 from exitplan.ruleset.model.snapshot import Snapshot
 
+T = TypeVar("T")
+
 REACH = timedelta(days=7)
 """How far back past orders are asked for at most: some venues keep them no longer."""
 _MARGIN = timedelta(minutes=1)
@@ -27,8 +30,8 @@ _MARGIN = timedelta(minutes=1)
 
 
 def read_with_past_orders(
-    account: Account, journal: Journal | None, state: State, symbols: Collection[str], read: Callable[[], Snapshot]
-) -> tuple[Snapshot, PastOrders]:
+    account: Account, journal: Journal | None, state: State, symbols: Collection[str], read: Callable[[], T]
+) -> tuple[T, PastOrders]:
     """Read the account, and beside it the orders that it has had since the newest run that is known.
 
     ``symbols`` are those that matter where the venue lists orders by symbol. Where it lists none, nothing is asked.
@@ -39,11 +42,11 @@ def read_with_past_orders(
     since = _newest_run(journal, state, account.clock())
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(account.broker.read_past_orders, since, symbols)
-        snapshot = read()
+        answer = read()
     told = asked.result()
     if not told.is_complete:
         note(RUN, "past_orders_cut_off", level=logging.WARNING, account=account.id, seen=len(told.client_order_ids))
-    return snapshot, told
+    return answer, told
 
 
 def _newest_run(journal: Journal | None, state: State, now: datetime) -> datetime:

@@ -53,17 +53,17 @@ def reconcile_open_plans(
     return state
 
 
-def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snapshot | None = None) -> None:
+def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snapshot | None = None) -> bool:
     """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
 
-    ``snapshot`` is the account after the plan; it is read where not given. Raises AccountUnreadable, FileIsInvalid for
-    a broken tracker, DataFolderUnusable.
+    Returns whether there were any. ``snapshot`` is the account after the plan; it is read where not given. Raises
+    AccountUnreadable, FileIsInvalid for a broken tracker, DataFolderUnusable.
     """
     intents = journal.intents(plan.plan_id)
     reducing = [action for action in plan.actions if action.reduces]
     sold = {action.symbol for action in reducing if intents[action.id].status in {"done", "skipped"}}
     if not sold:
-        return
+        return False
     now = snapshot or read_account(account)
     names = AssetNames.of(account.rulebook.policy.aliases, now.positions)
     held = {(names.of_position(position), position.side) for position in now.positions}
@@ -75,6 +75,7 @@ def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snap
     }
     if gone:
         account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
+    return bool(gone)
 
 
 def _is_held(asset: str, record: TrackerRecord, held: Collection[tuple[str, Side]]) -> bool:

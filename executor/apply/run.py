@@ -24,7 +24,7 @@ from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import Ended, settle
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
-from exitplan.executor.plan import read_snapshot, with_cost_basis
+from exitplan.executor.plan import observe_account, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import RESOLVED, Intent, Journal, Resolution, Settlement
@@ -439,10 +439,10 @@ class Run:
         self._settle()
         account = self.account
         try:
-            snapshot, now = read_snapshot(account, self.state.progress, told), account.clock()
+            seen = observe_account(account, self.state.progress, told)
             intents = self.journal.intents(self.plan.plan_id)
             self.journal.ensure_claimed()  # else they may be what another process has made of them
-            self.judged = judge_plan(self.plan, account.rulebook, snapshot, self.state.progress, now, intents)
+            self.judged = judge_plan(self.plan, account.rulebook, seen, self.state.progress, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
             self.tell("action_skipped", {"message": f"the account can no longer be read: {error}"})

@@ -7,17 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import localcontext
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.partial_evaluation import possible_rules
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Category, Facts
-from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Position, Snapshot, position_key
-from exitplan.ruleset.model.values import EXACT, is_derivative
+from exitplan.ruleset.model.values import is_derivative
 from exitplan.ruleset.planning.actions import Blocked
 from exitplan.ruleset.planning.classify import rank_of
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
@@ -26,17 +24,12 @@ _RANKED = {"oldest": "age_minutes"}
 """The fact that a rank of the cap looks at, where it has another name."""
 
 
-def positions_needing_basis(
-    rulebook: Rulebook, snapshot: Snapshot, progress: Progress, now: datetime
-) -> tuple[Position, ...]:
+def positions_needing_basis(policy: Policy, views: Sequence[PositionView]) -> tuple[Position, ...]:
     """Return the positions whose unknown entry price or age could change what the rules or the cap say of them.
 
     Counted as unknown is an entry price that neither the tracker nor the venue has, with the result that follows from
     it, and an age likewise. Protected positions, deferred ones and those without a market need nothing.
     """
-    policy = rulebook.policy
-    with localcontext(EXACT):
-        views = observe(snapshot, policy, progress, now).positions
     may_exceed_cap = len(views) > policy.max_positions
     tied = _tied(policy, views) if may_exceed_cap else frozenset()
     return tuple(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import (
@@ -67,6 +67,36 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
         if "positions" not in snapshot.unread:
             order_view.facts["position_held"] = _is_position_held(order_view, coming, holdings)
     return AccountView(snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An account that was observed, and by what: it can be used again only where observing would find the same."""
+
+    account: AccountView
+    policy: Policy
+    progress: Progress
+    now: datetime
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> Observation:
+        """Observe an account."""
+        with localcontext(EXACT):
+            return cls(observe(snapshot, policy, progress, now), policy, progress, now)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account as it was read."""
+        return self.account.snapshot
+
+    def holds_for(self, snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> bool:
+        """Check whether observing would find the same; what a balance was before plays no part in it."""
+        return (
+            snapshot is self.snapshot
+            and policy is self.policy
+            and now == self.now
+            and replace(progress, last_balance=None) == replace(self.progress, last_balance=None)
+        )
 
 
 @dataclass(frozen=True, slots=True)

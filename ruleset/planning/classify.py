@@ -85,6 +85,7 @@ def _judge(rulebook: Rulebook, views: Sequence[PositionView]) -> list[Decision]:
     policy = rulebook.policy
     for view in views:
         view.facts.pop("category", None)
+        view.words.pop("why", None)
     facts = [view.facts for view in views]
     matched = rulebook.match(rulebook.classification, facts)
     rules = [first_of(mask, policy.classification) for mask in matched]

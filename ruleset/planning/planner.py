@@ -11,7 +11,7 @@ from exitplan.ruleset.engine.rulebook import Rulebook, first_of
 from exitplan.ruleset.language.policy import Rule
 from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.facts import observe
+from exitplan.ruleset.model.facts import Observation, observe
 from exitplan.ruleset.model.order_view import OrderView
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
@@ -101,7 +101,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class PlanInput:
-    """Everything a plan depends on; ``is_recorded`` says that the snapshot comes from a file."""
+    """Everything a plan depends on; ``is_recorded`` says that the snapshot comes from a file.
+
+    ``seen`` is an observation that was made already: it changes nothing, and saves making the same one anew.
+    """
 
     rulebook: Rulebook
     snapshot: Snapshot
@@ -109,6 +112,15 @@ class PlanInput:
     progress: Progress = field(default_factory=Progress)
     scope: PlanScope = field(default_factory=PlanScope)
     is_recorded: bool = False
+    seen: Observation | None = None
+
+    @property
+    def account(self) -> AccountView:
+        """The account as it is observed by the rest."""
+        asked = (self.snapshot, self.rulebook.policy, self.progress, self.now)
+        if self.seen is not None and self.seen.holds_for(*asked):
+            return self.seen.account
+        return observe(*asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,7 @@ def draft_plan(given: PlanInput) -> Draft:
 
 def _draft(given: PlanInput) -> Draft:
     policy, scope = given.rulebook.policy, given.scope
-    account = observe(given.snapshot, policy, given.progress, given.now)
+    account = given.account
     stale = _stale_orders(given, account)
     everything = [order for order in stale if not order.is_protected]
     cancelled = [order for order in everything if scope.covers(order.order.symbol, order.rule.id, phase=2)]

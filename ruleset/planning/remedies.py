@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 _FEW = 3
+_MANY = 8
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9._/:~-]*(?<!:)")
 
 
@@ -16,6 +17,15 @@ def protect_line(symbols: Iterable[str], reason: str = "...") -> str:
     known = list(dict.fromkeys(symbols))
     entries = ", ".join(f"{{symbol: {_scalar(symbol)}, reason: {reason}}}" for symbol in islice(known, _FEW))
     return f"protect: [{entries}]{_rest(known)}"
+
+
+def protect_lines(symbols: Iterable[str]) -> list[str]:
+    """Return the same to be copied from a screen, however narrow it is: one symbol a line."""
+    known = list(dict.fromkeys(symbols))
+    if len(known) == 1:
+        return [protect_line(known)]
+    rest = [f"  # and {len(known) - _MANY} more"] if len(known) > _MANY else []
+    return ["protect:", *(f"  - {{symbol: {_scalar(symbol)}, reason: ...}}" for symbol in known[:_MANY]), *rest]
 
 
 def _rest(symbols: Sequence[str]) -> str:

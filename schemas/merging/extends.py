@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -11,6 +12,8 @@ from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.loading.yaml_loader import Document, load_yaml
 
 MOST_LEVELS = 20
+Read = Callable[[FilePath], Document]
+"""Reads one file; raises FileHasProblems where it cannot."""
 _EXTENDS = ("extends",)
 
 
@@ -23,8 +26,8 @@ class Chain:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-def read_chain(path: FilePath) -> Chain:
-    """Read a policy and what it extends, as far as it can be read."""
+def read_chain(path: FilePath, read: Read = load_yaml) -> Chain:
+    """Read a policy and what it extends, as far as it can be read; ``read`` says from where."""
     chain, seen = Chain(), dict[str, str]()
     upper: Document | None = None
     while True:
@@ -37,7 +40,7 @@ def read_chain(path: FilePath) -> Chain:
             _note(chain, upper, f"more than {MOST_LEVELS} files extend one another")
             break
         seen[identity] = name
-        document = _read(chain, path, upper)
+        document = _read(chain, path, upper, read)
         parent = _parent(document)
         if document is None or parent is None:
             break
@@ -47,9 +50,9 @@ def read_chain(path: FilePath) -> Chain:
     return chain
 
 
-def _read(chain: Chain, path: FilePath, upper: Document | None) -> Document | None:
+def _read(chain: Chain, path: FilePath, upper: Document | None, read: Read) -> Document | None:
     try:
-        document = load_yaml(path)
+        document = read(path)
     except FileHasProblems as error:
         for problem in error.diagnostics:
             if problem.mark.line or upper is None:

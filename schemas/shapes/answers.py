@@ -346,8 +346,47 @@ def test_schema() -> Schema:
         "files": listed(file, "The files of tests."),
         "passed": _whole("How many cases passed."),
         "failed": _whole("How many did not."),
+        "coverage": listed(_coverage(), "With --coverage: what the cases show of each policy."),
     }
-    return _answer("test", "Policy tests", "What came of policy tests.", properties)
+    return _answer("test", "Policy tests", "What came of policy tests.", properties, ("coverage",))
+
+
+def _coverage() -> Schema:
+    goal = record(
+        {
+            "text": text("That the rule decides, or that a comparison matters with an answer."),
+            "file": text("The file it stands in."),
+            "line": _whole("Its line."),
+            "hits": _whole("How often cases show it."),
+            "impossible": text("Why it can never happen; null where that is not proved.", optional=True),
+            "witness": {"type": ["object", "null"], "description": "Facts of a position that would show it."},
+        },
+        ("text", "file", "line", "hits", "impossible", "witness"),
+        extra=True,
+    )
+    rule = record(
+        {
+            "block": text("classification, orders or exits."),
+            "rule": text("The rule."),
+            "decided": _whole("How often it decided."),
+            "matched": _whole("How often it matched."),
+            "shadowed": _whole("How often one before it decided what it matched."),
+            "goals": listed(goal, "What can be shown of it."),
+        },
+        ("block", "rule", "decided", "matched", "shadowed", "goals"),
+        extra=True,
+    )
+    return record(
+        {
+            "policy": text("The file of the policy."),
+            "percent": text("The share of what can be shown that is shown, in per cent, rounded down."),
+            "covered": _whole("How many goals are shown."),
+            "possible": _whole("How many there are, without what cannot happen."),
+            "rules": listed(rule, "Its rules."),
+        },
+        ("policy", "percent", "covered", "possible", "rules"),
+        extra=True,
+    )
 
 
 def keygen_schema() -> Schema:
@@ -406,6 +445,124 @@ def lint_schema() -> Schema:
     return _answer("lint", "Findings", "What was proved of policies.", properties)
 
 
+def _treatment(about: str, **more: Schema) -> Schema:
+    properties = {
+        "category": text("The category of phase 1."),
+        "rule": text("The rule that decides it.", optional=True),
+        "exit": text("The exit rule that decides.", optional=True),
+        "action": text("What it does; null where nothing is done.", optional=True),
+        "why_not": text("protected or deferred, where nothing is done whatever the exit.", optional=True),
+        **more,
+    }
+    return record(properties, ("category", "rule", "exit", "action", "why_not"), about=about, extra=True)
+
+
+def compare_schema() -> Schema:
+    """Describe what ``exitplan compare --json`` prints."""
+    difference = record(
+        {
+            "region": listed(text(), "Which positions they are: all of these hold."),
+            "before": _treatment("Under the old policy."),
+            "after": _treatment("Under the new policy."),
+            "witness": {**_OBJECT, "description": "Facts of one of them, where not ordinary; null is absent."},
+            "confirmed": flag("Whether the planner treats it so under both policies.", optional=False),
+        },
+        ("region", "before", "after", "witness", "confirmed"),
+    )
+    setting = record(
+        {
+            "name": text("The setting."),
+            "old": text("Its value before.", optional=True),
+            "new": text("Its value after.", optional=True),
+        },
+        ("name", "old", "new"),
+    )
+    recordings = {
+        **record(
+            {
+                "files": _whole("How many recorded accounts were planned."),
+                "positions": _whole("How many positions they hold."),
+                "changed_positions": _whole("How many of them are treated otherwise."),
+                "changed_value": {**_OBJECT, "description": "What those are worth, by currency."},
+                "changes": listed(_OBJECT, "The accounts where anything changes, with positions and orders."),
+            },
+            ("files", "positions", "changed_positions", "changed_value", "changes"),
+        ),
+        "type": ["object", "null"],
+        "description": "What changes on recorded accounts.",
+    }
+    properties = {
+        "old": text("The old policy."),
+        "new": text("The new policy."),
+        "assuming": text("The condition that the positions meet.", optional=True),
+        "equal": flag("Whether it is proved that no position is treated otherwise.", optional=False),
+        "decided": flag("Whether every question was decided.", optional=False),
+        "differences": listed(difference, "The kinds of positions that are treated otherwise."),
+        "more": _whole("How many more kinds there are."),
+        "has_more": flag("Whether there are more than were counted.", optional=False),
+        "settings": listed(setting, "The settings that differ and are no matter of a single position."),
+        "recordings": recordings,
+    }
+    return _answer("compare", "Comparison of policies", "What two policies treat otherwise.", properties)
+
+
+def _spread(about: str) -> Schema:
+    names = ("mean", "p05", "p25", "p50", "p75", "p95")
+    return {**record(dict.fromkeys(names, amount("", optional=False)), names), "description": about}
+
+
+def simulate_schema() -> Schema:
+    """Describe what ``exitplan simulate --json`` prints."""
+    parts = {
+        "total": "What the exits cost against the prices of their decision, in quote.",
+        "total_share": "The same as a share of the value at the decision.",
+        "delay": "What prices moved from the decision to the first fill of a position.",
+        "half_spread": "From the mark to the best bid or ask.",
+        "impact": "From the best bid or ask to the fill.",
+        "price": "What prices moved from the first fill of a position to its later ones.",
+        "fees": "The venue's fees.",
+        "unsold": "What the price of the rest has moved since the decision.",
+    }
+    costs = record({key: _spread(about) for key, about in parts.items()}, tuple(parts))
+    clean = record(
+        {
+            "paths": _whole("Paths on which the account was CLEAN in the end."),
+            "cycles": {**_OBJECT, "description": "Cycles until then, by quantile; null is never."},
+            "minutes": {**_OBJECT, "description": "Minutes until then, by quantile; null is never."},
+        },
+        ("paths", "cycles", "minutes"),
+    )
+    names = ("policy", "clean", "value", "shortfall", "left", "orders", "states", "refused_by", "blocked")
+    policy = record(
+        {
+            "policy": text("The policy."),
+            "clean": clean,
+            "value": _spread("What was to be sold, at the prices of the decision."),
+            "shortfall": costs,
+            "left": listed(_spread("The share that is left."), "What is left to sell after each cycle."),
+            "orders": {**_OBJECT, "description": "Actions that were done and refused, on all paths together."},
+            "states": {**_OBJECT, "description": "Paths by the state of the account in the end."},
+            "refused_by": {**_OBJECT, "description": "Cycles whose plan was not carried out, by guard or reason."},
+            "blocked": listed(_OBJECT, "What could not be sold in the end, why, and on how many paths."),
+        },
+        names,
+        extra=True,
+    )
+    properties = {
+        "account": name("The account."),
+        "quote": text("Its currency."),
+        "start": moment("When the first plan is made.", optional=False),
+        "cycles": _whole("How many cycles, at most."),
+        "every_minutes": amount("From one plan to the next.", optional=False),
+        "delay_minutes": amount("From a plan to its orders.", optional=False),
+        "fills": {**_OBJECT, "description": "How the venue fills: options of the paper venue."},
+        "prices": {**_OBJECT, "description": "How prices move."},
+        "paths": _whole("How many paths."),
+        "policies": listed(policy, "What came of each policy."),
+    }
+    return _answer("simulate", "Simulation", "What policies would do over several cycles.", properties)
+
+
 def fmt_schema() -> Schema:
     """Describe what ``exitplan fmt --json`` prints."""
     file = record(
@@ -437,6 +594,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "validate": validate_schema,
     "test": test_schema,
     "lint": lint_schema,
+    "compare": compare_schema,
+    "simulate": simulate_schema,
     "fmt": fmt_schema,
     "policy-shown": policy_shown_schema,
     "accounts": accounts_schema,

@@ -48,6 +48,37 @@ def test_slippage_makes_the_price_worse_and_stays_on_the_grid() -> None:
     assert done(venue.place(order("buy"), NOW)).average_price == d("101.13")
 
 
+@pytest.mark.parametrize(
+    ("model", "quantity", "price"),
+    [
+        ("linear", "1", "98.01"),  # worth the 99 of the option: 1 % worse
+        ("linear", "4", "95.04"),
+        ("square_root", "1", "98.01"),
+        ("square_root", "4", "97.02"),  # four times the size, twice the impact
+        ("linear", "5", "94.05"),
+    ],
+)
+def test_a_larger_order_is_filled_worse(model: str, quantity: str, price: str) -> None:
+    venue = engine(impact={"model": model, "share": "0.01", "value": 99})
+    assert done(venue.place(order("sell", quantity), NOW)).average_price == d(price)
+
+
+def test_impact_is_temporary_and_comes_on_top_of_slippage() -> None:
+    venue = engine(slippage="0.01", impact={"model": "linear", "share": "0.01", "value": 99})
+    assert done(venue.place(order("sell", "1"), NOW)).average_price == d("97.02")
+    assert done(venue.place(order("sell", "1"), NOW)).average_price == d("97.02")
+
+
+def test_no_order_is_filled_for_nothing_however_large() -> None:
+    venue = engine(impact={"model": "linear", "share": "0.9", "value": 1})
+    assert done(venue.place(order("sell", "5"), NOW)).average_price == d("0.99")
+
+
+def test_a_buy_that_could_not_be_paid_with_its_impact_is_refused() -> None:
+    venue = engine(impact={"model": "linear", "share": "0.5", "value": 909})
+    assert reason(venue.place(order("buy", "9"), NOW)) == "insufficient-balance"
+
+
 def test_a_taker_pays_the_taker_fee() -> None:
     venue = engine(taker_fee="0.001", maker_fee="0.5")
     report = done(venue.place(order("sell", "2"), NOW))

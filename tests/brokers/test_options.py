@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.brokers.paper.options import PaperOptions, read_options
+from exitplan.brokers.paper.options import PaperOptions, options_to_document, read_options
 from exitplan.ruleset.errors import FileIsInvalid
 
 
@@ -37,11 +37,20 @@ def test_numbers_are_taken_as_text_whole_and_decimal() -> None:
         ({"client_order_ids": "D"}, "one of A, B, C"),
         ({"unique_client_order_ids": "never"}, "one of open, ever"),
         ({"convert": "yes"}, "true or false"),
+        ({"impact": "0.1"}, "{model, share, value} is wanted"),
+        ({"impact": {"model": "cubic", "share": "0.1", "value": 1}}, "one of linear, square_root"),
+        ({"impact": {"model": "linear", "share": "1", "value": 1}}, "a fraction from 0 to below 1"),
+        ({"impact": {"model": "linear", "share": "0.1", "value": 0}}, "a number above 0"),
     ],
 )
 def test_a_wrong_option_is_named_with_what_is_allowed(options: dict[str, object], message: str) -> None:
     with pytest.raises(FileIsInvalid, match=message):
         read_options(options)
+
+
+def test_options_are_written_as_they_are_read() -> None:
+    options = read_options({"depth": {"ETH/USD": "2"}, "impact": {"model": "linear", "share": "0.1", "value": "1000"}})
+    assert read_options(options_to_document(options)) == options
 
 
 def test_all_wrong_options_are_told_at_once() -> None:

@@ -44,9 +44,9 @@ class Ran:
         return told
 
 
-def xp(*words: str | Path, debug: bool = False) -> Ran:
+def xp(*words: str | Path, debug: bool = False, typed: str | None = None) -> Ran:
     """Run ``exitplan`` with these arguments in the working folder; a traceback fails the test unless it debugs."""
-    result = CliRunner().invoke(app, [str(word) for word in words], prog_name="exitplan")
+    result = CliRunner().invoke(app, [str(word) for word in words], prog_name="exitplan", input=typed)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert debug or "Traceback" not in result.output

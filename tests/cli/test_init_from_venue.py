@@ -71,6 +71,19 @@ def test_it_says_what_was_written_and_goes_on_with_paper(kraken: Handle) -> None
     ]
 
 
+@pytest.mark.parametrize("venue", ["kraken", "coinbase"])
+def test_each_line_that_it_proposes_can_be_typed(venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with live_venue(venue, monkeypatch, nothing / "cache") as handle:
+        shown = xp("init", "mine", *init_words(handle)[1:])
+        lines = [line.split() for line in shown.out.splitlines() if line.startswith("  exitplan")]
+        monkeypatch.chdir("mine")
+        for _, *words in lines:
+            ran = xp(*words, typed="yes\n")
+            assert ran.code == 0, (words, ran.err)
+        assert len(lines) == 4
+        assert handle.venue.calls("writes")
+
+
 def test_the_files_hold_what_was_asked_for_and_no_demo_account(kraken: Handle, nothing: Path) -> None:
     assert xp(*init_words(kraken, "--account", "main", "--quote", "usd")).code == 0
     accounts = [path.name for path in sorted((nothing / "policies/accounts").iterdir())]

@@ -26,6 +26,15 @@ def test_a_new_folder_can_be_planned_at_once(nothing: Path, monkeypatch: pytest.
     assert xp("validate").code == 0
 
 
+def test_each_line_that_init_proposes_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line.strip() for line in xp("init", "demo").out.splitlines() if line.startswith("  ")]
+    monkeypatch.chdir("demo")
+    typed = [line.partition("   ")[0].split()[1:] for line in lines if line.startswith("exitplan")]
+    assert [words[0] for words in typed] == ["plan", "explain", "apply"]
+    assert [xp(*words, typed="yes\n").code for words in typed] == [0, 0, 0]
+    assert all(Path(line.split()[0]).is_file() for line in lines if line.startswith("policies/"))
+
+
 def test_a_new_folder_has_the_schemas_that_its_policies_name(folder: Path) -> None:
     for policy in [*folder.glob("policies/*.yaml"), *folder.glob("policies/accounts/*.yaml")]:
         named = policy.read_text(encoding="utf-8").splitlines()[0].partition("$schema=")[2]

@@ -101,6 +101,71 @@ def test_validate_checks_files_of_tests_as_such(tests: Path) -> None:
     assert "did you mean 'cases'" in ran.out
 
 
-def test_the_shipped_policies_pass_their_tests() -> None:
-    ran = xp("test", SHIPPED)
-    assert ran.code == 0, ran.out
+def test_the_shipped_policies_pass_their_tests_and_are_wholly_tested() -> None:
+    ran = xp("test", SHIPPED, "--json", "--coverage")
+    assert (ran.code, ran.json["failed"]) == (0, 0), ran.out
+    covered = {Path(one["policy"]).name: one["percent"] for one in ran.json["coverage"]}
+    assert covered == {path.name: "100" for path in SHIPPED.glob("*.yaml")}, ran.out
+
+
+# --- coverage ---
+
+
+def test_coverage_tells_what_rules_did_and_what_no_case_shows() -> None:
+    ran = xp("test", "-k", "dust", "--coverage")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0] == "1 case passed."
+    assert "policies/default.yaml: " in lines[2]
+    assert "more cannot happen" in lines[2]
+    (dust,) = [line.split() for line in lines if line.startswith("zombie.dust ")]
+    assert dust[1:4] == ["1", "1", "0"]
+    assert "default.yaml:37:5: legacy.external: decides" in ran.out
+    assert "such as an ordinary position with" in ran.out
+    assert "the rest of the rule then settles the answer" in ran.out
+
+
+def test_too_little_coverage_fails_and_names_the_lines() -> None:
+    ran = xp("test", "-k", "dust", "--fail-under", "90", "--format", "tap")
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1] == "ok 1 - dust is sold"
+    assert "covered, less than --fail-under 90" in ran.err
+    assert "default.yaml:37:5: legacy.external: decides" in ran.err
+    assert xp("test", "-k", "dust", "--fail-under", "1").code == 0
+
+
+def test_coverage_in_json_fits_the_schema() -> None:
+    document = xp("test", "--json", "--coverage").json
+    Draft7Validator(ANSWERS["test"]()).validate(document)
+    (covered,) = document["coverage"]
+    (rule,) = [one for one in covered["rules"] if one["rule"] == "legacy.untracked"]
+    assert (rule["block"], rule["decided"], rule["goals"][0]["hits"]) == ("classification", 1, 1)
+    assert "coverage" not in xp("test", "--json").json
+
+
+def test_lcov_adds_up(nothing: Path) -> None:
+    xp("test", "--lcov", "out.info")
+    lines = (nothing / "out.info").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "TN:default"
+    source = Path(lines[1].removeprefix("SF:"))
+    assert source.samefile(SHIPPED / "default.yaml")
+    branches = [line.split(",") for line in lines if line.startswith("BRDA:")]
+    assert len({tuple(branch[:3]) for branch in branches}) == len(branches)
+    taken = sum(branch[3] != "0" for branch in branches)
+    assert (f"BRF:{len(branches)}" in lines, f"BRH:{taken}" in lines, lines[-1]) == (True, True, "end_of_record")
+    decided = source.read_text(encoding="utf-8").splitlines().index("exits:") + 1
+    hits = {int(line[3:].split(",")[0]): int(line.split(",")[1]) for line in lines if line.startswith("DA:")}
+    assert len(hits) == int(next(line for line in lines if line.startswith("LF:"))[3:])
+    assert hits[decided + 1] == 1  # the dust exit
+
+
+def test_html_shows_each_line_in_its_colour(nothing: Path) -> None:
+    xp("test", "--html", "out.html")
+    page = (nothing / "out.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    spans = [line for line in page.split("<span") if "legacy.over-cap, category" in line]
+    assert spans[0].startswith(' class="missed"')
+    dust = [line for line in page.split("<span") if "  dust: {price_basis" in line]
+    assert dust[0].startswith(' class="part"')
+    assert "NOT SHOWN  legacy.over-cap: decides" in spans[0]
+    assert "<script" not in page

@@ -293,3 +293,15 @@ def test_an_alert_of_a_run_says_why_in_words(capsys: pytest.CaptureFixture[str])
     with RunScreen(typed_plan_of(account_of())) as screen:
         screen.notify(Event("alert", NOW, data))
     assert "ZOMBIE_ESCALATED LUNA/USD: the venue lists no such symbol" in capsys.readouterr().out
+
+
+def test_what_does_not_fit_in_a_line_of_a_run_goes_on_below_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    data = {"alert_type": "ZOMBIE_ESCALATED", "severity": "CRITICAL", "symbol": "LUNA/USD", "reason": "no-market"}
+    with RunScreen(typed_plan_of(account_of())) as screen:
+        screen.notify(Event("alert", NOW, data))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "  alert     ZOMBIE_ESCALATED LUNA/USD: the venue"
+    assert second == "            lists no such symbol"

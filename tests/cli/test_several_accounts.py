@@ -57,6 +57,18 @@ def unreadable(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PaperBroker, "read_account", answer)
 
 
+@pytest.mark.parametrize("line", ["plan --all", "verify --all", "status --all", "run --all"])
+def test_what_is_worth_a_look_is_told_of_each_by_name(folder: Path, line: str) -> None:
+    assert "Warnings" not in xp("plan", "--all").out
+    file = folder / "policies/accounts/user123.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("protect:", "protect:\n  - {symbol: NOSUCH/USD, reason: none}"), encoding="utf-8")
+    shown = xp(*line.split())
+    section = shown.out.partition("Warnings")[2]
+    assert "user123" in section
+    assert "NOSUCH/USD" in section
+
+
 # --- plan ---
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import is_derivative
@@ -49,6 +50,12 @@ def outcomes(rules: Rulebook, account: Snapshot) -> list[tuple[Any, ...]]:
     ]
 
 
+def needing_basis(rules: Rulebook, account: Snapshot) -> tuple[Position, ...]:
+    return positions_needing_basis(
+        rules.policy, Observation.of(account, rules.policy, Progress(), NOW).account.positions
+    )
+
+
 def answered(found: Position, price: Decimal, moment: datetime | None) -> Position:
     entry = found.entry_price if found.entry_price and found.entry_price > 0 else price
     return replace(found, entry_price=entry, opened_at=found.opened_at or moment)
@@ -59,7 +66,7 @@ def test_a_basis_that_is_not_needed_changes_no_outcome(
     account: Snapshot, changes: dict[str, Any], price: Decimal, moment: datetime | None
 ) -> None:
     rules = book(changes)
-    needed = {found.key for found in positions_needing_basis(rules, account, Progress(), NOW)}
+    needed = {found.key for found in needing_basis(rules, account)}
     told = [
         found
         if found.key in needed or is_derivative(found.symbol) or found.symbol not in account.markets
@@ -72,7 +79,7 @@ def test_a_basis_that_is_not_needed_changes_no_outcome(
 @given(accounts(), st.sampled_from(POLICIES))
 def test_no_basis_is_asked_for_what_is_known(account: Snapshot, changes: dict[str, Any]) -> None:
     told = replace(account, positions=tuple(answered(found, Decimal(9), NOW) for found in account.positions))
-    assert positions_needing_basis(book(changes), told, Progress(), NOW) == ()
+    assert needing_basis(book(changes), told) == ()
 
 
 @given(cases())

@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.model.account_view import is_owed
 from exitplan.ruleset.model.assets import AssetNames
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.progress import Progress
@@ -242,3 +244,14 @@ def test_checked_and_unchecked_give_the_same_actions(account: Snapshot, changes:
     unchecked = replace(rules, checked=False)
     first, second = (draft_plan(PlanInput(found, account, NOW)) for found in (rules, unchecked))
     assert first.actions == second.actions
+
+
+@given(cases(), cases(most=3))
+def test_an_observation_saves_time_and_changes_no_byte(case: Case, other: Case) -> None:
+    rules, account, progress = case
+    seen = Observation.of(account, rules.policy, progress, NOW)
+    alien = Observation.of(other[1], rules.policy, other[2], NOW)
+    older = Observation.of(account, rules.policy, progress, NOW - timedelta(minutes=1))
+    expected = plan_bytes(make_plan(given_case(case)))
+    for known in (seen, seen, alien, older):
+        assert plan_bytes(make_plan(replace(given_case(case), seen=known))) == expected

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
+from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Conversion, Snapshot
 from tests.builders import (
@@ -30,7 +31,8 @@ LOSERS = [{"id": "losers", "when": {"pnl_pct": {"lt": 0}}, "action": "close"}]
 
 def basis(account: Snapshot, **changes: Given) -> list[str]:
     book = rulebook(policy_document(changes.pop("base", "default"), **changes))
-    return [found.key for found in positions_needing_basis(book, account, Progress(), NOW)]
+    seen = Observation.of(account, book.policy, Progress(), NOW)
+    return [found.key for found in positions_needing_basis(book.policy, seen.account.positions)]
 
 
 def conversion(account: Snapshot, *, convert: bool = True, **changes: Given) -> list[str]:

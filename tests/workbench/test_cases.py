@@ -252,3 +252,11 @@ def test_files_are_found_in_folders_and_by_name(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("policy: default\n", encoding="utf-8")
     assert find_files([Path(), Path("b.test.yaml")]) == [Path("b.test.yaml"), Path("inner/a.test.yaml")]
+
+
+def test_a_position_that_is_adopted_with_a_stop_is_counted_once() -> None:
+    (result,) = results(
+        policy="conservative",
+        cases=[{"name": "a case", "given": {"tracked": False}, "expect": {"do": "attach_stop 10"}}],
+    )
+    assert result.passed, result

@@ -33,12 +33,16 @@ from exitplan.ruleset.model.values import (
     unified_symbol,
 )
 from exitplan.schemas.documents import check_document, load_document
+from exitplan.schemas.loading.diagnostics import Source
+from exitplan.schemas.loading.yaml_loader import Document
+from exitplan.schemas.validation import check_cases
 from exitplan.workbench.invention import NOW, QUOTE
 
 Notation = Mapping[str, Any]
 STATUSES = ("missing", "unavailable", "implausible")
 _IS = re.compile(r"\s*(\S+)(?:\s*@\s*(\S+))?\s*")
 _OF_THE_RECORD = {"tracked", "entry_price", "position_source", "strategy", "exit_logic"}
+_SOME_CASE = {"name": "-", "expect": {"do": "nothing"}}
 _KEYED = ("positions", "orders", "other_cash", "rates")
 
 
@@ -86,6 +90,13 @@ def laid_over(base: Notation, changes: Notation) -> dict[str, Any]:
         if entries:
             merged[key] = entries
     return merged
+
+
+def checked_account(notation: Notation) -> Notation:
+    """Check that what a program words as an account has the shape of one; raises FileHasProblems."""
+    value = {"policy": "-", "account": notation, "cases": [_SOME_CASE]}
+    check_cases(Document(Source("account", ""), value, {}))
+    return notation
 
 
 def build_account(notation: Notation, policy: Policy, folder: Path) -> CaseAccount:

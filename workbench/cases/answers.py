@@ -47,11 +47,15 @@ class Answers:
         return [action for action in self.draft.actions if action.kind != "cancel_order" and action.key == key]
 
     def do(self, key: str) -> str:
-        """Return what is done: the kind and the quantity of all its orders, or blocked, waiting, nothing."""
+        """Return what is done: the kind and the quantity of all its orders, or blocked, waiting, nothing.
+
+        A stop that is attached comes before its position is adopted, which is about the same quantity once more.
+        """
         actions = self.exits(key)
         if actions:
-            quantity = sum((action.quantity for action in actions), ZERO)
-            return f"{actions[0].kind} {plain(quantity)}"
+            kind = actions[0].kind
+            quantity = sum((action.quantity for action in actions if action.kind == kind), ZERO)
+            return f"{kind} {plain(quantity)}"
         reason = self.blocked(key)
         if reason is None:
             return NOTHING

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from exitplan.brokers.paper.broker import PaperBroker, open_paper_account
-from exitplan.brokers.paper.engine import Prices
-from exitplan.executor.accounts.account import AccountRequest, open_account
-from exitplan.executor.apply.apply import apply_plan
-from exitplan.executor.plan import plan_account
-from exitplan.executor.store.tracker import TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.language.conditions import Op, Test
-from exitplan.ruleset.language.policy import ClassificationRule, ExitRule
+from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy
 from exitplan.ruleset.language.problems import Path as Place
 from exitplan.ruleset.model.fact_registry import Category
-from exitplan.ruleset.model.snapshot import snapshot_to_document, tracker_to_document
-from exitplan.ruleset.model.values import MICRO, parse_decimal, plain
-from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.ruleset.model.values import parse_decimal, plain
+from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from exitplan.schemas.policies import LoadedPolicy, load_policy
-from exitplan.workbench.cases.accounts import CaseAccount, NotAnAccount, build_account, full_symbol
+from exitplan.workbench.cases.accounts import CaseAccount, NotAnAccount, build_account
 from exitplan.workbench.cases.answers import Answers
 from exitplan.workbench.cases.case_file import Case, CaseFile
 from exitplan.workbench.cases.expectations import PER_POSITION, Asked, Difference
 from exitplan.workbench.invention import FactsDisagree, replay
 
+if TYPE_CHECKING:
+    from exitplan.workbench.cases.paper import PaperAccount
+
 _SERIES = re.compile(r"(-?[0-9.]+)([+-][0-9.]+)x([0-9]+)")
-_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 _MARGIN = Decimal("0.5")
 """Minutes beyond the interval of an unwind from one cycle to the next, so that each is due."""
 
@@ -57,11 +48,23 @@ class Result:
         return not self.differences and self.broken is None
 
 
+Observe = Callable[[Draft, Policy, str | None], None]
+"""Is told what was decided in a case, under which policy, and the key of the position that alone is meant."""
+
+
+def _unobserved(_draft: Draft, _policy: Policy, _own: str | None) -> None:
+    """Look at nothing."""
+
+
 @dataclass(frozen=True)
 class Runner:
-    """The policy of a file of tests, loaded once for each set of parameters that a case asks for."""
+    """The policy of a file of tests, loaded once for each set of parameters that a case asks for.
+
+    ``observe`` is told of every plan that is made, whether the case passes or not.
+    """
 
     file: CaseFile
+    observe: Observe = _unobserved
     _books: dict[str, tuple[LoadedPolicy, Rulebook]] = field(default_factory=dict)
 
     def run(self, case: Case) -> Result:
@@ -77,14 +80,18 @@ class Runner:
 
     def _differences(self, case: Case, loaded: LoadedPolicy, book: Rulebook) -> Iterator[Difference]:
         if case.given is not None:
-            yield from _of_position(case, book, self._place)
+            yield from _of_position(case, book, self._place, self.observe)
             return
         account = build_account(case.account, book.policy, self.file.folder)
         if case.cycles is None:
-            yield from _asked(account, book, self._place).differences(case.expected)
+            yield from _asked(account, book, self._place, self.observe).differences(case.expected)
             return
-        with tempfile.TemporaryDirectory(prefix="exitplan-test-", dir=_memory()) as folder:
-            yield from Cycles(case, account, self.file.policy, loaded, book, Path(folder), self._place).differences()
+        from exitplan.workbench.cases.paper import PaperAccount, TriedPolicy, memory  # noqa: PLC0415 - half the start-up
+
+        with tempfile.TemporaryDirectory(prefix="exitplan-test-", dir=memory()) as folder:
+            policy = TriedPolicy(self.file.policy, loaded, book)
+            paper = PaperAccount.open(account, policy, Path(folder))
+            yield from Cycles(case, paper, self._place, self.observe).differences()
 
     def _place(self, path: Place) -> str:
         mark = self.file.loaded.marks.get(path)
@@ -116,28 +123,19 @@ class Runner:
             return False
 
 
-def _of_position(case: Case, book: Rulebook, place: Callable[[Place], str]) -> list[Difference]:
+def _of_position(
+    case: Case, book: Rulebook, place: Callable[[Place], str], observe: Observe = _unobserved
+) -> list[Difference]:
     replayed = replay(book, case.given or {})
     own = replayed.decision.key
+    observe(replayed.draft, book.policy, own)
     return Asked(Answers(replayed.draft), lambda name: name, place, own).differences(case.expected)
 
 
-def _asked(account: CaseAccount, book: Rulebook, place: Callable[[Place], str]) -> Asked:
+def _asked(account: CaseAccount, book: Rulebook, place: Callable[[Place], str], observe: Observe) -> Asked:
     draft = draft_plan(PlanInput(book, account.snapshot, account.now, account.progress))
+    observe(draft, book.policy, None)
     return Asked(Answers(draft), account.key_of, place)
-
-
-def _memory() -> str | None:
-    """Return a folder in memory, where there is one: nothing of a test has to survive a power cut."""
-    return str(_IN_MEMORY) if os.access(_IN_MEMORY, os.W_OK) else None
-
-
-@dataclass
-class _Clock:
-    moment: datetime
-
-    def __call__(self) -> datetime:
-        return self.moment
 
 
 @dataclass
@@ -145,57 +143,26 @@ class Cycles:
     """Several cycles of one account: prices move, a plan is made and applied, time passes."""
 
     case: Case
-    start: CaseAccount
-    policy: Path
-    loaded: LoadedPolicy
-    book: Rulebook
-    folder: Path
+    paper: PaperAccount
     place: Callable[[Place], str]
+    observe: Observe = _unobserved
 
     def differences(self) -> Iterator[Difference]:
         """Play all cycles, and return what is not as expected of them."""
-        clock = _Clock(self.start.now)
-        request = AccountRequest(clock=clock, account=str(self._account_file()), data=self.folder / "data")
-        opened = open_account(request)
-        account = replace(opened, loaded=self.loaded, rulebook=self.book)
-        tracker = tracker_to_document(self.start.snapshot.tracker)
-        file = account.tracker
-        if isinstance(file, TrackerFile):
-            file.path.parent.mkdir(parents=True, exist_ok=True)
-            file.path.write_bytes(orjson.dumps({"positions": tracker, "last_updated": None}))
-        venue = open_paper_account(opened.loaded.account or {}, self.folder, clock)
         asked: list[Asked] = []
-        left: list[dict[str, Decimal]] = []
-        every = self.case.every or self.loaded.policy.unwind_interval_minutes + _MARGIN
+        left: list[Mapping[str, Decimal]] = []
+        every = self.case.every or self.paper.account.rulebook.policy.unwind_interval_minutes + _MARGIN
         for number in range(self.case.cycles or 1):
-            self._move_prices(venue, number)
-            planned = plan_account(account)
-            asked.append(Asked(Answers(planned.draft), self.start.key_of, self.place))
+            for name, script in self.case.prices.items():
+                self.paper.move_price(name, price_in(script, number))
+            planned = self.paper.plan()
+            self.observe(planned.draft, self.paper.account.rulebook.policy, None)
+            asked.append(Asked(Answers(planned.draft), self.paper.start.key_of, self.place))
             if planned.plan.actions or planned.draft.unwinds:
-                apply_plan(account, planned.plan)
-            left.append({entry.key: entry.quantity for entry in venue.read_account().positions})
-            clock.moment += timedelta(microseconds=int(every * 60 * MICRO))
+                self.paper.apply(planned.plan)
+            left.append(self.paper.quantities())
+            self.paper.clock.wait(every)
         yield from self._compare(asked, left)
-
-    def _account_file(self) -> Path:
-        """Write the account: paper, without fees, slippage and spread."""
-        snapshot = self.start.snapshot
-        document = snapshot_to_document(replace(snapshot, account="case", venue="paper", tracker={}))
-        (self.folder / "case.paper.json").write_bytes(orjson.dumps(document))
-        options = {"file": "case.paper.json", "spread": 0, "taker_fee": 0, "maker_fee": 0}
-        block = {"id": "case", "venue": "paper", "quote": snapshot.quote, "options": options}
-        path = self.folder / "account.yaml"
-        path.write_bytes(orjson.dumps({"version": 1, "extends": str(self.policy.resolve()), "account": block}))
-        return path
-
-    def _move_prices(self, broker: PaperBroker, number: int) -> None:
-        for name, script in self.case.prices.items():
-            symbol = full_symbol(name, self.start.snapshot.quote)
-            price = price_in(script, number)
-            if symbol not in self.start.snapshot.markets:
-                raise NotAnAccount(f"prices: {symbol} is in no market of the account")
-            if price is not None:
-                broker.move_price(symbol, Prices(last=price))
 
     def _compare(self, asked: Sequence[Asked], left: Sequence[Mapping[str, Decimal]]) -> Iterator[Difference]:
         for name, wanted in self.case.expected.items():
@@ -214,7 +181,7 @@ class Cycles:
 
     def _left(self, wanted: Mapping[str, Any], left: Sequence[Mapping[str, Decimal]]) -> Iterator[Difference]:
         for name, value in wanted.items():
-            key = self.start.key_of(name)
+            key = self.paper.start.key_of(name)
             quantities = value if isinstance(value, list) else [value]
             first = 0 if isinstance(value, list) else len(left) - 1
             for offset, quantity in enumerate(quantities[: len(left)]):

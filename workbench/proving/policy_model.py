@@ -102,6 +102,8 @@ class PolicyModel(Questions):
     classification: Decided = field(init=False)
     exits: Decided = field(init=False)
     categories: Told = field(init=False)
+    may_be_chosen: int = field(init=False)
+    """The literal that the cap may choose the position, if its place among the others is such."""
 
     def __post_init__(self) -> None:
         """Read both lists of rules, and demand what the cap demands of those that it chooses."""
@@ -142,12 +144,11 @@ class PolicyModel(Questions):
             for rule, literal in zip(exits.rules, exits.decides, strict=True)
             if isinstance(rule, ExitRule) and (rule.is_dust or rule.is_zombie)
         ]
-        chosen = facts.equals("over_cap", value=True)
-        facts.implies(chosen, facts.equals("sellable", value=True), facts.equals("protected", value=False))
-        facts.implies(chosen, facts.any_of(categories[category.value] for category in takes), -facts.any_of(gone))
-        facts.implies(
-            chosen, -facts.equals("price_status", "unavailable"), -facts.equals("price_status", "implausible")
-        )
+        able = [facts.equals("sellable", value=True), facts.equals("protected", value=False)]
+        able += [facts.any_of(categories[category.value] for category in takes), -facts.any_of(gone)]
+        able += [-facts.equals("price_status", status) for status in ("unavailable", "implausible")]
+        self.may_be_chosen = facts.all_of(able)
+        facts.implies(facts.equals("over_cap", value=True), self.may_be_chosen)
 
 
 def wanted_facts(cells: Mapping[str, Cell]) -> FactsWanted:

@@ -46,6 +46,13 @@ class Facts:
                 if cell.is_ordinary:
                     self.solver.prefer(literal)
 
+    def seen_by_another(self, own: Iterable[str]) -> Facts:
+        """Return the facts of the same position under another policy: the same ones but for some of its own."""
+        other = Facts(self.solver, {name: self.cells[name] for name in own})
+        other.true, other.cells = self.true, self.cells
+        other._literals, other._known = {**self._literals, **other._literals}, self._known
+        return other
+
     def where(self, name: str, test: Callable[[Cell], bool]) -> int:
         """Return the literal that a fact is in one of the cells for which a test holds."""
         chosen = [literal for literal, cell in zip(self._literals[name], self.cells[name], strict=True) if test(cell)]

@@ -81,7 +81,7 @@ READERS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] =
     ),
     "ticker": (ticker_of, ("bid", "ask", "last", "price")),
     "trade": (trade_of, ("id", "symbol", "side", "amount", "price", "timestamp", "fee")),
-    "market": (lambda entry: market_of(entry, TICK_SIZE, None), ("active", "limits", "precision", "inverse")),
+    "market": (lambda entry: market_of(entry, TICK_SIZE), ("active", "limits", "precision", "inverse")),
 }
 
 
@@ -217,11 +217,11 @@ def test_a_closed_position_is_none_and_a_short_has_a_quantity_above_zero() -> No
 
 def test_steps_come_as_ticks_or_as_places_and_significant_digits_are_no_step() -> None:
     market = {"precision": {"amount": "3", "price": "0.5"}, "limits": {"amount": {"min": "2"}, "cost": {"min": None}}}
-    ticks: Any = market_of(market, TICK_SIZE, None)
-    places = market_of({"precision": {"amount": "3"}}, DECIMAL_PLACES, None)
+    ticks: Any = market_of(market, TICK_SIZE)
+    places = market_of({"precision": {"amount": "3"}}, DECIMAL_PLACES)
     assert (ticks.amount_step, ticks.price_step, ticks.min_amount, ticks.min_notional) == (3, Decimal("0.5"), 2, None)
     assert places.amount_step == Decimal("0.001")
-    assert market_of(market, SIGNIFICANT_DIGITS, None).amount_step is None
+    assert market_of(market, SIGNIFICANT_DIGITS).amount_step is None
 
 
 @pytest.mark.parametrize("reply", [None, "orders", {}, 7, ["order"], [{}, None]])
