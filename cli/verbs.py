@@ -60,6 +60,7 @@ VERBS = {
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("graph", _LOOK, "Draw which policy extends which, as Mermaid or DOT."),
         Verb("keygen", _LOOK, "Make a key pair that plans are signed with."),
+        Verb("lsp", _LOOK, "Serve editors: the language server for policies."),
         Verb("schema", _LOOK, "Print a JSON Schema, or list them."),
         Verb("state", _LOOK, "Import or export the state file, or take over a tracker."),
     )

@@ -10,7 +10,16 @@ from docs.commands import commands_page
 from docs.file_formats import schemas_page
 from docs.lint_page import lint_page
 from docs.pictures import policies_page
-from docs.registries import facts_page, operators_page, parameters_page
+from docs.registries import (
+    alerts_page,
+    exit_codes_page,
+    facts_page,
+    index_page,
+    operators_page,
+    parameters_page,
+    reasons_page,
+    warnings_page,
+)
 from docs.venues import venues_page
 from exitplan.schemas.build import build_schemas, schema_text
 
@@ -23,6 +32,11 @@ def generated_files() -> dict[str, str]:
         "facts": facts_page(),
         "operators": operators_page(),
         "parameters": parameters_page(),
+        "reasons": reasons_page(),
+        "warnings": warnings_page(),
+        "alerts": alerts_page(),
+        "exit-codes": exit_codes_page(),
+        "README": index_page(),
         "commands": commands_page(),
         "schemas": schemas_page(),
     }

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from docs.markdown import code, codes, page, section, table
+from exitplan.executor.store.alerts import ALERT_KINDS, SEVERITIES
 from exitplan.ruleset import errors
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.language.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
 from exitplan.ruleset.language.parameters import (
     CAP_RANKS,
@@ -16,17 +18,22 @@ from exitplan.ruleset.language.parameters import (
     EXIT_ACTIONS,
     GUARDS,
     PARAMETERS,
-    SEVERITIES,
     Setting,
 )
-from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS, Fact
+from exitplan.ruleset.language.reasons import WORDS
+from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS, UNITS, Fact
 from exitplan.ruleset.model.values import plain
-from exitplan.ruleset.planning.actions import ACTION_KINDS, BLOCKED_REASONS
+from exitplan.ruleset.planning.actions import ACTION_KINDS, BLOCKED_REASONS, NEVER_ESCALATED
+from exitplan.ruleset.planning.warnings import WARNING_KINDS
+from exitplan.workbench.proving.theory import CAP, DEPENDENCIES
 
 _ABOUT_FACTS = """
 These are the facts that the rules of a policy may use. Numbers are decimals with six places, rounded toward minus
 infinity. A fact that cannot be known is absent, and every comparison with an absent fact is false. `exists` tests for
 presence, and `not` negates the whole condition inside it.
+"""
+_ABOUT_DEPENDENCIES = """
+These hold for every position that an account can have; [lint](../lint.md) proves with them.
 """
 _ABOUT_OPERATORS = """
 A condition is a mapping from facts to their required values, and all entries must hold:
@@ -42,6 +49,7 @@ def facts_page() -> str:
         "Facts",
         _ABOUT_FACTS.strip(),
         section("Facts about a position", "For rules in `classification` and `exits`.", _facts_table(POSITION_FACTS)),
+        section("What facts have to do with each other", _ABOUT_DEPENDENCIES.strip(), _dependencies()),
         section("Facts about an open order", "For rules in `orders`.", _facts_table(ORDER_FACTS)),
     )
 
@@ -58,7 +66,7 @@ def operators_page() -> str:
 
 
 def parameters_page() -> str:
-    """Return the page on parameters, guards, actions, the cap, blocked reasons and exit codes."""
+    """Return the page on parameters, guards, actions and the cap."""
     rows = [[code(action.name), action.meaning, codes(action.keys)] for action in EXIT_ACTIONS.values()]
     return page(
         "Parameters, guards and actions",
@@ -71,15 +79,82 @@ def parameters_page() -> str:
         section("Dust", "The mapping `dust`: what happens to dust that is too small to sell.", _settings_table(DUST)),
         section("Exit actions", table(["action", "does", "further keys"], rows)),
         section("Actions in a plan", _meanings("kind", ACTION_KINDS.items())),
+        section("The cap", _meanings("`scope`", CAP_SCOPES.items()), _meanings("`rank_by`", CAP_RANKS.items())),
+    )
+
+
+def reasons_page() -> str:
+    """Return the page on reasons: what a sentence of a rule may say, and why an exit is blocked."""
+    words = [(f"{{{name}}}", word.meaning) for name, word in WORDS.items()]
+    return page(
+        "Reasons",
+        section(
+            "The sentence of a rule",
+            "A rule may have `because: a sentence`, in which `{fact}` stands for any [fact](facts.md). Without it the "
+            "reason is the part of the condition that held. Besides facts, a sentence may name:",
+            _meanings("place", words),
+        ),
         section(
             "Why an exit is blocked",
-            "A plan shows the first reason that applies.",
-            _meanings("reason", BLOCKED_REASONS.items()),
+            "A plan shows the first reason that applies. Those that pass by themselves raise no alert.",
+            table(
+                ["reason", "passes", "meaning"],
+                (
+                    [code(reason), "by itself" if reason in NEVER_ESCALATED else "", meaning]
+                    for reason, meaning in BLOCKED_REASONS.items()
+                ),
+            ),
         ),
-        section("The cap", _meanings("`scope`", CAP_SCOPES.items()), _meanings("`rank_by`", CAP_RANKS.items())),
-        section("Severities", "Rules and alerts have one of these severities: " + codes(SEVERITIES) + "."),
-        section("Errors and exit codes", _errors_tree()),
     )
+
+
+def warnings_page() -> str:
+    """Return the page on the warnings of a plan."""
+    about = "What a person should know although it stops nothing. Plans carry them, and so do `validate` and `verify`."
+    return page("Warnings", about, _meanings("warning", WARNING_KINDS.items()))
+
+
+def alerts_page() -> str:
+    """Return the page on alerts."""
+    about = (
+        "What exitplan tells whoever watches: a line of `alerts.jsonl` in the account's data folder for each, see "
+        f"`exitplan alerts`. A severity is one of {codes(SEVERITIES)}; a rule may name another one for its own alerts."
+    )
+    rows = [[code(kind.name), code(kind.severity), kind.meaning] for kind in ALERT_KINDS.values()]
+    return page("Alerts", about, table(["alert", "severity", "meaning"], rows))
+
+
+def exit_codes_page() -> str:
+    """Return the page on exit codes and errors."""
+    rows = [[code(exit_code.value), exit_code.label, exit_code.meaning] for exit_code in sorted(ExitCode)]
+    worst = ", ".join(code(exit_code.value) for exit_code in ExitCode)
+    return page(
+        "Exit codes",
+        table(["code", "in short", "meaning"], rows),
+        f"Of several accounts the code counts that asks most of a person; in this order: {worst}.",
+        section("Errors", _errors_tree()),
+    )
+
+
+def index_page() -> str:
+    """Return the page that lists what the reference has."""
+    lines = [f"- [{title}]({name}.md): {about}" for name, (title, about) in INDEX.items()]
+    return page("Reference", "Generated from the registries of the code.", "\n".join(lines))
+
+
+INDEX = {
+    "facts": ("Facts", "what rules may ask, their units, where they are absent, what they have to do with each other"),
+    "operators": ("Operators", "how a fact is compared"),
+    "parameters": ("Parameters, guards and actions", "what a policy may set, and what an exit may do"),
+    "reasons": ("Reasons", "what the sentence of a rule may say, and why an exit is blocked"),
+    "warnings": ("Warnings", "what a person should know although it stops nothing"),
+    "alerts": ("Alerts", "what is told to whoever watches"),
+    "exit-codes": ("Exit codes", "what a command line came to, and the errors"),
+    "../lint": ("Lint", "the codes of what is proved of a policy"),
+    "../venues": ("Venues", "what each of them can do"),
+    "commands": ("Commands", "every verb with its options"),
+    "schemas": ("Files", "every key of every file, and of what commands print with `--json`"),
+}
 
 
 def _facts_table(facts: Mapping[str, Fact]) -> str:
@@ -87,8 +162,14 @@ def _facts_table(facts: Mapping[str, Fact]) -> str:
     for fact in facts.values():
         values = f" One of {codes(fact.values)}." if fact.values else ""
         limits = " Only in `exits`." if fact.exits_only else ""
-        rows.append([code(fact.name), fact.type, fact.meaning + values + limits])
-    return table(["fact", "type", "meaning"], rows)
+        unit = UNITS[fact.unit] if fact.unit else ""
+        rows.append([code(fact.name), fact.type, unit, fact.meaning + values + limits, fact.absent])
+    return table(["fact", "type", "unit", "meaning", "absent"], rows)
+
+
+def _dependencies() -> str:
+    rows = [(dependency.facts, dependency.meaning) for dependency in DEPENDENCIES]
+    return table(["facts", "what always holds"], ([codes(facts), meaning] for facts, meaning in (*rows, CAP)))
 
 
 def _settings_table(settings: Mapping[str, Setting]) -> str:

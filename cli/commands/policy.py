@@ -72,14 +72,14 @@ def _block(key: str, value: Any, marks: Mapping[Any, Any]) -> list[str]:  # noqa
     if key in _LISTS and value:
         return [
             f"{key}:",
-            *(f"  - {_inline(entry)}{_place(marks, (key, number))}" for number, entry in enumerate(value)),
+            *(f"  - {inline(entry)}{_place(marks, (key, number))}" for number, entry in enumerate(value)),
         ]
     if isinstance(value, Mapping) and value:
         return [
             f"{key}:",
-            *(f"  {name}: {_inline(entry)}{_place(marks, (key, name))}" for name, entry in value.items()),
+            *(f"  {name}: {inline(entry)}{_place(marks, (key, name))}" for name, entry in value.items()),
         ]
-    return [f"{key}: {_inline(value)}{_place(marks, (key,))}"]
+    return [f"{key}: {inline(value)}{_place(marks, (key,))}"]
 
 
 def _place(marks: Mapping[Any, Any], path: tuple[str | int, ...]) -> str:
@@ -87,12 +87,12 @@ def _place(marks: Mapping[Any, Any], path: tuple[str | int, ...]) -> str:
     return "" if mark is None else f"  # {mark.file}:{mark.line}" if mark.line else f"  # {mark.file}"
 
 
-def _inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
+def inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
     """Write a value on one line, in a way that reads back as the same."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_text(key)}: {_inline(entry)}" for key, entry in value.items()) + "}"
+        return "{" + ", ".join(f"{_text(key)}: {inline(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_inline(entry) for entry in value) + "]"
+        return "[" + ", ".join(inline(entry) for entry in value) + "]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return plain(value) if isinstance(value, Decimal) else str(value) if isinstance(value, int) else _text(value)

@@ -13,7 +13,13 @@ from typing import Literal
 
 FactType = Literal["number", "text", "bool"]
 Unit = Literal["share", "minutes", "money", "count"]
-"""What a number counts: a fraction (0.01 is 1 %), minutes, the account's quote currency, or how often."""
+"""What a number counts."""
+UNITS: Mapping[Unit, str] = {
+    "share": "fraction: 0.01 is 1 %",
+    "minutes": "minutes",
+    "money": "the account's quote currency",
+    "count": "how often",
+}
 FactValue = int | str | bool
 """A fact's value: a number in millionths, a text, or a truth value."""
 Facts = Mapping[str, FactValue]
@@ -34,7 +40,7 @@ class Fact:
     """One thing a rule may ask.
 
     ``values`` lists a text fact's possible values where they are few; ``unit`` is what a number counts, where there is
-    one.
+    one. ``absent`` says where the fact cannot be known; without it, it always is.
     """
 
     name: str
@@ -43,6 +49,12 @@ class Fact:
     values: tuple[str, ...] = ()
     exits_only: bool = False
     unit: Unit | None = None
+    absent: str = ""
+
+    @property
+    def description(self) -> str:
+        """The meaning, and where the fact is absent."""
+        return f"{self.meaning} Absent {self.absent}." if self.absent else self.meaning
 
 
 def _table(*facts: Fact) -> dict[str, Fact]:
@@ -69,6 +81,7 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "text",
         "Where the mark price comes from: last, mid (of bid and ask), or one_side (the one that an exit would hit).",
         ("last", "mid", "one_side"),
+        absent="without a price",
     ),
     Fact(
         "price_missing_minutes",
@@ -79,16 +92,18 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
     Fact(
         "value_usd",
         "number",
-        "abs(quantity) x contract_size x mark price, in the account's quote currency; absent without a price.",
+        "abs(quantity) x contract_size x mark price, in the account's quote currency.",
         unit="money",
+        absent="without a price",
     ),
     Fact(
         "account_pct",
         "number",
         "value_usd / managed equity as a fraction (0.01 is 1 %); for a position that is left out of it, "
-        "value / (managed equity + value). Absent without either, where managed equity is not above 0, and while "
-        "a debt or a derivative that it counts has no believed price.",
+        "value / (managed equity + value).",
         unit="share",
+        absent="without either, where managed equity is not above 0, and while a debt or a derivative that it counts "
+        "has no believed price",
     ),
     Fact(
         "equity_complete",
@@ -96,20 +111,31 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "Every position that managed equity counts, other cash and every debt has a believed price or rate.",
     ),
     Fact("tracked", "bool", "The position tracker has a record of the asset, on this side."),
-    Fact("tracked_quantity", "number", "The quantity in the tracker record."),
+    Fact("tracked_quantity", "number", "The quantity in the tracker record.", absent="where the record has none"),
     Fact(
         "untracked_pct",
         "number",
         "The share of what is held above the record's quantity, as a fraction; else 0.",
         unit="share",
+        absent="where tracked_quantity is",
     ),
     Fact(
         "has_entry_price",
         "bool",
         "An entry price above 0 is known from the tracker, else from the venue or its trade history.",
     ),
-    Fact("position_source", "text", "Who opened the position, from the tracker record."),
-    Fact("strategy", "text", "The strategy that manages the position, from the tracker record."),
+    Fact(
+        "position_source",
+        "text",
+        "Who opened the position, from the tracker record.",
+        absent="where the record does not say",
+    ),
+    Fact(
+        "strategy",
+        "text",
+        "The strategy that manages the position, from the tracker record.",
+        absent="where the record does not say",
+    ),
     Fact("opened_by_strategy", "bool", "Tracked, and position_source is one of the policy's strategy_sources."),
     Fact(
         "has_exit_logic",
@@ -119,14 +145,16 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
     Fact(
         "pnl_pct",
         "number",
-        "(mark - entry) / entry as a fraction, sign turned for a short; absent without an entry price.",
+        "(mark - entry) / entry as a fraction, sign turned for a short.",
         unit="share",
+        absent="without a price or an entry price",
     ),
     Fact(
         "age_minutes",
         "number",
-        "Minutes since opened_at, else since the tracker record's first_entry_time; absent without either.",
+        "Minutes since opened_at, else since the tracker record's first_entry_time.",
         unit="minutes",
+        absent="without either",
     ),
     Fact(
         "api_mismatch",
@@ -163,14 +191,16 @@ ORDER_FACTS: Mapping[str, Fact] = _table(
     Fact(
         "age_minutes",
         "number",
-        "Minutes since the order was created; absent where the venue does not say.",
+        "Minutes since the order was created.",
         unit="minutes",
+        absent="where the venue does not say, or says a time in the future",
     ),
     Fact(
         "value_usd",
         "number",
-        "What remains x price, in the account's quote currency; absent without a price.",
+        "What remains x price, in the account's quote currency.",
         unit="money",
+        absent="without a price or a rate",
     ),
     Fact("ours", "bool", "The order carries one of exitplan's client order ids."),
     Fact("reduce_only", "bool", "The order may only reduce a position."),

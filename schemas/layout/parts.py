@@ -162,7 +162,8 @@ class _Reader:
         if event.style in _QUOTED and is_bare_text(event.value):
             text = event.value
         elif "\n" in raw:
-            text = event.value if event.style is None and _stays_plain(event.value) else quoted(event.value)
+            is_plain = is_bare_text(event.value) or (event.style is None and _stays_plain(event.value))
+            text = event.value if is_plain else quoted(event.value)
             folds = tuple(event.value.split(" ")) if re.fullmatch(r"\S+( \S+)*", event.value) else ()
         elif event.style == "'" and not set(event.value) & {'"', "\\"}:
             text = f'"{event.value}"'
@@ -174,10 +175,12 @@ class _Reader:
         """Read a text of several lines; blank lines at its end are kept only where they count."""
         head = _HEADER.search(self.text, self.text.index(event.style or "|", start + max(0, len(anchor) - 1)))
         style, chomp, comment = ("|", "", "") if head is None else (head[1], head[2] or head[4], head[5] or "")
-        body = self.text[self.text.find("\n", start) + 1 : end]
+        body = self.text[start:end].partition("\n")[2]
         lines = [line.rstrip() if not line.strip() else line for line in body.split("\n")]
         while lines and not lines[-1].strip():
             lines.pop()
+        if lines and not chomp and not event.value.endswith("\n"):
+            chomp = "-"  # the file ends without a line break
         digit = head[3] if head is not None else ""
         written = [line for line in lines if line.strip()]
         indent = min((_indent(line) for line in written), default=0)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path as FilePath
 
 from exitplan.ruleset.language.problems import Problem, did_you_mean
@@ -18,6 +21,20 @@ _FOREIGN_BOMS = (b"\xff\xfe", b"\xfe\xff")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
+_BUFFERS: ContextVar[Mapping[str, bytes]] = ContextVar("_BUFFERS", default={})  # noqa: B039 - it is never changed
+"""What an editor holds of files that are not saved, by their real paths; empty but in the language server."""
+
+
+@contextmanager
+def edited(buffers: Mapping[str, str]) -> Iterator[None]:
+    """Read texts in place of files within the block; ``buffers`` has them by real path."""
+    token = _BUFFERS.set({path: text.encode("utf-8", "surrogatepass") for path, text in buffers.items()})
+    try:
+        yield
+    finally:
+        _BUFFERS.reset(token)
+
+
 def display_name(path: FilePath) -> str:
     """Write a path so that any terminal and any file can hold it."""
     return printable(str(path).encode("utf-8", "backslashreplace").decode("utf-8"))
@@ -28,6 +45,8 @@ def read_limited(path: FilePath, limit: int) -> bytes:
 
     Raises FileHasProblems where it is missing, a folder, a pipe or device, unreadable, or larger.
     """
+    if (buffers := _BUFFERS.get()) and (buffer := buffers.get(os.path.realpath(path))) is not None:
+        return buffer
     try:
         # Without O_NONBLOCK a named pipe would let us wait for ever.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:

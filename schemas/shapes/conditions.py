@@ -62,9 +62,9 @@ def _fact(fact: Fact) -> Schema:
     """Describe what a fact may be compared with: a value, a parameter, or operators."""
     if fact.values:
         values: list[Schema] = [{"type": "string", "enum": list(fact.values)}, _PARAMETER]
-        return {"description": fact.meaning, "anyOf": _comparisons("text", values)}
+        return {"description": fact.description, "anyOf": _comparisons("text", values)}
     test = {"number": "number_test", "bool": "truth_test", "text": "text_test"}[fact.type]
-    return {"description": fact.meaning, "allOf": [{"$ref": f"#/definitions/{test}"}]}
+    return {"description": fact.description, "allOf": [{"$ref": f"#/definitions/{test}"}]}
 
 
 def _comparisons(kind: FactType, values: list[Schema]) -> list[Schema]:

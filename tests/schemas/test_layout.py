@@ -108,6 +108,9 @@ def test_what_is_shipped_is_laid_out(path: Path) -> None:
         ("a:\n- b: 1\n  c: 2\n# of d\nd: 1\n", "a:\n  - b: 1\n    c: 2\n# of d\nd: 1\n"),
         ("a: >-\n      one\n      two\n", "a: >-\n  one\n  two\n"),
         ("a: &x {b: 1}\nc: *x\n", "a: &x {b: 1}\nc: *x\n"),
+        ("a: |\n  one", "a: |-\n  one\n"),
+        ("a: [$name\n  when]\n", "a: [$name when]\n"),
+        ("a: > # empty", "a: >  # empty\n"),
         ("a:\nb: ~\nc: []\n", "a:\nb: ~\nc: []\n"),
     ],
 )

@@ -43,7 +43,7 @@ def test_writing_gives_one_file_a_kind(tmp_path: Path) -> None:
 def test_the_policy_schema_knows_every_fact_with_its_meaning() -> None:
     definitions = committed("policy")["definitions"]
     for name, fact in POSITION_FACTS.items():
-        assert definitions["exit_condition"]["properties"][name]["description"] == fact.meaning
+        assert definitions["exit_condition"]["properties"][name]["description"] == fact.description
     assert set(ORDER_FACTS) <= set(definitions["order_condition"]["properties"])
     assert "category" not in definitions["classification_condition"]["properties"]
 

@@ -173,33 +173,83 @@ class Facts:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What some facts of a position have to do with each other: in words, and as what is demanded of a solver."""
+
+    facts: tuple[str, ...]
+    meaning: str
+    demand: Callable[[Facts, Policy], None]
+
+
 def demand_sense(facts: Facts, policy: Policy) -> None:
     """Demand of facts what the model of the account makes of any position; all but the cap."""
-    known, equals = facts.known, facts.equals
-    listed, active, sellable = (equals(name, value=True) for name in ("market_known", "market_active", "sellable"))
-    priced, tracked = equals("price_status", "ok"), equals("tracked", value=True)
-    has_entry, protected = equals("has_entry_price", value=True), equals("protected", value=True)
-    facts.implies(active, listed)
-    facts.implies(sellable, active)
-    facts.always(listed, equals("price_status", "missing"))
-    facts.same(known("value_usd"), priced)
-    facts.same(known("price_basis"), priced)
-    facts.implies(known("account_pct"), priced)
-    facts.same(known("pnl_pct"), facts.all_of([priced, has_entry]))
-    facts.implies(equals("side", "long"), -facts.where("pnl_pct", lambda cell: _is_below(cell, -MICRO)))
-    facts.implies(equals("side", "short"), -facts.where("pnl_pct", lambda cell: _is_from(cell, MICRO)))
-    facts.implies(priced, facts.where("price_missing_minutes", lambda cell: cell.value == 0))
+    for dependency in DEPENDENCIES:
+        dependency.demand(facts, policy)
+
+
+def _is(facts: Facts, name: str) -> int:
+    return facts.equals(name, value=True)
+
+
+def _priced(facts: Facts) -> int:
+    return facts.equals("price_status", "ok")
+
+
+def _managed(facts: Facts) -> int:
+    """Return the literal that managed equity counts the position."""
+    return facts.all_of([_is(facts, "market_active"), -_is(facts, "protected")])
+
+
+def _demand_market(facts: Facts, _policy: Policy) -> None:
+    facts.implies(_is(facts, "market_active"), _is(facts, "market_known"))
+    facts.implies(_is(facts, "sellable"), _is(facts, "market_active"))
+    facts.always(_is(facts, "market_known"), facts.equals("price_status", "missing"))
+
+
+def _demand_price(facts: Facts, _policy: Policy) -> None:
+    facts.same(facts.known("value_usd"), _priced(facts))
+    facts.same(facts.known("price_basis"), _priced(facts))
+    facts.implies(facts.known("account_pct"), _priced(facts))
+
+
+def _demand_profit(facts: Facts, _policy: Policy) -> None:
+    facts.same(facts.known("pnl_pct"), facts.all_of([_priced(facts), _is(facts, "has_entry_price")]))
+
+
+def _demand_limits_of_profit(facts: Facts, _policy: Policy) -> None:
+    is_low = facts.where("pnl_pct", lambda cell: _is_below(cell, -MICRO))
+    is_high = facts.where("pnl_pct", lambda cell: _is_from(cell, MICRO))
+    facts.implies(facts.equals("side", "long"), -is_low)
+    facts.implies(facts.equals("side", "short"), -is_high)
+
+
+def _demand_no_wait(facts: Facts, _policy: Policy) -> None:
+    facts.implies(_priced(facts), facts.where("price_missing_minutes", lambda cell: cell.value == 0))
+
+
+def _demand_record(facts: Facts, _policy: Policy) -> None:
     for name in ("position_source", "strategy", "tracked_quantity"):
-        facts.implies(known(name), tracked)
-    facts.same(known("untracked_pct"), known("tracked_quantity"))
+        facts.implies(facts.known(name), _is(facts, "tracked"))
+    facts.implies(_is(facts, "has_exit_logic"), _is(facts, "tracked"))
+
+
+def _demand_surplus(facts: Facts, _policy: Policy) -> None:
+    facts.same(facts.known("untracked_pct"), facts.known("tracked_quantity"))
     facts.implies(facts.where("untracked_pct", lambda cell: _is_from(cell, MICRO)), -facts.true)
-    facts.implies(equals("has_exit_logic", value=True), tracked)
-    ours = facts.any_of(equals("position_source", source) for source in policy.strategy_sources)
-    facts.same(equals("opened_by_strategy", value=True), ours)
-    managed = facts.all_of([active, -protected])
-    facts.always(priced, -managed, equals("equity_complete", value=False))
-    facts.always(managed, -facts.where("account_pct", lambda cell: _is_from(cell, MICRO)))
-    _demand_names(facts, policy, protected)
+
+
+def _demand_source(facts: Facts, policy: Policy) -> None:
+    ours = facts.any_of(facts.equals("position_source", source) for source in policy.strategy_sources)
+    facts.same(_is(facts, "opened_by_strategy"), ours)
+
+
+def _demand_equity(facts: Facts, _policy: Policy) -> None:
+    facts.always(_priced(facts), -_managed(facts), facts.equals("equity_complete", value=False))
+
+
+def _demand_share(facts: Facts, _policy: Policy) -> None:
+    facts.always(_managed(facts), -facts.where("account_pct", lambda cell: _is_from(cell, MICRO)))
 
 
 def demand_sense_of_orders(facts: Facts, policy: Policy) -> None:
@@ -213,8 +263,9 @@ def demand_sense_of_orders(facts: Facts, policy: Policy) -> None:
             facts.implies(facts.equals("symbol", symbol), facts.equals("protected", value=True))
 
 
-def _demand_names(facts: Facts, policy: Policy, protected: int) -> None:
+def _demand_names(facts: Facts, policy: Policy) -> None:
     """Demand that symbol and asset name the same, that what is listed is protected, and that money is no position."""
+    protected = _is(facts, "protected")
     names = AssetNames.of(policy.aliases, ())
     listed = policy.protected_assets(names, NOW)
     assets = {str(cell.value) for cell in facts.cells["asset"]}
@@ -232,6 +283,75 @@ def _demand_names(facts: Facts, policy: Policy, protected: int) -> None:
             facts.implies(facts.equals("asset", asset), protected)
         if asset in money:
             facts.always(-facts.equals("asset", asset))
+
+
+DEPENDENCIES: tuple[Dependency, ...] = (
+    Dependency(
+        ("market_known", "market_active", "sellable", "price_status"),
+        "Only what is listed trades, and only what trades is sellable. What is not listed has price_status missing.",
+        _demand_market,
+    ),
+    Dependency(
+        ("price_status", "value_usd", "price_basis", "account_pct"),
+        "With the price_status ok, and only then, value_usd and price_basis are known; without it account_pct is not.",
+        _demand_price,
+    ),
+    Dependency(
+        ("pnl_pct", "price_status", "has_entry_price"),
+        "pnl_pct is known exactly where the price_status is ok and has_entry_price is true.",
+        _demand_profit,
+    ),
+    Dependency(
+        ("pnl_pct", "side"),
+        "A long loses no more than all of it: pnl_pct is -1 or more. A short gains less than all of it: below 1.",
+        _demand_limits_of_profit,
+    ),
+    Dependency(
+        ("price_missing_minutes", "price_status"),
+        "price_missing_minutes is 0 where the price_status is ok.",
+        _demand_no_wait,
+    ),
+    Dependency(
+        ("tracked", "position_source", "strategy", "tracked_quantity", "has_exit_logic"),
+        "Only what is tracked has a position_source, a strategy, a tracked_quantity or has_exit_logic.",
+        _demand_record,
+    ),
+    Dependency(
+        ("untracked_pct", "tracked_quantity"),
+        "untracked_pct is known exactly where tracked_quantity is, and is below 1.",
+        _demand_surplus,
+    ),
+    Dependency(
+        ("opened_by_strategy", "position_source"),
+        "opened_by_strategy is true exactly where position_source is one of the policy's strategy_sources.",
+        _demand_source,
+    ),
+    Dependency(
+        ("equity_complete", "price_status", "market_active", "protected"),
+        "While a position that trades and is not protected has no price, equity_complete is false.",
+        _demand_equity,
+    ),
+    Dependency(
+        ("account_pct", "market_active", "protected"),
+        "Of a position that does not trade, or is protected, account_pct is below 1: it is left out of managed equity.",
+        _demand_share,
+    ),
+    Dependency(
+        ("symbol", "asset", "protected"),
+        "asset follows from symbol and the policy's aliases. What the protect list names is protected, and no asset is "
+        "money of cash.keep.",
+        _demand_names,
+    ),
+)
+"""Which facts go together, all but what the cap chooses."""
+CAP: tuple[tuple[str, ...], str] = (
+    ("over_cap", "sellable", "protected", "price_status", "category"),
+    (
+        "The cap chooses only what is sellable and not protected, has no price_status unavailable or implausible, and "
+        "would be of a category that cap.scope takes, and taken by no dust or zombie exit, if it were not chosen."
+    ),
+)
+"""What the cap chooses: the facts that this is about, and in words; the model of a policy demands it."""
 
 
 def _is_below(cell: Cell, bound: int) -> bool:
