@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -179,3 +179,7 @@ def _kind(goals: Sequence[Goal]) -> str:
         return "never"
     missed = sum(goal.is_missed for goal in possible)
     return "shown" if not missed else "missed" if missed == len(possible) else "part"
+
+
+COVERAGE_FILES: Mapping[str, Callable[[Sequence[Coverage]], bytes]] = {"lcov": as_lcov, "html": as_html}
+"""The forms in which coverage is written into files."""

@@ -47,7 +47,7 @@ def cover(rules: list[dict[str, Any]], *cases: dict[str, Any]) -> Coverage:
 def of_file(path: Path) -> Coverage:
     file = load_cases(path)
     coverage = Coverage(path.name, file.loaded)
-    runner = Runner(file, coverage.count)
+    runner = Runner(file, coverage.counts.count)
     for case in file.cases:
         runner.run(case)
     return coverage
