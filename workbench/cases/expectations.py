@@ -169,7 +169,7 @@ def _unequal(what: str, wanted: object, got: object, path: tuple[str | int, ...]
 def _unequal_part(kind: str, name: str, wanted: object, got: object, path: tuple[str, str]) -> Iterator[Difference]:
     """Compare one of several guards or checks; there may be none of that name."""
     if got is None:
-        yield Difference(f"{kind} {name}", _text(wanted), f"there is no {name}", path)
+        yield Difference(f"{kind} {name}", _text(wanted), f"no such {'guard' if kind == 'guard' else 'check'}", path)
     else:
         yield from _unequal(f"{kind} {name}", wanted, got, path)
 
