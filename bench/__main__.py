@@ -1,6 +1,6 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
-``python -m bench live`` measures live venues alone, ``python -m bench deciding`` all the rest.
+``python -m bench live`` measures live venues alone, ``tests`` policy tests, ``deciding`` all the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench.engines import ENGINES, installed_engines
 from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
+from bench.policy_tests import tests_table, time_tests
 from bench.startup import startup_table, time_startup
 from bench.work import count_work, work_table
 
@@ -64,7 +65,11 @@ def _live(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n{load}\n\n{live.live_tables(costs)}"
 
 
-SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "live": _live}
+def _tests(options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n\n{tests_table(time_tests(rounds=options.rounds))}"
+
+
+SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {"deciding": _deciding, "live": _live, "tests": _tests}
 """What can be measured separately; each has its own marks on the page."""
 
 
