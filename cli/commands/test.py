@@ -14,10 +14,17 @@ import typer
 from exitplan.cli.case_files import update_files, write_missing_cases
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.coverage import COVERAGE_FILES, coverage_document, gaps, percent_text, summary
+from exitplan.cli.rendering.coverage import (
+    COVERAGE_FILES,
+    coverage_annotations,
+    coverage_document,
+    gaps,
+    percent_text,
+    summary,
+)
 from exitplan.cli.rendering.reports import REPORTS, report_document
 from exitplan.cli.rendering.screen import console, show
-from exitplan.cli.streams import save, write_bytes, write_json
+from exitplan.cli.streams import ensure_output, save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.cli.watching import watch, watched_files
 from exitplan.executor.accounts.project import project_root
@@ -91,6 +98,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     is_covering = covering or write_missing or fail_under is not None or lcov is not None or html is not None
     outputs = Outputs(Form.JSON if as_json else form, {"junit": junit, "lcov": lcov, "html": html}, fail_under)
     request = Request(paths or [project_root() / "policies"], wanted or "", is_covering=is_covering)
+    for path in (junit, lcov, html):
+        if path is not None:
+            ensure_output(path)
     if watching:
         if as_json or update or write_missing:
             raise UsageError("--watch goes with none of --json, --update and --write-missing")
@@ -148,6 +158,8 @@ class Outputs:
             show(*summary(one), on=console(sys.stderr if self.is_beside else None))
             for line in gaps(one):
                 say(line, err=self.is_beside)
+            for line in coverage_annotations(one) if self.form is Form.GITHUB else ():
+                say(line)
         for name, path in self.files.items():
             if path is not None:
                 save(path, REPORTS[Form.JUNIT](reports) if name == "junit" else COVERAGE_FILES[name](covered))

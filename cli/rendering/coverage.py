@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from exitplan.cli.rendering.reports import annotation
 from exitplan.cli.rendering.screen import titled
 from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.model.visible import printable
@@ -61,6 +62,12 @@ def _told(goal: Goal) -> Iterator[str]:
     if goal.proof.witness is not None:
         facts = ", ".join(f"{name} {fact_text(value)}" for name, value in goal.proof.witness.items())
         yield f"  such as an ordinary position{' with ' + facts if facts else ''}"
+
+
+def coverage_annotations(coverage: Coverage) -> Iterator[str]:
+    """List what no case shows as warnings of GitHub Actions, at the lines of the policy."""
+    for goal in coverage.missed:
+        yield annotation(goal.mark, "no case shows this", f"{goal.rule.id}: {goal.text}", "warning")
 
 
 def coverage_document(coverage: Coverage) -> dict[str, Any]:

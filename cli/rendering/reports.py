@@ -112,16 +112,17 @@ def as_annotations(reports: Sequence[FileReport]) -> bytes:
     lines = []
     for report in reports:
         problems = () if report.problem is None else report.problem.diagnostics
-        lines += [_annotation(problem.mark, "the file is wrong", problem.message) for problem in problems]
+        lines += [annotation(problem.mark, "the file is wrong", problem.message) for problem in problems]
         for result in report.results:
-            lines += [_annotation(mark, result.case.name, text) for mark, text in _failures(report, result)]
+            lines += [annotation(mark, result.case.name, text) for mark, text in _failures(report, result)]
     passed, failed = _sums(reports)
     return "\n".join([*lines, f"{counted(passed, 'case')} passed, {failed} failed.", ""]).encode()
 
 
-def _annotation(mark: Mark, title: str, text: str) -> str:
+def annotation(mark: Mark, title: str, text: str, level: str = "error") -> str:
+    """Write one workflow command, which shows a text at its line."""
     place = f"file={_property(mark.file)},line={mark.line},col={mark.column},title={_property(printable(title))}"
-    return f"::error {place}::{printable(text).replace('%', '%25')}"
+    return f"::{level} {place}::{printable(text).replace('%', '%25')}"
 
 
 def _property(text: str) -> str:
