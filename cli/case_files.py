@@ -37,7 +37,13 @@ def update_files(reports: Sequence[FileReport], *, err: bool) -> int:
 
 
 def write_missing_cases(reports: Sequence[FileReport], covered: Sequence[Coverage], *, err: bool) -> None:
-    """Write cases for what none shows of each policy, into a file beside its tests, and tell where."""
+    """Write cases for what none shows of each policy, into a file beside its tests, and tell where.
+
+    Nothing is written while a file of tests cannot be read: what it shows would be missing.
+    """
+    if any(report.problem is not None for report in reports):
+        say("no missing case was written: first mend the files that cannot be read", err=err)
+        return
     for coverage in covered:
         tests = next(one.file for one in reports if one.file is not None and _is_about(one.file, coverage))
         path = missing_file(tests)

@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         str | None, typer.Option("-k", metavar="TEXT", help="Only the cases whose name holds this text.")
     ] = None,
     form: Annotated[
-        Form, typer.Option("--format", help="For people, TAP, JUnit's XML, or annotations of GitHub Actions.")
+        Form, typer.Option("--format", help="For people, TAP, JUnit's XML, annotations of GitHub Actions, or JSON.")
     ] = Form.TEXT,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML into a file as well.")
@@ -101,6 +101,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     for path in (junit, lcov, html):
         if path is not None:
             ensure_output(path)
+    if write_missing and wanted:
+        raise UsageError("--write-missing goes without -k: what the other cases show would be missing")
     if watching:
         if as_json or update or write_missing:
             raise UsageError("--watch goes with none of --json, --update and --write-missing")

@@ -144,6 +144,15 @@ def test_missing_cases_go_behind_those_that_are_there(tests: Path) -> None:
     assert missing.read_text(encoding="utf-8") == first
 
 
+def test_nothing_is_said_to_be_missing_where_not_every_case_was_run(tests: Path) -> None:
+    assert xp("test", "--write-missing", "-k", "one").code == 64
+    tests.with_name("y.test.yaml").write_text("policy: default\n", encoding="utf-8")
+    ran = xp("test", "--write-missing")
+    assert ran.code == 65
+    assert "no missing case was written: first mend the files that cannot be read" in ran.out
+    assert {path.name for path in tests.parent.iterdir()} == {"x.test.yaml", "y.test.yaml"}
+
+
 def test_watching_tests_again_after_a_change(tests: Path) -> None:
     good = "policy: default\ncases: [{name: x, given: {tracked: false}, expect: {do: unwind}}]\n"
     tests.write_text(good, encoding="utf-8")
