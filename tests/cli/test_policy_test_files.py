@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from queue import Queue
 
@@ -157,20 +157,28 @@ def test_watching_tests_again_after_a_change(tests: Path) -> None:
     good = "policy: default\ncases: [{name: x, given: {tracked: false}, expect: {do: unwind}}]\n"
     tests.write_text(good, encoding="utf-8")
     command = [sys.executable, "-m", "exitplan", "test", "--watch"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    ) as ran:
-        assert ran.stdout is not None
-        lines: Queue[str] = Queue()
-        threading.Thread(target=hand_on, args=[ran.stdout, lines], daemon=True).start()
-        assert lines.get(timeout=60) == "1 case passed.\n"
-        tests.write_text(good.replace("unwind", "close"), encoding="utf-8")
-        assert "x  policies/tests/x.test.yaml" in lines.get(timeout=60)
-        assert "1 failed" in list(until(lines, "1 failed"))[-1]
-        tests.write_text("policy: default\n", encoding="utf-8")
-        assert "there is no case in this file" in "".join(until(lines, "1 file not usable"))
-        ran.send_signal(signal.SIGINT)
-        assert ran.wait(timeout=60) == 0
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    lines: Queue[str] = Queue()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unbuffered) as ran:
+        try:
+            assert ran.stdout is not None
+            threading.Thread(target=hand_on, args=[ran.stdout, lines], daemon=True).start()
+            assert lines.get(timeout=20) == "1 case passed.\n"
+            put(tests, good.replace("unwind", "close"))
+            assert "x  policies/tests/x.test.yaml" in until(lines, "1 failed")
+            put(tests, "policy: default\n")
+            assert "there is no case in this file" in until(lines, "1 file not usable")
+            ran.send_signal(signal.SIGINT)
+            assert ran.wait(timeout=20) == 0
+        finally:
+            ran.kill()  # it would wait for a change for ever
+
+
+def put(path: Path, text: str) -> None:
+    """Replace a file in one step, so that nobody sees half of it."""
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def hand_on(stream: Iterable[str], lines: Queue[str]) -> None:
@@ -178,12 +186,11 @@ def hand_on(stream: Iterable[str], lines: Queue[str]) -> None:
         lines.put(line)
 
 
-def until(lines: Queue[str], last: str) -> Iterator[str]:
-    while True:
-        line = lines.get(timeout=60)
-        yield line
-        if last in line:
-            return
+def until(lines: Queue[str], last: str) -> str:
+    told = ""
+    while last not in told:
+        told += lines.get(timeout=20)
+    return told
 
 
 @pytest.mark.parametrize("other", ["--json", "--update", "--write-missing"])
