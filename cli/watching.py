@@ -9,6 +9,8 @@ from pathlib import Path
 from exitplan.cli.output import say
 
 _PAUSE = 0.5
+_SETTLING = 0.1
+"""An editor may write a file in two steps: what is half written is tested once more when it is whole."""
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 Files = Collection[Path]
 
@@ -22,6 +24,7 @@ def watch(act: Callable[[], None], files: Callable[[], Files]) -> None:
             say("Waiting for a change; Ctrl-C ends it.", err=True)
             while _stamps(files()) == before:
                 time.sleep(_PAUSE)
+            time.sleep(_SETTLING)
             say(err=True)
     except KeyboardInterrupt:
         return
