@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exitplan.cli.case_files import update_files, write_missing_cases
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.coverage import as_html, as_lcov, coverage_document, gaps, percent_text, summary
-from exitplan.cli.rendering.reports import REPORTS, FileReport, report_document
+from exitplan.cli.rendering.coverage import (
+    COVERAGE_FILES,
+    coverage_annotations,
+    coverage_document,
+    gaps,
+    percent_text,
+    summary,
+)
+from exitplan.cli.rendering.reports import REPORTS, report_document
 from exitplan.cli.rendering.screen import console, show
-from exitplan.cli.streams import save, write_bytes, write_json
+from exitplan.cli.streams import ensure_output, save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.cli.watching import watch, watched_files
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
-from exitplan.schemas.loading.diagnostics import FileHasProblems
-from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.validation import CASES_ENDING
-from exitplan.workbench.cases.case_file import find_files, load_cases
-from exitplan.workbench.cases.running import Runner
-from exitplan.workbench.coverage.report import Coverage, plain_path
+from exitplan.workbench.cases.case_file import find_files
+from exitplan.workbench.cases.suite import FileReport, run_files
+from exitplan.workbench.coverage.report import Coverage
 
 app = verb_app()
 FAILED = 1
@@ -37,6 +45,7 @@ class Form(StrEnum):
     TAP = "tap"
     JUNIT = "junit"
     GITHUB = "github"
+    JSON = "json"
 
 
 @app.command()
@@ -49,7 +58,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         str | None, typer.Option("-k", metavar="TEXT", help="Only the cases whose name holds this text.")
     ] = None,
     form: Annotated[
-        Form, typer.Option("--format", help="For people, TAP, JUnit's XML, or annotations of GitHub Actions.")
+        Form, typer.Option("--format", help="For people, TAP, JUnit's XML, annotations of GitHub Actions, or JSON.")
     ] = Form.TEXT,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML into a file as well.")
@@ -67,6 +76,15 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the policy in HTML, coloured by coverage.")
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write what comes out in the place of what was expected, for review.")
+    ] = False,
+    write_missing: Annotated[
+        bool, typer.Option("--write-missing", help="Write a case for what no case shows of a policy, for review.")
+    ] = False,
+    watching: Annotated[
+        bool, typer.Option("--watch", help="Test again whenever a policy, test or recording changes, until Ctrl-C.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Test policies: cases in YAML, and what a plan makes of them.
@@ -77,30 +95,77 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Exit code 1 where a case fails or too little is covered, 65 where a file of tests is wrong, 64 where there is
     nothing to test.
     """
-    files = find_files(paths or [_default_folder()])
-    if not files:
-        raise UsageError(f"there is no test (*{CASES_ENDING}) in {', '.join(map(str, paths or [_default_folder()]))}")
-    is_covering = covering or fail_under is not None or lcov is not None or html is not None
-    coverages: dict[Path, Coverage] | None = {} if is_covering else None
-    reports = list(_run(files, wanted or "", coverages))
-    covered = [] if coverages is None else list(coverages.values())
-    if not any(report.results or report.problem for report in reports):
-        raise UsageError(f"no case has {wanted!r} in its name: nothing was tested")
-    if as_json:
-        covered_document = {"coverage": [coverage_document(one) for one in covered]} if is_covering else {}
-        write_json({**report_document(reports), **covered_document})
-    else:
-        write_bytes(REPORTS[form](reports))
-    for coverage in () if as_json else covered:
-        is_beside = form is not Form.TEXT
-        say(err=is_beside)
-        show(*summary(coverage), on=console(sys.stderr if is_beside else None))
-        for line in gaps(coverage):
-            say(line, err=is_beside)
-    for path, content in ((junit, REPORTS[Form.JUNIT](reports)), (lcov, as_lcov(covered)), (html, as_html(covered))):
+    is_covering = covering or write_missing or fail_under is not None or lcov is not None or html is not None
+    outputs = Outputs(Form.JSON if as_json else form, {"junit": junit, "lcov": lcov, "html": html}, fail_under)
+    request = Request(paths or [project_root() / "policies"], wanted or "", is_covering=is_covering)
+    for path in (junit, lcov, html):
         if path is not None:
-            save(path, content)
-    raise typer.Exit(exit_code(reports, covered, fail_under or 0))
+            ensure_output(path)
+    if write_missing and wanted:
+        raise UsageError("--write-missing goes without -k: what the other cases show would be missing")
+    if watching:
+        if as_json or update or write_missing:
+            raise UsageError("--watch goes with none of --json, --update and --write-missing")
+        watch(lambda: _told_round(request, outputs), lambda: watched_files(request.paths))
+        return
+    reports, covered = request.run()
+    if update and update_files(reports, err=outputs.is_beside):
+        reports, covered = request.run()
+    if write_missing:
+        write_missing_cases(reports, covered, err=outputs.is_beside)
+    raise typer.Exit(outputs.write(reports, covered))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be tested, and how."""
+
+    paths: list[Path]
+    wanted: str
+    is_covering: bool
+
+    def run(self) -> tuple[list[FileReport], list[Coverage]]:
+        """Find the files and run their cases; raises UsageError where nothing is tested."""
+        files = find_files(self.paths)
+        if not files:
+            raise UsageError(f"there is no test (*{CASES_ENDING}) in {', '.join(map(str, self.paths))}")
+        reports, covered = run_files(files, self.wanted, is_covering=self.is_covering)
+        if not any(report.results or report.problem for report in reports):
+            raise UsageError(f"no case has {self.wanted!r} in its name: nothing was tested")
+        return reports, covered
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where results go: stdout in one form, and files."""
+
+    form: Form
+    files: Mapping[str, Path | None]
+    fail_under: int | None
+
+    @property
+    def is_beside(self) -> bool:
+        """Check whether stdout is for programs, so that people read stderr."""
+        return self.form is not Form.TEXT
+
+    def write(self, reports: list[FileReport], covered: list[Coverage]) -> int:
+        """Write everything; returns the exit code."""
+        if self.form is Form.JSON:
+            coverage = {"coverage": [coverage_document(one) for one in covered]} if covered else {}
+            write_json({**report_document(reports), **coverage})
+        else:
+            write_bytes(REPORTS[self.form](reports))
+        for one in () if self.form is Form.JSON else covered:
+            say(err=self.is_beside)
+            show(*summary(one), on=console(sys.stderr if self.is_beside else None))
+            for line in gaps(one):
+                say(line, err=self.is_beside)
+            for line in coverage_annotations(one) if self.form is Form.GITHUB else ():
+                say(line)
+        for name, path in self.files.items():
+            if path is not None:
+                save(path, REPORTS[Form.JUNIT](reports) if name == "junit" else COVERAGE_FILES[name](covered))
+        return exit_code(reports, covered, self.fail_under or 0)
 
 
 def exit_code(reports: list[FileReport], covered: list[Coverage], fail_under: int) -> int:
@@ -114,26 +179,9 @@ def exit_code(reports: list[FileReport], covered: list[Coverage], fail_under: in
     return 0 if passed and not low else FAILED
 
 
-def _default_folder() -> Path:
-    return project_root() / "policies"
-
-
-def _run(files: list[Path], wanted: str, coverages: dict[Path, Coverage] | None) -> Iterator[FileReport]:
-    """Run the cases of each file; one that is wrong is told, and the others are run all the same.
-
-    What they show of each policy is counted in ``coverages``, by its file.
-    """
-    for path in files:
-        shown = display_name(path)
-        try:
-            file = load_cases(path)
-        except FileHasProblems as problem:
-            yield FileReport(shown, problem=problem)
-            continue
-        runner = Runner(file)
-        if coverages is not None:
-            name = plain_path(str(file.policy))
-            coverage = coverages.setdefault(file.policy.resolve(), Coverage(name, file.loaded))
-            runner = Runner(file, coverage.count)
-        cases = [case for case in file.cases if wanted.lower() in case.name.lower()]
-        yield FileReport(shown, file, [runner.run(case) for case in cases])
+def _told_round(request: Request, outputs: Outputs) -> None:
+    """Test once while watching: what is wrong is told, and waits to be mended."""
+    try:
+        outputs.write(*request.run())
+    except UsageError as problem:
+        say(f"error: {problem}", err=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from exitplan.cli.rendering.github import annotation
 from exitplan.cli.rendering.screen import titled
 from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.model.visible import printable
@@ -61,6 +62,12 @@ def _told(goal: Goal) -> Iterator[str]:
     if goal.proof.witness is not None:
         facts = ", ".join(f"{name} {fact_text(value)}" for name, value in goal.proof.witness.items())
         yield f"  such as an ordinary position{' with ' + facts if facts else ''}"
+
+
+def coverage_annotations(coverage: Coverage) -> Iterator[str]:
+    """List what no case shows as warnings of GitHub Actions, at the lines of the policy."""
+    for goal in coverage.missed:
+        yield annotation("warning", goal.mark, "no case shows this", f"{goal.rule.id}: {goal.text}")
 
 
 def coverage_document(coverage: Coverage) -> dict[str, Any]:
@@ -179,3 +186,7 @@ def _kind(goals: Sequence[Goal]) -> str:
         return "never"
     missed = sum(goal.is_missed for goal in possible)
     return "shown" if not missed else "missed" if missed == len(possible) else "part"
+
+
+COVERAGE_FILES: Mapping[str, Callable[[Sequence[Coverage]], bytes]] = {"lcov": as_lcov, "html": as_html}
+"""The forms in which coverage is written into files."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -14,27 +13,9 @@ from exitplan.cli.rendering.github import annotation
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.words import counted
 from exitplan.ruleset.model.visible import printable, printable_lines
-from exitplan.schemas.loading.diagnostics import FileHasProblems, Mark
-from exitplan.workbench.cases.case_file import CaseFile
-from exitplan.workbench.cases.expectations import Difference
+from exitplan.schemas.loading.diagnostics import Mark
 from exitplan.workbench.cases.running import Result
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """What came of one file of tests: results, or why it could not be read."""
-
-    name: str
-    file: CaseFile | None = None
-    results: Sequence[Result] = field(default_factory=list)
-    problem: FileHasProblems | None = None
-
-    def mark(self, result: Result, difference: Difference | None = None) -> Mark:
-        """Return the place of a case, or of what it expected in vain."""
-        if self.file is None:
-            return Mark(self.name)
-        path = result.case.path if difference is None else result.case.place_of(difference.path)
-        return self.file.mark(path)
+from exitplan.workbench.cases.suite import FileReport
 
 
 def _failures(report: FileReport, result: Result) -> Iterator[tuple[Mark, str]]:
@@ -58,6 +39,8 @@ def for_people(reports: Sequence[FileReport]) -> bytes:
     said = [f"{counted(passed, 'case')} passed"]
     said += [f"{failed} failed"] if failed else []
     said += [f"{counted(broken, 'file')} not usable"] if broken else []
+    unread = sum(result.case.is_unread for report in reports for result in report.results)
+    said += [f"{unread} of them read by nobody yet (unread: true)"] if unread else []
     show(*parts, Text(", ".join(said) + ".", "bold red" if failed or broken else "green"), on=screen)
     return out.getvalue().encode()
 
@@ -160,6 +143,7 @@ def _case_document(report: FileReport, result: Result) -> dict[str, Any]:
         "name": result.case.name,
         "line": report.mark(result).line,
         "passed": result.passed,
+        "unread": result.case.is_unread,
         "problem": result.broken,
         "differences": [
             {

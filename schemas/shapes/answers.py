@@ -330,6 +330,7 @@ def test_schema() -> Schema:
             "name": text("The case."),
             "line": _whole("Its line."),
             "passed": flag("Whether all is as expected.", optional=False),
+            "unread": flag("Whether nobody has read yet what it expects.", optional=False),
             "problem": text("Why it could not be run.", optional=True),
             "differences": listed(difference, "What is not as expected."),
         },

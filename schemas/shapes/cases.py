@@ -52,6 +52,11 @@ def _case() -> Schema:
     properties = {
         "name": text("What the case shows, in a sentence.", minLength=1),
         "because": text("Why it has to be so."),
+        "unread": {
+            "type": "boolean",
+            "enum": [True],
+            "description": "Written by --write-missing and read by nobody yet: it does not count for coverage.",
+        },
         "parameters": _parameters(),
         "given": {
             **record(facts),

@@ -169,3 +169,19 @@ def test_html_shows_each_line_in_its_colour(nothing: Path) -> None:
     assert dust[0].startswith(' class="part"')
     assert "NOT SHOWN  legacy.over-cap: decides" in spans[0]
     assert "<script" not in page
+
+
+def test_github_shows_what_is_missing_at_the_lines_of_the_policy() -> None:
+    ran = xp("test", "-k", "dust", "--coverage", "--format", "github")
+    missing = [
+        line for line in ran.out.splitlines() if "legacy.external%3A decides" in line or "external: decides" in line
+    ]
+    assert missing[0].startswith("::warning file=")
+    assert ",line=37,col=5,title=no case shows this::" in missing[0]
+
+
+@pytest.mark.parametrize("option", ["--html", "--lcov", "--junit"])
+def test_no_output_is_written_over_a_policy(option: str, tests: Path) -> None:
+    before = tests.read_bytes()
+    assert xp("test", option, tests).code == 64
+    assert tests.read_bytes() == before

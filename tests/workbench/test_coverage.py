@@ -10,16 +10,20 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.language.conditions import AllOf, AnyOf, Condition, Not, Op
 from exitplan.ruleset.language.conditions import Test as Comparison
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.schemas.policies import SHIPPED
-from exitplan.workbench.cases.case_file import find_files, load_cases
+from exitplan.workbench.cases.case_file import load_cases
 from exitplan.workbench.cases.running import Runner
-from exitplan.workbench.coverage.counting import comparisons_in, settled
-from exitplan.workbench.coverage.proving import Prover, put
+from exitplan.workbench.coverage.counting import Counts, comparisons_in, settled
+from exitplan.workbench.coverage.proving import Prover, Wanted, put
 from exitplan.workbench.coverage.report import Coverage
+from exitplan.workbench.invention import FactsDisagree, replay
+from tests.workbench.test_invention import facts
+from tests.workbench.test_proofs import EXITS, RULES, made
 
 LARGE = {
     "id": "large",
@@ -47,7 +51,7 @@ def cover(rules: list[dict[str, Any]], *cases: dict[str, Any]) -> Coverage:
 def of_file(path: Path) -> Coverage:
     file = load_cases(path)
     coverage = Coverage(path.name, file.loaded)
-    runner = Runner(file, coverage.count)
+    runner = Runner(file, coverage.counts.count)
     for case in file.cases:
         runner.run(case)
     return coverage
@@ -149,9 +153,32 @@ def test_a_comparison_matters_exactly_where_the_other_answer_turns_the_condition
     assert sorted(mattering) == turned
 
 
-@pytest.mark.parametrize("path", find_files([SHIPPED]), ids=lambda path: path.name)
-def test_nothing_that_a_case_shows_was_proved_impossible(path: Path) -> None:
-    coverage = of_file(path)
+@pytest.mark.parametrize("name", ["default", "published"])
+def test_whatever_a_case_shows_has_a_witness_too(name: str) -> None:
+    coverage = of_file(SHIPPED / "tests" / f"{name}.test.yaml")
     prover = Prover(coverage.loaded.policy)
     shown = [goal for goal in coverage.goals if goal.hits and goal.wanted.block != "orders"]
     assert [goal.text for goal in shown if prover.prove(goal.wanted).witness is None] == []
+
+
+@given(RULES, EXITS, st.lists(facts(), min_size=1, max_size=4), st.booleans())
+def test_no_position_shows_what_was_proved_impossible_of_any_policy(
+    rules: list[Any], exits: list[Any], positions: list[dict[str, Any]], chosen: bool
+) -> None:
+    policy = made(rules, exits)
+    book, counts, prover = Rulebook.of(policy), Counts(policy), Prover(policy)
+    for wanted in positions:
+        try:
+            replayed = replay(book, {**wanted, **({"over_cap": True} if chosen else {})})
+        except FactsDisagree:
+            continue
+        counts.count(replayed.draft, policy, replayed.decision.key)
+    for block, rule_counts in counts.rules.items():
+        for number, count in enumerate(rule_counts):
+            goals = [Wanted(block, number)]
+            goals += [
+                Wanted(block, number, at, answer) for at in range(len(count.comparisons)) for answer in (True, False)
+            ]
+            for goal in goals:
+                if goal.hits(counts):
+                    assert prover.prove(goal).impossible is None

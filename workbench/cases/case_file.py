@@ -42,7 +42,7 @@ class Case:
     """One test: of a position by its facts (``given``), or of an account (``account``).
 
     ``path`` is its place in the file, ``expected`` what a plan has to say; ``expected_paths`` are the places of what
-    stands in the row of a table.
+    stands in the row of a table. ``is_unread``: it was written by exitplan, and nobody has said yet that it is right.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Case:
     every: Decimal | None = None
     prices: Mapping[str, Any] = field(default_factory=dict)
     expected_paths: Mapping[str, Path] = field(default_factory=dict)
+    is_unread: bool = False
 
     def place_of(self, path: Sequence[str | int]) -> Path:
         """Return where something that is expected stands."""
@@ -225,7 +226,8 @@ class _Reader:
                 if value is not None
             }
             self._ensure_used(given, {name: (*path, "given", name) for name in given})
-            yield Case(raw["name"], path, raw["expect"], given=given, parameters=common)
+            is_unread = raw.get("unread", False)
+            yield Case(raw["name"], path, raw["expect"], given=given, parameters=common, is_unread=is_unread)
             return
         account = raw.get("account", base)
         yield Case(
@@ -237,6 +239,7 @@ class _Reader:
             cycles=raw.get("cycles"),
             every=None if raw.get("every") is None else Decimal(raw["every"]),
             prices=raw.get("prices") or {},
+            is_unread=raw.get("unread", False),
         )
 
     def _ensure_sensible(self, raw: Mapping[str, Any], path: Path, *, is_single: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,18 +13,31 @@ from exitplan.workbench.cases.answers import NOTHING, Answers, same_deed
 
 NONE = "none"
 """How a case says that no rule decides."""
+
+
+class Unsayable(Enum):
+    """In place of a value that a case could expect: there is none."""
+
+    TOKEN = 0
+
+
+UNSAYABLE = Unsayable.TOKEN
 Expectations = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as expected; ``path`` is its place below ``expect``, ``notes`` say how it came about."""
+    """One thing that is not as expected; ``path`` is its place below ``expect``, ``notes`` say how it came about.
+
+    ``instead`` is what a case would have to expect for it, UNSAYABLE where no value says it.
+    """
 
     what: str
     expected: str
     got: str
     path: tuple[str | int, ...] = ()
     notes: tuple[str, ...] = ()
+    instead: object = UNSAYABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +83,13 @@ class Asked:
         what = name if key == self.own else f"{name} of {key}"
         if key not in self.answers.decisions:
             if name != "do" or wanted != NOTHING:
-                yield Difference(what, _text(wanted), "not held", path)
+                yield Difference(what, _text(wanted), "not held", path, instead=NOTHING if name == "do" else UNSAYABLE)
             return
         ask, agrees = _PER_POSITION[name]
         got = ask(self.answers, key)
         if not agrees(wanted, got):
             notes = tuple(self.answers.why(key, self.place)) if name in {"category", "rule", "exit", "do"} else ()
-            yield Difference(what, _text(wanted), _text(got), path, notes)
+            yield Difference(what, _text(wanted), _text(got), path, notes, _instead(name, wanted, got))
 
     def _beside(self, expected: Expectations) -> Iterator[Difference]:
         """Find what is done although neither ``do`` nor ``cancels`` speaks of it."""
@@ -115,19 +129,19 @@ def _guards(asked: Asked, wanted: str | Mapping[str, str]) -> Iterator[Differenc
     told = asked.answers.guards()
     if isinstance(wanted, Mapping):
         for name, verdict in wanted.items():
-            yield from _unequal(f"guard {name}", verdict, told.get(name, "no such guard"), ("guards", name))
+            yield from _unequal_part("guard", name, verdict, told.get(name), ("guards", name))
         return
     refused = [name for name, verdict in told.items() if verdict == "refused"]
     if (wanted == "ok") != (not refused):
-        yield Difference("guards", wanted, f"refused by {', '.join(refused)}" if refused else "ok", ("guards",))
+        told_of = f"refused by {', '.join(refused)}" if refused else "ok"
+        yield Difference("guards", wanted, told_of, ("guards",), instead="refused" if refused else "ok")
 
 
 def _checks(name: str, *, forecast: bool) -> Callable[[Asked, Mapping[str, bool]], Iterator[Difference]]:
     def compare(asked: Asked, wanted: Mapping[str, bool]) -> Iterator[Difference]:
         told = asked.answers.checks(forecast=forecast)
         for check, passes in wanted.items():
-            got = told.get(check)
-            yield from _unequal(f"{name} {check}", passes, "no such check" if got is None else got, (name, check))
+            yield from _unequal_part(name, check, passes, told.get(check), (name, check))
 
     return compare
 
@@ -144,12 +158,20 @@ def _warnings(asked: Asked, wanted: Sequence[str]) -> Iterator[Difference]:
     told = [warning.kind for warning in asked.answers.draft.warnings]
     for kind in wanted:
         if kind not in told:
-            yield Difference("warnings", kind, _text(told), ("warnings",))
+            yield Difference("warnings", kind, _text(told), ("warnings",), instead=told or UNSAYABLE)
 
 
 def _unequal(what: str, wanted: object, got: object, path: tuple[str | int, ...] = ()) -> Iterator[Difference]:
     if wanted != got:
-        yield Difference(what, _text(wanted), _text(got), path or (what,))
+        yield Difference(what, _text(wanted), _text(got), path or (what,), instead=got)
+
+
+def _unequal_part(kind: str, name: str, wanted: object, got: object, path: tuple[str, str]) -> Iterator[Difference]:
+    """Compare one of several guards or checks; there may be none of that name."""
+    if got is None:
+        yield Difference(f"{kind} {name}", _text(wanted), f"no such {'guard' if kind == 'guard' else 'check'}", path)
+    else:
+        yield from _unequal(f"{kind} {name}", wanted, got, path)
 
 
 def _text(value: object) -> str:
@@ -160,6 +182,15 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value)) or "none"
     return str(value)
+
+
+def _instead(name: str, wanted: object, got: Any) -> object:  # noqa: ANN401 - an answer
+    """Return what a case would have to expect of a position, as exactly as it does now."""
+    if name == "because":
+        return got[0]
+    if name == "do":
+        return got if " " in str(wanted) else got.split()[0]
+    return NONE if got is None and name in {"rule", "exit"} else got
 
 
 def _same(wanted: object, got: object) -> bool:

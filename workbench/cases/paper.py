@@ -19,6 +19,7 @@ from exitplan.executor.apply.events import ApplyResult
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.store.tracker import TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.snapshot import snapshot_to_document, tracker_to_document
 from exitplan.ruleset.model.values import MICRO
 from exitplan.ruleset.planning.plan_types import Plan
@@ -71,7 +72,7 @@ class PaperAccount:
         """Open an account as it is at its start; everything is kept in an empty folder."""
         clock = Clock(start.now)
         request = AccountRequest(
-            clock=clock, account=str(_account_file(start, policy.file, folder)), data=folder / "data"
+            clock=clock, account=str(_account_file(start, policy.loaded.policy, folder)), data=folder / "data"
         )
         opened = open_account(request)
         file = opened.tracker
@@ -106,11 +107,12 @@ class PaperAccount:
         return {entry.key: entry.quantity for entry in self.venue.read_account().positions}
 
 
-def _account_file(start: CaseAccount, policy: Path, folder: Path) -> Path:
+def _account_file(start: CaseAccount, policy: Policy, folder: Path) -> Path:
     document = snapshot_to_document(replace(start.snapshot, account="case", venue="paper", tracker={}))
     (folder / "case.paper.json").write_bytes(orjson.dumps(document))
     options = {"file": "case.paper.json", "spread": 0, "taker_fee": 0, "maker_fee": 0}
     block = {"id": "case", "venue": "paper", "quote": start.snapshot.quote, "options": options}
     path = folder / "account.yaml"
-    path.write_bytes(orjson.dumps({"version": 1, "extends": str(policy.resolve()), "account": block}))
+    cash = {"keep": list(policy.cash.keep)}  # all that the venue asks of the policy, which is loaded already
+    path.write_bytes(orjson.dumps({"version": 1, "name": "case", "cash": cash, "account": block}))
     return path

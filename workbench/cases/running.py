@@ -23,7 +23,7 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.workbench.cases.accounts import CaseAccount, NotAnAccount, build_account
 from exitplan.workbench.cases.answers import Answers
 from exitplan.workbench.cases.case_file import Case, CaseFile
-from exitplan.workbench.cases.expectations import PER_POSITION, Asked, Difference
+from exitplan.workbench.cases.expectations import PER_POSITION, UNSAYABLE, Asked, Difference
 from exitplan.workbench.invention import FactsDisagree, replay
 
 if TYPE_CHECKING:
@@ -188,7 +188,8 @@ class Cycles:
                 got = left[first + offset].get(key, Decimal(0))
                 if quantity is not None and _number(quantity) != got:
                     what = f"left of {key} after cycle {first + offset + 1}"
-                    yield Difference(what, str(quantity), plain(got), ("left", name))
+                    path = ("left", name, offset) if isinstance(value, list) else ("left", name)
+                    yield Difference(what, str(quantity), plain(got), path, instead=got)
 
 
 def price_in(script: Any, cycle: int) -> Decimal | None:  # noqa: ANN401 - a node of a document
@@ -234,4 +235,5 @@ def _clean_after(wanted: int, asked: Sequence[Asked]) -> Iterator[Difference]:
     states = [one.answers.draft.forecast.state.value for one in asked]
     got = next((number for number, state in enumerate(states, start=1) if state == "CLEAN"), None)
     if got != wanted:
-        yield Difference("clean_after", str(wanted), "not clean" if got is None else str(got), ("clean_after",))
+        path, told = ("clean_after",), "not clean" if got is None else str(got)
+        yield Difference("clean_after", str(wanted), told, path, instead=UNSAYABLE if got is None else got)

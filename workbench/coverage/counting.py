@@ -73,6 +73,16 @@ class Counts:
             if own is None and view.age_minutes is not None:
                 self._count("orders", rules["orders"], view.facts)
 
+    def add(self, other: Counts) -> None:
+        """Add what was counted elsewhere of a policy with the same rules."""
+        for block, counts in self.rules.items():
+            for count, more in zip(counts, other.rules[block], strict=True):
+                count.matched += more.matched
+                count.decided += more.decided
+                for comparison, again in zip(count.comparisons, more.comparisons, strict=True):
+                    comparison.true += again.true
+                    comparison.false += again.false
+
     def _count(self, block: str, rules: Sequence[Rule], facts: Facts) -> None:
         is_decided = False
         for rule, count in zip(rules, self.rules[block], strict=True):

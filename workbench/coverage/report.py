@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
-from exitplan.ruleset.language.policy import Policy, Rule
+from exitplan.ruleset.language.policy import Rule
 from exitplan.ruleset.language.problems import Path
-from exitplan.ruleset.planning.planner import Draft
 from exitplan.schemas.loading.diagnostics import Mark
 from exitplan.schemas.policies import LoadedPolicy
 from exitplan.workbench.coverage.counting import BLOCKS, ComparisonCount, Counts, RuleCount
@@ -53,19 +52,19 @@ class Goal:
 
 @dataclass
 class Coverage:
-    """The coverage of one policy; ``name`` is how people call its file."""
+    """The coverage of one policy; ``name`` is how people call its file.
+
+    ``unread`` is what the cases show that nobody has read yet: it does not count.
+    """
 
     name: str
     loaded: LoadedPolicy
     counts: Counts = field(init=False)
+    unread: Counts = field(init=False)
 
     def __post_init__(self) -> None:
         """Start from zero."""
-        self.counts = Counts(self.loaded.policy)
-
-    def count(self, draft: Draft, policy: Policy, own: str | None = None) -> None:
-        """Count what was decided in a case."""
-        self.counts.count(draft, policy, own)
+        self.counts, self.unread = Counts(self.loaded.policy), Counts(self.loaded.policy)
 
     @property
     def files(self) -> list[tuple[str, str]]:
