@@ -70,20 +70,27 @@ class TokenBucket:
         self._lock = threading.Lock()
         self._queue: deque[threading.Event] = deque()
 
-    def take(self, cost: float = 1.0) -> None:
-        """Wait until a request of this weight may go, and take its tokens."""
+    def take(self, cost: float = 1.0, longest: float = math.inf) -> float:
+        """Wait until a request of this weight may go, and take its tokens.
+
+        Returns 0; or, where that would take more than ``longest`` seconds from some moment on, how long, and takes
+        nothing: the venue may want a rest only after somebody has begun to wait.
+        """
         _require_cost(cost)
         with self._turn():
             place = _Place(cost)
             taken = False
             try:
                 while (wait := self._take_or_wait(place)) > 0:
+                    if wait > longest:
+                        return wait
                     self._sleep(max(wait, _SHORTEST_SLEEP))
                 taken = True
             finally:
                 if not taken:
                     with self._present() as level:
                         self._give_back(place, level)
+        return 0.0
 
     def ready_in(self, cost: float = 1.0) -> float:
         """Return how many seconds a request of this weight would wait now if nobody stood before it."""
