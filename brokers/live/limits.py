@@ -34,6 +34,7 @@ SMALLEST_LIMIT = 1.0
 
 _SHORTEST_SLEEP = 0.001
 _ROUNDING = 1e-9
+_RETRY_AFTER = "retry-after"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 ResetUnit = Literal["s", "ms", "epoch_s", "epoch_ms"]
@@ -315,8 +316,9 @@ def read_headers(headers: Mapping[str, str], names: HeaderNames, now: float) -> 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read Retry-After, seconds or an HTTP date, as seconds from ``now`` (since 1970); None where it says nothing."""
-    folded = {str(name).casefold(): str(value).strip() for name, value in headers.items()}
-    text = folded.get("retry-after", "")
+    text = next((str(value).strip() for name, value in headers.items() if str(name).casefold() == _RETRY_AFTER), "")
+    if not text:
+        return None
     if _NUMBER.fullmatch(text):
         return max(0.0, float(text))
     try:
