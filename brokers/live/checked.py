@@ -85,14 +85,15 @@ class CheckedClient:
         """Wait until the venue takes another request of this cost; ccxt's own way allows no bursts."""
         weight = 1.0 if cost is None else float(cost)
         wait = self.bucket.ready_in(weight)
+        if wait <= 0:
+            self.pause = None  # what an earlier reply asked for is over
+        if wait <= LONGEST_WAIT:  # or until then, unless a reply to another request asks for a longer rest meanwhile
+            wait = self.bucket.take(weight, LONGEST_WAIT)
         if wait > LONGEST_WAIT:
             from ccxt.base.errors import RateLimitExceeded  # noqa: PLC0415 - ccxt is loaded only where it is used
 
             self.pause = wait
             raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
-        if wait <= 0:
-            self.pause = None  # what an earlier reply asked for is over
-        self.bucket.take(weight)
         self._turns.weight = weight
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:

@@ -34,6 +34,7 @@ SMALLEST_LIMIT = 1.0
 
 _SHORTEST_SLEEP = 0.001
 _ROUNDING = 1e-9
+_RETRY_AFTER = "retry-after"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 ResetUnit = Literal["s", "ms", "epoch_s", "epoch_ms"]
@@ -70,20 +71,27 @@ class TokenBucket:
         self._lock = threading.Lock()
         self._queue: deque[threading.Event] = deque()
 
-    def take(self, cost: float = 1.0) -> None:
-        """Wait until a request of this weight may go, and take its tokens."""
+    def take(self, cost: float = 1.0, longest: float = math.inf) -> float:
+        """Wait until a request of this weight may go, and take its tokens.
+
+        Returns 0; or, where that would take more than ``longest`` seconds from some moment on, how long, and takes
+        nothing: the venue may want a rest only after somebody has begun to wait.
+        """
         _require_cost(cost)
         with self._turn():
             place = _Place(cost)
             taken = False
             try:
                 while (wait := self._take_or_wait(place)) > 0:
+                    if wait > longest:
+                        return wait
                     self._sleep(max(wait, _SHORTEST_SLEEP))
                 taken = True
             finally:
                 if not taken:
                     with self._present() as level:
                         self._give_back(place, level)
+        return 0.0
 
     def ready_in(self, cost: float = 1.0) -> float:
         """Return how many seconds a request of this weight would wait now if nobody stood before it."""
@@ -308,8 +316,9 @@ def read_headers(headers: Mapping[str, str], names: HeaderNames, now: float) -> 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read Retry-After, seconds or an HTTP date, as seconds from ``now`` (since 1970); None where it says nothing."""
-    folded = {str(name).casefold(): str(value).strip() for name, value in headers.items()}
-    text = folded.get("retry-after", "")
+    text = next((str(value).strip() for name, value in headers.items() if str(name).casefold() == _RETRY_AFTER), "")
+    if not text:
+        return None
     if _NUMBER.fullmatch(text):
         return max(0.0, float(text))
     try:

@@ -6,7 +6,7 @@ requests is imported here, so this module is imported only where a live account 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
-from requests.exceptions import ProxyError
+from requests.exceptions import ProxyError, TooManyRedirects
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.util import parse_url
 
 from exitplan.ruleset.errors import UsageError
 
 _CONNECTIONS = 32
+_WHOLE = 1 << 24
+"""Bytes; a reply that is longer is read in several pieces."""
 _PROXY_WANTS_A_PASSWORD = 407
 
 
@@ -47,16 +49,40 @@ class VenueSession(Session):
         for url in urls:
             self._proxies(url)
 
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401 - requests' own
-        """Choose the proxy of an address; requests itself would read the environment for more than that."""
-        checked_by = self._authorities or verify if verify in {None, True} else verify
-        return super().merge_environment_settings(url, proxies or self._proxies(str(url)), stream, checked_by, cert)
+    def request(  # type: ignore[override] # noqa: PLR0913 - only as ccxt calls it
+        self,
+        method: str,
+        url: str,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        timeout: float | None = None,
+        proxies: dict[str, str] | None = None,
+        verify: bool | str = True,
+        files: Any = None,  # noqa: ANN401 - requests' own
+    ) -> Response:
+        """Send a request as ccxt has made it, with the proxy of its address.
 
-    def send(self, request: PreparedRequest, **named: Any) -> Response:  # noqa: ANN401 - as above
-        """Send a request; that a proxy wants a password is no answer of the venue."""
-        response = super().send(request, **named)
+        Only what a request of ccxt needs is done: to merge it with a session that holds nothing, cookies and all, takes
+        requests longer than to send it. That a proxy wants a password is no answer of the venue.
+        """
+        request = PreparedRequest()
+        request.prepare_method(method)
+        request.prepare_url(url, None)
+        request.prepare_headers({name: text for name, text in (headers or {}).items() if text is not None})
+        request.prepare_body(data, files)
+        response = self.get_adapter(url).send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=self._authorities or verify if verify is True else verify,
+            proxies=proxies or self._proxies(url),
+        )
+        _read_whole(response)
         if response.status_code == _PROXY_WANTS_A_PASSWORD:
             raise ProxyError("the proxy wants a name and a password", request=request, response=response)
+        if response.is_redirect:
+            raise TooManyRedirects("it points elsewhere", request=request, response=response)
         return response
 
     def _proxies(self, url: str) -> dict[str, str]:
@@ -66,6 +92,12 @@ class VenueSession(Session):
             self._proxy_of[origin] = _proxy_for(origin)
         proxy = self._proxy_of[origin]
         return {} if proxy is None else {scheme: proxy}
+
+
+def _read_whole(response: Response) -> None:
+    """Read a reply in one piece: requests takes pieces of 10 KB, and a list of prices has half a megabyte."""
+    if response.raw is not None:
+        response._content = b"".join(response.iter_content(_WHOLE))  # noqa: SLF001 - where requests keeps it
 
 
 def _authorities() -> str | None:

@@ -16,7 +16,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from exitplan.brokers.private_files import make_private_folder
@@ -59,7 +60,7 @@ class Level:
 
     def pack(self) -> bytes:
         """Return the bytes of the file."""
-        record = _RECORD.pack(*astuple(self))
+        record = _RECORD.pack(*_FIELDS(self))
         return record + _CHECKSUM.pack(zlib.crc32(record))
 
     @classmethod
@@ -69,6 +70,9 @@ class Level:
         if len(record) < _RECORD.size or checksum != _CHECKSUM.pack(zlib.crc32(record)):
             return None
         return cls(*_RECORD.unpack(record))
+
+
+_FIELDS = attrgetter(*(entry.name for entry in fields(Level)))
 
 
 class SharedLevel:

@@ -81,6 +81,8 @@ class Kept(Generic[T]):
 
     def key_of(self, position: Position, asset: str) -> str | None:
         """Find the key under which something is kept of a position."""
+        if not self.entries:
+            return None
         if position.key in self.entries:
             return position.key
         return self.by_asset.get((asset, position.side == "short"))

@@ -63,8 +63,9 @@ def to_micro(value: Decimal) -> int:
 
 def micro_text(value: int) -> str:
     """Write millionths as a decimal with six places."""
-    digits = str(abs(value)).zfill(7)
-    return f"{'-' if value < 0 else ''}{digits[:-6]}.{digits[-6:]}"
+    if value < 0:
+        return f"-{micro_text(-value)}"
+    return f"{value // MICRO}.{value % MICRO:06}"
 
 
 def floor_to_step(quantity: Decimal, step: Decimal | None) -> Decimal:

@@ -89,6 +89,15 @@ class Redecision:
         return {decision.key: decision for decision in self.draft.decisions}
 
     @cached_property
+    def _exits_of(self) -> Mapping[str, Sequence[Action]]:
+        """The actions of the plan that cancel nothing, by position."""
+        exits: dict[str, list[Action]] = {}
+        for action in self.actions:
+            if action.kind != "cancel_order":
+                exits.setdefault(action.key, []).append(action)
+        return exits
+
+    @cached_property
     def _open_orders(self) -> frozenset[str]:
         return frozenset(view.order.id for view in self.draft.account.orders)
 
@@ -104,8 +113,7 @@ class Redecision:
             return Judgement(Standing.DONE, "the order is no longer open")
         key = action.expects.get("position")
         if key is not None:
-            exit_actions = [other for other in self.actions if other.kind != "cancel_order" and other.key == key]
-            theirs = [exits[other.id] for other in exit_actions if other.id in exits]
+            theirs = [exits[other.id] for other in self._exits_of.get(key, ()) if other.id in exits]
             wanted = [judgement for judgement in theirs if judgement.standing is Standing.WANTED]
             if theirs and not wanted:
                 return theirs[0]
@@ -186,9 +194,12 @@ class Redecision:
         decision = self._decisions.get(action.key)
         if rule is None or decision is None or action.kind == "cancel_order":
             return False
-        if exit_for(self.policy, {**decision.view.facts, "over_cap": False}) is rule:
+        facts = decision.view.facts
+        # The draft has just decided on facts that are not over the cap: its exit is the one without it.
+        without = exit_for(self.policy, {**facts, "over_cap": False}) if facts["over_cap"] else decision.exit
+        if without is rule:
             return False
-        return exit_for(self.policy, {**decision.view.facts, "over_cap": True}) is rule
+        return exit_for(self.policy, {**facts, "over_cap": True}) is rule
 
     def _bounded(self, action: Action, decision: Decision, spent: Mapping[str, Decimal]) -> Judgement:
         """Bound an exit by what the policy would sell now, and by what is free without touching other orders."""

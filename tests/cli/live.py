@@ -28,7 +28,7 @@ def live_venue(venue: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iter
     """
     monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(cache))
     monkeypatch.setattr(TokenBucket, "ready_in", lambda *_: 0.0)
-    monkeypatch.setattr(TokenBucket, "take", lambda *_: None)
+    monkeypatch.setattr(TokenBucket, "take", lambda *_: 0.0)
     with serving(venue, demo_account(utc_now(), usual_quote(venue) or "USD")) as handle:
         use_credentials(handle.credentials, monkeypatch)
         yield handle

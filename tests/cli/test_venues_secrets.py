@@ -24,7 +24,7 @@ def test_a_whole_run_with_failures_among_it_shows_and_keeps_no_secret(
     venue: str, nothing: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr(TokenBucket, "take", lambda *_: None)  # the pace is another matter
+    monkeypatch.setattr(TokenBucket, "take", lambda *_: 0.0)  # the pace is another matter
     foreign = foreign_credentials(venue)
     with live_venue(venue, monkeypatch, nothing / "cache") as handle:
         ran = [*work(handle)]

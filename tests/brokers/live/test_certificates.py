@@ -75,7 +75,7 @@ def url(certificate: Path) -> Iterator[str]:
 
 def ask(url: str) -> int:
     with VenueSession() as session:
-        return session.get(url, timeout=20, verify=True).status_code  # as ccxt asks
+        return session.request("GET", url, timeout=20, verify=True).status_code  # as ccxt asks
 
 
 def test_a_certificate_that_nobody_knows_is_refused(url: str) -> None:

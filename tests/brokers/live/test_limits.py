@@ -149,6 +149,24 @@ def test_a_pause_holds_everybody_and_empties_the_bucket() -> None:
     assert (bucket.ready_in(0), bucket.ready_in(8)) == (3, 4)
 
 
+def test_nobody_waits_longer_than_it_may_also_where_the_rest_is_asked_for_meanwhile() -> None:
+    time = Time()
+    bucket = time.bucket(10, 2)
+    bucket.take(10)
+    assert bucket.take(4, 1.5) == 2
+    assert (time.slept, bucket.ready_in(4)) == ([], 2)
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        bucket.pause(3_600)
+
+    bucket._sleep = sleep
+    assert bucket.take(4, 60) == 3_600
+    assert time.slept == [2]
+    time.now += 3_602  # nothing is taken, so that much has come in
+    assert bucket.ready_in(4) == 0
+
+
 def test_what_the_venue_says_is_left_holds_at_once() -> None:
     bucket = Time().bucket(10, 2)
     bucket.learn(2, None, None)

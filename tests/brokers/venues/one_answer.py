@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from requests import Session
-
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.credentials import Credentials, Secret
 from exitplan.brokers.live.dialect import Dialect
 from exitplan.brokers.live.failures import unreadable
 from exitplan.brokers.live.limits import TokenBucket
 from exitplan.brokers.live.redaction import Redactor
+from exitplan.brokers.live.session import VenueSession
 from exitplan.brokers.live.writing import Writer
 from exitplan.brokers.protocol import OrderReference, OrderRequest, Outcome
 from exitplan.brokers.venues import dialect_of
@@ -112,7 +111,7 @@ def answered(venue: str) -> Iterator[Answered]:
     )
     exchange, replies = open_exchange(dialect, connection), _Same()
     network = Network(replies)
-    exchange.bucket, exchange.session = TokenBucket(10_000, 10_000), Session()  # shared with no other client
+    exchange.bucket, exchange.session = TokenBucket(10_000, 10_000), VenueSession()  # shared with no other client
     exchange.session.mount("https://", network)
     exchange.set_markets([_market(exchange)])
     yield Answered(

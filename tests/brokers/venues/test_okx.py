@@ -420,7 +420,7 @@ def test_no_answer_about_an_order_is_unknown(trading: Recorded, reply: Any) -> N
 def test_dust_is_converted_on_a_quote_or_the_venue_says_no(
     trading: Recorded, monkeypatch: pytest.MonkeyPatch, state: str, outcome: type
 ) -> None:
-    monkeypatch.setattr(limits.TokenBucket, "take", lambda *_: None)  # one quote in five seconds
+    monkeypatch.setattr(limits.TokenBucket, "take", lambda *_: 0.0)  # one quote in five seconds
     quote = {
         "quoteId": "q1",
         "clQReqId": "",
