@@ -54,7 +54,7 @@ def test_every_kind_that_differs_is_one_that_the_planner_treats_so(old: str, new
 
 
 def test_a_threshold_that_moves_has_a_region_between_the_old_and_the_new() -> None:
-    comparison = compare_policies(DEFAULT, default_with(dust_usd_threshold=5))
+    comparison = compare_policies(DEFAULT, default_with(dust_usd_threshold=5), most=20)
     assert comparison.differences[0].region[0] == "1 <= value_usd < 5"
     assert ("STRATEGY_ALIGNED", "dust") in {(one.before.category, one.after.exit) for one in comparison.differences}
     assert len(comparison.differences) + comparison.more == 12

@@ -378,9 +378,9 @@ exits:
 never:
   - {when: {strategy: core}, do: close}
 classification:
-  - {id: tiny, category: ZOMBIE_LEGACY, when: {value_usd: {lt: 5}}}
+  - {id: tiny, category: ZOMBIE_LEGACY, when: {value_usd: {lt: 5}, not: {strategy: core}}}
 exits:
-  - {id: sell, when: {category: ZOMBIE_LEGACY, not: {strategy: core}}, action: close}
+  - {id: sell, when: {category: ZOMBIE_LEGACY}, action: close}
 """,
     ),
     Check(
