@@ -1,7 +1,7 @@
 # Everything a developer runs. Each target sets up .venv by itself, from locked and hashed requirements.
 
 PYTHON ?= python3
-WORKERS ?= auto
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENUE ?= kraken
 
 BIN := .venv/bin

@@ -176,9 +176,10 @@ class _EventLines:
 
     def write(self, event: Event, account: str | None) -> None:
         line = event_line(event, account)
-        for target in self.targets:
-            with self.turn, suppress(OSError):  # the journal holds everything that a full disk may lose here
-                target(line)
+        with self.turn:  # of all targets, so that each has the events in the same order
+            for target in self.targets:
+                with suppress(OSError):  # the journal holds everything that a full disk may lose here
+                    target(line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
+from bench import policy_tests
 from bench.__main__ import PAGE, SECTIONS, _parser, marks, replaced
 from bench.comparison import EnginesDisagree, Measured, compare_engines, engines_table
 from bench.engines import ENGINES, FLOOR, installed_engines
-from bench.policy_tests import single_positions, tests_table, time_tests
+from bench.policy_tests import single_positions, time_tests
 from bench.portfolio import facts_of, portfolio
 from bench.rules import bench_policy, twelve_rules
 from bench.tables import aligned, figure
@@ -91,5 +92,5 @@ def test_everything_is_measured_unless_a_section_is_named() -> None:
 def test_the_files_of_policy_tests_that_are_timed_pass_and_hold_so_many_cases() -> None:
     times = time_tests(cases=20, rounds=1)  # a command that fails raises
     assert [took.cases for took in times.values()] == [20, 20, 1]
-    assert "| 20 cases: at most 5 s on one core " in tests_table(times)
+    assert "| 20 cases: at most 5 s on one core " in policy_tests.tests_table(times)
     assert len(single_positions(1_000)["tables"][0]["rows"]) == 600

@@ -37,13 +37,13 @@ def test_equal_policies_are_proved_equal() -> None:
 
 
 def test_kinds_of_positions_and_settings_that_differ_are_told(mine: Path) -> None:
-    ran = xp("compare", "default", mine.name, "--most", "2")
+    assert "10 more kinds not shown" in xp("compare", "default", mine.name, "--most", "2").out
+    ran = xp("compare", "default", mine.name, "--most", "12")
     assert ran.code == 2
     assert "12 kinds of positions are treated otherwise." in ran.out
     assert "1. 1 <= value_usd < 5" in ran.out
     assert "before   STRATEGY_ALIGNED; nothing is done" in ran.out
     assert "after    ZOMBIE_LEGACY by zombie.dust; close by dust" in ran.out
-    assert "10 more kinds not shown" in ran.out
     assert "parameters.dust_usd_threshold  1 -> 5" in ran.out
     assert "not confirmed" not in ran.out
 

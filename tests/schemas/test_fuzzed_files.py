@@ -131,7 +131,7 @@ def spoilt_structure(draw: st.DrawFn, document: Any) -> Any:
             continue
         key = draw(st.sampled_from(list(inner) if isinstance(inner, dict) else list(range(len(inner)))))
         if draw(st.booleans()):
-            inner[key] = draw(VALUES)
+            inner[key] = copy.deepcopy(draw(VALUES))
         elif isinstance(inner, dict):
             inner[draw(st.text(max_size=4))] = inner.pop(key)
         else:
