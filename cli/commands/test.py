@@ -85,6 +85,17 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     watching: Annotated[
         bool, typer.Option("--watch", help="Test again whenever a policy, test or recording changes, until Ctrl-C.")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Share the cases between so many processes; it pays for cycles.",
+        ),
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Test policies: cases in YAML, and what a plan makes of them.
@@ -97,7 +108,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     is_covering = covering or write_missing or fail_under is not None or lcov is not None or html is not None
     outputs = Outputs(Form.JSON if as_json else form, {"junit": junit, "lcov": lcov, "html": html}, fail_under)
-    request = Request(paths or [project_root() / "policies"], wanted or "", is_covering=is_covering)
+    request = Request(paths or [project_root() / "policies"], wanted or "", is_covering=is_covering, jobs=jobs)
     for path in (junit, lcov, html):
         if path is not None:
             ensure_output(path)
@@ -123,13 +134,14 @@ class Request:
     paths: list[Path]
     wanted: str
     is_covering: bool
+    jobs: int = 1
 
     def run(self) -> tuple[list[FileReport], list[Coverage]]:
         """Find the files and run their cases; raises UsageError where nothing is tested."""
         files = find_files(self.paths)
         if not files:
             raise UsageError(f"there is no test (*{CASES_ENDING}) in {', '.join(map(str, self.paths))}")
-        reports, covered = run_files(files, self.wanted, is_covering=self.is_covering)
+        reports, covered = run_files(files, self.wanted, is_covering=self.is_covering, jobs=self.jobs)
         if not any(report.results or report.problem for report in reports):
             raise UsageError(f"no case has {self.wanted!r} in its name: nothing was tested")
         return reports, covered

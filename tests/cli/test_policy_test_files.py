@@ -81,6 +81,16 @@ def tests(nothing: Path) -> Path:
     return file
 
 
+def test_processes_that_share_the_cases_tell_the_same(tmp_path: Path) -> None:
+    (tmp_path / "mine.test.yaml").write_text(BEFORE, encoding="utf-8")
+    (tmp_path / "broken.test.yaml").write_text("cases: 5\n", encoding="utf-8")
+    alone = xp("test", tmp_path, "--coverage", "--format", "json")
+    assert alone.code == 65
+    assert alone.json["failed"]
+    together = xp("test", tmp_path, "--coverage", "--format", "json", "-j", "3")
+    assert (together.code, together.out) == (alone.code, alone.out)
+
+
 def test_an_update_changes_what_is_expected_and_nothing_else(tests: Path) -> None:
     ran = xp("test", "--update")
     assert tests.read_text(encoding="utf-8") == AFTER
