@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +30,7 @@ from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
+from exitplan.schemas.validation import CASES_ENDING, policies_in
 
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
@@ -179,6 +180,15 @@ def named_policy(path: Path) -> Path:
     """Return the file of a policy that is named: itself, else the shipped one of this name."""
     shipped = shipped_policy(str(path))
     return shipped if not path.exists() and shipped.is_file() else path
+
+
+def named_policies(paths: Iterable[Path]) -> Iterator[Path]:
+    """List the policies that are named: files, those of folders, and shipped ones by their names."""
+    for path in paths:
+        if path.is_dir():
+            yield from (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
+        else:
+            yield named_policy(path)
 
 
 def outer_invariants(under: Path | None) -> tuple[Invariant, ...]:

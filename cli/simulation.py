@@ -11,7 +11,14 @@ from typing import Any
 
 from exitplan.brokers.paper.options import Impact, ImpactModel, PaperOptions, options_to_document, read_options
 from exitplan.brokers.registry import PAPER
-from exitplan.cli.arguments import AccountRef, open_requested, policy_for_recording, read_duration, request_of
+from exitplan.cli.arguments import (
+    AccountRef,
+    named_policy,
+    open_requested,
+    policy_for_recording,
+    read_duration,
+    request_of,
+)
 from exitplan.executor.accounts.account import find_account
 from exitplan.executor.plan import read_account, read_state
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -21,7 +28,7 @@ from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
 from exitplan.ruleset.model.values import MICRO, ZERO, base_of, parse_decimal, plain, time_text
 from exitplan.schemas.documents import load_document
-from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
+from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.workbench.simulation.paths import Paths, RandomWalk, Shock, Timing, Walk, mark_of
 from exitplan.workbench.simulation.price_file import read_prices
 from exitplan.workbench.simulation.running import Candidate, Scene
@@ -169,8 +176,7 @@ def _candidates(start: Start, begun: _Begun) -> tuple[Candidate, ...]:
 
 def _named_policy(path: Path, base: LoadedPolicy | None) -> LoadedPolicy:
     """Load a policy: a file, or a shipped one by its name."""
-    shipped = shipped_policy(str(path))
-    return load_policy(shipped if not path.exists() and shipped.is_file() else path, {}, account=base)
+    return load_policy(named_policy(path), {}, account=base)
 
 
 def _interval(every: str | None, delay: timedelta, candidates: Sequence[Candidate]) -> timedelta:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exitplan.cli.arguments import named_policies
 from exitplan.cli.output import say
 from exitplan.cli.rendering.graphs import GraphFormat, graph_text
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
-from exitplan.schemas.policies import load_policy, shipped_policy
-from exitplan.schemas.validation import CASES_ENDING, policies_in
+from exitplan.schemas.policies import load_policy
 from exitplan.workbench.graph import graph_of_exits, graph_of_files
 
 app = verb_app()
@@ -38,19 +37,10 @@ def command(
     With --exits the ways of positions through one policy: an arrow stands only where a position can go along it, which
     is proved for every position.
     """
-    files = list(_files(paths or [project_root() / "policies"]))
+    files = list(named_policies(paths or [project_root() / "policies"]))
     if not files:
         raise UsageError("there is no policy to draw", hint="name files, folders, or a shipped policy such as default")
     if exits and len(files) > 1:
         raise UsageError(f"--exits draws one policy, and there are {len(files)}", hint="name one, such as default")
     graph = graph_of_exits(load_policy(files[0]).policy) if exits else graph_of_files(files)
     say(graph_text(graph, form), nl=False)
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        shipped = shipped_policy(str(path))
-        if path.is_dir():
-            yield from (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
-        else:
-            yield shipped if not path.exists() and shipped.is_file() else path

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import outer_invariants
+from exitplan.cli.arguments import named_policies, outer_invariants
 from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.findings import FORMS, LintReport, finding_text, lint_document
@@ -21,7 +21,6 @@ from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
 from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.policies import shipped_policy
-from exitplan.schemas.validation import CASES_ENDING, policies_in
 from exitplan.workbench.lint.files import lint_files
 from exitplan.workbench.lint.fixing import Fixed, fix_file
 
@@ -65,7 +64,7 @@ def command(
 
     Exit code 1 where there is a warning.
     """
-    files = list(_policies(paths or [project_root() / "policies"]))
+    files = list(named_policies(paths or [project_root() / "policies"]))
     if not files:
         raise UsageError(
             "there is no policy to look at", hint="name files, folders, or a shipped policy such as default"
@@ -78,16 +77,6 @@ def command(
     else:
         write_bytes(FORMS[form](report))
     raise typer.Exit(FOUND if report.warnings else 0)
-
-
-def _policies(paths: Sequence[Path]) -> Iterator[Path]:
-    """List the policies that are named: files, those of folders, and shipped ones by their names."""
-    for path in paths:
-        shipped = shipped_policy(str(path))
-        if path.is_dir():
-            yield from (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
-        else:
-            yield shipped if not path.exists() and shipped.is_file() else path
 
 
 def _fix(files: Sequence[Path], *, is_told: bool) -> None:
