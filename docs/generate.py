@@ -11,6 +11,7 @@ from docs.file_formats import schemas_page
 from docs.lint_page import lint_page
 from docs.pictures import policies_page
 from docs.registries import (
+    alert_pages,
     alerts_page,
     exit_codes_page,
     facts_page,
@@ -42,6 +43,7 @@ def generated_files() -> dict[str, str]:
     }
     return {
         **{f"docs/reference/{name}.md": text for name, text in pages.items()},
+        **{f"docs/reference/alerts/{name}.md": text for name, text in alert_pages().items()},
         "docs/lint.md": lint_page(),
         "docs/policies.md": policies_page(),
         "docs/venues.md": venues_page(),

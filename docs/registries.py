@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from docs.markdown import code, codes, page, section, table
-from exitplan.executor.store.alerts import ALERT_KINDS, SEVERITIES
+from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES, AlertKind
 from exitplan.ruleset import errors
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.language.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
@@ -40,6 +40,11 @@ A condition is a mapping from facts to their required values, and all entries mu
 `{tracked: true, value_usd: {gte: 1, lt: 100}}`. A plain value means equal. `all` and `any` take lists of conditions,
 `not` takes one. `$name` is the value of a parameter. A bare word in place of a condition is one of the policy's
 `definitions`.
+"""
+
+
+_ABOUT_FIGURES = """
+Each alert also has `timestamp`, `alert_type`, `severity` and `user_id`, the account.
 """
 
 
@@ -118,10 +123,34 @@ def alerts_page() -> str:
     """Return the page on alerts."""
     about = (
         "What exitplan tells whoever watches: a line of `alerts.jsonl` in the account's data folder for each, see "
-        f"`exitplan alerts`. A severity is one of {codes(SEVERITIES)}; a rule may name another one for its own alerts."
+        f"`exitplan alerts`, and [whoever is told](../alerts.md) by mail, chat or pager. A severity is one of "
+        f"{codes(SEVERITIES)}; a rule may name another one for its own alerts."
     )
-    rows = [[code(kind.name), code(kind.severity), kind.meaning] for kind in ALERT_KINDS.values()]
+    rows = [
+        [code(kind.name), code(kind.severity), f"{kind.meaning} [More](alerts/{kind.name}.md)"]
+        for kind in ALERT_KINDS.values()
+    ]
     return page("Alerts", about, table(["alert", "severity", "meaning"], rows))
+
+
+def alert_pages() -> dict[str, str]:
+    """Return a page for each kind of alert, by its name."""
+    return {kind.name: _alert_page(kind) for kind in ALERT_KINDS.values()}
+
+
+def _alert_page(kind: AlertKind) -> str:
+    rows = [
+        [code(figure.name), figure.meaning, figure.unit, "not always" if figure.optional else ""]
+        for figure in kind.figures
+    ]
+    step = f"\n\n    {kind.command}" if kind.command else ""
+    return page(
+        kind.name,
+        f"{kind.meaning} Its severity is {code(kind.severity)}, unless a rule names another.",
+        section("Figures", _ABOUT_FIGURES.strip(), table(["figure", "meaning", "unit", ""], rows)),
+        section("What to do", f"{kind.advice}{step}"),
+        "[All alerts](../alerts.md), [how they are delivered](../../alerts.md)",
+    )
 
 
 def exit_codes_page() -> str:

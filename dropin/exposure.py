@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from exitplan.brokers.duck_typed.values import first_amount, symbol_of
-from exitplan.executor.store.alerts import ALERT_KINDS
+from exitplan.executor.store.alert_kinds import ALERT_KINDS
 from exitplan.ruleset.model.values import ZERO
 
 LARGEST_PCT = Decimal(10)

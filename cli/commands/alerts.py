@@ -22,8 +22,8 @@ from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES
 from exitplan.executor.store.alert_log import Alert, AlertFilter, AlertLog
-from exitplan.executor.store.alerts import ALERT_KINDS, SEVERITIES
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 

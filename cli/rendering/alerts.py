@@ -10,7 +10,7 @@ from rich.text import Text
 
 from exitplan.cli.rendering.screen import rows, words
 from exitplan.cli.rendering.words import clock_time, reason_text
-from exitplan.executor.store.alerts import ALERT_KINDS
+from exitplan.executor.store.alert_kinds import ALERT_KINDS
 
 _STYLES = {"CRITICAL": "bold red", "WARNING": "yellow"}
 _HEAD = frozenset({"timestamp", "alert_type", "severity", "user_id", "symbol", "position", "reason"})

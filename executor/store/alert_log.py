@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from exitplan.executor.store.alerts import SEVERITIES
+from exitplan.executor.store.alert_kinds import SEVERITIES
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import parse_time
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,42 +11,12 @@ from typing import Any
 import orjson
 
 from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.alert_kinds import ALERT_KINDS
 from exitplan.executor.store.files import append_line
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.model.visible import printable, with_escapes
 
-
-@dataclass(frozen=True, slots=True)
-class AlertKind:
-    """A kind of alert, its severity unless a rule names another, and what it tells."""
-
-    name: str
-    severity: str
-    meaning: str
-
-
-ALERT_KINDS: Mapping[str, AlertKind] = {
-    kind.name: kind
-    for kind in (
-        AlertKind("POSITION_CAP_VIOLATION", "CRITICAL", "The account holds more positions than the cap allows."),
-        AlertKind("ZOMBIE_ESCALATED", "CRITICAL", "A zombie cannot be closed; a person must look at it."),
-        AlertKind("EXIT_FAILED", "WARNING", "The venue refused an exit, or it never got there."),
-        AlertKind("UNWIND_REANCHORED", "WARNING", "A position has grown while it was unwound; its unwind starts anew."),
-        AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The outcome of an order is unknown; the account stops."),
-        AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
-        AlertKind("BALANCE_ACCEPTED", "INFO", "A person has said that what the account holds is right."),
-        AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
-        AlertKind("OVERSIZED_HIGH_EXPOSURE", "CRITICAL", "One coin of high exposure is much of the account."),
-        AlertKind("NEAR_DUST_THRESHOLD", "WARNING", "A coin of high exposure is about to become dust."),
-        AlertKind(
-            "EXCESSIVE_HIGH_EXPOSURE_CONCENTRATION", "CRITICAL", "Coins of high exposure are much of the account."
-        ),
-    )
-}
-
-SEVERITIES = ("INFO", "WARNING", "CRITICAL")
-"""How bad alerts are, the mildest first."""
 _LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging.CRITICAL}
 
 
@@ -57,12 +26,15 @@ def raise_alert(
     """Append an alert to the account's alerts and return its JSON form.
 
     An alert that cannot be written is lost to the file alone: it is logged and goes to whoever watches, and the work
-    that it is about goes on.
+    that it is about goes on. The kinds and their figures are in :mod:`exitplan.executor.store.alert_kinds`; one that is
+    not registered is written all the same, as a WARNING. Two figures direct its delivery: ``alert_id``, with which it
+    reaches a channel once only, and ``channels``, the names of those that it goes to in place of the routes.
     """
+    known = ALERT_KINDS.get(kind)
     alert = {
         "timestamp": time_text(now),
         "alert_type": kind,
-        "severity": severity or ALERT_KINDS[kind].severity,
+        "severity": severity or (known.severity if known else "WARNING"),
         "user_id": account,
         **{name: printable(value) if isinstance(value, str) else value for name, value in figures.items()},
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import pytest
 
 from docs.generate import generated_files
-from exitplan.executor.store.alerts import ALERT_KINDS
+from exitplan.executor.store.alert_kinds import ALERT_KINDS
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.language.conditions import OPERATORS
 from exitplan.ruleset.language.parameters import DUST, EXIT_ACTIONS, GUARDS, PARAMETERS

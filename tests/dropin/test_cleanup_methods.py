@@ -14,6 +14,7 @@ import pytest
 from exitplan import EXCHANGE_MIN_CLOSE_USD, CleanupType, ForcedPositionCleanup, is_position_closable
 from tests.builders import NOW
 from tests.dropin.bot import RAISES, BotBroker, held, stale
+from tests.executor.scene import ensure_registered
 
 
 class Venue(Enum):
@@ -243,6 +244,8 @@ def test_a_users_cap_counts_over_all_brokers(tmp_path: Path) -> None:
     assert (sorted(kraken.positions), sorted(coinbase.positions)) == (["A-USD", "B-USD"], [])
     assert details["user_ann_coinbase"]["user_total_initial"] == 4
     alerts = [json.loads(line) for line in (tmp_path / "users/ann/alerts.jsonl").read_text().splitlines()]
+    for alert in alerts:
+        ensure_registered(alert)
     assert [(alert["alert_type"], alert["severity"], alert["excess_count"]) for alert in alerts] == [
         ("POSITION_CAP_VIOLATION", "CRITICAL", 1)
     ]

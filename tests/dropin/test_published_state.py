@@ -13,6 +13,7 @@ from exitplan.executor.store.state import state_from_file
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.dropin.bot import LOST, RAISES, Bot, bot, held
+from tests.executor.scene import ensure_registered
 
 FILE = "legacy_exit_protocol_state.json"
 
@@ -155,6 +156,8 @@ def test_coins_of_high_exposure_are_told_and_alerted(tmp_path: Path) -> None:
         ("EXCESSIVE_HIGH_EXPOSURE_CONCENTRATION", "CRITICAL", None),
     ]
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    for alert in lines:
+        ensure_registered(alert)
     assert [(line["alert_type"], line["severity"]) for line in lines] == [(kind, level) for kind, level, _ in kinds]
 
 

@@ -25,6 +25,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.apply.events import EVENT_KINDS, ApplyResult, Event
 from exitplan.executor.plan import plan_account
+from exitplan.executor.store.alert_kinds import ALERT_KINDS
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.model.snapshot import (
@@ -69,6 +70,14 @@ class StillClock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.advance(seconds)
+
+
+def ensure_registered(alert: Mapping[str, Any]) -> None:
+    """Check that an alert carries the figures that are registered of its kind, and no others."""
+    told = alert.keys() - {"timestamp", "alert_type", "severity", "user_id", "alert_id", "channels"}
+    figures = ALERT_KINDS[alert["alert_type"]].figures
+    always = {figure.name for figure in figures if not figure.optional}
+    assert always <= told <= {figure.name for figure in figures}
 
 
 @dataclass
@@ -217,10 +226,13 @@ class Scene:
         return load_document(self.folder.state, "state")
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The alerts, each line checked against its schema."""
+        """The alerts, each line checked against its schema, and against the figures that are registered of its kind."""
         if not self.folder.alerts.exists():
             return []
-        return [parse_document(line, "alert", "alerts") for line in self.folder.alerts.read_bytes().splitlines()]
+        alerts = [parse_document(line, "alert", "alerts") for line in self.folder.alerts.read_bytes().splitlines()]
+        for alert in alerts:
+            ensure_registered(alert)
+        return alerts
 
     def alert_kinds(self) -> list[str]:
         return [alert["alert_type"] for alert in self.alerts()]

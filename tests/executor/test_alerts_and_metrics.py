@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.executor.store.alerts import ALERT_KINDS, raise_alert
+from exitplan.executor.store.alert_kinds import ALERT_KINDS, AlertKind
+from exitplan.executor.store.alerts import raise_alert
 from exitplan.ruleset.errors import EngineDisagreement
 from tests.builders import NOW, order, position, record, snapshot
 from tests.executor.conftest import Stage
@@ -66,16 +67,26 @@ def test_the_alerts_of_many_runs_stand_one_to_a_line(on_stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("kind", ALERT_KINDS.values(), ids=lambda kind: kind.name)
-def test_every_kind_of_alert_passes_its_schema(on_stage: Stage, kind: object) -> None:
+def test_every_kind_of_alert_passes_its_schema(on_stage: Stage, kind: AlertKind) -> None:
     scene = on_stage(legacy())
-    raise_alert(scene.folder.alerts, kind.name, "user123", NOW, {"symbol": "AAA/USD"})  # type: ignore[attr-defined]
+    figures = {figure.name: "AAA/USD" for figure in kind.figures}
+    raise_alert(scene.folder.alerts, kind.name, "user123", NOW, figures)
     (alert,) = scene.alerts()
-    assert (alert["severity"], alert["user_id"]) == (kind.severity, "user123")  # type: ignore[attr-defined]
+    assert (alert["severity"], alert["user_id"]) == (kind.severity, "user123")
+
+
+def test_an_alert_of_a_kind_that_is_not_registered_is_not_lost(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    assert raise_alert(scene.folder.alerts, "OF_TOMORROW", "platform", NOW, {})["severity"] == "WARNING"
+    assert b"OF_TOMORROW" in scene.folder.alerts.read_bytes()
+
+
+_FAILED = {"symbol": "AAA/USD", "rule": "legacy", "kind": "close", "reason": 'first\nsecond "quoted" \u2028'}
 
 
 def test_a_line_break_in_the_words_of_a_venue_makes_no_second_line(on_stage: Stage) -> None:
     scene = on_stage(legacy())
-    raise_alert(scene.folder.alerts, "EXIT_FAILED", "platform", NOW, {"reason": 'first\nsecond "quoted" \u2028'})
+    raise_alert(scene.folder.alerts, "EXIT_FAILED", "platform", NOW, _FAILED)
     assert len(scene.alerts()) == 1
 
 
