@@ -47,7 +47,7 @@ VERBS = {
         Verb("report", _LOOK, "Report what was closed, and what it cost."),
         Verb("doctor", _LOOK, "Check the engine, the files of accounts, and their venues."),
         Verb("backup", _LOOK, "Copy journal, state, tracker and alerts, also during a run."),
-        Verb("alerts", _LOOK, "List alerts, or follow them as they are raised."),
+        Verb("alerts", _LOOK, "List alerts, follow them, or deliver them to channels."),
         Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),
         Verb("resolve", _LOOK, "Record the outcome of an order that the venue cannot report."),

@@ -1,9 +1,9 @@
 """The loggers of the executor: what is logged, with its fields.
 
 ``exitplan.run`` has plans, the events of runs, verifications and alerts; ``exitplan.journal`` leases and every step of
-the order journal; ``exitplan.protocol`` the phases of the published protocol's methods. The brokers log their calls
-under ``exitplan.venue``. Nothing here configures logging: a program does that with the standard library, and the
-command line with its own options.
+the order journal; ``exitplan.protocol`` the phases of the published protocol's methods; ``exitplan.alerts`` what is
+delivered of alerts. The brokers log their calls under ``exitplan.venue``. Nothing here configures logging: a program
+does that with the standard library, and the command line with its own options.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 RUN = logging.getLogger("exitplan.run")
 JOURNAL = logging.getLogger("exitplan.journal")
 PROTOCOL = logging.getLogger("exitplan.protocol")
+ALERTS = logging.getLogger("exitplan.alerts")
 
 
 @dataclass(frozen=True, slots=True)

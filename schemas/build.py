@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from exitplan.schemas.shapes.alerting import alerting_schema
 from exitplan.schemas.shapes.common import Schema
 from exitplan.schemas.shapes.policy import policy_schema
 from exitplan.schemas.shapes.snapshot import alert_schema, snapshot_schema, tracker_schema
@@ -36,6 +37,7 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "tracker": tracker_schema,
     "alert": alert_schema,
     "cases": _cases_schema,
+    "alerts": alerting_schema,
 }
 
 

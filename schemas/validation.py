@@ -17,6 +17,8 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 CASES_ENDING = ".test.yaml"
 """How files of policy tests are named."""
+CHANNELS_FILE = "alerts.yaml"
+"""The file of a project that says who is told of alerts."""
 _POLICY_SUFFIXES = {".yaml", ".yml"}
 
 
@@ -42,8 +44,8 @@ class Validated:
 def validate_paths(paths: Iterable[FilePath]) -> list[Validated]:
     """Validate files, and the policies in folders; a problem of a shared base is reported once.
 
-    A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys, ``*.test.yaml`` for policy tests;
-    anything else for a policy.
+    A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys, ``*.test.yaml`` for policy tests,
+    ``alerts.yaml`` for channels; anything else for a policy.
     """
     results: list[Validated] = []
     reported: set[tuple[Mark, str]] = set()
@@ -69,7 +71,24 @@ def policies_in(folder: FilePath) -> list[FilePath]:
 
 def check_cases(document: Document) -> None:
     """Check that a file of policy tests has the shape of one; raises FileHasProblems with all that is wrong."""
-    problems = check("cases", document.value)
+    _ensure_shape("cases", document)
+
+
+def check_channels(document: Document) -> None:
+    """Check that a file of channels has the shape of one; raises FileHasProblems with all that is wrong."""
+    _ensure_shape("alerts", document)
+
+
+def is_channels_file(path: FilePath) -> bool:
+    """Check whether a file is one of channels: by its name, unless it says of itself that it is a policy."""
+    if path.name != CHANNELS_FILE:
+        return False
+    value = load_yaml(path).value
+    return not (isinstance(value, dict) and value.keys() & {"name", "extends", "classification", "exits"})
+
+
+def _ensure_shape(kind: str, document: Document) -> None:
+    problems = check(kind, document.value)
     if problems:
         sources = {document.name: document.source}
         raise FileHasProblems(locate(problem, document.marks, sources) for problem in problems)
@@ -100,6 +119,10 @@ def _file(path: FilePath) -> Validated:
         if path.name.endswith(CASES_ENDING):
             kind = "cases"
             check_cases(load_yaml(path))
+            return Validated(path, kind)
+        if is_channels_file(path):
+            kind = "alerts"
+            check_channels(load_yaml(path))
             return Validated(path, kind)
         loaded = load_policy(path)
         return Validated(path, kind, loaded.warnings, loaded=loaded)

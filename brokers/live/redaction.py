@@ -10,9 +10,10 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 from urllib.parse import quote, quote_plus
 
-from exitplan.brokers.live.credentials import Credentials
+from exitplan.brokers.live.credentials import Secret
 
 MASK = "[redacted]"
 SHORTEST_LINE = 16
@@ -48,6 +49,14 @@ _SPELLED = re.compile(
 Span = tuple[int, int]
 
 
+class Secretive(Protocol):
+    """Whatever has secrets: credentials, or the address of a channel."""
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """List all that must never be shown."""
+        ...
+
+
 class Redactor:
     """Takes the secrets of some accounts, and what is signed with them, out of any text.
 
@@ -56,7 +65,7 @@ class Redactor:
 
     __slots__ = ("_forms", "_pieces")
 
-    def __init__(self, *credentials: Credentials | None) -> None:
+    def __init__(self, *credentials: Secretive | None) -> None:
         values = {secret.reveal() for one in credentials if one is not None for secret in one.secrets()}
         self._forms = sorted({form for value in values for form in _forms_of(value)})
         self._pieces = frozenset(piece for value in values for piece in _pieces_of(value))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.approval import ask
 from exitplan.cli.arguments import AccountRef, only_one, open_requested
 from exitplan.cli.failures import warn
@@ -24,6 +25,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(
     account: AccountOption = None,
     auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")] = False,

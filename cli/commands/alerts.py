@@ -1,33 +1,55 @@
-"""``exitplan alerts``: what the accounts have raised, now or as it happens."""
+"""``exitplan alerts``: what the accounts have raised, now or as it happens, and who is told of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exitplan.cli.account_set import AccountSet, report_of
+from exitplan.cli.alert_delivery import told_of
 from exitplan.cli.arguments import present, read_duration, read_time
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.alerts import alert_line, alerts_table
+from exitplan.cli.rendering.channels import (
+    channel_document,
+    channels_table,
+    delivery_document,
+    delivery_text,
+    tests_table,
+)
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.project import project_root
+from exitplan.executor.alerting.channels import Channel, load_channels
+from exitplan.executor.alerting.delivery import (
+    Wanted,
+    channel_states,
+    deliver,
+    has_begun,
+    known_accounts,
+    try_channel,
+)
 from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES
 from exitplan.executor.store.alert_log import Alert, AlertFilter, AlertLog
-from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.schemas.validation import CHANNELS_FILE
 
 _POLL_SECONDS = 0.5
+FAILED = 1
 app = verb_app()
 
 
@@ -40,8 +62,9 @@ class AlertOutput:
     as_json: bool = False
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    context: typer.Context,
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
@@ -63,10 +86,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List alerts, or follow them as they are raised.
+    """List alerts, follow them, or deliver them to channels.
 
     The oldest come first. The venue is not contacted. With --follow and --json every alert is one line of JSON.
     """
+    if context.invoked_subcommand is not None:
+        return
     wanted = AlertFilter(frozenset(map(_kind, kind or ())), _severity(severity), _since(since))
     logs: list[AlertLog] = []
     for who in AccountSet.of(account, tag, every=every).select():
@@ -75,6 +100,96 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         else:
             report_of(who.name, who.file)
     show_alerts(logs, wanted, AlertOutput(limit, follow, as_json))
+
+
+@app.command("test")
+def try_channels(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="CHANNEL", help="Which channels.  [default: all of them]")
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Send a test message to channels, and say what came of it.
+
+    Exits with 1 where one did not get through.
+    """
+    root, now = project_root(), present()
+    chosen = _chosen(_channels(root), names or ())
+    with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
+        problems = list(pool.map(lambda channel: try_channel(root, data, channel, now), chosen))
+    tried = {channel.name: problem for channel, problem in zip(chosen, problems, strict=True)}
+    if as_json:
+        write_json({"channels": [{"channel": name, "problem": problem} for name, problem in tried.items()]})
+    else:
+        show(tests_table(tried))
+    raise typer.Exit(FAILED if any(tried.values()) else 0)
+
+
+@app.command("send")
+def send(
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Also what quiet hours, digests, groups, limits and pauses after failures hold back."
+        ),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="At the first delivery: alerts since then, as 2d or a date."),
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Deliver the alerts that wait, of all accounts.
+
+    Commands that raise alerts do so themselves, within seconds; this is for cron, which also sends what had to wait.
+    Exits with 1 where a channel failed.
+    """
+    root, begins = project_root(), _since(since)
+    _channels(root)
+    if begins is not None and has_begun(data):
+        hint = "exitplan alerts --since lists older ones"
+        raise UsageError("--since is for the first delivery, and there was one", hint=hint)
+    report = deliver(root, data, known_accounts(data), present(), budget=None, how=Wanted(begins, everything))
+    if report.problem is not None:
+        raise ExitplanError(report.problem)
+    if as_json:
+        write_json(delivery_document(report))
+    else:
+        say(delivery_text(report))
+    for told in told_of(report):
+        warn(told, as_json=as_json)
+    raise typer.Exit(FAILED if report.failed else 0)
+
+
+@app.command("channels")
+def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
+    """List the channels: what each gets, what waits for it, and how it stands."""
+    root, now = project_root(), present()
+    _channels(root)
+    states = channel_states(root, data)
+    if as_json:
+        write_json({"channels": [channel_document(channel, state) for channel, state in states]})
+    else:
+        show(channels_table(states, now))
+
+
+def _channels(root: Path) -> tuple[Channel, ...]:
+    channels = load_channels(root)
+    if channels is None:
+        hint = "write one beside the folder policies: docs/alerts.md, exitplan schema alerts"
+        raise UsageError(f"there is no {CHANNELS_FILE} in this project, so nobody is told of alerts", hint=hint)
+    return channels
+
+
+def _chosen(channels: Sequence[Channel], names: Sequence[str]) -> list[Channel]:
+    by_name = {channel.name: channel for channel in channels}
+    for name in names:
+        if name not in by_name:
+            hint = did_you_mean(name, by_name) or f"the channels are {', '.join(by_name)}"
+            raise UsageError(f"there is no channel {name}", hint=hint)
+    return [by_name[name] for name in dict.fromkeys(names or by_name)]
 
 
 def _kind(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.account_set import AccountSet
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, overrides_of, request_of
 from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import (
@@ -63,6 +64,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     plans: PlansArgument = None,
     dry_run: DryRunOption = False,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.account_set import AccountSet, Stopped, ask_each, deliver_answers
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import (
     AccountRef,
     Narrowing,
@@ -86,6 +87,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account: AccountsOption = None,
     tag: TagOption = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.account_set import AccountSet
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, ensure_phase, read_overrides, request_of
 from exitplan.cli.commands.verify import verify_each
 from exitplan.cli.compat import Mode, find_for_line, one_name
@@ -71,6 +72,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     broker: BrokerOption = None,
     user_id: UserOption = None,

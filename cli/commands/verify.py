@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, Overrides, read_overrides, request_of
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
@@ -80,6 +81,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account: AccountsOption = None,
     tag: TagOption = None,

@@ -22,7 +22,7 @@ MOST_SHOWN = 50
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LONGEST_LINE = 1_500
-_SECRET = re.compile(r"(?i)secret|credential|passw|passphrase|api_?key|private_?key|token")
+_SECRET = re.compile(r"(?i)secret|credential|passw|passphrase|api_?key|private_?key|token|\burl\b.*://")
 _FOR_A_SHELL = re.compile(r"(?m)^[ \t]*(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]*[ \t]*=|^-----BEGIN ")
 _FIRST_PART = 65_536
 _BEFORE_CARET, _EXCERPT = 60, 100
@@ -124,8 +124,8 @@ def locate(problem: Problem, marks: Mapping[Path, Mark], sources: Mapping[str, S
         mark = mark.key
     mark = replace(mark, key=None)
     source = sources.get(mark.file)
-    # The account block is where a credential ends up that should not be in a file; no message may repeat it.
-    excerpt = source.excerpt(mark) if source and path[:1] != ("account",) else ""
+    # These are where a credential ends up that should not be in a file; no message may repeat it.
+    excerpt = source.excerpt(mark) if source and path[:1] not in {("account",), ("channels",)} else ""
     message = problem.message.partition(", found")[0] if source and source.is_for_a_shell else problem.message
     return Diagnostic(mark, problem.path, message, problem.severity, problem.hint, excerpt)
 

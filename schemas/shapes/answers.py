@@ -212,7 +212,49 @@ def alerts_schema() -> Schema:
     """Describe what ``exitplan alerts --json`` prints."""
     alert = alert_schema()
     entry = {key: alert[key] for key in ("type", "properties", "required", "additionalProperties")}
-    return _answer("alerts", "Alerts", "Alerts, the oldest first.", {"alerts": listed(entry)})
+    return _answer("alerts-shown", "Alerts", "Alerts, the oldest first.", {"alerts": listed(entry)})
+
+
+def channels_schema() -> Schema:
+    """Describe what ``exitplan alerts channels --json`` prints."""
+    keys = {
+        "channel": text("Its name."),
+        "url": text("Where its address is kept."),
+        "severity": text("The least severity that it gets."),
+        "only_named": flag("Whether it gets only what names it.", optional=False),
+        "waiting": _whole("How many alerts wait for it."),
+        "sent_at": moment("When something was sent to it last."),
+        "failures": _whole("How many attempts failed in a row."),
+        "failed_since": moment("Since when they fail."),
+        "problem": text("Why the last one failed.", optional=True),
+        "next_try": moment("When it is tried again."),
+    }
+    channels = listed(record(keys, tuple(keys), extra=True), "The channels, as alerts.yaml lists them.")
+    return _answer("alert-channels", "Channels", "The channels that alerts go to.", {"channels": channels})
+
+
+def channel_tests_schema() -> Schema:
+    """Describe what ``exitplan alerts test --json`` prints."""
+    keys = {"channel": text("Its name."), "problem": text("Why the test did not get through.", optional=True)}
+    channels = listed(record(keys, tuple(keys), extra=True), "The channels that were tried.")
+    return _answer("alert-tests", "Tests of channels", "What came of test messages.", {"channels": channels})
+
+
+def deliveries_schema() -> Schema:
+    """Describe what ``exitplan alerts send --json`` prints."""
+    keys = {
+        "channel": text("Its name."),
+        "sent": _whole("How many alerts were sent to it."),
+        "waiting": _whole("How many wait for it."),
+        "problem": text("Why it failed.", optional=True),
+    }
+    properties = {
+        "taken": _whole("How many alerts are new."),
+        "too_old": _whole("How many are from before the first delivery."),
+        "channels": listed(record(keys, tuple(keys), extra=True), "The channels that something is for."),
+        "warnings": listed(text(), "What a person should know."),
+    }
+    return _answer("alert-deliveries", "Deliveries", "What a delivery of alerts came to.", properties)
 
 
 def diff_schema() -> Schema:
@@ -696,7 +738,10 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "history": history_schema,
     "run": run_schema,
     "event": event_schema,
-    "alerts": alerts_schema,
+    "alerts-shown": alerts_schema,
+    "alert-channels": channels_schema,
+    "alert-tests": channel_tests_schema,
+    "alert-deliveries": deliveries_schema,
     "gate": gate_schema,
     "diff": diff_schema,
     "keygen": keygen_schema,

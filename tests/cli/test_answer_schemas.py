@@ -35,7 +35,7 @@ def test_every_schema_is_a_good_one(kind: str) -> None:
         ("explain", "explain BTC/USD"),
         ("history", "history"),
         ("run", "history 1"),
-        ("alerts", "alerts"),
+        ("alerts-shown", "alerts"),
         ("gate", "gate"),
         ("validate", "validate"),
         ("validate", "validate broken.yaml"),

@@ -1,0 +1,64 @@
+"""Deliver alerts at the end of a command that may have raised some; whatever comes of it changes nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exitplan.cli.arguments import present
+from exitplan.cli.failures import warn
+from exitplan.cli.rendering.words import clock_time, counted
+from exitplan.executor.accounts.project import project_root
+from exitplan.ruleset.errors import ExitplanError
+
+if TYPE_CHECKING:
+    from exitplan.executor.alerting.delivery import DeliveryReport
+
+SEE = "exitplan alerts channels"
+
+
+def delivers_alerts(command: Callable[..., None]) -> Callable[..., None]:
+    """Deliver what waits once a command has ended, however it ended: within seconds, and whatever fails is one line."""
+
+    @wraps(command)
+    def with_delivery(**options: Any) -> None:  # noqa: ANN401 - those of the command
+        try:
+            command(**options)
+        finally:
+            deliver_after_command(options["data"], as_json=options.get("as_json", False))
+
+    return with_delivery
+
+
+def deliver_after_command(data: Path, *, as_json: bool) -> None:
+    """Deliver the alerts of a data folder where the project has channels; raises nothing, writes to stderr alone."""
+    from exitplan.schemas.validation import CHANNELS_FILE  # noqa: PLC0415 - `exitplan plan --help` needs none of it
+
+    try:
+        root = project_root()
+        if not (root / CHANNELS_FILE).is_file():
+            return
+        from exitplan.executor.alerting.delivery import deliver, known_accounts  # noqa: PLC0415 - as above
+
+        told = told_of(deliver(root, data, known_accounts(data), present()))
+    except (ExitplanError, OSError) as problem:
+        told = [f"alerts were not delivered: {problem}"]
+    except KeyboardInterrupt:
+        return  # they go with the next command
+    if told:
+        warn("; ".join(told).partition("\n")[0], hint=SEE, as_json=as_json)
+
+
+def told_of(report: DeliveryReport) -> list[str]:
+    """Return what a person should know of a delivery."""
+    told = [f"alerts were not delivered: {report.problem}"] if report.problem else []
+    for name, why in report.failed.items():
+        left = report.waiting.get(name, 0)
+        told.append(f"alerts: the channel {name} failed ({why}); {counted(left, 'alert waits', 'alerts wait')} for it")
+    told.extend(report.warnings)
+    if report.too_old and report.since is not None:
+        old = counted(report.too_old, "alert")
+        told.append(f"alerts: {old} from before {clock_time(report.since)} are left to exitplan alerts")
+    return told

@@ -1,0 +1,277 @@
+"""What is to be delivered and what was: ``deliveries.db`` in the data folder, kept over restarts.
+
+An alert is taken in, and the place in its file moved on, in one transaction; it is marked after it was sent. So it is
+delivered at least once, and one with an id never again once it is marked.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
+from exitplan.ruleset.errors import DataFolderUnusable
+
+FILE = "deliveries.db"
+_VERSION = 1
+_TABLES = """
+CREATE TABLE started (only INTEGER PRIMARY KEY CHECK (only = 1), since INTEGER NOT NULL) STRICT;
+CREATE TABLE cursors (
+    account TEXT PRIMARY KEY, position INTEGER NOT NULL, inode INTEGER NOT NULL, newest INTEGER NOT NULL
+) STRICT;
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, repeat_key TEXT, alert BLOB NOT NULL, is_named INTEGER NOT NULL,
+    raised_at INTEGER NOT NULL, last_at INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1,
+    is_repeat INTEGER NOT NULL DEFAULT 0, held TEXT, until INTEGER
+) STRICT;
+CREATE UNIQUE INDEX entries_by_key ON entries (channel, repeat_key);
+CREATE TABLE known_ids (
+    channel TEXT NOT NULL, alert_id TEXT NOT NULL, taken_at INTEGER NOT NULL, PRIMARY KEY (channel, alert_id)
+) STRICT;
+CREATE TABLE channels (
+    name TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0, next_try INTEGER NOT NULL DEFAULT 0, problem TEXT,
+    failed_since INTEGER, sent_at INTEGER, is_told INTEGER NOT NULL DEFAULT 0, claimed_until INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE messages (channel TEXT NOT NULL, sent_at INTEGER NOT NULL) STRICT;
+"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_IDS_KEPT = timedelta(days=90)
+_LONGEST_PERIOD = timedelta(days=1)
+Alert = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An alert that waits for a channel: how often it was raised, since when, and whether it is a repeat."""
+
+    number: int
+    alert: Alert
+    is_named: bool
+    raised_at: datetime
+    last_at: datetime
+    times: int
+    is_repeat: bool
+    held: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far an alert file was read: the place, which file it was, and its newest alert."""
+
+    position: int = 0
+    inode: int = 0
+    newest: datetime = _EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """How a channel stands: its failures in a row, when it is tried next, and why it failed."""
+
+    name: str
+    failures: int = 0
+    next_try: datetime = _EPOCH
+    problem: str | None = None
+    failed_since: datetime | None = None
+    sent_at: datetime | None = None
+    is_told: bool = False
+    claimed_until: datetime = _EPOCH
+    waiting: int = 0
+
+
+class Outbox:
+    """The open file of deliveries; every method that writes is called within :meth:`transaction`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Work on an open file."""
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all that is written in the block one step."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def since(self) -> datetime | None:
+        """Return since when alerts are delivered; None before the first delivery."""
+        row = self._connection.execute("SELECT since FROM started").fetchone()
+        return None if row is None else _time(row[0])
+
+    def start(self, since: datetime) -> None:
+        """Note since when alerts are delivered."""
+        self._connection.execute("INSERT INTO started VALUES (1, ?)", (_number(since),))
+
+    def cursor(self, account: str) -> Cursor:
+        """Return how far an account's file was read."""
+        columns = "SELECT position, inode, newest FROM cursors WHERE account = ?"
+        row = self._connection.execute(columns, (account,)).fetchone()
+        return Cursor() if row is None else Cursor(row[0], row[1], _time(row[2]))
+
+    def move_cursor(self, account: str, cursor: Cursor) -> None:
+        """Note how far an account's file was read."""
+        values = (account, cursor.position, cursor.inode, _number(cursor.newest))
+        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", values)
+
+    def take(self, channel: str, alert: Alert, raised_at: datetime, *, key: str | None, is_named: bool) -> None:
+        """Take in an alert for a channel; where the same is there already, it is counted."""
+        at = _number(raised_at)
+        self._connection.execute(
+            "INSERT INTO entries (channel, repeat_key, alert, is_named, raised_at, last_at) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (channel, repeat_key) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
+            (channel, key, orjson.dumps(alert), is_named, at, at),
+        )
+
+    def is_new_id(self, channel: str, alert_id: str, now: datetime) -> bool:
+        """Note an id that a channel gets; false where it had it before."""
+        statement = "INSERT OR IGNORE INTO known_ids VALUES (?, ?, ?)"
+        return self._connection.execute(statement, (channel, alert_id, _number(now))).rowcount == 1
+
+    def end_repeats(self, now: datetime) -> None:
+        """End the windows that are over: what was raised again in one waits as a repeat, the rest is forgotten."""
+        at = _number(now)
+        self._connection.execute("DELETE FROM entries WHERE until <= ? AND times = 0", (at,))
+        self._connection.execute("UPDATE entries SET until = NULL, is_repeat = 1 WHERE until <= ?", (at,))
+        self._connection.execute("DELETE FROM known_ids WHERE taken_at < ?", (_number(now - _IDS_KEPT),))
+        self._connection.execute("DELETE FROM messages WHERE sent_at < ?", (_number(now - _LONGEST_PERIOD),))
+
+    def waiting(self, channel: str) -> list[Entry]:
+        """List what waits for a channel, the oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, alert, is_named, raised_at, last_at, times, is_repeat, held FROM entries"
+            " WHERE channel = ? AND until IS NULL ORDER BY raised_at, id",
+            (channel,),
+        )
+        return [
+            Entry(number, orjson.loads(alert), bool(is_named), _time(raised), _time(last), times, bool(is_repeat), held)
+            for number, alert, is_named, raised, last, times, is_repeat, held in rows
+        ]
+
+    def hold(self, numbers: Iterable[int], why: str) -> None:
+        """Note why entries wait; the first reason stays."""
+        statement = "UPDATE entries SET held = coalesce(held, ?) WHERE id = ?"
+        self._connection.executemany(statement, [(why, number) for number in numbers])
+
+    def mark_sent(self, channel: str, entries: Sequence[Entry], now: datetime, repeat: timedelta) -> None:
+        """Mark entries as sent: each is forgotten, or kept for as long as its repeats are only counted."""
+        for entry in entries:
+            if entry.is_named or not repeat:
+                self._connection.execute("DELETE FROM entries WHERE id = ?", (entry.number,))
+            else:
+                self._connection.execute(
+                    "UPDATE entries SET until = ?, times = times - ?, is_repeat = 0, held = NULL, raised_at = ?"
+                    " WHERE id = ?",
+                    (_number(now + repeat), entry.times, _number(now), entry.number),
+                )
+        self._connection.execute("INSERT INTO messages VALUES (?, ?)", (channel, _number(now)))
+
+    def sent_since(self, channel: str, since: datetime) -> int:
+        """Count the messages that a channel got after a moment."""
+        count = "SELECT count(*) FROM messages WHERE channel = ? AND sent_at > ?"
+        return int(self._connection.execute(count, (channel, _number(since))).fetchone()[0])
+
+    def state(self, channel: str) -> ChannelState:
+        """Return how a channel stands."""
+        count = "SELECT count(*) FROM entries WHERE channel = ? AND until IS NULL"
+        (waiting,) = self._connection.execute(count, (channel,)).fetchone()
+        row = self._connection.execute(
+            "SELECT failures, next_try, problem, failed_since, sent_at, is_told, claimed_until FROM channels"
+            " WHERE name = ?",
+            (channel,),
+        ).fetchone()
+        if row is None:
+            return ChannelState(channel, waiting=waiting)
+        failures, next_try, problem, failed_since, sent_at, is_told, claimed_until = row
+        return ChannelState(
+            channel,
+            failures,
+            _time(next_try),
+            problem,
+            None if failed_since is None else _time(failed_since),
+            None if sent_at is None else _time(sent_at),
+            bool(is_told),
+            _time(claimed_until),
+            waiting,
+        )
+
+    def put_state(self, state: ChannelState) -> None:
+        """Note how a channel stands."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                state.name,
+                state.failures,
+                _number(state.next_try),
+                state.problem,
+                None if state.failed_since is None else _number(state.failed_since),
+                None if state.sent_at is None else _number(state.sent_at),
+                state.is_told,
+                _number(state.claimed_until),
+            ),
+        )
+
+    def drop_others(self, channels: Iterable[str]) -> dict[str, int]:
+        """Forget channels that are no longer named; returns how much waited for each."""
+        names = orjson.dumps(list(channels)).decode()
+        gone = "NOT IN (SELECT value FROM json_each(?))"
+        counts = f"SELECT channel, count(*) FROM entries WHERE until IS NULL AND channel {gone} GROUP BY channel"  # noqa: S608 - no value is in it
+        dropped = dict(self._connection.execute(counts, (names,)).fetchall())
+        self._connection.execute(f"DELETE FROM entries WHERE channel {gone}", (names,))  # noqa: S608 - as above
+        self._connection.execute(f"DELETE FROM channels WHERE name {gone}", (names,))  # noqa: S608 - as above
+        return dropped
+
+
+@contextmanager
+def open_outbox(data: Path) -> Iterator[Outbox]:
+    """Open (or create) the deliveries of a data folder, with full synchronisation; raises DataFolderUnusable."""
+    path = data / FILE
+    connection: sqlite3.Connection | None = None
+    try:
+        make_private_folder(data)
+        create_private(path)
+        keep_private(path)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        _prepare(connection, path)
+        yield Outbox(connection)
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot open {path}: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        hint = "move it away: alerts are then delivered from now on, and the alert files keep all"
+        raise DataFolderUnusable(f"cannot use {path}: {error}", hint=hint) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise DataFolderUnusable(f"{path} is of a later version of exitplan")
+    if version == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:  # nobody else was faster
+            for statement in filter(str.strip, _TABLES.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("COMMIT")
+
+
+def _number(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _time(number: int) -> datetime:
+    return _EPOCH + number * _MICROSECOND
