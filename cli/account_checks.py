@@ -16,6 +16,7 @@ from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.project import project_data
+from exitplan.executor.alerting.channels import read_channels
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.planning.warnings import PlanWarning
@@ -37,6 +38,19 @@ def with_venues_checked(results: Iterable[Validated]) -> list[Validated]:
         repeated = result.repeated + len(problems) - len(news)
         checked.append(replace(result, diagnostics=(*result.diagnostics, *news), repeated=repeated))
     return checked
+
+
+def with_channels_checked(results: Iterable[Validated]) -> list[Validated]:
+    """Add to files of channels that have the shape of one what else is wrong: kinds and zones that there are not."""
+    return [_with_channels(result) if result.kind == "alerts" and result.ok else result for result in results]
+
+
+def _with_channels(result: Validated) -> Validated:
+    try:
+        read_channels(result.path)
+    except FileHasProblems as error:
+        return replace(result, diagnostics=error.diagnostics)
+    return result
 
 
 def _found_in(

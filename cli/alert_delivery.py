@@ -48,7 +48,8 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
     except KeyboardInterrupt:
         return  # they go with the next command
     if told:
-        warn("; ".join(told).partition("\n")[0], hint=SEE, as_json=as_json)
+        line = "; ".join(one.partition("\n")[0] for one in told)
+        warn(f"{line}; see {SEE}", as_json=as_json)
 
 
 def told_of(report: DeliveryReport) -> list[str]:

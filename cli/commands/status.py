@@ -9,7 +9,9 @@ import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
+from exitplan.cli.alert_delivery import SEE
 from exitplan.cli.arguments import AccountRef, request_of
+from exitplan.cli.failures import warn
 from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -31,6 +33,8 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
+from exitplan.executor.accounts.project import project_root
+from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.store.halt import Halt, find_halt
 from exitplan.executor.store.history import AccountStatus, account_status
 from exitplan.ruleset.model.records import write_record
@@ -81,6 +85,8 @@ def command(
         return KnownStatus(account_status(opened), tuple(warnings), find_halt(opened.folder)), 0
 
     answers = account_set.ask(work, quiet=as_json)
+    for told in failing_channels(project_root(), data):
+        warn(told, hint=SEE, as_json=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, _TABLE, as_json=as_json))
     show_status(answers[0].result, as_json=as_json)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from exitplan.cli.account_checks import with_venues_checked
+from exitplan.cli.account_checks import with_channels_checked, with_venues_checked
 from exitplan.cli.arguments import outer_invariants
 from exitplan.cli.failures import diagnostic_document
 from exitplan.cli.lint_warnings import with_lint
@@ -24,7 +24,7 @@ from exitplan.ruleset.language.policy import Invariant
 from exitplan.ruleset.language.problems import Problem
 from exitplan.schemas.loading.diagnostics import Diagnostic, Mark, locate
 from exitplan.schemas.policies import load_policy
-from exitplan.schemas.validation import Validated, validate_paths
+from exitplan.schemas.validation import CHANNELS_FILE, Validated, validate_paths
 from exitplan.workbench.invariants import find_broken_invariants
 
 app = verb_app()
@@ -35,7 +35,8 @@ def command(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE|DIR", help="What to check; a folder means the policies in it.  [default: policies]"
+            metavar="FILE|DIR",
+            help="What to check; a folder means the policies in it.  [default: policies, and alerts.yaml]",
         ),
     ] = None,
     under: UnderOption = None,
@@ -43,16 +44,17 @@ def command(
 ) -> None:
     """Check files: every problem with file, line and column.
 
-    YAML files are policies or account files; what a JSON file is can be seen from its keys: a snapshot, plan, state,
-    tracker or alert. An account file must name a venue that exists, and credentials if it is a live one; the venue is
-    not contacted. Of policies the warnings of exitplan lint are shown as well, as far as they are found at once.
+    YAML files are policies or account files, and alerts.yaml names channels; what a JSON file is can be seen from its
+    keys: a snapshot, plan, state, tracker or alert. An account file must name a venue that exists, and credentials if
+    it is a live one; the venue is not contacted. Of policies the warnings of exitplan lint are shown as well, as far as
+    they are found at once.
 
     With --under it is also proved that no policy can break an invariant of an outer one.
 
     Warnings alone are no failure.
     """
     invariants = outer_invariants(under)
-    results = with_venues_checked(with_lint(validate_paths(paths or [_default_folder()])))
+    results = with_channels_checked(with_venues_checked(with_lint(validate_paths(paths or _default_paths()))))
     if invariants:
         results = with_invariants_proved(results, invariants)
     raise typer.Exit(show_validated(results, as_json=as_json))
@@ -77,13 +79,14 @@ def _broken(result: Validated, under: Sequence[Invariant]) -> Iterator[Diagnosti
             yield locate(Problem(broken.path, broken.message), loaded.marks, {})
 
 
-def _default_folder() -> Path:
-    folder = project_root() / "policies"
+def _default_paths() -> list[Path]:
+    root = project_root()
+    folder, channels = root / "policies", root / CHANNELS_FILE
     if not folder.is_dir():
         raise UsageError(
             "what is to be checked? There is no folder policies here", hint="name files or folders, or -C PROJECT"
         )
-    return folder
+    return [folder, channels] if channels.is_file() else [folder]
 
 
 def show_validated(results: Sequence[Validated], *, as_json: bool) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 PLATFORM = "platform"
 """The id of the account that is not a user's."""
+DELIVERIES = "deliveries.db"
+"""What is known in a data folder of the alerts that were delivered, of all accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +58,5 @@ def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
     kept = (own.state, own.tracker, own.alerts, own.lock)
-    return name == "halt" or name.startswith(own.journal.name) or name in {file.name for file in kept}
+    databases = (own.journal.name, DELIVERIES)
+    return name == "halt" or name.startswith(databases) or name in {file.name for file in kept}

@@ -12,12 +12,12 @@ from pathlib import Path
 from threading import Thread
 
 from exitplan.executor.accounts.account import read_account_files
-from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.folder import DELIVERIES, PLATFORM, DataFolder
 from exitplan.executor.alerting.addresses import read_address
 from exitplan.executor.alerting.channels import Channel, load_channels
 from exitplan.executor.alerting.intake import CHANNEL_FAILED, CHANNEL_RECOVERED, Router, begin, take_in
 from exitplan.executor.alerting.messages import Message, compose, test_message
-from exitplan.executor.alerting.outbox import FILE, ChannelState, Entry, Outbox, open_outbox
+from exitplan.executor.alerting.outbox import ChannelState, Entry, Outbox, open_outbox
 from exitplan.executor.alerting.sending import send
 from exitplan.executor.alerting.timing import Hold, hold_of, is_group_open, pause_after
 from exitplan.executor.logs import ALERTS, note
@@ -110,7 +110,7 @@ def try_channel(project_root: Path, data: Path, channel: Channel, now: datetime)
         problem = send(read_address(channel.url, project_root, os.environ), test_message(channel.name, now))
     except CredentialsMissing as error:
         return str(error)
-    if problem is None and (data / FILE).exists():
+    if problem is None and (data / DELIVERIES).exists():
         with open_outbox(data) as outbox, outbox.transaction():
             outbox.put_state(replace(outbox.state(channel.name), next_try=now))
     return problem
@@ -118,7 +118,7 @@ def try_channel(project_root: Path, data: Path, channel: Channel, now: datetime)
 
 def has_begun(data: Path) -> bool:
     """Check whether anything was ever delivered from a data folder; raises DataFolderUnusable."""
-    if not (data / FILE).exists():
+    if not (data / DELIVERIES).exists():
         return False
     with open_outbox(data) as outbox:
         return outbox.since() is not None
@@ -127,7 +127,7 @@ def has_begun(data: Path) -> bool:
 def channel_states(project_root: Path, data: Path) -> list[tuple[Channel, ChannelState]]:
     """Return how each channel of a project stands; raises ExitplanError."""
     channels = load_channels(project_root) or ()
-    if not (data / FILE).exists():
+    if not (data / DELIVERIES).exists():
         return [(channel, ChannelState(channel.name)) for channel in channels]
     with open_outbox(data) as outbox:
         return [(channel, outbox.state(channel.name)) for channel in channels]

@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 
 from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
+from exitplan.executor.accounts.folder import DELIVERIES
 from exitplan.ruleset.errors import DataFolderUnusable
 
-FILE = "deliveries.db"
 _VERSION = 1
 _TABLES = """
 CREATE TABLE started (only INTEGER PRIMARY KEY CHECK (only = 1), since INTEGER NOT NULL) STRICT;
@@ -235,7 +235,7 @@ class Outbox:
 @contextmanager
 def open_outbox(data: Path) -> Iterator[Outbox]:
     """Open (or create) the deliveries of a data folder, with full synchronisation; raises DataFolderUnusable."""
-    path = data / FILE
+    path = data / DELIVERIES
     connection: sqlite3.Connection | None = None
     try:
         make_private_folder(data)
