@@ -38,6 +38,11 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
         AlertKind("BALANCE_ACCEPTED", "INFO", "A person has said that what the account holds is right."),
         AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
+        AlertKind("APPROVAL_WAITING", "WARNING", "A plan waits until a person approves or rejects it."),
+        AlertKind("PLAN_APPROVED", "INFO", "A person has approved a plan that waits."),
+        AlertKind("PLAN_REJECTED", "INFO", "A person has rejected a plan that waits."),
+        AlertKind("ROUND_FAILED", "WARNING", "A round of `exitplan watch` failed; told once for each cause."),
+        AlertKind("ACCOUNT_HANGS", "CRITICAL", "The round of an account took too long and was cut off."),
         AlertKind("OVERSIZED_HIGH_EXPOSURE", "CRITICAL", "One coin of high exposure is much of the account."),
         AlertKind("NEAR_DUST_THRESHOLD", "WARNING", "A coin of high exposure is about to become dust."),
         AlertKind(

@@ -35,7 +35,7 @@ def may_apply_alone(plan: Plan, approval: Approval, now: datetime) -> tuple[str,
     if not plan.actions:
         return ()
     if approval.mode != "auto":
-        return ("the policy says approval: manual",)
+        return ("approval: manual",)
     return tuple(_beyond(plan, approval, now))
 
 
