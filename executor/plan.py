@@ -206,16 +206,6 @@ def plan_snapshot(
     return Planned(write_plan(given, draft, overrides or {}), draft, given)
 
 
-_RULEBOOKS: dict[str, Rulebook] = {}
-
-
-def rulebook_of(policy: Policy) -> Rulebook:
-    """Load a policy into the engine, once per process: what the engine has loaded it never lets go."""
-    if policy.sha256 not in _RULEBOOKS:
-        _RULEBOOKS[policy.sha256] = Rulebook.of(policy)
-    return _RULEBOOKS[policy.sha256]
-
-
 def _report(account: Account, error: EngineDisagreement) -> None:
     """Save what reproduces a failure of the rule engine, and raise the alert."""
     content = error.reproducer.encode()

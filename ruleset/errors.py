@@ -14,7 +14,8 @@
     |-- CredentialsMissing             3   a live venue without its credentials
     |-- RefusedByGuard                 5   a guard of the policy refuses the plan
     |   `-- AccountIsHalted            5   a halt file exists
-    |-- PlanIsUnusable                 6   the base of the next five
+    |-- PlanIsUnusable                 6   the base of the next six
+    |   |-- NotWaiting                 6   the plan that waited for a person does so no more
     |   |-- PlanIsAltered              6   its content does not match its own hash
     |   |-- PlanIsExpired              6   its validity has run out
     |   |-- PlanIsStale                6   account, policy, quantity or price moved
@@ -129,6 +130,10 @@ class PlanIsUnusable(ExitplanError):
     """A saved plan must not be applied as it stands."""
 
     exit_code = 6
+
+
+class NotWaiting(PlanIsUnusable):
+    """A plan that waited for a person does so no more: it was superseded, rejected or applied."""
 
 
 class PlanIsAltered(PlanIsUnusable):

@@ -83,7 +83,7 @@ def _scalars_first(error: Violation) -> set[str]:
 
 def _is_foreign(error: Violation) -> bool:
     """Check whether an error is about a ``$name`` where the value was not meant as one."""
-    return error.keyword == "pattern" and not str(error.value).startswith("$")
+    return error.keyword == "pattern" and error.is_own and not str(error.value).startswith("$")
 
 
 def _types(error: Violation) -> list[str]:

@@ -111,6 +111,8 @@ def run_parts(run: Document) -> Iterator[RenderableType]:
             words(entry["message"] or "", "dim"),
         )
     yield table if outcomes else words("Nothing is known of it: it was cut off before its end.", "yellow")
+    for vote in run.get("approved_by", ()):
+        yield words(f"Approved by {vote['person']}, {clock_time(vote['at'])}.", "dim")
     expected = [parse_decimal(entry["expected_fee"]) for entry in outcomes if entry.get("expected_fee") is not None]
     if expected:
         yield words(f"The plan expected fees of ~ {money(total(expected))}.", "dim")

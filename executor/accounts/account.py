@@ -15,6 +15,7 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
+from exitplan.executor.accounts.rulebooks import rulebook_of
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -212,7 +213,7 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         quote=str(file.block["quote"]),
         file=file.path,
         loaded=loaded,
-        rulebook=Rulebook.of(loaded.policy),
+        rulebook=rulebook_of(loaded.policy),
         broker=_broker_of(file, request, loaded.policy.cash.keep),
         folder=folder,
         clock=request.clock,

@@ -48,6 +48,10 @@ _MESSAGE = Figure("message", "in words")
 _RECOMMENDATION = Figure("recommendation", "what may help")
 _SHARE = Figure("pct_of_account", "share of the account", "%")
 _CHANNEL = Figure("channel", "channel")
+_REQUEST = Figure("request", "request")
+_PLAN = Figure("plan_id", "plan")
+_PERSON = Figure("person", "by")
+_HINT = Figure("hint", "what to do")
 _LIVED = Figure("failures", "attempts that failed in a row")
 _EXPLAIN = "exitplan explain {symbol} --account {account}"
 _POSITIONS = "exitplan positions --account {account}"
@@ -134,6 +138,55 @@ _KINDS = (
         (_SYMBOL, _RULE),
         "The next run reads it again.",
         _EXPLAIN,
+    ),
+    AlertKind(
+        "APPROVAL_WAITING",
+        "WARNING",
+        "A plan waits until a person approves or rejects it.",
+        (
+            _REQUEST,
+            _PLAN,
+            Figure("actions", "actions"),
+            Figure("value", "worth of what they move"),
+            _REASON,
+            Figure("expires_at", "can be applied until"),
+            Figure("replaces", "in the place of"),
+            _HINT,
+        ),
+        "Look at it, then approve or reject it.",
+        "exitplan pending {request}",
+    ),
+    AlertKind(
+        "PLAN_APPROVED",
+        "INFO",
+        "A person has approved a plan that waits.",
+        (_REQUEST, _PLAN, _PERSON, Figure("approvals", "approvals so far"), Figure("needed", "approvals needed")),
+        "Where enough have approved it, the watch carries it out in its next round.",
+        "exitplan pending --account {account}",
+    ),
+    AlertKind(
+        "PLAN_REJECTED",
+        "INFO",
+        "A person has rejected a plan that waits.",
+        (_REQUEST, _PLAN, _PERSON, Figure("why", "why"), Figure("until", "not asked again until")),
+        "Nothing is to be done: the same is not asked again.",
+        "exitplan pending --account {account}",
+    ),
+    AlertKind(
+        "ROUND_FAILED",
+        "WARNING",
+        "A round of `exitplan watch` failed; told once for each cause.",
+        (_REASON, _HINT, Figure("exit_code", "exit code")),
+        "The watch tries again, less often each time. Find out why it failed.",
+        "exitplan status --account {account}",
+    ),
+    AlertKind(
+        "ACCOUNT_HANGS",
+        "CRITICAL",
+        "The round of an account took too long and was cut off.",
+        (Figure("seconds", "took so far", "s"), Figure("cut_off", "may take", "s")),
+        "It sends nothing more, and has no further round while it hangs. Where it stays so, restart the watch.",
+        "exitplan status --account {account}",
     ),
     AlertKind(
         "OVERSIZED_HIGH_EXPOSURE",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.approvals.book import requests_of
 from exitplan.executor.plan import read_state
 from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.lease import account_lease, seems_held_by
@@ -20,7 +21,7 @@ from exitplan.executor.store.state import (
     state_to_document,
     take_state,
 )
-from exitplan.ruleset.model.values import meant_symbol
+from exitplan.ruleset.model.values import meant_symbol, time_text
 
 
 def past_runs(account: Account) -> list[dict[str, Any]]:
@@ -39,7 +40,18 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
             is_open = run["run"] == newest and run["ended_at"] is None
             return is_open and seems_held_by(account.folder.lock, run["pid"], run["host"])
 
-        return [{**run, **_counts(run, journal), "under_way": under_way(run)} for run in runs]
+        known = [{**run, **_counts(run, journal), "under_way": under_way(run)} for run in runs]
+    voters = _voters(account)
+    return [{**run, "approved_by": voters.get(run["plan_id"], [])} for run in known]
+
+
+def _voters(account: Account) -> dict[str, list[dict[str, str]]]:
+    """Return who has approved plans that waited for it, and when, by plan."""
+    return {
+        request.plan_id: [{"person": vote.person, "at": time_text(vote.at)} for vote in request.approvers]
+        for request in requests_of(account.folder, account.id)
+        if request.standing == "applied"
+    }
 
 
 def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:

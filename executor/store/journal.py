@@ -24,9 +24,8 @@ from typing import Any, Literal
 
 import orjson
 
-from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
 from exitplan.executor.logs import JOURNAL, note
-from exitplan.executor.store.journal_file import prepare
+from exitplan.executor.store.journal_file import opened
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
@@ -526,28 +525,8 @@ def open_journal(path: Path) -> Iterator[Journal]:
     Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
     opened.
     """
-    connection: sqlite3.Connection | None = None
-    try:
-        make_private_folder(path.parent)
-        create_private(path)
-    except OSError as error:
-        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
-    for suffix in ("", "-wal", "-shm"):  # SQLite gives to new ones of these the mode of the first
-        keep_private(path.with_name(path.name + suffix))
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        prepare(connection, path)
+    with opened(path) as connection:
         yield Journal(connection)
-    except sqlite3.OperationalError as error:
-        raise DataFolderUnusable(f"cannot open the journal {path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise FileIsInvalid(
-            f"{path}: the journal is damaged: {error}",
-            hint="restore it from a backup, or look at the venue's orders before starting a new one",
-        ) from error
-    finally:
-        if connection is not None:
-            connection.close()
 
 
 def _document(text: bytes) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
+from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 
 _FIRST = """
 CREATE TABLE plans (
@@ -49,10 +52,53 @@ ALTER TABLE origin ADD COLUMN writer INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE state_changes (number INTEGER PRIMARY KEY, document BLOB NOT NULL) STRICT;
 """
 
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER)
+_APPROVALS = """
+CREATE TABLE requests (
+    request_id TEXT PRIMARY KEY, content TEXT NOT NULL, plan_id TEXT NOT NULL, document BLOB NOT NULL,
+    reasons BLOB NOT NULL, people INTEGER NOT NULL, asked_at TEXT NOT NULL, standing TEXT NOT NULL,
+    changed_at TEXT NOT NULL, replaced_by TEXT, until TEXT
+) STRICT;
+CREATE TABLE votes (
+    number INTEGER PRIMARY KEY, request_id TEXT NOT NULL REFERENCES requests, vote TEXT NOT NULL, person TEXT NOT NULL,
+    why TEXT, at TEXT NOT NULL, plan_id TEXT NOT NULL, prices BLOB NOT NULL
+) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open (or create) the file for the time of the block, in write-ahead mode with full synchronisation.
+
+    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
+    opened.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        make_private_folder(path.parent)
+        create_private(path)
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
+    for suffix in ("", "-wal", "-shm"):  # SQLite gives to new ones of these the mode of the first
+        keep_private(path.with_name(path.name + suffix))
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        prepare(connection, path)
+        yield connection
+    except sqlite3.OperationalError as error:
+        raise DataFolderUnusable(f"cannot open the journal {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise FileIsInvalid(
+            f"{path}: the journal is damaged: {error}",
+            hint="restore it from a backup, or look at the venue's orders before starting a new one",
+        ) from error
+    finally:
+        if connection is not None:
+            connection.close()
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -23,6 +23,9 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
 
+WATCH_LOCK = "watch.lock"
+"""The name of the lock that the one watcher of a data folder holds."""
+
 
 @contextmanager
 def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
@@ -31,27 +34,40 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     The operating system gives the lock free when its holder dies, so a dead holder's lease is simply taken. Raises
     AccountIsLocked, naming the holder, where another process has it.
     """
+    hint = "wait for it to end: the lock goes with its process; `exitplan unlock` is for one that hangs"
+    with _held(lock, account, now, f"the account {account} is in use", hint):
+        yield
+
+
+@contextmanager
+def watch_lease(data: Path, now: datetime) -> Iterator[None]:
+    """Hold the lock of whoever watches the accounts of a data folder; raises AccountIsLocked where another one does."""
+    taken, hint = "the accounts are watched already", "there is one watcher a project: end that one first"
+    with _held(data / WATCH_LOCK, WATCH_LOCK, now, taken, hint):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, name: str, now: datetime, taken: str, hint: str) -> Iterator[None]:
+    """Hold a lock for the time of the block, with a note of who does; raises AccountIsLocked, DataFolderUnusable."""
     try:
         make_private_folder(lock.parent)
         keep_private(lock)
         held = FileLock(lock, mode=OWN)
         held.acquire(blocking=False)
     except Timeout as error:
-        raise AccountIsLocked(
-            f"the account {account} is in use{_holder(lock)}",
-            hint="wait for it to end: the lock goes with its process; `exitplan unlock` is for one that hangs",
-        ) from error
+        raise AccountIsLocked(f"{taken}{_holder(lock)}", hint=hint) from error
     except OSError as error:
         raise DataFolderUnusable(f"cannot lock {lock}: {error.strerror or error}") from error
     try:
-        note(JOURNAL, "lease_taken", level=logging.DEBUG, account=account)
+        note(JOURNAL, "lease_taken", level=logging.DEBUG, account=name)
         write_atomically(_note(lock), _note_text(now), is_durable=False)
         yield
     finally:
         with suppress(OSError):  # in a folder that has become read-only it stays, and means nothing without the lock
             _note(lock).unlink(missing_ok=True)
         held.release()
-        note(JOURNAL, "lease_released", level=logging.DEBUG, account=account)
+        note(JOURNAL, "lease_released", level=logging.DEBUG, account=name)
 
 
 def machine_lock(identity: Identity) -> Path | None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from exitplan.ruleset.language.approval import Approval, read_approval
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
 from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
 from exitplan.ruleset.language.contradictions import find_contradiction
@@ -215,6 +216,7 @@ class Policy:
     halt_allows_exits: bool = False
     valid_minutes: Decimal = Decimal(15)
     tolerate_untradeable_dust: bool = True
+    approval: Approval = field(default_factory=Approval)
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""
@@ -295,6 +297,7 @@ class _Reader:
             halt_allows_exits=(self.document.get("guards") or {}).get("halt_allows_exits", False),
             valid_minutes=Decimal((self.document.get("plan") or {}).get("valid_minutes", 15)),
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
+            approval=self._approval(),
         )
         self._finish()
         return policy
@@ -496,6 +499,11 @@ class _Reader:
     def _dust(self) -> Dust:
         written = {name: setting.default for name, setting in DUST.items()} | (self.document.get("dust") or {})
         return Dust(convert=written["convert"], max_cost_pct=Decimal(written["max_cost_pct"]))
+
+    def _approval(self) -> Approval:
+        approval, problems = read_approval(self.document.get("approval") or {})
+        self.problems.extend(problems)
+        return approval
 
     def _protect(self) -> list[Protection]:
         entries = []

@@ -18,7 +18,21 @@ from exitplan.schemas.loading.diagnostics import Mark
 from exitplan.schemas.loading.yaml_loader import Document
 
 HEADS = ("version", "name", "description")
-BLOCKS = ("parameters", "definitions", "cap", "dust", "guards", "plan", "clean", "cash", "aliases", "account")
+BLOCKS = (
+    "parameters",
+    "definitions",
+    "cap",
+    "dust",
+    "guards",
+    "plan",
+    "clean",
+    "cash",
+    "aliases",
+    "approval",
+    "account",
+)
+SHORT_FORMS: Mapping[str, str] = {"approval": "mode"}
+"""The blocks that a file may also write as one word, with the key that the word is the value of."""
 LISTS: Mapping[str, str] = {"classification": "id", "orders": "id", "exits": "id", "protect": "symbol"}
 """The rule lists, with the key that names an entry."""
 OPTIONS = "options"
@@ -106,6 +120,8 @@ def _as_list(value: object) -> list[Any]:
 
 
 def _entries(document: Document, block: str) -> dict[str, Part]:
+    if isinstance(document.value[block], str):
+        return {SHORT_FORMS[block]: _part(document, (block,), document.value[block])}
     return {
         key: _part(document, (block, key), inner)
         for key, inner in document.value[block].items()

@@ -24,6 +24,7 @@ from exitplan.schemas.shapes.common import (
 )
 from exitplan.schemas.shapes.snapshot import alert_schema
 from exitplan.schemas.shapes.state import state_schema
+from exitplan.schemas.shapes.watch_answers import pending_schema, request_schema, round_schema
 
 _SIDES = {"long": "", "short": ""}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
@@ -99,6 +100,10 @@ def _outcome() -> Schema:
     return record(properties, tuple(key for key in properties if key not in late), extra=True)
 
 
+def _voter() -> Schema:
+    return record({"person": text("The person."), "at": moment("When.", optional=False)}, ("person", "at"), extra=True)
+
+
 def _run() -> dict[str, Schema]:
     summary = record({"outcomes": listed(_outcome(), "What became of each action.")}, extra=True)
     return {
@@ -112,6 +117,7 @@ def _run() -> dict[str, Schema]:
         "done": _whole("How many actions are done."),
         "refused": _whole("How many were refused."),
         "under_way": flag("Whether it is at work now.", optional=False),
+        "approved_by": listed(_voter(), "Who had approved the plan, where it had to wait for that."),
     }
 
 
@@ -757,6 +763,9 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "report": report_schema,
     "eval": eval_schema,
     "policy-shown": policy_shown_schema,
+    "pending": pending_schema,
+    "request": request_schema,
+    "round": round_schema,
     "accounts": accounts_schema,
     "error": error_schema,
 }

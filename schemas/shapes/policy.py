@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from exitplan.ruleset.language.approval import DAYS, MODES, MOST_PEOPLE
 from exitplan.ruleset.language.parameters import (
     CAP_RANKS,
     CAP_SCOPES,
@@ -21,6 +22,7 @@ from exitplan.ruleset.language.parameters import (
 )
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
+from exitplan.ruleset.planning.actions import ACTION_KINDS
 from exitplan.schemas.shapes.common import (
     NAME_PATTERN,
     Schema,
@@ -94,6 +96,7 @@ def _top_level() -> dict[str, Schema]:
         "guards": record({guard.name: _setting(guard) for guard in GUARDS.values()}, about="Limits of a whole plan."),
         "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
         "clean": record({"tolerate_untradeable_dust": _tolerance()}, about="What counts as clean."),
+        "approval": _approval(),
         "account": account_schema(),
     }
 
@@ -290,6 +293,50 @@ def _minutes() -> Schema:
         "default": 15,
         "description": "How long a plan may be applied, in minutes.",
     }
+
+
+def _approval() -> Schema:
+    """Describe who approves the plans of `exitplan watch`: one word, or a mapping with limits."""
+    mode = one_of(MODES, "Who approves plans that nobody has typed.", default="manual")
+    kinds = {**listed({"enum": list(ACTION_KINDS)}, "The kinds of actions that need no approval; all if absent.")}
+    properties: dict[str, Schema] = {
+        "mode": mode,
+        "kinds": {**kinds, "minItems": 1, "uniqueItems": True, "examples": [["cancel_order", "close"]]},
+        "max_value": {
+            "type": "number",
+            "minimum": 0,
+            "description": "The largest worth of the closes, unwinds and conversions of one plan, in quote.",
+        },
+        "hours": _hours(),
+        "people": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MOST_PEOPLE,
+            "default": 1,
+            "description": "How many different people must approve a plan that waits.",
+        },
+    }
+    about = "Which plans of `exitplan watch` are carried out without asking, and how many people approve the others."
+    word: Schema = {"type": "string", "enum": list(MODES)}
+    return {"anyOf": [word, record(properties)], "description": about}
+
+
+def _hours() -> Schema:
+    day: Schema = {"enum": list(DAYS)}
+    properties: dict[str, Schema] = {
+        "from": _clock("When they begin.", "([01][0-9]|2[0-3]):[0-5][0-9]", "00:00"),
+        "to": _clock(
+            "When they end; before `from` it is on the next day.", "([01][0-9]|2[0-3]):[0-5][0-9]|24:00", "24:00"
+        ),
+        "zone": text("The time zone of both.", default="UTC", examples=["Europe/Zurich"], minLength=1),
+        "days": {**listed(day, "The days they begin on; all if absent."), "minItems": 1, "uniqueItems": True},
+    }
+    return record(properties, about="When plans need no approval; at any time if absent.")
+
+
+def _clock(about: str, pattern: str, default: str) -> Schema:
+    message = "a time of day is expected, such as 08:00"
+    return text(about, pattern=f"^({pattern})$", patternErrorMessage=message, default=default)
 
 
 def _rate_limit() -> Schema:

@@ -41,6 +41,8 @@ def test_every_schema_is_a_good_one(kind: str) -> None:
         ("validate", "validate broken.yaml"),
         ("policy-shown", "policy show"),
         ("diff", "diff plan.json part.json"),
+        ("pending", "pending"),
+        ("round", "watch --once"),
         ("accounts", "verify --all"),
         ("accounts", "status --all"),
         ("accounts", "plan --all"),

@@ -72,7 +72,8 @@ def _settings(policy: Policy) -> Iterator[tuple[str, str]]:
 
 def _setting(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any kind of setting
     if is_dataclass(value):
-        yield from ((f"{name}.{key.name}", _text(getattr(value, key.name))) for key in fields(value))
+        known = ((key.name, getattr(value, key.name)) for key in fields(value))
+        yield from ((f"{name}.{key}", _text(inner)) for key, inner in known if inner is not None)
     elif isinstance(value, Mapping):
         yield from ((f"{name}.{key}", _text(inner)) for key, inner in value.items())
     else:

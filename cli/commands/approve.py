@@ -1,0 +1,93 @@
+"""``exitplan approve``: say yes to a plan that waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.arguments import AccountRef, present, request_of
+from exitplan.cli.operations import Showing, carry_out
+from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
+from exitplan.cli.output import say
+from exitplan.cli.rendering.pending import request_document
+from exitplan.cli.rendering.watching import plan_text
+from exitplan.cli.requests import person, requested
+from exitplan.cli.streams import write_line
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.apply.staleness import ensure_fresh
+from exitplan.executor.approvals.deciding import Found, approve
+from exitplan.executor.operation import Operation
+from exitplan.executor.store.lease import WATCH_LOCK, seems_held
+from exitplan.ruleset.errors import PlanIsExpired
+from exitplan.ruleset.exit_codes import ExitCode
+
+RequestArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The request: its id, the beginning of it, or its plan's id.")
+]
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    request: RequestArgument,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Carry the plan out now, if enough people have approved it.")
+    ] = False,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Approve a plan that waits.
+
+    The approval is written into the account's journal with your name and the time, and holds for a day while the plan
+    stays the same and prices stay within `max_price_move_pct`. The watcher carries the plan out in its next round, made
+    anew and judged again; --apply does it now. Where the policy asks for several people, the last of them lets it pass.
+
+    Your name is that of your login; set EXITPLAN_USER where several people share one.
+    """
+    now = present()
+    found = approve(requested(request, data, as_json=as_json), person(), now)
+    if as_json:
+        write_line({"event": "plan_approved", **request_document(found, now)})
+    else:
+        say(approval_text(found))
+    missing = found.missing(now)
+    if apply and not missing:
+        raise typer.Exit(apply_now(found, data, as_json=as_json))
+    if not as_json:
+        say(f"{missing} more must approve it." if missing else what_follows(found, data))
+    raise typer.Exit(ExitCode.PENDING if apply else ExitCode.DONE)
+
+
+def approval_text(found: Found) -> str:
+    """Say what was approved, and by how many."""
+    request, now = found.request, present()
+    count = f"{len(found.approvals(now))} of {request.people}"
+    return f"Approved as {request.votes[-1].person} ({count}): {request.account}, {plan_text(request.plan)}."
+
+
+def what_follows(found: Found, data: Path) -> str:
+    """Say who carries the plan out."""
+    watcher = seems_held(data / WATCH_LOCK)
+    if watcher is not None:
+        return f"It is carried out in the next round of the watcher ({watcher.removeprefix('by ')})."
+    return f"No watcher is at work. To carry it out: exitplan approve {found.request.id} --apply"
+
+
+def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
+    """Carry an approved plan out as it waits; raises PlanIsExpired, before anything is sent."""
+    plan, file = found.request.plan, found.file
+    try:
+        ensure_fresh(plan, file.loaded.policy, present())
+    except PlanIsExpired as problem:
+        again = "the approval stands: exitplan watch --once makes the plan anew and carries it out if it is the same"
+        raise PlanIsExpired(str(problem), hint=again) from problem
+
+    def task(account_file: AccountFile) -> tuple[Account, Operation]:
+        return open_account_file(account_file, request_of(AccountRef(data=data))), Operation(plan)
+
+    return carry_out([Selected(file.id, file)], task, Showing(as_json, is_saved=True))

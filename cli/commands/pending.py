@@ -1,0 +1,86 @@
+"""``exitplan pending``: the plans that wait for a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.arguments import present
+from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
+from exitplan.cli.output import say
+from exitplan.cli.plan_output import show_plan
+from exitplan.cli.rendering.pending import request_document, request_parts, requests_table
+from exitplan.cli.rendering.screen import show
+from exitplan.cli.requests import known_requests, requested
+from exitplan.cli.streams import ensure_output, save, write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.approvals.deciding import Found
+from exitplan.executor.signing.approval import forget_signatures
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.plan import plan_bytes
+
+ClosedOption = Annotated[bool, typer.Option("--closed", help="Also those that wait no more, and what became of them.")]
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    request: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One of them: its id, the beginning of it, or its plan's id.")
+    ] = None,
+    closed: ClosedOption = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="With an ID: save the plan, to sign or to apply it.")
+    ] = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """List the plans that wait for a person, or show one.
+
+    The plan of a request is made anew in each round of `exitplan watch`; as long as it wants the same, the request
+    keeps its id. Decide with `exitplan approve ID` or `exitplan reject ID --why TEXT`.
+    """
+    if request is None:
+        if out is not None:
+            raise UsageError("--out saves one plan", hint="name it: exitplan pending ID --out plan.json")
+        show_requests([one for one in known_requests(data, as_json=as_json) if closed or _waits(one)], as_json=as_json)
+        return
+    found = requested(request, data, as_json=as_json)
+    if out is not None:
+        ensure_output(out)
+        save(out, plan_bytes(found.request.plan))
+        forget_signatures(out)
+    show_request(found, out, as_json=as_json)
+
+
+def _waits(found: Found) -> bool:
+    return found.request.standing == "waiting"
+
+
+def show_requests(found: list[Found], *, as_json: bool) -> None:
+    """Show requests, the oldest first."""
+    now = present()
+    if as_json:
+        write_json({"requests": [request_document(one, now) for one in found]})
+    elif not found:
+        say("No plan waits.")
+    else:
+        show(requests_table(found, now))
+
+
+def show_request(found: Found, out: Path | None, *, as_json: bool) -> None:
+    """Show one request with its plan."""
+    now, request = present(), found.request
+    if as_json:
+        write_json({**request_document(found, now), "plan": request.plan.document})
+        return
+    show_plan(request.plan)
+    say()
+    show(*request_parts(found, now))
+    if out is not None:
+        say(f"\nSaved. To carry it out: exitplan apply {out}")
+    elif request.standing == "waiting":
+        say(f"\nDecide with: exitplan approve {request.id}, or exitplan reject {request.id} --why TEXT")

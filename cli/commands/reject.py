@@ -1,0 +1,54 @@
+"""``exitplan reject``: say no to a plan that waits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.arguments import present, read_duration
+from exitplan.cli.commands.approve import RequestArgument
+from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
+from exitplan.cli.output import say
+from exitplan.cli.rendering.pending import request_document
+from exitplan.cli.rendering.watching import plan_text
+from exitplan.cli.rendering.words import clock_time
+from exitplan.cli.requests import person, requested
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.approvals.deciding import reject
+from exitplan.ruleset.errors import UsageError
+
+WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why: it is kept, and told to everybody else.")]
+ForOption = Annotated[
+    str | None,
+    typer.Option("--for", metavar="DURATION", help="How long, such as 1h or 1d.  [default: as long as it is the same]"),
+]
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    request: RequestArgument,
+    why: WhyOption,
+    duration: ForOption = None,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Reject a plan that waits, and say why.
+
+    The same is not asked again: not until the plan wants something else, or the time of --for is over. One person's no
+    is enough, whatever others have said.
+    """
+    if not why.strip():
+        raise UsageError("--why is empty", hint="say why, for those who look at it later")
+    now = present()
+    until = None if duration is None else now + read_duration("--for", duration)
+    found = reject(requested(request, data, as_json=as_json), person(), now, why, until)
+    if as_json:
+        write_json(request_document(found, now))
+        return
+    said = found.request
+    say(f"Rejected as {said.votes[-1].person}: {said.account}, {plan_text(said.plan)}.")
+    say(f"It is not asked again until {'the plan differs' if until is None else clock_time(until)}.")

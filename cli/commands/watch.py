@@ -1,0 +1,153 @@
+"""``exitplan watch``: plan accounts again and again, and apply what the policy or a person allows."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.account_set import AccountSet
+from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
+from exitplan.cli.interrupts import asking_to_stop
+from exitplan.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_JOBS,
+    AccountsOption,
+    AllOption,
+    DataOption,
+    JsonOption,
+    TagOption,
+)
+from exitplan.cli.output import say
+from exitplan.cli.rendering.screen import show
+from exitplan.cli.rendering.watching import round_document, round_line
+from exitplan.cli.rendering.words import counted, duration
+from exitplan.cli.streams import write_line
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import Account, open_account_file
+from exitplan.executor.accounts.known_folders import note_folder
+from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.selection import AccountSelection
+from exitplan.executor.store.lease import watch_lease
+from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
+from exitplan.executor.watching.rounds import Round
+from exitplan.executor.watching.schedule import Pace
+from exitplan.executor.watching.service_manager import ServiceManager
+from exitplan.executor.watching.threads import Threads
+from exitplan.executor.watching.watcher import Surroundings, Watcher
+from exitplan.ruleset.errors import UsageError
+
+EveryOption = Annotated[
+    str, typer.Option("--every", metavar="DURATION", help="How often each account is planned: 90s, 5m, 1h, 1d.")
+]
+JitterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--jitter",
+        metavar="DURATION",
+        help="Accounts are spread over this much of the time between rounds, each always at its own place; 0s for none."
+        "  [default: a tenth of --every]",
+    ),
+]
+CutOffOption = Annotated[
+    str,
+    typer.Option(
+        "--cut-off", "--limit", metavar="DURATION", help="How long a round may take until it is cut off and told."
+    ),
+]
+OnceOption = Annotated[bool, typer.Option("--once", help="One round of every account, at once, then leave: for cron.")]
+WatchJobsOption = Annotated[
+    int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="How many accounts to work on at once.")
+]
+
+app = verb_app()
+
+
+@app.command()
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    all_accounts: AllOption = False,
+    every: EveryOption = "5m",
+    jitter: JitterOption = None,
+    cut_off: CutOffOption = "5m",
+    once: OnceOption = False,
+    jobs: WatchJobsOption = DEFAULT_JOBS,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Plan accounts again and again, and apply what is allowed.
+
+    A plan within the limits of the policy's `approval` is applied at once. Any other waits, as a whole, until people
+    approve it (`exitplan pending`, `approve`, `reject`); without `approval: auto` all do. Account files are read again
+    in each round. What has changed is told in a line; with --json each round is one.
+
+    Ctrl-C and SIGTERM end it after in-flight orders. There is one watcher a project. --once exits with the worst exit
+    code of all accounts, 2 where a plan waits.
+    """
+    account_set = AccountSet.of(account, tag, every=all_accounts)
+    pace = read_pace(every, jitter, cut_off, jobs)
+    selected = account_set.select()
+    selection = account_set.selection
+    if account_set.is_one:
+        selection = AccountSelection((account_set.only_name or selected[0].name,))
+    service = ServiceManager(os.environ)
+    watcher = Watcher(surroundings(selection, data, service, as_json=as_json), pace)
+    with watch_lease(data, present()), asking_to_stop() as stopped:
+        if once:
+            raise typer.Exit(watcher.once(stopped))
+        watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"
+        if not as_json:
+            say(f"Watching {watched}; Ctrl-C ends it.", err=True)
+        service.ready(f"watching {watched}")
+
+        def is_to_stop() -> bool:
+            if stopped():
+                service.stopping()
+            return stopped()
+
+        raise typer.Exit(watcher.run(is_to_stop))
+
+
+def read_pace(every: str, jitter: str | None, cut_off: str, jobs: int) -> Pace:
+    """Read how often accounts have their round; raises UsageError."""
+    pause = read_duration("--every", every)
+    spread = pause / 10
+    if jitter is not None:
+        spread = timedelta(0) if jitter.strip() in {"0", "0s"} else read_duration("--jitter", jitter)
+    if spread >= pause:
+        raise UsageError(f"--jitter {jitter} is not less than --every {every}", hint="leave it out for a tenth of it")
+    return Pace(pause, spread, read_duration("--cut-off", cut_off), jobs)
+
+
+def surroundings(selection: AccountSelection, data: Path, service: ServiceManager, *, as_json: bool) -> Surroundings:
+    """Collect what a watcher of this project is given."""
+    root, where = project_root(), AccountRef(data=data)
+
+    def tend(account: Account, _now: datetime) -> None:
+        note_folder(account)
+
+    def tell(done: Round) -> None:
+        with suppress(OSError):  # a reader that has gone away does not end the watch
+            if as_json:
+                write_line(round_document(done))
+            elif done.is_news:
+                show(round_line(done))
+
+    return Surroundings(
+        find=lambda: accounts_now(selection, root),
+        open=lambda file: open_as_it_is(file, request_of(where)),
+        open_offline=lambda file: open_account_file(file, request_of(where, offline=True)),
+        data=data,
+        clock=present,
+        sleep=time.sleep,
+        workers=Threads(),
+        notify=tell,
+        tend=tend,
+        alive=service.alive,
+    )

@@ -1,0 +1,155 @@
+"""The units that keep accounts watched: a systemd service, a service with its timer, or a line for cron."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from exitplan.brokers.live.cache import cache_folder
+from exitplan.executor.accounts.project import project_root
+from exitplan.ruleset.errors import UsageError
+
+_HARDENING = (
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "ProtectSystem=strict",
+    "ProtectHome=read-only",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "LockPersonality=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "UMask=0077",
+)
+_HOUR, _DAY, _MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
+_WATCHDOG = timedelta(minutes=2)
+_TO_END = timedelta(seconds=30)
+"""How long past its cut-off a round gets to end before systemd kills the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a unit runs, where, as whom, and where it writes."""
+
+    program: tuple[str, ...]
+    project: Path
+    data: Path
+    cache: Path
+    user: str
+
+    @classmethod
+    def here(cls, data: Path) -> Installation:
+        """Describe this installation and this project, with absolute paths."""
+        beside = Path(sys.executable).absolute().with_name("exitplan")
+        program = (str(beside),) if beside.is_file() else (str(Path(sys.executable).absolute()), "-m", "exitplan")
+        folders = (project_root().absolute(), data.absolute(), cache_folder().absolute())
+        return cls(program, *folders, getpass.getuser())
+
+    def line(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the command line that watches accounts of the project."""
+        named = () if self.data == self.project / "data" else ("--data", str(self.data))
+        return (*self.program, "-C", str(self.project), "watch", *words, *named)
+
+
+def service_unit(where: Installation, words: Sequence[str], cut_off: timedelta) -> str:
+    """Write a service that watches without end, and is started anew where it fails or hangs."""
+    body = [
+        "Type=notify",
+        "NotifyAccess=main",
+        f"ExecStart={_quoted(where.line(words))}",
+        "Restart=on-failure",
+        "RestartSec=10",
+        "RestartPreventExitStatus=64 65",
+        f"WatchdogSec={_seconds(_WATCHDOG)}",
+        f"TimeoutStopSec={_seconds(cut_off + _TO_END)}",
+    ]
+    return _unit("exitplan: watch trading accounts", where, body, ["", "[Install]", "WantedBy=multi-user.target"])
+
+
+def timer_units(where: Installation, words: Sequence[str], every: timedelta) -> str:
+    """Write a service that does one round, and the timer that starts it; two files in one text."""
+    body = ["Type=oneshot", f"ExecStart={_quoted(where.line(['--once', *words]))}", "SuccessExitStatus=2"]
+    service = _unit("exitplan: one round of trading accounts", where, body, [])
+    timer = [
+        "[Unit]",
+        "Description=exitplan: rounds of trading accounts",
+        "",
+        "[Timer]",
+        "OnBootSec=1min",
+        f"OnUnitActiveSec={_seconds(every)}",
+        f"RandomizedDelaySec={_seconds(every / 10)}",
+        "AccuracySec=1s",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+    head = "# exitplan.timer, beside the service\n"
+    return f"# exitplan.service\n{service}\n{head}" + "\n".join(timer) + "\n"
+
+
+def cron_line(where: Installation, words: Sequence[str], every: timedelta) -> str:
+    """Write the line of a crontab that does one round; raises UsageError for what cron cannot express."""
+    line = shlex.join(where.line(["--once", *words])).replace("%", r"\%")
+    return f"{_schedule(every)} {line}\n"
+
+
+def _schedule(every: timedelta) -> str:
+    if every < _HOUR and not every % _MINUTE and not _HOUR % every:
+        minutes = every // _MINUTE
+        return "* * * * *" if minutes == 1 else f"*/{minutes} * * * *"
+    if every < _DAY and not every % _HOUR and not _DAY % every:
+        hours = every // _HOUR
+        return "0 * * * *" if hours == 1 else f"0 */{hours} * * *"
+    if every == _DAY:
+        return "0 0 * * *"
+    hint = "minutes that divide an hour (5m, 15m), hours that divide a day (1h, 6h), or 1d"
+    raise UsageError(f"cron has no line for every {_seconds(every)} seconds", hint=hint)
+
+
+def _unit(about: str, where: Installation, body: Sequence[str], tail: Sequence[str]) -> str:
+    return "\n".join([*_lines(about, where, body), *tail]) + "\n"
+
+
+def _lines(about: str, where: Installation, body: Sequence[str]) -> Iterator[str]:
+    yield f"# Once, before the first start: mkdir -p -m 700 {shlex.join([str(where.data), str(where.cache)])}"
+    yield "# Keys: credentials: file:PATH in the account file, or EnvironmentFile=/etc/exitplan.env (mode 0600) here."
+    yield from ("[Unit]", f"Description={about}", "Wants=network-online.target", "After=network-online.target")
+    yield from ("", "[Service]", f"User={where.user}")
+    yield f"WorkingDirectory={_escaped(str(where.project))}"
+    yield f"Environment={_quoted([f'EXITPLAN_CACHE_DIR={where.cache}'])}"
+    yield from body
+    yield from _HARDENING
+    yield f"ReadWritePaths={_quoted([str(where.data), str(where.cache)])}"
+
+
+def _seconds(span: timedelta) -> int:
+    return max(1, int(span.total_seconds()))
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """Write words as systemd reads them: quoted where they need it, what it would expand taken literally."""
+    return " ".join(_word(word) for word in words)
+
+
+def _word(word: str) -> str:
+    text = _escaped(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{text}"' if not word or any(letter in word for letter in " \t'\"\\;") else text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")

@@ -1,0 +1,251 @@
+"""Keep the plans that wait for a person, and the votes, in tables of the account's journal.
+
+People vote while a run is at work. So nothing here claims the journal: each call is one short, durable transaction on
+tables that no run writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.approvals.content import content_of, prices_of
+from exitplan.executor.approvals.request import Request, Standing, Vote
+from exitplan.executor.store.journal_file import opened
+from exitplan.executor.store.state import ensure_journal
+from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.model.values import parse_time, time_text
+from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_types import Plan
+
+_COLUMNS = "request_id, content, plan_id, document, reasons, people, asked_at, standing, changed_at, replaced_by, until"
+_ID_LENGTH = 8
+KEPT = timedelta(days=7)
+"""How long a request stays that waits no more and that nobody has said anything of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a question: the request, whether people are asked anew, and the id of the one it replaces."""
+
+    request: Request
+    is_new: bool = False
+    replaced: str | None = None
+
+
+class ApprovalBook:
+    """The requests of one account; open it with :func:`open_book`."""
+
+    def __init__(self, connection: sqlite3.Connection, account: str) -> None:
+        self._db = connection
+        self._account = account
+
+    # --- looking ---
+
+    def requests(self, standing: Standing | None = None) -> list[Request]:
+        """Return the requests, the oldest first; only those that stand so, where that is asked."""
+        return self._select("?1 IS NULL OR standing = ?1", standing)
+
+    def waiting(self) -> Request | None:
+        """Return the request that waits; there is one at most."""
+        return next(iter(self.requests("waiting")), None)
+
+    def find(self, name: str) -> list[Request]:
+        """Find requests by their id, the beginning of it, or the id of their plan."""
+        return self._select("plan_id = ?1 OR substr(request_id, 1, length(?1)) = ?1", name)
+
+    # --- what the watcher does ---
+
+    def ask(self, plan: Plan, reasons: Sequence[str], people: int, now: datetime) -> Asked:
+        """Ask about a plan, unless the same was asked before: then it takes the place of the earlier plan.
+
+        What was rejected is not asked again while that holds. A request for something else is superseded.
+        """
+        content = content_of(plan)
+        with self._transaction():
+            self._note_begun()
+            waiting = self.waiting()
+            if waiting is not None and waiting.content == content:
+                self._renew(waiting, plan, reasons, people)
+                return Asked(self._known(waiting.id))
+            rejected = self._rejected(content, now)
+            if rejected is not None:
+                self._stand(waiting, "superseded", now, rejected.id)
+                return Asked(rejected)
+            self._forget(now)
+            name = self._insert(plan, content, reasons, people, now)
+            self._stand(waiting, "superseded", now, name)
+            return Asked(self._known(name), is_new=True, replaced=None if waiting is None else waiting.id)
+
+    def withdraw(self, now: datetime) -> Request | None:
+        """Note that nothing of the request that waits is wanted any more; returns it, None where there was none."""
+        with self._transaction():
+            self._note_begun()
+            known = self.waiting()
+            self._stand(known, "withdrawn", now)
+            return known
+
+    def note_begun(self) -> None:
+        """Note of requests whose plan has been begun, by whomever, that they wait no more."""
+        with self._transaction():
+            self._note_begun()
+
+    def interrupted(self) -> Request | None:
+        """Return the request that people have approved and whose run was interrupted; None where there is none."""
+        open_ = self._select("plan_id IN (SELECT plan_id FROM plans WHERE ended_at IS NULL)")
+        return next((request for request in open_ if request.approvers), None)
+
+    # --- what people do ---
+
+    def approve(self, name: str, person: str, now: datetime) -> Request:
+        """Write down that a person approves a request; returns it as it is then, raises NotWaiting."""
+        with self._transaction():
+            self._vote(self._waiting(name), "approve", person, now)
+            return self._known(name)
+
+    def reject(self, name: str, person: str, now: datetime, why: str, until: datetime | None = None) -> Request:
+        """Write down that a person rejects a request, until a time or for ever; raises NotWaiting."""
+        with self._transaction():
+            request = self._waiting(name)
+            self._vote(request, "reject", person, now, why)
+            self._stand(request, "rejected", now)
+            moment = None if until is None else time_text(until)
+            self._db.execute("UPDATE requests SET until = ? WHERE request_id = ?", (moment, name))
+            return self._known(name)
+
+    # --- rows ---
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
+        finally:
+            if self._db.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+
+    def _select(self, condition: str, *values: str | None) -> list[Request]:
+        asked = f"SELECT {_COLUMNS} FROM requests WHERE {condition} ORDER BY asked_at, rowid"  # noqa: S608 - our own words
+        return [self._request(*row) for row in self._db.execute(asked, values)]
+
+    def _known(self, name: str) -> Request:
+        (request,) = self._select("request_id = ?", name)
+        return request
+
+    def _waiting(self, name: str) -> Request:
+        self._note_begun(name)
+        request = self._known(name)
+        if request.standing != "waiting":
+            raise request.no_more()
+        return request
+
+    def _vote(self, request: Request, kind: str, person: str, now: datetime, why: str | None = None) -> None:
+        self._db.execute(
+            "INSERT INTO votes (request_id, vote, person, why, at, plan_id, prices) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(request.id, kind, person, why, time_text(now), request.plan_id),
+                orjson.dumps(prices_of(request.plan)),
+            ),
+        )
+
+    def _note_begun(self, name: str | None = None) -> None:
+        """Note of requests whose plan has been begun, by whomever, that they wait no more."""
+        self._db.execute(
+            "UPDATE requests SET standing = 'applied', changed_at = (SELECT added_at FROM plans WHERE plans.plan_id ="
+            " requests.plan_id) WHERE standing = 'waiting' AND plan_id IN (SELECT plan_id FROM plans)"
+            " AND (?1 IS NULL OR request_id = ?1)",
+            (name,),
+        )
+
+    def _rejected(self, content: str, now: datetime) -> Request | None:
+        same = self._select("content = ?", content)
+        return same[-1] if same and same[-1].forbids(now) else None
+
+    def _forget(self, now: datetime) -> None:
+        """Drop what nobody has said anything of and that has not waited for a while: plans are large."""
+        self._db.execute(
+            "DELETE FROM requests WHERE standing IN ('superseded', 'withdrawn') AND changed_at < ?"
+            " AND request_id NOT IN (SELECT request_id FROM votes)",
+            (time_text(now - KEPT),),
+        )
+
+    def _insert(self, plan: Plan, content: str, reasons: Sequence[str], people: int, now: datetime) -> str:
+        name = hashlib.sha256(f"{self._account} {plan.plan_id}".encode()).hexdigest()[:_ID_LENGTH]
+        moment = time_text(now)
+        self._db.execute(
+            f"INSERT INTO requests ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, NULL, NULL)",  # noqa: S608 - as above
+            (
+                *(name, content, plan.plan_id, plan_bytes(plan)),
+                *(orjson.dumps(list(reasons)), people, moment, moment),
+            ),
+        )
+        return name
+
+    def _renew(self, request: Request, plan: Plan, reasons: Sequence[str], people: int) -> None:
+        self._db.execute(
+            "UPDATE requests SET plan_id = ?, document = ?, reasons = ?, people = ? WHERE request_id = ?",
+            (plan.plan_id, plan_bytes(plan), orjson.dumps(list(reasons)), people, request.id),
+        )
+
+    def _stand(self, request: Request | None, standing: Standing, now: datetime, by: str | None = None) -> None:
+        if request is not None:
+            self._db.execute(
+                "UPDATE requests SET standing = ?, changed_at = ?, replaced_by = ? WHERE request_id = ?",
+                (standing, time_text(now), by, request.id),
+            )
+
+    def _votes(self, name: str) -> tuple[Vote, ...]:
+        rows = self._db.execute(
+            "SELECT vote, person, at, plan_id, prices, why FROM votes WHERE request_id = ? ORDER BY number", (name,)
+        )
+        return tuple(
+            Vote(kind, person, parse_time(at), plan_id, _json(prices), why)
+            for kind, person, at, plan_id, prices, why in rows
+        )
+
+    def _request(self, *row: Any) -> Request:  # noqa: ANN401 - a row of SQLite
+        name, content, plan_id, written, reasons, people, asked_at, standing, changed_at, replaced_by, until = row
+        return Request(
+            *(name, self._account, content, plan_id, written, tuple(_json(reasons)), people),
+            *(parse_time(asked_at), standing, parse_time(changed_at), replaced_by),
+            until=None if until is None else parse_time(until),
+            votes=self._votes(name),
+        )
+
+
+def _json(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a request in it is broken: {error}") from error
+
+
+@contextmanager
+def open_book(folder: DataFolder, account: str) -> Iterator[ApprovalBook]:
+    """Open the requests of an account for the time of the block, beginning its journal where there is none.
+
+    Raises FileIsInvalid for a broken journal, or one that is missing where there was one; DataFolderUnusable.
+    """
+    ensure_journal(folder)
+    with opened(folder.journal) as connection:
+        yield ApprovalBook(connection, account)
+
+
+def requests_of(folder: DataFolder, account: str) -> list[Request]:
+    """Return the requests of an account, the oldest first; where there is no journal there are none."""
+    if not folder.journal.exists():
+        return []
+    with open_book(folder, account) as book:
+        return book.requests()

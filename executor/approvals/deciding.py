@@ -1,0 +1,110 @@
+"""What people do with plans that wait: find one, approve it, reject it. Every decision is an alert as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.approvals.book import open_book, requests_of
+from exitplan.executor.approvals.request import Request, Vote
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.ruleset.errors import ExitplanError, PlanIsUnsigned, UsageError
+from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.model.visible import printable
+
+MOST_WORDS = 500
+"""The longest reason that is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A request, with the account that it is about and where that keeps its files."""
+
+    request: Request
+    file: AccountFile
+    folder: DataFolder
+
+    @property
+    def most_move(self) -> Decimal:
+        """How far prices may be from those at which somebody approved."""
+        return self.file.loaded.policy.guards["max_price_move_pct"]
+
+    def approvals(self, now: datetime) -> tuple[Vote, ...]:
+        """Return the approvals that count now."""
+        return self.request.approvals(now, self.most_move)
+
+    def missing(self, now: datetime) -> int:
+        """Return how many more people have to approve it."""
+        return max(0, self.request.people - len(self.approvals(now)))
+
+
+Unread = tuple[str, ExitplanError]
+"""An account whose requests cannot be read, and why."""
+
+
+def all_requests(files: Mapping[str, AccountFile], data: Path) -> tuple[list[Found], list[Unread]]:
+    """Return the requests of all accounts, the oldest first, and the accounts that cannot be read."""
+    found: list[Found] = []
+    problems: list[Unread] = []
+    for name, file in files.items():
+        folder = DataFolder.of(data, name)
+        try:
+            found += [Found(request, file, folder) for request in requests_of(folder, name)]
+        except ExitplanError as problem:
+            problems.append((name, problem))
+    return sorted(found, key=lambda one: one.request.asked_at), problems
+
+
+def find_request(name: str, known: Iterable[Found]) -> Found:
+    """Find a request by its id, the beginning of it, or the id of its plan; raises UsageError."""
+    everything = list(known)
+    fitting = [one for one in everything if name == one.request.plan_id or one.request.id.startswith(name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(f"{name!r} is the beginning of several ids", hint=_listed(fitting))
+    waiting = [one for one in everything if one.request.standing == "waiting"]
+    raise UsageError(f"no plan waits under the id {name!r}", hint=_listed(waiting) if waiting else "none waits at all")
+
+
+def _listed(found: Iterable[Found]) -> str:
+    return "which one: " + ", ".join(f"{one.request.id} ({one.request.account})" for one in found) + "?"
+
+
+def approve(found: Found, person: str, now: datetime) -> Found:
+    """Write down that a person approves a plan; raises NotWaiting.
+
+    Raises PlanIsUnsigned where plans of the account have to be signed.
+    """
+    rule = found.file.signature_rule
+    if rule is not None:
+        raise PlanIsUnsigned(
+            f"{rule.wanted(found.request.account)}: that is the approval",
+            hint=f"exitplan pending {found.request.id} --out plan.json, exitplan sign plan.json --key KEY, "
+            "exitplan apply plan.json",
+        )
+    with open_book(found.folder, found.request.account) as book:
+        decided = replace(found, request=book.approve(found.request.id, person, now))
+    figures = {"approvals": len(decided.approvals(now)), "needed": decided.request.people}
+    _tell("PLAN_APPROVED", decided, person, now, figures)
+    return decided
+
+
+def reject(found: Found, person: str, now: datetime, why: str, until: datetime | None = None) -> Found:
+    """Write down that a person rejects a plan, and for how long; raises NotWaiting."""
+    words = printable(why.strip())[:MOST_WORDS]
+    with open_book(found.folder, found.request.account) as book:
+        decided = replace(found, request=book.reject(found.request.id, person, now, words, until))
+    _tell("PLAN_REJECTED", decided, person, now, {"why": words, "until": None if until is None else time_text(until)})
+    return decided
+
+
+def _tell(kind: str, found: Found, person: str, now: datetime, figures: Mapping[str, object]) -> None:
+    request = found.request
+    about = {"request": request.id, "plan_id": request.plan_id, "person": person, **figures}
+    raise_alert(found.folder.alerts, kind, request.account, now, about)

@@ -1,0 +1,107 @@
+"""A plan that waits for a person, and what people have said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Literal
+
+import orjson
+
+from exitplan.executor.approvals.content import have_moved, prices_of
+from exitplan.ruleset.errors import NotWaiting
+from exitplan.ruleset.planning.plan import read_plan
+from exitplan.ruleset.planning.plan_types import Plan
+
+Standing = Literal["waiting", "superseded", "rejected", "applied", "withdrawn"]
+STANDINGS: Mapping[Standing, str] = {
+    "waiting": "It waits for a person, or for whoever applies what was approved.",
+    "superseded": "A later plan wants something else.",
+    "rejected": "A person has rejected it.",
+    "applied": "It was carried out, or begun.",
+    "withdrawn": "A later plan wants nothing of it, or may be carried out without asking.",
+}
+"""How a request stands."""
+
+VOTE_STANDS = timedelta(days=1)
+"""How long an approval counts: what somebody approved last week is not carried out today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one person has said, when, and of which plan; ``prices`` are those it was made at, by action."""
+
+    kind: Literal["approve", "reject"]
+    person: str
+    at: datetime
+    plan_id: str
+    prices: Mapping[str, str]
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to people: may this be done? It keeps its id while each round plans the same anew.
+
+    ``plan_id`` and ``plan`` are those of the newest plan of this content; ``reasons`` say why it waits, ``people`` how
+    many must approve it. ``replaced_by`` is the request that supersedes it, ``until`` how long a rejection holds, None
+    for ever.
+    """
+
+    id: str
+    account: str
+    content: str
+    plan_id: str
+    written: bytes
+    reasons: tuple[str, ...]
+    people: int
+    asked_at: datetime
+    standing: Standing
+    changed_at: datetime
+    replaced_by: str | None = None
+    until: datetime | None = None
+    votes: tuple[Vote, ...] = ()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The newest plan; raises PlanIsAltered, FileIsInvalid."""
+        return read_plan(orjson.loads(self.written))
+
+    def approvals(self, now: datetime, most_move: Decimal) -> tuple[Vote, ...]:
+        """Return the approvals that count now: the last word of each person, not too old, at prices like today's."""
+        last = {vote.person: vote for vote in self.votes}
+        prices = prices_of(self.plan)
+        return tuple(
+            vote
+            for vote in last.values()
+            if vote.kind == "approve" and now - vote.at < VOTE_STANDS and not have_moved(vote.prices, prices, most_move)
+        )
+
+    @property
+    def approvers(self) -> tuple[Vote, ...]:
+        """The approvals by people who have not said otherwise since, however old; none where too few have approved."""
+        last = {vote.person: vote for vote in self.votes}
+        said = tuple(vote for vote in last.values() if vote.kind == "approve")
+        return said if len(said) >= self.people else ()
+
+    def is_approved(self, now: datetime, most_move: Decimal) -> bool:
+        """Check whether it waits and enough people have approved it."""
+        return self.standing == "waiting" and len(self.approvals(now, most_move)) >= self.people
+
+    def forbids(self, now: datetime) -> bool:
+        """Check whether it was rejected and that still holds."""
+        return self.standing == "rejected" and (self.until is None or now < self.until)
+
+    def no_more(self) -> NotWaiting:
+        """Say why nothing can be decided on it any more."""
+        if self.standing == "rejected" and self.votes:
+            last = self.votes[-1]
+            said = f"{self.id} was rejected by {last.person}: {last.why}"
+            return NotWaiting(said, hint="to do it all the same, plan by hand: exitplan plan")
+        hint = "the next round asks again, if there is anything to do"
+        if self.replaced_by is not None:
+            hint = f"look at the one that took its place: exitplan pending {self.replaced_by}"
+        return NotWaiting(f"{self.id} waits no more: it is {self.standing}", hint=hint)

@@ -1,0 +1,221 @@
+"""One round of one account: plan it, and apply what the policy lets through or a person has approved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.events import ApplyResult
+from exitplan.executor.apply.reconcile import Sleep
+from exitplan.executor.apply.staleness import ensure_not_refused, is_expired
+from exitplan.executor.approvals.book import Asked, open_book
+from exitplan.executor.approvals.request import Request
+from exitplan.executor.operation import Operation, Unobserved, Watch, finish
+from exitplan.executor.plan import plan_account
+from exitplan.executor.standing import no_answer_left, remember
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.halt import find_halt
+from exitplan.ruleset.errors import AccountIsHalted, AccountIsLocked, CancelledByUser, ExitplanError, PlanIsUnusable
+from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.self_approval import may_apply_alone, moved_value
+
+Kind = Literal[
+    "quiet", "applied", "waits", "rejected", "halted", "locked", "stopped", "failed", "hangs", "back", "removed"
+]
+Stopped = Callable[[], bool]
+
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round came to.
+
+    ``request`` is the question to people that it left or carried out, ``approvals`` how many of them have said yes, and
+    ``replaced`` the question whose place it took. ``problem`` is why it failed. ``is_news`` says whether it differs
+    from what was told of the account before.
+    """
+
+    account: str
+    venue: str | None
+    at: datetime
+    kind: Kind
+    exit_code: int = 0
+    seconds: float = 0
+    state: AccountState | None = None
+    plan: Plan | None = None
+    request: Request | None = None
+    approvals: int = 0
+    replaced: str | None = None
+    result: ApplyResult | None = None
+    problem: ExitplanError | None = None
+    is_news: bool = True
+
+    @property
+    def cause(self) -> str:
+        """Why it failed, without the figures in the words: what is told once."""
+        return "" if self.problem is None else _DIGITS.sub("#", f"{type(self.problem).__name__}: {self.problem}")
+
+    @property
+    def told_by(self) -> tuple[Any, ...]:
+        """What makes it worth telling: a round that comes to the same as the one before is no news."""
+        asked = None if self.request is None else self.request.id
+        return (self.kind, self.state, asked, self.approvals, self.cause)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something is wrong that a person should hear of."""
+        return self.kind in {"failed", "hangs"}
+
+
+def round_of(account: Account, stopped: Stopped, sleep: Sleep) -> Round:
+    """Do one round of an account; what goes wrong is told in it, and nothing is raised but what nobody foresaw."""
+    begun = account.clock()
+    try:
+        done = _Turn(account, stopped, sleep).take()
+    except (AccountIsHalted, AccountIsLocked, CancelledByUser) as problem:
+        kinds: dict[type, Kind] = {AccountIsHalted: "halted", AccountIsLocked: "locked"}
+        kind = kinds.get(type(problem), "stopped")
+        done = Round(account.id, account.venue, begun, kind, problem.exit_code, problem=problem)
+    except ExitplanError as problem:
+        done = Round(account.id, account.venue, begun, "failed", problem.exit_code, problem=problem)
+    return replace(done, seconds=(account.clock() - begun).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    account: Account
+    stopped: Stopped
+    sleep: Sleep
+
+    def take(self) -> Round:
+        account = self.account
+        halt = find_halt(account.folder)
+        if halt is not None and not account.rulebook.policy.halt_allows_exits:
+            raise halt.error()
+        resumed = self._resumed()
+        if resumed is not None:
+            return resumed
+        plan = plan_account(account).plan
+        self._go_on()
+        with no_answer_left(account):
+            ensure_not_refused(plan)
+        if not plan.has_changes:
+            self._withdraw()
+            return self._left(plan, "quiet")
+        reasons = self._reasons(plan)
+        if not reasons:
+            self._withdraw()
+            return self._applied(plan)
+        return self._asked(plan, reasons)
+
+    def _go_on(self) -> None:
+        """Raise CancelledByUser where the round is to end here: it was cut off, or the watch stops."""
+        if self.stopped():
+            raise CancelledByUser("stopped before anything was sent")
+
+    def _resumed(self) -> Round | None:
+        """Finish what people have approved and a stop has interrupted; None where there is nothing of the kind."""
+        account = self.account
+        if not account.folder.journal.exists():
+            return None
+        with open_book(account.folder, account.id) as book:
+            request = book.interrupted()
+        if request is None or is_expired(request.plan, account.loaded.policy, account.clock()):
+            return None
+        try:
+            return self._applied(request.plan, request)
+        except PlanIsUnusable:
+            return None  # the account has moved on: what is left is planned anew
+
+    def _reasons(self, plan: Plan) -> tuple[str, ...]:
+        """Return why a plan needs a person's word, or signature."""
+        rule = self.account.signature_rule
+        signed = () if rule is None else (rule.wanted(self.account.id),)
+        return (*may_apply_alone(plan, self.account.loaded.policy.approval, self.account.clock()), *signed)
+
+    def _asked(self, plan: Plan, reasons: tuple[str, ...]) -> Round:
+        """Ask people about a plan, unless they were; apply it where enough of them have approved it."""
+        account, now = self.account, self.account.clock()
+        with open_book(account.folder, account.id) as book:
+            asked = book.ask(plan, reasons, account.loaded.policy.approval.people, now)
+        request = asked.request
+        if asked.is_new:
+            self._tell(asked)
+        if request.standing == "rejected":
+            return replace(self._left(plan, "rejected"), request=request)
+        most = account.rulebook.policy.guards["max_price_move_pct"]
+        if account.signature_rule is None and request.is_approved(now, most):
+            return self._applied(plan, request)
+        approvals = len(request.approvals(now, most))
+        left = self._left(plan, "waits", ExitCode.PENDING)
+        return replace(left, request=request, approvals=approvals, replaced=asked.replaced)
+
+    def _applied(self, plan: Plan, request: Request | None = None) -> Round:
+        account = self.account
+        self._go_on()
+        try:
+            outcome = finish(
+                account,
+                Operation(to_clean=True),
+                plan,
+                approve=lambda _account, _plan: None,
+                observer=_Stopping(self.stopped),
+                sleep=self.sleep,
+            )
+        finally:
+            if request is not None:
+                with open_book(account.folder, account.id) as book:
+                    book.note_begun()
+        result = outcome.result
+        done = Round(account.id, account.venue, account.clock(), "applied", outcome.exit_code, state=outcome.state)
+        return replace(done, plan=plan, request=request, result=result)
+
+    def _withdraw(self) -> None:
+        account = self.account
+        if account.folder.journal.exists():
+            with open_book(account.folder, account.id) as book:
+                book.withdraw(account.clock())
+
+    def _left(self, plan: Plan, kind: Kind, code: ExitCode = ExitCode.DONE) -> Round:
+        """Leave the account as it is, and remember how it stands: a round is a verification too."""
+        account, state = self.account, plan.checks.state
+        remember(account, state)
+        pending = code or (ExitCode.UNKNOWN if state is AccountState.UNKNOWN else code)
+        return Round(account.id, account.venue, account.clock(), kind, pending, state=state, plan=plan)
+
+    def _tell(self, asked: Asked) -> None:
+        request, account = asked.request, self.account
+        value = moved_value(request.plan)
+        figures: dict[str, Any] = {
+            "alert_id": f"approval-{request.id}",
+            "request": request.id,
+            "plan_id": request.plan_id,
+            "actions": len(request.plan.actions),
+            "value": None if value is None else plain(value),
+            "reason": "; ".join(request.reasons),
+            "expires_at": time_text(request.plan.expires_at),
+            "replaces": asked.replaced,
+            "hint": f"exitplan pending {request.id}",
+        }
+        raise_alert(account.folder.alerts, "APPROVAL_WAITING", account.id, account.clock(), figures)
+
+
+class _Stopping(Unobserved):
+    """Nobody looks on, and the run is told when to stop."""
+
+    def __init__(self, stopped: Stopped) -> None:
+        self._stopped = stopped
+
+    @contextmanager
+    def watch_run(self, account: Account, plan: Plan) -> Iterator[Watch]:  # noqa: ARG002 - as its protocol
+        """Hand on the question whether to stop."""
+        yield Watch(stopped=self._stopped)

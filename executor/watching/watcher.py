@@ -1,0 +1,301 @@
+"""Give every account its rounds, side by side, again and again; one that fails or hangs does not stop the others.
+
+Nothing here knows a terminal, reads a clock or sleeps: all of that is handed in. So a week can be replayed in a test.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from exitplan.brokers.protocol import Clock
+from exitplan.executor.accounts.account import Account, AccountFile, is_path
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.apply.reconcile import Sleep
+from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.watching.rounds import Round, Stopped, round_of
+from exitplan.executor.watching.schedule import Pace
+from exitplan.executor.watching.threads import Workers
+from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, RefusedByGuard
+from exitplan.ruleset.exit_codes import ExitCode
+
+PAUSE = 0.5
+"""How long the watcher waits, in seconds, before it looks again who is due."""
+DELIVERY_PAUSE = timedelta(seconds=30)
+"""The longest that alerts wait for a moment without rounds."""
+_DELIVERY = ""
+"""The name of the task that is no account's round: no account has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a watcher is given.
+
+    ``find`` lists the accounts as their files are now, ``open`` opens one, ``open_offline`` without its venue. ``tend``
+    is done after each round of an account, also a failed one; ``deliver`` after rounds, with the ids of all accounts.
+    """
+
+    find: Callable[[], Sequence[Selected]]
+    open: Callable[[AccountFile], Account]
+    open_offline: Callable[[AccountFile], Account]
+    data: Path
+    clock: Clock
+    sleep: Sleep
+    workers: Workers
+    notify: Callable[[Round], None] = lambda _: None
+    tend: Callable[[Account, datetime], object] = lambda _account, _now: None
+    deliver: Callable[[Sequence[str], datetime], object] = lambda _accounts, _now: None
+    alive: Callable[[datetime], None] = lambda _: None
+
+
+@dataclass(slots=True)
+class _Track:
+    """How it goes with one account: when its next round is due, and whether one is under way.
+
+    ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out.
+    """
+
+    who: Selected
+    anchor: datetime
+    due: datetime
+    set_at: datetime
+    began: datetime | None = None
+    is_cut: bool = False
+    rounds: int = 0
+    failures: int = 0
+    worst: ExitCode = ExitCode.DONE
+    told: tuple[object, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its first round has neither ended nor been cut off."""
+        return not self.rounds and not self.is_cut
+
+    def hangs(self, now: datetime, cut_off: timedelta) -> bool:
+        """Check whether a round takes too long that has not been cut off yet."""
+        return self.began is not None and not self.is_cut and now - self.began > cut_off
+
+    def follow_clock(self, now: datetime) -> None:
+        """Where the clock was put back, let what is due be due after the same time as before."""
+        if now < self.set_at:
+            self.due = self.anchor = now + (self.due - self.set_at)
+            self.set_at = now
+        if self.began is not None and now < self.began:
+            self.began = now
+
+    def set_due(self, now: datetime, pace: Pace) -> None:
+        """Find out when the next round is due: in the even row, or later where it fails again and again."""
+        begun = now if self.began is None else self.began
+        missed = (now - self.anchor) // pace.every
+        in_row = self.anchor + pace.every * (missed + 1)
+        self.due = begun + pace.pause(self.failures) if self.failures > 1 else in_row
+        self.set_at = now
+
+
+class Watcher:
+    """Rounds of many accounts. :meth:`run` goes on until it is stopped; :meth:`step` does what is due at a moment."""
+
+    def __init__(self, given: Surroundings, pace: Pace) -> None:
+        """Begin with no account; they are looked for in the first step."""
+        self._given, self._pace = given, pace
+        self._tracks: dict[str, _Track] = {}
+        self._listed_at: datetime | None = None
+        self._is_stopping = self._is_for_one_round = False
+        self._undelivered = False
+        self._delivering: datetime | None = None
+        self._delivered: datetime | None = None
+
+    # --- going on ---
+
+    def run(self, stopped: Stopped) -> ExitCode:
+        """Go on until somebody stops it, then let every round end after what is in flight."""
+        while not stopped():
+            self.step(self._given.clock())
+            self._given.sleep(PAUSE)
+        return self.stop()
+
+    def once(self, stopped: Stopped) -> ExitCode:
+        """Give every account one round, all at once, and return the worst exit code; for cron."""
+        self._is_for_one_round = True
+        now = self._given.clock()
+        self._list(now)
+        for track in self._tracks.values():
+            track.due = now
+        while not stopped() and any(track.is_open for track in self._tracks.values()):
+            self.step(self._given.clock())
+            if any(track.is_open for track in self._tracks.values()):
+                self._given.sleep(PAUSE)
+        left = self.stop()
+        return ExitCode.worst([left, *(track.worst for track in self._tracks.values())])
+
+    def stop(self) -> ExitCode:
+        """Begin no further round, and wait for those under way; UNKNOWN where one hangs and has to be left."""
+        self._is_stopping = True
+        self._wait_while(lambda _: any(track.began and not track.is_cut for track in self._tracks.values()))
+        self._deliver(self._given.clock())
+        self._wait_while(self._is_delivering)
+        is_left = any(track.began for track in self._tracks.values())
+        return ExitCode.UNKNOWN if is_left else ExitCode.DONE
+
+    def _wait_while(self, goes_on: Callable[[datetime], bool]) -> None:
+        now = self._given.clock()
+        self._look(now)
+        while goes_on(now):
+            self._given.alive(now)
+            self._given.sleep(PAUSE)
+            now = self._given.clock()
+            self._look(now)
+
+    def step(self, now: datetime) -> None:
+        """Take in what has ended, cut off what hangs, and begin the rounds that are due."""
+        self._given.alive(now)
+        self._look(now)
+        if self._listed_at is None or not timedelta(0) <= now - self._listed_at < self._pace.every:
+            self._list(now)
+        for name, track in list(self._tracks.items()):
+            track.follow_clock(now)
+            is_wanted = track.is_open or not self._is_for_one_round
+            if now >= track.due and track.began is None and is_wanted and self._has_room:
+                track.began = now
+                self._given.workers.start(name, partial(self._round, track))
+        self._look(now)
+        if self._is_time_to_deliver(now):
+            self._deliver(now)
+
+    # --- accounts ---
+
+    def _list(self, now: datetime) -> None:
+        """Look for accounts: new ones get their place in the row of rounds, those that are gone are told."""
+        self._listed_at = now
+        found = {who.name: who for who in self._given.find()}
+        for name, who in found.items():
+            if name in self._tracks:
+                self._tracks[name].who = who
+            else:
+                first = now + self._pace.offset(name)
+                self._tracks[name] = _Track(who, first, first, now)
+        for name in [name for name, track in self._tracks.items() if name not in found and track.began is None]:
+            gone = self._tracks.pop(name)
+            self._given.notify(Round(name, gone.who.venue, now, "removed"))
+
+    # --- rounds ---
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether another account can be worked on; those that hang take nobody's place."""
+        at_work = sum(1 for track in self._tracks.values() if track.began and not track.is_cut)
+        return at_work < self._pace.jobs
+
+    def _round(self, track: _Track) -> Round:
+        """Do one round, in a thread: whatever goes wrong is what it comes to."""
+        given, file = self._given, track.who.file
+        began, account = given.clock(), None
+        try:
+            account = given.open(_sound(file))
+            done = round_of(account, lambda: self._is_stopping or track.is_cut, given.sleep)
+        except ExitplanError as problem:
+            done = Round(track.who.name, track.who.venue, began, "failed", problem.exit_code, problem=problem)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one account must not end the watch of the others
+            done = Round(track.who.name, track.who.venue, began, "failed", 1, problem=_unforeseen(error))
+        self._tend(file, account)
+        return done
+
+    def _tend(self, file: AccountFile | ExitplanError, account: Account | None) -> None:
+        """Let incidents be looked after; nothing that goes wrong there is a reason to stop watching."""
+        given = self._given
+        try:
+            if account is None and isinstance(file, AccountFile):
+                account = given.open_offline(file)
+            if account is not None:
+                given.tend(account, given.clock())
+        except Exception as error:  # noqa: BLE001 - as the docstring says
+            note(RUN, "not_tended", level=logging.WARNING, message=f"{type(error).__name__}: {error}")
+
+    def _look(self, now: datetime) -> None:
+        """Take in the rounds that have ended, and cut off those that take too long."""
+        for name, done in self._given.workers.finished():
+            if name == _DELIVERY:
+                self._delivering = None
+            elif done is not None:
+                self._take_in(self._tracks[name], done, now)
+        for name, track in self._tracks.items():
+            if track.began is not None and track.hangs(now, self._pace.cut_off):
+                track.is_cut = True
+                took = (now - track.began).total_seconds()
+                self._tell(track, Round(name, track.who.venue, now, "hangs", ExitCode.UNKNOWN, took))
+
+    def _take_in(self, track: _Track, done: Round, now: datetime) -> None:
+        if track.is_cut and track.began is not None:
+            took = (now - track.began).total_seconds()
+            self._tell(track, Round(done.account, done.venue, now, "back", seconds=took))
+        track.rounds += 1
+        track.failures = track.failures + 1 if _calls_for_a_pause(done) else 0
+        track.set_due(now, self._pace)
+        track.began, track.is_cut = None, False
+        self._tell(track, done)
+
+    def _tell(self, track: _Track, done: Round) -> None:
+        """Tell of a round; of what is wrong an alert is raised, once for each cause."""
+        is_news = done.told_by != track.told or done.kind == "applied"
+        track.told, self._undelivered = done.told_by, True
+        track.worst = ExitCode.worst([track.worst, done.exit_code])
+        if is_news and done.is_failure and not is_path(track.who.name):  # a file without an id has no alerts
+            self._raise_alert(done)
+        self._given.notify(replace(done, is_news=is_news))
+
+    def _raise_alert(self, done: Round) -> None:
+        folder = DataFolder.of(self._given.data, done.account)
+        cut_off = int(self._pace.cut_off.total_seconds())
+        figures: Mapping[str, object] = {"seconds": int(done.seconds), "cut_off": cut_off}
+        if done.problem is not None:
+            figures = {"reason": str(done.problem), "hint": done.problem.hint, "exit_code": int(done.exit_code)}
+        kind = "ACCOUNT_HANGS" if done.kind == "hangs" else "ROUND_FAILED"
+        raise_alert(folder.alerts, kind, done.account, done.at, figures)
+
+    # --- afterwards ---
+
+    def _is_time_to_deliver(self, now: datetime) -> bool:
+        """Choose a moment in which no round is under way, unless there has been none for a while."""
+        at_work = any(track.began and not track.is_cut for track in self._tracks.values())
+        return not at_work or self._delivered is None or now - self._delivered >= DELIVERY_PAUSE
+
+    def _deliver(self, now: datetime) -> None:
+        """Have the alerts of all accounts delivered, beside the rounds; while that hangs, no other is begun."""
+        if not self._undelivered or self._delivering is not None:
+            return
+        self._undelivered, self._delivering, self._delivered = False, now, now
+        names = [track.who.name for track in self._tracks.values() if isinstance(track.who.file, AccountFile)]
+
+        def task() -> None:
+            try:
+                self._given.deliver(names, self._given.clock())
+            except Exception as error:  # noqa: BLE001 - what is not delivered now is delivered later
+                note(RUN, "not_delivered", level=logging.WARNING, message=f"{type(error).__name__}: {error}")
+
+        self._given.workers.start(_DELIVERY, task)
+
+    def _is_delivering(self, now: datetime) -> bool:
+        return self._delivering is not None and now - self._delivering <= self._pace.cut_off
+
+
+def _sound(file: AccountFile | ExitplanError) -> AccountFile:
+    """Return the file of an account; raises what is wrong with it."""
+    if isinstance(file, ExitplanError):
+        raise file
+    return file
+
+
+def _calls_for_a_pause(done: Round) -> bool:
+    """Check whether a failure is one that asking again soon makes no better; guards pass by themselves."""
+    return done.kind == "failed" and not isinstance(done.problem, RefusedByGuard)
+
+
+def _unforeseen(error: Exception) -> ExitplanError:
+    note(RUN, "round_broke", level=logging.ERROR, message=f"{type(error).__name__}: {error}")
+    return AccountUnreadable(f"{type(error).__name__}: {error}", hint="this is a fault of exitplan; please report it")
