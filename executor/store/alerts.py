@@ -43,6 +43,8 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind(
             "EXCESSIVE_HIGH_EXPOSURE_CONCENTRATION", "CRITICAL", "Coins of high exposure are much of the account."
         ),
+        AlertKind("ESCALATION", "WARNING", "An incident has come to the next step of its escalation ladder."),
+        AlertKind("ESCALATION_ENDED", "INFO", "An incident that was escalated is over."),
     )
 }
 

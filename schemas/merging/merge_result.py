@@ -27,6 +27,7 @@ ORDER = (
     "guards",
     "plan",
     "clean",
+    "escalation",
 )
 """The order of a merged policy's keys, which is that of the shipped ones."""
 

@@ -19,7 +19,13 @@ from exitplan.schemas.loading.yaml_loader import Document
 
 HEADS = ("version", "name", "description")
 BLOCKS = ("parameters", "definitions", "cap", "dust", "guards", "plan", "clean", "cash", "aliases", "account")
-LISTS: Mapping[str, str] = {"classification": "id", "orders": "id", "exits": "id", "protect": "symbol"}
+LISTS: Mapping[str, str] = {
+    "classification": "id",
+    "orders": "id",
+    "exits": "id",
+    "protect": "symbol",
+    "escalation": "id",
+}
 """The rule lists, with the key that names an entry."""
 OPTIONS = "options"
 """The one mapping inside a block that is merged key by key as well: the options of an account."""
