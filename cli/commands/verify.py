@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
-from exitplan.cli.arguments import AccountRef, Overrides, read_overrides, request_of
+from exitplan.cli.arguments import AccountRef, Overrides, present, read_overrides, request_of
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
@@ -30,6 +30,7 @@ from exitplan.cli.options import (
 from exitplan.cli.output import say
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.head import warnings_section
+from exitplan.cli.rendering.incidents import incidents_line
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.run import verification_parts
 from exitplan.cli.rendering.screen import show
@@ -38,6 +39,8 @@ from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.escalation.climbing import Incident
+from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.operation import code_of_state
 from exitplan.executor.verify import examine_account
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
@@ -57,6 +60,7 @@ class Verification:
     problem: str | None = None
     warnings: tuple[PlanWarning, ...] = ()
     is_refused: bool = False
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -73,7 +77,12 @@ class Verification:
         """The verification in its JSON form."""
         unknown: dict[str, Any] = {"state": self.state.value, "checks": None, "deferred": []}
         known = unknown if self.checks is None else write_record(self.checks)
-        return {**known, "warnings": [write_record(warning) for warning in self.warnings], "problem": self.problem}
+        return {
+            **known,
+            "warnings": [write_record(warning) for warning in self.warnings],
+            "problem": self.problem,
+            "incidents": [incident.id for incident in self.incidents],
+        }
 
 
 app = verb_app()
@@ -129,10 +138,11 @@ def verify_one(account: Account) -> Verification:
     try:
         draft = examine_account(account)
     except AccountUnreadable as problem:
-        return Verification(None, str(problem), is_refused=isinstance(problem, CredentialsRefused))
+        incidents = incidents_in(account.folder)
+        return Verification(None, str(problem), (), isinstance(problem, CredentialsRefused), incidents)
     of_tracker = tracker_warnings(draft.account.snapshot, account.folder) if draft.checks.unregistered else ()
     warnings = (*of_tracker, *draft.warnings)
-    return Verification(report_of_checks(draft.checks), warnings=warnings)
+    return Verification(report_of_checks(draft.checks), warnings=warnings, incidents=incidents_in(account.folder))
 
 
 def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
@@ -141,10 +151,13 @@ def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
         return answer.exit_code
     if as_json:
         write_json({"account": answer.account, "venue": answer.venue, **verification.document})
-    elif verification.checks is None:
+        return answer.exit_code
+    line = incidents_line(verification.incidents, present())
+    if verification.checks is None:
         say(f"{answer.account} at {answer.venue} is UNKNOWN: {verification.problem}")
+        show(line)
     else:
-        show(warnings_section(verification.warnings), *verification_parts(verification.checks))
+        show(warnings_section(verification.warnings), *verification_parts(verification.checks), line)
     return answer.exit_code
 
 

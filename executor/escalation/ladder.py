@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.escalation.climbing import Incident, Situation, Trouble, tend_incidents
 from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.troubles import Sighting, find_sightings
@@ -96,9 +97,12 @@ def _raise_untold(account: Account, file: IncidentFile) -> None:
         file.is_told(number)
 
 
-def incidents_of(account: Account, *, ended: bool = False) -> tuple[Incident, ...]:
-    """Return the open incidents of an account as they were tended last, else those that have ended."""
-    if not account.folder.journal.exists():
+def incidents_in(folder: DataFolder, *, ended: bool = False) -> tuple[Incident, ...]:
+    """Return the open incidents of an account as they were tended last, else those that have ended, the newest first.
+
+    Raises FileIsInvalid for a damaged journal, DataFolderUnusable.
+    """
+    if not folder.journal.exists():
         return ()
-    with open_incidents(account.folder.journal) as file:
+    with open_incidents(folder.journal) as file:
         return file.ended() if ended else file.open()

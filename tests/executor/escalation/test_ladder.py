@@ -10,7 +10,7 @@ import pytest
 from exitplan.executor.escalation import ladder as ladder_module
 from exitplan.executor.escalation.climbing import Ack
 from exitplan.executor.escalation.incidents import open_incidents
-from exitplan.executor.escalation.ladder import incidents_of, tend
+from exitplan.executor.escalation.ladder import incidents_in, tend
 from exitplan.executor.operation import Operation, operate
 from exitplan.executor.store.history import retry
 from exitplan.ruleset.errors import AccountUnreadable
@@ -54,7 +54,7 @@ def told(scene: Scene) -> list[tuple[str, list[str]]]:
 
 
 def acknowledge(scene: Scene, until: timedelta | None = None, *, is_undone: bool = False) -> None:
-    (incident,) = incidents_of(scene.open())
+    (incident,) = incidents_in(scene.folder)
     now = scene.clock()
     ack = Ack(0, "alice", now, "on it", None if until is None else now + until, is_undone)
     with open_incidents(scene.folder.journal) as file:
@@ -87,8 +87,8 @@ def test_what_is_solved_by_itself_is_told_once_to_those_who_were_told_of_it(on_s
     scene.hold("AAA/USD", None)
     run(scene)
     assert told(scene)[-1] == ("ESCALATION_ENDED", ["desk", "phone"])
-    assert (tended(scene, 600), incidents_of(scene.open())) == ((), ())
-    (ended,) = incidents_of(scene.open(), ended=True)
+    assert (tended(scene, 600), incidents_in(scene.folder)) == ((), ())
+    (ended,) = incidents_in(scene.folder, ended=True)
     assert (ended.subject, ended.ended_how) == ("AAA/USD", "it is over")
 
 
@@ -104,7 +104,7 @@ def test_a_new_failure_is_a_new_incident(on_stage: Stage) -> None:
     tended(scene)
     scene.break_writes(Fault.REFUSED)
     run(scene)
-    (old,), (new,) = incidents_of(scene.open(), ended=True), incidents_of(scene.open())
+    (old,), (new,) = incidents_in(scene.folder, ended=True), incidents_in(scene.folder)
     assert old.id != new.id
 
 
@@ -160,7 +160,7 @@ def test_whoever_is_killed_between_journal_and_alert_neither_loses_nor_doubles_a
             tended(scene, 30)
     tended(scene, 0)
     assert {alert["alert_id"][-2:] for alert in scene.alerts() if "alert_id" in alert} == {".1", ".2"}
-    assert (tended(scene, 0), incidents_of(scene.open())[0].step) == ((), 2)
+    assert (tended(scene, 0), incidents_in(scene.folder)[0].step) == ((), 2)
 
 
 def test_an_account_that_stays_unclean_is_escalated_and_two_incidents_go_side_by_side(on_stage: Stage) -> None:
@@ -169,7 +169,7 @@ def test_an_account_that_stays_unclean_is_escalated_and_two_incidents_go_side_by
     scene.break_writes(Fault.REFUSED)
     run(scene)
     assert [tended(scene, minutes) for minutes in (119, 1)] == [("2",), ("1",)]
-    assert [incident.kind for incident in incidents_of(scene.open())] == ["zombie_exit_failed", "not_clean"]
+    assert [incident.kind for incident in incidents_in(scene.folder)] == ["zombie_exit_failed", "not_clean"]
     retry(scene.open(), "AAA/USD")
     run(scene)
     assert scene.says() == "CLEAN"
@@ -213,7 +213,7 @@ def test_a_ladder_that_is_taken_out_of_the_policy_ends_its_incidents(on_stage: S
     scene = failed_zombie(on_stage)
     del scene.policy["escalation"]
     assert tended(scene) == ("end",)
-    assert incidents_of(scene.open(), ended=True)[0].ended_how == "the policy has no such ladder any more"
+    assert incidents_in(scene.folder, ended=True)[0].ended_how == "the policy has no such ladder any more"
 
 
 def test_without_a_ladder_or_a_journal_nothing_is_told(on_stage: Stage) -> None:
