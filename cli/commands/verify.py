@@ -11,6 +11,7 @@ from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
 from exitplan.cli.arguments import AccountRef, Overrides, present, read_overrides, request_of
+from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
@@ -121,6 +122,7 @@ def verify_each(
         tell_of_data_folder(opened, as_json=as_json)
         with waiting(f"Reading {opened.id} at {opened.venue}", is_shown=account_set.is_one):
             verification = verify_one(opened)
+        tell_of_clock(opened, as_json=as_json)
         return verification, verification.exit_code
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=as_json, is_one=account_set.is_one)

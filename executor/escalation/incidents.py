@@ -81,13 +81,25 @@ class IncidentFile:
         """Note which troubles there are now; returns since when each is there. Where the clock went back, since now."""
         rows = self._db.execute("SELECT kind, subject, first_seen FROM troubles").fetchall()
         known = {(kind, subject): parse_time(at) for kind, subject, at in rows}
-        kept = {key: min(at, now) for key, at in known.items() if key in troubles or key[0] in unread}
+        kept = {key: min(at, now) for key, at in known.items() if key in troubles or key[0] in unread or not key[1]}
         seen = {**dict.fromkeys(troubles, now), **kept}
         if seen != known:
             self._db.execute("DELETE FROM troubles")
             values = [(*key, time_text(at)) for key, at in seen.items()]
             self._db.executemany("INSERT INTO troubles VALUES (?, ?, ?)", values)
         return seen
+
+    def is_noted(self, kind: str) -> bool:
+        """Check whether something is noted that stands by itself, such as a clock that is off."""
+        asked = "SELECT EXISTS (SELECT 1 FROM troubles WHERE kind = ? AND subject = '')"
+        return bool(self._db.execute(asked, (kind,)).fetchone()[0])
+
+    def note(self, kind: str, now: datetime, *, is_there: bool) -> None:
+        """Note that something is there that stands by itself, or that it is gone."""
+        if is_there:
+            self._db.execute("INSERT OR IGNORE INTO troubles VALUES (?, '', ?)", (kind, time_text(now)))
+        else:
+            self._db.execute("DELETE FROM troubles WHERE kind = ? AND subject = ''", (kind,))
 
     def put(self, tended: Tended, before: Iterable[Incident], now: datetime) -> None:
         """Write what became of the incidents, with what is to be told of them."""

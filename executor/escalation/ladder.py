@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.escalation.climbing import Incident, Situation, Trouble, tend_incidents
+from exitplan.executor.escalation.clock import compare_clocks
 from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.troubles import Sighting, find_sightings
 from exitplan.executor.logs import RUN, note
@@ -32,7 +33,8 @@ def tended_after(account: Account, *, only_failures: bool = False) -> Iterator[N
 def tend(account: Account, now: datetime) -> tuple[Incident, ...]:
     """Open, climb and end the incidents of an account by what its journal says; returns those that are open.
 
-    It never ends a run: what goes wrong here is logged, and the next tending makes up for it.
+    A clock that is off the venue's is told here too. It never ends a run: what goes wrong here is logged, and the next
+    tending makes up for it.
     """
     try:
         return _tended(account, now)
@@ -46,6 +48,7 @@ def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
         return ()  # nothing was ever remembered of it
     ladders = account.rulebook.policy.escalation
     with open_incidents(account.folder.journal) as file:
+        compare_clocks(account, file, now)
         if not ladders and not file.has_work():
             return ()
         found = find_sightings(account)

@@ -44,6 +44,8 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
             "EXCESSIVE_HIGH_EXPOSURE_CONCENTRATION", "CRITICAL", "Coins of high exposure are much of the account."
         ),
         AlertKind("ESCALATION", "WARNING", "An incident has come to the next step of its escalation ladder."),
+        AlertKind("CLOCK_OFF", "WARNING", "This machine's clock is off the venue's by more than a second."),
+        AlertKind("CLOCK_RIGHT", "INFO", "This machine's clock is right again."),
         AlertKind("ESCALATION_ENDED", "INFO", "An incident that was escalated is over."),
     )
 }

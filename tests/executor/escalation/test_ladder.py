@@ -9,7 +9,7 @@ import pytest
 
 from exitplan.executor.escalation import ladder as ladder_module
 from exitplan.executor.escalation.climbing import Ack
-from exitplan.executor.escalation.incidents import open_incidents
+from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.ladder import incidents_in, tend
 from exitplan.executor.operation import Operation, operate
 from exitplan.executor.store.history import retry
@@ -155,7 +155,7 @@ def test_whoever_is_killed_between_journal_and_alert_neither_loses_nor_doubles_a
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(ladder_module if dies_in == "raise_alert" else ladder_module.IncidentFile, dies_in, die)
+        patch.setattr(ladder_module if dies_in == "raise_alert" else IncidentFile, dies_in, die)
         with pytest.raises(Crash):
             tended(scene, 30)
     tended(scene, 0)
