@@ -18,6 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from exitplan.brokers.clock_offset import ClockOffset
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, OrderSide, Position, Side, Snapshot
 from exitplan.ruleset.model.values import ZERO
@@ -77,7 +78,8 @@ class Capabilities:
     venue's own coin, such as BNB at binance, from which the fees of orders in other markets may be taken: it is sold
     last, since every order before may change its balance. None where each trade pays its own fee. ``past_orders`` says
     whether the venue lists the orders of an account that are over: all together, or those of one symbol at a time. Of a
-    broker that says None they are never asked.
+    broker that says None they are never asked. ``clock_offset`` is how far the venue's clock is off ours, by its
+    replies since the account was read last; None where it tells no time.
     """
 
     client_order_ids: LookUpTier
@@ -92,6 +94,7 @@ class Capabilities:
     cancels_at_once: int = 1
     fee_asset: str | None = None
     past_orders: PastOrdersBy | None = None
+    clock_offset: ClockOffset | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,25 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
     if told:
         line = "; ".join(one.partition("\n")[0] for one in told)
         warn(f"{line}; see {SEE}", as_json=as_json)
+
+
+class Deliveries:
+    """Delivers again and again, as long as somebody watches; what is wrong with it is told when that changes."""
+
+    def __init__(self, root: Path, data: Path) -> None:
+        """Begin with nothing told."""
+        self._root, self._data = root, data
+        self._told: list[str] = []
+
+    def deliver(self, _accounts: Sequence[str], now: datetime) -> None:
+        """Deliver what all accounts of the project have raised, whoever raised it."""
+        from exitplan.executor.alerting.delivery import deliver, known_accounts  # noqa: PLC0415 - as above
+
+        told = told_of(deliver(self._root, self._data, known_accounts(self._data), now))
+        for line in told:
+            if line not in self._told:
+                warn(f"{line.partition(chr(10))[0]}; see {SEE}", as_json=False)
+        self._told = told
 
 
 def told_of(report: DeliveryReport) -> list[str]:

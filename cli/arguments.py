@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.options import ALL_PHASES
 from exitplan.cli.output import say
@@ -123,6 +124,7 @@ def make_requested_plan(
         scope = scope_of(narrowing, loaded.policy)
         with waiting(f"Reading {account.id} at {account.venue}"):
             planned = plan_account(account, scope)
+        tell_of_clock(account)
     else:
         loaded = policy_for_recording(recording.snapshot, where, overrides)
         scope = scope_of(narrowing, loaded.policy)

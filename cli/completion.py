@@ -50,6 +50,21 @@ def complete_rule(ctx: typer.Context, incomplete: str) -> Offers:
     return []
 
 
+def complete_incident(ctx: typer.Context, incomplete: str) -> Offers:
+    """Offer the open incidents of all accounts."""
+    from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
+    from exitplan.executor.accounts.folder import DataFolder  # noqa: PLC0415 - as above
+    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
+    from exitplan.executor.escalation.ladder import incidents_in  # noqa: PLC0415 - as above
+
+    with suppress(Exception):
+        data = ctx.params.get("data") or project_root() / "data"
+        folders = [DataFolder.of(data, name) for name in read_account_files(project_root()).sound]
+        known = [incident for folder in folders for incident in incidents_in(folder)]
+        return _fitting({incident.id: f"{incident.kind} {incident.subject}" for incident in known}, incomplete)
+    return []
+
+
 def complete_schema(incomplete: str) -> Offers:
     """Offer the kinds of files that have a schema."""
     from exitplan.schemas.build import SHAPES  # noqa: PLC0415 - as above

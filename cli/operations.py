@@ -17,6 +17,7 @@ from rich.text import Text
 from exitplan.brokers.private_files import OWN
 from exitplan.cli.account_set import Answer, Stopped, ask_each, deliver_answers
 from exitplan.cli.approval import approve
+from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.failures import report
 from exitplan.cli.interrupts import asking_to_stop
@@ -85,6 +86,7 @@ def _at_once(
         tell_of_data_folder(account, as_json=how.as_json)
         with _reading(account, how) as ended:
             outcome = operate(account, operation, observer=_Screen(how, events, stopped, ended))
+        tell_of_clock(account, as_json=how.as_json)
         note_folder(account)
         return outcome, outcome.exit_code
 
@@ -101,6 +103,7 @@ def _with_questions(
         tell_of_data_folder(account, as_json=how.as_json)
         with _reading(account, how) as ended:
             made = prepare(account, operation, _Screen(how, events, stopped, ended))
+        tell_of_clock(account, as_json=how.as_json)
         planned[file.id] = (account, operation, made)
         return made, ExitCode.DONE
 

@@ -13,6 +13,7 @@ from docs.pictures import policies_page
 from docs.registries import (
     alert_pages,
     alerts_page,
+    escalation_page,
     exit_codes_page,
     facts_page,
     index_page,
@@ -36,6 +37,7 @@ def generated_files() -> dict[str, str]:
         "reasons": reasons_page(),
         "warnings": warnings_page(),
         "alerts": alerts_page(),
+        "escalation": escalation_page(),
         "exit-codes": exit_codes_page(),
         "README": index_page(),
         "commands": commands_page(),

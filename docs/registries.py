@@ -11,6 +11,7 @@ from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES, AlertKi
 from exitplan.ruleset import errors
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.language.conditions import MAX_LEVELS, MAX_NODES, OPERATORS
+from exitplan.ruleset.language.escalation import ESCALATION_KINDS, LIMITS
 from exitplan.ruleset.language.parameters import (
     CAP_RANKS,
     CAP_SCOPES,
@@ -153,6 +154,33 @@ def _alert_page(kind: AlertKind) -> str:
     )
 
 
+def escalation_page() -> str:
+    """Return the page on what an escalation ladder may be about."""
+    rows = [
+        [
+            code(kind.name),
+            kind.meaning,
+            kind.subject,
+            codes(kind.limits),
+            kind.since,
+            f"`{{{kind.default[0]}: {kind.default[1]}}}`",
+        ]
+        for kind in ESCALATION_KINDS.values()
+    ]
+    return page(
+        "Escalation",
+        "What a ladder of a policy may be about (`on`), and after what it opens an incident (`after`). How ladders "
+        "work is told in [operations](../operations.md#escalation).",
+        table(["on", "opens when", "for each", "limits", "time counts since", "unless set"], rows),
+        section("Limits", _meanings("limit", LIMITS.items())),
+    )
+
+
+def _limit(default: tuple[str, int]) -> str:
+    name, number = default
+    return f"{{{name}: {number}}}"
+
+
 def exit_codes_page() -> str:
     """Return the page on exit codes and errors."""
     rows = [[code(exit_code.value), exit_code.label, exit_code.meaning] for exit_code in sorted(ExitCode)]
@@ -178,6 +206,7 @@ INDEX = {
     "reasons": ("Reasons", "what the sentence of a rule may say, and why an exit is blocked"),
     "warnings": ("Warnings", "what a person should know although it stops nothing"),
     "alerts": ("Alerts", "what is told to whoever watches"),
+    "escalation": ("Escalation", "what a ladder may be about, and when an incident is opened"),
     "exit-codes": ("Exit codes", "what a command line came to, and the errors"),
     "../lint": ("Lint", "the codes of what is proved of a policy"),
     "../venues": ("Venues", "what each of them can do"),

@@ -13,10 +13,12 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
+from exitplan.brokers.clock_offset import TOLD, TOLERATED
 from exitplan.brokers.live.cache import cache_folder
 from exitplan.brokers.live.credentials import read_credentials
 from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.private_files import ensure_ours, writers_besides_us
+from exitplan.brokers.protocol import Capabilities
 from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.folder import DataFolder
@@ -188,6 +190,22 @@ def _venue(account: Account) -> Iterator[Finding]:
     snapshot = read_account(account)
     counts = f"{len(snapshot.positions)} positions, {len(snapshot.open_orders)} open orders"
     yield Finding("venue", Grade.OK, f"{account.venue} answers: {counts}")
+    yield from _clock(account.broker.capabilities)
     if snapshot.missing:
         unread = ", ".join(part.replace("_", " ") for part in snapshot.missing)
         yield Finding("venue", Grade.PROBLEM, f"what could not be read: {unread}", "look at the rights of the key")
+
+
+def _clock(capabilities: Capabilities) -> Iterator[Finding]:
+    """Compare this machine's clock with the venue's, as far as its replies tell the time."""
+    offset = capabilities.clock_offset
+    if offset is None:
+        return
+    problem = offset.problem(TOLD)
+    if problem is not None:
+        is_refused = offset.problem(max(TOLERATED, capabilities.receive_window / 3)) is not None
+        hint = "nothing is sent until it is right; set it, as by NTP" if is_refused else "set it, as by NTP"
+        yield Finding("clock", Grade.PROBLEM if is_refused else Grade.WARNING, problem, hint)
+    else:
+        text = f"this machine's clock and the venue's differ by {offset.furthest:.1f} seconds at most"
+        yield Finding("clock", Grade.OK, text)

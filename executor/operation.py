@@ -7,8 +7,8 @@ other: nobody is asked and nothing is sent, the run is journalled and the accoun
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from exitplan.executor.apply.apply import apply_plan, check_plan
 from exitplan.executor.apply.events import ApplyResult, Event
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused
+from exitplan.executor.escalation.ladder import tended_after
 from exitplan.executor.plan import plan_account
 from exitplan.executor.signing.approval import ensure_may_be_new
 from exitplan.executor.standing import no_answer_left, no_old_answer
@@ -119,7 +120,7 @@ def operate(
 
 def prepare(account: Account, operation: Operation, observer: Observer) -> Plan:
     """Make the plan, or take the saved one, and show it."""
-    with nullcontext() if operation.dry_run else _closing(account, operation):
+    with nullcontext() if operation.dry_run else _planning(account, operation):
         if not operation.dry_run and operation.plan is None:
             ensure_may_be_new(account.signature_rule, account.id)
         plan = operation.plan or plan_account(account, operation.scope).plan
@@ -136,7 +137,10 @@ def finish(
     observer: Observer,
     sleep: Sleep = time.sleep,
 ) -> Outcome:
-    """Check a plan and, unless it is a dry run, ask and apply it; where that fails no earlier verification stands."""
+    """Check a plan and, unless it is a dry run, ask and apply it; where that fails no earlier verification stands.
+
+    The account's incidents are tended in the end, whatever came of it.
+    """
     if operation.plan is not None and plan.snapshot.recorded and not operation.from_recording:
         raise PlanIsStale(
             "the plan was made from a file, and not from what the venue told",
@@ -146,7 +150,7 @@ def finish(
         ensure_not_refused(plan)
         judged = check_plan(account, plan, operation.signatures) if operation.plan else None
         return Outcome(plan, None, operation.to_clean, judged.done if judged else 0)
-    with _closing(account, operation):
+    with tended_after(account), _closing(account, operation):
         ensure_not_refused(plan)
         if plan.has_changes:
             approve(account, plan)
@@ -166,6 +170,13 @@ def code_of_state(state: AccountState) -> ExitCode:
     """Return the exit code that the state of an account comes to."""
     codes = {AccountState.CLEAN: ExitCode.DONE, AccountState.UNKNOWN: ExitCode.UNKNOWN}
     return codes.get(state, ExitCode.PENDING)
+
+
+@contextmanager
+def _planning(account: Account, operation: Operation) -> Iterator[None]:
+    """Let no earlier verification stand where planning fails, and tend the incidents then."""
+    with tended_after(account, only_failures=True), _closing(account, operation):
+        yield
 
 
 def _closing(account: Account, operation: Operation) -> AbstractContextManager[None]:

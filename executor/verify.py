@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.escalation.ladder import tended_after
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading
@@ -22,17 +23,19 @@ def examine_account(account: Account) -> Draft:
     """Check an account as it is now, and remember the answer in its state; what it was found by comes with it.
 
     What the reading notes of prices and balances is remembered with the answer. Where another process is at work on the
-    account, the answer is given and not remembered, and no earlier one stands. Raises AccountUnreadable where balances
-    or orders cannot be read, AccountIsAnother, FileIsInvalid for a broken tracker: then the state is UNKNOWN.
+    account, the answer is given and not remembered, and no earlier one stands. The account's incidents are tended in
+    the end. Raises AccountUnreadable where balances or orders cannot be read, AccountIsAnother, FileIsInvalid for a
+    broken tracker: then the state is UNKNOWN.
     """
-    with no_old_answer(account):
-        state = read_state(account)
-        ensure_same_account(account, state)
-        seen = observe_account(account, state.progress)
-        state = after_reading(state, seen)
-        draft = draft_of(account, seen, state)
-    note(RUN, "verified", account=account.id, state=draft.checks.state.value)
-    remember(account, draft.checks.state, state)
+    with tended_after(account):
+        with no_old_answer(account):
+            state = read_state(account)
+            ensure_same_account(account, state)
+            seen = observe_account(account, state.progress)
+            state = after_reading(state, seen)
+            draft = draft_of(account, seen, state)
+        note(RUN, "verified", account=account.id, state=draft.checks.state.value)
+        remember(account, draft.checks.state, state)
     return draft
 
 

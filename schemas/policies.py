@@ -61,9 +61,9 @@ def load_policy(
 ) -> LoadedPolicy:
     """Load a policy or account file with all it extends; ``overrides`` are parameters set on top of it.
 
-    Where the policy is put in the place of an ``account``'s own, that account's protection, aliases and invariants
-    stay, and so do the guards of its file where they are tighter. ``read`` reads each file, where it is not as it
-    stands on the disk. Raises FileHasProblems with every problem of every file.
+    Where the policy is put in the place of an ``account``'s own, that account's protection, aliases, invariants and
+    ladders stay, and so do the guards of its file where they are tighter. ``read`` reads each file, where it is not as
+    it stands on the disk. Raises FileHasProblems with every problem of every file.
     """
     chain = read_chain(path, read)
     if account is not None and not chain.diagnostics:
@@ -80,7 +80,7 @@ def load_edited(path: FilePath, text: str) -> LoadedPolicy:
 
 
 def _kept_of(account: LoadedPolicy, policy: Policy) -> Document:
-    """Make a layer of what an account keeps under any policy: protection, aliases, invariants, tighter guards."""
+    """Make a layer of what an account keeps under any policy: protection, aliases, invariants, ladders, guards."""
     own = account.document.get("guards") or {}
     written = {
         name: limit for name, limit in own.items() if account.marks[("guards", name)].file == str(account.files[-1])
@@ -92,7 +92,9 @@ def _kept_of(account: LoadedPolicy, policy: Policy) -> Document:
     }
     value: dict[str, Any] = {"version": 1, "extends": KEPT, "guards": guards}
     value |= {
-        name: account.document[name] for name in ("protect", "aliases", *INVARIANTS) if account.document.get(name)
+        name: account.document[name]
+        for name in ("protect", "aliases", "escalation", *INVARIANTS)
+        if account.document.get(name)
     }
     return Document(Source(KEPT, ""), value, dict.fromkeys(_paths_of(value), Mark(KEPT)))
 

@@ -11,6 +11,7 @@ from enum import Enum
 from functools import partial
 from typing import Literal
 
+from exitplan.brokers.clock_offset import ClockOffset
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import (
     Broker,
@@ -86,6 +87,7 @@ class Trouble:
     delay: float = 3
     told_open: int = 3
     past_orders_fail: bool = False
+    clock_offset: ClockOffset | None = None
     tampered: Mapping[str, PriceStatus] = field(default_factory=dict)
     sent: list[Request] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -118,6 +120,7 @@ class FaultyBroker:
             receive_window=trouble.window,
             writes_at_once=trouble.at_once,
             cancels_at_once=trouble.at_once,
+            clock_offset=trouble.clock_offset,
         )
 
     def read_account(self) -> Snapshot:

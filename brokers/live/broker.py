@@ -10,8 +10,8 @@ from functools import partial, reduce
 from typing import Any, TypeVar
 
 from exitplan.brokers.attempts import attempt
+from exitplan.brokers.clock_offset import TOLERATED
 from exitplan.brokers.live.client import Connection, open_exchange
-from exitplan.brokers.live.clock_offset import TOLERATED
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
@@ -103,6 +103,7 @@ class LiveBroker:
             cancels_at_once=max(traits.cancel_batch, traits.writes_at_once),
             fee_asset=traits.fee_asset,
             past_orders=traits.past_orders,
+            clock_offset=self._exchange.told_offset,
         )
 
     # --- reading ---
@@ -110,6 +111,7 @@ class LiveBroker:
     def read_account(self) -> Snapshot:
         """Read the account; raises AccountUnreadable, CredentialsRefused."""
         now = self._clock()
+        self._exchange.told_offset = None  # the clock may have been set since
         listings = self._listings()
         try:
             return self._read_with(listings, now)
@@ -219,7 +221,7 @@ class LiveBroker:
         if isinstance(quoted, Refused):
             return quoted
         offer, cost = quoted
-        declined = _declined(offer, cost, request)
+        declined = self._untimely() or _declined(offer, cost, request)
         if declined is not None:
             return declined
         currency, quantity = request.symbol.partition("/")[0], plain(request.quantity)

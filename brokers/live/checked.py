@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import LoggedCall
-from exitplan.brokers.live.clock_offset import TOLERATED, ClockOffset, offset_in
+from exitplan.brokers.clock_offset import TOLERATED, ClockOffset, offset_in
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
@@ -63,6 +63,8 @@ class CheckedClient:
     pause: float | None
     offset: ClockOffset | None
     """Between the venue's clock and ours, by its last reply to a private question."""
+    told_offset: ClockOffset | None
+    """The same by all such replies since the account was begun to be read."""
     _turns = threading.local()
     """The weight of the request that a thread is about to send, whether it is a private one, and when it was sent."""
 
@@ -161,10 +163,16 @@ class CheckedClient:
         if code in TOO_MANY_REQUESTS:
             self.bucket.pause(asked or 1.0)
         if getattr(self._turns, "is_private", False):
-            self.offset = offset_in(headers, self._turns.sent_at, self.clock()) or self.offset
+            self._compare_clocks(headers)
         if asked is not None:  # a reply beside it that asks for nothing ends no rest
             self.pause = asked
         return super().on_rest_response(code, reason, url, method, headers, without_controls(body), *more)  # type: ignore[misc] # as above
+
+    def _compare_clocks(self, headers: Mapping[str, str]) -> None:
+        offset = offset_in(headers, self._turns.sent_at, self.clock())
+        if offset is not None:
+            self.offset = offset
+            self.told_offset = offset if self.told_offset is None else self.told_offset.narrowed(offset)
 
     def clock_problem(self, tolerated: float = TOLERATED) -> str | None:
         """Say that our clock is off by more than the seconds that are tolerated; None where it may be right."""

@@ -93,7 +93,7 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
     exchange.dialect = dialect
     exchange.turn = _shared(connection.place).turns.setdefault(_owner(connection), threading.RLock())
     exchange.writes = Writes()
-    exchange.pause = exchange.offset = None
+    exchange.pause = exchange.offset = exchange.told_offset = None
     if connection.sandbox:
         _use_sandbox(exchange, connection.venue)
     if connection.base_url is not None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, present, request_of
 from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
@@ -33,6 +34,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(
     request: RequestArgument,
     apply: Annotated[

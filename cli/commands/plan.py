@@ -23,6 +23,7 @@ from exitplan.cli.arguments import (
     request_of,
     scope_of,
 )
+from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
@@ -166,6 +167,7 @@ def plan_accounts(
         account = open_account_file(file, request_of(where, overrides))
         tell_of_data_folder(account, as_json=output.as_json)
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
+        tell_of_clock(account, as_json=output.as_json)
         held.update(planned.snapshot.symbols)
         of_tracker[account.id] = _tracker_warnings(planned, account.folder)
         if folder is not None:

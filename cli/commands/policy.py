@@ -17,7 +17,7 @@ from exitplan.schemas.loading.scalars import is_bare_text
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 app = verb_app(has_verbs=True)
-_LISTS = ("classification", "orders", "exits", "protect", "never", "always")
+_LISTS = ("classification", "orders", "exits", "protect", "never", "always", "escalation")
 
 
 @app.callback()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import present, read_duration
 from exitplan.cli.commands.approve import RequestArgument
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
@@ -29,6 +30,7 @@ app = verb_app()
 
 
 @app.command()
+@delivers_alerts
 def command(
     request: RequestArgument,
     why: WhyOption,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
 from exitplan.cli.alert_delivery import SEE
-from exitplan.cli.arguments import AccountRef, request_of
+from exitplan.cli.arguments import AccountRef, present, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.cli.options import (
@@ -26,6 +26,7 @@ from exitplan.cli.options import (
 from exitplan.cli.output import say
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.head import warnings_section
+from exitplan.cli.rendering.incidents import incidents_line
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import status_parts
@@ -115,6 +116,7 @@ def show_status(known: KnownStatus | None, *, as_json: bool) -> None:
     if as_json:
         write_json(known.document)
         return
-    show(*status_parts(known.status), warnings_section(known.warnings))
+    line = incidents_line(known.status.incidents, present())
+    show(*status_parts(known.status), line, warnings_section(known.warnings))
     if known.status.state.account_state is None:
         say("\nNo run yet. Begin with: exitplan plan")

@@ -12,6 +12,7 @@ import typer
 from exitplan.cli.account_checks import with_channels_checked, with_venues_checked
 from exitplan.cli.arguments import outer_invariants
 from exitplan.cli.failures import diagnostic_document
+from exitplan.cli.ladder_checks import with_ladders_checked
 from exitplan.cli.lint_warnings import with_lint
 from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
@@ -55,6 +56,7 @@ def command(
     """
     invariants = outer_invariants(under)
     results = with_channels_checked(with_venues_checked(with_lint(validate_paths(paths or _default_paths()))))
+    results = with_ladders_checked(results)
     if invariants:
         results = with_invariants_proved(results, invariants)
     raise typer.Exit(show_validated(results, as_json=as_json))

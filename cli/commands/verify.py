@@ -11,7 +11,8 @@ from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Answer, Stopped, ask_each, deliver_answers, report_of
 from exitplan.cli.alert_delivery import delivers_alerts
-from exitplan.cli.arguments import AccountRef, Overrides, read_overrides, request_of
+from exitplan.cli.arguments import AccountRef, Overrides, present, read_overrides, request_of
+from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
@@ -31,6 +32,7 @@ from exitplan.cli.options import (
 from exitplan.cli.output import say
 from exitplan.cli.rendering.checks import state_text
 from exitplan.cli.rendering.head import warnings_section
+from exitplan.cli.rendering.incidents import incidents_line
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.run import verification_parts
 from exitplan.cli.rendering.screen import show
@@ -39,6 +41,8 @@ from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.escalation.climbing import Incident
+from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.operation import code_of_state
 from exitplan.executor.verify import examine_account
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
@@ -58,6 +62,7 @@ class Verification:
     problem: str | None = None
     warnings: tuple[PlanWarning, ...] = ()
     is_refused: bool = False
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -74,7 +79,12 @@ class Verification:
         """The verification in its JSON form."""
         unknown: dict[str, Any] = {"state": self.state.value, "checks": None, "deferred": []}
         known = unknown if self.checks is None else write_record(self.checks)
-        return {**known, "warnings": [write_record(warning) for warning in self.warnings], "problem": self.problem}
+        return {
+            **known,
+            "warnings": [write_record(warning) for warning in self.warnings],
+            "problem": self.problem,
+            "incidents": [incident.id for incident in self.incidents],
+        }
 
 
 app = verb_app()
@@ -114,6 +124,7 @@ def verify_each(
         tell_of_data_folder(opened, as_json=as_json)
         with waiting(f"Reading {opened.id} at {opened.venue}", is_shown=account_set.is_one):
             verification = verify_one(opened)
+        tell_of_clock(opened, as_json=as_json)
         return verification, verification.exit_code
 
     answers = ask_each(selected, work, jobs=account_set.jobs, quiet=as_json, is_one=account_set.is_one)
@@ -131,10 +142,11 @@ def verify_one(account: Account) -> Verification:
     try:
         draft = examine_account(account)
     except AccountUnreadable as problem:
-        return Verification(None, str(problem), is_refused=isinstance(problem, CredentialsRefused))
+        incidents = incidents_in(account.folder)
+        return Verification(None, str(problem), (), isinstance(problem, CredentialsRefused), incidents)
     of_tracker = tracker_warnings(draft.account.snapshot, account.folder) if draft.checks.unregistered else ()
     warnings = (*of_tracker, *draft.warnings)
-    return Verification(report_of_checks(draft.checks), warnings=warnings)
+    return Verification(report_of_checks(draft.checks), warnings=warnings, incidents=incidents_in(account.folder))
 
 
 def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
@@ -143,10 +155,13 @@ def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:
         return answer.exit_code
     if as_json:
         write_json({"account": answer.account, "venue": answer.venue, **verification.document})
-    elif verification.checks is None:
+        return answer.exit_code
+    line = incidents_line(verification.incidents, present())
+    if verification.checks is None:
         say(f"{answer.account} at {answer.venue} is UNKNOWN: {verification.problem}")
+        show(line)
     else:
-        show(warnings_section(verification.warnings), *verification_parts(verification.checks))
+        show(warnings_section(verification.warnings), *verification_parts(verification.checks), line)
     return answer.exit_code
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.account_set import AccountSet
+from exitplan.cli.alert_delivery import Deliveries
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import (
@@ -33,6 +34,7 @@ from exitplan.executor.accounts.account import Account, open_account_file
 from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
+from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.store.lease import watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
@@ -129,8 +131,9 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
     """Collect what a watcher of this project is given."""
     root, where = project_root(), AccountRef(data=data)
 
-    def tend(account: Account, _now: datetime) -> None:
+    def tend_one(account: Account, now: datetime) -> None:
         note_folder(account)
+        tend(account, now)
 
     def tell(done: Round) -> None:
         with suppress(OSError):  # a reader that has gone away does not end the watch
@@ -148,6 +151,7 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         sleep=time.sleep,
         workers=Threads(),
         notify=tell,
-        tend=tend,
+        tend=tend_one,
+        deliver=Deliveries(root, data).deliver,
         alive=service.alive,
     )

@@ -52,6 +52,14 @@ _REQUEST = Figure("request", "request")
 _PLAN = Figure("plan_id", "plan")
 _PERSON = Figure("person", "by")
 _HINT = Figure("hint", "what to do")
+_VENUE = Figure("venue", "venue")
+_INCIDENT = (
+    Figure("incident", "incident"),
+    Figure("about", "about"),
+    Figure("symbol", "position", optional=True),
+    Figure("order", "order", optional=True),
+    _REASON,
+)
 _LIVED = Figure("failures", "attempts that failed in a row")
 _EXPLAIN = "exitplan explain {symbol} --account {account}"
 _POSITIONS = "exitplan positions --account {account}"
@@ -186,6 +194,38 @@ _KINDS = (
         "The round of an account took too long and was cut off.",
         (Figure("seconds", "took so far", "s"), Figure("cut_off", "may take", "s")),
         "It sends nothing more, and has no further round while it hangs. Where it stays so, restart the watch.",
+        "exitplan status --account {account}",
+    ),
+    AlertKind(
+        "ESCALATION",
+        "WARNING",
+        "An incident has come to the next step of its escalation ladder.",
+        (*_INCIDENT, Figure("step", "step of the ladder"), Figure("since", "since")),
+        "Mend it, or acknowledge it with --why, so that the next step waits.",
+        "exitplan ack {incident} --why WHY",
+    ),
+    AlertKind(
+        "ESCALATION_ENDED",
+        "INFO",
+        "An incident that was escalated is over.",
+        (*_INCIDENT, Figure("ended", "how it ended")),
+        "Nothing is to be done.",
+        "exitplan incidents --ended --account {account}",
+    ),
+    AlertKind(
+        "CLOCK_OFF",
+        "WARNING",
+        "This machine's clock is off the venue's by more than a second.",
+        (_REASON, _VENUE),
+        "Set the clock, and let chrony or systemd-timesyncd keep it right. Far off, nothing is sent.",
+        "exitplan doctor --account {account}",
+    ),
+    AlertKind(
+        "CLOCK_RIGHT",
+        "INFO",
+        "This machine's clock is right again.",
+        (_VENUE,),
+        "Nothing is to be done.",
         "exitplan status --account {account}",
     ),
     AlertKind(

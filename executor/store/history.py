@@ -9,6 +9,8 @@ from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.approvals.book import requests_of
+from exitplan.executor.escalation.climbing import Incident
+from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.plan import read_state
 from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.lease import account_lease, seems_held_by
@@ -65,17 +67,19 @@ def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """What exitplan remembers of an account, and the ids of the plans that a run left open."""
+    """What exitplan remembers of an account, the ids of the plans that a run left open, and the open incidents."""
 
     account: str
     venue: str
     open_plans: tuple[str, ...]
     state: State
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
         """The status in its JSON form: the state, with the account and the plans before it."""
         head = {"account": self.account, "venue": self.venue, "open_plans": list(self.open_plans)}
+        head["incidents"] = [incident.id for incident in self.incidents]
         return {**head, **state_to_document(self.state)}
 
 
@@ -85,7 +89,7 @@ def account_status(account: Account) -> AccountStatus:
     if account.folder.journal.exists():
         with open_journal(account.folder.journal) as journal:
             waiting = tuple(journal.open_plan_ids())
-    return AccountStatus(account.id, account.venue, waiting, read_state(account))
+    return AccountStatus(account.id, account.venue, waiting, read_state(account), incidents_in(account.folder))
 
 
 def retry(account: Account, symbol: str) -> str | None:

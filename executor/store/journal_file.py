@@ -64,7 +64,24 @@ CREATE TABLE votes (
 ) STRICT;
 """
 
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS)
+_INCIDENTS = """
+CREATE TABLE incidents (
+    incident_id TEXT PRIMARY KEY, ladder TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    opened_at TEXT NOT NULL, since TEXT NOT NULL, waits_from TEXT NOT NULL, step INTEGER NOT NULL,
+    repeats INTEGER NOT NULL, told_at TEXT, told TEXT NOT NULL, reason TEXT, resumed INTEGER NOT NULL,
+    ended_at TEXT, ended_how TEXT
+) STRICT;
+CREATE TABLE incident_acks (
+    number INTEGER PRIMARY KEY, incident_id TEXT NOT NULL REFERENCES incidents, by_whom TEXT NOT NULL, at TEXT NOT NULL,
+    why TEXT NOT NULL, until TEXT, is_undone INTEGER NOT NULL
+) STRICT;
+CREATE TABLE troubles (
+    kind TEXT NOT NULL, subject TEXT NOT NULL, first_seen TEXT NOT NULL, PRIMARY KEY (kind, subject)
+) STRICT;
+CREATE TABLE untold_alerts (number INTEGER PRIMARY KEY, document BLOB NOT NULL) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)

@@ -19,6 +19,7 @@ from exitplan.ruleset.language.approval import Approval, read_approval
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
 from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
 from exitplan.ruleset.language.contradictions import find_contradiction
+from exitplan.ruleset.language.escalation import Ladder, read_ladders
 from exitplan.ruleset.language.parameters import (
     ADOPTED_SOURCE,
     DEEDS,
@@ -217,6 +218,7 @@ class Policy:
     valid_minutes: Decimal = Decimal(15)
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
+    escalation: tuple[Ladder, ...] = ()
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""
@@ -298,6 +300,7 @@ class _Reader:
             valid_minutes=Decimal((self.document.get("plan") or {}).get("valid_minutes", 15)),
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
             approval=self._approval(),
+            escalation=self._escalation(),
         )
         self._finish()
         return policy
@@ -524,6 +527,11 @@ class _Reader:
             name = raw["asset"] if is_asset else unified_symbol(raw[named[0]])
             entries.append(Protection(name, is_asset, raw.get("reason"), moment))
         return entries
+
+    def _escalation(self) -> tuple[Ladder, ...]:
+        ladders, problems = read_ladders(self.document)
+        self.problems.extend(problems)
+        return tuple(ladders)
 
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}

@@ -28,6 +28,7 @@ ORDER = (
     "plan",
     "clean",
     "approval",
+    "escalation",
 )
 """The order of a merged policy's keys, which is that of the shipped ones."""
 

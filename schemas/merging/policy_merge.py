@@ -33,7 +33,13 @@ BLOCKS = (
 )
 SHORT_FORMS: Mapping[str, str] = {"approval": "mode"}
 """The blocks that a file may also write as one word, with the key that the word is the value of."""
-LISTS: Mapping[str, str] = {"classification": "id", "orders": "id", "exits": "id", "protect": "symbol"}
+LISTS: Mapping[str, str] = {
+    "classification": "id",
+    "orders": "id",
+    "exits": "id",
+    "protect": "symbol",
+    "escalation": "id",
+}
 """The rule lists, with the key that names an entry."""
 OPTIONS = "options"
 """The one mapping inside a block that is merged key by key as well: the options of an account."""

@@ -60,8 +60,10 @@ def verify_schema() -> Schema:
         "deferred": listed(text(), "Positions that could not be judged."),
         "warnings": listed(_OBJECT, "What a person should know."),
         "problem": text("Why the account could not be read.", optional=True),
+        "incidents": listed(text(), "The incidents that are open, see exitplan incidents."),
     }
-    return _answer("verify", "Verification", "How an account stands, by the four checks.", properties)
+    about = "How an account stands, by the four checks."
+    return _answer("verify", "Verification", about, properties, ("incidents",))
 
 
 def status_schema() -> Schema:
@@ -72,8 +74,10 @@ def status_schema() -> Schema:
         "venue": name("Its venue."),
         "open_plans": listed(text(), "Plans whose run has not ended."),
         "warnings": listed(_OBJECT, "What a person should know of its files."),
+        "incidents": listed(text(), "The incidents that are open, see exitplan incidents."),
     }
-    optional = tuple(key for key in state_schema()["properties"] if key not in {"format_version", "unwind_progress"})
+    of_state = [key for key in state_schema()["properties"] if key not in {"format_version", "unwind_progress"}]
+    optional = ("incidents", *of_state)
     return _answer("status", "Status", "What exitplan remembers of an account.", properties, optional)
 
 
@@ -261,6 +265,39 @@ def deliveries_schema() -> Schema:
         "warnings": listed(text(), "What a person should know."),
     }
     return _answer("alert-deliveries", "Deliveries", "What a delivery of alerts came to.", properties)
+
+
+def incidents_schema() -> Schema:
+    """Describe what ``exitplan incidents --json`` prints."""
+    taken = record(
+        {
+            "by": text("Who has taken it."),
+            "at": moment("When.", optional=False),
+            "until": moment("Until when; null until it is over."),
+            "why": text("What is done about it."),
+        },
+        ("by", "at", "until", "why"),
+    )
+    properties = {
+        "id": text("The incident."),
+        "account": name("The account."),
+        "ladder": text("The ladder of the policy that it climbs."),
+        "about": text("What goes wrong."),
+        "subject": text("The position, order or account."),
+        "reason": text("What is known of it.", optional=True),
+        "since": moment("Since when it goes wrong.", optional=False),
+        "opened_at": moment("When that was too long.", optional=False),
+        "step": _whole("How many steps were told."),
+        "steps": {**_NUMBER, "type": ["integer", "null"], "description": "How many there are; null without a ladder."},
+        "told_at": moment("When somebody was told last."),
+        "told": listed(text(), "The channels that were told."),
+        "next_at": moment("When the next step is told, unless it is over before."),
+        "acknowledged": {**taken, "type": ["object", "null"], "description": "Who has taken it; null for nobody."},
+        "ended_at": moment("When it was over."),
+        "ended_how": text("How.", optional=True),
+    }
+    incidents = listed(record(properties, tuple(properties), extra=True), "The incidents, the oldest first.")
+    return _answer("incidents", "Incidents", "What goes wrong for too long.", {"incidents": incidents})
 
 
 def diff_schema() -> Schema:
@@ -748,6 +785,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "alert-channels": channels_schema,
     "alert-tests": channel_tests_schema,
     "alert-deliveries": deliveries_schema,
+    "incidents": incidents_schema,
     "gate": gate_schema,
     "diff": diff_schema,
     "keygen": keygen_schema,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from exitplan.ruleset.language.approval import DAYS, MODES, MOST_PEOPLE
+from exitplan.ruleset.language.escalation import DURATION_PATTERN, ESCALATION_KINDS, LIMITS, STEP_SEVERITY
 from exitplan.ruleset.language.parameters import (
     CAP_RANKS,
     CAP_SCOPES,
@@ -97,6 +98,7 @@ def _top_level() -> dict[str, Schema]:
         "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
         "clean": record({"tolerate_untradeable_dust": _tolerance()}, about="What counts as clean."),
         "approval": _approval(),
+        "escalation": listed(_ladder(), "Who is told of what goes wrong for too long, step by step."),
         "account": account_schema(),
     }
 
@@ -279,6 +281,56 @@ def _protection() -> Schema:
         "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited entry for this symbol."},
     }
     return record(properties)
+
+
+def _ladder() -> Schema:
+    """Describe an escalation ladder: complete, or one that only drops an inherited one."""
+    own: dict[str, Schema] = {
+        "on": one_of({kind.name: kind.meaning for kind in ESCALATION_KINDS.values()}, "What goes wrong."),
+        "after": {**record(_limits(), about="How long it may; of several, whichever comes first."), "minProperties": 1},
+        "steps": {**listed(_step(), "Who is told, one after the other."), "minItems": 1, "maxItems": 20},
+    }
+    properties: dict[str, Schema] = {
+        "id": text("The ladder's name; a file that extends this one replaces it by this name.", pattern=_ID_PATTERN)
+        | {"patternErrorMessage": _ID_MESSAGE},
+        **own,
+        "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited ladder with this id."},
+    }
+    return {
+        **record(properties),
+        "if": {"required": ["remove"]},
+        "then": {"required": ["id"], "properties": dict.fromkeys(own, _NOTHING)},
+        "else": {"required": ["id", "on", "steps"]},
+    }
+
+
+def _limits() -> dict[str, Schema]:
+    counts = dict.fromkeys(("failures", "cycles"), "integer")
+    return {
+        name: {"type": counts.get(name, "number"), "minimum": int(name in counts), "maximum": 1_000_000}
+        | {"description": meaning}
+        for name, meaning in LIMITS.items()
+    }
+
+
+def _step() -> Schema:
+    channels: Schema = {
+        **listed(name("A channel of alerts.yaml."), "The channels of alerts.yaml that are told."),
+        "minItems": 1,
+        "uniqueItems": True,
+    }
+    properties = {
+        "channels": channels,
+        "after": _duration("How long after the step before it; of the first, after the incident was opened."),
+        "severity": one_of(dict.fromkeys(SEVERITIES, ""), "How bad its alert is.", default=STEP_SEVERITY),
+        "repeat": _duration("Of the last step: how often it is told again until somebody takes it or it is over."),
+    }
+    return record(properties, ("channels",))
+
+
+def _duration(about: str) -> Schema:
+    message = "a duration is expected, such as 90s, 30m, 2h or 1d"
+    return text(about, pattern=DURATION_PATTERN, patternErrorMessage=message, examples=["30m"])
 
 
 def _tolerance() -> Schema:

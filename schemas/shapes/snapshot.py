@@ -77,8 +77,12 @@ def alert_schema() -> Schema:
         "severity": one_of(dict.fromkeys(SEVERITIES, ""), "How bad it is."),
         "user_id": name("The account; platform for the platform account."),
     }
+    further = {
+        "alert_id": text("It is delivered once to each channel, however often a line says it."),
+        "channels": listed(text(), "Who is told, whatever the routes of alerts.yaml say."),
+    }
     about = "One alert, a JSON object a line, with the figures of the case beside the keys named here."
-    return schema("alert", "Alert", about, record(properties, tuple(properties), extra=True))
+    return schema("alert", "Alert", about, record({**properties, **further}, tuple(properties), extra=True))
 
 
 def tracker_record(*, numbers: bool) -> Schema:

@@ -233,6 +233,7 @@ def test_a_journal_of_the_first_version_is_upgraded_and_keeps_what_it_holds(file
         journal.put_state({"unwind_progress": {}})
         journal._db.executescript(
             "DROP TABLE state_changes; DROP TABLE fills; DROP TABLE origin; DROP TABLE accepted_orders;"
+            "DROP TABLE incident_acks; DROP TABLE incidents; DROP TABLE troubles; DROP TABLE untold_alerts;"
             "ALTER TABLE state DROP COLUMN revision;"
             "PRAGMA user_version = 1;"
         )

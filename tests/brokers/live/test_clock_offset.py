@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitplan.brokers.live.clock_offset import TOLERATED, ClockOffset, offset_in
+from exitplan.brokers.clock_offset import TOLD, TOLERATED, ClockOffset, offset_in
 from exitplan.brokers.protocol import Done, RefusalReason, Refused
 from exitplan.ruleset.errors import ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.snapshot import Snapshot
@@ -108,3 +108,38 @@ def test_a_reply_that_does_not_tell_its_time_says_nothing(headers: dict[str, str
 def test_only_what_is_sure_is_told(least: float, most: float, told: str | None) -> None:
     problem = ClockOffset(least, most).problem()
     assert told in str(problem) if told else problem is None
+
+
+@given(
+    ours=st.floats(-100, 100),
+    replies=st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1), st.floats(0, 0.999)), min_size=1, max_size=5),
+)
+def test_several_replies_together_say_no_less_than_each_and_nothing_wrong(
+    ours: float, replies: list[tuple[float, float, float]]
+) -> None:
+    told = None
+    for second, (on_the_way, answered, fraction) in enumerate(replies):
+        venue = NOW + timedelta(seconds=second * 10 + fraction)
+        sent = venue + timedelta(seconds=ours - on_the_way * answered)
+        headers = {"Date": format_datetime(venue.replace(microsecond=0), usegmt=True)}
+        offset = offset_in(headers, sent, sent + timedelta(seconds=on_the_way))
+        assert offset is not None
+        told = offset if told is None else told.narrowed(offset)
+        assert told.most - told.least <= offset.most - offset.least + 1e-5
+        assert told.least - 1e-5 <= -ours <= told.most + 1e-5
+
+
+def test_where_replies_contradict_each_other_a_clock_was_set_and_the_newer_one_holds() -> None:
+    old, new = ClockOffset(2, 3), ClockOffset(-1, 1)
+    assert (old.narrowed(new), old.narrowed(None)) == (new, old)
+
+
+def test_a_difference_of_more_than_a_second_is_known_after_a_reading_and_does_not_stop_it(kraken: Opened) -> None:
+    off(kraken, -4).ready()
+    offset = kraken.broker.capabilities.clock_offset
+    assert offset is not None
+    assert "or more behind the venue's" in str(offset.problem(TOLD))
+    off(kraken, 0).ready()
+    offset = kraken.broker.capabilities.clock_offset
+    assert offset is not None
+    assert offset.problem(TOLD) is None

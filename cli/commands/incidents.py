@@ -1,0 +1,61 @@
+"""``exitplan incidents``: what goes wrong for too long, and who is told next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.account_set import AccountSet, report_of
+from exitplan.cli.arguments import present
+from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.output import say
+from exitplan.cli.rendering.incidents import Shown, ended_table, incidents_table
+from exitplan.cli.rendering.screen import show
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.escalation.ladder import incidents_in
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that are over instead, the newest first.")] = False,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """List what goes wrong for too long, and who is told next.
+
+    The ladders are in the policy, under escalation. Incidents are opened, climb and end with each run and verification;
+    the venue is not contacted here.
+    """
+    shown: list[Shown] = []
+    for who in AccountSet.of(account, tag, every=every).select():
+        if isinstance(who.file, AccountFile):
+            shown += shown_of(who.file, data, present(), ended=ended)
+        else:
+            report_of(who.name, who.file)
+    if as_json:
+        write_json({"incidents": [one.document for one in shown]})
+    elif not shown:
+        say("No incident has ended." if ended else "No incident is open.")
+    elif ended:
+        show(ended_table(shown))
+    else:
+        show(incidents_table(shown))
+        say('\nTo take one: exitplan ack INCIDENT --for 4h --why "..."')
+
+
+def shown_of(file: AccountFile, data: Path, now: datetime, *, ended: bool = False) -> list[Shown]:
+    """Return the incidents of an account, each with its ladder."""
+    ladders = {ladder.id: ladder for ladder in file.loaded.policy.escalation}
+    incidents = incidents_in(DataFolder.of(data, file.id), ended=ended)
+    return [Shown(file.id, incident, ladders.get(incident.ladder), now) for incident in incidents]

@@ -1,0 +1,44 @@
+"""Acknowledge incidents: a person takes one, so that its ladder waits. A run at work is not disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.escalation.climbing import Ack, Incident
+from exitplan.executor.escalation.incidents import open_incidents
+from exitplan.executor.escalation.ladder import incidents_in
+from exitplan.executor.logs import RUN, note
+from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.language.problems import nearest
+
+
+def acknowledge(folders: Mapping[str, DataFolder], incident_id: str, ack: Ack) -> tuple[str, Incident]:
+    """Note a person's word on an open incident of one of the accounts; returns the account and the incident before.
+
+    Raises UsageError where there is no such incident, it is over, or there is nothing to take back.
+    """
+    account, incident = _find(folders, incident_id)
+    if ack.is_undone and not incident.is_silenced(ack.at):
+        raise UsageError(f"the incident {incident_id} is acknowledged by nobody", hint="there is nothing to take back")
+    with open_incidents(folders[account].journal) as file:
+        file.acknowledge(incident.id, ack)
+    step = "incident_ack_undone" if ack.is_undone else "incident_acknowledged"
+    note(RUN, step, account=account, incident=incident.id, by=ack.by, until=ack.until, why=ack.why)
+    return account, incident
+
+
+def _find(folders: Mapping[str, DataFolder], incident_id: str) -> tuple[str, Incident]:
+    known = {one.id: (account, one) for account, folder in folders.items() for one in incidents_in(folder)}
+    if incident_id in known:
+        return known[incident_id]
+    ended = {one.id: one for folder in folders.values() for one in incidents_in(folder, ended=True)}
+    if incident_id in ended:
+        raise UsageError(f"the incident {incident_id} has ended: {ended[incident_id].ended_how}")
+    if not known:
+        raise UsageError(f"there is no incident {incident_id!r}; none is open", hint="see exitplan incidents --ended")
+    near = nearest(incident_id, known)
+    raise UsageError(
+        f"there is no incident {incident_id!r}",
+        hint=f"did you mean {near!r}?" if near else f"open are {', '.join(known)}",
+    )

@@ -1,0 +1,204 @@
+"""Incidents in the file of the journal, in tables of their own.
+
+What is written here claims no journal: a person can acknowledge an incident while a run is at work. What is to be told
+is written together with the step it is about, and taken out once it is in the account's alerts: whoever is killed in
+between tells it again, with the same id, by which it is delivered once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exitplan.executor.escalation.climbing import Ack, Incident, Tended, Told
+from exitplan.executor.store.journal_file import SCHEMA_VERSION, prepare
+from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
+from exitplan.ruleset.model.values import parse_time, time_text
+
+_SECONDS = 10
+_COLUMNS = (
+    "incident_id, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, resumed,"
+    " ended_at, ended_how"
+)
+_ENDED_SHOWN = 100
+
+
+class IncidentFile:
+    """The incidents of one account; open it with :func:`open_incidents`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Run a block as one durable transaction, one process at a time."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    # --- reading ---
+
+    def open(self) -> tuple[Incident, ...]:
+        """Return the open incidents, the oldest first."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NULL ORDER BY rowid")  # noqa: S608 - our own names
+        return tuple(map(self._incident, rows.fetchall()))
+
+    def ended(self) -> tuple[Incident, ...]:
+        """Return the newest of the incidents that have ended, the newest first."""
+        asked = f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT ?"  # noqa: S608 - as above
+        return tuple(map(self._incident, self._db.execute(asked, (_ENDED_SHOWN,)).fetchall()))
+
+    def count(self) -> int:
+        """Count all incidents that there ever were."""
+        return int(self._db.execute("SELECT count(*) FROM incidents").fetchone()[0])
+
+    def has_work(self) -> bool:
+        """Check whether any incident is open, or anything is still to be told."""
+        asked = "SELECT EXISTS (SELECT 1 FROM incidents WHERE ended_at IS NULL) OR EXISTS (SELECT 1 FROM untold_alerts)"
+        return bool(self._db.execute(asked).fetchone()[0])
+
+    def untold(self) -> dict[int, dict[str, Any]]:
+        """Return what is still to be told, by its number."""
+        rows = self._db.execute("SELECT number, document FROM untold_alerts ORDER BY number").fetchall()
+        return {number: orjson.loads(document) for number, document in rows}
+
+    # --- writing ---
+
+    def first_seen(
+        self, troubles: Collection[tuple[str, str]], now: datetime, unread: Collection[str] = ()
+    ) -> Mapping[tuple[str, str], datetime]:
+        """Note which troubles there are now; returns since when each is there. Where the clock went back, since now."""
+        rows = self._db.execute("SELECT kind, subject, first_seen FROM troubles").fetchall()
+        known = {(kind, subject): parse_time(at) for kind, subject, at in rows}
+        kept = {key: min(at, now) for key, at in known.items() if key in troubles or key[0] in unread or not key[1]}
+        seen = {**dict.fromkeys(troubles, now), **kept}
+        if seen != known:
+            self._db.execute("DELETE FROM troubles")
+            values = [(*key, time_text(at)) for key, at in seen.items()]
+            self._db.executemany("INSERT INTO troubles VALUES (?, ?, ?)", values)
+        return seen
+
+    def is_noted(self, kind: str) -> bool:
+        """Check whether something is noted that stands by itself, such as a clock that is off."""
+        asked = "SELECT EXISTS (SELECT 1 FROM troubles WHERE kind = ? AND subject = '')"
+        return bool(self._db.execute(asked, (kind,)).fetchone()[0])
+
+    def note(self, kind: str, now: datetime, *, is_there: bool) -> None:
+        """Note that something is there that stands by itself, or that it is gone."""
+        if is_there:
+            self._db.execute("INSERT OR IGNORE INTO troubles VALUES (?, '', ?)", (kind, time_text(now)))
+        else:
+            self._db.execute("DELETE FROM troubles WHERE kind = ? AND subject = ''", (kind,))
+
+    def put(self, tended: Tended, before: Iterable[Incident], now: datetime) -> None:
+        """Write what became of the incidents, with what is to be told of them."""
+        old = set(before)
+        marks = ", ".join("?" * len(_COLUMNS.split(",")))
+        changed = [_row(incident) for incident in tended.incidents if incident not in old]
+        # An incident is never replaced, only changed: acknowledgements refer to it.
+        self._db.executemany(
+            f"INSERT INTO incidents ({_COLUMNS}) VALUES ({marks}) ON CONFLICT (incident_id) DO UPDATE SET"  # noqa: S608 - our own names
+            " waits_from = excluded.waits_from, step = excluded.step, repeats = excluded.repeats,"
+            " told_at = excluded.told_at, told = excluded.told, reason = excluded.reason, resumed = excluded.resumed,"
+            " ended_at = excluded.ended_at, ended_how = excluded.ended_how",
+            changed,
+        )
+        for alert in tended.alerts:
+            self.tell_later(alert, now)
+
+    def tell_later(self, alert: Told, now: datetime) -> None:
+        """Note an alert that is to be raised."""
+        document = orjson.dumps({**asdict(alert), "at": time_text(now)})
+        self._db.execute("INSERT INTO untold_alerts (document) VALUES (?)", (document,))
+
+    def is_told(self, number: int) -> None:
+        """Note that an alert is in the account's alerts."""
+        with self.changing():
+            self._db.execute("DELETE FROM untold_alerts WHERE number = ?", (number,))
+
+    def acknowledge(self, incident_id: str, ack: Ack) -> None:
+        """Add a person's word on an incident; its number is given here."""
+        with self.changing():
+            self._db.execute(
+                "INSERT INTO incident_acks (incident_id, by_whom, at, why, until, is_undone) VALUES (?, ?, ?, ?, ?, ?)",
+                (incident_id, ack.by, time_text(ack.at), ack.why, _text(ack.until), int(ack.is_undone)),
+            )
+
+    def _incident(self, row: tuple[Any, ...]) -> Incident:
+        name, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, *rest = row
+        resumed, ended_at, ended_how = rest
+        return Incident(
+            id=name,
+            ladder=ladder,
+            kind=kind,
+            subject=subject,
+            opened_at=parse_time(opened_at),
+            since=parse_time(since),
+            waits_from=parse_time(waits_from),
+            step=step,
+            repeats=repeats,
+            told_at=_moment(told_at),
+            told=tuple(orjson.loads(told)),
+            reason=reason,
+            resumed=resumed,
+            ended_at=_moment(ended_at),
+            ended_how=ended_how,
+            ack=self._ack_of(name),
+        )
+
+    def _ack_of(self, incident_id: str) -> Ack | None:
+        row = self._db.execute(
+            "SELECT number, by_whom, at, why, until, is_undone FROM incident_acks WHERE incident_id = ?"
+            " ORDER BY number DESC LIMIT 1",
+            (incident_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        number, by_whom, at, why, until, is_undone = row
+        return Ack(number, by_whom, parse_time(at), why, _moment(until), bool(is_undone))
+
+
+@contextmanager
+def open_incidents(path: Path) -> Iterator[IncidentFile]:
+    """Open the incidents in the file of a journal, which must be there.
+
+    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable.
+    """
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=_SECONDS)) as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+                prepare(connection, path)
+            connection.execute("PRAGMA synchronous = FULL")
+            yield IncidentFile(connection)
+    except sqlite3.OperationalError as error:
+        raise DataFolderUnusable(f"cannot use the incidents in {path}: {error}") from error
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
+
+
+def _row(incident: Incident) -> tuple[Any, ...]:
+    times = (time_text(incident.opened_at), time_text(incident.since), time_text(incident.waits_from))
+    return (
+        *(incident.id, incident.ladder, incident.kind, incident.subject, *times, incident.step, incident.repeats),
+        *(_text(incident.told_at), orjson.dumps(incident.told).decode(), incident.reason, incident.resumed),
+        *(_text(incident.ended_at), incident.ended_how),
+    )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else time_text(moment)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text)
