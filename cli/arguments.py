@@ -35,6 +35,7 @@ from exitplan.schemas.validation import CASES_ENDING, policies_in
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
 
+_DURATION = re.compile(r"\d+[a-z]")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -330,3 +331,17 @@ def ensure_symbol(symbol: str, held: Collection[str], account: str, option: str 
         fitting = sorted(name for name in held if base_of(name).upper() == symbol.upper())
         hint = f"which one: {', '.join(fitting)}?" if fitting else did_you_mean(symbol, sorted(held))
         raise NoSuchSymbol(f"{said}the account {account} has no position and no open order of {symbol}", hint=hint)
+
+
+def read_since(text: str) -> datetime:
+    """Read since when: so long ago, or a moment that has been; raises UsageError."""
+    now = present()
+    if _DURATION.fullmatch(text.strip()):
+        try:
+            return now - read_duration("--since", text)
+        except OverflowError:
+            raise UsageError(f"--since {text} is before all calendars") from None
+    moment = read_time("--since", text)
+    if moment > now:
+        raise UsageError(f"--since {text} is yet to come")
+    return moment

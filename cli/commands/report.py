@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
-from exitplan.cli.arguments import AccountRef, present, read_duration, read_time, request_of
+from exitplan.cli.arguments import AccountRef, read_since, request_of
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -27,10 +25,8 @@ from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.report import AccountReport, report_account
-from exitplan.ruleset.errors import UsageError
 
 app = verb_app()
-_DURATION = re.compile(r"\d+[a-z]")
 
 
 @app.command()
@@ -56,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     for path in filter(None, (csv, html)):
         ensure_output(path)
     account_set, where = AccountSet.of(account, tag, every=every, jobs=jobs), AccountRef(data=data)
-    begin = _read_since(since)
+    begin = read_since(since)
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[AccountReport, int]:
         return report_account(open_account_file(file, request_of(where, offline=True)), begin), 0
@@ -74,17 +70,3 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             write_json(report_document(report))
         else:
             show(*report_parts(report))
-
-
-def _read_since(text: str) -> datetime:
-    """Read since when: so long ago, or a moment that has been; raises UsageError."""
-    now = present()
-    if _DURATION.fullmatch(text.strip()):
-        try:
-            return now - read_duration("--since", text)
-        except OverflowError:
-            raise UsageError(f"--since {text} is before all calendars") from None
-    moment = read_time("--since", text)
-    if moment > now:
-        raise UsageError(f"--since {text} is yet to come")
-    return moment

@@ -12,13 +12,13 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from exitplan.cli.rendering.cells import spreadsheet_cell
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.page import html_page, html_table, html_text
 from exitplan.cli.rendering.screen import heading, titled, words
 from exitplan.cli.rendering.words import clock_time, counted, duration, money
 from exitplan.executor.report import AccountReport, CleanTimes, Outcomes
 from exitplan.ruleset.model.values import ZERO, plain, time_text
-from exitplan.ruleset.model.visible import printable
 
 _BASIS_POINT = Decimal("0.0001")
 _TENTH = Decimal("0.1")
@@ -178,7 +178,8 @@ def csv_bytes(reports: Sequence[AccountReport]) -> bytes:
             others = {currency: fee for currency, fee in sorted(outcomes.fees.items()) if currency != report.quote}
             named = (report.account, report.venue, report.quote, *span, outcomes.rule, outcomes.kind)
             other = " ".join(f"{plain(fee)} {currency}" for currency, fee in others.items())
-            table.writerow([*map(printable, named), *_figures(outcomes).values(), plain(own), printable(other)])
+            row = (*named, *_figures(outcomes).values(), plain(own), other)
+            table.writerow([spreadsheet_cell(cell) for cell in row])
     return out.getvalue().encode()
 
 

@@ -108,6 +108,7 @@ def _run() -> dict[str, Schema]:
         "ended_at": moment("When it ended; null while it has not."),
         "exit_code": {"type": ["integer", "null"], "description": "Its exit code."},
         "account_state": text("The state of the account after it.", optional=True),
+        "actor": text("Who ran it; null of a run of an earlier version.", optional=True),
         "summary": {**summary, "type": ["object", "null"], "description": "What it came to."},
         "done": _whole("How many actions are done."),
         "refused": _whole("How many were refused."),
@@ -120,6 +121,72 @@ def history_schema() -> Schema:
     run = _run()
     runs = listed(record(run, tuple(run), extra=True), "The runs, the newest first.")
     return _answer("history", "History", "The past runs of an account.", {"runs": runs})
+
+
+def history_export_schema() -> Schema:
+    """Describe what ``exitplan history --export --json`` prints."""
+    properties = {
+        "file": text("The file that was written."),
+        "runs": _whole("How many runs are in it."),
+        "orders": _whole("How many orders, each attempt by itself."),
+    }
+    return _answer("history-export", "Exported history", "What was written for audit.", properties)
+
+
+def audit_schema() -> Schema:
+    """Describe a line of ``exitplan history --export FILE.jsonl``."""
+    order = record(
+        {
+            "client_order_id": text("The id it was sent with."),
+            "order_id": text("The venue's id; null where it told none.", optional=True),
+            "action_id": text("The action within the plan."),
+            "attempt": _whole("1 where it was sent for the first time."),
+            "kind": text("What was to be done."),
+            "symbol": symbol(),
+            "side": text("The side of the order."),
+            "rule": text("The rule it comes from."),
+            "asked": amount("How much was asked for.", optional=False),
+            "filled": _maybe("What the venue filled; null where that is not known."),
+            "planned_price": _maybe("The mark price in the plan."),
+            "average_price": _maybe("At which price, in the market's quote."),
+            "fee": _maybe("The fee, in fee_currency."),
+            "fee_currency": text("The currency of the fee.", optional=True),
+            "sent_at": moment("When it went out.", optional=False),
+            "settled_at": moment("When its outcome was known; null while it is not."),
+            "outcome": text("done, refused, skipped, needs_human, not sent; null while it is unknown.", optional=True),
+            "message": text("Why it ended so.", optional=True),
+        },
+        extra=True,
+    )
+    order["required"] = list(order["properties"])
+    of_run = {name: shape for name, shape in _run().items() if name not in {"plan_id", "summary", "done", "refused"}}
+    del of_run["under_way"]
+    properties = {
+        "account": name("The account."),
+        "venue": name("Its venue."),
+        **of_run,
+        "pid": _whole("The process that ran it."),
+        "host": text("The machine it ran on."),
+        "policy": record(
+            {
+                "name": text("The policy of the plan."),
+                "sha256": sha256("Its hash, of all that it is merged from."),
+                "overrides": {**_OBJECT, "description": "Parameters that were set over it."},
+            },
+            ("name", "sha256", "overrides"),
+        ),
+        "plan": record(
+            {
+                "plan_id": text("The plan."),
+                "sha256": sha256("Its hash."),
+                "created_at": moment("When it was made.", optional=False),
+            },
+            ("plan_id", "sha256", "created_at"),
+        ),
+        "approvals": listed(_OBJECT, "Who approved the plan, where it waited for a person."),
+        "orders": listed(order, "Each attempt to send an order, in the order in which they went out."),
+    }
+    return _answer("audit", "Audit", "One run as it is exported for audit, a line each.", properties)
 
 
 def run_schema() -> Schema:
@@ -694,6 +761,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "positions": positions_schema,
     "explain": explain_schema,
     "history": history_schema,
+    "history-export": history_export_schema,
+    "audit": audit_schema,
     "run": run_schema,
     "event": event_schema,
     "alerts": alerts_schema,
