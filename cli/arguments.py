@@ -333,15 +333,15 @@ def ensure_symbol(symbol: str, held: Collection[str], account: str, option: str 
         raise NoSuchSymbol(f"{said}the account {account} has no position and no open order of {symbol}", hint=hint)
 
 
-def read_since(text: str) -> datetime:
-    """Read since when: so long ago, or a moment that has been; raises UsageError."""
+def read_since(text: str, option: str = "--since") -> datetime:
+    """Read a time that has been, as a moment or how long ago it was; raises UsageError."""
     now = present()
     if _DURATION.fullmatch(text.strip()):
         try:
-            return now - read_duration("--since", text)
+            return now - read_duration(option, text)
         except OverflowError:
-            raise UsageError(f"--since {text} is before all calendars") from None
-    moment = read_time("--since", text)
+            raise UsageError(f"{option} {text} is before all calendars") from None
+    moment = read_time(option, text)
     if moment > now:
-        raise UsageError(f"--since {text} is yet to come")
+        raise UsageError(f"{option} {text} is yet to come")
     return moment

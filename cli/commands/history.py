@@ -12,7 +12,7 @@ from exitplan.cli.account_set import AccountSet
 from exitplan.cli.arguments import AccountRef, open_offline, read_since
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.audit import audit_lines, audit_table
+from exitplan.cli.rendering.audit import form_of
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import history_table, run_parts
 from exitplan.cli.rendering.words import counted
@@ -24,7 +24,6 @@ from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import ExitplanError, UsageError
 
 app = verb_app()
-_FORMS = {".csv": audit_table, ".jsonl": audit_lines, ".ndjson": audit_lines}
 
 
 @app.command()
@@ -70,9 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
 def export_history(account_set: AccountSet, path: Path, since: str | None, data: Path, *, as_json: bool) -> None:
     """Write the history of accounts into a file whole, or leave what was there."""
-    form = _FORMS.get(path.suffix.lower())
-    if form is None:
-        raise UsageError(f"--export cannot write {path}", hint=f"let its name end in {', '.join(_FORMS)}")
+    form = form_of(path)
     ensure_output(path)
     begin = None if since is None else read_since(since)
     count = {"runs": 0, "orders": 0}

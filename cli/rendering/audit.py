@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from exitplan.cli.output import versioned
 from exitplan.cli.rendering.cells import spreadsheet_cell
+from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.visible import with_escapes
 
 _OF_RUN = ("account", "venue", "run", "started_at", "ended_at", "exit_code", "account_state", "actor", "pid", "host")
@@ -25,6 +27,7 @@ _COLUMNS = (
 )
 
 Entry = Mapping[str, Any]
+Form = Callable[[Iterable[Entry]], Iterator[bytes]]
 
 
 def audit_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
@@ -46,6 +49,17 @@ def audit_table(entries: Iterable[Entry]) -> Iterator[bytes]:
         orders: Iterable[Entry] = entry["orders"] or ({},)
         for order in orders:
             yield _row([*head, *(order.get(name) for name in _OF_ORDER)])
+
+
+_FORMS: Mapping[str, Form] = {".csv": audit_table, ".jsonl": audit_lines, ".ndjson": audit_lines}
+
+
+def form_of(path: Path) -> Form:
+    """Return what writes the history in the form that the name of a file asks for; raises UsageError."""
+    form = _FORMS.get(path.suffix.lower())
+    if form is None:
+        raise UsageError(f"--export cannot write {path}", hint=f"let its name end in {', '.join(_FORMS)}")
+    return form
 
 
 def _row(cells: Iterable[object]) -> bytes:

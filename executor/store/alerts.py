@@ -37,6 +37,7 @@ ALERT_KINDS: Mapping[str, AlertKind] = {
         AlertKind("OUTCOME_UNKNOWN", "CRITICAL", "The outcome of an order is unknown; the account stops."),
         AlertKind("ENGINE_DISAGREEMENT", "CRITICAL", "The rule engine cannot be trusted; nothing was planned."),
         AlertKind("BALANCE_ACCEPTED", "INFO", "A person has said that what the account holds is right."),
+        AlertKind("JOURNAL_RESTORED", "WARNING", "The account's journal was put back from a backup."),
         AlertKind("PRICE_UNAVAILABLE", "WARNING", "A price could not be read; nothing was sent for the position."),
         AlertKind("OVERSIZED_HIGH_EXPOSURE", "CRITICAL", "One coin of high exposure is much of the account."),
         AlertKind("NEAR_DUST_THRESHOLD", "WARNING", "A coin of high exposure is about to become dust."),

@@ -123,6 +123,42 @@ def history_schema() -> Schema:
     return _answer("history", "History", "The past runs of an account.", {"runs": runs})
 
 
+def restore_schema() -> Schema:
+    """Describe what ``exitplan restore --json`` prints."""
+    order = record(
+        {
+            "client_order_id": text("The id it was sent with."),
+            "symbol": text("Its market; null where only the venue knows of it.", optional=True),
+            "sent_at": moment("When it was sent; null as above."),
+            "outcome": text("What became of it, in words."),
+        },
+        ("client_order_id", "symbol", "sent_at", "outcome"),
+    )
+    properties = {
+        "account": name("The account."),
+        "runs": _whole("How many runs are in the backup."),
+        "newest_run_at": moment("When the newest of them began; null where there is none."),
+        "sent_since": listed(order, "The orders that were sent after the backup was made."),
+        "kept": text("Where the files are that were there before; null where there were none.", optional=True),
+    }
+    return _answer("restore", "Restored backup", "What was put back of an account.", properties)
+
+
+def prune_schema() -> Schema:
+    """Describe what ``exitplan prune --json`` prints of one account."""
+    properties = {
+        "account": name("The account."),
+        "dry_run": flag("Whether nothing was changed.", optional=False),
+        "before": moment("What ended before then may go.", optional=False),
+        "plans": _whole("How many plans went."),
+        "runs": _whole("How many runs went."),
+        "orders": _whole("How many orders went, each attempt by itself."),
+        "bytes": _whole("By how much the journal is smaller; of a dry run about."),
+        "exported": text("The file that they were written into before; null where none was.", optional=True),
+    }
+    return _answer("prune", "Pruned journal", "What went out of a journal.", properties)
+
+
 def history_export_schema() -> Schema:
     """Describe what ``exitplan history --export --json`` prints."""
     properties = {
@@ -778,6 +814,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fmt": fmt_schema,
     "doctor": doctor_schema,
     "backup": backup_schema,
+    "restore": restore_schema,
+    "prune": prune_schema,
     "report": report_schema,
     "eval": eval_schema,
     "policy-shown": policy_shown_schema,
