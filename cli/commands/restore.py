@@ -30,7 +30,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Put a backup of an account back.
+    """Put a backup back, knowing what was sent since.
 
     It is refused where orders were sent since the backup: they are looked up in the present journal and at the venue,
     and listed. With --accept-orders the account goes on from the backup, and the journal knows of them.
