@@ -77,7 +77,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What the venue filled of one attempt, as it told it last.
+    """What the venue filled of one attempt, as it told it last, and when it did.
 
     The quantity is in the position's units, the average price in the market's quote. Price and fee are
     None where the venue does not tell them.
@@ -89,6 +89,7 @@ class Fill:
     average_price: Decimal | None
     fee: Decimal | None
     fee_currency: str | None
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +353,7 @@ class Journal:
             "SELECT told_at, plan_id, action_id, quantity, average_price, fee, fee_currency FROM fills ORDER BY rowid"
         )
         return [
-            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency)
+            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency, _moment(told_at))
             for told_at, plan_id, action_id, quantity, price, fee, currency in rows
             if _moment(told_at) >= since
         ]

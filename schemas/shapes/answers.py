@@ -700,6 +700,17 @@ def fmt_schema() -> Schema:
 
 def report_schema() -> Schema:
     """Describe what ``exitplan report --json`` prints of one account."""
+    compared = {
+        **record(
+            {
+                "worth": amount("What exits would have brought in at those prices, in quote.", optional=False),
+                "slippage": amount("That less what they did bring in.", optional=False),
+                "untold": _whole("Exits of which no such price is known, which are in neither."),
+            },
+            ("worth", "slippage", "untold"),
+        ),
+        "type": ["object", "null"],
+    }
     outcomes = record(
         {
             "rule": text("The rule that wanted it."),
@@ -713,6 +724,8 @@ def report_schema() -> Schema:
             "slippage": amount("The difference; negative is more than planned.", optional=False),
             "released": amount("What stale orders would have traded.", optional=False),
             "fees": {**_OBJECT, "description": "Fees by currency."},
+            "then": {**compared, "description": "Against the market's price then; null where none is known."},
+            "later": {**compared, "description": "Against that of a day later; null where none is known."},
         },
         ("rule", "kind", "orders", "refused", "proceeds", "planned", "slippage", "released", "fees"),
         extra=True,
