@@ -19,7 +19,7 @@ import orjson
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.report import clean_times
-from exitplan.executor.store.audit import audit_trail
+from exitplan.executor.store.audit import audit_trail, has_requests
 from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
@@ -130,6 +130,10 @@ def _take_out_plan(db: sqlite3.Connection, plan: str) -> None:
     sent = {action for (action,) in db.execute("SELECT DISTINCT action_id FROM attempts WHERE plan_id = ?", (plan,))}
     names = [(one["client_order_id"],) for one in orjson.loads(document)["actions"] if one["id"] in sent]
     db.executemany("INSERT OR IGNORE INTO pruned_orders VALUES (?)", names)
+    if has_requests(db):
+        applied = "SELECT request_id FROM requests WHERE plan_id = ? AND standing = 'applied'"
+        db.execute(f"DELETE FROM votes WHERE request_id IN ({applied})", (plan,))  # noqa: S608 - our own words
+        db.execute("DELETE FROM requests WHERE plan_id = ? AND standing = 'applied'", (plan,))
     for table in ("attempts", "fills", "intents", "runs"):
         db.execute(f"DELETE FROM {table} WHERE plan_id = ?", (plan,))  # noqa: S608 - our own words
     db.execute("UPDATE plans SET document = CAST('{}' AS BLOB) WHERE plan_id = ?", (plan,))

@@ -33,6 +33,10 @@ WHERE a.plan_id = ?1 AND coalesce(a.run, (
     SELECT max(run_id) FROM runs WHERE plan_id = ?1 AND julianday(started_at) <= julianday(a.sent_at))) = ?2
 ORDER BY a.rowid
 """
+_VOTES = """
+SELECT vote, person, votes.at, why FROM votes JOIN requests USING (request_id)
+WHERE requests.plan_id = ?1 OR votes.plan_id = ?1 ORDER BY number
+"""
 _OF_ACTION = ("client_order_id", "kind", "symbol", "side", "rule")
 
 Entry = dict[str, Any]
@@ -74,9 +78,14 @@ def _entry(account: str, run: sqlite3.Row, db: sqlite3.Connection) -> Entry:
         **told,
         "policy": {"name": policy["name"], "sha256": policy["sha256"], "overrides": policy["overrides"]},
         "plan": {"plan_id": run["plan_id"], "sha256": run["sha256"], "created_at": document["created_at"]},
-        "approvals": [],
+        "approvals": [dict(vote) for vote in db.execute(_VOTES, (run["plan_id"],))] if has_requests(db) else [],
         "orders": [_order(order, actions[order["action_id"]]) for order in orders],
     }
+
+
+def has_requests(db: sqlite3.Connection) -> bool:
+    """Check whether a journal keeps what waits for people."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
 
 
 def _order(order: sqlite3.Row, action: Mapping[str, Any]) -> Entry:

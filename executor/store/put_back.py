@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exitplan.brokers.private_files import OWN
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.audit import has_requests
 from exitplan.executor.store.backup import as_one_file
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
@@ -30,6 +31,7 @@ def make_ready(copy: Path, present: Path | None, accepted: Collection[str], now:
     """
     with closing(sqlite3.connect(copy, isolation_level=None)) as db:
         writer, kept = (0, set[str]()) if present is None else _known_to(present)
+        moment = time_text(now)
         db.execute("BEGIN IMMEDIATE")
         db.execute(
             "UPDATE origin SET journal_id = lower(hex(randomblob(8))), writer = max(writer, ?) + 1",
@@ -40,13 +42,17 @@ def make_ready(copy: Path, present: Path | None, accepted: Collection[str], now:
         db.execute(
             "UPDATE intents SET status = 'skipped', message = ?, settled_at = ? WHERE status = 'planned'"
             " AND plan_id IN (SELECT plan_id FROM plans WHERE ended_at IS NULL)",
-            (SKIPPED, time_text(now)),
+            (SKIPPED, moment),
         )
         db.execute(
             "UPDATE plans SET ended_at = ? WHERE ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM intents"
             " WHERE plan_id = plans.plan_id AND status IN ('sending', 'needs_human'))",
-            (time_text(now),),
+            (moment,),
         )
+        if has_requests(db):  # whoever said no, or yes, since the backup was made did not say it to this journal
+            db.execute(
+                "UPDATE requests SET standing = 'withdrawn', changed_at = ? WHERE standing = 'waiting'", (moment,)
+            )
         db.execute("COMMIT")
     with open_journal(copy) as journal:
         known = journal.state()

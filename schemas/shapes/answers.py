@@ -195,6 +195,15 @@ def audit_schema() -> Schema:
         extra=True,
     )
     order["required"] = list(order["properties"])
+    vote = record(
+        {
+            "vote": text("What they said."),
+            "person": text("Who said it."),
+            "at": moment("When.", optional=False),
+            "why": text("Why; null where they did not say.", optional=True),
+        },
+        ("vote", "person", "at", "why"),
+    )
     of_run = {name: shape for name, shape in _run().items() if name not in {"plan_id", "summary", "done", "refused"}}
     del of_run["under_way"]
     properties = {
@@ -219,7 +228,7 @@ def audit_schema() -> Schema:
             },
             ("plan_id", "sha256", "created_at"),
         ),
-        "approvals": listed(_OBJECT, "Who approved the plan, where it waited for a person."),
+        "approvals": listed(vote, "Who approved or rejected the plan, where it waited for people."),
         "orders": listed(order, "Each attempt to send an order, in the order in which they went out."),
     }
     return _answer("audit", "Audit", "One run as it is exported for audit, a line each.", properties)
