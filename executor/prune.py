@@ -28,6 +28,9 @@ from exitplan.ruleset.model.values import parse_time
 _ROW = 200
 """Bytes that a row takes beside its documents, about."""
 
+_UNUSED = 256
+"""Pages without content for which a journal is written anew although nothing goes."""
+
 Export = Callable[[Iterator[dict[str, Any]]], None]
 
 
@@ -66,7 +69,7 @@ def prune(
         pruned = _measured(folder.journal, going, before)
         if export is not None:
             export(entry for entry in audit_trail(account, folder.journal) if entry["plan"]["plan_id"] in going)
-        if dry_run or not going:
+        if dry_run:
             return pruned
         freed = _take_out(folder.journal, sorted(going))
     return Pruned(before, pruned.plans, pruned.runs, pruned.orders, freed)
@@ -113,7 +116,10 @@ def _take_out(path: Path, going: Sequence[str]) -> int:
             for plan in going:
                 _take_out_plan(db, plan)
             db.execute("COMMIT")
-            db.execute("VACUUM")
+            (unused,) = db.execute("PRAGMA freelist_count").fetchone()
+            if not going and unused < _UNUSED:
+                return 0
+            db.execute("VACUUM")  # also of what went before, where there was no room for it then
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.OperationalError as error:
         raise DataFolderUnusable(

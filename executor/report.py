@@ -152,7 +152,7 @@ class AccountReport:
 
 
 def report_account(account: Account, since: datetime, price_at: PriceAt | None = None) -> AccountReport:
-    """Report on an account since a time, against other prices where there are any; its account is not asked for.
+    """Report on an account since a time, and against other prices where there are any; it is not read at its venue.
 
     Raises FileIsInvalid for a damaged journal, or a plan in it that this version does not understand.
     """

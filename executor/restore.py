@@ -26,7 +26,7 @@ from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.backup import copied_journal
 from exitplan.executor.store.files import ensure_writable, write_atomically
 from exitplan.executor.store.gate_mark import RESTORED, mark_gate_closed
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Journal, JournalMark, open_journal
 from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.put_back import keep_aside, make_ready, put_in_place
@@ -35,6 +35,9 @@ from exitplan.ruleset.errors import AccountIsAnother, FileIsInvalid, OutcomeUnkn
 from exitplan.ruleset.model.facts import OUR_ORDER
 from exitplan.ruleset.model.values import EXACT, parse_time, plain, time_text
 
+_MOST_ASKED = 100
+"""Orders that the venue is asked for by our ids at most, the newest; of others the journal's word is told."""
+_MOST_TOLD = 40
 _NO_ORDERS = frozenset({"cancel_order", "adopt"})
 """Kinds of actions after which the venue knows no order of ours."""
 
@@ -64,8 +67,9 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class _Backup:
-    """The journal of a backup: its state, its runs, the attempts in it, and what its open plans have not sent."""
+    """The journal of a backup: which it is, its state, runs and attempts, and what its open plans have not sent."""
 
+    mark: JournalMark
     state: State
     runs: int
     newest_run_at: datetime | None
@@ -137,7 +141,7 @@ def _read(account: Account, journal: Journal, copy: Path, backup: DataFolder) ->
     if difference is not None or owner != account.id:
         why = difference or f"it is of {owner}"
         raise AccountIsAnother(f"the backup is of another account than {account.id}: {why}", hint="nothing was changed")
-    return _Backup(state, runs, journal.last_run_at(), frozenset(attempts), frozenset(_unsent(journal)))
+    return _Backup(journal.mark(), state, runs, journal.last_run_at(), frozenset(attempts), frozenset(_unsent(journal)))
 
 
 def _unsent(journal: Journal) -> Iterator[str]:
@@ -167,7 +171,14 @@ def _sent_since(
     unknown = {*journal.unknown_orders(ours), *(backup.unsent & told)} - (orders or {}).keys()
     sent = [*_looked_up(account, list((orders or {}).values()))]
     sent += [SentSince(name, None, None, "known to the venue alone") for name in sorted(unknown)]
-    return present, sent, None if present is not None else _doubt(account, backup, is_complete=past.is_complete)
+    if present is not None and _mark_of(present).follows(backup.mark):  # then it knows all that was sent since
+        return present, sent, None
+    return present, sent, _doubt(account, backup, is_complete=past.is_complete)
+
+
+def _mark_of(path: Path) -> JournalMark:
+    with open_journal(path) as journal:
+        return journal.mark()
 
 
 def _in_present(account: Account, backup: _Backup) -> dict[str, Mapping[str, Any]] | None:
@@ -197,15 +208,18 @@ def _doubt(account: Account, backup: _Backup, *, is_complete: bool) -> str | Non
 
 
 def _looked_up(account: Account, orders: Sequence[Mapping[str, Any]]) -> Iterator[SentSince]:
-    """Ask the venue what became of orders that the present journal has."""
+    """Ask the venue what became of the newest orders that the present journal has; the oldest come first."""
+    early, late = orders[:-_MOST_ASKED], orders[-_MOST_ASKED:]
+    for order in early:
+        yield SentSince(order["client_order_id"], order["symbol"], parse_time(order["sent_at"]), _in_journal(order))
     references = [
         OrderReference(
             symbol=order["symbol"], client_order_id=order["client_order_id"], since=parse_time(order["sent_at"])
         )
-        for order in orders
+        for order in late
     ]
     answers = account.broker.look_up_orders(references) if references else ()
-    for order, answer in zip(orders, answers, strict=True):
+    for order, answer in zip(late, answers, strict=True):
         sent_at = parse_time(order["sent_at"])
         yield SentSince(order["client_order_id"], order["symbol"], sent_at, _outcome(order, answer))
 
@@ -213,12 +227,18 @@ def _looked_up(account: Account, orders: Sequence[Mapping[str, Any]]) -> Iterato
 def _outcome(order: Mapping[str, Any], answer: LookUp) -> str:
     if isinstance(answer, Found):
         return f"{answer.report.status} at the venue, {plain(answer.report.filled)} filled"
-    journalled = f"{order['outcome'] or 'sending'} in the journal, {order['filled'] or '?'} filled"
-    return f"{journalled}; the venue {'knows none' if isinstance(answer, NotFound) else 'does not tell'}"
+    return f"{_in_journal(order)}; the venue {'knows none' if isinstance(answer, NotFound) else 'does not tell'}"
+
+
+def _in_journal(order: Mapping[str, Any]) -> str:
+    return f"{order['outcome'] or 'sending'} in the journal, {order['filled'] or '?'} filled"
 
 
 def _refusal(account: Account, source: Path, sent: Sequence[SentSince], doubt: str | None) -> OutcomeUnknown:
-    lines = [f"  {order.client_order_id}  {order.symbol or ''}  {order.outcome}".rstrip() for order in sent]
+    lines = [
+        f"  {order.client_order_id}  {order.symbol or ''}  {order.outcome}".rstrip() for order in sent[:_MOST_TOLD]
+    ]
+    lines += [f"  ... and {len(sent) - _MOST_TOLD} more"] if len(sent) > _MOST_TOLD else []
     said = f"since this backup {account.id} has sent {len(sent)} {'order' if len(sent) == 1 else 'orders'}"
     if not sent:
         said = f"what {account.id} has sent since this backup cannot be told"

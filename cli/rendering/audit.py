@@ -44,7 +44,7 @@ def audit_table(entries: Iterable[Entry]) -> Iterator[bytes]:
         head = [
             *(entry[name] for name in _OF_RUN),
             *(policy["name"], policy["sha256"], plan["plan_id"], plan["sha256"], plan["created_at"]),
-            "; ".join(" ".join(map(str, approval.values())) for approval in entry["approvals"]),
+            "; ".join(" ".join(filter(None, approval.values())) for approval in entry["approvals"]),
         ]
         orders: Iterable[Entry] = entry["orders"] or ({},)
         for order in orders:

@@ -99,7 +99,7 @@ def _cost(axes: Axes, report: AccountReport) -> None:
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel(f"{_named(report.quote)}; below 0 is a gain")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))  # beside the title, over no bar
 
 
 def _clean(axes: Axes, report: AccountReport) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exitplan.brokers.identity import Identity
+from exitplan.executor import restore as restoring
 from exitplan.executor.apply.own_orders import REACH
 from exitplan.executor.gate import trading_gate
 from exitplan.executor.restore import Restored, restore
@@ -106,6 +107,30 @@ def test_what_a_venue_cannot_tell_needs_a_person(on_stage: Stage) -> None:
     with pytest.raises(OutcomeUnknown, match="the backup is older"):
         put(scene, source)
     put(scene, source, accept=True)
+
+
+def test_a_journal_that_was_begun_anew_does_not_know_all_that_was_sent(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    source = backed_up(scene)
+    shutil.rmtree(scene.folder.path)
+    scene.verify()
+    scene.clock.advance((REACH + timedelta(days=1)).total_seconds())
+    with pytest.raises(OutcomeUnknown, match="the backup is older"):
+        put(scene, source)
+
+
+def test_of_many_orders_the_venue_is_asked_for_the_newest(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "_MOST_ASKED", 1)
+    monkeypatch.setattr(restoring, "_MOST_TOLD", 1)
+    scene = on_stage(legacy())
+    source = backed_up(scene)
+    run_again(scene)
+    run_again(scene)
+    with pytest.raises(OutcomeUnknown, match="and 1 more"):
+        put(scene, source)
+    early, late = put(scene, source, accept=True).sent_since
+    assert early.outcome.startswith("done in the journal, 18.75 filled")
+    assert late.outcome.startswith("closed at the venue")
 
 
 def test_a_plan_that_was_open_in_the_backup_sends_nothing_more(on_stage: Stage) -> None:
