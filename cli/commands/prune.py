@@ -52,10 +52,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if export is not None and not account_set.is_one:
         raise UsageError("--export is for one account at a time", hint="name it with --account")
     form = None if export is None else form_of(export)
+    if export is not None:
+        ensure_output(export)
 
     def written(entries: Iterator[dict[str, Any]]) -> None:
         if export is not None and form is not None:
-            ensure_output(export)
             save(export, form(entries))
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Pruned, int]:
@@ -80,7 +81,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
 def _told(account: str, pruned: Pruned, *, dry_run: bool, export: Path | None) -> str:
     if not pruned.plans:
-        return f"{account} has no run that ended before {clock_time(pruned.before)} and that nothing needs."
+        return f"Nothing goes from {account}: no run ended before {clock_time(pruned.before)} that nothing needs."
     what = f"{counted(pruned.runs, 'run')} with {counted(pruned.orders, 'order')}"
     written = "" if export is None else f" Written before: {export}."
     if dry_run:

@@ -182,6 +182,28 @@ def test_a_restore_that_was_killed_is_noticed_and_done_again(on_stage: Stage, mo
     assert scene.state().unwinds["AAA/USD"].cycle == 1
 
 
+@pytest.mark.parametrize("step", ["mark_gate_closed", "keep_aside", "put_in_place", "note_journal", "raise_alert"])
+def test_killed_before_any_step_one_journal_is_there_whole(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    scene = on_stage(legacy())
+    source = backed_up(scene)
+    run_again(scene)
+
+    def die(*_: object, **__: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, step, die)
+        with pytest.raises(Crash):
+            put(scene, source, accept=True)
+    with open_journal(scene.folder.journal) as journal:
+        runs = len(journal.runs())
+    assert runs == (1 if step in {"note_journal", "raise_alert"} else 2)
+    assert put(scene, source, accept=True).runs == 1
+    assert (scene.state().unwinds["AAA/USD"].cycle, list(scene.folder.path.glob(".backup-*"))) == (1, [])
+
+
 def test_whoever_had_the_old_journal_open_writes_no_more(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     source = backed_up(scene)
