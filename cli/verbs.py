@@ -48,7 +48,7 @@ VERBS = {
         Verb("doctor", _LOOK, "Check the engine, the files of accounts, and their venues."),
         Verb("backup", _LOOK, "Copy journal, state, tracker and alerts, also during a run."),
         Verb("restore", _LOOK, "Put a backup back, knowing what was sent since."),
-        Verb("prune", _LOOK, "Take old runs out of the journal, which nothing needs any more."),
+        Verb("prune", _LOOK, "Take old runs out of the journal."),
         Verb("alerts", _LOOK, "List alerts, or follow them as they are raised."),
         Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),

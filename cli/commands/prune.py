@@ -43,10 +43,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Take old runs out of the journal, which nothing needs any more.
+    """Take old runs out of the journal.
 
-    Plans, orders and fills of runs that ended so long ago. Open plans and unresolved orders stay, and so do the newest
-    run, the state, and the ids of all plans and orders. Nothing is ever pruned by itself.
+    Plans, orders and fills of runs that ended so long ago and that nothing needs any more. Open plans and unresolved
+    orders stay, and so do the newest run, the state, and the ids of all plans and orders. Nothing is ever pruned by
+    itself.
     """
     account_set, before = AccountSet.of(account, tag, every=every), read_since(older_than, "--older-than")
     if export is not None and not account_set.is_one:
