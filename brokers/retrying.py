@@ -20,6 +20,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from exitplan.brokers.inspection import Inspected, Inspection
 from exitplan.brokers.protocol import (
     Broker,
     Capabilities,
@@ -78,6 +79,10 @@ class RetryingBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for the terms of conversions; raises AccountUnreadable where that fails within the budget."""
         return self._again(lambda: self._broker.read_conversions(positions))
+
+    def inspect(self) -> Inspection:
+        """Inspect the venue, once; of one that cannot be inspected nothing is known."""
+        return self._broker.inspect() if isinstance(self._broker, Inspected) else Inspection()
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
         """Read past orders; raises AccountUnreadable where that fails within the budget."""

@@ -36,6 +36,7 @@ from exitplan.schemas.validation import CASES_ENDING, policies_in
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
 
+_DURATION = re.compile(r"\d+[a-z]")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -332,3 +333,17 @@ def ensure_symbol(symbol: str, held: Collection[str], account: str, option: str 
         fitting = sorted(name for name in held if base_of(name).upper() == symbol.upper())
         hint = f"which one: {', '.join(fitting)}?" if fitting else did_you_mean(symbol, sorted(held))
         raise NoSuchSymbol(f"{said}the account {account} has no position and no open order of {symbol}", hint=hint)
+
+
+def read_since(text: str, option: str = "--since") -> datetime:
+    """Read a time that has been, as a moment or how long ago it was; raises UsageError."""
+    now = present()
+    if _DURATION.fullmatch(text.strip()):
+        try:
+            return now - read_duration(option, text)
+        except OverflowError:
+            raise UsageError(f"{option} {text} is before all calendars") from None
+    moment = read_time(option, text)
+    if moment > now:
+        raise UsageError(f"{option} {text} is yet to come")
+    return moment

@@ -9,6 +9,7 @@ from exitplan.brokers.registry import PAPER
 from exitplan.cli.failures import warn
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.known_folders import former_folder, note_folder
+from exitplan.executor.store.gate_mark import restored_mark
 
 
 def tell_of_data_folder(account: Account, *, as_json: bool = False) -> None:
@@ -29,4 +30,8 @@ def tell_of_data_folder(account: Account, *, as_json: bool = False) -> None:
         if others is not None:
             said = f"{others} can change what is in {place}: what exitplan remembers, and whether it is halted"
             warn(said, hint=f"chmod go-w {shlex.quote(str(place))}", as_json=as_json)
+    restored = restored_mark(folder)
+    if restored is not None:
+        hint = "look whether what it holds and what it has unwound is right, then: exitplan verify"
+        warn(f"{account.id} goes on from a backup: {restored}", hint=hint, as_json=as_json)
     note_folder(account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,8 @@ def ensure_output(path: Path) -> None:
         raise UsageError(f"{path} is not written over: it is a file of the project", hint="name another file")
 
 
-def save(path: Path, content: bytes) -> None:
-    """Put a file in place whole, or leave what was there; raises ExitplanError."""
+def save(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Put a file in place whole, or leave what was there; its content may come in pieces. Raises ExitplanError."""
     if path.is_dir():
         raise ExitplanError(f"{path} is a folder", hint="name a file in it")
     try:

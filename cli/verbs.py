@@ -51,6 +51,8 @@ VERBS = {
         Verb("report", _LOOK, "Report what was closed, and what it cost."),
         Verb("doctor", _LOOK, "Check the engine, the files of accounts, and their venues."),
         Verb("backup", _LOOK, "Copy journal, state, tracker and alerts, also during a run."),
+        Verb("restore", _LOOK, "Put a backup back, knowing what was sent since."),
+        Verb("prune", _LOOK, "Take old runs out of the journal."),
         Verb("alerts", _LOOK, "List alerts, follow them, or deliver them to channels."),
         Verb("incidents", _LOOK, "List what goes wrong for too long, and who is told next."),
         Verb("ack", _LOOK, "Acknowledge an incident: nobody else is told meanwhile."),

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from exitplan.brokers.clock_offset import TOLD, TOLERATED
+from exitplan.brokers.inspection import FUTURES, SPOT, TRADE, WITHDRAW, Inspected, Inspection
 from exitplan.brokers.live.cache import cache_folder
 from exitplan.brokers.live.credentials import read_credentials
 from exitplan.brokers.paper.account_file import DEMO
@@ -34,6 +35,8 @@ from exitplan.schemas.policies import load_policy, shipped_policy
 LEAST_FREE = 100 * 2**20
 """Bytes that should be free where the journal is."""
 _MEGABYTE = 2**20
+_SEE_KEY = "see at the venue that it cannot withdraw"
+_LESS = "take that from it at the venue"
 _UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
@@ -72,7 +75,7 @@ def examine_account(account: Account, file: AccountFile, *, asks_venue: bool) ->
     if account.venue != PAPER:
         found += _careful("credentials", lambda: _credentials(file))
     if asks_venue and all(finding.check != "credentials" or finding.grade is Grade.OK for finding in found):
-        found += _careful("venue", lambda: _venue(account))
+        found += _careful("venue", lambda: examine_venue(account))
     return found
 
 
@@ -128,12 +131,20 @@ def _folder(folder: DataFolder) -> Iterator[Finding]:
         others = writers_besides_us(path)
         if others is not None:
             yield Finding("data folder", Grade.WARNING, f"{others} can change what is in {path}", f"chmod go-w {path}")
+    yield from _readable_by_others(folder)
     free = shutil.disk_usage(place).free
     room = f"{free // _MEGABYTE:,} MB are free"
     if free < LEAST_FREE:
         yield Finding("data folder", Grade.WARNING, f"only {room} at {place}", "make room before a run is cut off")
     else:
         yield Finding("data folder", Grade.OK, f"{folder.path} can be written, {room}")
+
+
+def _readable_by_others(folder: DataFolder) -> Iterator[Finding]:
+    """Tell of files that other users can read or change; what is made is for nobody else."""
+    for path in (folder.journal, folder.state, folder.tracker, folder.alerts):
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield Finding("data folder", Grade.WARNING, f"others can read or change {path}", f"chmod 600 {path}")
 
 
 def _journal(folder: DataFolder) -> Iterator[Finding]:
@@ -185,8 +196,8 @@ def _credentials(file: AccountFile) -> Iterator[Finding]:
     yield Finding("credentials", Grade.OK, f"at hand, of the key with the fingerprint {fingerprint}")
 
 
-def _venue(account: Account) -> Iterator[Finding]:
-    """Read the account, which also shows whether the key may read it."""
+def examine_venue(account: Account) -> Iterator[Finding]:
+    """Read the account, which also shows whether the key may read it, and look at the clock and the key."""
     snapshot = read_account(account)
     counts = f"{len(snapshot.positions)} positions, {len(snapshot.open_orders)} open orders"
     yield Finding("venue", Grade.OK, f"{account.venue} answers: {counts}")
@@ -194,6 +205,8 @@ def _venue(account: Account) -> Iterator[Finding]:
     if snapshot.missing:
         unread = ", ".join(part.replace("_", " ") for part in snapshot.missing)
         yield Finding("venue", Grade.PROBLEM, f"what could not be read: {unread}", "look at the rights of the key")
+    if account.venue != PAPER and isinstance(account.broker, Inspected):
+        yield from _key(account.venue, account.broker.inspect())
 
 
 def _clock(capabilities: Capabilities) -> Iterator[Finding]:
@@ -209,3 +222,24 @@ def _clock(capabilities: Capabilities) -> Iterator[Finding]:
     else:
         text = f"this machine's clock and the venue's differ by {offset.furthest:.1f} seconds at most"
         yield Finding("clock", Grade.OK, text)
+
+
+def _key(venue: str, told: Inspection) -> Iterator[Finding]:
+    """Judge what the key may do: to read and to trade is enough."""
+    if told.rights is None:
+        if told.problem is not None:
+            yield Finding("key", Grade.WARNING, f"its rights could not be read: {told.problem}", _SEE_KEY)
+        else:
+            yield Finding("key", Grade.OK, f"its rights are not told by {venue}", _SEE_KEY)
+        return
+    rights, unneeded = told.rights, told.rights.unneeded(told.market_types)
+    if WITHDRAW in rights.rights:
+        hint = "make one at the venue that may read and trade, and take this one away"
+        yield Finding("key", Grade.WARNING, "it may withdraw: whoever has it can take all there is", hint)
+    if not rights.rights & {TRADE, SPOT, FUTURES}:
+        yield Finding("key", Grade.WARNING, "it may not trade: plans can be made, and not applied")
+    if unneeded:
+        yield Finding("key", Grade.WARNING, f"it may do what nobody needs here: {', '.join(unneeded)}", _LESS)
+    if rights.is_bound is False:
+        yield Finding("key", Grade.WARNING, "it can be used from any address", "bind it to that of this machine")
+    yield Finding("key", Grade.OK, f"it may {', '.join(sorted(rights.rights)) or 'do nothing'}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
@@ -16,6 +16,50 @@ from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan import parse_plan
 
+PriceAt = Callable[[str, datetime], Decimal | None]
+"""Gives what a market cost at a moment, in its own quote; None where that is not known."""
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What exits brought in against other prices: what they would have brought at those, and did, in quote.
+
+    The ``untold`` exits of which one of the prices is not known are in neither.
+    """
+
+    worth: Decimal = ZERO
+    sold: Decimal = ZERO
+    untold: int = 0
+
+    @property
+    def slippage(self) -> Decimal:
+        """What exits brought in less than at those prices; negative is more."""
+        return EXACT.subtract(self.worth, self.sold)
+
+    @property
+    def share(self) -> Decimal | None:
+        """The same as a share of the worth; None where there is none."""
+        return EXACT.divide(self.slippage, self.worth) if self.worth > 0 else None
+
+    def plus(self, other: Comparison) -> Comparison:
+        """Return both together."""
+        return Comparison(self.worth + other.worth, self.sold + other.sold, self.untold + other.untold)
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """One exit that was filled: when, by which rule, what it brought in, was planned to, and its fee; all in quote.
+
+    Of a fee in another currency nothing is known here.
+    """
+
+    at: datetime
+    rule: str
+    proceeds: Decimal
+    planned: Decimal
+    fee: Decimal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
@@ -23,7 +67,8 @@ class Outcomes:
 
     ``orders`` counts those that were filled or cancelled, ``refused`` those that the venue refused. ``proceeds`` is
     what exits brought in before fees, ``planned`` what the same was worth at the marks of their plans; both in the
-    account's quote, and without the ``untold`` orders of which the venue told no price, or the plan knew none.
+    account's quote, and without the ``untold`` orders of which the venue told no price, or the plan knew none. ``then``
+    compares with the market's price when they were filled, ``later`` with that a day later.
     ``fees`` are by currency. ``released`` is what stale orders would have traded.
     """
 
@@ -37,6 +82,8 @@ class Outcomes:
     planned: Decimal = ZERO
     released: Decimal = ZERO
     fees: Mapping[str, Decimal] = field(default_factory=dict)
+    then: Comparison = Comparison()
+    later: Comparison = Comparison()
 
     @property
     def slippage(self) -> Decimal:
@@ -64,12 +111,14 @@ class Outcomes:
             planned=self.planned + other.planned,
             released=self.released + other.released,
             fees=fees,
+            then=self.then.plus(other.then),
+            later=self.later.plus(other.later),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class CleanTimes:
-    """How long the account took to become CLEAN, each time, and since when it is not; None where it is, or unknown.
+    """How long the account took to become CLEAN, each time, when it ``ended``, and since when it is not CLEAN, if so.
 
     A time begins with a run that finds something to do, or does not leave the account CLEAN, and ends with the first
     run that does.
@@ -77,11 +126,12 @@ class CleanTimes:
 
     took: tuple[timedelta, ...] = ()
     open_since: datetime | None = None
+    ended: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountReport:
-    """What became of one account in a time."""
+    """What became of one account in a time; ``has_prices`` tells whether other prices were at hand to compare with."""
 
     account: str
     venue: str
@@ -91,6 +141,8 @@ class AccountReport:
     runs: int
     outcomes: tuple[Outcomes, ...]
     clean: CleanTimes
+    sales: tuple[Sale, ...] = ()
+    has_prices: bool = False
 
     @property
     def total(self) -> Outcomes:
@@ -99,18 +151,20 @@ class AccountReport:
             return _sum(Outcomes(rule="total", kind=""), self.outcomes)
 
 
-def report_account(account: Account, since: datetime) -> AccountReport:
-    """Report on an account since a time; its venue is not asked.
+def report_account(account: Account, since: datetime, price_at: PriceAt | None = None) -> AccountReport:
+    """Report on an account since a time, and against other prices where there are any; it is not read at its venue.
 
     Raises FileIsInvalid for a damaged journal, or a plan in it that this version does not understand.
     """
     runs: Sequence[Mapping[str, Any]] = ()
-    outcomes: tuple[Outcomes, ...] = ()
+    told: list[tuple[Outcomes, Fill | None]] = []
     until = account.clock()
     if account.folder.journal.exists():
         with localcontext(EXACT), open_journal(account.folder.journal) as journal:
             runs = [run for run in reversed(journal.runs()) if parse_time(run["started_at"]) <= until]
-            outcomes = tuple(_grouped(_outcomes(journal, since)))
+            told = list(_outcomes(journal, since, _Pricing(price_at, until)))
+    with localcontext(EXACT):
+        outcomes, sales = tuple(_grouped(one for one, _ in told)), tuple(_sales(told, account.quote))
     return AccountReport(
         account=account.id,
         venue=account.venue,
@@ -120,10 +174,35 @@ def report_account(account: Account, since: datetime) -> AccountReport:
         runs=sum(parse_time(run["started_at"]) >= since for run in runs),
         outcomes=outcomes,
         clean=clean_times(runs, since),
+        sales=sales,
+        has_prices=price_at is not None,
     )
 
 
-def _outcomes(journal: Journal, since: datetime) -> Iterator[Outcomes]:
+def _sales(told: Iterable[tuple[Outcomes, Fill | None]], quote: str) -> Iterator[Sale]:
+    for outcome, fill in told:
+        if fill is not None and outcome.planned:
+            fee = outcome.fees.get(quote, ZERO)
+            yield Sale(fill.told_at, outcome.rule, outcome.proceeds, outcome.planned, fee)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pricing:
+    """Which other prices there are; what is a day later may be yet to come."""
+
+    price_at: PriceAt | None
+    now: datetime
+
+    def compared(self, action: Action, fill: Fill, sold: Decimal, later: timedelta) -> Comparison:
+        """Compare what a fill brought in with the market's price at that time, or so much later."""
+        moment = fill.told_at + later
+        is_asked = self.price_at is not None and moment <= self.now
+        price = self.price_at(action.symbol, moment) if is_asked and self.price_at is not None else None
+        at_price = proceeds_of(action, Resolution("done", fill.quantity, average_price=price))
+        return Comparison(untold=1) if price is None or at_price is None else Comparison(at_price[0], sold)
+
+
+def _outcomes(journal: Journal, since: datetime, pricing: _Pricing) -> Iterator[tuple[Outcomes, Fill | None]]:
     """Return what became of each action that was settled since a time, and each fill by itself."""
     plans: dict[str, dict[str, Action]] = {}
 
@@ -134,30 +213,33 @@ def _outcomes(journal: Journal, since: datetime) -> Iterator[Outcomes]:
         return plans[plan_id][action_id]
 
     for fill in journal.fills_since(since):
-        yield _of_fill(action_of(fill.plan_id, fill.action_id), fill)
+        yield _of_fill(action_of(fill.plan_id, fill.action_id), fill, pricing), fill
     for plan_id, action_id, status in journal.settled_since(since):
         action = action_of(plan_id, action_id)
         if status == "refused":
-            yield Outcomes(rule=action.rule, kind=action.kind, refused=1)
+            yield Outcomes(rule=action.rule, kind=action.kind, refused=1), None
         elif status == "done" and action.kind == "cancel_order":
             is_stale = action.phase == Phase.CANCEL
             released = (action.est_value or ZERO) if is_stale else ZERO
-            yield Outcomes(rule=action.rule, kind=action.kind, orders=1, released=released)
+            yield Outcomes(rule=action.rule, kind=action.kind, orders=1, released=released), None
 
 
-def _of_fill(action: Action, fill: Fill) -> Outcomes:
+def _of_fill(action: Action, fill: Fill, pricing: _Pricing) -> Outcomes:
     resolution = Resolution("done", fill.quantity, average_price=fill.average_price)
     sold = proceeds_of(action, resolution) if action.reduces else None
-    return Outcomes(
+    outcome = Outcomes(
         rule=action.rule,
         kind=action.kind,
         orders=1 if action.kind != "cancel_order" else 0,
         untold=int(action.reduces and sold is None),
         positions=frozenset({action.key}) if action.reduces else frozenset(),
-        proceeds=ZERO if sold is None else sold[0],
-        planned=ZERO if sold is None else sold[1],
         fees={fill.fee_currency: fill.fee} if fill.fee and fill.fee_currency else {},
     )
+    if sold is None:
+        return outcome
+    then = pricing.compared(action, fill, sold[0], timedelta())
+    later = pricing.compared(action, fill, sold[0], A_DAY)
+    return replace(outcome, proceeds=sold[0], planned=sold[1], then=then, later=later)
 
 
 def _grouped(outcomes: Iterable[Outcomes]) -> Iterator[Outcomes]:
@@ -179,6 +261,7 @@ def clean_times(runs: Iterable[Mapping[str, Any]], since: datetime) -> CleanTime
     """Find how long the account took to become CLEAN, of runs in the order in which they began; those since a time."""
     begun: datetime | None = None
     took: list[timedelta] = []
+    ends: list[datetime] = []
     for run in runs:
         is_clean = run["account_state"] == AccountState.CLEAN.value
         if begun is None and (not is_clean or _has_done_something(run)):
@@ -187,8 +270,9 @@ def clean_times(runs: Iterable[Mapping[str, Any]], since: datetime) -> CleanTime
             ended = parse_time(run["ended_at"])
             if ended >= since:
                 took.append(ended - begun)
+                ends.append(ended)
             begun = None
-    return CleanTimes(tuple(took), begun)
+    return CleanTimes(tuple(took), begun, tuple(ends))
 
 
 def _has_done_something(run: Mapping[str, Any]) -> bool:

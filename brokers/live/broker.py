@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.clock_offset import TOLERATED
+from exitplan.brokers.inspection import Inspection
 from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
 from exitplan.brokers.live.history import read_cost_basis
+from exitplan.brokers.live.key_rights import read_key_rights
 from exitplan.brokers.live.listings import (
     MAX_AGE,
     MAX_AGE_AFTER_FAILURE,
@@ -161,6 +163,15 @@ class LiveBroker:
         kinds = [kind for kind in wanted if wanted[kind] or dialect.traits.past_orders == "account"]
         answers = side_by_side([partial(ask, kind) for kind in kinds], most=dialect.at_once)
         return reduce(PastOrders.plus, answers, PastOrders())
+
+    def inspect(self) -> Inspection:
+        """Ask for the rights of the key, where the venue tells them."""
+        rights, problem = None, None
+        try:
+            rights = self._ask("the rights of the key", partial(read_key_rights, self.venue, self._exchange))
+        except AccountUnreadable as error:
+            problem = str(error)
+        return Inspection(rights, problem, frozenset(self._reader.market_types))
 
     # --- writing ---
 

@@ -2,42 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from exitplan.cli.arguments import AccountRef, only_one, open_offline
-from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.account_set import AccountSet
+from exitplan.cli.arguments import AccountRef, open_offline, read_since
+from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
+from exitplan.cli.rendering.audit import form_of
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import history_table, run_parts
-from exitplan.cli.streams import write_json
+from exitplan.cli.rendering.words import counted
+from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.history import past_runs
-from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.errors import ExitplanError, UsageError
 
 app = verb_app()
 
 
 @app.command()
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
     run: Annotated[
         int | None, typer.Argument(metavar="[RUN]", help="One run, by its number: every action, price and fee.")
     ] = None,
-    account: AccountOption = None,
+    account: AccountsOption = None,
+    tag: TagOption = None,
+    every: AllOption = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs, the newest first.")] = 20,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE", help="Write all runs and orders for audit, as .csv or .jsonl."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="With --export: from then on, such as 30d.")
+    ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """List past runs: when, which plan, what came of it.
 
     Of one run every action is shown: what was filled, at which price against that of the plan, and the fee.
+
+    --export writes the history of one or several accounts for audit: who ran it, under which policy and plan, by their
+    hashes, and every order with what was asked, filled and paid. docs/reports.md lists its columns.
     """
-    runs = past_runs(open_offline(AccountRef(only_one(account), data=data)))
+    account_set = AccountSet.of(account, tag, every=every)
+    if export is not None:
+        if run is not None:
+            raise UsageError("--export writes all runs", hint="leave the number out, or the option")
+        export_history(account_set, export, since, data, as_json=as_json)
+        return
+    if since is not None:
+        raise UsageError("--since goes with --export", hint="show more or fewer runs with --limit N")
+    runs = past_runs(open_offline(AccountRef(account_set.only_name, data=data)))
     if run is None:
         show_history(runs[:limit], as_json=as_json)
     else:
         show_run(find_run(runs, run), as_json=as_json)
+
+
+def export_history(account_set: AccountSet, path: Path, since: str | None, data: Path, *, as_json: bool) -> None:
+    """Write the history of accounts into a file whole, or leave what was there."""
+    form = form_of(path)
+    ensure_output(path)
+    begin = None if since is None else read_since(since)
+    count = {"runs": 0, "orders": 0}
+
+    def entries() -> Iterator[dict[str, Any]]:
+        for who in account_set.select():
+            if isinstance(who.file, ExitplanError):
+                raise who.file
+            for entry in audit_trail(who.file.id, DataFolder.of(data, who.file.id).journal, begin):
+                count["runs"] += 1
+                count["orders"] += len(entry["orders"])
+                yield entry
+
+    save(path, form(entries()))
+    if as_json:
+        write_json({"file": str(path), **count})
+    else:
+        say(f"Wrote {counted(count['runs'], 'run')} with {counted(count['orders'], 'order')} into {path}.")
 
 
 def find_run(runs: list[dict[str, Any]], number: int) -> dict[str, Any]:

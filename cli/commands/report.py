@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
-from exitplan.cli.arguments import AccountRef, present, read_duration, read_time, request_of
+from exitplan.cli.arguments import AccountRef, read_since, request_of
+from exitplan.cli.failures import warn
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -22,15 +21,15 @@ from exitplan.cli.options import (
     TagOption,
 )
 from exitplan.cli.rendering.report import REPORTS, csv_bytes, page_bytes, report_document, report_parts
+from exitplan.cli.rendering.report_drawings import report_drawings
 from exitplan.cli.rendering.screen import show
+from exitplan.cli.report_prices import PriceSource
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.report import AccountReport, report_account
-from exitplan.ruleset.errors import UsageError
 
 app = verb_app()
-_DURATION = re.compile(r"\d+[a-z]")
 
 
 @app.command()
@@ -42,7 +41,17 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table of all accounts and rules.")
     ] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it all as one page.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it all as one page, with drawings.")
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices",
+            metavar="venue|FILE",
+            help="Compare with the prices then and a day later: of each venue, or of a CSV table.",
+        ),
+    ] = None,
     jobs: JobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -50,23 +59,27 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """Report what was closed, and what it cost.
 
     Also how long accounts took to become CLEAN. By account and rule: what exits brought in, against the marks of their
-    plans, and the fees. It is read from the order journal; the venue is not contacted. docs/reports.md says how each
-    figure comes about.
+    plans, and the fees. It is read from the order journal; no venue is contacted but with --prices venue, for public
+    prices. docs/reports.md says how each figure comes about.
     """
     for path in filter(None, (csv, html)):
         ensure_output(path)
     account_set, where = AccountSet.of(account, tag, every=every, jobs=jobs), AccountRef(data=data)
-    begin = _read_since(since)
+    begin = read_since(since)
+    source = None if prices is None else PriceSource(prices, data / "prices")
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[AccountReport, int]:
-        return report_account(open_account_file(file, request_of(where, offline=True)), begin), 0
+        opened = open_account_file(file, request_of(where, offline=True))
+        return report_account(opened, begin, None if source is None else source.of(file)), 0
 
     answers = account_set.ask(work, quiet=as_json)
     reports = [answer.result for answer in answers if answer.result is not None]
+    for name, problem in ({} if source is None else source.problems).items():
+        warn(f"{name}: {problem}", as_json=as_json)
     if csv is not None:
         save(csv, csv_bytes(reports))
     if html is not None:
-        save(html, page_bytes(reports))
+        save(html, page_bytes(reports, report_drawings(as_json=as_json)))
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, REPORTS, as_json=as_json))
     for report in reports:
@@ -74,17 +87,3 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             write_json(report_document(report))
         else:
             show(*report_parts(report))
-
-
-def _read_since(text: str) -> datetime:
-    """Read since when: so long ago, or a moment that has been; raises UsageError."""
-    now = present()
-    if _DURATION.fullmatch(text.strip()):
-        try:
-            return now - read_duration("--since", text)
-        except OverflowError:
-            raise UsageError(f"--since {text} is before all calendars") from None
-    moment = read_time("--since", text)
-    if moment > now:
-        raise UsageError(f"--since {text} is yet to come")
-    return moment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,18 +12,20 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from exitplan.cli.rendering.cells import spreadsheet_cell
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.page import html_page, html_table, html_text
 from exitplan.cli.rendering.screen import heading, titled, words
 from exitplan.cli.rendering.words import clock_time, counted, duration, money
-from exitplan.executor.report import AccountReport, CleanTimes, Outcomes
+from exitplan.executor.report import AccountReport, CleanTimes, Comparison, Outcomes
 from exitplan.ruleset.model.values import ZERO, plain, time_text
-from exitplan.ruleset.model.visible import printable
 
 _BASIS_POINT = Decimal("0.0001")
 _TENTH = Decimal("0.1")
 _COLUMNS = ("rule", "action", "orders", "positions", "brought in", "by the plan", "slippage", "bp", "fees", "refused")
+_COMPARED = ("bp then", "bp day later")
 _FIGURES = ("orders", "positions", "refused", "untold", "proceeds", "planned", "slippage", "released")
+_OTHER_PRICES = ("then_worth", "then_slippage", "later_worth", "later_slippage")
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -31,11 +33,18 @@ _MICROSECOND = timedelta(microseconds=1)
 def report_parts(report: AccountReport) -> Iterator[RenderableType | None]:
     """Draw the report of one account."""
     yield heading(_title(report), _span(report))
-    table = titled(*_COLUMNS, justify="ll" + "r" * (len(_COLUMNS) - 2))
+    columns = columns_of(report)
+    table = titled(*columns, justify="ll" + "r" * (len(columns) - 2))
     for row in _rows(report):
         table.add_row(*(words(cell, "bold" if row[0] == "total" else "") for cell in row))
     yield table if report.outcomes else words("Nothing was sold or cancelled.")
     yield Text("\n").join(words(note) for note in _notes(report))
+
+
+def columns_of(report: AccountReport) -> tuple[str, ...]:
+    """Return the columns of a report, without those of other prices where there are none."""
+    place = _COLUMNS.index("fees")
+    return (*_COLUMNS[:place], *(_COMPARED if report.has_prices else ()), *_COLUMNS[place:])
 
 
 def _title(report: AccountReport) -> str:
@@ -57,13 +66,24 @@ def _rows(report: AccountReport) -> Iterator[tuple[str, ...]]:
             money(outcomes.planned) if outcomes.planned else "",
             money(outcomes.slippage) if outcomes.planned else "",
             _points(outcomes.slippage_share),
+            *((_compared(outcomes.then), _compared(outcomes.later)) if report.has_prices else ()),
             _fees(outcomes.fees, report.quote),
             f"{outcomes.refused:,}" if outcomes.refused else "",
         )
 
 
+def _compared(comparison: Comparison) -> str:
+    """Show a comparison in basis points; where there were exits, and no prices of them, that none is known."""
+    return _points(comparison.share) or ("-" if comparison.untold else "")
+
+
 def _notes(report: AccountReport) -> Iterator[str]:
     total = report.total
+    if report.has_prices and (total.then.untold or total.later.untold):
+        yield (
+            f"No price is known of the time of {counted(total.then.untold, 'exit')}, and of a day later of"
+            f" {counted(total.later.untold, 'exit')}: they are not compared."
+        )
     if total.untold:
         yield f"Of {counted(total.untold, 'order')} no price is known: they are in no sum."
     if total.released:
@@ -144,7 +164,17 @@ def _outcomes_document(outcomes: Outcomes) -> dict[str, Any]:
         "kind": outcomes.kind,
         **_figures(outcomes),
         "fees": {currency: plain(fee) for currency, fee in sorted(outcomes.fees.items())},
+        "then": _comparison_document(outcomes.then),
+        "later": _comparison_document(outcomes.later),
     }
+
+
+def _comparison_document(comparison: Comparison) -> dict[str, Any] | None:
+    """Return a comparison in its JSON form; null where no price is known."""
+    if not comparison.worth:
+        return None
+    figures = {"worth": comparison.worth, "slippage": comparison.slippage}
+    return {**{name: plain(figure) for name, figure in figures.items()}, "untold": comparison.untold}
 
 
 def _figures(outcomes: Outcomes) -> dict[str, Any]:
@@ -170,7 +200,9 @@ def csv_bytes(reports: Sequence[AccountReport]) -> bytes:
     """Return reports as a table, exact; one row an account, rule and kind of action."""
     out = io.StringIO(newline="")
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["account", "venue", "quote", "since", "until", "rule", "kind", *_FIGURES, "fees", "other_fees"])
+    table.writerow(
+        ["account", "venue", "quote", "since", "until", "rule", "kind", *_FIGURES, "fees", "other_fees", *_OTHER_PRICES]
+    )
     for report in reports:
         span = (time_text(report.since), time_text(report.until))
         for outcomes in report.outcomes:
@@ -178,16 +210,25 @@ def csv_bytes(reports: Sequence[AccountReport]) -> bytes:
             others = {currency: fee for currency, fee in sorted(outcomes.fees.items()) if currency != report.quote}
             named = (report.account, report.venue, report.quote, *span, outcomes.rule, outcomes.kind)
             other = " ".join(f"{plain(fee)} {currency}" for currency, fee in others.items())
-            table.writerow([*map(printable, named), *_figures(outcomes).values(), plain(own), printable(other)])
+            row = (*named, *_figures(outcomes).values(), plain(own), other, *_other_prices(outcomes))
+            table.writerow([spreadsheet_cell(cell) for cell in row])
     return out.getvalue().encode()
 
 
-def page_bytes(reports: Sequence[AccountReport]) -> bytes:
-    """Return reports as one page."""
+def _other_prices(outcomes: Outcomes) -> Iterator[str]:
+    """Return the cells of what is compared with other prices; empty where none is known."""
+    for comparison in (outcomes.then, outcomes.later):
+        known = (comparison.worth, comparison.slippage) if comparison.worth else ("", "")
+        yield from (plain(figure) if isinstance(figure, Decimal) else figure for figure in known)
+
+
+def page_bytes(reports: Sequence[AccountReport], drawings: Callable[[AccountReport], Sequence[str]]) -> bytes:
+    """Return reports as one page; ``drawings`` gives the parts of HTML that an account is drawn in."""
     parts = []
     for report in reports:
         parts.append(f"<h2>{html_text(_title(report))}</h2>\n<p>{html_text(_span(report))}</p>")
         if report.outcomes:
-            parts.append(html_table(_COLUMNS, _rows(report)))
+            parts.append(html_table(columns_of(report), _rows(report)))
+        parts += drawings(report)
         parts += [f"<p>{html_text(note)}</p>" for note in _notes(report)]
     return html_page("What was closed, and what it cost", parts)

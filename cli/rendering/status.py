@@ -93,7 +93,8 @@ def _metrics(metrics: Metrics) -> Table:
 
 def run_parts(run: Document) -> Iterator[RenderableType]:
     """Draw one past run: every action, what was filled at which price against the plan's, and what it cost."""
-    yield heading(f"Run {run['run']}", f"{run['plan_id']}, started {clock_time(run['started_at'])}")
+    by = f" by {run['actor']}" if run.get("actor") else ""
+    yield heading(f"Run {run['run']}", f"{run['plan_id']}, started {clock_time(run['started_at'])}{by}")
     outcomes = (run.get("summary") or {}).get("outcomes", [])
     table = titled(
         "symbol", "outcome", "action", "filled", "at", "planned at", "brought in", "fee", "", justify="lllrrrrrl"

@@ -79,8 +79,12 @@ def ensure_orders_known(account: Account, journal: Journal | None, snapshot: Sna
 
 def accept_orders(account: Account, journal: Journal, snapshot: Snapshot, past: PastOrders) -> None:
     """Note that a person knows of the orders that the journal has not."""
-    names = {*_open_ones(account, snapshot), *past.client_order_ids}
-    journal.accept_orders(_missing_from(journal, names))
+    journal.accept_orders(_missing_from(journal, told_orders(account, snapshot, past)))
+
+
+def told_orders(account: Account, snapshot: Snapshot, past: PastOrders) -> frozenset[str]:
+    """Return the client order ids of all orders, open or over, that the venue has told of."""
+    return frozenset({*_open_ones(account, snapshot), *past.client_order_ids})
 
 
 def _open_ones(account: Account, snapshot: Snapshot) -> Collection[str]:

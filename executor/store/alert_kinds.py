@@ -140,6 +140,14 @@ _KINDS = (
         "exitplan status --account {account}",
     ),
     AlertKind(
+        "JOURNAL_RESTORED",
+        "WARNING",
+        "The account's journal was put back from a backup.",
+        (Figure("newest_run_at", "its newest run began"), Figure("accepted", "orders sent since, accepted")),
+        "Look at the account, then verify it: until then the gate is closed.",
+        "exitplan verify --account {account}",
+    ),
+    AlertKind(
         "PRICE_UNAVAILABLE",
         "WARNING",
         "A price could not be read; nothing was sent for the position.",

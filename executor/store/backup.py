@@ -41,10 +41,10 @@ def back_up(folder: DataFolder, into: Path) -> Backup:
     present = [path for path in (target.journal, target.state, target.tracker, target.alerts) if path.exists()]
     if present:
         raise ExitplanError(f"{present[0]} is there already", hint="name a new folder: a copy is never written over")
-    with _copied(folder.journal, target.journal) as copy:
+    with copied_journal(folder.journal, target.journal) as copy:
         with open_journal(copy) as journal:
             known, runs, mark = journal.state(), len(journal.runs()), journal.mark()
-        _as_one_file(copy)
+        as_one_file(copy)
         content = copy.read_bytes()
         if known is not None:
             write_atomically(target.state, state_bytes(state_from_document(known), mark))
@@ -57,7 +57,7 @@ def back_up(folder: DataFolder, into: Path) -> Backup:
 
 
 @contextmanager
-def _copied(journal: Path, target: Path) -> Iterator[Path]:
+def copied_journal(journal: Path, target: Path) -> Iterator[Path]:
     """Copy a journal with SQLite's backup, which sees one moment of it; the copy is gone after the block."""
     try:
         make_private_folder(target.parent)
@@ -77,8 +77,8 @@ def _copied(journal: Path, target: Path) -> Iterator[Path]:
         raise DataFolderUnusable(f"{target.parent} cannot be written: {error.strerror or error}") from error
 
 
-def _as_one_file(copy: Path) -> None:
-    """Put all of a journal into its one file, with no log beside it, and look at all of it once more."""
+def as_one_file(copy: Path) -> None:
+    """Put all of a copied journal into its one file, with no log beside it, and look at all of it once more."""
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from exitplan.brokers.private_files import OWN, make_private_folder, private_opener
 from exitplan.ruleset.errors import DataFolderUnusable
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = OWN, is_durable: bool = True) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[bytes], *, mode: int = OWN, is_durable: bool = True) -> None:
     """Replace a file in one step: written beside it, flushed to the disk, then renamed over it.
 
-    A new file gets the ``mode``; one that is replaced keeps its own, so that whoever could read it still can. Where it
-    need not be ``is_durable``, as what means nothing once its writer is gone, it is not flushed. Raises
-    DataFolderUnusable where the folder cannot be written or the disk is full; the old file is then untouched.
+    Content may come in pieces; what is raised while they are made is raised, and nothing is replaced. A new file gets
+    the ``mode``; one that is replaced keeps its own, so that whoever could read it still can. Where it need not be
+    ``is_durable``, as what means nothing once its writer is gone, it is not flushed. Raises DataFolderUnusable where
+    the folder cannot be written or the disk is full; the old file is then untouched.
     """
     try:
         path = path.resolve()  # a link stays a link
@@ -26,7 +28,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = OWN, is_durable:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777 if path.exists() else mode)
             if is_durable:
@@ -35,8 +37,9 @@ def write_atomically(path: Path, content: bytes, *, mode: int = OWN, is_durable:
         if is_durable:
             _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise _unusable(path, error) from error
+    finally:  # once it has been renamed there is none
+        temporary.unlink(missing_ok=True)
 
 
 def append_line(path: Path, line: bytes) -> None:

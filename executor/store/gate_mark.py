@@ -17,6 +17,8 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
 
+RESTORED = "it was restored from a backup"
+"""How the mark begins that a restore leaves."""
 _LONGEST = 500
 
 
@@ -53,6 +55,12 @@ def find_mark(folder: DataFolder) -> str | None:
         except OSError as error:
             return f"{place} cannot be looked at: {error.strerror or error}"
     return None
+
+
+def restored_mark(folder: DataFolder) -> str | None:
+    """Return what the mark says of a restore, which no verification has followed yet; None where there was none."""
+    mark = find_mark(folder)
+    return mark if mark is not None and mark.startswith(RESTORED) else None
 
 
 def _places(folder: DataFolder) -> tuple[Path, Path]:

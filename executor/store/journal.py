@@ -25,6 +25,7 @@ from typing import Any, Literal
 import orjson
 
 from exitplan.executor.logs import JOURNAL, note
+from exitplan.executor.people import actor
 from exitplan.executor.store.journal_file import opened
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, plain, time_text
@@ -75,7 +76,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What the venue filled of one attempt, as it told it last.
+    """What the venue filled of one attempt, as it told it last, and when it did.
 
     The quantity is in the position's units, the average price in the market's quote. Price and fee are
     None where the venue does not tell them.
@@ -87,6 +88,7 @@ class Fill:
     average_price: Decimal | None
     fee: Decimal | None
     fee_currency: str | None
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +233,11 @@ class Journal:
         return [name for name in client_order_ids if not self._knows(name)]
 
     def _knows(self, client_order_id: str) -> bool:
-        is_accepted = "SELECT 1 FROM accepted_orders WHERE client_order_id = ?"
-        if self._db.execute(is_accepted, (client_order_id,)).fetchone():
+        is_kept = (
+            "SELECT 1 FROM accepted_orders WHERE client_order_id = ?1"
+            " UNION ALL SELECT 1 FROM pruned_orders WHERE client_order_id = ?1"
+        )
+        if self._db.execute(is_kept, (client_order_id,)).fetchone():
             return True
         # Plans are JSON: instr looks for the bytes of the id, which stand in no other of their texts.
         is_planned = "SELECT 1 FROM plans WHERE instr(document, ?) ORDER BY rowid DESC LIMIT 1"
@@ -284,8 +289,8 @@ class Journal:
         if moved != 1:
             raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="it was not sent from here")
         db.execute(
-            "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity) VALUES (?, ?, ?, ?, ?)",
-            (intent.plan_id, intent.action_id, attempt, moment, quantity),
+            "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity, run) VALUES (?, ?, ?, ?, ?, ?)",
+            (intent.plan_id, intent.action_id, attempt, moment, quantity, fence),
         )
         return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
 
@@ -347,7 +352,7 @@ class Journal:
             "SELECT told_at, plan_id, action_id, quantity, average_price, fee, fee_currency FROM fills ORDER BY rowid"
         )
         return [
-            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency)
+            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency, _moment(told_at))
             for told_at, plan_id, action_id, quantity, price, fee, currency in rows
             if _moment(told_at) >= since
         ]
@@ -391,8 +396,8 @@ class Journal:
                 self._put_plan(db, plan, now)
             self._put_state(db, state)
             cursor = db.execute(
-                "INSERT INTO runs (plan_id, started_at, pid, host) VALUES (?, ?, ?, ?)",
-                (plan.plan_id, time_text(now), os.getpid(), socket.gethostname()),
+                "INSERT INTO runs (plan_id, started_at, pid, host, actor) VALUES (?, ?, ?, ?, ?)",
+                (plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
             )
         number = int(cursor.lastrowid or 0)
         if not is_resumed:
@@ -437,10 +442,10 @@ class Journal:
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, the newest first."""
         rows = self._db.execute(
-            "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, summary FROM runs"
+            "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, actor, summary FROM runs"
             " ORDER BY run_id DESC"
         )
-        names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host")
+        names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
         return [
             {**dict(zip(names, row[:-1], strict=True)), "summary": _document(row[-1]) if row[-1] else None}
             for row in rows

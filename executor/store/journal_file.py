@@ -81,7 +81,13 @@ CREATE TABLE troubles (
 CREATE TABLE untold_alerts (number INTEGER PRIMARY KEY, document BLOB NOT NULL) STRICT;
 """
 
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS)
+_AUDIT = """
+ALTER TABLE runs ADD COLUMN actor TEXT;
+ALTER TABLE attempts ADD COLUMN run INTEGER;
+CREATE TABLE pruned_orders (client_order_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS, _AUDIT)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)

@@ -117,6 +117,7 @@ def _run() -> dict[str, Schema]:
         "ended_at": moment("When it ended; null while it has not."),
         "exit_code": {"type": ["integer", "null"], "description": "Its exit code."},
         "account_state": text("The state of the account after it.", optional=True),
+        "actor": text("Who ran it; null of a run of an earlier version.", optional=True),
         "summary": {**summary, "type": ["object", "null"], "description": "What it came to."},
         "done": _whole("How many actions are done."),
         "refused": _whole("How many were refused."),
@@ -130,6 +131,117 @@ def history_schema() -> Schema:
     run = _run()
     runs = listed(record(run, tuple(run), extra=True), "The runs, the newest first.")
     return _answer("history", "History", "The past runs of an account.", {"runs": runs})
+
+
+def restore_schema() -> Schema:
+    """Describe what ``exitplan restore --json`` prints."""
+    order = record(
+        {
+            "client_order_id": text("The id it was sent with."),
+            "symbol": text("Its market; null where only the venue knows of it.", optional=True),
+            "sent_at": moment("When it was sent; null as above."),
+            "outcome": text("What became of it, in words."),
+        },
+        ("client_order_id", "symbol", "sent_at", "outcome"),
+    )
+    properties = {
+        "account": name("The account."),
+        "runs": _whole("How many runs are in the backup."),
+        "newest_run_at": moment("When the newest of them began; null where there is none."),
+        "sent_since": listed(order, "The orders that were sent after the backup was made."),
+        "kept": text("Where the files are that were there before; null where there were none.", optional=True),
+    }
+    return _answer("restore", "Restored backup", "What was put back of an account.", properties)
+
+
+def prune_schema() -> Schema:
+    """Describe what ``exitplan prune --json`` prints of one account."""
+    properties = {
+        "account": name("The account."),
+        "dry_run": flag("Whether nothing was changed.", optional=False),
+        "before": moment("What ended before then may go.", optional=False),
+        "plans": _whole("How many plans went."),
+        "runs": _whole("How many runs went."),
+        "orders": _whole("How many orders went, each attempt by itself."),
+        "bytes": _whole("By how much the journal is smaller; of a dry run about."),
+        "exported": text("The file that they were written into before; null where none was.", optional=True),
+    }
+    return _answer("prune", "Pruned journal", "What went out of a journal.", properties)
+
+
+def history_export_schema() -> Schema:
+    """Describe what ``exitplan history --export --json`` prints."""
+    properties = {
+        "file": text("The file that was written."),
+        "runs": _whole("How many runs are in it."),
+        "orders": _whole("How many orders, each attempt by itself."),
+    }
+    return _answer("history-export", "Exported history", "What was written for audit.", properties)
+
+
+def audit_schema() -> Schema:
+    """Describe a line of ``exitplan history --export FILE.jsonl``."""
+    order = record(
+        {
+            "client_order_id": text("The id it was sent with."),
+            "order_id": text("The venue's id; null where it told none.", optional=True),
+            "action_id": text("The action within the plan."),
+            "attempt": _whole("1 where it was sent for the first time."),
+            "kind": text("What was to be done."),
+            "symbol": symbol(),
+            "side": text("The side of the order."),
+            "rule": text("The rule it comes from."),
+            "asked": amount("How much was asked for.", optional=False),
+            "filled": _maybe("What the venue filled; null where that is not known."),
+            "planned_price": _maybe("The mark price in the plan."),
+            "average_price": _maybe("At which price, in the market's quote."),
+            "fee": _maybe("The fee, in fee_currency."),
+            "fee_currency": text("The currency of the fee.", optional=True),
+            "sent_at": moment("When it went out.", optional=False),
+            "settled_at": moment("When its outcome was known; null while it is not."),
+            "outcome": text("done, refused, skipped, needs_human, not sent; null while it is unknown.", optional=True),
+            "message": text("Why it ended so.", optional=True),
+        },
+        extra=True,
+    )
+    order["required"] = list(order["properties"])
+    vote = record(
+        {
+            "vote": text("What they said."),
+            "person": text("Who said it."),
+            "at": moment("When.", optional=False),
+            "why": text("Why; null where they did not say.", optional=True),
+        },
+        ("vote", "person", "at", "why"),
+    )
+    of_run = {name: shape for name, shape in _run().items() if name not in {"plan_id", "summary", "done", "refused"}}
+    del of_run["under_way"]
+    properties = {
+        "account": name("The account."),
+        "venue": name("Its venue."),
+        **of_run,
+        "pid": _whole("The process that ran it."),
+        "host": text("The machine it ran on."),
+        "policy": record(
+            {
+                "name": text("The policy of the plan."),
+                "sha256": sha256("Its hash, of all that it is merged from."),
+                "overrides": {**_OBJECT, "description": "Parameters that were set over it."},
+            },
+            ("name", "sha256", "overrides"),
+        ),
+        "plan": record(
+            {
+                "plan_id": text("The plan."),
+                "sha256": sha256("Its hash."),
+                "created_at": moment("When it was made.", optional=False),
+            },
+            ("plan_id", "sha256", "created_at"),
+        ),
+        "approvals": listed(vote, "Who approved or rejected the plan, where it waited for people."),
+        "orders": listed(order, "Each attempt to send an order, in the order in which they went out."),
+    }
+    return _answer("audit", "Audit", "One run as it is exported for audit, a line each.", properties)
 
 
 def run_schema() -> Schema:
@@ -682,6 +794,17 @@ def fmt_schema() -> Schema:
 
 def report_schema() -> Schema:
     """Describe what ``exitplan report --json`` prints of one account."""
+    compared = {
+        **record(
+            {
+                "worth": amount("What exits would have brought in at those prices, in quote.", optional=False),
+                "slippage": amount("That less what they did bring in.", optional=False),
+                "untold": _whole("Exits of which no such price is known, which are in neither."),
+            },
+            ("worth", "slippage", "untold"),
+        ),
+        "type": ["object", "null"],
+    }
     outcomes = record(
         {
             "rule": text("The rule that wanted it."),
@@ -695,6 +818,8 @@ def report_schema() -> Schema:
             "slippage": amount("The difference; negative is more than planned.", optional=False),
             "released": amount("What stale orders would have traded.", optional=False),
             "fees": {**_OBJECT, "description": "Fees by currency."},
+            "then": {**compared, "description": "Against the market's price then; null where none is known."},
+            "later": {**compared, "description": "Against that of a day later; null where none is known."},
         },
         ("rule", "kind", "orders", "refused", "proceeds", "planned", "slippage", "released", "fees"),
         extra=True,
@@ -779,6 +904,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "positions": positions_schema,
     "explain": explain_schema,
     "history": history_schema,
+    "history-export": history_export_schema,
+    "audit": audit_schema,
     "run": run_schema,
     "event": event_schema,
     "alerts-shown": alerts_schema,
@@ -798,6 +925,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fmt": fmt_schema,
     "doctor": doctor_schema,
     "backup": backup_schema,
+    "restore": restore_schema,
+    "prune": prune_schema,
     "report": report_schema,
     "eval": eval_schema,
     "policy-shown": policy_shown_schema,

@@ -61,3 +61,47 @@ def test_a_time_that_makes_no_sense_is_refused(folder: Path, since: str, message
     ran = xp("report", "--since", since)
     assert ran.code == 64
     assert message in ran.err
+
+
+def test_prices_of_a_table_are_compared_with_and_what_it_lacks_is_told(folder: Path) -> None:
+    xp("apply", "--auto-approve")
+    Path("p.csv").write_text("time,XRP/USD\n2026-01-01T00:00:00Z,1\n2999-01-01T00:00:00Z,1\n", encoding="utf-8")
+    document = xp("report", "--json", "--prices", "p.csv").json
+    Draft7Validator(ANSWERS["report"]()).validate(document)
+    assert document["total"]["then"]["untold"] > 0
+    assert document["total"]["later"] is None
+    ran = xp("report", "--prices", "p.csv")
+    assert "No price is known of the time of" in ran.out
+    assert "-" in ran.out.split()
+    assert xp("report", "--prices", "none.csv").code == 65
+
+
+def test_a_paper_account_has_no_prices_of_its_past(folder: Path) -> None:
+    xp("apply", "--auto-approve")
+    ran = xp("report", "--prices", "venue")
+    assert "a paper account keeps no prices of its past" in ran.err
+    assert "bp then" not in xp("report").out
+
+
+def test_the_page_is_drawn_and_the_same_report_is_the_same_page(folder: Path) -> None:
+    pytest.importorskip("matplotlib")
+    xp("apply", "--auto-approve")
+    xp("report", "--html", "r.html")
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/svg+xml;base64,') == 2
+    assert 'alt="Closed over time"' in page
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("time,XRP/USD\n0,1\n", "its times are minutes"),
+        ("time,path,XRP/USD\n2026-01-01,a,1\n2026-01-01,b,1\n", "several paths"),
+        ("time,XRP/USD\nsoon,1\n", "is no time"),
+    ],
+)
+def test_a_table_that_is_no_history_is_refused(folder: Path, table: str, message: str) -> None:
+    Path("p.csv").write_text(table, encoding="utf-8")
+    ran = xp("report", "--prices", "p.csv")
+    assert ran.code == 65
+    assert message in ran.err

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.executor.store.journal import Intent, Journal, Resolution, Settlement, open_journal
+from exitplan.executor.store.journal_file import _UPGRADES
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
@@ -229,14 +230,10 @@ def test_a_damaged_journal_never_ends_in_a_traceback(on_stage: Stage, seed: int)
 
 
 def test_a_journal_of_the_first_version_is_upgraded_and_keeps_what_it_holds(file: Path) -> None:
-    with open_journal(file) as journal:
-        journal.put_state({"unwind_progress": {}})
-        journal._db.executescript(
-            "DROP TABLE state_changes; DROP TABLE fills; DROP TABLE origin; DROP TABLE accepted_orders;"
-            "DROP TABLE incident_acks; DROP TABLE incidents; DROP TABLE troubles; DROP TABLE untold_alerts;"
-            "ALTER TABLE state DROP COLUMN revision;"
-            "PRAGMA user_version = 1;"
-        )
+    file.parent.mkdir()
+    with closing(sqlite3.connect(file)) as db, db:
+        db.executescript(f"{_UPGRADES[0]} PRAGMA user_version = 1;")
+        db.execute("INSERT INTO state (only, document) VALUES (1, ?)", (b'{"unwind_progress":{}}',))
     with open_journal(file) as journal:
         assert (journal.state(), journal.fills("none")) == ({"unwind_progress": {}}, [])
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from exitplan.ruleset.errors import FileIsInvalid
@@ -20,6 +21,9 @@ STATUSES: Mapping[str, PriceStatus] = {
 }  # fmt: skip
 _TIME, _PATH = "time", "path"
 _START = parse_moment("2000-01-01")
+_ANY_MOMENT = timedelta(days=3650)
+"""After the start, moments: nobody writes so many minutes."""
+_HOLDS = timedelta(days=1)
 _FORM = "the first line names the columns: time, a symbol each, and path where there are several"
 
 
@@ -100,11 +104,52 @@ def read_prices(text: str, name: str, symbols: Collection[str]) -> PriceTable:
         raise FileIsInvalid(f"{name}:{lines.line_num}: this is no table: {problem}", hint=_FORM) from problem
 
 
+@dataclass(frozen=True, slots=True)
+class PriceHistory:
+    """What markets cost over time, out of a table; a price holds until the next one, the last for a day."""
+
+    rows: Mapping[str, Sequence[tuple[datetime, Quote]]]
+
+    def price(self, symbol: str, moment: datetime) -> Decimal | None:
+        """Return what a market cost at a moment; None where the table does not say."""
+        rows = self.rows.get(symbol, ())
+        place = bisect_right(rows, moment, key=lambda row: row[0])
+        if not place or (place == len(rows) and moment - rows[-1][0] > _HOLDS):
+            return None
+        found = rows[place - 1][1]
+        return found if isinstance(found, Decimal) else None
+
+
+def read_price_history(text: str, name: str) -> PriceHistory:
+    """Read a table of prices at moments that have been; raises FileIsInvalid, also for minutes or several paths."""
+    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        paths = _paths_in(lines, name, None)
+    except csv.Error as problem:
+        raise FileIsInvalid(f"{name}:{lines.line_num}: this is no table: {problem}", hint=_FORM) from problem
+    if len(paths) > 1:
+        raise FileIsInvalid(f"{name}: there are several paths, and only one has been", hint="leave the column path out")
+    rows: dict[str, list[tuple[datetime, Quote]]] = {}
+    for row in next(iter(paths.values())):
+        if row.at < _ANY_MOMENT:
+            raise FileIsInvalid(f"{name}: its times are minutes", hint="write moments, such as 2026-02-18T22:00:00Z")
+        for symbol, quoted in row.quotes.items():
+            rows.setdefault(symbol, []).append((_START + row.at, quoted))
+    return PriceHistory(rows)
+
+
 def _read(lines: Iterator[list[str]], name: str, symbols: Collection[str]) -> PriceTable:
+    paths = _paths_in(lines, name, symbols)
+    return PriceTable(tuple(tuple(Row(row.at - rows[0].at, row.quotes) for row in rows) for rows in paths.values()))
+
+
+def _paths_in(lines: Iterator[list[str]], name: str, symbols: Collection[str] | None) -> Mapping[str, list[Row]]:
+    """Read the rows of each path; without ``symbols`` each column is the market that it names."""
     header = [field.strip() for field in next(lines, [])]
     reader = _Reader(name, header)
     if _TIME not in header:
         raise FileIsInvalid(f"{name}:1: there is no column {_TIME!r}", hint=_FORM)
+    symbols = header if symbols is None else symbols
     markets = {column: _symbol(reader, column, symbols) for column in range(len(header)) if _is_market(header[column])}
     if not markets or len({*markets.values()}) < len(markets) or header.count(_TIME) > 1 or header.count(_PATH) > 1:
         raise FileIsInvalid(f"{name}:1: a column is there twice, or no market is", hint=_FORM)
@@ -119,7 +164,7 @@ def _read(lines: Iterator[list[str]], name: str, symbols: Collection[str]) -> Pr
             own.append(row)
     if not paths:
         raise FileIsInvalid(f"{name}: the table has no row", hint=_FORM)
-    return PriceTable(tuple(tuple(Row(row.at - rows[0].at, row.quotes) for row in rows) for rows in paths.values()))
+    return paths
 
 
 def _is_market(column: str) -> bool:

@@ -1,0 +1,79 @@
+"""``exitplan restore``: put a backup back, never unknowingly behind orders that were sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.arguments import AccountRef, only_one, open_requested
+from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
+from exitplan.cli.output import say
+from exitplan.cli.rendering.screen import rows, show, words
+from exitplan.cli.rendering.words import clock_time, counted
+from exitplan.cli.streams import write_json
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.restore import Restored, restore
+from exitplan.ruleset.model.values import time_text
+
+app = verb_app()
+
+
+@app.command()
+def command(
+    backup: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that exitplan backup has made.")],
+    account: AccountOption = None,
+    accept_orders: Annotated[
+        bool, typer.Option("--accept-orders", help="The orders that were sent since are known, and right.")
+    ] = False,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Put a backup back, knowing what was sent since.
+
+    It is refused where orders were sent since the backup: they are looked up in the present journal and at the venue,
+    and listed. With --accept-orders the account goes on from the backup, and the journal knows of them.
+
+    The present files are copied into before-restore-TIME first. What a plan in the backup had not sent is never sent.
+    The gate is closed until the account is verified.
+    """
+    opened = open_requested(AccountRef(only_one(account), data=data))
+    restored = restore(opened, backup, accept_orders=accept_orders)
+    if as_json:
+        write_json(_document(opened.id, restored))
+    else:
+        _show(opened.id, restored)
+
+
+def _show(account: str, restored: Restored) -> None:
+    newest = "" if restored.newest_run_at is None else f", the newest of {clock_time(restored.newest_run_at)}"
+    say(f"Restored {account} with {counted(restored.runs, 'run')}{newest}.")
+    if restored.sent_since:
+        say(f"\n{counted(len(restored.sent_since), 'order')} sent since, which the journal takes for known:")
+        table = rows("l", "l", "l")
+        for order in restored.sent_since:
+            table.add_row(words(f"  {order.client_order_id}"), words(order.symbol or ""), words(order.outcome))
+        show(table)
+    if restored.kept is not None:
+        say(f"\nWhat was there before is in {restored.kept}.")
+    say("Unwinds go on where the backup has them. The gate is closed until: exitplan verify")
+
+
+def _document(account: str, restored: Restored) -> dict[str, object]:
+    newest = restored.newest_run_at
+    return {
+        "account": account,
+        "runs": restored.runs,
+        "newest_run_at": None if newest is None else time_text(newest),
+        "sent_since": [
+            {
+                "client_order_id": order.client_order_id,
+                "symbol": order.symbol,
+                "sent_at": None if order.sent_at is None else time_text(order.sent_at),
+                "outcome": order.outcome,
+            }
+            for order in restored.sent_since
+        ],
+        "kept": None if restored.kept is None else str(restored.kept),
+    }
