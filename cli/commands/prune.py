@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,7 @@ from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
 from exitplan.cli.arguments import present, read_since
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.audit import form_of
+from exitplan.cli.rendering.audit import Form, form_of
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.cli.streams import ensure_output, save, write_json
@@ -49,35 +51,62 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     orders stay, and so do the newest run, the state, and the ids of all plans and orders. Nothing is ever pruned by
     itself.
     """
-    account_set, before = AccountSet.of(account, tag, every=every), read_since(older_than, "--older-than")
+    account_set = AccountSet.of(account, tag, every=every)
     if export is not None and not account_set.is_one:
         raise UsageError("--export is for one account at a time", hint="name it with --account")
-    form = None if export is None else form_of(export)
-    if export is not None:
-        ensure_output(export)
-
-    def written(entries: Iterator[dict[str, Any]]) -> None:
-        if export is not None and form is not None:
-            save(export, form(entries))
-
-    def work(file: AccountFile, _stopped: Stopped) -> tuple[Pruned, int]:
-        folder = DataFolder.of(data, file.id)
-        writes = None if export is None else written
-        return prune(file.id, folder, before, present(), dry_run=dry_run, export=writes), 0
-
-    def document(pruned: Pruned) -> dict[str, Any]:
-        figures = {"plans": pruned.plans, "runs": pruned.runs, "orders": pruned.orders, "bytes": pruned.bytes}
-        exported = None if export is None else str(export)
-        return {"dry_run": dry_run, "before": time_text(pruned.before), **figures, "exported": exported}
-
-    answers = account_set.ask(work, quiet=as_json)
+    wish = _Wish.of(older_than, export, data, dry_run=dry_run)
+    answers = account_set.ask(wish.work, quiet=as_json)
     if not account_set.is_one:
-        raise typer.Exit(deliver_answers(answers, _table(document), as_json=as_json))
+        raise typer.Exit(deliver_answers(answers, wish.table, as_json=as_json))
     for answer in answers:
         if answer.result is not None and as_json:
-            write_json({"account": answer.account, **document(answer.result)})
+            write_json({"account": answer.account, **wish.document(answer.result)})
         elif answer.result is not None:
             say(_told(answer.account, answer.result, dry_run=dry_run, export=export))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to go, and whether it goes; ``form`` is that of the file that it is written into before."""
+
+    before: datetime
+    export: Path | None
+    form: Form | None
+    data: Path
+    dry_run: bool
+
+    @classmethod
+    def of(cls, older_than: str, export: Path | None, data: Path, *, dry_run: bool) -> _Wish:
+        """Read what was typed; raises UsageError."""
+        form = None
+        if export is not None:
+            form = form_of(export)
+            ensure_output(export)
+        return cls(read_since(older_than, "--older-than"), export, form, data, dry_run)
+
+    def work(self, file: AccountFile, _stopped: Stopped) -> tuple[Pruned, int]:
+        """Prune the journal of one account."""
+        folder = DataFolder.of(self.data, file.id)
+        export = None if self.form is None else self._write
+        return prune(file.id, folder, self.before, present(), dry_run=self.dry_run, export=export), 0
+
+    def _write(self, entries: Iterator[dict[str, Any]]) -> None:
+        if self.export is not None and self.form is not None:
+            save(self.export, self.form(entries))
+
+    def document(self, pruned: Pruned) -> dict[str, Any]:
+        """Return what went in its JSON form."""
+        figures = {"plans": pruned.plans, "runs": pruned.runs, "orders": pruned.orders, "bytes": pruned.bytes}
+        exported = None if self.export is None else str(self.export)
+        return {"dry_run": self.dry_run, "before": time_text(pruned.before), **figures, "exported": exported}
+
+    @property
+    def table(self) -> TableSpec[Pruned]:
+        """How several accounts are shown."""
+        columns = ("runs", "orders", "bytes")
+        return TableSpec(
+            columns, "rrr", lambda one: [f"{one.runs:,}", f"{one.orders:,}", f"{one.bytes:,}"], self.document
+        )
 
 
 def _told(account: str, pruned: Pruned, *, dry_run: bool, export: Path | None) -> str:
@@ -92,8 +121,3 @@ def _told(account: str, pruned: Pruned, *, dry_run: bool, export: Path | None) -
 
 def _size(size: int) -> str:
     return f"{size / _MEGABYTE:,.1f} MB" if size >= _MEGABYTE else f"{size:,} bytes"
-
-
-def _table(document: Any) -> TableSpec[Pruned]:  # noqa: ANN401 - as in a table
-    columns = ("runs", "orders", "bytes")
-    return TableSpec(columns, "rrr", lambda one: [f"{one.runs:,}", f"{one.orders:,}", f"{one.bytes:,}"], document)
