@@ -48,6 +48,7 @@ VERBS = {
         Verb("doctor", _LOOK, "Check the engine, the files of accounts, and their venues."),
         Verb("backup", _LOOK, "Copy journal, state, tracker and alerts, also during a run."),
         Verb("alerts", _LOOK, "List alerts, or follow them as they are raised."),
+        Verb("metrics", _LOOK, "Tell Prometheus how the accounts stand and what was done."),
         Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),
         Verb("resolve", _LOOK, "Record the outcome of an order that the venue cannot report."),

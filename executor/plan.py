@@ -16,6 +16,7 @@ from exitplan.executor.standing import ensure_same_account, no_answer_left
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import (
     State,
@@ -145,6 +146,7 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
         except EngineDisagreement as error:
             _report(account, error)
             raise
+    keep_reading(account.folder, made.draft)
     refused = ",".join(guard.name for guard in made.plan.refusals) or None
     note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
     return made

@@ -42,6 +42,16 @@ class DataFolder:
         return self.path / "alerts.jsonl"
 
     @property
+    def reading(self) -> Path:
+        """The figures of the last reading, for whoever watches."""
+        return self.path / "last_reading.json"
+
+    @property
+    def totals(self) -> Path:
+        """What metrics have counted of the journal and the alerts so far; made anew where it is lost."""
+        return self.path / "metrics.json"
+
+    @property
     def lock(self) -> Path:
         """The lock that the account's one writer holds."""
         return self.path / "account.lock"
@@ -55,5 +65,5 @@ class DataFolder:
 def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
-    kept = (own.state, own.tracker, own.alerts, own.lock)
+    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.lock)
     return name == "halt" or name.startswith(own.journal.name) or name in {file.name for file in kept}

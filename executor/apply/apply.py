@@ -38,6 +38,7 @@ from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.gate_mark import lift_mark
 from exitplan.executor.store.journal import Intent, Journal, open_journal
 from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
+from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
 from exitplan.executor.verify import draft_of
@@ -249,6 +250,7 @@ class _Application:
                 seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
             draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)
+            keep_reading(account.folder, draft, is_verification=True)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
