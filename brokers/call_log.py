@@ -9,7 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LOGGER = logging.getLogger("exitplan.venue")
 LOGGER.addHandler(logging.NullHandler())  # whoever uses exitplan decides where its log goes
@@ -20,6 +24,7 @@ class Call:
     """One call that is over: what was asked where, how long it took, what it weighs, and ``ok`` or what was raised.
 
     ``waited`` are the seconds that it waited for the venue's limits before it went out, which ``seconds`` leave out.
+    ``caller`` is what CALLER was where it was made.
     """
 
     venue: str
@@ -28,6 +33,25 @@ class Call:
     outcome: str
     weight: float | None = None
     waited: float = 0.0
+    caller: object = None
+
+
+CALLER: ContextVar[object] = ContextVar("CALLER", default=None)
+"""What the calls of a thread are made for, as whoever listens has set it; nothing else of a thread goes to others."""
+
+
+def as_caller(task: Callable[[], T]) -> Callable[[], T]:
+    """Return a task for another thread, whose calls are made for the same as those of this one."""
+    caller = CALLER.get()
+
+    def run() -> T:
+        token = CALLER.set(caller)
+        try:
+            return task()
+        finally:
+            CALLER.reset(token)
+
+    return run
 
 
 _LISTENERS: list[Callable[[Call], None]] = []
@@ -52,7 +76,7 @@ def log_call(
     ``call`` names the method; ``weight`` is what it costs of the venue's limits, ``waited`` what it waited for them.
     """
     for listener in tuple(_LISTENERS):
-        listener(Call(venue, call, seconds, outcome, weight, waited))
+        listener(Call(venue, call, seconds, outcome, weight, waited, CALLER.get()))
     level = logging.DEBUG if outcome == "ok" else logging.WARNING
     if not LOGGER.isEnabledFor(level):
         return

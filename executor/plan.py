@@ -27,6 +27,7 @@ from exitplan.executor.store.state import (
     state_to_document,
     take_state,
 )
+from exitplan.executor.tracing import span
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
@@ -140,7 +141,7 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
     Where that fails, no earlier verification stands. Raises AccountUnreadable, AccountIsAnother, FileIsInvalid, and
     EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    with no_answer_left(account):
+    with span("plan", account=account.id, venue=account.venue), no_answer_left(account):
         try:
             made = _planned(account, scope)
         except EngineDisagreement as error:

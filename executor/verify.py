@@ -9,6 +9,7 @@ from exitplan.executor.readings import after_reading
 from exitplan.executor.standing import ensure_same_account, no_old_answer, remember
 from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.state import State
+from exitplan.executor.tracing import span
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
@@ -26,7 +27,7 @@ def examine_account(account: Account) -> Draft:
     account, the answer is given and not remembered, and no earlier one stands. Raises AccountUnreadable where balances
     or orders cannot be read, AccountIsAnother, FileIsInvalid for a broken tracker: then the state is UNKNOWN.
     """
-    with no_old_answer(account):
+    with span("verify", account=account.id, venue=account.venue), no_old_answer(account):
         state = read_state(account)
         ensure_same_account(account, state)
         seen = observe_account(account, state.progress)
