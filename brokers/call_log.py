@@ -9,7 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LOGGER = logging.getLogger("exitplan.venue")
 LOGGER.addHandler(logging.NullHandler())  # whoever uses exitplan decides where its log goes
@@ -17,13 +21,37 @@ LOGGER.addHandler(logging.NullHandler())  # whoever uses exitplan decides where 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that is over: what was asked where, how long it took, what it weighs, and ``ok`` or what was raised."""
+    """One call that is over: what was asked where, how long it took, what it weighs, and ``ok`` or what was raised.
+
+    ``waited`` are the seconds that it waited for the venue's limits before it went out, which ``seconds`` leave out.
+    ``caller`` is what CALLER was where it was made.
+    """
 
     venue: str
     name: str
     seconds: float
     outcome: str
     weight: float | None = None
+    waited: float = 0.0
+    caller: object = None
+
+
+CALLER: ContextVar[object] = ContextVar("CALLER", default=None)
+"""What the calls of a thread are made for, as whoever listens has set it; nothing else of a thread goes to others."""
+
+
+def as_caller(task: Callable[[], T]) -> Callable[[], T]:
+    """Return a task for another thread, whose calls are made for the same as those of this one."""
+    caller = CALLER.get()
+
+    def run() -> T:
+        token = CALLER.set(caller)
+        try:
+            return task()
+        finally:
+            CALLER.reset(token)
+
+    return run
 
 
 _LISTENERS: list[Callable[[Call], None]] = []
@@ -40,13 +68,15 @@ def listening(listener: Callable[[Call], None]) -> Iterator[None]:
         _LISTENERS.remove(listener)
 
 
-def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float | None = None) -> None:
+def log_call(
+    venue: str, call: str, seconds: float, outcome: str, weight: float | None = None, *, waited: float = 0.0
+) -> None:
     """Log one call: at level DEBUG where ``outcome`` is ``ok``, else WARNING, with its parts as fields of the record.
 
-    ``call`` names the method; ``weight`` is what it costs of the venue's limits.
+    ``call`` names the method; ``weight`` is what it costs of the venue's limits, ``waited`` what it waited for them.
     """
     for listener in tuple(_LISTENERS):
-        listener(Call(venue, call, seconds, outcome, weight))
+        listener(Call(venue, call, seconds, outcome, weight, waited, CALLER.get()))
     level = logging.DEBUG if outcome == "ok" else logging.WARNING
     if not LOGGER.isEnabledFor(level):
         return
@@ -58,8 +88,10 @@ def log_call(venue: str, call: str, seconds: float, outcome: str, weight: float 
 class LoggedCall:
     """Logs a call to a venue when the block ends, however it ends; ``weight`` is asked for then."""
 
-    def __init__(self, venue: str, call: str, weight: Callable[[], float | None] = lambda: None) -> None:
-        self._venue, self._call, self._weight = venue, call, weight
+    def __init__(
+        self, venue: str, call: str, weight: Callable[[], float | None] = lambda: None, *, waited: float = 0.0
+    ) -> None:
+        self._venue, self._call, self._weight, self._waited = venue, call, weight, waited
 
     def __enter__(self) -> None:
         """Note when it begins."""
@@ -68,4 +100,5 @@ class LoggedCall:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Log how long it took and what came of it: ``ok``, or the name of what was raised."""
         outcome = "ok" if kind is None else kind.__name__
-        log_call(self._venue, self._call, time.perf_counter() - self._started, outcome, self._weight())
+        seconds = time.perf_counter() - self._started
+        log_call(self._venue, self._call, seconds, outcome, self._weight(), waited=self._waited)

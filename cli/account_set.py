@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
+from exitplan.brokers.call_log import as_caller
 from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
@@ -22,6 +23,7 @@ from exitplan.cli.streams import write_json, write_line
 from exitplan.executor.accounts.account import AccountFile, find_account
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection, Selected, select_accounts
+from exitplan.executor.tracing import span
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
 
@@ -100,7 +102,7 @@ def ask_each(
     with asking_to_stop() as stopped, nullcontext() if quiet else AccountsBar(len(selected)) as bar:
 
         def task(who: Selected) -> Callable[[], Answer[T]]:
-            return lambda: _answer(who, work, stopped)
+            return as_caller(lambda: _answer(who, work, stopped))
 
         return _side_by_side([task(who) for who in selected], jobs, lambda: bar.advance() if bar else None)
 
@@ -108,7 +110,8 @@ def ask_each(
 def _only_answer(who: Selected, work: Work[T]) -> Answer[T]:
     if isinstance(who.file, ExitplanError):
         raise who.file
-    result, code = work(who.file, lambda: False)
+    with span("account", account=who.name, venue=who.venue):
+        result, code = work(who.file, lambda: False)
     return Answer(who.name, who.venue, code, result)
 
 
@@ -118,7 +121,8 @@ def _answer(who: Selected, work: Work[T], stopped: Stopped) -> Answer[T]:
     if stopped():
         return Answer.failed(who, CancelledByUser("cancelled before it was begun"))
     try:
-        result, code = work(who.file, stopped)
+        with span("account", account=who.name, venue=who.venue):
+            result, code = work(who.file, stopped)
     except BaseException as problem:  # noqa: BLE001 - becomes the answer of this account; the others go on
         return Answer.failed(who, as_error(problem))
     return Answer(who.name, who.venue, code, result)

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from exitplan.cli.logs import globals_first, stop_logging
 from exitplan.cli.output import OUTPUT, say, versioned
+from exitplan.cli.traces import tracing
 from exitplan.cli.verbs import VERBS, LoadedVerbs
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 from exitplan.ruleset.model.visible import printable_lines
@@ -46,6 +47,9 @@ class ReportingGroup(TyperGroup):
     as_json = False
     """Whether failures are told as JSON; read off the command line itself, since that may be what is wrong."""
 
+    verb = ""
+    """The verb of the command line, before anything of it is understood."""
+
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as its base
         """Make the root command of all verbs."""
         super().__init__(**settings)
@@ -60,6 +64,7 @@ class ReportingGroup(TyperGroup):
         options = words[: words.index("--")] if "--" in words else words
         OUTPUT.is_quiet = not self.as_json and bool({"-q", "--quiet"}.intersection(options))
         OUTPUT.is_plain = "--no-color" in options
+        self.verb = next((word for word in options if word in VERBS), "")
         try:
             with _silence() if OUTPUT.is_quiet else nullcontext():
                 code = super().main(**{**extra, "args": words, "standalone_mode": False})
@@ -82,7 +87,8 @@ class ReportingGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as its base
         """Run the verb; whatever it raises leaves as an exit code."""
         try:
-            return super().invoke(ctx)
+            with tracing(self.verb, as_json=self.as_json):
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort, _UsageProblem):
             raise
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the last place where it can be worded

@@ -74,7 +74,15 @@ def _data_of_project(context: typer.Context, value: Path) -> Path:
         from exitplan.cli.halts import warn_of_halts  # noqa: PLC0415 - `exitplan --help` needs none of it
 
         warn_of_halts(folder, accounts, as_json=bool(context.params.get("as_json")))
+    _count_calls(context, folder)
     return folder
+
+
+def _count_calls(context: typer.Context, folder: Path) -> None:
+    """Count the calls to venues of this command, for `exitplan metrics`."""
+    from exitplan.executor.metrics.call_totals import counting_calls  # noqa: PLC0415 - as above
+
+    context.with_resource(counting_calls(folder))
 
 
 def _account_in_policy(context: typer.Context) -> list[str]:

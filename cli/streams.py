@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from exitplan.brokers.private_files import OWN
 from exitplan.cli.output import OUTPUT, versioned
 from exitplan.executor.accounts.folder import is_own_file
 from exitplan.executor.store.files import write_atomically
@@ -46,11 +47,14 @@ def ensure_output(path: Path) -> None:
         raise UsageError(f"{path} is not written over: it is a file of the project", hint="name another file")
 
 
-def save(path: Path, content: bytes | Iterable[bytes]) -> None:
-    """Put a file in place whole, or leave what was there; its content may come in pieces. Raises ExitplanError."""
+def save(path: Path, content: bytes | Iterable[bytes], *, mode: int = OWN) -> None:
+    """Put a file in place whole, or leave what was there; its content may come in pieces.
+
+    A new one gets the mode. Raises ExitplanError.
+    """
     if path.is_dir():
         raise ExitplanError(f"{path} is a folder", hint="name a file in it")
     try:
-        write_atomically(path, content)
+        write_atomically(path, content, mode=mode)
     except DataFolderUnusable as problem:
         raise ExitplanError(str(problem), hint="nothing was written; free the disk or name another file") from problem

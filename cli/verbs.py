@@ -56,6 +56,7 @@ VERBS = {
         Verb("alerts", _LOOK, "List alerts, follow them, or deliver them to channels."),
         Verb("incidents", _LOOK, "List what goes wrong for too long, and who is told next."),
         Verb("ack", _LOOK, "Acknowledge an incident: nobody else is told meanwhile."),
+        Verb("metrics", _LOOK, "Tell Prometheus how the accounts stand and what was done."),
         Verb("halt", _WORK, "Stop sending orders, for all accounts or one."),
         Verb("resume", _WORK, "End a halt."),
         Verb("resolve", _LOOK, "Record the outcome of an order that the venue cannot report."),

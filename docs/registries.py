@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from docs.markdown import code, codes, page, section, table
+from exitplan.executor.metrics.registry import ABOUT, CALLS, COUNTED, LABELS, PROTOCOL, READING, STANDING, MetricSpec
 from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES, AlertKind
 from exitplan.ruleset import errors
 from exitplan.ruleset.exit_codes import ExitCode
@@ -181,6 +182,42 @@ def _limit(default: tuple[str, int]) -> str:
     return f"{{{name}: {number}}}"
 
 
+def metrics_page() -> str:
+    """Return the page on metrics."""
+    about = (
+        "What `exitplan metrics` tells Prometheus; [Metrics and traces](../metrics.md) says how to scrape it. What is "
+        "not known is absent, never zero. Amounts are in the account's quote, which the label `currency` names."
+    )
+    parts = (
+        ("How an account stands", "By its journal and the files beside it.", STANDING),
+        ("What the last reading found", "Of a plan, a verification or a run, as of its time.", READING),
+        ("The counters of the protocol", "Since the state of the account began.", PROTOCOL),
+        ("What has happened", "Since the journal of the account began.", COUNTED),
+        ("Calls to venues", "By every command of the project.", CALLS),
+        ("The program", "", ABOUT),
+    )
+    labels = ([code(name), meaning] for name, meaning in LABELS.items())
+    return page(
+        "Metrics",
+        about,
+        *(section(title, *filter(None, [text]), _metrics_table(specs)) for title, text, specs in parts),
+        section("Labels", "How many series there are is bounded by these.", table(["label", "meaning"], labels)),
+    )
+
+
+def _metrics_table(specs: Mapping[str, MetricSpec]) -> str:
+    rows = (
+        [
+            code(spec.name),
+            spec.kind,
+            codes(spec.labels),
+            spec.meaning + (" With `--symbols`." if spec.is_optional else ""),
+        ]
+        for spec in specs.values()
+    )
+    return table(["metric", "kind", "labels", "meaning"], rows)
+
+
 def exit_codes_page() -> str:
     """Return the page on exit codes and errors."""
     rows = [[code(exit_code.value), exit_code.label, exit_code.meaning] for exit_code in sorted(ExitCode)]
@@ -207,6 +244,7 @@ INDEX = {
     "warnings": ("Warnings", "what a person should know although it stops nothing"),
     "alerts": ("Alerts", "what is told to whoever watches"),
     "escalation": ("Escalation", "what a ladder may be about, and when an incident is opened"),
+    "metrics": ("Metrics", "what Prometheus is told"),
     "exit-codes": ("Exit codes", "what a command line came to, and the errors"),
     "../lint": ("Lint", "the codes of what is proved of a policy"),
     "../venues": ("Venues", "what each of them can do"),

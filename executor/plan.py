@@ -16,6 +16,7 @@ from exitplan.executor.standing import ensure_same_account, no_answer_left
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import (
     State,
@@ -26,6 +27,7 @@ from exitplan.executor.store.state import (
     state_to_document,
     take_state,
 )
+from exitplan.executor.tracing import span
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
@@ -139,12 +141,13 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
     Where that fails, no earlier verification stands. Raises AccountUnreadable, AccountIsAnother, FileIsInvalid, and
     EngineDisagreement after saving what reproduces it and raising an alert.
     """
-    with no_answer_left(account):
+    with span("plan", account=account.id, venue=account.venue), no_answer_left(account):
         try:
             made = _planned(account, scope)
         except EngineDisagreement as error:
             _report(account, error)
             raise
+    keep_reading(account.folder, made.draft)
     refused = ",".join(guard.name for guard in made.plan.refusals) or None
     note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
     return made

@@ -8,7 +8,9 @@ from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading
 from exitplan.executor.standing import ensure_same_account, no_old_answer, remember
+from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.state import State
+from exitplan.executor.tracing import span
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
@@ -28,7 +30,7 @@ def examine_account(account: Account) -> Draft:
     broken tracker: then the state is UNKNOWN.
     """
     with tended_after(account):
-        with no_old_answer(account):
+        with span("verify", account=account.id, venue=account.venue), no_old_answer(account):
             state = read_state(account)
             ensure_same_account(account, state)
             seen = observe_account(account, state.progress)
@@ -36,6 +38,7 @@ def examine_account(account: Account) -> Draft:
             draft = draft_of(account, seen, state)
         note(RUN, "verified", account=account.id, state=draft.checks.state.value)
         remember(account, draft.checks.state, state)
+        keep_reading(account.folder, draft, is_verification=True)
     return draft
 
 

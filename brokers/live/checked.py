@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from exitplan.brokers.call_log import LoggedCall
 from exitplan.brokers.clock_offset import TOLERATED, ClockOffset, offset_in
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
-from exitplan.brokers.live.limits import TokenBucket, read_headers, retry_after
+from exitplan.brokers.live.limits import SHORTEST_SLEEP, TokenBucket, read_headers, retry_after
 from exitplan.brokers.live.reply_text import without_controls
 from exitplan.brokers.protocol import Clock, RefusalReason
 
@@ -66,7 +67,7 @@ class CheckedClient:
     told_offset: ClockOffset | None
     """The same by all such replies since the account was begun to be read."""
     _turns = threading.local()
-    """The weight of the request that a thread is about to send, whether it is a private one, and when it was sent."""
+    """Of the request that a thread is about to send: its weight, what it waited, if it is private, when it went."""
 
     def close(self, *_: Wire) -> None:
         """Leave the connections open: they are shared, and ccxt closes them with any client that is let go."""
@@ -89,6 +90,7 @@ class CheckedClient:
         wait = self.bucket.ready_in(weight)
         if wait <= 0:
             self.pause = None  # what an earlier reply asked for is over
+        started = time.perf_counter()
         if wait <= LONGEST_WAIT:  # or until then, unless a reply to another request asks for a longer rest meanwhile
             wait = self.bucket.take(weight, LONGEST_WAIT)
         if wait > LONGEST_WAIT:
@@ -96,7 +98,8 @@ class CheckedClient:
 
             self.pause = wait
             raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
-        self._turns.weight = weight
+        waited = time.perf_counter() - started
+        self._turns.weight, self._turns.waited = weight, waited if waited >= SHORTEST_SLEEP else 0.0
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
         """Return the prices that are read without what ccxt works out besides: a reply tells of hundreds of markets.
@@ -130,7 +133,9 @@ class CheckedClient:
         is_write = method != "GET" and self.writes.stage is not None
         if is_write and self.writes.stage == "begun":
             self.writes.stage = "sent"
-        with LoggedCall(self.id, f"{method} {urlsplit(url).path}", lambda: getattr(self._turns, "weight", None)):
+        waited = vars(self._turns).pop("waited", 0.0)
+        weight = partial(getattr, self._turns, "weight", None)
+        with LoggedCall(self.id, f"{method} {urlsplit(url).path}", weight, waited=waited):
             reply = super().fetch(url, method, headers, body)  # type: ignore[misc] # as above
         if is_write:
             self.writes.stage = "taken"

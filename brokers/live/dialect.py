@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
+from exitplan.brokers.call_log import as_caller
 from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
@@ -97,7 +98,7 @@ def side_by_side(tasks: Sequence[Callable[[], T]], *, most: int = 8) -> list[T]:
     if len(tasks) < 2 or most < 2:  # noqa: PLR2004 - nothing to do at the same time
         return [task() for task in tasks]
     with ThreadPoolExecutor(min(most, len(tasks))) as pool:
-        running = [pool.submit(task) for task in tasks]
+        running = [pool.submit(as_caller(task)) for task in tasks]
     return [task.result() for task in running]
 
 

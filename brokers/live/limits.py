@@ -32,7 +32,9 @@ LOOSENING = 0.1
 SMALLEST_LIMIT = 1.0
 """Tokens; a venue that grants less in a window than one plain request is misread, and not believed."""
 
-_SHORTEST_SLEEP = 0.001
+SHORTEST_SLEEP = 0.001
+"""Seconds; what takes less is no wait."""
+
 _ROUNDING = 1e-9
 _RETRY_AFTER = "retry-after"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
@@ -85,7 +87,7 @@ class TokenBucket:
                 while (wait := self._take_or_wait(place)) > 0:
                     if wait > longest:
                         return wait
-                    self._sleep(max(wait, _SHORTEST_SLEEP))
+                    self._sleep(max(wait, SHORTEST_SLEEP))
                 taken = True
             finally:
                 if not taken:

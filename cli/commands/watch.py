@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +36,7 @@ from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.escalation.ladder import tend
+from exitplan.executor.metrics.call_totals import call_totals
 from exitplan.executor.store.lease import watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
@@ -63,6 +65,10 @@ CutOffOption = Annotated[
     ),
 ]
 OnceOption = Annotated[bool, typer.Option("--once", help="One round of every account, at once, then leave: for cron.")]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="HOST:PORT", help="Serve metrics there meanwhile, such as 127.0.0.1:9464."),
+]
 WatchJobsOption = Annotated[
     int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="How many accounts to work on at once.")
 ]
@@ -79,6 +85,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     jitter: JitterOption = None,
     cut_off: CutOffOption = "5m",
     once: OnceOption = False,
+    metrics: MetricsOption = None,
     jobs: WatchJobsOption = DEFAULT_JOBS,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -100,7 +107,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         selection = AccountSelection((account_set.only_name or selected[0].name,))
     service = ServiceManager(os.environ)
     watcher = Watcher(surroundings(selection, data, service, as_json=as_json), pace)
-    with watch_lease(data, present()), asking_to_stop() as stopped:
+    with watch_lease(data, present()), asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
         if once:
             raise typer.Exit(watcher.once(stopped))
         watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"
@@ -114,6 +121,22 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             return stopped()
 
         raise typer.Exit(watcher.run(is_to_stop))
+
+
+@contextmanager
+def serving_metrics(address: str | None, selection: AccountSelection, data: Path) -> Iterator[None]:
+    """Serve the metrics of the accounts for the time of the block, where an address is given."""
+    if address is None:
+        yield
+        return
+    from exitplan.executor.metrics.accounts import MeasuredAccounts  # noqa: PLC0415 - only where it is asked for
+    from exitplan.executor.metrics.collector import ProjectCollector  # noqa: PLC0415 - as above
+    from exitplan.executor.metrics.serving import parse_address, serve  # noqa: PLC0415 - as above
+
+    accounts = MeasuredAccounts(selection, project_root())
+    with serve(parse_address("--metrics", address), ProjectCollector(accounts.find, data)) as place:
+        say(f"Serving http://{place}/metrics.", err=True)
+        yield
 
 
 def read_pace(every: str, jitter: str | None, cut_off: str, jobs: int) -> Pace:
@@ -130,10 +153,15 @@ def read_pace(every: str, jitter: str | None, cut_off: str, jobs: int) -> Pace:
 def surroundings(selection: AccountSelection, data: Path, service: ServiceManager, *, as_json: bool) -> Surroundings:
     """Collect what a watcher of this project is given."""
     root, where = project_root(), AccountRef(data=data)
+    deliveries = Deliveries(root, data)
 
     def tend_one(account: Account, now: datetime) -> None:
         note_folder(account)
         tend(account, now)
+
+    def after_rounds(accounts: Sequence[str], now: datetime) -> None:
+        deliveries.deliver(accounts, now)
+        call_totals(data).save()
 
     def tell(done: Round) -> None:
         with suppress(OSError):  # a reader that has gone away does not end the watch
@@ -152,6 +180,6 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         workers=Threads(),
         notify=tell,
         tend=tend_one,
-        deliver=Deliveries(root, data).deliver,
+        deliver=after_rounds,
         alive=service.alive,
     )

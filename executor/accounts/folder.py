@@ -9,6 +9,8 @@ PLATFORM = "platform"
 """The id of the account that is not a user's."""
 DELIVERIES = "deliveries.db"
 """What is known in a data folder of the alerts that were delivered, of all accounts."""
+CALLS = "calls.db"
+"""The file of the calls that were counted, in the data folder of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class DataFolder:
         return self.path / "alerts.jsonl"
 
     @property
+    def reading(self) -> Path:
+        """The figures of the last reading, for whoever watches."""
+        return self.path / "last_reading.json"
+
+    @property
+    def totals(self) -> Path:
+        """What metrics have counted of the journal and the alerts so far; made anew where it is lost."""
+        return self.path / "metrics.json"
+
+    @property
     def lock(self) -> Path:
         """The lock that the account's one writer holds."""
         return self.path / "account.lock"
@@ -57,6 +69,6 @@ class DataFolder:
 def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
-    kept = (own.state, own.tracker, own.alerts, own.lock)
-    databases = (own.journal.name, DELIVERIES)
+    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.lock)
+    databases = (own.journal.name, DELIVERIES, CALLS)
     return name == "halt" or name.startswith(databases) or name in {file.name for file in kept}

@@ -38,8 +38,10 @@ from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.gate_mark import lift_mark
 from exitplan.executor.store.journal import Intent, Journal, open_journal
 from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
+from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
+from exitplan.executor.tracing import span, tell_event
 from exitplan.executor.verify import draft_of
 from exitplan.ruleset.errors import (
     AccountUnreadable,
@@ -105,6 +107,7 @@ def apply_plan(
     ensure_writable(account.folder.path)
     ensure_journal(account.folder)
     with (
+        span("apply", account=account.id, venue=account.venue, plan_id=plan.plan_id),
         localcontext(EXACT),
         trading_lease(account.folder.lock, account.identity, account.id, account.clock()),
         open_journal(account.folder.journal) as journal,
@@ -240,6 +243,10 @@ class _Application:
 
     def _verified(self, run: Run) -> Checks | None:
         """Read the account once more: what is gone from it leaves the tracker, what is there is checked."""
+        with span("verify", account=self.account.id, venue=self.account.venue):
+            return self._examined(run)
+
+    def _examined(self, run: Run) -> Checks | None:
         account = self.account
         try:
             seen = observe_account(account, run.state.progress)
@@ -249,6 +256,7 @@ class _Application:
                 seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
             draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)
+            keep_reading(account.folder, draft, is_verification=True)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
@@ -262,6 +270,7 @@ class _Application:
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
         if kind != "alert":  # logged where it is raised
             note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
+        tell_event(kind, data)
         self.notify(Event(kind, self.account.clock(), data))
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from exitplan.brokers.call_log import as_caller
 from exitplan.brokers.protocol import PastOrders
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
@@ -41,7 +42,7 @@ def read_with_past_orders(
         return read(), PastOrders()
     since = _newest_run(journal, state, account.clock())
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(account.broker.read_past_orders, since, symbols)
+        asked = pool.submit(as_caller(lambda: account.broker.read_past_orders(since, symbols)))
         answer = read()
     told = asked.result()
     if not told.is_complete:

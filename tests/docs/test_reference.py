@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 import pytest
 
 from docs.generate import generated_files
+from exitplan.executor.metrics.registry import LABELS, METRICS
 from exitplan.executor.store.alert_kinds import ALERT_KINDS
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.language.conditions import OPERATORS
@@ -30,6 +31,7 @@ KINDS: dict[str, Collection[str]] = {
     "reference/reasons": [*BLOCKED_REASONS, *(f"{{{word}}}" for word in WORDS)],
     "reference/warnings": WARNING_KINDS,
     "reference/alerts": ALERT_KINDS,
+    "reference/metrics": [*METRICS, *LABELS],
     "reference/exit-codes": [str(code.value) for code in ExitCode],
 }
 

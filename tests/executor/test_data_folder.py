@@ -38,7 +38,7 @@ def test_the_platform_account_keeps_its_files_in_the_folder_itself(on_stage: Sta
     scene = on_stage(legacy())
     scene.apply()
     names = {path.name for path in (scene.root / "data").iterdir()}
-    assert names == {"account.lock", "journal.db", "legacy_exit_protocol_state.json"}
+    assert names == {"account.lock", "journal.db", "last_reading.json", "legacy_exit_protocol_state.json"}
 
 
 def test_user_accounts_live_below_users(on_stage: Stage) -> None:

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import pytest
 
+from exitplan.brokers.call_log import Call, listening
+from exitplan.brokers.live.limits import TokenBucket
 from exitplan.ruleset.errors import AccountUnreadable
 from tests.brokers.live.accounts import Opened
 
@@ -43,3 +45,20 @@ def test_no_secret_and_no_query_is_logged(opened: Opened, caplog: pytest.LogCapt
         assert credentials.key not in text
         assert credentials.secret not in text
         assert "?" not in text
+
+
+def test_who_listens_is_told_how_long_a_call_waited_for_the_limits(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, heard = [0.0], list[Call]()
+
+    def wait(*_: object) -> float:
+        now[0] += 3.0
+        return 0.0
+
+    monkeypatch.setattr(TokenBucket, "take", wait)
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    with listening(heard.append):
+        opened.broker.read_account()
+    assert heard
+    assert all(call.waited >= 3.0 for call in heard)

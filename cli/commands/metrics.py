@@ -1,0 +1,107 @@
+"""``exitplan metrics``: what Prometheus is told, once, into a file, or for whoever scrapes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from exitplan.cli.failures import warn
+from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, TagOption
+from exitplan.cli.output import say
+from exitplan.cli.streams import ensure_output, save
+from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.selection import AccountSelection
+from exitplan.executor.metrics.accounts import MeasuredAccounts
+from exitplan.executor.metrics.collector import ProjectCollector, registry_of
+from exitplan.executor.metrics.serving import parse_address, serve
+from exitplan.ruleset.errors import UsageError
+
+app = verb_app()
+_READABLE = 0o644
+"""node_exporter, which reads the file, is another user."""
+
+
+@app.command()
+def command(
+    account: HaltedOption = None,
+    tag: TagOption = None,
+    textfile: Annotated[
+        Path | None,
+        typer.Option("--textfile", metavar="FILE", help="Replace this file, for node_exporter's textfile collector."),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Serve at /metrics until Ctrl-C, such as 127.0.0.1:9464."),
+    ] = None,
+    anywhere: Annotated[
+        bool, typer.Option("--anywhere", help="With --listen: let other machines reach it, too.")
+    ] = False,
+    symbols: Annotated[
+        int, typer.Option("--symbols", metavar="N", min=0, max=1000, help="Tell up to N positions one by one.")
+    ] = 0,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Tell Prometheus how the accounts stand and what was done.
+
+    Reads what the last runs and readings have left; no venue is contacted. docs/reference/metrics.md has every metric.
+    """
+    if textfile is not None and listen is not None:
+        raise UsageError("--textfile and --listen exclude each other", hint="start exitplan metrics once for each")
+    selection = AccountSelection(tuple(account or ()), tuple(tag or ()), every=not account and not tag)
+    accounts = MeasuredAccounts(selection, project_root())
+    accounts.find()  # what is mistyped is told at once
+    collector = ProjectCollector(accounts.find, data, symbols)
+    if listen is not None:
+        serve_metrics(collector, listen, anywhere=anywhere)
+    elif textfile is not None:
+        write_textfile(collector, textfile)
+    else:
+        say(_exposition(collector).decode(), nl=False)
+
+
+def write_textfile(collector: ProjectCollector, textfile: Path) -> None:
+    """Replace the file in one step; a name that node_exporter passes over is warned of."""
+    ensure_output(textfile)
+    if not textfile.absolute().parent.is_dir():
+        raise UsageError(f"{textfile.parent} is not there", hint="name the folder that node_exporter reads")
+    if textfile.suffix != ".prom":
+        warn(f"node_exporter reads files that end with .prom; {textfile.name} does not")
+    save(textfile, _exposition(collector), mode=_READABLE)
+
+
+def serve_metrics(collector: ProjectCollector, listen: str, *, anywhere: bool) -> None:
+    """Serve until somebody ends it."""
+    address = parse_address("--listen", listen, anywhere=anywhere)
+    with _ended() as ended, serve(address, collector) as place:
+        say(f"Serving http://{place}/metrics until Ctrl-C.", err=True)
+        ended.wait()
+
+
+def _exposition(collector: ProjectCollector) -> bytes:
+    from prometheus_client import generate_latest  # noqa: PLC0415 - loaded with the collector, named where it is used
+
+    return generate_latest(registry_of(collector))
+
+
+@contextmanager
+def _ended() -> Iterator[Event]:
+    """Return what is set by Ctrl-C or SIGTERM, which end the command with exit code 0."""
+    ended = Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

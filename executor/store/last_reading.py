@@ -1,0 +1,142 @@
+"""The figures of an account's last reading, kept beside its journal for whoever watches; nothing is decided by them.
+
+The file is written at the end of a plan, a verification and a run, where the account has a journal, and never fails
+them. Equity is what plans tell: what has no price counts for nothing in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Annotated
+
+import orjson
+
+from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.files import write_atomically
+from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.model.account_view import AccountView
+from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.model.records import Key, read_record, write_record
+from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.planner import Draft
+
+_LARGEST = 8 * 2**20
+"""Bytes; a file that is larger is none of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRead:
+    """One position as it was read last; ``value`` is in the account's quote, None without a price."""
+
+    symbol: str
+    side: str
+    category: Category
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastReading:
+    """What an account was at its last reading; amounts are in its quote, None where not known.
+
+    ``locked`` is what open orders hold, ``counted`` and ``cap`` are the positions that the cap counts and allows.
+    ``clean_at`` is when a verification last found the account CLEAN.
+    """
+
+    at: datetime
+    equity: Decimal | None
+    locked: Decimal | None
+    open_orders: int
+    stale_orders: int
+    counted: int
+    cap: int
+    positions: tuple[PositionRead, ...]
+    clean_at: Annotated[datetime | None, Key(sparse=True)] = None
+
+
+def reading_of(draft: Draft) -> LastReading:
+    """Return the figures of a reading, of what was decided on it. Pure."""
+    account, checks = draft.account, draft.checks
+    return LastReading(
+        at=account.snapshot.taken_at,
+        equity=None if account.snapshot.missing else account.equity.total,
+        locked=_locked(account),
+        open_orders=checks.orders,
+        stale_orders=len(checks.stale),
+        counted=checks.counted,
+        cap=checks.max_positions,
+        positions=tuple(
+            PositionRead(one.view.position.symbol, one.view.position.side, one.category, one.view.value)
+            for one in draft.decisions
+        ),
+    )
+
+
+def values_by_category(positions: Iterable[PositionRead]) -> dict[Category, tuple[int, Decimal | None]]:
+    """Count positions by category, with what those are worth that have a price; None where there are and none has."""
+    groups: dict[Category, list[Decimal | None]] = {category: [] for category in Category}
+    for position in positions:
+        groups[position.category].append(position.value)
+    found: dict[Category, tuple[int, Decimal | None]] = {}
+    for category, values in groups.items():
+        known = [value for value in values if value is not None]
+        found[category] = (len(values), None if values and not known else total(known))
+    return found
+
+
+def total(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Add up amounts; None where one of them is not known."""
+    result = ZERO
+    for amount in amounts:
+        if amount is None:
+            return None
+        result = EXACT.add(result, amount)
+    return result
+
+
+def _locked(account: AccountView) -> Decimal | None:
+    """Return what open orders hold of money and positions."""
+    if account.snapshot.missing:
+        return None
+    with localcontext(EXACT):
+        others = [money for money in account.other_cash if money.locked]
+        held = [view for view in account.positions if view.position.locked]
+        return total(
+            [
+                account.snapshot.cash.locked,
+                *(None if money.rate is None else money.locked * money.rate for money in others),
+                *(view.worth(view.position.locked) for view in held),
+            ]
+        )
+
+
+def keep_reading(folder: DataFolder, draft: Draft, *, is_verification: bool = False) -> None:
+    """Keep the figures of a reading; where that cannot be done it is logged, and the work goes on.
+
+    An account without a journal keeps none: a look at it begins nothing.
+    """
+    if not folder.journal.exists():
+        return
+    reading, before = reading_of(draft), read_last_reading(folder)
+    is_clean = is_verification and draft.checks.state is AccountState.CLEAN
+    clean_at = reading.at if is_clean else None if before is None else before.clean_at
+    try:
+        content = orjson.dumps(write_record(replace(reading, clean_at=clean_at)))
+        write_atomically(folder.reading, content, is_durable=False)
+    except DataFolderUnusable as error:
+        note(RUN, "reading_not_kept", level=logging.DEBUG, message=str(error))
+
+
+def read_last_reading(folder: DataFolder) -> LastReading | None:
+    """Return the figures of the last reading; None where none were kept, or the file is damaged."""
+    try:
+        with folder.reading.open("rb") as file:
+            document: Mapping[str, object] = orjson.loads(file.read(_LARGEST))
+        return read_record(LastReading, document)
+    except (OSError, ValueError, TypeError, ArithmeticError):
+        return None
