@@ -30,6 +30,7 @@ from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, open_account_file
+from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
@@ -98,7 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         selection = AccountSelection((account_set.only_name or selected[0].name,))
     service = ServiceManager(os.environ)
     watcher = Watcher(surroundings(selection, data, service, as_json=as_json), pace)
-    with watch_lease(data, present()), asking_to_stop() as stopped:
+    with watch_lease(DataFolder(data, data).watch_lock, present()), asking_to_stop() as stopped:
         if once:
             raise typer.Exit(watcher.once(stopped))
         watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"

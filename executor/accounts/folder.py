@@ -47,6 +47,11 @@ class DataFolder:
         return self.path / "account.lock"
 
     @property
+    def watch_lock(self) -> Path:
+        """The lock that the one watcher of all accounts in the data folder holds."""
+        return self.root / "watch.lock"
+
+    @property
     def reproducers(self) -> Path:
         """Cases in which the rule engine could not be trusted."""
         return self.path / "reproducers"
@@ -55,5 +60,5 @@ class DataFolder:
 def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
-    kept = (own.state, own.tracker, own.alerts, own.lock)
+    kept = (own.state, own.tracker, own.alerts, own.lock, own.watch_lock)
     return name == "halt" or name.startswith(own.journal.name) or name in {file.name for file in kept}

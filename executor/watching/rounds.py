@@ -20,6 +20,7 @@ from exitplan.executor.plan import plan_account
 from exitplan.executor.standing import no_answer_left, remember
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
+from exitplan.executor.store.lease import holder_of, seems_held
 from exitplan.ruleset.errors import AccountIsHalted, AccountIsLocked, CancelledByUser, ExitplanError, PlanIsUnusable
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
@@ -101,6 +102,7 @@ class _Turn:
         halt = find_halt(account.folder)
         if halt is not None and not account.rulebook.policy.halt_allows_exits:
             raise halt.error()
+        self._ensure_alone()
         resumed = self._resumed()
         if resumed is not None:
             return resumed
@@ -116,6 +118,18 @@ class _Turn:
             self._withdraw()
             return self._applied(plan)
         return self._asked(plan, reasons)
+
+    def _ensure_alone(self) -> None:
+        """Raise AccountIsLocked where somebody is at work on the account: what he is about to do is not asked for.
+
+        The note of the holder is looked at first, and the lock itself only where it says that it is taken.
+        """
+        lock = self.account.folder.lock
+        holder = holder_of(lock) if seems_held(lock) else None
+        if holder is not None:
+            raise AccountIsLocked(
+                f"the account {self.account.id} is in use {holder}", hint="the next round tries again"
+            )
 
     def _go_on(self) -> None:
         """Raise CancelledByUser where the round is to end here: it was cut off, or the watch stops."""

@@ -104,7 +104,7 @@ def test_ids_that_are_none_and_options_that_cannot_be_are_refused() -> None:
 
 
 def test_a_second_watcher_is_refused(folder: Path) -> None:
-    with watch_lease(folder / "data", present()):
+    with watch_lease(folder / "data/watch.lock", present()):
         refused = xp("watch", "--once")
         assert (refused.code, "watched already" in refused.err) == (7, True)
 

@@ -17,6 +17,7 @@ from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.history import past_runs
 from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.lease import account_lease
 from exitplan.executor.watching.rounds import Round, round_of
 from exitplan.ruleset.errors import NotWaiting, PlanIsUnsigned
 from tests.builders import position, record, snapshot
@@ -81,6 +82,13 @@ def test_a_halt_holds(on_stage: Stage) -> None:
     halt(scene.folder.path, "wait", scene.clock())
     assert go(scene).kind == "halted"
     assert scene.held() == "100"
+
+
+def test_where_somebody_is_at_work_nothing_is_asked(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    with account_lease(scene.folder.lock, "platform", scene.clock()):
+        assert go(scene).kind == "locked"
+    assert go(scene).kind == "waits"
 
 
 def test_a_guard_that_refuses_is_a_failure(on_stage: Stage) -> None:

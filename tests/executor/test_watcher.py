@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from exitplan.executor.accounts.account import Account, AccountFile, load_account_file
-from exitplan.executor.accounts.selection import Selected
+from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, load_account_file
+from exitplan.executor.accounts.selection import AccountSelection, Selected
 from exitplan.executor.store.lease import watch_lease
+from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import LONGEST_PAUSE, Pace
 from exitplan.executor.watching.threads import Task, Threads
@@ -226,11 +227,28 @@ def test_a_fault_of_ours_in_one_account_ends_nothing(stand: Stand) -> None:
 
 def test_one_watcher_a_project(tmp_path: Path) -> None:
     with (
-        watch_lease(tmp_path, NOW),
+        watch_lease(tmp_path / "watch.lock", NOW),
         pytest.raises(AccountIsLocked, match="watched already by process"),
-        watch_lease(tmp_path, NOW),
+        watch_lease(tmp_path / "watch.lock", NOW),
     ):
         pass
+
+
+def test_files_that_are_named_and_gone_do_not_hide_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "accounts"
+    folder.mkdir()
+    for name in ("a", "b"):
+        text = f"version: 1\nname: x\nexits: []\naccount: {{id: {name}, venue: paper, quote: USD, tags: [{name}s]}}\n"
+        (folder / f"{name}.yaml").write_text(text)
+    wanted = AccountSelection(("a", "b"), tags=("as",))
+    (first, _) = accounts_now(wanted, tmp_path)
+    assert isinstance(first.file, AccountFile)
+    (folder / "b.yaml").unlink()
+    assert [who.name for who in accounts_now(wanted, tmp_path)] == ["a"]
+    (folder / "a.yaml").write_text((folder / "a.yaml").read_text().replace("id: a", "id: c"))
+    with pytest.raises(FileIsInvalid, match="the account a has become c"):
+        open_as_it_is(first.file, AccountRequest(clock=StillClock(), offline=True))
+    assert accounts_now(AccountSelection(every=True), tmp_path / "nowhere") == ()
 
 
 def test_threads_hand_over_what_they_came_to() -> None:
