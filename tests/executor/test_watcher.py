@@ -59,6 +59,7 @@ class Stand:
     workers: AtOnce = field(default_factory=AtOnce)
     scenes: dict[str, Scene] = field(default_factory=dict)
     broken: dict[str, ExitplanError] = field(default_factory=dict)
+    lists: bool = True
     told: list[Round] = field(default_factory=list)
     tended: list[str] = field(default_factory=list)
     delivered: list[Sequence[str]] = field(default_factory=list)
@@ -74,6 +75,8 @@ class Stand:
         return scene
 
     def find(self) -> list[Selected]:
+        if not self.lists:
+            raise OSError("the disk is gone")
         sound = [Selected(name, load_account_file(scene.root / "account.yaml")) for name, scene in self.scenes.items()]
         return sound + [Selected(name, error) for name, error in self.broken.items()]
 
@@ -160,6 +163,23 @@ def test_an_account_that_hangs_is_cut_off_told_once_and_skipped_until_it_is_back
     assert stuck.held() == "100"
     stand.go(watcher, 6)
     assert stuck.held() == "0"
+
+
+def test_two_causes_in_turn_are_told_once_each_until_it_goes_well(stand: Stand) -> None:
+    watcher = stand.watcher(Pace(5 * MINUTE, 0 * MINUTE, 5 * MINUTE))
+    for turn in range(4):
+        stand.broken["bad"] = RefusedByGuard(("too much", "too odd")[turn % 2])
+        stand.go(watcher, 5)
+    assert stand.alerts("bad") == ["ROUND_FAILED"] * 2
+
+
+def test_accounts_that_cannot_be_listed_for_a_while_are_watched_on(stand: Stand) -> None:
+    stand.broken["a"] = RefusedByGuard("too much")
+    watcher = stand.watcher()
+    stand.go(watcher, 5)
+    stand.lists = False
+    stand.go(watcher, 10)
+    assert stand.kinds("a", news=False) == ["failed"] * 3
 
 
 def test_those_that_hang_take_nobodys_place(stand: Stand) -> None:
