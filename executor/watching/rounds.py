@@ -112,7 +112,8 @@ def round_of(account: Account, stopped: Stopped, sleep: Sleep) -> Round:
         kinds: list[Kind] = [kind for error, kind in _NO_FAILURES.items() if isinstance(problem, error)]
         kind = kinds[0] if kinds else "failed"
         done = Round(account.id, account.venue, begun, kind, problem.exit_code, problem=problem)
-    return replace(done, seconds=(account.clock() - begun).total_seconds())
+    ended = account.clock()
+    return replace(done, at=ended, seconds=(ended - begun).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class _Turn:
     def _go_on(self) -> None:
         """Raise CancelledByUser where the round is to end here: it was cut off, or the watch stops."""
         if self.stopped():
-            raise CancelledByUser("stopped before anything was sent")
+            raise CancelledByUser("the round ended before anything was sent")
 
     def _resumed(self) -> Round | None:
         """Finish what people have approved and a stop has interrupted; None where there is nothing of the kind."""

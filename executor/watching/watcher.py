@@ -95,7 +95,7 @@ class _Track:
         """Check whether a round is worth telling after those before it, and remember it."""
         is_same, self.told = done.told_by == self.told, done.told_by
         if not done.is_failure:
-            if done.state is not None:
+            if done.state is not None or done.kind == "back":
                 self.causes.clear()
             return not is_same or done.kind == "applied"
         is_known = (done.kind, done.cause) in self.causes
