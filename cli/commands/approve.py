@@ -22,7 +22,7 @@ from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.staleness import ensure_fresh
 from exitplan.executor.approvals.deciding import Found, approve
 from exitplan.executor.operation import Operation
-from exitplan.executor.store.lease import WATCH_LOCK, seems_held
+from exitplan.executor.store.lease import seems_held
 from exitplan.ruleset.errors import PlanIsExpired
 from exitplan.ruleset.exit_codes import ExitCode
 
@@ -61,7 +61,7 @@ def command(
     if apply and not missing:
         raise typer.Exit(apply_now(found, data, as_json=as_json))
     if not as_json:
-        say(f"{missing} more must approve it." if missing else what_follows(found, data))
+        say(f"{missing} more must approve it." if missing else what_follows(found))
     raise typer.Exit(ExitCode.PENDING if apply else ExitCode.DONE)
 
 
@@ -72,9 +72,9 @@ def approval_text(found: Found) -> str:
     return f"Approved as {request.votes[-1].person} ({count}): {request.account}, {plan_text(request.plan)}."
 
 
-def what_follows(found: Found, data: Path) -> str:
+def what_follows(found: Found) -> str:
     """Say who carries the plan out."""
-    watcher = seems_held(data / WATCH_LOCK)
+    watcher = seems_held(found.folder.watch_lock)
     if watcher is not None:
         return f"It is carried out in the next round of the watcher ({watcher.removeprefix('by ')})."
     return f"No watcher is at work. To carry it out: exitplan approve {found.request.id} --apply"

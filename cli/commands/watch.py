@@ -15,6 +15,7 @@ import typer
 from exitplan.cli.account_set import AccountSet
 from exitplan.cli.alert_delivery import Deliveries
 from exitplan.cli.arguments import AccountRef, present, read_duration, request_of
+from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -31,7 +32,8 @@ from exitplan.cli.rendering.watching import round_document, round_line
 from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.account import Account, open_account_file
+from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
+from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
@@ -97,7 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     in each round. What has changed is told in a line; with --json each round is one.
 
     Ctrl-C and SIGTERM end it after in-flight orders. There is one watcher a project. --once exits with the worst exit
-    code of all accounts, 2 where a plan waits.
+    code of all accounts, 2 where a plan waits or an account is not CLEAN.
     """
     account_set = AccountSet.of(account, tag, every=all_accounts)
     pace = read_pace(every, jitter, cut_off, jobs)
@@ -107,7 +109,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         selection = AccountSelection((account_set.only_name or selected[0].name,))
     service = ServiceManager(os.environ)
     watcher = Watcher(surroundings(selection, data, service, as_json=as_json), pace)
-    with watch_lease(data, present()), asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
+    lock = watch_lease(DataFolder(data, data).watch_lock, present())
+    with lock, asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
         if once:
             raise typer.Exit(watcher.once(stopped))
         watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"
@@ -155,6 +158,15 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
     root, where = project_root(), AccountRef(data=data)
     deliveries = Deliveries(root, data)
 
+    looked_at = set[str]()
+
+    def opened(file: AccountFile) -> Account:
+        account = open_as_it_is(file, request_of(where))
+        if account.id not in looked_at:
+            looked_at.add(account.id)
+            tell_of_data_folder(account, as_json=as_json)
+        return account
+
     def tend_one(account: Account, now: datetime) -> None:
         note_folder(account)
         tend(account, now)
@@ -172,7 +184,7 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
 
     return Surroundings(
         find=lambda: accounts_now(selection, root),
-        open=lambda file: open_as_it_is(file, request_of(where)),
+        open=opened,
         open_offline=lambda file: open_account_file(file, request_of(where, offline=True)),
         data=data,
         clock=present,

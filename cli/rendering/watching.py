@@ -24,6 +24,7 @@ _STYLES: Mapping[Kind, str] = {
     "rejected": "yellow",
     "halted": "yellow",
     "locked": "yellow",
+    "stale": "yellow",
     "stopped": "yellow",
     "removed": "yellow",
     "failed": "bold red",
@@ -95,6 +96,7 @@ _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
     "rejected": _rejected,
     "halted": _problem,
     "locked": _problem,
+    "stale": _problem,
     "stopped": _problem,
     "failed": _problem,
     "hangs": lambda done: (

@@ -61,6 +61,11 @@ class DataFolder:
         return self.path / "account.lock"
 
     @property
+    def watch_lock(self) -> Path:
+        """The lock that the one watcher of all accounts in the data folder holds."""
+        return self.root / "watch.lock"
+
+    @property
     def reproducers(self) -> Path:
         """Cases in which the rule engine could not be trusted."""
         return self.path / "reproducers"
@@ -69,6 +74,6 @@ class DataFolder:
 def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
-    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.lock)
+    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.lock, own.watch_lock)
     databases = (own.journal.name, DELIVERIES, CALLS)
     return name == "halt" or name.startswith(databases) or name in {file.name for file in kept}

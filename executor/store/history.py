@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.approvals.book import requests_of
+from exitplan.executor.approvals.book import open_book
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.plan import read_state
@@ -49,11 +49,11 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
 
 def _voters(account: Account) -> dict[str, list[dict[str, str]]]:
     """Return who has approved plans that waited for it, and when, by plan."""
-    return {
-        request.plan_id: [{"person": vote.person, "at": time_text(vote.at)} for vote in request.approvers]
-        for request in requests_of(account.folder, account.id)
-        if request.standing == "applied"
-    }
+    with open_book(account.folder, account.id) as book:
+        return {
+            request.plan_id: [{"person": vote.person, "at": time_text(vote.at)} for vote in request.approvers]
+            for request in book.requests("applied")
+        }
 
 
 def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:

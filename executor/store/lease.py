@@ -23,9 +23,6 @@ from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
 
-WATCH_LOCK = "watch.lock"
-"""The name of the lock that the one watcher of a data folder holds."""
-
 
 @contextmanager
 def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
@@ -40,10 +37,10 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
 
 
 @contextmanager
-def watch_lease(data: Path, now: datetime) -> Iterator[None]:
+def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
     """Hold the lock of whoever watches the accounts of a data folder; raises AccountIsLocked where another one does."""
     taken, hint = "the accounts are watched already", "there is one watcher a project: end that one first"
-    with _held(data / WATCH_LOCK, WATCH_LOCK, now, taken, hint):
+    with _held(lock, lock.name, now, taken, hint):
         yield
 
 

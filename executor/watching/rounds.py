@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,12 +15,20 @@ from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused, is_expired
 from exitplan.executor.approvals.book import Asked, open_book
 from exitplan.executor.approvals.request import Request
-from exitplan.executor.operation import Operation, Unobserved, Watch, finish
+from exitplan.executor.operation import Operation, Unobserved, Watch, code_of_state, finish
 from exitplan.executor.plan import plan_account
 from exitplan.executor.standing import no_answer_left, remember
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
-from exitplan.ruleset.errors import AccountIsHalted, AccountIsLocked, CancelledByUser, ExitplanError, PlanIsUnusable
+from exitplan.executor.store.lease import holder_of, seems_held
+from exitplan.ruleset.errors import (
+    AccountIsHalted,
+    AccountIsLocked,
+    CancelledByUser,
+    ExitplanError,
+    FileIsInvalid,
+    PlanIsUnusable,
+)
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.checks import AccountState
@@ -28,9 +36,28 @@ from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.self_approval import may_apply_alone, moved_value
 
 Kind = Literal[
-    "quiet", "applied", "waits", "rejected", "halted", "locked", "stopped", "failed", "hangs", "back", "removed"
+    "quiet",
+    "applied",
+    "waits",
+    "rejected",
+    "halted",
+    "locked",
+    "stale",
+    "stopped",
+    "failed",
+    "hangs",
+    "back",
+    "removed",
 ]
 Stopped = Callable[[], bool]
+
+_NO_FAILURES: Mapping[type[ExitplanError], Kind] = {
+    AccountIsHalted: "halted",
+    AccountIsLocked: "locked",
+    CancelledByUser: "stopped",
+    PlanIsUnusable: "stale",
+}
+"""What keeps a round from its work and is no failure: the next one may well do it."""
 
 _DIGITS = re.compile(r"\d+")
 
@@ -81,13 +108,12 @@ def round_of(account: Account, stopped: Stopped, sleep: Sleep) -> Round:
     begun = account.clock()
     try:
         done = _Turn(account, stopped, sleep).take()
-    except (AccountIsHalted, AccountIsLocked, CancelledByUser) as problem:
-        kinds: dict[type, Kind] = {AccountIsHalted: "halted", AccountIsLocked: "locked"}
-        kind = kinds.get(type(problem), "stopped")
-        done = Round(account.id, account.venue, begun, kind, problem.exit_code, problem=problem)
     except ExitplanError as problem:
-        done = Round(account.id, account.venue, begun, "failed", problem.exit_code, problem=problem)
-    return replace(done, seconds=(account.clock() - begun).total_seconds())
+        kinds: list[Kind] = [kind for error, kind in _NO_FAILURES.items() if isinstance(problem, error)]
+        kind = kinds[0] if kinds else "failed"
+        done = Round(account.id, account.venue, begun, kind, problem.exit_code, problem=problem)
+    ended = account.clock()
+    return replace(done, at=ended, seconds=(ended - begun).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +127,7 @@ class _Turn:
         halt = find_halt(account.folder)
         if halt is not None and not account.rulebook.policy.halt_allows_exits:
             raise halt.error()
+        self._ensure_alone()
         resumed = self._resumed()
         if resumed is not None:
             return resumed
@@ -117,10 +144,22 @@ class _Turn:
             return self._applied(plan)
         return self._asked(plan, reasons)
 
+    def _ensure_alone(self) -> None:
+        """Raise AccountIsLocked where somebody is at work on the account: what he is about to do is not asked for.
+
+        The note of the holder is looked at first, and the lock itself only where it says that it is taken.
+        """
+        lock = self.account.folder.lock
+        holder = holder_of(lock) if seems_held(lock) else None
+        if holder is not None:
+            raise AccountIsLocked(
+                f"the account {self.account.id} is in use {holder}", hint="the next round tries again"
+            )
+
     def _go_on(self) -> None:
         """Raise CancelledByUser where the round is to end here: it was cut off, or the watch stops."""
         if self.stopped():
-            raise CancelledByUser("stopped before anything was sent")
+            raise CancelledByUser("the round ended before anything was sent")
 
     def _resumed(self) -> Round | None:
         """Finish what people have approved and a stop has interrupted; None where there is nothing of the kind."""
@@ -129,12 +168,12 @@ class _Turn:
             return None
         with open_book(account.folder, account.id) as book:
             request = book.interrupted()
-        if request is None or is_expired(request.plan, account.loaded.policy, account.clock()):
-            return None
         try:
+            if request is None or is_expired(request.plan, account.loaded.policy, account.clock()):
+                return None
             return self._applied(request.plan, request)
-        except PlanIsUnusable:
-            return None  # the account has moved on: what is left is planned anew
+        except (PlanIsUnusable, FileIsInvalid):
+            return None  # the account has moved on, or an older exitplan made it: what is left is planned anew
 
     def _reasons(self, plan: Plan) -> tuple[str, ...]:
         """Return why a plan needs a person's word, or signature."""
@@ -156,7 +195,7 @@ class _Turn:
         if account.signature_rule is None and request.is_approved(now, most):
             return self._applied(plan, request)
         approvals = len(request.approvals(now, most))
-        left = self._left(plan, "waits", ExitCode.PENDING)
+        left = self._left(plan, "waits")
         return replace(left, request=request, approvals=approvals, replaced=asked.replaced)
 
     def _applied(self, plan: Plan, request: Request | None = None) -> Round:
@@ -185,12 +224,13 @@ class _Turn:
             with open_book(account.folder, account.id) as book:
                 book.withdraw(account.clock())
 
-    def _left(self, plan: Plan, kind: Kind, code: ExitCode = ExitCode.DONE) -> Round:
+    def _left(self, plan: Plan, kind: Kind) -> Round:
         """Leave the account as it is, and remember how it stands: a round is a verification too."""
         account, state = self.account, plan.checks.state
         remember(account, state)
-        pending = code or (ExitCode.UNKNOWN if state is AccountState.UNKNOWN else code)
-        return Round(account.id, account.venue, account.clock(), kind, pending, state=state, plan=plan)
+        waits = ExitCode.PENDING if kind == "waits" else ExitCode.DONE
+        code = ExitCode.worst([waits, code_of_state(state)])
+        return Round(account.id, account.venue, account.clock(), kind, code, state=state, plan=plan)
 
     def _tell(self, asked: Asked) -> None:
         request, account = asked.request, self.account

@@ -31,5 +31,5 @@ class Pace:
     def pause(self, failures: int) -> timedelta:
         """Return the time between the beginnings of two rounds, twice as long after each failure in a row."""
         longest = max(self.every, LONGEST_PAUSE)
-        doublings = min(max(failures - 1, 0), longest // self.every)  # more would change nothing
+        doublings = min(max(failures - 1, 0), (longest // self.every).bit_length())  # more would change nothing
         return min(self.every * 2**doublings, longest) if failures else self.every

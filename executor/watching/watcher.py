@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from exitplan.ruleset.exit_codes import ExitCode
 PAUSE = 0.5
 """How long the watcher waits, in seconds, before it looks again who is due."""
 DELIVERY_PAUSE = timedelta(seconds=30)
-"""The longest that alerts wait for a moment without rounds."""
+"""The longest that alerts wait for a moment without rounds, and that a stop waits for them."""
 _DELIVERY = ""
 """The name of the task that is no account's round: no account has it."""
 
@@ -58,7 +58,8 @@ class Surroundings:
 class _Track:
     """How it goes with one account: when its next round is due, and whether one is under way.
 
-    ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out.
+    ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out. ``causes`` are those of
+    failures that were told since it last went well.
     """
 
     who: Selected
@@ -71,6 +72,7 @@ class _Track:
     failures: int = 0
     worst: ExitCode = ExitCode.DONE
     told: tuple[object, ...] = ()
+    causes: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def is_open(self) -> bool:
@@ -88,6 +90,17 @@ class _Track:
             self.set_at = now
         if self.began is not None and now < self.began:
             self.began = now
+
+    def takes_for_news(self, done: Round) -> bool:
+        """Check whether a round is worth telling after those before it, and remember it."""
+        is_same, self.told = done.told_by == self.told, done.told_by
+        if not done.is_failure:
+            if done.state is not None or done.kind == "back":
+                self.causes.clear()
+            return not is_same or done.kind == "applied"
+        is_known = (done.kind, done.cause) in self.causes
+        self.causes.add((done.kind, done.cause))
+        return not is_known
 
     def set_due(self, now: datetime, pace: Pace) -> None:
         """Find out when the next round is due: in the even row, or later where it fails again and again."""
@@ -131,8 +144,8 @@ class Watcher:
             self.step(self._given.clock())
             if any(track.is_open for track in self._tracks.values()):
                 self._given.sleep(PAUSE)
-        left = self.stop()
-        return ExitCode.worst([left, *(track.worst for track in self._tracks.values())])
+        left = ExitCode.CANCELLED if any(track.is_open for track in self._tracks.values()) else ExitCode.DONE
+        return ExitCode.worst([self.stop(), left, *(track.worst for track in self._tracks.values())])
 
     def stop(self) -> ExitCode:
         """Begin no further round, and wait for those under way; UNKNOWN where one hangs and has to be left."""
@@ -158,7 +171,7 @@ class Watcher:
         self._look(now)
         if self._listed_at is None or not timedelta(0) <= now - self._listed_at < self._pace.every:
             self._list(now)
-        for name, track in list(self._tracks.items()):
+        for name, track in sorted(self._tracks.items(), key=lambda entry: entry[1].due):
             track.follow_clock(now)
             is_wanted = track.is_open or not self._is_for_one_round
             if now >= track.due and track.began is None and is_wanted and self._has_room:
@@ -172,8 +185,14 @@ class Watcher:
 
     def _list(self, now: datetime) -> None:
         """Look for accounts: new ones get their place in the row of rounds, those that are gone are told."""
-        self._listed_at = now
-        found = {who.name: who for who in self._given.find()}
+        is_first, self._listed_at = self._listed_at is None, now
+        try:
+            found = {who.name: who for who in self._given.find()}
+        except (ExitplanError, OSError) as problem:
+            if is_first:
+                raise
+            note(RUN, "accounts_not_listed", level=logging.WARNING, message=str(problem))
+            return  # those that are known are watched on
         for name, who in found.items():
             if name in self._tracks:
                 self._tracks[name].who = who
@@ -242,8 +261,8 @@ class Watcher:
 
     def _tell(self, track: _Track, done: Round) -> None:
         """Tell of a round; of what is wrong an alert is raised, once for each cause."""
-        is_news = done.told_by != track.told or done.kind == "applied"
-        track.told, self._undelivered = done.told_by, True
+        is_news = track.takes_for_news(done)
+        self._undelivered = True
         track.worst = ExitCode.worst([track.worst, done.exit_code])
         if is_news and done.is_failure and not is_path(track.who.name):  # a file without an id has no alerts
             self._raise_alert(done)
@@ -270,7 +289,7 @@ class Watcher:
         if not self._undelivered or self._delivering is not None:
             return
         self._undelivered, self._delivering, self._delivered = False, now, now
-        names = [track.who.name for track in self._tracks.values() if isinstance(track.who.file, AccountFile)]
+        names = [name for name in self._tracks if not is_path(name)]
 
         def task() -> None:
             try:
@@ -281,7 +300,7 @@ class Watcher:
         self._given.workers.start(_DELIVERY, task)
 
     def _is_delivering(self, now: datetime) -> bool:
-        return self._delivering is not None and now - self._delivering <= self._pace.cut_off
+        return self._delivering is not None and now - self._delivering <= DELIVERY_PAUSE
 
 
 def _sound(file: AccountFile | ExitplanError) -> AccountFile:
