@@ -9,6 +9,8 @@ from shutil import rmtree
 import pytest
 from jsonschema import Draft7Validator
 
+from exitplan.cli.verbs import LoadedVerbs
+from exitplan.executor.store.alert_kinds import ALERT_KINDS, AlertKind
 from exitplan.schemas.shapes.answers import ANSWERS
 from tests.cli.conftest import xp
 from tests.executor.alerting.receiver import Receiver, receiver
@@ -32,6 +34,18 @@ def desk(folder: Path, server: Receiver, monkeypatch: pytest.MonkeyPatch) -> Rec
     monkeypatch.setattr("exitplan.cli.alert_delivery.BUDGET_SECONDS", 60)  # a busy machine may need longer
     (folder / "alerts.yaml").write_text(DESK, encoding="utf-8")
     return server
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALERT_KINDS.values() if kind.command], ids=lambda kind: kind.name)
+def test_what_an_alert_says_to_do_next_is_a_command_that_there_is(kind: AlertKind) -> None:
+    program, verb, *rest = kind.command.split()
+    command = LoadedVerbs()[verb]
+    below = getattr(command, "commands", {})
+    command, rest = (below[rest[0]], rest[1:]) if rest and rest[0] in below else (command, rest)
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert program == "exitplan"
+    assert {word for word in rest if word.startswith("--")} <= known
+    assert {word.strip("{}") for word in rest if "{" in word} <= {"account", *(one.name for one in kind.figures)}
 
 
 def ensure(kind: str, document: object) -> None:
