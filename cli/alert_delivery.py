@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exitplan.cli.arguments import present
-from exitplan.cli.failures import warn
+from exitplan.cli.failures import as_error, warn
 from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.executor.accounts.project import project_root
-from exitplan.ruleset.errors import ExitplanError
 
 if TYPE_CHECKING:
     from exitplan.executor.alerting.delivery import DeliveryReport
 
 SEE = "exitplan alerts channels"
+BUDGET_SECONDS = 5.0
+"""How long a command waits for its alerts to go out, in all."""
 
 
 def delivers_alerts(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,11 +44,11 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
             return
         from exitplan.executor.alerting.delivery import deliver, known_accounts  # noqa: PLC0415 - as above
 
-        told = told_of(deliver(root, data, known_accounts(data), present()))
-    except (ExitplanError, OSError) as problem:
-        told = [f"alerts were not delivered: {problem}"]
+        told = told_of(deliver(root, data, known_accounts(data), present(), budget=BUDGET_SECONDS))
     except KeyboardInterrupt:
         return  # they go with the next command
+    except Exception as problem:  # noqa: BLE001 - what the command came to stays what it is, whatever happens here
+        told = [f"alerts were not delivered: {as_error(problem)}"]
     if told:
         line = "; ".join(one.partition("\n")[0] for one in told)
         warn(f"{line}; see {SEE}", as_json=as_json)

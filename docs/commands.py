@@ -35,10 +35,11 @@ def _sections(group: Any, context: Any) -> list[str]:  # noqa: ANN401 - the clas
         if command.hidden:
             continue
         inner = type(context)(command, info_name=name, parent=context)
-        if hasattr(command, "commands"):
-            found.extend(_sections(command, inner))
-        else:
+        is_group = hasattr(command, "commands")
+        if not is_group or command.invoke_without_command:
             found.append(_section(command, inner))
+        if is_group:
+            found.extend(_sections(command, inner))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from exitplan.cli.commands.policy import inline
 from exitplan.cli.editor.hovers import block_of_id, in_condition
 from exitplan.cli.editor.places import Place
-from exitplan.cli.editor.project import Project, block_ids, extendable, is_cases
+from exitplan.cli.editor.project import Project, block_ids, extendable, kind_of_file
 from exitplan.cli.editor.shape import keys_at, parts_at, values_at
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS
@@ -30,8 +30,8 @@ class Offer:
 
 def complete(project: Project, path: FilePath, place: Place) -> list[Offer]:
     """List what may stand in a place, each word once."""
-    kind = "cases" if is_cases(path) else "policy"
-    loaded = None if is_cases(path) else project.policy_of(path)
+    kind = kind_of_file(path)
+    loaded = project.policy_of(path) if kind == "policy" else None
     offers: list[Offer] = []
     if place.is_key or place.may_be_key:
         offers += _keys(kind, place.parent)

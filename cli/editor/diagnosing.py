@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Literal
 
-from exitplan.cli.account_checks import with_venues_checked
+from exitplan.cli.account_checks import with_channels_checked, with_venues_checked
 from exitplan.cli.editor.project import Project, is_cases
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark
@@ -44,7 +44,7 @@ def diagnose(project: Project, path: FilePath) -> list[Shown]:
     """Find all that is wrong in a file as it is in the editor, or in what it extends."""
     text = project.text(path)
     with project.reading():
-        (result,) = with_venues_checked(validate_paths([path]))
+        (result,) = with_channels_checked(with_venues_checked(validate_paths([path])))
         problems = [*_of_validation(result), *(_of_cases(path) if is_cases(path) and result.ok else ())]
         findings = list(_of_lint(result))
     told = [_shown(text, path, *problem) for problem in (*problems, *findings)]

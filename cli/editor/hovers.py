@@ -8,7 +8,7 @@ from typing import Any
 
 from exitplan.cli.commands.policy import inline
 from exitplan.cli.editor.places import Place
-from exitplan.cli.editor.project import Project, is_cases, rule_path
+from exitplan.cli.editor.project import Project, kind_of_file, rule_path
 from exitplan.cli.editor.shape import meaning_of, values_at
 from exitplan.ruleset.language.conditions import OPERATORS
 from exitplan.ruleset.language.parameters import PARAMETERS
@@ -25,7 +25,7 @@ CONDITIONS = ("when", "definitions", "given")
 
 def hover(project: Project, path: FilePath, place: Place) -> str | None:
     """Return what to show of a word, as Markdown; None where there is nothing to say."""
-    loaded = None if is_cases(path) else project.policy_of(path)
+    loaded = project.policy_of(path) if kind_of_file(path) == "policy" else None
     parts = [*_meanings(path, place), *(_resolved(loaded, place) if loaded is not None else ())]
     return "\n\n".join(parts) or None
 
@@ -35,7 +35,7 @@ def _meanings(path: FilePath, place: Place) -> Iterator[str]:
     if fact is not None:
         yield from _of_fact(fact)
         return
-    kind = "cases" if is_cases(path) else "policy"
+    kind = kind_of_file(path)
     if place.is_key:
         operator = next((one for name, one in OPERATORS.items() if str(name) == place.word), None)
         said = operator.meaning if operator and in_condition(place.path) else meaning_of(kind, place.path)

@@ -14,7 +14,7 @@ from exitplan.schemas.loading.text import edited
 from exitplan.schemas.loading.yaml_loader import Document
 from exitplan.schemas.merging.extends import read_chain
 from exitplan.schemas.policies import SHIPPED, LoadedPolicy, load_policy
-from exitplan.schemas.validation import CASES_ENDING
+from exitplan.schemas.validation import CASES_ENDING, CHANNELS_FILE
 
 
 @dataclass(slots=True)
@@ -62,6 +62,13 @@ class Project:
 def is_cases(path: FilePath) -> bool:
     """Check whether a file is one of policy tests."""
     return path.name.endswith(CASES_ENDING)
+
+
+def kind_of_file(path: FilePath) -> str:
+    """Return the kind of a file by its name, as its schema is called."""
+    if path.name == CHANNELS_FILE:
+        return "alerts"
+    return "cases" if is_cases(path) else "policy"
 
 
 def block_ids(loaded: LoadedPolicy, block: str) -> list[str]:

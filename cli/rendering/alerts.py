@@ -13,7 +13,9 @@ from exitplan.cli.rendering.words import clock_time, reason_text
 from exitplan.executor.store.alert_kinds import ALERT_KINDS
 
 _STYLES = {"CRITICAL": "bold red", "WARNING": "yellow"}
-_HEAD = frozenset({"timestamp", "alert_type", "severity", "user_id", "symbol", "position", "reason"})
+_HEAD = frozenset(
+    {"timestamp", "alert_type", "severity", "user_id", "symbol", "position", "reason", "alert_id", "channels"}
+)
 
 
 def alerts_table(alerts: Sequence[Mapping[str, Any]]) -> Table:

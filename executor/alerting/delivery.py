@@ -25,14 +25,14 @@ from exitplan.executor.store.alerts import raise_alert
 from exitplan.ruleset.errors import CredentialsMissing, ExitplanError
 from exitplan.schemas.validation import CHANNELS_FILE
 
-BUDGET_SECONDS = 5.0
-"""How long a command waits for its alerts to go out, in all."""
 TOLD_AFTER = 3
 """So many attempts in a row fail before the other channels are told."""
 _PAUSES = (1.0, 2.0)
 """Before the second and the third attempt of one delivery."""
 _CLAIM = timedelta(minutes=2)
 """A claim is longer than any delivery, and passes where its process has died."""
+_LEAST_SECONDS = 0.5
+"""With less time than that nothing is begun: a channel that is well would count as one that does not answer."""
 Sleep = Callable[[float], None]
 
 
@@ -73,7 +73,7 @@ def deliver(
     now: datetime,
     *,
     sleep: Sleep = time.sleep,
-    budget: float | None = BUDGET_SECONDS,
+    budget: float | None = 5.0,
     how: Wanted = Wanted(),
 ) -> DeliveryReport:
     """Deliver the alerts of accounts to the channels of a project; nothing where it has none. Raises nothing.
@@ -146,10 +146,12 @@ class _Delivery:
 
     def run(self, budget: float | None) -> DeliveryReport:
         """Take in and send; what a failing channel gives the others to tell is sent in a second round."""
-        give_up_at = None if budget is None else time.monotonic() + budget
-        report = self._take_in()
+        began, report = time.monotonic(), self._take_in()
         for _ in range(2):
-            outcomes = self._send_to_all(None if give_up_at is None else max(0.0, give_up_at - time.monotonic()))
+            left = None if budget is None else budget - (time.monotonic() - began)
+            if left is not None and left < _LEAST_SECONDS:
+                break
+            outcomes = self._send_to_all(left)
             sent = {name: report.sent.get(name, 0) + outcome.sent for name, outcome in outcomes.items() if outcome.sent}
             failed = {name: outcome.problem for name, outcome in outcomes.items() if outcome.problem}
             report = replace(report, sent={**report.sent, **sent}, failed={**report.failed, **failed})
@@ -226,9 +228,10 @@ class _Delivery:
             else:
                 new = _failed(old, attempts, problem, self.now)
                 new = replace(new, claimed_until=self.now if entries else old.claimed_until)
+            has_news = self._tell_others(old, new)  # before it is noted, so that it cannot be forgotten
             outbox.put_state(new)
         note(ALERTS, "alerts_sent" if problem is None else "alerts_not_sent", channel=channel.name, problem=problem)
-        return _Outcome(0 if problem else len(entries), problem, self._tell_others(old, new))
+        return _Outcome(0 if problem else len(entries), problem, has_news)
 
     def _attempt(self, channel: Channel, message: Message) -> tuple[int, str | None]:
         """Try up to three times; an address that cannot be read is no better a second later."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -58,23 +58,35 @@ def take_in(
         if not path.is_file():
             continue
         cursor = outbox.cursor(account)
-        file, log = path.stat(), AlertLog(path, cursor.position)
-        if file.st_ino != cursor.inode or file.st_size < cursor.position:  # put in its place, or emptied
-            log.offset = 0
-            since_here = max(since, cursor.newest)
-        else:
-            since_here = since
-        newest = cursor.newest
-        for alert in log.new():
-            raised_at = parse_time(alert["timestamp"])
-            newest = max(newest, raised_at)
-            if raised_at < since_here:
-                taken.too_old += 1
-                continue
-            taken.alerts += 1
-            taken.unknown |= router.route(outbox, alert, raised_at, now)
-        outbox.move_cursor(account, Cursor(log.offset, file.st_ino, newest))
+        newest, inode, position = cursor.newest, path.stat().st_ino, 0
+        for log, begins in _unread(path, cursor, since):
+            for alert in log.new():
+                raised_at = parse_time(alert["timestamp"])
+                newest = max(newest, raised_at)
+                if raised_at < begins:
+                    taken.too_old += 1
+                else:
+                    taken.alerts += 1
+                    taken.unknown |= router.route(outbox, alert, raised_at, now)
+            position = log.offset
+        outbox.move_cursor(account, Cursor(position, inode, newest))
     return taken
+
+
+def _unread(path: Path, cursor: Cursor, since: datetime) -> Iterator[tuple[AlertLog, datetime]]:
+    """Return what is to be read of an account's alerts, and since when: the rest of the file, as a rule.
+
+    One that was put in its place, or emptied, is read from its start, for what is no older than what was read before;
+    first comes the rest of the one that was moved away, where it lies beside it.
+    """
+    file = path.stat()
+    if file.st_ino == cursor.inode and file.st_size >= cursor.position:
+        yield AlertLog(path, cursor.position), since
+        return
+    for moved in path.parent.glob(f"{path.name}.*"):
+        if moved.stat().st_ino == cursor.inode != file.st_ino:
+            yield AlertLog(moved, cursor.position), since
+    yield AlertLog(path), max(since, cursor.newest)
 
 
 @dataclass(frozen=True, slots=True)

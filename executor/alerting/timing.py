@@ -20,7 +20,6 @@ class Hold(StrEnum):
 
     QUIET = "quiet hours"
     DIGEST = "the digest"
-    GROUP = "the group"
     LIMIT = "the limit"
 
 

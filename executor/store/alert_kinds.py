@@ -121,7 +121,7 @@ _KINDS = (
             Figure("fee_currency", "currency of the fee", optional=True),
         ),
         "Nothing is sent for this account until that is known. Look at the venue, then record what you saw there.",
-        "exitplan resolve --help",
+        "exitplan resolve --account {account}",
     ),
     AlertKind(
         "ENGINE_DISAGREEMENT",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from jsonschema import Draft7Validator
 
+from exitplan.cli.verbs import LoadedVerbs
+from exitplan.executor.store.alert_kinds import ALERT_KINDS, AlertKind
 from exitplan.schemas.shapes.answers import ANSWERS
 from tests.cli.conftest import xp
 from tests.executor.alerting.receiver import Receiver, receiver
@@ -28,8 +31,21 @@ def desk(folder: Path, server: Receiver, monkeypatch: pytest.MonkeyPatch) -> Rec
     server.paths.clear()
     server.failing.clear()
     monkeypatch.setenv("DESK_URL", server.url("desk"))
+    monkeypatch.setattr("exitplan.cli.alert_delivery.BUDGET_SECONDS", 60)  # a busy machine may need longer
     (folder / "alerts.yaml").write_text(DESK, encoding="utf-8")
     return server
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALERT_KINDS.values() if kind.command], ids=lambda kind: kind.name)
+def test_what_an_alert_says_to_do_next_is_a_command_that_there_is(kind: AlertKind) -> None:
+    program, verb, *rest = kind.command.split()
+    command = LoadedVerbs()[verb]
+    below = getattr(command, "commands", {})
+    command, rest = (below[rest[0]], rest[1:]) if rest and rest[0] in below else (command, rest)
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert program == "exitplan"
+    assert {word for word in rest if word.startswith("--")} <= known
+    assert {word.strip("{}") for word in rest if "{" in word} <= {"account", *(one.name for one in kind.figures)}
 
 
 def ensure(kind: str, document: object) -> None:
@@ -104,6 +120,8 @@ def test_the_list_keeps_its_options(desk: Receiver) -> None:
 
 def test_the_file_is_validated_with_the_policies(desk: Receiver) -> None:
     Path("alerts.yaml").write_text(DESK.replace("}", ", kinds: [EXIT_FAILD]}"), encoding="utf-8")
+    for place in ("accounts", "tests"):
+        rmtree(Path("policies") / place)
     checked = xp("validate", "--json")
     (file,) = [file for file in checked.json["files"] if file["path"] == "alerts.yaml"]
     assert (checked.code, file["kind"], file["problems"][0]["hint"]) == (65, "alerts", "did you mean 'EXIT_FAILED'?")
@@ -111,7 +129,7 @@ def test_the_file_is_validated_with_the_policies(desk: Receiver) -> None:
 
 def test_the_doctor_looks_at_channels(desk: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "json:// by env:DESK_URL" in xp("doctor", "--offline").out
-    monkeypatch.setenv("DESK_URL", "nosuch://hunter2")
+    monkeypatch.setenv("DESK_URL", "slack://hunter2")
     found = xp("doctor", "--offline")
     assert (found.code, "none that apprise understands" in found.out, "hunter2" in found.out) == (1, True, False)
     Path("alerts.yaml").write_text("version: 2\n", encoding="utf-8")

@@ -284,10 +284,11 @@ def test_an_alert_file_that_was_moved_away_is_begun_anew_and_nothing_told_twice(
     desk.alert()
     desk.deliver()
     path = desk.data / "alerts.jsonl"
+    desk.alert(symbol="LAST/USD")
     path.rename(desk.data / "alerts.jsonl.1")
     desk.now += MINUTE
     desk.alert(symbol="NEW/USD")
-    assert desk.deliver().sent == {"desk": 1}
+    assert desk.deliver().sent == {"desk": 2}
     old = (desk.data / "alerts.jsonl.1").read_bytes()
     path.unlink()
     path.write_bytes(old + b"x" * 10 + b"\n")
