@@ -111,3 +111,13 @@ def test_validate_warns_of_channels_that_are_not_there(folder: Path) -> None:
     assert shown.code == 0
     assert shown.out.count("alerts.yaml has no channel 'desk'; did you mean 'desks'?") == 1
     assert "'phone'" not in shown.out
+
+
+def test_a_damaged_journal_hides_no_incident_of_another_account(folder: Path, incident: str) -> None:
+    other = folder / "data/users/user123/journal.db"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"this is no journal" * 100)
+    shown = xp("incidents", "--all")
+    assert (shown.code, incident in shown.out, "user123" in shown.err) == (65, True, True)
+    assert xp("ack", incident, "--why", "on it").code == 0
+    assert "damaged" in xp("ack", "unclean-0", "--why", "on it").err
