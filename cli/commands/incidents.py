@@ -18,7 +18,9 @@ from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.escalation.ladder import incidents_in
+from exitplan.ruleset.errors import ExitplanError
 
 app = verb_app()
 
@@ -37,12 +39,13 @@ def command(
     The ladders are in the policy, under escalation. Incidents are opened, climb and end with each run and verification;
     the venue is not contacted here.
     """
-    shown: list[Shown] = []
+    shown, worst = list[Shown](), 0
     for who in AccountSet.of(account, tag, every=every).select():
-        if isinstance(who.file, AccountFile):
-            shown += shown_of(who.file, data, present(), ended=ended)
-        else:
-            report_of(who.name, who.file)
+        try:
+            shown += shown_of(_sound(who), data, present(), ended=ended)
+        except ExitplanError as problem:  # the incidents of the other accounts are listed all the same
+            worst = problem.exit_code
+            report_of(who.name, problem)
     if as_json:
         write_json({"incidents": [one.document for one in shown]})
     elif not shown:
@@ -52,6 +55,14 @@ def command(
     else:
         show(incidents_table(shown))
         say('\nTo take one: exitplan ack INCIDENT --for 4h --why "..."')
+    raise typer.Exit(worst)
+
+
+def _sound(who: Selected) -> AccountFile:
+    """Return the account's file; raises what keeps it from being used."""
+    if isinstance(who.file, ExitplanError):
+        raise who.file
+    return who.file
 
 
 def shown_of(file: AccountFile, data: Path, now: datetime, *, ended: bool = False) -> list[Shown]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.escalation.climbing import Ack, Incident
 from exitplan.executor.escalation.incidents import open_incidents
 from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.logs import RUN, note
-from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.language.problems import nearest
 
 
 def acknowledge(folders: Mapping[str, DataFolder], incident_id: str, ack: Ack) -> tuple[str, Incident]:
     """Note a person's word on an open incident of one of the accounts; returns the account and the incident before.
 
-    Raises UsageError where there is no such incident, it is over, or there is nothing to take back.
+    Raises UsageError where there is no such incident, it is over, or there is nothing to take back, and what
+    keeps a journal from being read where it may be in that one.
     """
     account, incident = _find(folders, incident_id)
     if ack.is_undone and not incident.is_silenced(ack.at):
@@ -29,16 +30,28 @@ def acknowledge(folders: Mapping[str, DataFolder], incident_id: str, ack: Ack) -
 
 
 def _find(folders: Mapping[str, DataFolder], incident_id: str) -> tuple[str, Incident]:
-    known = {one.id: (account, one) for account, folder in folders.items() for one in incidents_in(folder)}
+    """Find an open incident; one journal that cannot be read hides no incident of another."""
+    known: dict[str, tuple[str, Incident]] = {}
+    ended: dict[str, Incident] = {}
+    problem: ExitplanError | None = None
+    for account, folder in folders.items():
+        try:
+            known |= {one.id: (account, one) for one in incidents_in(folder)}
+            ended |= {one.id: one for one in incidents_in(folder, ended=True)}
+        except ExitplanError as error:
+            problem = error
     if incident_id in known:
         return known[incident_id]
-    ended = {one.id: one for folder in folders.values() for one in incidents_in(folder, ended=True)}
+    if problem is not None:
+        raise problem
+    raise _no_such(incident_id, known, ended)
+
+
+def _no_such(incident_id: str, known: Collection[str], ended: Mapping[str, Incident]) -> UsageError:
     if incident_id in ended:
-        raise UsageError(f"the incident {incident_id} has ended: {ended[incident_id].ended_how}")
+        return UsageError(f"the incident {incident_id} has ended: {ended[incident_id].ended_how}")
     if not known:
-        raise UsageError(f"there is no incident {incident_id!r}; none is open", hint="see exitplan incidents --ended")
+        return UsageError(f"there is no incident {incident_id!r}; none is open", hint="see exitplan incidents --ended")
     near = nearest(incident_id, known)
-    raise UsageError(
-        f"there is no incident {incident_id!r}",
-        hint=f"did you mean {near!r}?" if near else f"open are {', '.join(known)}",
-    )
+    hint = f"did you mean {near!r}?" if near else f"open are {', '.join(known)}"
+    return UsageError(f"there is no incident {incident_id!r}", hint=hint)

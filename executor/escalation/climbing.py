@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exitplan.ruleset.language.escalation import ESCALATION_KINDS, Ladder, Step
+from exitplan.ruleset.model.values import time_text
 
 _ID_DIGITS = 8
 
@@ -234,7 +235,7 @@ def _alert_of(incident: Incident, ladder: Ladder, step: Step) -> Told:
     figures = {
         **_figures(incident),
         "step": f"{incident.step} of {len(ladder.steps)}",
-        "since": incident.since.isoformat(timespec="seconds"),
+        "since": time_text(incident.since),
         "channels": list(step.channels),
     }
     return Told(f"{incident.id}.{incident.step}{again}", "ESCALATION", step.severity, figures)

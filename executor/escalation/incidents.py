@@ -176,7 +176,8 @@ def open_incidents(path: Path) -> Iterator[IncidentFile]:
     Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable.
     """
     try:
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=_SECONDS)) as connection:
+        place = f"{path.resolve().as_uri()}?mode=rw"  # a journal that is not there any more is not begun anew
+        with closing(sqlite3.connect(place, isolation_level=None, timeout=_SECONDS, uri=True)) as connection:
             if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
                 prepare(connection, path)
             connection.execute("PRAGMA synchronous = FULL")

@@ -21,6 +21,10 @@ from exitplan.ruleset.planning.checks import AccountState
 UNREADABLE = "its state cannot be read"
 
 
+class _NobodyKnows(Exception):
+    """Whether something is wrong cannot be told at the moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """Something that is wrong now; without ``since`` it counts from when it was first seen."""
@@ -59,7 +63,7 @@ def find_sightings(account: Account) -> dict[str, list[Sighting] | None]:
 def _found(find: Callable[[_Remembered], Iterator[Sighting]], remembered: _Remembered) -> list[Sighting] | None:
     try:
         return list(find(remembered))
-    except (ExitplanError, KeyError):  # such as a plan of another version
+    except (_NobodyKnows, ExitplanError, KeyError):  # such as a plan of another version
         return None
 
 
@@ -76,20 +80,24 @@ def _failed_zombies(remembered: _Remembered) -> Iterator[Sighting]:
 
 
 def _unknown_orders(remembered: _Remembered) -> Iterator[Sighting]:
-    """Find orders that nobody can settle; what a run at work has under way is none."""
-    is_at_work = _is_at_work(remembered)
-    for _, action, intent in unresolved_in(remembered.journal):
-        if intent.status == "sending" and is_at_work:
-            continue
+    """Find orders that nobody can settle; while a run at work has some under way, nobody can say which these are."""
+    unresolved = unresolved_in(remembered.journal)
+    if unresolved:
+        at_work = _run_at_work(remembered)
+        if any(intent.status == "sending" and intent.fence == at_work for _, _, intent in unresolved):
+            raise _NobodyKnows
+    for _, action, intent in unresolved:
         reason = f"{action.kind} {action.symbol} {plain(action.quantity)}"
         yield Sighting(action.client_order_id, intent.sent_at, intent.attempt, reason=reason)
 
 
-def _is_at_work(remembered: _Remembered) -> bool:
+def _run_at_work(remembered: _Remembered) -> int | None:
+    """Return the number of the run that is at work on this machine now; None where none is."""
     newest = next(iter(remembered.journal.runs()), None)
     if newest is None or newest["ended_at"] is not None:
-        return False
-    return seems_held_by(remembered.account.folder.lock, newest["pid"], newest["host"])
+        return None
+    is_held = seems_held_by(remembered.account.folder.lock, newest["pid"], newest["host"])
+    return int(newest["run"]) if is_held else None
 
 
 def _unwinds(remembered: _Remembered) -> Iterator[Sighting]:

@@ -11,6 +11,7 @@ from exitplan.executor.escalation import ladder as ladder_module
 from exitplan.executor.escalation.climbing import Ack
 from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.ladder import incidents_in, tend
+from exitplan.executor.escalation.troubles import find_sightings
 from exitplan.executor.operation import Operation, operate
 from exitplan.executor.store.history import retry
 from exitplan.ruleset.errors import AccountUnreadable
@@ -197,6 +198,14 @@ def test_an_order_that_nobody_can_settle_is_escalated_until_a_person_resolves_it
     scene.trouble.look_ups.clear()
     run(scene)
     assert told(scene)[-1][0] == "ESCALATION_ENDED"
+
+
+def test_an_order_that_a_run_has_under_way_is_no_trouble_and_ends_none(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), escalation=[ladder("order_unknown", minutes=0)])
+    found: list[object] = []
+    scene.trouble.before.append(lambda: found.append(find_sightings(scene.open())["order_unknown"]))
+    scene.apply()
+    assert (found, find_sightings(scene.open())["order_unknown"]) == ([None], [])
 
 
 def test_an_unwind_that_does_not_move_is_escalated_and_a_cycle_ends_it(on_stage: Stage) -> None:
