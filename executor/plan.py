@@ -201,7 +201,7 @@ def plan_snapshot(
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
     moment = now or recorded.taken_at
-    given = PlanInput(Rulebook.of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
+    given = PlanInput(rulebook_of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides or {}), draft, given)
 
