@@ -27,7 +27,7 @@ from exitplan.executor.store.state import (
     take_state,
 )
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
-from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
@@ -204,16 +204,6 @@ def plan_snapshot(
     given = PlanInput(rulebook_of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides or {}), draft, given)
-
-
-_RULEBOOKS: dict[str, Rulebook] = {}
-
-
-def rulebook_of(policy: Policy) -> Rulebook:
-    """Load a policy into the engine, once per process: what the engine has loaded it never lets go."""
-    if policy.sha256 not in _RULEBOOKS:
-        _RULEBOOKS[policy.sha256] = Rulebook.of(policy)
-    return _RULEBOOKS[policy.sha256]
 
 
 def _report(account: Account, error: EngineDisagreement) -> None:

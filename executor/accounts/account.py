@@ -17,7 +17,7 @@ from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.tracker import Tracker, TrackerFile
-from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.language.problems import nearest
 from exitplan.schemas.policies import LoadedPolicy, load_policy
@@ -212,7 +212,7 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         quote=str(file.block["quote"]),
         file=file.path,
         loaded=loaded,
-        rulebook=Rulebook.of(loaded.policy),
+        rulebook=rulebook_of(loaded.policy),
         broker=_broker_of(file, request, loaded.policy.cash.keep),
         folder=folder,
         clock=request.clock,
