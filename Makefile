@@ -7,7 +7,8 @@ VENUE ?= kraken
 BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-unexport PYTHONPATH PYTHONHOME
+# Bytecode is kept: hundreds of tests start a process, and each would compile the whole package anew.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest test-thorough coverage docs docs-check chaos model mutants bench format lock clean

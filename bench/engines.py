@@ -35,13 +35,26 @@ class Engine:
 
 
 def _durable_checked(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
-    matcher = Matcher(rules)
-    return lambda: matcher.matches(facts)
+    return _asked_anew(Matcher(rules), facts, checked=True)
 
 
 def _durable(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
+    return _asked_anew(Matcher(rules), facts, checked=False)
+
+
+def _asked_anew(matcher: Matcher, facts: Sequence[Facts], *, checked: bool) -> Ask:
+    """Ask about an account as if it was the first one."""
+
+    def ask() -> list[int]:
+        matcher.forget()
+        return matcher.matches(facts, checked=checked)
+
+    return ask
+
+
+def _after_others(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
     matcher = Matcher(rules)
-    return lambda: matcher.matches(facts, checked=False)
+    return lambda: matcher.matches(facts)
 
 
 def _generated(rules: Sequence[Condition], facts: Sequence[Facts]) -> Ask:
@@ -102,6 +115,7 @@ ENGINES: Mapping[str, Engine] = {
         Engine("generated evaluator", _generated),
         Engine(OURS, _durable_checked),
         Engine("exitplan, unchecked", _durable),
+        Engine("exitplan, asked before", _after_others),
         Engine("zen-engine", _zen, "zen"),
         Engine("zen-engine, one array", _zen_at_once, "zen"),
         Engine("rule-engine", _rule_engine, "rule_engine"),

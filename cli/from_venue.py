@@ -21,7 +21,7 @@ from exitplan.cli.venue_facts import account_block, scalar, traits_of
 from exitplan.executor.accounts.account import Account, read_account_files
 from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quote
 from exitplan.executor.accounts.folder import DataFolder
-from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.progress import Progress
@@ -148,7 +148,7 @@ def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
         quote=live.quote,
         file=folder / live.own_files[0],
         loaded=loaded,
-        rulebook=Rulebook.of(loaded.policy),
+        rulebook=rulebook_of(loaded.policy),
         broker=RetryingBroker(open_broker(block, Path(), present), time.sleep),
         folder=DataFolder.of(folder / "data", live.id),
         clock=present,

@@ -18,8 +18,8 @@ from exitplan.dropin.settings import Overrides
 from exitplan.dropin.tracker import PositionTracker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
-from exitplan.executor.accounts.rulebooks import rulebook_of
 from exitplan.executor.store.tracker import Tracker, TrackerFile
+from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import is_derivative

@@ -27,7 +27,7 @@ from exitplan.executor.accounts.account import (
 from exitplan.executor.accounts.env_accounts import account_at, implied_block
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.project import project_data
-from exitplan.executor.accounts.rulebooks import rulebook_of
+from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
 from exitplan.ruleset.model.valuation import Belief, price_of, value_of

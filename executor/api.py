@@ -16,11 +16,11 @@ from typing import Any
 from exitplan.executor.accounts.account import Account, AccountRequest
 from exitplan.executor.accounts.account import open_account as open_requested
 from exitplan.executor.accounts.project import project_data, project_root
-from exitplan.executor.accounts.rulebooks import rulebook_of
 from exitplan.executor.operation import Approve, Observer, Operation, Outcome, Unobserved, operate
 from exitplan.executor.signing.approval import load_signatures
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.executor.verify import verify_account
+from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document

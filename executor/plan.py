@@ -29,7 +29,7 @@ from exitplan.executor.store.state import (
 )
 from exitplan.executor.tracing import span
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
-from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
@@ -204,7 +204,7 @@ def plan_snapshot(
     recorded = snapshot_from_document(load_document(snapshot, "snapshot"))
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
     moment = now or recorded.taken_at
-    given = PlanInput(Rulebook.of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
+    given = PlanInput(rulebook_of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
     draft = draft_plan(given)
     return Planned(write_plan(given, draft, overrides or {}), draft, given)
 

@@ -12,7 +12,7 @@ PROFILE = os.environ.get("TEST_PROFILE", "ci")
 """``ci`` is what `make test` runs; ``thorough`` adds the marked tests and gives every law more examples."""
 
 settings.register_profile(
-    "ci", deadline=None, max_examples=40, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "ci", deadline=None, max_examples=25, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("ci"), max_examples=1_000)
 settings.load_profile(PROFILE)

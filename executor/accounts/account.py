@@ -15,10 +15,9 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
-from exitplan.executor.accounts.rulebooks import rulebook_of
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.tracker import Tracker, TrackerFile
-from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.language.problems import nearest
 from exitplan.schemas.policies import LoadedPolicy, load_policy

@@ -1,7 +1,8 @@
 """Ask the rule engine which rules match, and check every answer.
 
 Most positions of an account look alike to the rules: what matters of a number is its place among the literals that it
-is compared with. The engine is asked once about all that no rule can tell apart; the check answers for each by itself.
+is compared with. The engine is asked once about all that no rule can tell apart, and its answers are kept for the next
+accounts; the check answers for each position of each account by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from exitplan.ruleset.errors import EngineDisagreement
 from exitplan.ruleset.language.conditions import Condition, Leaf, Lowered, Op, lower
 from exitplan.ruleset.model.fact_registry import Facts, FactValue
 
+MOST_KEPT = 10_000
+"""Answers of the engine that are kept; then it is asked anew."""
 _BEFOREHAND = "rule#"
 
 
@@ -40,6 +43,7 @@ class Matcher:
         self._likeness = _Likeness(lowered)
         self._engines = rule_sets(lowered)
         self._check = generate(conditions)
+        self._known: dict[Hashable, int] = {}
 
     def matches(self, facts: Sequence[Facts], *, checked: bool = True) -> list[int]:
         """Return for each position the rules that match it, as a bit mask (bit 0 is the first rule).
@@ -48,26 +52,33 @@ class Matcher:
         """
         answers = self._ask(facts)
         if checked and answers != (expected := self._check(facts)):
+            self.forget()  # what was wrong once is not kept
             index = next(number for number, mask in enumerate(expected) if mask != answers[number])
             raise _disagreement(facts[index], answers[index], expected[index])
         return answers
+
+    def forget(self) -> None:
+        """Forget what the engine has answered."""
+        self._known = {}
 
     def _ask(self, facts: Sequence[Facts]) -> list[int]:
         asked: Sequence[Facts] = facts
         if self._beforehand:
             asked = [{**fact, **{name: is_true(big, fact) for name, big in self._beforehand.items()}} for fact in facts]
-        alike: dict[Hashable, int] = {}
-        different: list[Facts] = []
-        numbers: list[int] = []
-        for fact in asked:
-            number = alike.setdefault(self._likeness.of(fact), len(alike))
-            if number == len(different):
-                different.append(fact)
-            numbers.append(number)
-        masks = [0] * len(different)
+        known = self._known
+        alike = [self._likeness.of(fact) for fact in asked]
+        different = {likeness: fact for likeness, fact in zip(alike, asked, strict=True) if likeness not in known}
+        if different:
+            known.update(zip(different, self._ask_engine(list(different.values())), strict=True))
+        if len(known) > MOST_KEPT:
+            self.forget()
+        return [known[likeness] for likeness in alike]
+
+    def _ask_engine(self, facts: Sequence[Facts]) -> list[int]:
+        masks = [0] * len(facts)
         for first, engine in self._engines:
-            masks = [mask | (more << first) for mask, more in zip(masks, engine.matches(different), strict=True)]
-        return [masks[number] for number in numbers]
+            masks = [mask | (more << first) for mask, more in zip(masks, engine.matches(facts), strict=True)]
+        return masks
 
 
 class _Likeness:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from exitplan.ruleset.engine.matcher import Matcher
@@ -31,6 +31,18 @@ class Rulebook:
     def match(self, matcher: Matcher, facts: Sequence[Facts]) -> list[int]:
         """Ask one matcher about many positions or orders; see :meth:`Matcher.matches`."""
         return matcher.matches(facts, checked=self.checked) if facts else []
+
+
+_LOADED: dict[str, Rulebook] = {}
+
+
+def rulebook_of(policy: Policy) -> Rulebook:
+    """Load a policy into the engine, once per process: what the engine has loaded it never lets go."""
+    loaded = _LOADED.get(policy.sha256)
+    if loaded is None:
+        loaded = _LOADED[policy.sha256] = Rulebook.of(policy)
+    # The rules are the caller's own, for whoever compares them.
+    return loaded if loaded.policy is policy else replace(loaded, policy=policy)
 
 
 def _load(rules: Sequence[Rule]) -> Matcher:

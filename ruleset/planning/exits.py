@@ -73,27 +73,30 @@ class ExitContext:
     now: datetime
     cancelled: frozenset[str] = frozenset()
     orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
+    holders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
+    closable_by_key: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, policy: Policy, account: AccountView, progress: Progress, now: datetime, cancelled: frozenset[str]
     ) -> ExitContext:
         """Make the context of a plan; orders are found by what they trade and by what they hold."""
-        orders: dict[str, list[OrderView]] = {}
+        holders: dict[str, list[OrderView]] = {}
         for view in account.orders:
-            if not view.is_protected:
-                held = set() if is_derivative(view.order.symbol) else {held_by(view.order, account.names)[0]}
-                for asset in {view.asset} | held:
-                    orders.setdefault(asset, []).append(view)
+            held = set() if is_derivative(view.order.symbol) else {held_by(view.order, account.names)[0]}
+            for asset in {view.asset} | held:
+                holders.setdefault(asset, []).append(view)
+        orders = {asset: [view for view in views if not view.is_protected] for asset, views in holders.items()}
         symbols: dict[str, list[str]] = {}
         for position in account.positions:
             symbols.setdefault(position.asset, []).append(position.position.symbol)
-        return cls(policy, account, Kept.of(progress.unwinds, account.names), now, cancelled, orders, symbols)
+        unwinds = Kept.of(progress.unwinds, account.names)
+        return cls(policy, account, unwinds, now, cancelled, orders, holders, symbols)
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
-        return replace(self, cancelled=self.cancelled | ids)
+        return replace(self, cancelled=self.cancelled | ids, closable_by_key={})
 
     @property
     def snapshot(self) -> Snapshot:
@@ -159,7 +162,11 @@ class ExitContext:
 
     def is_closable(self, view: PositionView) -> bool:
         """Check that a close could sell at least the minimum."""
-        return reaches_minimum(view, self.closable(view), limit_price(view, self.policy))
+        key = view.position.key
+        if key not in self.closable_by_key:  # the cap asks before and after its choice
+            price = limit_price(view, self.policy)
+            self.closable_by_key[key] = reaches_minimum(view, self.closable(view), price)
+        return self.closable_by_key[key]
 
 
 def plan_exit(decision: Decision, context: ExitContext) -> Exit:
@@ -220,11 +227,10 @@ def _with_holders(blocked: Blocked, view: PositionView, context: ExitContext, ca
     if blocked.reason != "locked":
         return blocked
     gone = context.cancelled | {order.order.id for order in cancels}
-    staying = [order for order in context.account.orders if order.order.id not in gone]
-    holders = [(order.order.id, context.release(order, view)) for order in staying]
-    ids = [order_id for order_id, amount in holders if amount > 0]
+    holders = [(order.order.id, context.release(order, view)) for order in context.holders_by_asset.get(view.asset, ())]
+    ids = [order_id for order_id, amount in holders if amount > 0 and order_id not in gone]
     by = [f"{'order' if len(ids) == 1 else 'orders'} {', '.join(ids)}"] if ids else []
-    if view.position.locked > sum((context.release(order, view) for order in context.account.orders), ZERO):
+    if view.position.locked > sum((amount for _, amount in holders), ZERO):
         by.append("the venue (staked, lent or in earn)")
     return replace(blocked, because=f"{blocked.because}; {HELD_BY}{' and '.join(by)}") if by else blocked
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +38,9 @@ WARNING_KINDS: Mapping[WarningKind, str] = {
     "no-entry-price": "A derivative without an entry price: its profit is not known, and counts as nothing.",
     "balance-changed": "What is held differs from the last run by more than the guard allows.",
 }
+_NEARLY, _HARDLY_MORE = Decimal("0.99"), Decimal("1.01")
+MOST_COMPARED = 50_000
+"""Names that are compared with misspelt ones, in one plan."""
 UNTRACKED_PCT = 100_000
 """The share of a position above its record, in millionths, from which on it is told."""
 
@@ -53,11 +57,12 @@ class PlanWarning:
 
 def find_warnings(policy: Policy, account: AccountView, now: datetime) -> list[PlanWarning]:
     """List what a person should know of an account and its policy, in a fixed order."""
+    similar = _Similar(account)
     return [
         *_of_positions(account),
-        *_of_records(account),
-        *_of_protection(policy, account, now),
-        *_of_names(policy, account),
+        *_of_records(account, similar),
+        *_of_protection(policy, account, now, similar),
+        *_of_names(policy, account, similar),
         *_of_money(account),
     ]
 
@@ -80,8 +85,9 @@ def _of_positions(account: AccountView) -> Iterator[PlanWarning]:
             yield PlanWarning("no-rate", symbol, f"{symbol} has no rate into {account.snapshot.quote}: it has no value")
 
 
-def _of_records(account: AccountView) -> Iterator[PlanWarning]:
+def _of_records(account: AccountView, similar: _Similar) -> Iterator[PlanWarning]:
     """Warn of records of what is not held; a new position of the same quantity may be it under another name."""
+    renamed_by = _Renamed(account)
     held: dict[str, set[Side]] = {}
     for view in account.positions:
         held.setdefault(view.asset, set()).add(view.position.side)
@@ -91,32 +97,36 @@ def _of_records(account: AccountView) -> Iterator[PlanWarning]:
         is_held = record.side in sides if record.side else bool(sides)
         if is_held or account.holdings.held(asset, "long"):
             continue
-        renamed = _renamed(account, record)
+        renamed = renamed_by.find(record)
         text = f"the tracker has {symbol}, which is not held"
         if renamed is not None:
             text += (
                 f"; {renamed.position.symbol} is held in the same quantity and has no record: if it is the same under "
             )
             text += f"a new name, write aliases: {{{base_of(symbol)}: {renamed.asset}}}"
-        near = renamed.position.symbol if renamed else _near(symbol, account)
+        near = renamed.position.symbol if renamed else similar.to(symbol)
         yield PlanWarning("nothing-held", symbol, text, near)
 
 
-def _renamed(account: AccountView, record: TrackerRecord) -> PositionView | None:
-    """Find a position without a record that is as large as the record says."""
-    if record.quantity is None:
-        return None
-    return next(
-        (
-            view
-            for view in account.positions
-            if view.record is None and view.held > 0 and abs(view.held - record.quantity) * 100 <= record.quantity
-        ),
-        None,
-    )
+class _Renamed:
+    """The positions without a record, found by how much is held."""
+
+    def __init__(self, account: AccountView) -> None:
+        unrecorded = [view for view in account.positions if view.record is None and view.held > 0]
+        self._views = unrecorded
+        self._held = sorted((view.held, place) for place, view in enumerate(unrecorded))
+
+    def find(self, record: TrackerRecord) -> PositionView | None:
+        """Find the first position that is as large as a record says, to a hundredth."""
+        if record.quantity is None or record.quantity <= 0:
+            return None
+        start = bisect_left(self._held, (record.quantity * _NEARLY, 0))
+        end = bisect_left(self._held, (record.quantity * _HARDLY_MORE, len(self._views)))
+        place = min((place for _, place in self._held[start:end]), default=None)
+        return None if place is None else self._views[place]
 
 
-def _of_protection(policy: Policy, account: AccountView, now: datetime) -> Iterator[PlanWarning]:
+def _of_protection(policy: Policy, account: AccountView, now: datetime, similar: _Similar) -> Iterator[PlanWarning]:
     holding = [entry for entry in policy.protect if entry.holds(now)]
     known = _known_assets(account) if holding else set()
     money = account.holdings.money
@@ -127,11 +137,11 @@ def _of_protection(policy: Policy, account: AccountView, now: datetime) -> Itera
             yield PlanWarning("protects-nothing", entry.name, text)
         elif asset not in known:
             text = f"protect names {entry.name}, which is neither held nor listed"
-            yield PlanWarning("protects-nothing", entry.name, text, _near(entry.name, account, is_asset=entry.is_asset))
+            yield PlanWarning("protects-nothing", entry.name, text, similar.to(entry.name, is_asset=entry.is_asset))
 
 
-def _of_names(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
-    yield from _of_aliases(policy, account) if policy.aliases else ()
+def _of_names(policy: Policy, account: AccountView, similar: _Similar) -> Iterator[PlanWarning]:
+    yield from _of_aliases(policy, account, similar) if policy.aliases else ()
     carried = {record.position_source for record in account.snapshot.tracker.values() if record.position_source}
     for source in sorted(policy.strategy_sources - carried):
         if near := nearest(source, carried - policy.strategy_sources):
@@ -141,10 +151,10 @@ def _of_names(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
     for symbol in policy.named_symbols:
         if symbol not in symbols:
             text = f"a condition names {symbol}, which is neither held nor listed"
-            yield PlanWarning("matches-nothing", symbol, text, _near(symbol, account))
+            yield PlanWarning("matches-nothing", symbol, text, similar.to(symbol))
 
 
-def _of_aliases(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
+def _of_aliases(policy: Policy, account: AccountView, similar: _Similar) -> Iterator[PlanWarning]:
     known = _known_assets(account)
     names = {base_of(symbol) for symbol in _known_symbols(account)}
     names |= {base_of(symbol) for symbol in account.snapshot.tracker}
@@ -152,7 +162,7 @@ def _of_aliases(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
     for old, new in policy.aliases.items():
         if old not in names and account.names.resolve(new) not in known:
             text = f"the alias {old}: {new} matches nothing that is held or listed"
-            yield PlanWarning("matches-nothing", old, text, _near(old, account, is_asset=True))
+            yield PlanWarning("matches-nothing", old, text, similar.to(old, is_asset=True))
 
 
 def _of_money(account: AccountView) -> Iterator[PlanWarning]:
@@ -176,10 +186,20 @@ def _known_assets(account: AccountView) -> set[str]:
     return held | {account.names.of_symbol(symbol) for symbol in _known_symbols(account)}
 
 
-def _near(name: str, account: AccountView, *, is_asset: bool = False) -> str | None:
-    """Return the known name that is most like this one."""
-    symbols = _known_symbols(account)
-    choices: Sequence[str] = sorted(
-        {base_of(symbol) for symbol in symbols if not is_derivative(symbol)} if is_asset else symbols
-    )
-    return nearest(name, choices)
+class _Similar:
+    """The names that an account knows; looking for the nearest ends where it would take seconds."""
+
+    def __init__(self, account: AccountView) -> None:
+        self._account = account
+        self._names: dict[bool, list[str]] = {}
+        self._left = MOST_COMPARED
+
+    def to(self, name: str, *, is_asset: bool = False) -> str | None:
+        """Return the known name that is most like this one."""
+        if is_asset not in self._names:
+            symbols = _known_symbols(self._account)
+            bases = {base_of(symbol) for symbol in symbols if not is_derivative(symbol)}
+            self._names[is_asset] = sorted(bases if is_asset else symbols)
+        names = self._names[is_asset]
+        self._left -= len(names)
+        return nearest(name, names) if self._left >= 0 else None

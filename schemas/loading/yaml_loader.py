@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ from exitplan.schemas.loading.text import (
 from exitplan.schemas.loading.yaml_composer import Composer, Events, Node
 
 MOST_BYTES = 1_000_000
+MOST_KEPT = 32
+"""Files that are kept as they were read last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,14 @@ def parse_yaml(content: bytes, name: str) -> Document:
     Raises FileHasProblems for what is not YAML, duplicate keys, keys that are not text, merge keys, tags, infinities,
     recursive or exploding aliases, more than one document, and an empty one.
     """
+    source, root = _composed(content, name)
+    marks: dict[Path, Mark] = {}
+    return Document(source, _built(root, None, (), marks), marks)
+
+
+@lru_cache(MOST_KEPT)
+def _composed(content: bytes, name: str) -> tuple[Source, Node]:
+    """Compose the nodes of a file, once for each: accounts share the policies that they extend."""
     source = decoded(content, name)
     refuse_control_characters(source)
     try:
@@ -78,8 +89,7 @@ def parse_yaml(content: bytes, name: str) -> Document:
         events.dispose()
     if composer.diagnostics:
         raise FileHasProblems(composer.diagnostics)
-    marks: dict[Path, Mark] = {}
-    return Document(source, _built(root, None, (), marks), marks)
+    return source, root
 
 
 def _syntax_error(source: Source, error: yaml.MarkedYAMLError) -> FileHasProblems:

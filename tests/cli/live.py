@@ -27,11 +27,16 @@ def live_venue(venue: str, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iter
     Nobody waits for the venue's rate limits, which have tests of their own.
     """
     monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(cache))
-    monkeypatch.setattr(TokenBucket, "ready_in", lambda *_: 0.0)
-    monkeypatch.setattr(TokenBucket, "take", lambda *_: 0.0)
+    wait_for_no_limits(monkeypatch)
     with serving(venue, demo_account(utc_now(), usual_quote(venue) or "USD")) as handle:
         use_credentials(handle.credentials, monkeypatch)
         yield handle
+
+
+def wait_for_no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send every call at once, whatever the venue's rate limits."""
+    monkeypatch.setattr(TokenBucket, "ready_in", lambda *_: 0.0)
+    monkeypatch.setattr(TokenBucket, "take", lambda *_: 0.0)
 
 
 def use_credentials(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:

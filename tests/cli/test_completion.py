@@ -8,24 +8,30 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-ROOT = str(Path(__file__).parents[2])
+from exitplan.cli.main import app
+
+
+def asked(line: str) -> dict[str, str]:
+    """Return what bash sets to ask for the last word of a line."""
+    words = line.split(" ")
+    return {"_EXITPLAN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
 
 
 def offered(line: str) -> list[str]:
-    """Ask as bash does for the last word of a line."""
-    words = line.split(" ")
-    asked = {"_EXITPLAN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    program = "import sys; sys.argv[0] = 'exitplan'; from exitplan.cli.main import main; main()"
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": ROOT, **asked},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = CliRunner().invoke(app, [], prog_name="exitplan", env=asked(line))
     assert not ran.stderr
     return ran.stdout.split()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_process_of_its_own_offers_words_as_bash_asks_for_them() -> None:
+    program = "import sys; sys.argv[0] = 'exitplan'; from exitplan.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **asked("exitplan plan --account us")}
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ran.stdout.split(), ran.stderr) == (["user123"], "")
 
 
 @pytest.mark.usefixtures("folder")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from exitplan.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,14 +48,16 @@ def examples_in(page: str) -> list[Example]:
 def differences(example: Example, folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run an example; yield how its exit code differs from what is shown, and the first shown line it did not print.
 
-    ``environ`` are further variables that it runs with.
+    ``environ`` are further variables that it runs with. It runs in this process: most of what a process of its own
+    takes is its start.
     """
-    environment = {**_environment(), **(environ or {})}
-    run = subprocess.run(
-        _arguments(example), check=False, cwd=folder, env=environment, capture_output=True, text=True, input=""
-    )
-    if run.returncode != example.exit_code:
-        yield f"exit {run.returncode} instead of {example.exit_code}\n{run.stderr}{run.stdout}"
+    words = _arguments(example)
+    with chdir(folder):
+        run = CliRunner().invoke(app, words, prog_name="exitplan", input="", env=_environment(environ or {}))
+    if run.exception is not None and not isinstance(run.exception, SystemExit):
+        raise run.exception
+    if run.exit_code != example.exit_code:
+        yield f"exit {run.exit_code} instead of {example.exit_code}\n{run.stderr}{run.stdout}"
     missing = first_missing(example.shown, run.stdout + run.stderr)
     if missing is not None:
         yield f"not printed, or not here: {missing}\nThe whole output:\n{run.stdout}{run.stderr}"
@@ -76,9 +81,10 @@ def _arguments(example: Example) -> list[str]:
     name, *arguments = shlex.split(example.command)
     if name != "exitplan":
         raise ValueError(f"line {example.line}: only exitplan is run, not {name}")
-    return [sys.executable, "-m", "exitplan", *arguments]
+    return arguments
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("EXITPLAN_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+def _environment(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the variables to be set for an example, and with None those that it runs without."""
+    without: dict[str, str | None] = {name: None for name in os.environ if name.startswith("EXITPLAN_")}
+    return {**without, "COLUMNS": "120", "NO_COLOR": "1", **environ}

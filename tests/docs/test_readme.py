@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.live import wait_for_no_limits
 from tests.docs.console import ROOT, Example, differences, examples_in, first_missing
 from tests.venues.builders import demo_account
 from tests.venues.server import serving
@@ -22,7 +23,8 @@ PAGES = [page for page in (README, *sorted((ROOT / "docs").glob("*.md"))) if pag
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_of_a_page_do_what_they_show(page: Path, tmp_path: Path) -> None:
+def test_the_examples_of_a_page_do_what_they_show(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for_no_limits(monkeypatch)
     text = page.read_text(encoding="utf-8")
     examples = examples_in(text)
     start = Example(0, "exitplan init .", 0, ())

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from decimal import Decimal
 
 import orjson
 import pytest
 
 from exitplan.ruleset.engine.durable import MAX_RULES, RuleSet, alternatives, is_within_limits, rule_sets
 from exitplan.ruleset.engine.matcher import Matcher
-from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.errors import EngineDisagreement
 from exitplan.ruleset.language.conditions import Group, Leaf, Op
+from exitplan.ruleset.language.conditions import Test as Comparison
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.values import MICRO
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from tests.builders import NOW, Node, compiled, plan_input, policy_document, position, snapshot
 
@@ -97,6 +102,54 @@ def test_after_a_failure_the_engine_answers_right_again() -> None:
         with pytest.raises(EngineDisagreement, match="303"):
             engine.matches([{"value_usd": 10**9}])
         assert engine.matches([{"value_usd": 0}, {"value_usd": 50}, {"value_usd": 110}]) == [0, 1, 3]
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the facts of every question to the engine."""
+    asked = list[int]()
+    matches = RuleSet.matches
+
+    def count(engine: RuleSet, facts: Sequence[Facts]) -> list[int]:
+        asked.append(len(facts))
+        return matches(engine, facts)
+
+    monkeypatch.setattr(RuleSet, "matches", count)
+    return asked
+
+
+def test_the_engine_is_asked_once_about_what_no_rule_can_tell_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, matcher = counting(monkeypatch), Matcher([Comparison("value_usd", Op.GT, Decimal(1))])
+    small, large, larger = ({"value_usd": value * MICRO} for value in (1, 2, 3))
+    assert matcher.matches([small, large, larger]) == [0, 1, 1]
+    assert matcher.matches([larger, small]) == [1, 0]
+    assert asked == [2]
+    matcher.forget()
+    assert matcher.matches([large]) == [1]
+    assert asked == [2, 1]
+
+
+def test_answers_are_forgotten_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.ruleset.engine.matcher.MOST_KEPT", 1)
+    asked, matcher = counting(monkeypatch), Matcher([Comparison("value_usd", Op.GT, Decimal(1))])
+    for _ in range(2):
+        assert matcher.matches([{"value_usd": MICRO}, {"value_usd": 2 * MICRO}]) == [0, 1]
+    assert asked == [2, 2]
+
+
+def test_an_answer_that_the_check_refused_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    matcher = Matcher([Comparison("value_usd", Op.GT, Decimal(1))])
+    with monkeypatch.context() as wrong:
+        wrong.setattr(RuleSet, "matches", lambda _engine, facts: [0] * len(facts))
+        with pytest.raises(EngineDisagreement):
+            matcher.matches([{"value_usd": 2 * MICRO}])
+    assert matcher.matches([{"value_usd": 2 * MICRO}]) == [1]
+
+
+def test_a_policy_is_loaded_once_and_its_rules_stay_the_callers_own() -> None:
+    first, second = compiled(policy_document()), compiled(policy_document())
+    books = rulebook_of(first), rulebook_of(second)
+    assert books[0].classification is books[1].classification
+    assert books[1].policy is second
 
 
 def test_an_unchecked_rulebook_says_so_in_the_plan() -> None:

@@ -147,6 +147,20 @@ def test_a_position_of_the_same_quantity_may_be_it_under_a_new_name() -> None:
     assert warning["nearest"] == "POL/USD"
 
 
+@pytest.mark.parametrize(("recorded", "renamed"), [("9.95", "ZZZ/USD"), ("10", "YYY/USD"), ("10.2", "YYY/USD")])
+def test_it_is_the_first_whose_quantity_is_the_same_to_a_hundredth(recorded: str, renamed: str) -> None:
+    held = [position("YYY/USD", quantity="10.1"), position("ZZZ/USD", quantity="10"), position("AAA/USD")]
+    tracked = {"AAA/USD": record(quantity=10), "MATIC/USD": record(quantity=recorded)}
+    assert [nearest for _, _, nearest in warned(plan_of(snapshot(*held, tracked=tracked)))] == [renamed]
+
+
+def test_the_nearest_names_are_looked_for_while_that_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = snapshot(position(), tracked=["AAA/USD", "AAB/USD", "AAC/USD"])
+    assert [nearest for *_, nearest in warned(plan_of(account))] == ["AAA/USD", "AAA/USD"]
+    monkeypatch.setattr("exitplan.ruleset.planning.warnings.MOST_COMPARED", 1)
+    assert [nearest for *_, nearest in warned(plan_of(account))] == ["AAA/USD", None]
+
+
 @pytest.mark.parametrize(
     ("policy", "warning"),
     [

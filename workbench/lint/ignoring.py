@@ -8,13 +8,15 @@ reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.schemas.loading.diagnostics import Mark, Source
+from exitplan.schemas.loading.yaml_loader import MOST_KEPT
 from exitplan.workbench.lint.checks import CHECKS, Code
 from exitplan.workbench.lint.findings import Finding
 
@@ -63,19 +65,18 @@ def read_ignores(sources: Mapping[str, Source]) -> Ignores:
     return ignores
 
 
-def _comments(text: str) -> Iterator[tuple[int, str]]:
+@lru_cache(MOST_KEPT)
+def _comments(text: str) -> tuple[tuple[int, str], ...]:
     """Find the comments that speak to exitplan, with their offsets; what stands inside a text is none."""
     found = [(match.start(), match["said"].strip()) for match in _COMMENT.finditer(text)]
     if not found:
-        return
+        return ()
     texts = [
         (token.start_mark.index, token.end_mark.index)
         for token in yaml.scan(text, Loader=yaml.SafeLoader)
         if isinstance(token, yaml.ScalarToken)
     ]
-    for offset, said in found:
-        if not any(start <= offset < end for start, end in texts):
-            yield offset, said
+    return tuple((offset, said) for offset, said in found if not any(start <= offset < end for start, end in texts))
 
 
 def _read(source: Source, offset: int, said: str, ignores: Ignores) -> None:
