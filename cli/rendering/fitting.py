@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Column, Table
@@ -105,7 +105,7 @@ class StackedRows(Table):
 class Indented:
     """Rows below a heading, indented; they are drawn once, where a table around them would measure them before."""
 
-    def __init__(self, title: Text, body: StackedRows) -> None:
+    def __init__(self, title: Text, body: RenderableType) -> None:
         """Take what stands above and below."""
         self._title, self._body = title, body
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -86,7 +86,8 @@ def titled(*headings: str, justify: str = "") -> FittedTable:
 
 def section(title: str, note: str, body: RenderableType, style: str = "bold") -> RenderableType:
     """Put a heading, with a note beside it, above an indented body."""
-    if isinstance(body, StackedRows):
+    inner = body.renderables if isinstance(body, Group) else [body]
+    if all(isinstance(part, StackedRows | Indented) for part in inner):
         return Indented(heading(title, note, style), body)
     table = Table.grid()
     table.add_column()
