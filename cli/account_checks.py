@@ -21,7 +21,7 @@ from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.planning.warnings import PlanWarning
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, locate
-from exitplan.schemas.policies import LoadedPolicy, load_policy
+from exitplan.schemas.policies import LoadedPolicy
 from exitplan.schemas.validation import Validated
 
 
@@ -60,12 +60,8 @@ def _found_in(
 
     ``owners`` are the files that carry an id already, ``holders`` those that name credentials already.
     """
-    if not result.ok or result.kind != "policy":
-        return
-    try:
-        loaded = load_policy(result.path)
-    except FileHasProblems as error:  # it was changed a moment ago
-        yield from error.diagnostics
+    loaded = result.loaded
+    if not result.ok or loaded is None:
         return
     own = [*block_problems(loaded, result.path), *venue_problems(loaded), *_shared_id(loaded, result.path, owners)]
     own += _shared_credentials(AccountFile(result.path, loaded), holders)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import localcontext
@@ -50,13 +50,14 @@ def explain_symbol(case: ExplainedPlan, symbol: str) -> Document:
     """Explain every position and open order of a symbol."""
     decisions = [decision for decision in case.draft.decisions if decision.view.position.symbol == symbol]
     orders = [view for view in case.draft.account.orders if view.order.symbol == symbol]
+    cancelled = {action.order_id for action in case.plan.actions}
     return {
         "symbol": symbol,
         "account": case.snapshot.account,
         "now": time_text(case.now),
         "policy": write_record(case.plan.policy),
         "positions": [_explain_position(case, decision) for decision in decisions],
-        "orders": [_explain_order(case, view) for view in orders],
+        "orders": [_explain_order(case, view, cancelled) for view in orders],
     }
 
 
@@ -109,7 +110,7 @@ def _otherwise(case: ExplainedPlan, decision: Decision) -> Document:
     return document
 
 
-def _explain_order(case: ExplainedPlan, view: OrderView) -> Document:
+def _explain_order(case: ExplainedPlan, view: OrderView, cancelled: Collection[str | None]) -> Document:
     order, facts = view.order, view.facts
     tried = [(rule, trace(rule.when, facts)) for rule in case.policy.orders]
     winner = next((rule for rule, traced in tried if traced.holds and view.age_minutes is not None), None)
@@ -119,8 +120,8 @@ def _explain_order(case: ExplainedPlan, view: OrderView) -> Document:
         "quantity": plain(order.remaining),
         "rule": winner.id if winner else None,
         "facts": shown_facts(facts),
-        "rules": _tried(case.policy.orders, winner, facts, case.marks),
-        "cancelled": any(action.order_id == order.id for action in case.plan.actions),
+        "rules": [_rule_document(rule, traced, case.marks, decides=rule is winner) for rule, traced in tried],
+        "cancelled": order.id in cancelled,
     }
 
 

@@ -148,9 +148,14 @@ def diagnostic_document(diagnostic: Any) -> dict[str, Any]:  # noqa: ANN401 - im
 
 def silence_stdout() -> None:
     """Point stdout at nothing, so that no later flush complains of a reader that has gone."""
+    silence(sys.stdout)
+
+
+def silence(stream: Any) -> None:  # noqa: ANN401 - a stream of Python's
+    """Point a stream at nothing."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 

@@ -26,7 +26,15 @@ _OWN: list[logging.Handler] = []
 
 
 class _ToStderr(logging.StreamHandler[TextIO]):
-    """Logs to stderr; where nobody reads it any more, the work goes on."""
+    """Logs to what stderr is by then; where nobody reads it any more, the work goes on."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override] # looked up, as in logging's own handler of last resort
+        """The stream of the moment: a run puts one that waits for no reader in its place."""
+        return sys.stderr
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as its base
         """Lose the record: Python would write a traceback."""
@@ -97,7 +105,7 @@ def start_logging(verbosity: int, file: Path | None) -> None:
     """Log to stderr (``verbosity`` 0 nothing, 1 what is done, 2 every step) and into a file; raises ExitplanError."""
     handlers: list[logging.Handler] = []
     if verbosity:
-        handlers.append(_handler(_ToStderr(sys.stderr), PlainFormatter(), _LEVELS[min(verbosity, 2)]))
+        handlers.append(_handler(_ToStderr(), PlainFormatter(), _LEVELS[min(verbosity, 2)]))
     if file is not None:
         handlers.append(_handler(_opened(file), JsonFormatter(), logging.DEBUG))
     for handler in handlers or [logging.NullHandler()]:  # with none at all, Python would write warnings to stderr

@@ -29,6 +29,7 @@ from exitplan.cli.rendering.refresh import show_changes
 from exitplan.cli.rendering.run import RunScreen, show_phases, show_result
 from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import ensure_output, write_bytes, write_line
+from exitplan.cli.unhurried import Unhurried, may_stall, tell_lost, waiting_for_no_reader
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.known_folders import note_folder
 from exitplan.executor.accounts.selection import Selected
@@ -73,7 +74,8 @@ def carry_out(selected: Sequence[Selected], task: Task, how: Showing) -> ExitCod
         raise UsageError("--json cannot ask", hint="add --auto-approve, or apply saved plans")
     if how.asks and OUTPUT.is_quiet:
         raise UsageError("--quiet cannot ask", hint="add --auto-approve, or apply saved plans")
-    with _events_of_many(how) as events:
+    guard = nullcontext() if how.dry_run else waiting_for_no_reader()
+    with guard, _events_of_many(how) as events:
         answers = _with_questions(selected, task, how, events) if how.asks else _at_once(selected, task, how, events)
         return _deliver(answers, how)
 
@@ -254,7 +256,22 @@ def _targets(stack: ExitStack, how: Showing) -> Iterator[Callable[[bytes], objec
     if how.as_json:
         yield write_bytes
     if how.json_into is not None:
-        yield stack.enter_context(_opened(how.json_into)).write
+        yield _writing(stack, stack.enter_context(_opened(how.json_into)))
+
+
+def _writing(stack: ExitStack, file: FileIO) -> Callable[[bytes], object]:
+    """Return what writes into a file; where that is a pipe, no run waits for its reader."""
+    if not may_stall(file.fileno()):
+        return file.write
+    pipe = Unhurried(file.fileno())
+
+    def end() -> None:
+        if lost := pipe.drain():
+            tell_lost("the file of --json-into", lost)
+        pipe.close()
+
+    stack.callback(end)
+    return pipe.write
 
 
 def _opened(path: Path) -> FileIO:

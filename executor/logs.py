@@ -9,7 +9,9 @@ does that with the standard library, and the command line with its own options.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +33,20 @@ class Entry:
         return " ".join([self.event, *(f"{name}={value}" for name, value in self.fields.items() if value is not None)])
 
 
+_IS_IMAGINED: ContextVar[bool] = ContextVar("is_imagined", default=False)
+
+
+@contextmanager
+def imagined() -> Iterator[None]:
+    """Log nothing of what is done in the block: it happens to an account that is made up, as a test of a policy is."""
+    before = _IS_IMAGINED.set(True)
+    try:
+        yield
+    finally:
+        _IS_IMAGINED.reset(before)
+
+
 def note(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: object) -> None:
-    """Log an event with its fields."""
-    if logger.isEnabledFor(level):
+    """Log an event with its fields, unless it is imagined."""
+    if logger.isEnabledFor(level) and not _IS_IMAGINED.get():
         logger.log(level, Entry(event, fields))

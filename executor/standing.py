@@ -53,6 +53,7 @@ def no_old_answer(account: Account) -> Iterator[None]:
 
     The state is UNKNOWN then, and NEEDS_CLEANUP where a guard refused what there was to do. Raises what the block does.
     """
+    had_journal = account.folder.journal.exists()
     try:
         yield
     except (AccountIsHalted, AccountIsLocked, CancelledByUser):  # these say nothing of how it stands
@@ -62,7 +63,10 @@ def no_old_answer(account: Account) -> Iterator[None]:
         raise
     except Exception as error:  # whatever broke, nobody knows how the account stands
         note(RUN, "verified", level=logging.WARNING, account=account.id, state="UNKNOWN", message=str(error))
-        remember(account, AccountState.UNKNOWN)
+        if had_journal and not account.folder.journal.exists():  # a new one would stand where that has to go back to
+            mark_gate_closed(account.folder, "the journal was moved away or removed", account.clock())
+        else:
+            remember(account, AccountState.UNKNOWN)
         raise
 
 

@@ -16,6 +16,7 @@ from exitplan.brokers.live.client import Connection, open_exchange
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
+from exitplan.brokers.live.fees import FeeShelf
 from exitplan.brokers.live.history import read_cost_basis
 from exitplan.brokers.live.key_rights import read_key_rights
 from exitplan.brokers.live.listings import (
@@ -77,7 +78,9 @@ class LiveBroker:
         self._exchange = open_exchange(dialect, replace(connection, credentials=credentials))
         self._shelf = MarketCache(dialect, replace(connection, credentials=credentials))
         self._live = not connection.sandbox
-        self._reader = Reader(dialect, self._exchange, account, quote, connection.market_types, self._ask, keep)
+        kinds, owner = connection.market_types, credentials.fingerprint()
+        fees = FeeShelf(dialect, self._exchange, connection.place, owner, kinds, connection.clock)
+        self._reader = Reader(dialect, self._exchange, account, quote, kinds, self._ask, keep, fees)
         self._writer = Writer(dialect, self._exchange, self._redact, self._pause)
         self._markets: Mapping[str, Market] = {}
         self._triggers: frozenset[str] = frozenset()

@@ -17,7 +17,15 @@ from exitplan.brokers.call_log import as_caller
 from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
-from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, balances_of, only_mappings, ticker_of
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    Ticker,
+    VenueBalance,
+    balances_of,
+    fee_rate_of,
+    only_mappings,
+    ticker_of,
+)
 from exitplan.brokers.protocol import (
     LookUpTier,
     OrderReference,
@@ -31,6 +39,16 @@ from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import is_derivative, plain
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """A share of the value of an order; ``is_listed`` says that it is on the venue's list, and not of the account."""
+
+    rate: Decimal
+    is_listed: bool = False
+
+
 Exchange = Any
 """A ccxt client: half a million generated lines, only partly typed."""
 Order = Mapping[str, Any]
@@ -38,6 +56,10 @@ MarketType = Literal["spot", "swap", "future"]
 Failed = Refused | Unknown
 """What became of a write that was not taken."""
 
+FEES = "feesOfAccount"
+"""Where a client keeps what the venue takes of its account's market orders, by kind of market."""
+EACH = ""
+"""The name under which a rate stands that holds for all markets of a kind."""
 MAX_PAGES = 1_000
 """No account has this many pages; a venue that goes on gives the same page again and again."""
 
@@ -53,7 +75,7 @@ class Traits:
     all with our ids, ``private_listings`` that the venue lists its markets to account holders only. ``fee_asset`` is
     the venue's own coin, from which fees may be taken. ``past_orders`` says how the venue lists orders that are over,
     None where exitplan does not ask, and ``past_page`` how many of the newest one question gives. ``buys_by_cost`` says
-    that market buys of spot name what they spend.
+    that market buys of spot name what they spend. ``tells_fees`` says that the account's rates can be asked for.
     ``address`` is where ccxt reaches the venue's API, without a path: an account that names it is no other one.
     ``loopback`` are the kinds of markets that are tested against a copy of the venue on loopback; all else is tested
     with recorded replies only.
@@ -82,6 +104,7 @@ class Traits:
     past_orders: PastOrdersBy | None = None
     past_page: int = 0
     buys_by_cost: bool = False
+    tells_fees: bool = False
     loopback: tuple[MarketType, ...] = ()
     burst: float | None = None
     refill: float | None = None
@@ -166,12 +189,23 @@ class Dialect:
         """Correct what ccxt makes of a listing, where the venue means something else by it."""
         return listing
 
-    def taker_fee(self, exchange: Exchange, symbol: str) -> Decimal | None:  # noqa: ARG002 - others know it
-        """Return the share that the venue takes of a market order of this account, where the reading has told it.
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:  # noqa: ARG002 - others ask
+        """Ask in one call what the venue takes of the account's market orders; only where the traits say that it tells.
 
-        ccxt's own rates are those of accounts that trade nothing, often outdated: None is better.
+        The answer is rates, or what they are worked out from, by the ids of markets or :data:`EACH`. It is kept for a
+        day and handed to :meth:`fee_in`; empty where a kind of market has no such question.
         """
-        return None
+        return {}
+
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Fee | None:
+        """Return the share that the venue takes of a market order of this account; None where it is not known."""
+        market = exchange.markets.get(symbol) or {}
+        rate = self.fee_in((exchange.options.get(FEES) or {}).get(market.get("type")) or {}, market)
+        return None if rate is None else Fee(rate)
+
+    def fee_in(self, rates: Mapping[str, str], market: Mapping[str, Any]) -> Decimal | None:
+        """Find the rate of a market in what was told."""
+        return fee_rate_of(rates.get(str(market.get("id")), rates.get(EACH)))
 
     def correct_order(self, exchange: Exchange, order: Order) -> Order:  # noqa: ARG002 - others look at the account
         """Correct what ccxt makes of a resting order, once all of the account is read."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType, Order, side_by_side
+from exitplan.brokers.live.fees import FeeShelf
 from exitplan.brokers.live.listings import Listings
 from exitplan.brokers.live.parsing import (
     BadReply,
@@ -115,6 +116,7 @@ class Reader:
     market_types: tuple[MarketType, ...]
     ask: Callable[[str, Callable[[], Any]], Any]
     keep: tuple[str, ...] = CASH_KEPT
+    fees: FeeShelf | None = None
 
     def tell(self) -> VenueReply:
         """Ask for balances, orders, positions and, where one question gives them all, prices."""
@@ -127,11 +129,14 @@ class Reader:
         tasks += [self._question("the positions", "read_positions", kind) for kind in derivatives]
         if self.dialect.reads_all_tickers(self.exchange):
             tasks.append(self.all_prices)
+        if self.fees is not None and self.dialect.traits.tells_fees:
+            tasks.append(self.fees.fill)  # last, as no other answer stands behind it
         answers = iter(side_by_side(tasks))
         balances = self.dialect.distinct_wallets({kind: next(answers) for kind in wallets})
         orders = _once([(kind, next(answers)) for kind in self.market_types])
         positions = [entry for _ in derivatives for entry in next(answers)]
-        return VenueReply(balances, orders, positions, next(answers, None))
+        prices = next(answers) if self.dialect.reads_all_tickers(self.exchange) else None
+        return VenueReply(balances, orders, positions, prices)
 
     def all_prices(self) -> TickerReply:
         """Read the prices of all markets; where the question fails, no price is known."""
@@ -262,14 +267,15 @@ class Reader:
         return TickerReply({**prices.tickers, **more.tickers}, unanswered=more.unanswered)
 
     def _market(self, symbol: str, listings: Listings, prices: TickerReply) -> Market:
-        ticker = prices.tickers.get(symbol) or _SILENT
+        ticker, fee = prices.tickers.get(symbol) or _SILENT, self.dialect.taker_fee(self.exchange, symbol)
         return replace(
             listings.listing(symbol, self.dialect),
             bid=ticker.bid,
             ask=ticker.ask,
             last=ticker.last,
             price_status=None if prices.is_known(symbol) else "unavailable",
-            taker_fee=self.dialect.taker_fee(self.exchange, symbol),
+            taker_fee=None if fee is None else fee.rate,
+            fee_is_listed=fee is not None and fee.is_listed,
         )
 
     def _exchanges_of(self, money: Iterable[str]) -> set[str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits
+from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, Fee, MarketType, Order, Traits
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
@@ -26,6 +26,9 @@ _FILLS = 100
 _LISTS = ("/v2/positions", "/v2/assets", "/v2/account/activities/FILL")
 _ONE_ORDER = re.compile(r"/v2/orders/[^/]+$")
 _LARGEST = Decimal(200_000)
+_TIER = "cryptoTierOfAccount"
+_RATES = {str(tier): Decimal(points) / 10_000 for tier, points in enumerate((25, 22, 20, 18, 15, 13, 12, 10), start=1)}
+"""What is taken of a market order, by the tier of the account: https://docs.alpaca.markets/docs/crypto-fees."""
 _DOLLARS = frozenset({"USD", "USDC", "USDT"})
 
 
@@ -107,7 +110,14 @@ class Alpaca(Dialect):
             raise BadReply(f"exitplan reads spot at alpaca, and no markets of the type {market_type}")
         positions = only_mappings(exchange.traderPrivateGetV2Positions(), "positions")
         held = [_holding(exchange, entry) for entry in positions if is_crypto(entry)]
-        return [_cash(exchange, exchange.traderPrivateGetV2Account()), *held]
+        account = exchange.traderPrivateGetV2Account()
+        exchange.options[_TIER] = str(account.get("crypto_tier"))
+        return [_cash(exchange, account), *held]
+
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Fee | None:  # noqa: ARG002 - one for all
+        """Return what the venue documents for the tier that it tells with the account."""
+        rate = _RATES.get(exchange.options.get(_TIER, ""))
+        return None if rate is None else Fee(rate, is_listed=True)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:  # noqa: ARG002 - as above
         """Read all pages of resting orders for crypto, newest first."""

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType, Order, Traits
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.dialect import Dialect, Exchange, Fee, MarketType, Order, Traits
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balances_of, fee_rate_of, only_mappings
 from exitplan.ruleset.model.values import ZERO
 
 _APART = ("trigger", "trailing")
@@ -90,6 +90,12 @@ class AnyVenue(Dialect):
         """Read positions of one kind of market; what ccxt gives as their time is at many venues that of a change."""
         positions = _of_kind(exchange, super().read_positions(exchange, market_type), market_type)
         return [{**position, "timestamp": None} for position in positions]
+
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Fee | None:
+        """Return what ccxt has of the market: the venue's list price, which an account may pay less than."""
+        market = exchange.markets.get(symbol) or {}
+        rate = fee_rate_of(market.get("taker")) if market.get("percentage") is True else None
+        return None if rate is None else Fee(rate, is_listed=True)
 
     def unread(self, exchange: Exchange, market_types: Sequence[MarketType]) -> tuple[str, ...]:
         """Name stop orders where the venue has a list of their own."""

@@ -9,7 +9,7 @@ from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
+from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, Fee, MarketType, Order, Traits, side_by_side
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
@@ -149,10 +149,10 @@ class Binance(Dialect):
                 balances[currency] = replace(known, staked=known.staked + earning.total)
         return list(balances.values())
 
-    def taker_fee(self, exchange: Exchange, symbol: str) -> Decimal | None:
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Fee | None:
         """Return the account's own rate of the spot market; a discount for fees paid in BNB is not in it."""
-        fee: Decimal | None = None if is_derivative(symbol) else exchange.options.get(_FEE)
-        return fee
+        rate: Decimal | None = None if is_derivative(symbol) else exchange.options.get(_FEE)
+        return None if rate is None else Fee(rate)
 
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders, and of futures those that wait for their trigger from their own list.

@@ -72,6 +72,7 @@ class Bybit(Dialect):
         past_page=_PAGE,
         convert=True,
         unified_wallet=True,
+        tells_fees=True,
         loopback=("spot", "swap"),
         # 50 a second in ccxt's units, which stand for the venue's own limits a second and key: 20 orders or 10 reads.
         burst=50.0,
@@ -176,6 +177,12 @@ class Bybit(Dialect):
             for position in parsed
             if exchange.safe_market(position["symbol"], None, None, "contract")["type"] in {market_type, None}
         ]
+
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:
+        """Read the rate of each market: https://bybit-exchange.github.io/docs/v5/account/fee-rate."""
+        reply = exchange.privateGetV5AccountFeeRate({"category": "spot" if market_type == "spot" else "linear"})
+        entries = only_mappings(reply["result"]["list"], "rates")
+        return {str(entry["symbol"]): str(entry["takerFeeRate"]) for entry in entries}
 
     def trade_pages(self, exchange: Exchange, symbol: str | None) -> Iterator[list[Mapping[str, Any]]]:  # noqa: ARG002 - one list for all
         """Read executions of all spot markets, week by week as the venue wants it, newest first.

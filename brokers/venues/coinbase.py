@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import (
+    EACH,
     MAX_PAGES,
     Dialect,
     Exchange,
@@ -60,6 +61,8 @@ _TRADABLE, _VAULT = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT"}), "AC
 _SPOT_PLATFORMS = frozenset({None, "", "ACCOUNT_PLATFORM_UNSPECIFIED", "ACCOUNT_PLATFORM_CONSUMER"})
 _FUTURES_PLATFORM = "ACCOUNT_PLATFORM_CFM_CONSUMER"
 _SIDES = frozenset({"LONG", "SHORT"})
+_STABLE = frozenset({"USD", "USDC", "USDT", "DAI", "PYUSD", "EUR", "EURC", "GBP"})
+"""Money: what trades for one another of these pays less than the tier says."""
 
 
 class Coinbase(Dialect):
@@ -81,6 +84,7 @@ class Coinbase(Dialect):
         lists_by_client_id=True,
         stop_limit=True,
         buys_by_cost=True,
+        tells_fees=True,
         convert=True,
         history_by_symbol=False,
         past_orders="account",
@@ -196,6 +200,21 @@ class Coinbase(Dialect):
         if not tickers:
             raise BadReply("the reply holds no products")
         return tickers
+
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:
+        """Read the rates of the account's tier, for spot; futures pay by contract, and nobody tells how much.
+
+        https://docs.cdp.coinbase.com/api-reference/advanced-trade-api/rest-api/fees/get-transaction-summary
+        """
+        if market_type != "spot":
+            return {}
+        reply = exchange.v3PrivateGetBrokerageTransactionSummary({"product_type": PRODUCTS[market_type]})
+        return {EACH: str(reply["fee_tier"]["taker_fee_rate"])}
+
+    def fee_in(self, rates: Mapping[str, str], market: Mapping[str, Any]) -> Decimal | None:
+        """Return the rate of the tier; pairs of stable coins have another one, which is not told."""
+        is_of_tier = not {market.get("base"), market.get("quote")} <= _STABLE
+        return super().fee_in(rates, market) if is_of_tier else None
 
     def find(self, exchange: Exchange, order_id: str, symbol: str, *, is_trigger: bool) -> Order:  # noqa: ARG002 - one list
         """Ask for one order in the list of all: asked for by itself, ccxt can't tell an unknown one from a failure."""

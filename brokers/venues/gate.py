@@ -11,10 +11,12 @@ from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.live.dialect import (
+    FEES,
     MAX_PAGES,
     Dialect,
     Exchange,
     Failed,
+    Fee,
     MarketType,
     Order,
     Traits,
@@ -23,7 +25,15 @@ from exitplan.brokers.live.dialect import (
 )
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
-from exitplan.brokers.live.parsing import BadReply, Ticker, VenueBalance, amount_of, balances_of, only_mappings
+from exitplan.brokers.live.parsing import (
+    BadReply,
+    Ticker,
+    VenueBalance,
+    amount_of,
+    balances_of,
+    fee_rate_of,
+    only_mappings,
+)
 from exitplan.brokers.live.past_orders import past_orders_in, past_orders_since
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.errors.gate import ERRORS
@@ -81,13 +91,14 @@ class Gate(Dialect):
         fee_asset="GT",
         past_orders="account",
         past_page=PAGE,
+        tells_fees=True,
         # 200 requests in 10 seconds to an address of the API; orders of spot are 10 a second and market.
         burst=100.0,
         refill=20.0,
         options={"createOrder": {"expiration": _MONTH}, "unifiedAccount": None},
         permissions=(
             "Spot trade, Account (read only) and Unified account (read only); Perpetual futures for swaps. "
-            "Never: Withdraw, Wallet."
+            "Wallet (read only) where fees are to be expected. Never: Withdraw, more of Wallet."
         ),
         limits_known=(
             "Classic accounts are read, and unified ones in each mode, with what is borrowed in them.",
@@ -173,6 +184,23 @@ class Gate(Dialect):
         positions = _of_each_settlement(exchange, market_type, ask)
         exchange.options["sides"] = {entry["symbol"]: entry["side"] for entry in positions}
         return positions
+
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:
+        """Read the account's rates, of spot the lower one where it pays in the venue's coin; one answer has all.
+
+        https://www.gate.com/docs/developers/apiv4/en/#query-personal-trading-fees
+        """
+        if market_type != exchange.options["marketTypes"][0]:
+            return {}
+        told = exchange.privateWalletGetFee()
+        spot = told["gt_taker_fee" if told.get("gt_discount") is True else "taker_fee"]
+        return {"spot": str(spot), "swap": str(told.get("futures_taker_fee"))}
+
+    def taker_fee(self, exchange: Exchange, symbol: str) -> Fee | None:
+        """Find the rate of a kind of market in the one answer."""
+        told = (exchange.options.get(FEES) or {}).get(exchange.options["marketTypes"][0]) or {}
+        rate = fee_rate_of(told.get(str((exchange.markets.get(symbol) or {}).get("type"))))
+        return None if rate is None else Fee(rate)
 
     def correct_order(self, exchange: Exchange, order: Order) -> Order:
         """Name the side of an order that closes a position, and the side of a contract where both may be held.

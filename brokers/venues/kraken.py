@@ -28,13 +28,14 @@ from exitplan.brokers.live.parsing import (
     amount_of,
     balance_and_debt,
     balances_of,
+    fee_rate_of,
     only_mappings,
 )
 from exitplan.brokers.live.past_orders import past_orders_in
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.errors.kraken import ERRORS
 from exitplan.brokers.venues.kraken_orders import completed
-from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.model.values import EXACT, ZERO
 
 _WINDOW = 5
 _PAGE = 50
@@ -69,6 +70,7 @@ class Kraken(Dialect):
         history_by_symbol=False,
         past_orders="account",
         past_page=_PAGE,
+        tells_fees=True,
         # 15 points at once, 0.33 back a second for the lowest tier; ccxt counts a point as 3.
         burst=45.0,
         refill=1.0,
@@ -143,6 +145,27 @@ class Kraken(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders; raises BadReply for one with leverage, or of a kind that is not known here."""
         return [completed(order) for order in super().read_open_orders(exchange, market_type)]
+
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:  # noqa: ARG002 - spot alone
+        """Read what the account traded in 30 days, by which the tier of each pair goes.
+
+        https://docs.kraken.com/api-reference/account-data/get-trade-volume
+        """
+        result = exchange.privatePostTradeVolume()["result"]
+        return {"volume": str(result["volume"]), "currency": str(result["currency"])}
+
+    def fee_in(self, rates: Mapping[str, str], market: Mapping[str, Any]) -> Decimal | None:
+        """Find the tier in the listing of the pair: steps of volume, each with the percent from there on."""
+        info = market.get("info") or {}
+        if not rates or info.get("fee_volume_currency", rates["currency"]) != rates["currency"]:
+            return None
+        try:
+            steps = [(amount_of(start) or ZERO, amount_of(percent)) for start, percent in info["fees"]]
+            volume = amount_of(rates["volume"]) or ZERO
+        except (BadReply, KeyError, TypeError, ValueError):
+            return None
+        _, percent = max((step for step in steps if step[0] <= volume), key=lambda step: step[0], default=(ZERO, None))
+        return None if percent is None else fee_rate_of(EXACT.divide(percent, Decimal(100)))
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Have the fee taken from what the order brings: the quote of a sale, the base of a purchase.

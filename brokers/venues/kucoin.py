@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from exitplan.brokers.attempts import attempt
-from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
+from exitplan.brokers.live.dialect import EACH, MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
@@ -22,6 +23,7 @@ from exitplan.brokers.live.parsing import (
     VenueBalance,
     amount_of,
     balance_and_debt,
+    fee_rate_of,
     only_mappings,
 )
 from exitplan.brokers.live.past_orders import past_orders_in
@@ -29,7 +31,7 @@ from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.errors.kucoin import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import ZERO, is_derivative, plain
+from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative, plain
 
 _WINDOW = 5
 _PAGE = 500
@@ -44,6 +46,8 @@ _ELSEWHERE = frozenset({"main", "contract", "option", "pool"})
 """Other accounts that are known, and whose balances are not those that are traded here."""
 _MARGIN = frozenset({"margin", "margin_v2", "isolated", "isolated_v2"})
 """Accounts that may owe what they hold; how much they do is not told with their balances."""
+_BASIC_CLASS = "1"
+"""The fees of the other classes of markets are higher ones."""
 _PAIRS, _OVER = "orders that cancel one another (OCO)", frozenset({"DONE", "CANCELLED"})
 _MUST_HOLD = {
     "/api/v1/accounts": None,
@@ -80,6 +84,7 @@ class Kucoin(Dialect):
         past_orders="symbol",
         past_page=_DONE,
         needs_password=True,
+        tells_fees=True,
         # 4,000 weights in 30 seconds for spot, 2,000 for futures, of which ccxt counts each double.
         burst=2000.0,
         refill=133.0,
@@ -177,6 +182,26 @@ class Kucoin(Dialect):
     def unread(self, exchange: Exchange, market_types: Sequence[MarketType]) -> tuple[str, ...]:
         """Name pairs of orders that cancel one another, where there are any, or nobody could tell."""
         return (_PAIRS,) if "spot" in market_types and exchange.options["hasPairs"] else ()
+
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:
+        """Read the account's basic rate of the spot market; of futures nobody tells them of more than one contract.
+
+        https://www.kucoin.com/docs-new/rest/account-info/trade-fee/get-basic-fee-spot-margin
+        """
+        if market_type != "spot":
+            return {}
+        return {EACH: str(exchange.privateGetBaseFee()["data"]["takerFeeRate"])}
+
+    def fee_in(self, rates: Mapping[str, str], market: Mapping[str, Any]) -> Decimal | None:
+        """Return the basic rate times the market's factor, for markets of the first class, which it is that of."""
+        info = market.get("info") or {}
+        rate, factor = super().fee_in(rates, market), info.get("takerFeeCoefficient", "1")
+        if rate is None or str(info.get("feeCategory")) != _BASIC_CLASS:
+            return None
+        try:
+            return fee_rate_of(EXACT.multiply(rate, amount_of(factor) or ZERO))
+        except BadReply:
+            return None
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; ccxt gives the time of the reply as that of their opening."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from exitplan.brokers.live.dialect import (
 )
 from exitplan.brokers.live.errors import ErrorTable, text_in
 from exitplan.brokers.live.failures import unless_missing
-from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, only_mappings
+from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, fee_rate_of, only_mappings
 from exitplan.brokers.live.past_orders import past_orders_in
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
 from exitplan.brokers.venues.conversions import told_by
@@ -42,6 +43,13 @@ _TRADED_AS: Mapping[MarketType, tuple[str, ...]] = {
 _ALL_KINDS = frozenset({"SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION"})
 _LEVELS = frozenset({"1", "2", "3", "4"})
 """The account modes: spot, futures, multi-currency margin and portfolio margin."""
+_OF_CONTRACTS = {"USDT": "takerU", "USDC": "takerUSDC"}
+_RATES: Mapping[MarketType, Mapping[str, str]] = {
+    "spot": {"USDT": "taker", "USDC": "takerUSDC", "USD": "takerUSDC"},
+    "swap": _OF_CONTRACTS,
+    "future": _OF_CONTRACTS,
+}
+"""Under which name a rate stands, by what markets are paid in."""
 _FUTURES_MODE = "2"
 _WAITING = ("conditional,oco", "trigger", "move_order_stop")
 """The lists of orders that wait for a trigger; the venue gives no two of them at once, but the first pair."""
@@ -78,6 +86,7 @@ class Okx(Dialect):
         past_orders="account",
         past_page=_PAGE,
         needs_password=True,
+        tells_fees=True,
         # The limits hold for each address of the API by itself; this is the tightest of those that are used at once.
         burst=20.0,
         refill=10.0,
@@ -169,6 +178,22 @@ class Okx(Dialect):
         """Name the kinds of orders that are there and send others from time to time."""
         working = exchange.options["working"]
         return tuple(f"{name} orders" for name in _BY_PARTS if any(name in working[kind] for kind in market_types))
+
+    def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:
+        """Read the rates of the account by groups of markets, and by the currency that is paid in where there are none.
+
+        https://www.okx.com/docs-v5/en/#trading-account-rest-api-get-fee-rates
+        """
+        told = exchange.privateGetAccountTradeFee({"instType": _KINDS[market_type]})["data"][0]
+        groups = {f"group {entry['groupId']}": entry["taker"] for entry in told.get("feeGroup") or ()}
+        names = {name: told[key] for name, key in _RATES[market_type].items() if told.get(key)}
+        return {name: str(rate) for name, rate in {**names, **groups}.items()}
+
+    def fee_in(self, rates: Mapping[str, str], market: Mapping[str, Any]) -> Decimal | None:
+        """Find the rate of a market's group, else that of its currency; what the venue takes it writes as negative."""
+        paid_in = market.get("quote") if market.get("spot") else market.get("settle")
+        rate = rates.get(f"group {(market.get('info') or {}).get('groupId')}", rates.get(str(paid_in)))
+        return None if rate is None else fee_rate_of(rate.removeprefix("-") if rate.startswith("-") else f"-{rate}")
 
     def read_positions(self, exchange: Exchange, market_type: MarketType) -> list[Mapping[str, Any]]:
         """Read positions; where one may hold both sides of a symbol, orders have to name the side."""

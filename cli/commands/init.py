@@ -15,6 +15,7 @@ from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.project import MARKER, MARKER_TEXT
 from exitplan.ruleset.errors import UsageError
 from exitplan.schemas.build import FOLDER
+from exitplan.schemas.layout.printing import laid_out
 from exitplan.schemas.policies import SHIPPED
 
 _GITIGNORE = b"# what exitplan keeps of its accounts: state, journal, alerts\n/data/\n"
@@ -96,7 +97,9 @@ def start_from_venue(folder: Path, typed: dict[str, Any], *, force: bool = False
     live = read_options(VenueOptions(**typed))
     ensure_free(live, folder, force=force)
     recording = record_live(live, folder)
-    written = {name: text.encode() for name, text in account_files(live, folder, recording).items()}
+    written = {
+        name: laid_out(text.encode(), name).encode() for name, text in account_files(live, folder, recording).items()
+    }
     shared = {name: content for name, content in starting_files().items() if not name.startswith(_ACCOUNTS)}
     missing = {name: content for name, content in shared.items() if not (folder / name).exists()}
     for name, content in {**missing, live.own_files[2]: json_bytes(recording), **written}.items():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Column, Table
@@ -56,7 +56,7 @@ class StackedRows(Table):
         """Start with no columns."""
         super().__init__(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the rows in the first of the ways that fits."""
         room = options.max_width
         whole = [[_text(cell) for cell in column.cells] for column in self.columns]
@@ -65,18 +65,25 @@ class StackedRows(Table):
             *fixed, last = _widths(cells)
             left = room - sum(width + len(_GAP) for width in fixed)
             if left >= min(last, _LEAST_BESIDE):
-                yield self._grid(cells, [*fixed, min(left, last)])
+                widths = [*fixed, min(left, last)]
+                for row in zip(*cells, strict=True):
+                    yield from self._aligned(row, widths, console)
                 return
         for row in zip(*short, strict=True):
             yield from self._stacked(row, _widths(short)[:-1], room)
 
-    def _grid(self, cells: Sequence[Sequence[Text]], widths: Sequence[int]) -> Table:
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        for column, width in zip(self.columns, widths, strict=True):
-            grid.add_column(justify=column.justify, overflow="fold", width=width)
-        for row in zip(*cells, strict=True):
-            grid.add_row(*row)
-        return grid
+    def _aligned(self, row: Sequence[Text], widths: Sequence[int], console: Console) -> Iterator[Segment]:
+        """Draw a row as segments: a table of rich's takes some milliseconds for each, and a plan may have 100,000."""
+        cells = [_lines(cell, width, console) for cell, width in zip(row, widths, strict=True)]
+        for number in range(max(map(len, cells))):
+            for place, (column, lines, width) in enumerate(zip(self.columns, cells, widths, strict=True)):
+                if place:
+                    yield Segment(_GAP)
+                if number < len(lines):
+                    yield from _drawn(lines[number], width, console, is_right=column.justify == "right")
+                else:
+                    yield Segment(" " * width)
+            yield Segment.line()
 
     def _stacked(self, row: Sequence[Text], widths: Sequence[int], room: int) -> RenderResult:
         *cells, last = row
@@ -93,6 +100,23 @@ class StackedRows(Table):
         yield line
         if last:
             yield Padding(last, (0, 0, 0, _INDENT))
+
+
+class Indented:
+    """Rows below a heading, indented; they are drawn once, where a table around them would measure them before."""
+
+    def __init__(self, title: Text, body: RenderableType) -> None:
+        """Take what stands above and below."""
+        self._title, self._body = title, body
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the heading, and each line of the rows behind two spaces."""
+        yield self._title
+        room = options.update(width=options.max_width - len(_GAP))
+        for line in Segment.split_lines(console.render(self._body, room)):
+            yield Segment(_GAP)
+            yield from line
+            yield Segment.line()
 
 
 class FittedTable(Table):
@@ -150,6 +174,27 @@ def _shrunk(whole: Sequence[int], floors: Sequence[int], room: int) -> list[int]
         widest = max((at for at in range(len(widths)) if widths[at] > floors[at]), key=widths.__getitem__)
         widths[widest] -= 1
     return widths
+
+
+def _lines(cell: Text, width: int, console: Console) -> Sequence[Text]:
+    plain = cell.plain
+    if "\n" not in plain and "\t" not in plain and cell_len(plain) <= width:
+        return (cell,)
+    return list(cell.wrap(console, width, overflow="fold"))
+
+
+def _drawn(line: Text, width: int, console: Console, *, is_right: bool) -> Iterator[Segment]:
+    """Draw a line in its column; what fills that up has the line's style."""
+    style = console.get_style(line.style, default="")
+    fill = " " * (width - cell_len(line.plain))
+    if not line.spans:
+        yield Segment(fill + line.plain if is_right else line.plain + fill, style)
+        return
+    if is_right:
+        yield Segment(fill, style)
+    yield from line.render(console)
+    if not is_right:
+        yield Segment(fill, style)
 
 
 def _text(cell: object) -> Text:

@@ -6,13 +6,13 @@ import os
 import sys
 from typing import Any, TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.output import OUTPUT
-from exitplan.cli.rendering.fitting import FittedTable, StackedRows
+from exitplan.cli.rendering.fitting import FittedTable, Indented, StackedRows
 from exitplan.ruleset.model.visible import printable
 
 _PIPE_WIDTH = 100
@@ -84,8 +84,11 @@ def titled(*headings: str, justify: str = "") -> FittedTable:
     return table
 
 
-def section(title: str, note: str, body: RenderableType, style: str = "bold") -> Table:
+def section(title: str, note: str, body: RenderableType, style: str = "bold") -> RenderableType:
     """Put a heading, with a note beside it, above an indented body."""
+    inner = body.renderables if isinstance(body, Group) else [body]
+    if all(isinstance(part, StackedRows | Indented) for part in inner):
+        return Indented(heading(title, note, style), body)
     table = Table.grid()
     table.add_column()
     table.add_row(heading(title, note, style))

@@ -16,6 +16,7 @@ from decimal import localcontext
 from typing import Any
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.cut_short import telling_where_it_was_cut
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify, Stop
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.own_orders import ensure_orders_known, read_with_past_orders
@@ -182,8 +183,9 @@ class _Application:
         note_journal(account.folder, account.identity, journal.mark())
         intents = intents or journal.intents(plan.plan_id)
         run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
-        run.execute()
-        return self._finish(run)
+        with telling_where_it_was_cut(run):
+            run.execute()
+            return self._finish(run)
 
     def _judged(self, state: State, intents: Mapping[str, Intent]) -> tuple[State, Judged]:
         """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
@@ -236,6 +238,7 @@ class _Application:
         result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
         used = None if code in _LEAVE_OPEN else self.plan.plan_id
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now, used_plan=used)
+        run.has_ended = True
         export_state(journal, state, account.folder.state)
         lift_mark(account.folder)
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})

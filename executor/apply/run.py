@@ -79,6 +79,9 @@ class Run:
     read_beside: Snapshot | None = None
     unsent: dict[str, str] = field(default_factory=dict)
     unrecorded: Settlement | None = None
+    has_sent: bool = False
+    has_ended: bool = False
+    in_flight: set[str] = field(default_factory=set)
     untold: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -204,7 +207,6 @@ class Run:
 
     def _send_once(self, group: list[Sent]) -> list[Sent]:
         """Journal, send and settle a group; gives what of it never reached the venue."""
-        account = self.account
         intents = self._begin_sending([intent for _, intent in group])
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
@@ -231,9 +233,7 @@ class Run:
             left -= len(known)
             if left or back:  # somebody is asked or waited for before the next group
                 self._settle()
-            unsent += [
-                (action, self.journal.back_to_planned(intent, why, account.clock())) for (action, intent), why in back
-            ]
+            unsent += [self._taken_back(action, intent, why) for (action, intent), why in back]
         if rest > LONGEST_REST or clock_is_off:
             self._stop(Stop.CLOCK_IS_OFF if clock_is_off else Stop.VENUE_RESTS)
             for action, _ in unsent:
@@ -243,6 +243,15 @@ class Run:
         if rest:
             self.reconciler.sleep(rest)
         return unsent
+
+    def _taken_back(self, action: Action, intent: Intent, why: str) -> Sent:
+        planned = self.journal.back_to_planned(intent, why, self.account.clock())
+        self.in_flight.discard(action.id)
+        return action, planned
+
+    def record_all(self) -> None:
+        """Record what is known of outcomes and was not recorded yet, where the run ends before its time."""
+        self._settle()
 
     def _answers(self, sent: list[Sent]) -> Sequence[Outcome]:
         """Send a group; with the last of the cancels the account is read, where only sales come after them."""
@@ -316,6 +325,7 @@ class Run:
     def _begin_sending(self, intents: list[Intent]) -> list[Intent]:
         """Journal what is about to be sent, and what became of the orders before it, in one commit."""
         begun = self.journal.begin_sending(intents, self.number, self.account.clock(), self.unrecorded)
+        self.has_sent, self.in_flight = True, {intent.action_id for intent in begun}
         self._tell_settled()
         return begun
 
@@ -339,6 +349,7 @@ class Run:
         """Record what is known of outcomes now, and tell of it."""
         if self.unrecorded is not None:
             self.journal.settle(self.unrecorded)
+            self.in_flight -= {intent.action_id for intent, _, _ in self.unrecorded.resolved}
             self._tell_settled()
 
     def _tell_settled(self) -> None:

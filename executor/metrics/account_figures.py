@@ -53,7 +53,7 @@ def read_figures(account: MeasuredAccount, totals: Totals, *, symbols: int = 0) 
         with _journal(account) as db:
             totals, now = count_journal(db, totals)
             samples += _total_samples(account, now)
-            samples += _journal_samples(account, db, Journal(db), now, reading, symbols)
+            samples += _journal_samples(account, db, Journal(db, account.folder.journal), now, reading, symbols)
     return AccountFigures((*samples, account.sample("account_readable", 1)), totals)
 
 

@@ -7,6 +7,7 @@ verification that is remembered lifts it.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -26,14 +27,15 @@ def mark_gate_closed(folder: DataFolder, reason: str, now: datetime) -> None:
     """Let no earlier verification open the gate of an account; raises DataFolderUnusable where no mark can be made."""
     content = f"{reason} ({time_text(now.replace(microsecond=0))})\n".encode()
     beside, elsewhere = _places(folder)
+    with suppress(DataFolderUnusable):
+        if folder.path.is_dir():  # one that was moved away may come back
+            write_atomically(beside, content)
+            return
     try:
-        write_atomically(beside, content)
-    except DataFolderUnusable:
-        try:
-            ensure_ours(elsewhere.parent)  # where another user could take the mark away, there is none
-        except OSError as error:
-            raise DataFolderUnusable(f"cannot write {elsewhere}: {error.strerror or error}") from error
-        write_atomically(elsewhere, content)
+        ensure_ours(elsewhere.parent)  # where another user could take the mark away, there is none
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot write {elsewhere}: {error.strerror or error}") from error
+    write_atomically(elsewhere, content)
 
 
 def lift_mark(folder: DataFolder) -> None:

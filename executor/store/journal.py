@@ -130,8 +130,9 @@ class Journal:
     is older than what the journal holds.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
+        self._path, self._file = path, _file_at(path)
         self._writer = self._newest_writer()
         self._has_claimed = False
 
@@ -174,6 +175,17 @@ class Journal:
             raise FileIsInvalid(
                 "the account was taken over by another run",
                 hint="nothing more was written or sent; the other run resolves what this one left open",
+            )
+
+    def _ensure_in_place(self) -> None:
+        """Raise DataFolderUnusable where the file is no longer what is at its path: it could be gone with this process.
+
+        SQLite writes into a file that was moved or removed as if nothing was.
+        """
+        if self._file is None or _file_at(self._path) != self._file:
+            raise DataFolderUnusable(
+                f"the journal {self._path} was moved, removed or replaced",
+                hint="put the folder back where it was; without it, look at the orders at the venue first",
             )
 
     def _rollback(self) -> None:
@@ -263,6 +275,7 @@ class Journal:
         Each carries the quantity that it is going to ask for and what is held before. Raises FileIsInvalid where
         somebody else moved one of them first; then none is.
         """
+        self._ensure_in_place()
         with self._transaction() as db:
             if settled is not None:
                 self._put_settlement(db, settled)
@@ -391,6 +404,7 @@ class Journal:
         A plan that is not resumed is added with all its intents, all or nothing, in the same commit as the run and the
         state that it begins with.
         """
+        self._ensure_in_place()
         with self._transaction() as db:
             if not is_resumed:
                 self._put_plan(db, plan, now)
@@ -528,10 +542,19 @@ def open_journal(path: Path) -> Iterator[Journal]:
     """Open (or create) a journal in write-ahead mode with full synchronisation.
 
     Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
-    opened.
+    opened, or is used in the block and fails.
     """
     with opened(path) as connection:
-        yield Journal(connection)
+        yield Journal(connection, path)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Identify the file at a path; None where there is none that can be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _document(text: bytes) -> dict[str, Any]:

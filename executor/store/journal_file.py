@@ -101,6 +101,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     opened.
     """
     connection: sqlite3.Connection | None = None
+    doing = "open"
     try:
         make_private_folder(path.parent)
         create_private(path)
@@ -111,9 +112,10 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
         prepare(connection, path)
+        doing = "use"
         yield connection
     except sqlite3.OperationalError as error:
-        raise DataFolderUnusable(f"cannot open the journal {path}: {error}") from error
+        raise DataFolderUnusable(f"cannot {doing} the journal {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise FileIsInvalid(
             f"{path}: the journal is damaged: {error}",

@@ -107,7 +107,8 @@ class Market:
     of an order, ``market_max_amount`` that of a market order. A ``bid`` or ``ask`` of None was not asked for; 0 says
     that the venue has none. ``price_status`` None means: ``ok`` where a price is there. For an ``inverse`` market a
     contract is worth ``contract_size`` in quote. ``taker_fee`` is the share of its value that the venue takes of a
-    market order of this account: 0.001 is 0.1 %. None is not known.
+    market order of this account: 0.001 is 0.1 %. None is not known; ``fee_is_listed`` says that it is the venue's
+    list price, and not the account's own.
     """
 
     active: bool = True
@@ -124,6 +125,7 @@ class Market:
     max_notional: Decimal | None = None
     market_max_amount: Decimal | None = None
     taker_fee: Decimal | None = None
+    fee_is_listed: bool = False
 
     def mark(self, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
         """Return the mark price and where it comes from: last, else the mid, else the side that an exit would hit."""
@@ -349,6 +351,7 @@ def _market(entry: Mapping[str, Any]) -> Market:
         max_notional=_decimal(entry.get("max_notional")) or None,
         market_max_amount=_decimal(entry.get("market_max_amount")) or None,
         taker_fee=_decimal(entry.get("taker_fee")),
+        fee_is_listed=entry.get("fee_is_listed") is True,
     )
 
 
@@ -418,6 +421,7 @@ def _market_document(market: Market) -> dict[str, Any]:
         "price_status": market.price_status,
         "inverse": market.inverse,
         **{name: plain(told) for name in _SELDOM_TOLD if (told := getattr(market, name)) is not None},
+        **({"fee_is_listed": True} if market.fee_is_listed else {}),
     }
 
 

@@ -499,7 +499,7 @@ def _order(
 ) -> Action:
     """Write an order about a position; its price is the trigger of a stop and the limit of anything else."""
     position, mark = view.position, view.price.mark
-    value = view.worth(quantity)
+    value, fees = view.worth(quantity), view.market if kind in SELLING else None
     return Action(
         kind=kind,
         phase=3,
@@ -517,7 +517,8 @@ def _order(
             **({} if view.record is None else dict(record_marks(view.record))),
         },
         limit_price=None if kind == "attach_stop" else price,
-        taker_fee=view.market.taker_fee if view.market is not None and kind in SELLING else None,
+        taker_fee=None if fees is None else fees.taker_fee,
+        fee_is_listed=fees is not None and fees.fee_is_listed,
         trigger_price=price if kind == "attach_stop" else None,
         rank=_rank_of(kind, rule),
         part=part,

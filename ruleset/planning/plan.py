@@ -278,7 +278,7 @@ def _summary(draft: Draft) -> PlanSummary:
     sales = [action for action in draft.actions if action.kind in SELLING]
     spreads = [spread_cost(action, draft.account.snapshot.markets.get(action.symbol)) for action in sales]
     known = [cost for cost in spreads if cost is not None]
-    fees = [fee for sale in sales if (fee := sale.est_fee) is not None]
+    fees = [(sale, fee) for sale in sales if (fee := sale.est_fee) is not None]
     return PlanSummary(
         actions=dict(sorted(Counter(action.kind for action in draft.actions).items())),
         categories=dict(sorted(Counter(decision.category.value for decision in draft.decisions).items())),
@@ -287,8 +287,9 @@ def _summary(draft: Draft) -> PlanSummary:
         est_value=sum((action.est_value or ZERO for action in sales), ZERO),
         est_spread_cost=sum(known, ZERO) if known else None,
         unknown_spreads=len(spreads) - len(known),
-        est_fees=sum(fees, ZERO) if fees else None,
+        est_fees=sum((fee for _, fee in fees), ZERO) if fees else None,
         unknown_fees=len(sales) - len(fees) if fees else 0,
+        listed_fees=sum(sale.fee_is_listed for sale, _ in fees),
     )
 
 

@@ -232,6 +232,9 @@ class PlanSummary:
     unknown_fees: Annotated[
         int, Key("How many sales have no known fee, where that of others is known.", sparse=True)
     ] = 0
+    listed_fees: Annotated[
+        int, Key("How many sales have a fee that is the venue's list price, and not the account's own.", sparse=True)
+    ] = 0
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,7 @@ def _market() -> Schema:
         "max_notional": amount("The largest value of an order, in the market's own quote.", negative=False),
         "market_max_amount": amount("The largest quantity of a market order.", negative=False),
         "taker_fee": amount("The share that the venue takes of a market order; absent: not known.", negative=False),
+        "fee_is_listed": flag("Whether taker_fee is the venue's list price, and not the account's own."),
         "bid": amount("The best bid; 0 says that there is none, absent that nobody asked."),
         "ask": amount("The best ask; likewise."),
         "last": amount("The last price; 0 is none."),

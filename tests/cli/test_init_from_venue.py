@@ -34,6 +34,7 @@ def files(folder: Path) -> list[str]:
 def test_the_live_account_and_its_paper_copy_can_be_planned_at_once(kraken: Handle) -> None:
     assert xp(*init_words(kraken)).code == 0
     assert xp("validate").code == 0
+    assert xp("fmt", "--check").code == 0
     live, paper = (xp("plan", "--account", name, "--json") for name in ("kraken", "kraken-paper"))
     assert (live.code, paper.code) == (0, 0)
     assert (live.json["account"]["venue"], paper.json["account"]["venue"]) == ("kraken", "paper")

@@ -289,6 +289,13 @@ def test_the_summary_tells_the_fees_of_the_sales_where_rates_are_known(
     assert tuple(action.get("taker_fee") for action in plan["actions"]) == rates
 
 
+def test_a_fee_that_is_a_list_price_says_so_with_the_sale_and_in_the_summary() -> None:
+    markets = {"AAA/USD": market("100", taker_fee="0.001", fee_is_listed=True)}
+    plan = plan_of(snapshot(position(), markets=markets))
+    assert plan["actions"][0]["fee_is_listed"] is True
+    assert plan["summary"]["listed_fees"] == 1
+
+
 def test_only_sales_pay_a_fee() -> None:
     markets = {"AAA/USD": market("100", taker_fee="0.001")}
     cancel, sale = plan_of(snapshot(position(locked=1), orders=[order(minutes=31)], markets=markets))["actions"]

@@ -165,7 +165,7 @@ def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> 
 
 def test_the_schema_of_snapshots_names_every_key_that_is_written_and_no_other() -> None:
     at, one = parse_time("2026-02-18T22:00:00Z"), Decimal(1)
-    market = Market(max_amount=one, max_notional=one, market_max_amount=one, taker_fee=one)
+    market = Market(max_amount=one, max_notional=one, market_max_amount=one, taker_fee=one, fee_is_listed=True)
     order = OpenOrder("o1", "A/USD", "buy", "limit", one, position_side="long", holds_nothing=True)
     written = snapshot_to_document(
         Snapshot(

@@ -14,7 +14,7 @@ from typing import Any
 from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, RefusalReason, Refused
 from exitplan.ruleset.model.snapshot import Cash, Market, OrderSide, Position
-from exitplan.ruleset.model.values import ZERO, base_of, is_derivative
+from exitplan.ruleset.model.values import ZERO, base_of, is_derivative, plain
 from tests.venues import bybit_shapes as shapes
 from tests.venues.bybit_auth import BybitGate
 from tests.venues.bybit_convert import Conversions
@@ -137,6 +137,14 @@ class BybitFront(AccountFront[BybitGate]):
                 free = known.free + entry.quantity - entry.locked
                 held[name] = Cash(free, known.locked + entry.locked, known.debt + entry.debt)
         return held | {name: Cash(amount) for name, amount in self.staked.items()}
+
+    def _fee_rates(self, params: Document) -> Document:
+        """Return the taker's and the maker's fee of each market of a category."""
+        options = self.venue.options
+        fees = {"takerFeeRate": plain(options.taker_fee), "makerFeeRate": plain(options.maker_fee)}
+        is_linear = params["category"] == "linear"
+        symbols = [symbol for symbol in sorted(self.venue.snapshot().markets) if is_derivative(symbol) == is_linear]
+        return {"list": [{"symbol": shapes.symbol_id(symbol), **fees} for symbol in symbols]}
 
     def _wallet(self, params: Document) -> Document:
         """Tell what is in the wallet; a currency of which nothing is held or owed is left out."""
@@ -399,6 +407,7 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     "/v5/market/tickers": (Sort.READ, BybitFront._tickers),
     "/v5/asset/coin/query-info": (Sort.MARKETS, BybitFront._coins),
     "/v5/account/wallet-balance": (Sort.READ, BybitFront._wallet),
+    "/v5/account/fee-rate": (Sort.MARKETS, BybitFront._fee_rates),
     "/v5/position/list": (Sort.READ, BybitFront._positions),
     "/v5/order/realtime": (Sort.READ, BybitFront._open_orders),
     "/v5/order/history": (Sort.LOOK_UP, BybitFront._history),

@@ -127,6 +127,10 @@ class KrakenFront(AccountFront[KrakenGate]):
             for name, (total, held) in self._holdings().items()
         }
 
+    def _trade_volume(self, _: Document) -> Document:
+        """Return what was traded in 30 days: nothing, so that the first step of each pair's fees holds."""
+        return {"currency": "ZUSD", "volume": "0.0000"}
+
     def _open_positions(self, _: Document) -> Document:
         """Return margin positions: the matching engine has none."""
         return {}
@@ -284,6 +288,7 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     "/0/private/Balance": (Sort.READ, KrakenFront._balances),
     "/0/private/BalanceEx": (Sort.READ, KrakenFront._balances_with_holds),
     "/0/private/OpenPositions": (Sort.READ, KrakenFront._open_positions),
+    "/0/private/TradeVolume": (Sort.MARKETS, KrakenFront._trade_volume),
     "/0/private/OpenOrders": (Sort.READ, KrakenFront._open_orders),
     "/0/private/ClosedOrders": (Sort.LOOK_UP, KrakenFront._closed_orders),
     "/0/private/QueryOrders": (Sort.LOOK_UP, KrakenFront._query_orders),

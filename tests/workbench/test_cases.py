@@ -147,6 +147,12 @@ def test_several_cycles_are_planned_and_applied_at_the_prices_of_the_script() ->
     assert told(expect, account=ACCOUNT, cycles=3, prices={"ADA": [0.42, 0.0004]}) == []
 
 
+def test_what_happens_to_an_account_that_is_made_up_stands_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "exitplan.run")
+    assert told({"left": {"BTC": "0.05"}}, account=ACCOUNT, cycles=2) == []
+    assert [record for record in caplog.records if record.name == "exitplan.run"] == []
+
+
 def test_a_cycle_that_goes_another_way_is_named() -> None:
     wanted = {"do": {"ADA": ["unwind 650", "close"]}, "left": {"ADA": [1950, 1]}, "clean_after": 1}
     assert told(wanted, account=ACCOUNT, cycles=2) == [

@@ -16,6 +16,7 @@ from exitplan.brokers.paper.engine import Prices
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.apply.events import ApplyResult
+from exitplan.executor.logs import imagined
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.store.tracker import TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -84,12 +85,14 @@ class PaperAccount:
         return cls(start, replace(opened, loaded=policy.loaded, rulebook=policy.book), venue, clock)
 
     def plan(self) -> Planned:
-        """Read the account and plan."""
-        return plan_account(self.account)
+        """Read the account and plan; nobody's log hears of it."""
+        with imagined():
+            return plan_account(self.account)
 
     def apply(self, plan: Plan) -> ApplyResult:
-        """Carry a plan out."""
-        return apply_plan(self.account, plan)
+        """Carry a plan out; nobody's log hears of it."""
+        with imagined():
+            return apply_plan(self.account, plan)
 
     def move_price(self, name: str, price: Decimal | None) -> None:
         """Move the price of a symbol, or of a base currency, to the given one; None leaves it.

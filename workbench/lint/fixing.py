@@ -51,24 +51,27 @@ def fix_file(path: FilePath) -> Fixed:
     left: dict[str, Placed] = {}
     for _ in range(_MOST):
         loaded = load_edited(path, text)
-        own = display_name(path)
-        wanted = [
-            placed
-            for placed in lint_loaded(loaded)
-            if placed.finding.code in FIXABLE
-            and placed.ignored is None
-            and placed.mark.file == own
-            and placed.finding.message not in left
-        ]
-        if not wanted:
-            break
-        after = _without(path, text, loaded, wanted[0])
-        if after is None:
-            left[wanted[0].finding.message] = wanted[0]
+        for placed in _fixable(loaded, display_name(path)):
+            if placed.finding.message in left:
+                continue
+            after = _without(path, text, loaded, placed)
+            if after is not None:  # what else is wrong is found anew: it may have been about what is gone
+                text = after
+                mended.append(placed)
+                break
+            left[placed.finding.message] = placed
         else:
-            text = after
-            mended.append(wanted[0])
+            break
     return Fixed(before, text, mended, list(left.values()))
+
+
+def _fixable(loaded: LoadedPolicy, own: str) -> list[Placed]:
+    """Return what is found in the file itself that is never needed."""
+    return [
+        placed
+        for placed in lint_loaded(loaded)
+        if placed.finding.code in FIXABLE and placed.ignored is None and placed.mark.file == own
+    ]
 
 
 def _without(path: FilePath, text: str, loaded: LoadedPolicy, placed: Placed) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import Cash, Snapshot
 from tests.brokers.live.accounts import VENUES, Opened, Watch, holding, many, open_account, open_account_by, priced
 from tests.brokers.live.conftest import Opener
@@ -213,3 +214,10 @@ def test_amounts_keep_every_digit_that_the_venue_tells(open_at: Opener, venue: s
     quantity = "12345678.12345678" if venue == "binance" else "12345678.123456789012345678"
     read = open_at(venue, snapshot(position(quantity=quantity))).broker.read_account()
     assert read.positions[0].quantity == Decimal(quantity)
+
+
+@every_venue
+def test_the_fee_of_the_account_is_read_at_each_venue(venue: str, open_at: Opener) -> None:
+    fee = PaperOptions(taker_fee=Decimal("0.00075"))
+    opened = open_at(venue, snapshot(position("AAA/USD", 10), cash=5), options=fee).ready()
+    assert opened.broker.read_account().markets["AAA/USD"].taker_fee == Decimal("0.00075")

@@ -192,6 +192,9 @@ BYBIT = Replies(
         ),
         OPEN: listed(order(11), stop(12)),
         HISTORY: listed(),
+        "GET /v5/account/fee-rate": told(
+            {"list": [{"symbol": "SOLUSDT", "takerFeeRate": "0.0018", "makerFeeRate": "0.001"}]}
+        ),
     }
 )
 SWAPS = Replies(

@@ -144,6 +144,14 @@ def replies() -> Replies:
             "GET /api/v4/futures/btc/contracts": [contract("BTC_USD", "0")],
             "GET /api/v4/account/detail": {"user_id": 7, "key": {"mode": 1}},
             "GET /api/v4/unified/unified_mode": {"mode": "classic", "settings": {}},
+            "GET /api/v4/wallet/fee": {
+                "user_id": 7,
+                "taker_fee": "0.002",
+                "maker_fee": "0.002",
+                "gt_discount": False,
+                "gt_taker_fee": "0.0015",
+                "futures_taker_fee": "0.0005",
+            },
             "GET /api/v4/spot/accounts": [
                 balance("SOL", "2.5", "1"),
                 balance("ADA", "0.04", "0"),

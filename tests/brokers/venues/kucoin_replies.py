@@ -142,6 +142,7 @@ def replies() -> Replies:
                 [contract("XBTUSDTM", "XBT", "0.001"), contract("XBTMZ26", "XBT", "0.001", expiry=1_798_000_000_000)]
             ),
             "GET /api/ua/v1/account/mode": ok({"selfAccountMode": "CLASSIC"}),
+            "GET /api/v1/base-fee": ok({"takerFeeRate": "0.001", "makerFeeRate": "0.001"}),
             "GET /api/v1/accounts": ok(
                 [
                     account("SOL", "2.5", "1"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.brokers.venues.recorded import Replies, Reply, Sent
 
+FEES = "GET /api/v5/account/trade-fee"
 BALANCE = "GET /api/v5/account/balance"
 PENDING = "GET /api/v5/trade/orders-pending"
 WAITING = "GET /api/v5/trade/orders-algo-pending"
@@ -188,6 +189,7 @@ OKX = Replies(
         "GET /api/v5/public/instruments": _instruments,
         "GET /api/v5/market/tickers": _tickers,
         CONFIG: told({"acctLv": "1", "posMode": "net_mode", "type": "0", "uid": "7", "mainUid": "7"}),
+        FEES: told({"level": "Lv1", "taker": "-0.001", "takerUSDC": "-0.0012", "maker": "-0.0008", "takerU": ""}),
         BALANCE: told(
             {
                 "uTime": str(TIME),

@@ -82,9 +82,10 @@ def swaps() -> Iterator[Recorded]:
 # --- reading ---
 
 
-def test_the_unified_account_is_read_in_four_calls_without_asking_what_it_is(bybit: Recorded) -> None:
+def test_the_unified_account_is_read_in_five_calls_without_asking_what_it_is(bybit: Recorded) -> None:
     bybit.broker.read_account()
     assert sorted(sent.path for sent in bybit.sent) == [
+        "/v5/account/fee-rate",
         "/v5/account/wallet-balance",
         "/v5/market/instruments-info",
         "/v5/market/tickers",
