@@ -137,9 +137,9 @@ def _sold(run: Document) -> str:
 
 def history_table(runs: Sequence[Document]) -> Table:
     """Draw past runs, one a line."""
-    table = titled(
-        "run", "started", "plan", "result", "done", "refused", "sold for", "account then", justify="rlllrrrl"
-    )
+    headings = ["run", "started", "plan", "result", "done", "refused", "sold for", "account then"]
+    were_asked = any(run.get("approved_by") for run in runs)
+    table = titled(*headings, *(["approved by"] if were_asked else []), justify="rlllrrrll")
     for run in runs:
         label, style = _MEANINGS.get(run["exit_code"], (f"exit {run['exit_code']}", "bold red"))
         label = "under way" if run["under_way"] else label
@@ -153,5 +153,6 @@ def history_table(runs: Sequence[Document]) -> Table:
             words(run["refused"]),
             words(_sold(run)),
             words(state, STATE_STYLES.get(state, "")),
+            *([words(", ".join(vote["person"] for vote in run.get("approved_by", ())))] if were_asked else []),
         )
     return table

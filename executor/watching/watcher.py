@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.threads import Workers
+from exitplan.executor.watching.track import Track
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, RefusedByGuard
 from exitplan.ruleset.exit_codes import ExitCode
 
@@ -54,70 +55,13 @@ class Surroundings:
     alive: Callable[[datetime], None] = lambda _: None
 
 
-@dataclass(slots=True)
-class _Track:
-    """How it goes with one account: when its next round is due, and whether one is under way.
-
-    ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out. ``causes`` are those of
-    failures that were told since it last went well.
-    """
-
-    who: Selected
-    anchor: datetime
-    due: datetime
-    set_at: datetime
-    began: datetime | None = None
-    is_cut: bool = False
-    rounds: int = 0
-    failures: int = 0
-    worst: ExitCode = ExitCode.DONE
-    told: tuple[object, ...] = ()
-    causes: set[tuple[str, str]] = field(default_factory=set)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its first round has neither ended nor been cut off."""
-        return not self.rounds and not self.is_cut
-
-    def hangs(self, now: datetime, cut_off: timedelta) -> bool:
-        """Check whether a round takes too long that has not been cut off yet."""
-        return self.began is not None and not self.is_cut and now - self.began > cut_off
-
-    def follow_clock(self, now: datetime) -> None:
-        """Where the clock was put back, let what is due be due after the same time as before."""
-        if now < self.set_at:
-            self.due = self.anchor = now + (self.due - self.set_at)
-            self.set_at = now
-        if self.began is not None and now < self.began:
-            self.began = now
-
-    def takes_for_news(self, done: Round) -> bool:
-        """Check whether a round is worth telling after those before it, and remember it."""
-        is_same, self.told = done.told_by == self.told, done.told_by
-        if not done.is_failure:
-            if done.state is not None or done.kind == "back":
-                self.causes.clear()
-            return not is_same or done.kind == "applied"
-        is_known = (done.kind, done.cause) in self.causes
-        self.causes.add((done.kind, done.cause))
-        return not is_known
-
-    def set_due(self, now: datetime, pace: Pace) -> None:
-        """Find out when the next round is due: in the even row, or later where it fails again and again."""
-        begun = now if self.began is None else self.began
-        missed = (now - self.anchor) // pace.every
-        in_row = self.anchor + pace.every * (missed + 1)
-        self.due = begun + pace.pause(self.failures) if self.failures > 1 else in_row
-        self.set_at = now
-
-
 class Watcher:
     """Rounds of many accounts. :meth:`run` goes on until it is stopped; :meth:`step` does what is due at a moment."""
 
     def __init__(self, given: Surroundings, pace: Pace) -> None:
         """Begin with no account; they are looked for in the first step."""
         self._given, self._pace = given, pace
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, Track] = {}
         self._listed_at: datetime | None = None
         self._is_stopping = self._is_for_one_round = False
         self._undelivered = False
@@ -198,7 +142,7 @@ class Watcher:
                 self._tracks[name].who = who
             else:
                 first = now + self._pace.offset(name)
-                self._tracks[name] = _Track(who, first, first, now)
+                self._tracks[name] = Track(who, first, first, now)
         for name in [name for name, track in self._tracks.items() if name not in found and track.began is None]:
             gone = self._tracks.pop(name)
             self._given.notify(Round(name, gone.who.venue, now, "removed"))
@@ -211,7 +155,7 @@ class Watcher:
         at_work = sum(1 for track in self._tracks.values() if track.began and not track.is_cut)
         return at_work < self._pace.jobs
 
-    def _round(self, track: _Track) -> Round:
+    def _round(self, track: Track) -> Round:
         """Do one round, in a thread: whatever goes wrong is what it comes to."""
         given, file = self._given, track.who.file
         began, account = given.clock(), None
@@ -249,7 +193,7 @@ class Watcher:
                 took = (now - track.began).total_seconds()
                 self._tell(track, Round(name, track.who.venue, now, "hangs", ExitCode.UNKNOWN, took))
 
-    def _take_in(self, track: _Track, done: Round, now: datetime) -> None:
+    def _take_in(self, track: Track, done: Round, now: datetime) -> None:
         if track.is_cut and track.began is not None:
             took = (now - track.began).total_seconds()
             self._tell(track, Round(done.account, done.venue, now, "back", seconds=took))
@@ -259,7 +203,7 @@ class Watcher:
         track.began, track.is_cut = None, False
         self._tell(track, done)
 
-    def _tell(self, track: _Track, done: Round) -> None:
+    def _tell(self, track: Track, done: Round) -> None:
         """Tell of a round; of what is wrong an alert is raised, once for each cause."""
         is_news = track.takes_for_news(done)
         self._undelivered = True

@@ -55,6 +55,7 @@ def test_a_plan_is_listed_shown_approved_and_carried_out() -> None:
     assert (ran.json["kind"], ran.json["request"]) == ("applied", name)
     assert xp("history", "1", "--json").json["approved_by"][0]["person"] == "alice"
     assert "Approved by alice" in xp("history", "1").out
+    assert "alice" in xp("history").out
     assert xp("pending").out == "No plan waits.\n"
 
 
