@@ -38,7 +38,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """What is remembered of an account; the state is None where it cannot be read."""
+    """What is remembered of an account."""
 
     account: Account
     journal: Journal
@@ -82,10 +82,9 @@ def _failed_zombies(remembered: _Remembered) -> Iterator[Sighting]:
 def _unknown_orders(remembered: _Remembered) -> Iterator[Sighting]:
     """Find orders that nobody can settle; while a run at work has some under way, nobody can say which these are."""
     unresolved = unresolved_in(remembered.journal)
-    if unresolved:
-        at_work = _run_at_work(remembered)
-        if any(intent.status == "sending" and intent.fence == at_work for _, _, intent in unresolved):
-            raise _NobodyKnows
+    at_work = _run_at_work(remembered) if unresolved else None
+    if at_work is not None and any(intent.fence == at_work and intent.status == "sending" for *_, intent in unresolved):
+        raise _NobodyKnows
     for _, action, intent in unresolved:
         reason = f"{action.kind} {action.symbol} {plain(action.quantity)}"
         yield Sighting(action.client_order_id, intent.sent_at, intent.attempt, reason=reason)
