@@ -231,7 +231,7 @@ def test_without_the_extra_what_installs_it_is_told_and_the_command_goes_on(fold
 
 def test_where_nobody_asks_nothing_is_loaded(folder: Path) -> None:
     code = (
-        "import sys; from exitplan.cli.main import main; sys.argv = ['exitplan', 'run']\n"
+        "import sys; from exitplan.cli.main import main; sys.argv = ['exitplan', 'status']\n"
         "try: main()\n"
         "except SystemExit: print(*(name for name in sys.modules if name.split('.')[0] in ('opentelemetry', "
         "'prometheus_client')), 'none')"
