@@ -52,6 +52,11 @@ class DataFolder:
         return self.path / "metrics.json"
 
     @property
+    def calls(self) -> Path:
+        """How often venues were called, by all accounts of the data folder."""
+        return self.root / "calls.db"
+
+    @property
     def lock(self) -> Path:
         """The lock that the account's one writer holds."""
         return self.path / "account.lock"
@@ -65,5 +70,5 @@ class DataFolder:
 def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
-    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.lock)
+    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.calls, own.lock)
     return name == "halt" or name.startswith(own.journal.name) or name in {file.name for file in kept}
