@@ -26,22 +26,28 @@ def tracing(verb: str, *, as_json: bool) -> AbstractContextManager[None]:
 
 @contextmanager
 def _traced(verb: str, *, as_json: bool) -> Iterator[None]:
+    from exitplan.brokers.attempts import attempt  # noqa: PLC0415 - only where traces are asked for
     from exitplan.cli.failures import warn  # noqa: PLC0415 - which calls this
+    from exitplan.executor.tracing import span, tracing_by  # noqa: PLC0415 - as above
 
     try:
-        from exitplan.executor.otel import sending_traces  # noqa: PLC0415 - an extra, and heavy
-        from exitplan.executor.tracing import span, tracing_by  # noqa: PLC0415 - as above
+        from exitplan.executor.otel import TraceSender  # noqa: PLC0415 - an extra, and heavy
     except ImportError:
         warn(_MISSING, hint=_HINT, as_json=as_json)
         yield
         return
     problems: list[str] = []
+    sender = attempt(TraceSender, lambda problem: problems.append(f"no traces are sent: {problem}"))
+    if sender is None:
+        warn(problems[0], hint="look at the variables OTEL_...", as_json=as_json)
+        yield
+        return
     try:
-        with sending_traces(problems) as tracer, tracing_by(tracer), span(f"exitplan {verb}".strip(), command=verb):
+        with tracing_by(sender.tracer), span(f"exitplan {verb}".strip(), command=verb):
             yield
     finally:
-        if problems:
-            warn(f"{problems[0]} to {_collector()}", as_json=as_json)
+        if not sender.close():
+            warn(f"traces could not be sent to {_collector()}", as_json=as_json)
 
 
 def _collector() -> str:

@@ -76,7 +76,7 @@ class SpanTracer:
     def _action(self, kind: str, parent: Span | None, name: str, data: Mapping[str, Any]) -> None:
         with self._lock:
             span = self._actions.pop((parent, name), None) or self._begun(
-                str(data["action"]), _action_attributes(data), parent
+                str(data.get("action", "action")), _action_attributes(data), parent
             )
             if kind == "action_started":
                 self._actions[parent, name] = span
@@ -173,21 +173,27 @@ class _Sending(SpanExporter):
         self._exporter.shutdown()  # type: ignore[no-untyped-call] # OpenTelemetry's
 
 
-@contextmanager
-def sending_traces(problems: list[str]) -> Iterator[SpanTracer]:
-    """Give a tracer whose spans are sent as the variables OTEL_... say; what goes wrong is added to the problems."""
-    logger = logging.getLogger("opentelemetry")
-    logger.addHandler(logging.NullHandler())  # what it has to say of a collector that is not there, we say once
-    logger.propagate = False
-    resource = Resource.create({"service.version": VERSION, **_service()})
-    provider, exporter = TracerProvider(resource=resource, shutdown_on_exit=False), _Sending()
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    try:
-        yield SpanTracer(provider)
-    finally:
-        provider.shutdown()
-        if exporter.has_failed:
-            problems.append("traces could not be sent")
+class TraceSender:
+    """Sends the spans of its ``tracer`` as the variables OTEL_... say.
+
+    Raises whatever OpenTelemetry raises where one of them is nonsense.
+    """
+
+    def __init__(self) -> None:
+        """Begin to send, in a thread of its own."""
+        logger = logging.getLogger("opentelemetry")
+        logger.addHandler(logging.NullHandler())  # what it has to say of a collector that is not there, we say once
+        logger.propagate = False
+        resource = Resource.create({"service.version": VERSION, **_service()})
+        self._exporter = _Sending()
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
+        self.tracer = SpanTracer(self._provider)
+
+    def close(self) -> bool:
+        """Send what is left, and return whether all was sent."""
+        self._provider.shutdown()
+        return not self._exporter.has_failed
 
 
 def _service() -> dict[str, str]:

@@ -9,8 +9,6 @@ PLATFORM = "platform"
 """The id of the account that is not a user's."""
 DELIVERIES = "deliveries.db"
 """What is known in a data folder of the alerts that were delivered, of all accounts."""
-CALLS = "calls.db"
-"""The file of the calls that were counted, in the data folder of a project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,11 @@ class DataFolder:
         return self.path / "metrics.json"
 
     @property
+    def calls(self) -> Path:
+        """How often venues were called, by all accounts of the data folder."""
+        return self.root / "calls.db"
+
+    @property
     def lock(self) -> Path:
         """The lock that the account's one writer holds."""
         return self.path / "account.lock"
@@ -74,6 +77,6 @@ class DataFolder:
 def is_own_file(path: Path) -> bool:
     """Check whether a path leads to a file that exitplan keeps for itself, in whatever folder."""
     own, name = DataFolder(Path(), Path()), path.resolve().name.casefold()
-    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.lock, own.watch_lock)
-    databases = (own.journal.name, DELIVERIES, CALLS)
+    kept = (own.state, own.tracker, own.alerts, own.reading, own.totals, own.calls, own.lock, own.watch_lock)
+    databases = (own.journal.name, DELIVERIES)
     return name == "halt" or name.startswith(databases) or name in {file.name for file in kept}

@@ -26,6 +26,11 @@ _OLDEST_VERSION = 4
 """Of a journal: earlier ones lack what is read here, and are brought up by the next run."""
 _PATIENCE = 2.0
 """Seconds that a journal may be locked; nobody holds it for longer than a commit."""
+_WAITING = {
+    "waiting_plans": ("requests", "SELECT count(*) FROM requests WHERE standing = 'waiting'"),
+    "open_incidents": ("incidents", "SELECT count(*) FROM incidents WHERE ended_at IS NULL"),
+}
+"""What waits for a person, by the table that has it; a journal from before there was one has none."""
 _UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
@@ -130,6 +135,9 @@ def _journal_samples(
     intents = [intent for plan_id in waiting for intent in journal.intents(plan_id).values()]
     yield account.sample("open_plans", len(waiting))
     yield account.sample("unknown_orders", sum(intent.status in _UNRESOLVED for intent in intents))
+    for name, (table, asked) in _WAITING.items():
+        if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone():
+            yield account.sample(name, *db.execute(asked).fetchone())
     document = journal.state()
     if document is not None:
         state = state_from_document(document)

@@ -15,8 +15,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from exitplan.brokers.attempts import attempt
 from exitplan.brokers.call_log import Call, listening
-from exitplan.executor.accounts.folder import CALLS
+from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.metrics.endpoints import endpoint_of
 from exitplan.executor.metrics.registry import LATENCY_BUCKETS
 
@@ -94,11 +95,11 @@ class CallTotals:
         with self._lock:
             try:
                 return self._exchange()
-            except sqlite3.OperationalError as problem:
+            except (OSError, sqlite3.OperationalError) as problem:
                 LOGGER.debug("%s cannot be used: %s", self.path, problem)
-            except (OSError, sqlite3.DatabaseError) as problem:
+            except sqlite3.DatabaseError as problem:
                 LOGGER.debug("%s is begun anew: %s", self.path, problem)
-                self._begin_anew()
+                return attempt(self._begun_anew, lambda _: {})
             return {}
 
     def _exchange(self) -> Figures:
@@ -121,11 +122,11 @@ class CallTotals:
                 self._new.clear()
         return known
 
-    def _begin_anew(self) -> None:
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as problem:
-            LOGGER.debug("%s cannot be removed: %s", self.path, problem)
+    def _begun_anew(self) -> Figures:
+        """Take a damaged file away, with what SQLite keeps beside it, and begin another one."""
+        for path in (self.path, self.path.with_name(f"{self.path.name}-journal")):
+            path.unlink(missing_ok=True)
+        return self._exchange()
 
     def _bounded(self, figure: CallFigure) -> CallFigure:
         return figure._replace(endpoint=self._known(figure.venue, figure.endpoint))
@@ -163,7 +164,7 @@ _OF_THIS_PROCESS: dict[Path, CallTotals] = {}
 
 def call_totals(data: Path) -> CallTotals:
     """Return the call totals of a data folder; the same ones in all of this process."""
-    path = data.absolute() / CALLS
+    path = DataFolder(data, data).calls.absolute()
     return _OF_THIS_PROCESS.setdefault(path, CallTotals(path))
 
 

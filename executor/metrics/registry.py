@@ -134,6 +134,8 @@ STANDING = _named(
         _gauge("escalated_positions", ACCOUNT, "Positions that a person was alerted to and that are still held."),
         _gauge("open_plans", ACCOUNT, "Plans whose run was cut short, to be applied again."),
         _gauge("unknown_orders", ACCOUNT, "Orders of open plans whose outcome is unknown, or that are being sent now."),
+        _gauge("waiting_plans", ACCOUNT, "Plans that wait for a person to approve them."),
+        _gauge("open_incidents", ACCOUNT, "Incidents of escalation ladders that are open."),
         _gauge("journal_size_bytes", ACCOUNT, "The size of the journal, with what SQLite keeps beside it."),
         _gauge(
             "unwind_remaining_ratio",

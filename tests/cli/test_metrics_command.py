@@ -88,8 +88,8 @@ def test_what_is_served_is_what_is_printed_and_follows_the_accounts() -> None:
     with serve(parse_address("--listen", "127.0.0.1:0"), collector()) as place:
         assert get(place) == xp("metrics").out
         assert get(place, "/-/healthy") == "exitplan is there.\n"
-        xp("run")
-        assert 'exitplan_runs_total{account="platform",exit_code="0",venue="paper"} 1.0' in get(place)
+        xp("halt", "because")
+        assert 'exitplan_account_halted{account="platform",venue="paper"} 1.0' in get(place)
         Path("policies/accounts/user.yaml").write_text("version: 1\nname: [", encoding="utf-8")
         assert " 0.0\n" in get(place).partition("# TYPE exitplan_account_readable gauge")[2]
         for path in Path("policies/accounts").iterdir():

@@ -215,6 +215,13 @@ def test_a_collector_that_is_not_there_is_told_in_a_line(folder: Path, monkeypat
     assert (ran.code, ran.err) == (2, "warning: traces could not be sent to 127.0.0.1:9\n")
 
 
+def test_a_variable_that_is_nonsense_is_told_and_stops_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many")
+    ran = xp("status")
+    assert (ran.code, ran.err.startswith("warning: no traces are sent: ")) == (0, True)
+
+
 def test_without_the_extra_what_installs_it_is_told_and_the_command_goes_on(folder: Path) -> None:
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
@@ -231,7 +238,7 @@ def test_without_the_extra_what_installs_it_is_told_and_the_command_goes_on(fold
 
 def test_where_nobody_asks_nothing_is_loaded(folder: Path) -> None:
     code = (
-        "import sys; from exitplan.cli.main import main; sys.argv = ['exitplan', 'run']\n"
+        "import sys; from exitplan.cli.main import main; sys.argv = ['exitplan', 'status']\n"
         "try: main()\n"
         "except SystemExit: print(*(name for name in sys.modules if name.split('.')[0] in ('opentelemetry', "
         "'prometheus_client')), 'none')"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -155,6 +157,20 @@ def test_alerts_go_on_counting_where_their_file_was_emptied(on_stage: Stage) -> 
     told(collector)
     raise_alert(scene.folder.alerts, "EXIT_FAILED", "platform", NOW, {})
     assert told(collector)["alerts_total EXIT_FAILED WARNING"] == 3
+
+
+def test_what_waits_for_a_person_is_told(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    with closing(sqlite3.connect(scene.folder.journal)) as db:
+        db.executescript(
+            "DROP TABLE IF EXISTS requests; CREATE TABLE requests (standing TEXT);"
+            "INSERT INTO requests VALUES ('waiting'), ('applied');"
+            "DROP TABLE IF EXISTS incidents; CREATE TABLE incidents (ended_at TEXT);"
+            "INSERT INTO incidents VALUES (NULL)"
+        )
+    known = metrics(scene)
+    assert (known["waiting_plans"], known["open_incidents"]) == (1, 1)
 
 
 def test_orders_and_what_they_hold_are_told(on_stage: Stage) -> None:
