@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from exitplan.cli.arguments import present
 from exitplan.cli.failures import as_error, warn
 from exitplan.cli.rendering.words import clock_time, counted
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.project import project_of
 
 if TYPE_CHECKING:
     from exitplan.executor.alerting.delivery import DeliveryReport
@@ -38,7 +39,7 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
     from exitplan.schemas.validation import CHANNELS_FILE  # noqa: PLC0415 - `exitplan plan --help` needs none of it
 
     try:
-        root = project_root()
+        root = project_of(data)
         if not (root / CHANNELS_FILE).is_file():
             return
         from exitplan.executor.alerting.delivery import deliver, known_accounts  # noqa: PLC0415 - as above
@@ -50,7 +51,8 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
         told = [f"alerts were not delivered: {as_error(problem)}"]
     if told:
         line = "; ".join(one.partition("\n")[0] for one in told)
-        warn(f"{line}; see {SEE}", as_json=as_json)
+        with suppress(OSError):  # nobody reads it any more
+            warn(f"{line}; see {SEE}", as_json=as_json)
 
 
 def told_of(report: DeliveryReport) -> list[str]:
