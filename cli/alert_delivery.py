@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exitplan.cli.arguments import present
 from exitplan.cli.failures import as_error, warn
 from exitplan.cli.rendering.words import clock_time, counted
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.project import project_of
 
 if TYPE_CHECKING:
     from exitplan.executor.alerting.delivery import DeliveryReport
@@ -39,7 +40,7 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
     from exitplan.schemas.validation import CHANNELS_FILE  # noqa: PLC0415 - `exitplan plan --help` needs none of it
 
     try:
-        root = project_root()
+        root = project_of(data)
         if not (root / CHANNELS_FILE).is_file():
             return
         from exitplan.executor.alerting.delivery import deliver, known_accounts  # noqa: PLC0415 - as above
@@ -51,25 +52,27 @@ def deliver_after_command(data: Path, *, as_json: bool) -> None:
         told = [f"alerts were not delivered: {as_error(problem)}"]
     if told:
         line = "; ".join(one.partition("\n")[0] for one in told)
-        warn(f"{line}; see {SEE}", as_json=as_json)
+        with suppress(OSError):  # nobody reads it any more
+            warn(f"{line}; see {SEE}", as_json=as_json)
 
 
 class Deliveries:
     """Delivers again and again, as long as somebody watches; what is wrong with it is told when that changes."""
 
-    def __init__(self, root: Path, data: Path) -> None:
+    def __init__(self, data: Path) -> None:
         """Begin with nothing told."""
-        self._root, self._data = root, data
+        self._data = data
         self._told: list[str] = []
 
     def deliver(self, _accounts: Sequence[str], now: datetime) -> None:
         """Deliver what all accounts of the project have raised, whoever raised it."""
         from exitplan.executor.alerting.delivery import deliver, known_accounts  # noqa: PLC0415 - as above
 
-        told = told_of(deliver(self._root, self._data, known_accounts(self._data), now))
+        told = told_of(deliver(project_of(self._data), self._data, known_accounts(self._data), now))
         for line in told:
             if line not in self._told:
-                warn(f"{line.partition(chr(10))[0]}; see {SEE}", as_json=False)
+                with suppress(OSError):  # as above
+                    warn(f"{line.partition(chr(10))[0]}; see {SEE}", as_json=False)
         self._told = told
 
 

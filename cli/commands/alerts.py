@@ -32,7 +32,7 @@ from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.channels import Channel, load_channels
 from exitplan.executor.alerting.delivery import (
     Wanted,
@@ -114,7 +114,7 @@ def try_channels(
 
     Exits with 1 where one did not get through.
     """
-    root, now = project_root(), present()
+    root, now = project_of(data), present()
     chosen = _chosen(_channels(root), names or ())
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
         problems = list(pool.map(lambda channel: try_channel(root, data, channel, now), chosen))
@@ -146,7 +146,7 @@ def send(
     Commands that raise alerts do so themselves, within seconds; this is for cron, which also sends what had to wait.
     Exits with 1 where a channel failed.
     """
-    root, begins = project_root(), _since(since)
+    root, begins = project_of(data), _since(since)
     _channels(root)
     if begins is not None and has_begun(data):
         hint = "exitplan alerts --since lists older ones"
@@ -166,7 +166,7 @@ def send(
 @app.command("channels")
 def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """List the channels: what each gets, what waits for it, and how it stands."""
-    root, now = project_root(), present()
+    root, now = project_of(data), present()
     _channels(root)
     states = channel_states(root, data)
     if as_json:

@@ -15,7 +15,7 @@ from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.project import project_of
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.alerting.examining import examine_channels
 from exitplan.executor.doctor import Finding, Grade, examine_account, examine_machine
@@ -44,8 +44,9 @@ def command(
     selected = AccountSet.of(account, tag, every=every).select()
     where = AccountRef(data=data)
     examined = {"this machine": examine_machine()}
-    if (project_root() / CHANNELS_FILE).is_file():
-        examined["alerts"] = examine_channels(project_root(), data)
+    root = project_of(data)
+    if (root / CHANNELS_FILE).is_file():
+        examined["alerts"] = examine_channels(root, data)
     for who in selected:
         with waiting(f"Asking {who.venue} about {who.name}", is_shown=not offline):
             examined[who.name] = _examined(who, where, asks_venue=not offline)

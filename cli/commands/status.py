@@ -34,7 +34,7 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.store.halt import Halt, find_halt
 from exitplan.executor.store.history import AccountStatus, account_status
@@ -86,7 +86,7 @@ def command(
         return KnownStatus(account_status(opened), tuple(warnings), find_halt(opened.folder)), 0
 
     answers = account_set.ask(work, quiet=as_json)
-    for told in failing_channels(project_root(), data):
+    for told in failing_channels(project_of(data), data):
         warn(told, hint=SEE, as_json=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, _TABLE, as_json=as_json))

@@ -156,7 +156,7 @@ def read_pace(every: str, jitter: str | None, cut_off: str, jobs: int) -> Pace:
 def surroundings(selection: AccountSelection, data: Path, service: ServiceManager, *, as_json: bool) -> Surroundings:
     """Collect what a watcher of this project is given."""
     root, where = project_root(), AccountRef(data=data)
-    deliveries = Deliveries(root, data)
+    deliveries = Deliveries(data)
 
     looked_at = set[str]()
 

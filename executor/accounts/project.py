@@ -45,6 +45,12 @@ def marked_folder(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / MARKER).is_file()), None)
 
 
+def project_of(data: Path) -> Path:
+    """Return the project that a data folder lies in, else :func:`project_root`; raises UsageError as that does."""
+    above = marked_folder(data.resolve())
+    return project_root() if above is None else _shortened(above)
+
+
 def project_data(accounts: Iterable[str] = ()) -> Path:
     """Return the data folder of the project of the account files that are named by path, else of :func:`project_root`.
 

@@ -107,6 +107,14 @@ def test_without_a_file_of_channels_a_person_is_told_how_to_write_one() -> None:
     assert not Path("data/deliveries.db").exists()
 
 
+def test_the_channels_are_those_of_the_project_whose_data_it_is(
+    desk: Receiver, folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    xp("run", "--account", folder / "policies/accounts/demo.yaml")
+    assert [message["title"] for message in desk.got] == ["CRITICAL platform: 2 alerts"]
+
+
 def test_older_alerts_are_asked_for_at_the_first_delivery_only(desk: Receiver) -> None:
     assert xp("alerts", "send", "--since", "2d").out == "No alerts to send.\n"
     assert "--since is for the first delivery" in xp("alerts", "send", "--since", "2d").err
