@@ -38,6 +38,7 @@ from exitplan.ruleset.model.values import EXACT, parse_time, plain, time_text
 _MOST_ASKED = 100
 """Orders that the venue is asked for by our ids at most, the newest; of others the journal's word is told."""
 _MOST_TOLD = 40
+_VENUE_ALONE, _NO_LONGER = "known to the venue alone", "accepted by a person, or pruned from the journal"
 _NO_ORDERS = frozenset({"cancel_order", "adopt"})
 """Kinds of actions after which the venue knows no order of ours."""
 
@@ -170,15 +171,15 @@ def _sent_since(
     ours = sorted(name for name in told if OUR_ORDER.fullmatch(name))
     unknown = {*journal.unknown_orders(ours), *(backup.unsent & told)} - (orders or {}).keys()
     sent = [*_looked_up(account, list((orders or {}).values()))]
-    sent += [SentSince(name, None, None, "known to the venue alone") for name in sorted(unknown)]
-    if present is not None and _mark_of(present).follows(backup.mark):  # then it knows all that was sent since
-        return present, sent, None
-    return present, sent, _doubt(account, backup, is_complete=past.is_complete)
-
-
-def _mark_of(path: Path) -> JournalMark:
-    with open_journal(path) as journal:
-        return journal.mark()
+    if present is None:
+        sent += [SentSince(name, None, None, _VENUE_ALONE) for name in sorted(unknown)]
+        return None, sent, _doubt(account, backup, is_complete=past.is_complete)
+    with open_journal(present) as newer:
+        alone, follows = set(newer.unknown_orders(sorted(unknown))), newer.mark().follows(backup.mark)
+    for name in sorted(unknown):
+        sent.append(SentSince(name, None, None, _VENUE_ALONE if name in alone else _NO_LONGER))
+    # One that goes on from the backup knows all that was sent since.
+    return present, sent, None if follows else _doubt(account, backup, is_complete=past.is_complete)
 
 
 def _in_present(account: Account, backup: _Backup) -> dict[str, Mapping[str, Any]] | None:

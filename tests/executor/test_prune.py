@@ -98,6 +98,9 @@ def test_an_older_backup_that_is_put_back_knows_the_orders_that_were_pruned_sinc
         scene.apply()
         scene.clock.advance(DAY.total_seconds())
     cut(scene, NOW + 2.5 * DAY)
-    restore(scene.open(), scene.root / "copy", accept_orders=True)
+    sent = restore(scene.open(), scene.root / "copy", accept_orders=True).sent_since
+    assert [order.outcome.partition(",")[0] for order in sent] == [
+        *("closed at the venue", "accepted by a person", "accepted by a person"),
+    ]
     with open_journal(scene.folder.journal) as journal:
         assert journal.unknown_orders([str(order.client_order_id) for order in scene.trouble.orders]) == []
