@@ -58,10 +58,6 @@ class ApprovalBook:
         """Return the request that waits; there is one at most."""
         return next(iter(self.requests("waiting")), None)
 
-    def find(self, name: str) -> list[Request]:
-        """Find requests by their id, the beginning of it, or the id of their plan."""
-        return self._select("plan_id = ?1 OR substr(request_id, 1, length(?1)) = ?1", name)
-
     # --- what the watcher does ---
 
     def ask(self, plan: Plan, reasons: Sequence[str], people: int, now: datetime) -> Asked:
@@ -85,13 +81,11 @@ class ApprovalBook:
             self._stand(waiting, "superseded", now, name)
             return Asked(self._known(name), is_new=True, replaced=None if waiting is None else waiting.id)
 
-    def withdraw(self, now: datetime) -> Request | None:
-        """Note that nothing of the request that waits is wanted any more; returns it, None where there was none."""
+    def withdraw(self, now: datetime) -> None:
+        """Note that nothing of the request that waits, if one does, is wanted any more."""
         with self._transaction():
             self._note_begun()
-            known = self.waiting()
-            self._stand(known, "withdrawn", now)
-            return known
+            self._stand(self.waiting(), "withdrawn", now)
 
     def note_begun(self) -> None:
         """Note of requests whose plan has been begun, by whomever, that they wait no more."""

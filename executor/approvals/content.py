@@ -15,19 +15,20 @@ from exitplan.ruleset.planning.plan_types import Plan
 def content_of(plan: Plan) -> str:
     """Return what a plan does as a hash: which actions, of how much, by which rules, under which policy.
 
-    Prices are no part of it, nor what follows them (values, limits, triggers): those of two rounds always differ.
+    Prices are no part of it, nor what follows them (values, limits, triggers, which exit comes first): those of two
+    rounds always differ.
     """
-    done = [
-        [one.kind, one.symbol, one.side, one.position_side, plain(one.quantity), one.order_id, one.rule]
+    done = sorted(
+        [one.kind, one.symbol, one.side, one.position_side or "", plain(one.quantity), one.order_id or "", one.rule]
         for one in plan.actions
-    ]
+    )
     counted = sorted(f"{step.key} {step.cycle}" for step in plan.steps.values())
     return hashlib.sha256(orjson.dumps([plan.policy.sha256, done, counted])).hexdigest()
 
 
 def prices_of(plan: Plan) -> dict[str, str]:
-    """Return the mark prices that the actions of a plan were made at, by action, where there are any."""
-    return {one.id: plain(one.expected_price) for one in plan.actions if one.expected_price is not None}
+    """Return the mark prices that the actions of a plan were made at, by position, where there are any."""
+    return {one.key: plain(one.expected_price) for one in plan.actions if one.expected_price is not None}
 
 
 def have_moved(then: Mapping[str, str], now: Mapping[str, str], most: Decimal) -> bool:

@@ -32,7 +32,7 @@ VOTE_STANDS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one person has said, when, and of which plan; ``prices`` are those it was made at, by action."""
+    """What one person has said, when, and of which plan; ``prices`` are those it was made at, by position."""
 
     kind: Literal["approve", "reject"]
     person: str

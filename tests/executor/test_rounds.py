@@ -11,6 +11,7 @@ import pytest
 from exitplan.executor.accounts.account import load_account_file
 from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.approvals.book import open_book, requests_of
+from exitplan.executor.approvals.content import content_of, have_moved, prices_of
 from exitplan.executor.approvals.deciding import Found, approve, reject
 from exitplan.executor.approvals.request import VOTE_STANDS, Request
 from exitplan.executor.signing.approval import SignatureRule
@@ -20,7 +21,7 @@ from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.watching.rounds import Round, round_of
 from exitplan.ruleset.errors import NotWaiting, PlanIsUnsigned
-from tests.builders import position, record, snapshot
+from tests.builders import position, record, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, zombie
 from tests.faults import Fault
@@ -135,6 +136,16 @@ def test_what_is_wanted_no_more_waits_no_more(on_stage: Stage) -> None:
     scene.track(AAA=record())
     assert go(scene).kind == "quiet"
     assert standings(scene) == ["withdrawn"]
+
+
+def test_which_exit_comes_first_is_no_part_of_the_question() -> None:
+    plan = typed_plan_of(snapshot(position("AAA/USD", "0.03"), position("BBB/USD", "0.02")))
+    turned = replace(plan, actions=plan.actions[::-1])
+    assert len(plan.actions) == 2
+    assert content_of(turned) == content_of(plan)
+    assert content_of(replace(plan, actions=plan.actions[:1])) != content_of(plan)
+    assert not have_moved(prices_of(plan), prices_of(turned), Decimal(0))
+    assert have_moved(prices_of(plan), {}, Decimal(1))
 
 
 # --- deciding ---
