@@ -27,7 +27,7 @@ LOGGER = logging.getLogger("exitplan.output")
 
 PATIENCE = 2.0
 """Seconds that all writes together wait for a reader while a run is at work."""
-LAST_PATIENCE = 15.0
+LAST_PATIENCE = 60.0
 """Seconds that a reader has at the end to take something more of what waits for it, again and again."""
 _PIECE = 4096
 """Bytes that go at once: a write into a pipe that has no room for all of them says nothing until it has."""

@@ -10,6 +10,7 @@ from exitplan.ruleset.model.fact_registry import Category
 from exitplan.schemas.policies import load_policy, shipped_policy
 from exitplan.workbench.invention import replay
 from exitplan.workbench.proving.policy_model import PolicyModel, wanted_facts
+from exitplan.workbench.proving.theory import CAP
 
 _OVER_CAP = 2
 NAMES = ("default", "conservative", "forced-cleanup", "published")
@@ -48,6 +49,19 @@ def test_what_a_strategy_manages_is_closed_by_dust_or_the_cap_alone(name: str) -
     assert not model.possible(aligned, model.facts.equals("over_cap", value=False), -model.exits.none)
     is_capped = model.policy.cap.scope == "all"
     assert taking == ({"over-cap"} if is_capped else set()), "what is dust is a zombie, and not aligned"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cap_chooses_only_what_its_words_say(name: str) -> None:
+    facts, words = CAP
+    model = MODELS[name]
+    chosen = model.facts.equals("over_cap", value=True)
+    assert model.possible(chosen)
+    ruled_out: list[tuple[str, str | bool]] = [("sellable", False), ("protected", True)]
+    for fact, value in [*ruled_out, ("price_status", "unavailable"), ("price_status", "implausible")]:
+        assert fact in facts
+        assert fact in words
+        assert not model.possible(chosen, model.facts.equals(fact, value))
 
 
 @pytest.mark.parametrize("name", NAMES)
