@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.state_transitions import after_escalating
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import with_reading
+from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.gate_mark import lift_mark, mark_gate_closed
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
@@ -24,6 +26,7 @@ from exitplan.ruleset.errors import (
     RefusedByGuard,
 )
 from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import Plan
 
 
 def ensure_same_account(account: Account, state: State) -> None:
@@ -75,10 +78,11 @@ def no_answer_left(account: Account) -> AbstractContextManager[None]:
     return no_old_answer(account) if account.folder.journal.exists() else nullcontext()
 
 
-def remember(account: Account, known: AccountState, read: State | None = None) -> None:
+def remember(account: Account, known: AccountState, read: State | None = None, plan: Plan | None = None) -> None:
     """Note an answer in the state; where that cannot be done, note beside it that no earlier answer stands.
 
-    Raises DataFolderUnusable where neither can be done.
+    Of a ``plan`` that is not carried out now, what a person has to look at is told, once. Raises DataFolderUnusable
+    where neither can be done.
     """
     try:
         ensure_journal(account.folder)
@@ -88,9 +92,18 @@ def remember(account: Account, known: AccountState, read: State | None = None) -
         ):
             state = verified(take_state(journal, account.folder.state), account, known)
             state = state if read is None else with_reading(state, read)
+            state = state if plan is None else _escalated(account, state, plan)
             journal.put_state(state_to_document(state))
             export_state(journal, state, account.folder.state)
             lift_mark(account.folder)
     except (AccountIsLocked, DataFolderUnusable, FileIsInvalid) as error:
         note(RUN, "not_remembered", level=logging.WARNING, account=account.id, state=known.value, message=str(error))
         mark_gate_closed(account.folder, f"that the account was {known.value} could not be remembered", account.clock())
+
+
+def _escalated(account: Account, state: State, plan: Plan) -> State:
+    now = account.clock()
+    state, told = after_escalating(state, plan, now)
+    for figures in told:
+        raise_alert(account.folder.alerts, "ZOMBIE_ESCALATED", account.id, now, figures)
+    return state

@@ -29,6 +29,7 @@ from exitplan.executor.apply.staleness import (
     ensure_not_halted,
     ensure_same_progress,
 )
+from exitplan.executor.apply.state_transitions import after_escalating
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading, after_run
@@ -216,13 +217,10 @@ class _Application:
         for step in self.plan.steps.values():
             if step.regrown:
                 self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
-        escalated = dict(state.escalated)
-        for blocked in self.plan.blocked:
-            if blocked.escalate and blocked.key not in escalated:
-                figures: dict[str, Any] = {"symbol": blocked.symbol, "rule": blocked.rule, "reason": blocked.reason}
-                escalated[blocked.key] = {**figures, "at": time_text(self.account.clock())}
-                self._alert("ZOMBIE_ESCALATED", figures)
-        return replace(state, escalated=escalated)
+        state, told = after_escalating(state, self.plan, self.account.clock())
+        for figures in told:
+            self._alert("ZOMBIE_ESCALATED", figures)
+        return state
 
     def _finish(self, run: Run) -> ApplyResult:
         """Verify the account, note how the run ended, and export the state."""

@@ -13,7 +13,7 @@ from exitplan.executor.store.journal import Resolution
 from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.progress import UnwindProgress
-from exitplan.ruleset.model.values import ZERO, floor_to_step
+from exitplan.ruleset.model.values import ZERO, floor_to_step, time_text
 from exitplan.ruleset.planning.actions import Action, Phase, UnwindStep
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.unwind import is_reached
@@ -60,6 +60,17 @@ def is_shortage(resolution: Resolution) -> bool:
 def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
     """Return the state after a cycle that counts with no order."""
     return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
+
+
+def after_escalating(state: State, plan: Plan, now: datetime) -> tuple[State, list[dict[str, str]]]:
+    """Return the state once every exit that a person has to look at is told, and the figures of those told now."""
+    escalated, told = dict(state.escalated), []
+    for blocked in plan.blocked:
+        if blocked.escalate and blocked.key not in escalated:
+            figures = {"symbol": blocked.symbol, "rule": blocked.rule, "reason": str(blocked.reason)}
+            escalated[blocked.key] = {**figures, "at": time_text(now)}
+            told.append(figures)
+    return replace(state, escalated=escalated), told
 
 
 def _after_cancel(state: State, action: Action, resolution: Resolution) -> State:

@@ -225,9 +225,12 @@ class _Turn:
                 book.withdraw(account.clock())
 
     def _left(self, plan: Plan, kind: Kind) -> Round:
-        """Leave the account as it is, and remember how it stands: a round is a verification too."""
+        """Leave the account as it is, and remember how it stands: a round is a verification too.
+
+        What a person has to look at is told, once, as a run would.
+        """
         account, state = self.account, plan.checks.state
-        remember(account, state)
+        remember(account, state, plan=plan)
         waits = ExitCode.PENDING if kind == "waits" else ExitCode.DONE
         code = ExitCode.worst([waits, code_of_state(state)])
         return Round(account.id, account.venue, account.clock(), kind, code, state=state, plan=plan)
