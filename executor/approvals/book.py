@@ -27,6 +27,12 @@ from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 _COLUMNS = "request_id, content, plan_id, document, reasons, people, asked_at, standing, changed_at, replaced_by, until"
+_AS_THEY_STAND = (
+    "SELECT rowid AS place, request_id, content, plan_id, document, reasons, people, asked_at, changed_at, replaced_by,"
+    " until, CASE WHEN standing = 'waiting' AND plan_id IN (SELECT plan_id FROM plans) THEN 'applied' ELSE standing END"
+    " AS standing FROM requests"
+)
+"""The requests; one whose plan has been begun, by whomever, waits no more, also where nobody has noted that yet."""
 _ID_LENGTH = 8
 KEPT = timedelta(days=7)
 """How long a request stays that waits no more and that nobody has said anything of."""
@@ -131,7 +137,7 @@ class ApprovalBook:
                     self._db.execute("ROLLBACK")
 
     def _select(self, condition: str, *values: str | None) -> list[Request]:
-        asked = f"SELECT {_COLUMNS} FROM requests WHERE {condition} ORDER BY asked_at, rowid"  # noqa: S608 - our own words
+        asked = f"SELECT {_COLUMNS} FROM ({_AS_THEY_STAND}) WHERE {condition} ORDER BY asked_at, place"  # noqa: S608 - our own words
         return [self._request(*row) for row in self._db.execute(asked, values)]
 
     def _known(self, name: str) -> Request:

@@ -66,6 +66,8 @@ def test_approve_carries_out_at_once_where_that_is_asked() -> None:
     ensure("request", lines[0])
     assert lines[0]["event"] == "plan_approved"
     assert lines[-1]["event"] == "run_finished"
+    assert xp("pending").out == "No plan waits.\n"
+    assert xp("history", "--json").json["runs"][0]["approved_by"][0]["person"] == "alice"
     again = xp("approve", name)
     assert (again.code, again.err.splitlines()[0]) == (6, f"error: {name} waits no more: it is applied")
 
