@@ -39,10 +39,14 @@ _LOADED: dict[str, Rulebook] = {}
 def rulebook_of(policy: Policy) -> Rulebook:
     """Load a policy into the engine, once per process: what the engine has loaded it never lets go."""
     loaded = _LOADED.get(policy.sha256)
-    if loaded is None:
+    if loaded is None or _rules_of(loaded.policy) != _rules_of(policy):
         loaded = _LOADED[policy.sha256] = Rulebook.of(policy)
     # The rules are the caller's own, for whoever compares them.
     return loaded if loaded.policy is policy else replace(loaded, policy=policy)
+
+
+def _rules_of(policy: Policy) -> tuple[Sequence[Rule], ...]:
+    return policy.classification, policy.orders, policy.exits
 
 
 def _load(rules: Sequence[Rule]) -> Matcher:

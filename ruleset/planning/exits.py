@@ -75,7 +75,7 @@ class ExitContext:
     orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     holders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
-    closable_by_key: dict[str, bool] = field(default_factory=dict)
+    closable_by_key: dict[str, bool] = field(default_factory=dict, init=False, compare=False)
 
     @classmethod
     def of(
@@ -96,7 +96,7 @@ class ExitContext:
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
-        return replace(self, cancelled=self.cancelled | ids, closable_by_key={})
+        return replace(self, cancelled=self.cancelled | ids)
 
     @property
     def snapshot(self) -> Snapshot:

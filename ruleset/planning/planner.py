@@ -157,9 +157,7 @@ def _draft(given: PlanInput) -> Draft:
     unscoped = Exits(context)
     cap = CapInput(unscoped.of, context.is_closable)
     decisions, counted = decide(given.rulebook, account.positions, cap)
-    scoped = (
-        unscoped if cancelled == everything else Exits(replace(context, cancelled=_ids(cancelled), closable_by_key={}))
-    )
+    scoped = unscoped if cancelled == everything else Exits(replace(context, cancelled=_ids(cancelled)))
     exits = _plan_exits(decisions, scoped, scope)
     actions = [_stale_cancel(account, order) for order in cancelled]
     actions.extend(action for exit_ in exits for action in exit_.actions)

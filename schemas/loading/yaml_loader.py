@@ -23,8 +23,8 @@ from exitplan.schemas.loading.text import (
 from exitplan.schemas.loading.yaml_composer import Composer, Events, Node
 
 MOST_BYTES = 1_000_000
-MOST_KEPT = 32
-"""Files that are kept as they were read last."""
+MOST_KEPT, MOST_KEPT_BYTES = 32, 100_000
+"""Files that are kept as they were read last, and the size of the largest that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,20 @@ def parse_yaml(content: bytes, name: str) -> Document:
     Raises FileHasProblems for what is not YAML, duplicate keys, keys that are not text, merge keys, tags, infinities,
     recursive or exploding aliases, more than one document, and an empty one.
     """
-    source, root = _composed(content, name)
+    compose = _kept if len(content) <= MOST_KEPT_BYTES else _composed
+    source, root = compose(content, name)
     marks: dict[Path, Mark] = {}
     return Document(source, _built(root, None, (), marks), marks)
 
 
 @lru_cache(MOST_KEPT)
+def _kept(content: bytes, name: str) -> tuple[Source, Node]:
+    """Compose the nodes of a file once: accounts share the policies that they extend."""
+    return _composed(content, name)
+
+
 def _composed(content: bytes, name: str) -> tuple[Source, Node]:
-    """Compose the nodes of a file, once for each: accounts share the policies that they extend."""
+    """Compose the nodes of a file."""
     source = decoded(content, name)
     refuse_control_characters(source)
     try:

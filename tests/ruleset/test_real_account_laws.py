@@ -114,11 +114,12 @@ def test_scaling_a_protected_holding_or_one_that_does_not_trade_changes_no_actio
     case: Case, data: st.DataObject, factor: Decimal
 ) -> None:
     rules, account, progress = case
-    number = chosen(data, account)
     before = draft(case)
-    keys = {decision.key: decision for decision in before.decisions}
-    decision = keys.get(account.positions[number].key)
-    assume(decision is not None and not decision.view.is_managed and not is_owed(decision.view))
+    views = [decision.view for decision in before.decisions]
+    unmanaged = {view.position.key for view in views if not view.is_managed and not is_owed(view)}
+    numbers = [number for number, position in enumerate(account.positions) if position.key in unmanaged]
+    assume(numbers)
+    number = data.draw(st.sampled_from(numbers))
 
     def scaled(position: Position) -> Position:
         return replace(position, quantity=position.quantity * factor, locked=position.locked * factor)
