@@ -77,7 +77,7 @@ def _waits(done: Round) -> str:
 
 def _rejected(done: Round) -> str:
     by = done.request.votes[-1].person if done.request and done.request.votes else "somebody"
-    return f"{_plan_of(done)}: by {by}; it is not asked again"
+    return f"{_plan_of(done)}: rejected by {by}; the request does not come back"
 
 
 def _problem(done: Round) -> str:
@@ -86,7 +86,7 @@ def _problem(done: Round) -> str:
 
 
 def _hangs(done: Round) -> str:
-    return f"cut off after {duration(done.seconds)}: it sends nothing more, and is left alone until it ends"
+    return f"cut off after {duration(done.seconds)}: it sends nothing more, and the account waits until it ends"
 
 
 _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
@@ -100,10 +100,10 @@ _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
     "stopped": _problem,
     "failed": _problem,
     "hangs": lambda done: (
-        f"its round has taken {duration(done.seconds)}; it sends nothing more, and is left until it ends"
+        f"its round has taken {duration(done.seconds)}; it sends nothing more, and the account waits until it ends"
     ),
-    "back": lambda done: f"the round that was cut off has ended after {duration(done.seconds)}",
-    "removed": lambda _: "its account file is gone; it is not watched any more",
+    "back": lambda done: f"the round that was cut off ended after {duration(done.seconds)}",
+    "removed": lambda _: "its account file is gone; it is no longer watched",
 }
 
 

@@ -78,7 +78,7 @@ def test_what_cannot_be_acknowledged_is_a_usage_error(incident: str) -> None:
     told = {
         "": "why is it acknowledged?",
         "--why x --for soon": "--for takes a duration, found 'soon'",
-        "--undo --for 4h": "--undo and --for exclude each other",
+        "--undo --for 4h": "--undo and --for cannot be used together",
         "--undo": "is acknowledged by nobody",
     }
     for line, said in told.items():

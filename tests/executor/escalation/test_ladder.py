@@ -222,7 +222,7 @@ def test_a_ladder_that_is_taken_out_of_the_policy_ends_its_incidents(on_stage: S
     scene = failed_zombie(on_stage)
     del scene.policy["escalation"]
     assert tended(scene) == ("end",)
-    assert incidents_in(scene.folder, ended=True)[0].ended_how == "the policy has no such ladder any more"
+    assert incidents_in(scene.folder, ended=True)[0].ended_how == "the policy no longer has this ladder"
 
 
 def test_without_a_ladder_or_a_journal_nothing_is_told(on_stage: Stage) -> None:
