@@ -49,7 +49,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Acknowledge an incident: no further step is told meanwhile.
+    """Acknowledge an incident: no further step is told.
 
     When the time of --for is over, its ladder goes on from where it was. Without --for it stays silent until it is
     over; its end is still told. A run in progress is not disturbed.

@@ -46,8 +46,8 @@ def command(
     """Approve a plan that waits.
 
     The approval is recorded in the account's journal with your name and the time. It is valid for a day, while the plan
-    stays the same and prices stay within `max_price_move_pct`. The watcher makes the plan anew in its next round, checks
-    it again and applies it; --apply does it now. If the policy asks for several people, all of them must approve first.
+    stays the same and prices stay within `max_price_move_pct`. In its next round the watcher makes the plan anew and
+    applies it; --apply does it now. If the policy asks for several people, all of them must approve first.
 
     Your name is that of your login; set EXITPLAN_USER if several people share one.
     """

@@ -34,7 +34,7 @@ def command(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List incidents: what has gone wrong for too long, and who is told next.
+    """List incidents: what has gone wrong for too long.
 
     The ladders are in the policy, under `escalation`. Each run, verification and round of the watcher checks them; this
     command does not contact the venue.

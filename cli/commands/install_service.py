@@ -36,7 +36,7 @@ def command(
     cut_off: CutOffOption = "5m",
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Print a systemd or cron unit that keeps accounts watched.
+    """Print a systemd unit or cron line that watches accounts.
 
     It installs nothing: read the unit, put it in its place, and start it. The unit has the absolute paths of this
     installation and this project, and watches all accounts unless you name some.

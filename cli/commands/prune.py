@@ -113,7 +113,7 @@ class _Wish:
 
 def _told(account: str, pruned: Pruned, *, dry_run: bool, export: Path | None) -> str:
     if not pruned.plans:
-        return f"Nothing to remove from {account}: every run that ended before {clock_time(pruned.before)} is still needed, or there is none."
+        return f"Nothing to remove from {account}: no run ended before {clock_time(pruned.before)}, or all are needed."
     what = f"{counted(pruned.runs, 'run')} with {counted(pruned.orders, 'order')}"
     written = "" if export is None else f" Saved first to {export}."
     if dry_run:

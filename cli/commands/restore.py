@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Put a backup back, after looking for orders sent since.
 
-    Orders sent since the backup are looked up in the present journal and at the venue. If there are any, they are listed
+    Orders sent since then are looked up in the present journal and at the venue. If there are any, they are listed
     and nothing changes; with --accept-orders the account goes on from the backup, and its journal knows these orders.
 
     The present files are first copied into before-restore-TIME. What a plan in the backup had not sent is never sent.
@@ -51,9 +51,7 @@ def _show(account: str, restored: Restored) -> None:
     newest = "" if restored.newest_run_at is None else f", the newest of {clock_time(restored.newest_run_at)}"
     say(f"Restored {account} with {counted(restored.runs, 'run')}{newest}.")
     if restored.sent_since:
-        say(
-            f"\n{counted(len(restored.sent_since), 'order')} sent since the backup, now recorded in the journal as known:"
-        )
+        say(f"\n{counted(len(restored.sent_since), 'order')} sent since the backup, which the journal now knows:")
         table = rows("l", "l", "l")
         for order in restored.sent_since:
             table.add_row(words(f"  {order.client_order_id}"), words(order.symbol or ""), words(order.outcome))

@@ -186,7 +186,7 @@ def _go_on(ladders: Sequence[Ladder], incident: Incident, seen: Situation) -> tu
         return _climb(incident, ladder, seen)
     trouble = next((one for one in seen.troubles if _is_of(one, incident)), None)
     if trouble is None:
-        return _end(incident, "it is over", seen)
+        return _end(incident, "its cause is gone", seen)
     return _climb(replace(incident, reason=trouble.reason), ladder, seen)
 
 

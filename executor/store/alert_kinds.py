@@ -120,7 +120,7 @@ _KINDS = (
             Figure("fee", "fee", optional=True),
             Figure("fee_currency", "currency of the fee", optional=True),
         ),
-        "exitplan sends nothing for this account until the outcome is known. Look at the venue, then record what you saw.",
+        "exitplan sends nothing for this account until that is known. Look at the venue, then record the outcome.",
         "exitplan resolve --account {account}",
     ),
     AlertKind(
@@ -204,7 +204,7 @@ _KINDS = (
         "CRITICAL",
         "The round of an account took too long and was cut off.",
         (Figure("seconds", "time so far", "s"), Figure("cut_off", "time allowed", "s")),
-        "It sends nothing more, and the account gets no new round while it hangs. If it does not end, restart the watcher.",
+        "It sends nothing more. The account gets no other round until it ends. If it never ends, restart the watcher.",
         "exitplan status --account {account}",
     ),
     AlertKind(

@@ -185,7 +185,7 @@ class Journal:
         if self._file is None or _file_at(self._path) != self._file:
             raise DataFolderUnusable(
                 f"the journal {self._path} was moved, removed or replaced",
-                hint="put the folder back where it was; without it, look at the orders at the venue first",
+                hint="put the folder back where it was; if it is lost, first look at the orders at the venue",
             )
 
     def _rollback(self) -> None:

@@ -261,4 +261,4 @@ def _calls_for_a_pause(done: Round) -> bool:
 
 def _unforeseen(error: Exception) -> ExitplanError:
     note(RUN, "round_broke", level=logging.ERROR, message=f"{type(error).__name__}: {error}")
-    return AccountUnreadable(f"{type(error).__name__}: {error}", hint="this is a fault of exitplan; please report it")
+    return AccountUnreadable(f"{type(error).__name__}: {error}", hint="this is a bug in exitplan; please report it")

@@ -95,7 +95,7 @@ def test_the_page_is_drawn_and_the_same_report_is_the_same_page(folder: Path) ->
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("time,XRP/USD\n0,1\n", "its times are minutes"),
+        ("time,XRP/USD\n0,1\n", "its times are in minutes"),
         ("time,path,XRP/USD\n2026-01-01,a,1\n2026-01-01,b,1\n", "several paths"),
         ("time,XRP/USD\nsoon,1\n", "is no time"),
     ],

@@ -98,7 +98,7 @@ def test_a_plan_that_waits_is_saved_to_be_signed_or_applied() -> None:
 def test_ids_that_are_none_and_options_that_cannot_be_are_refused() -> None:
     assert xp("approve", "nothing").err.splitlines() == [
         "error: no plan waits under the id 'nothing'",
-        "hint: none waits at all",
+        "hint: no plan waits",
     ]
     assert xp("pending", "--out", "plan.json").code == 64
     assert xp("watch", "--every", "5m", "--jitter", "5m").code == 64

@@ -48,9 +48,9 @@ def test_a_key_that_may_withdraw_or_do_more_than_is_needed_is_a_warning(on_stage
     rights = KeyRights(frozenset({"read", "withdraw", "margin"}), is_bound=False)
     said = [text for check, grade, text in examined(on_stage(legacy()), Inspection(rights)) if grade == "warning"]
     assert said == [
-        "it may withdraw: whoever has it can take all there is",
-        "it may not trade: plans can be made, and not applied",
-        "it may do what nobody needs here: margin",
+        "it may withdraw: whoever has it can take everything",
+        "it may not trade: plans can be made but not applied",
+        "it has rights that exitplan does not need: margin",
         "it can be used from any address",
     ]
 

@@ -91,7 +91,7 @@ def test_an_address_is_read_from_where_the_reference_says(tmp_path: Path) -> Non
     [
         ("env:NONE", "NONE is missing"),
         ("env:EMPTY", "EMPTY is empty"),
-        ("env:WORDS", "WORDS does not hold one address"),
+        ("env:WORDS", "WORDS must contain exactly one address"),
         ("env:slack://hunter2/x", "is not a name"),
         ("keyring:slack://hunter2/x", "is not a name"),
         ("file:slack://hunter2/x", "is not a path"),

@@ -90,7 +90,7 @@ def test_what_is_solved_by_itself_is_told_once_to_those_who_were_told_of_it(on_s
     assert told(scene)[-1] == ("ESCALATION_ENDED", ["desk", "phone"])
     assert (tended(scene, 600), incidents_in(scene.folder)) == ((), ())
     (ended,) = incidents_in(scene.folder, ended=True)
-    assert (ended.subject, ended.ended_how) == ("AAA/USD", "it is over")
+    assert (ended.subject, ended.ended_how) == ("AAA/USD", "its cause is gone")
 
 
 def test_a_retry_ends_the_incident_at_the_next_tending(on_stage: Stage) -> None:
