@@ -185,8 +185,8 @@ def _limit(default: tuple[str, int]) -> str:
 def metrics_page() -> str:
     """Return the page on metrics."""
     about = (
-        "What `exitplan metrics` shows Prometheus; [Metrics and traces](../metrics.md) says how to scrape it. An unknown "
-        "figure is absent, never zero. Amounts are in the account's quote, which the label `currency` names."
+        "What `exitplan metrics` shows Prometheus; [Metrics and traces](../metrics.md) says how to scrape it. An "
+        "unknown figure is absent, never zero. Amounts are in the account's quote, which the label `currency` names."
     )
     parts = (
         ("How an account stands", "From its journal and the files beside it.", STANDING),
