@@ -89,7 +89,7 @@ def _expected_cost(plan: Plan) -> list[Text]:
     told, said = plan.summary, []
     if told.est_spread_cost is not None:
         but = _not_counting(told.unknown_spreads, "without bid and ask")
-        on_top = "" if told.est_fees is not None else "; the venue's fees are unknown and come on top"
+        on_top = "" if told.est_fees is not None else "; fees are unknown and come on top"
         said.append(f"Half the spread costs ~ {_with_share(told.est_spread_cost, plan)}{but}{on_top}.")
     if told.est_fees is not None:
         but = _not_counting(told.unknown_fees, "of unknown fee")

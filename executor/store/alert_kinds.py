@@ -181,7 +181,7 @@ _KINDS = (
         "A person has approved a plan.",
         (_REQUEST, _PLAN, _PERSON, Figure("approvals", "approvals so far"), Figure("needed", "approvals needed")),
         "Once enough people have approved the plan, the watcher applies it in its next round.",
-        "exitplan pending --account {account}",
+        "exitplan pending {request}",
     ),
     AlertKind(
         "PLAN_REJECTED",
@@ -189,7 +189,7 @@ _KINDS = (
         "A person has rejected a plan.",
         (_REQUEST, _PLAN, _PERSON, Figure("why", "reason"), Figure("until", "not asked again until")),
         "There is nothing to do. The same plan is not asked for again.",
-        "exitplan pending --account {account}",
+        "exitplan pending {request}",
     ),
     AlertKind(
         "ROUND_FAILED",

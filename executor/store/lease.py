@@ -39,7 +39,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
 @contextmanager
 def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
     """Hold the lock of whoever watches the accounts of a data folder; raises AccountIsLocked where another one does."""
-    taken, hint = "another watcher is already running", "a project has one watcher: stop the other one first"
+    taken, hint = "the accounts are already watched", "a project has one watcher: stop the other one first"
     with _held(lock, lock.name, now, taken, hint):
         yield
 

@@ -60,5 +60,5 @@ def test_a_clock_that_is_off_is_a_problem_and_silence_is_told(on_stage: Stage) -
     scene.trouble.clock_offset = ClockOffset(30, 31)
     found = list(examined(scene, Inspection()))
     assert [(check, grade) for check, grade, _ in found] == [("clock", "problem"), ("key", "ok")]
-    assert found[1][2] == "its rights are not told by kraken"
+    assert found[1][2] == "kraken does not tell its rights"
     assert list(examined(scene, Inspection(problem="no answer")))[1][1] == "warning"
