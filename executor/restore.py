@@ -26,7 +26,8 @@ from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.backup import copied_journal
 from exitplan.executor.store.files import ensure_writable, write_atomically
 from exitplan.executor.store.gate_mark import RESTORED, mark_gate_closed
-from exitplan.executor.store.journal import Journal, JournalMark, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.put_back import keep_aside, make_ready, put_in_place
