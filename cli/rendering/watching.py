@@ -10,7 +10,7 @@ from rich.text import Text
 
 from exitplan.cli.failures import error_document
 from exitplan.cli.rendering.screen import words
-from exitplan.cli.rendering.words import counted, duration, money
+from exitplan.cli.rendering.words import clock_time, counted, duration, money
 from exitplan.executor.watching.rounds import Kind, Round
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
@@ -76,8 +76,10 @@ def _waits(done: Round) -> str:
 
 
 def _rejected(done: Round) -> str:
-    by = done.request.votes[-1].person if done.request and done.request.votes else "somebody"
-    return f"{_plan_of(done)}: rejected by {by}; the request does not come back"
+    request = done.request
+    by = request.votes[-1].person if request and request.votes else "somebody"
+    until = clock_time(request.until) if request and request.until else "the plan changes"
+    return f"{_plan_of(done)}: by {by}, until {until}"
 
 
 def _problem(done: Round) -> str:

@@ -52,7 +52,7 @@ def parse_address(option: str, text: str, *, anywhere: bool = False) -> Address:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isascii() or not port.isdecimal() or int(port) > _HIGHEST_PORT or "/" in host:
-        raise UsageError(f"{option} {text} is not HOST:PORT", hint=f"such as {option} 127.0.0.1:9464")
+        raise UsageError(f"{option} {text} is not HOST:PORT", hint=f"for example {option} 127.0.0.1:9464")
     address = Address(host, int(port))
     if not (address.is_loopback or anywhere):
         raise UsageError(
