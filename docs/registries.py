@@ -124,8 +124,8 @@ def warnings_page() -> str:
 def alerts_page() -> str:
     """Return the page on alerts."""
     about = (
-        "What exitplan tells whoever watches: a line of `alerts.jsonl` in the account's data folder for each, see "
-        f"`exitplan alerts`, and [whoever is told](../alerts.md) by mail, chat or pager. A severity is one of "
+        "Every kind of alert. Each alert is a line of `alerts.jsonl` in the account's data folder, `exitplan alerts` "
+        "lists them, and [channels](../alerts.md) deliver them by mail, chat or pager. The severity is one of "
         f"{codes(SEVERITIES)}; a rule may name another one for its own alerts."
     )
     rows = [
@@ -172,7 +172,7 @@ def escalation_page() -> str:
         "Escalation",
         "What an escalation ladder can be about (`on`), and when it opens an incident (`after`). "
         "[Operations](../operations.md#escalation) explains how ladders work.",
-        table(["on", "opens when", "for each", "limits", "time counts since", "unless set"], rows),
+        table(["on", "opens when", "for each", "limits", "time counts since", "default"], rows),
         section("Limits", _meanings("limit", LIMITS.items())),
     )
 
@@ -242,7 +242,7 @@ INDEX = {
     "parameters": ("Parameters, guards and actions", "what a policy may set, and what an exit may do"),
     "reasons": ("Reasons", "what the sentence of a rule may say, and why an exit is blocked"),
     "warnings": ("Warnings", "what a person should know although it stops nothing"),
-    "alerts": ("Alerts", "what is told to whoever watches"),
+    "alerts": ("Alerts", "every kind of alert, with its figures and what to do"),
     "escalation": ("Escalation", "what an escalation ladder can be about, and when it opens an incident"),
     "metrics": ("Metrics", "what exitplan shows Prometheus"),
     "exit-codes": ("Exit codes", "what a command line came to, and the errors"),

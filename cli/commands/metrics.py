@@ -1,4 +1,4 @@
-"""``exitplan metrics``: what Prometheus is told, once, into a file, or for whoever scrapes."""
+"""``exitplan metrics``: the metrics for Prometheus, printed once, as a file, or served."""
 
 from __future__ import annotations
 

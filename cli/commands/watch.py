@@ -181,7 +181,7 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         call_totals(data).save()
 
     def tell(done: Round) -> None:
-        with suppress(OSError):  # a reader that has gone away does not end the watch
+        with suppress(OSError):  # a reader that has gone away does not stop the watcher
             if as_json:
                 write_line(round_document(done))
             elif done.is_news:
