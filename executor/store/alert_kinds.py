@@ -178,7 +178,7 @@ _KINDS = (
         "A person has approved a plan that waits.",
         (_REQUEST, _PLAN, _PERSON, Figure("approvals", "approvals so far"), Figure("needed", "approvals needed")),
         "Where enough have approved it, the watch carries it out in its next round.",
-        "exitplan pending --account {account}",
+        "exitplan pending {request}",
     ),
     AlertKind(
         "PLAN_REJECTED",
@@ -186,7 +186,7 @@ _KINDS = (
         "A person has rejected a plan that waits.",
         (_REQUEST, _PLAN, _PERSON, Figure("why", "why"), Figure("until", "not asked again until")),
         "Nothing is to be done: the same is not asked again.",
-        "exitplan pending --account {account}",
+        "exitplan pending {request}",
     ),
     AlertKind(
         "ROUND_FAILED",

@@ -214,8 +214,8 @@ def audit_schema() -> Schema:
         },
         ("vote", "person", "at", "why"),
     )
-    of_run = {name: shape for name, shape in _run().items() if name not in {"plan_id", "summary", "done", "refused"}}
-    del of_run["under_way"]
+    told_otherwise = {"plan_id", "summary", "done", "refused", "under_way", "approved_by"}
+    of_run = {name: shape for name, shape in _run().items() if name not in told_otherwise}
     properties = {
         "account": name("The account."),
         "venue": name("Its venue."),

@@ -78,7 +78,7 @@ def test_the_bound_is_the_series_that_these_tests_ran_with() -> None:
     assert f'"ccxt>={ccxt.__version__},<{major}.{int(minor) + 1}"' in text
 
 
-OURS = {"bucket", "clock", "clock_problem", "dialect", "offset", "pause", "turn", "writes"}
+OURS = {"bucket", "clock", "clock_problem", "dialect", "offset", "pause", "told_offset", "turn", "writes"}
 """What we put on a client ourselves."""
 
 
