@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from exitplan.brokers.inspection import KeyRights
-from exitplan.brokers.live.key_rights import TELLING
 from exitplan.brokers.venues import KNOWN
+from exitplan.brokers.venues.key_rights import TELLING
 from tests.brokers.venues.recorded import MADE_UP_WORDS, Replies, at_venue
 
 BINANCE = {
