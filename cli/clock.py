@@ -13,4 +13,4 @@ def tell_of_clock(account: Account, *, as_json: bool = False) -> None:
     offset = offset_of(account)
     problem = None if offset is None else offset.problem(TOLD)
     if problem is not None:
-        warn(f"{account.id}: {problem}", hint="set the clock of this machine, as by NTP", as_json=as_json)
+        warn(f"{account.id}: {problem}", hint="set this machine's clock, for example with NTP", as_json=as_json)

@@ -31,7 +31,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     The operating system gives the lock free when its holder dies, so a dead holder's lease is simply taken. Raises
     AccountIsLocked, naming the holder, where another process has it.
     """
-    hint = "wait for it to end: the lock goes with its process; `exitplan unlock` is for one that hangs"
+    hint = "wait for it to end: the lock ends with its process; if it hangs, use `exitplan unlock`"
     with _held(lock, account, now, f"the account {account} is in use", hint):
         yield
 
@@ -39,7 +39,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
 @contextmanager
 def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
     """Hold the lock of whoever watches the accounts of a data folder; raises AccountIsLocked where another one does."""
-    taken, hint = "the accounts are watched already", "there is one watcher a project: end that one first"
+    taken, hint = "the accounts are already watched", "a project has one watcher: stop the other one first"
     with _held(lock, lock.name, now, taken, hint):
         yield
 

@@ -136,7 +136,7 @@ def assert_ladders_were_climbed(desk: Desk, name: str) -> None:
     told = [alert["alert_id"] for alert in desk.alerts(name) if alert["alert_type"].startswith("ESCALATION")]
     for incident in desk.incidents(name):
         steps = [f"{incident.id}.{step}" for step in range(1, incident.step + 1)]
-        assert incident.ended_how == "it is over"
+        assert incident.ended_how == "its cause is gone"
         assert [alert for alert in told if alert.startswith(incident.id)] == [*steps, f"{incident.id}.end"]
     assert len(told) == len(set(told))
 
