@@ -21,6 +21,12 @@ settings.register_profile(
 settings.register_profile("thorough", settings.get_profile("ci"), max_examples=1_000)
 settings.load_profile(PROFILE)
 
+
+def examples(quick: int, thorough: int = 1_000) -> settings:
+    """Return how many examples a law has that are worth another number than the usual one."""
+    return settings(max_examples=thorough if PROFILE == "thorough" else quick)
+
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
