@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 import orjson
-from filelock import FileLock, Timeout
 
 from exitplan.brokers.identity import Identity
 from exitplan.brokers.live.cache import CACHE_VARIABLE, cache_folder
@@ -47,6 +46,8 @@ def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
 @contextmanager
 def _held(lock: Path, name: str, now: datetime, taken: str, hint: str) -> Iterator[None]:
     """Hold a lock for the time of the block, with a note of who does; raises AccountIsLocked, DataFolderUnusable."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - who only reads locks nothing
+
     try:
         make_private_folder(lock.parent)
         keep_private(lock)
@@ -101,6 +102,8 @@ def holder_of(lock: Path) -> str | None:
     """Return who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
     if not lock.exists():
         return None
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - as above
+
     probe = FileLock(lock, mode=OWN)
     try:
         probe.acquire(blocking=False)

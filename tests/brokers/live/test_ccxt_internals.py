@@ -27,6 +27,7 @@ OVERRIDDEN = {
     "microseconds": "",
     "milliseconds": "",
     "on_rest_response": "self code reason url method response_headers response_body request_headers request_body",
+    "safe_order": "self order market",
     "safe_ticker": "self ticker market",
     "seconds": "",
     "sign": "self path api method params",
