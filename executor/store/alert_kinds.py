@@ -165,11 +165,11 @@ _KINDS = (
             Figure("actions", "actions"),
             Figure("value", "worth of what they move"),
             _REASON,
-            Figure("expires_at", "can be applied until"),
+            Figure("expires_at", "the plan is made anew after"),
             Figure("replaces", "in the place of"),
             _HINT,
         ),
-        "Look at it, then approve or reject it.",
+        "Look at it, then approve or reject it. The question stays while each round makes the same plan anew.",
         "exitplan pending {request}",
     ),
     AlertKind(

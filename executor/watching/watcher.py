@@ -18,7 +18,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.alerts import make_alert, write_alert
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.threads import Workers
@@ -29,7 +29,10 @@ from exitplan.ruleset.exit_codes import ExitCode
 PAUSE = 0.5
 """How long the watcher waits, in seconds, before it looks again who is due."""
 DELIVERY_PAUSE = timedelta(seconds=30)
-"""The longest that alerts wait for a moment without rounds, and that a stop waits for them."""
+"""The longest that alerts wait: for a moment without rounds, for a round at all, and that a stop waits for them.
+
+Between rounds that are rare, too, a group closes, quiet hours end and a channel is due for another try.
+"""
 _DELIVERY = ""
 """The name of the task that is no account's round: no account has it."""
 
@@ -67,6 +70,7 @@ class Watcher:
         self._undelivered = False
         self._delivering: datetime | None = None
         self._delivered: datetime | None = None
+        self._unwritten: list[tuple[Path, Mapping[str, object]]] = []
 
     # --- going on ---
 
@@ -219,7 +223,12 @@ class Watcher:
         if done.problem is not None:
             figures = {"reason": str(done.problem), "hint": done.problem.hint, "exit_code": int(done.exit_code)}
         kind = "ACCOUNT_HANGS" if done.kind == "hangs" else "ROUND_FAILED"
-        raise_alert(folder.alerts, kind, done.account, done.at, figures)
+        self._unwritten.append((folder.alerts, make_alert(kind, done.account, done.at, figures)))
+        self._write_alerts()
+
+    def _write_alerts(self) -> None:
+        """Write the alerts that are not in their files yet: what cannot be written now is kept until it can."""
+        self._unwritten = [entry for entry in self._unwritten if not write_alert(*entry)]
 
     # --- afterwards ---
 
@@ -230,8 +239,10 @@ class Watcher:
 
     def _deliver(self, now: datetime) -> None:
         """Have the alerts of all accounts delivered, beside the rounds; while that hangs, no other is begun."""
-        if not self._undelivered or self._delivering is not None:
+        is_long_ago = self._delivered is None or not timedelta(0) <= now - self._delivered < DELIVERY_PAUSE
+        if not (self._undelivered or is_long_ago) or self._delivering is not None:
             return
+        self._write_alerts()
         self._undelivered, self._delivering, self._delivered = False, now, now
         names = [name for name in self._tracks if not is_path(name)]
 

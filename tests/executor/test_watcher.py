@@ -166,6 +166,26 @@ def test_an_account_that_hangs_is_cut_off_told_once_and_skipped_until_it_is_back
     assert stand.alerts("stuck") == ["ACCOUNT_HANGS"] * 2
 
 
+def test_what_is_held_back_is_delivered_between_rounds_that_are_rare(stand: Stand) -> None:
+    stand.add("quiet", snapshot())
+    stand.go(stand.watcher(Pace(60 * MINUTE, 0 * MINUTE, 5 * MINUTE)), 30)
+    assert stand.kinds("quiet", news=False) == ["quiet"]
+    assert len(stand.delivered) == 30  # a minute a step: each of them
+
+
+def test_an_alert_that_cannot_be_written_is_written_once_it_can(stand: Stand) -> None:
+    stand.broken |= {"bad": AccountUnreadable("the disk is full")}
+    in_the_way = stand.root / "data" / "users"
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("")
+    watcher = stand.watcher()
+    stand.go(watcher, 12)
+    in_the_way.unlink()
+    assert stand.alerts("bad") == []
+    stand.go(watcher, 1)
+    assert stand.alerts("bad") == ["ROUND_FAILED"]
+
+
 def test_two_causes_in_turn_are_told_once_each_until_it_goes_well(stand: Stand) -> None:
     watcher = stand.watcher(Pace(5 * MINUTE, 0 * MINUTE, 5 * MINUTE))
     for turn in range(4):
