@@ -33,7 +33,11 @@ app = verb_app()
 def command(
     incident: Annotated[
         str,
-        typer.Argument(metavar="INCIDENT", autocompletion=complete_incident, help="Its id, see exitplan incidents."),
+        typer.Argument(
+            metavar="INCIDENT",
+            autocompletion=complete_incident,
+            help="Its id, or the beginning of it.",
+        ),
     ],
     why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="What is done about it.")] = None,
     span: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,7 +29,7 @@ from exitplan.cli.options import (
 )
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show
-from exitplan.cli.rendering.watching import round_document, round_line
+from exitplan.cli.rendering.watching import round_document, round_line, round_row
 from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
@@ -179,8 +180,10 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         with suppress(OSError):  # a reader that has gone away does not end the watch
             if as_json:
                 write_line(round_document(done))
+            elif done.is_news and sys.stdout.isatty():
+                show(round_row(done))
             elif done.is_news:
-                show(round_line(done))
+                say(round_line(done))
 
     return Surroundings(
         find=lambda: accounts_now(selection, root),

@@ -192,6 +192,13 @@ def test_a_full_disk_keeps_nobody_from_halting(tmp_path: Path) -> None:
     assert found.text == ""
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("words", [["--why", "venue"], ["--reason", "venue"], ["venue", "--why", "it is odd"]])
+def test_a_reason_may_be_given_as_other_commands_take_it(words: list[str]) -> None:
+    assert xp("halt", *words).code == 0
+    assert "venue" in xp("plan").err
+
+
 def test_a_halt_names_its_file_in_full(folder: Path) -> None:
     assert f"Halted by {folder / 'data/HALT'}:" in xp("halt").out
 
