@@ -43,6 +43,7 @@ class Surroundings:
 
     ``find`` lists the accounts as their files are now, ``open`` opens one, ``open_offline`` without its venue. ``tend``
     is done after each round of an account, also a failed one; ``deliver`` after rounds, with the ids of all accounts.
+    ``ensure_kept`` raises where the data folder is not the one any more in which the watch began.
     """
 
     find: Callable[[], Sequence[Selected]]
@@ -56,6 +57,7 @@ class Surroundings:
     tend: Callable[[Account, datetime], object] = lambda _account, _now: None
     deliver: Callable[[Sequence[str], datetime], object] = lambda _accounts, _now: None
     alive: Callable[[datetime], None] = lambda _: None
+    ensure_kept: Callable[[], None] = lambda: None
 
 
 class Watcher:
@@ -75,8 +77,16 @@ class Watcher:
     # --- going on ---
 
     def run(self, stopped: Stopped) -> ExitCode:
-        """Go on until somebody stops it, then let every round end after what is in flight."""
+        """Go on until somebody stops it, then let every round end after what is in flight.
+
+        Raises DataFolderUnusable once the data folder was moved away; nothing is written into a new one.
+        """
         while not stopped():
+            try:
+                self._given.ensure_kept()
+            except ExitplanError:
+                self._end_rounds()
+                raise
             self.step(self._given.clock())
             self._given.sleep(PAUSE)
         return self.stop()
@@ -97,12 +107,15 @@ class Watcher:
 
     def stop(self) -> ExitCode:
         """Begin no further round, and wait for those under way; UNKNOWN where one hangs and has to be left."""
-        self._is_stopping = True
-        self._wait_while(lambda _: any(track.began and not track.is_cut for track in self._tracks.values()))
+        self._end_rounds()
         self._deliver(self._given.clock())
         self._wait_while(self._is_delivering)
         is_left = any(track.began for track in self._tracks.values())
         return ExitCode.UNKNOWN if is_left else ExitCode.DONE
+
+    def _end_rounds(self) -> None:
+        self._is_stopping = True
+        self._wait_while(lambda _: any(track.began and not track.is_cut for track in self._tracks.values()))
 
     def _wait_while(self, goes_on: Callable[[datetime], bool]) -> None:
         now = self._given.clock()
