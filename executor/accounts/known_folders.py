@@ -60,7 +60,7 @@ def ensure_history(account: Account) -> None:
         return
     if known.path.resolve() == account.folder.path.resolve():
         raise DataFolderUnusable(
-            f"the journal of {account.id} was in {account.folder.path.absolute()} and is gone: what was sent is unknown",
+            f"the journal of {account.id} in {account.folder.path.absolute()} is gone: what was sent is not known",
             hint="put the data folder back, or a backup: exitplan restore; to begin anew, "
             f"run exitplan verify --account {account.id} by hand",
         )
