@@ -10,24 +10,41 @@ from exitplan.executor.accounts.account import read_account_files
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.approvals.deciding import Found, all_requests, find_request
 from exitplan.executor.people import actor
+from exitplan.executor.store.lease import seems_held
+from exitplan.ruleset.errors import ExitplanError, UsageError
 
 
-def known_requests(data: Path, *, as_json: bool) -> list[Found]:
-    """Return the requests of all accounts, and warn of accounts that cannot be read."""
+def known_requests(data: Path, *, as_json: bool) -> tuple[list[Found], ExitplanError | None]:
+    """Return the requests of all accounts; warn of accounts that cannot be read, and return why the first of them."""
     files = read_account_files(project_root())
-    found, problems = all_requests(files.sound, data)
-    for broken in files.broken:
-        warn(str(broken.error), hint=broken.error.hint, as_json=as_json)
-    for name, problem in problems:
-        warn(f"{name}: {problem}", hint=problem.hint, as_json=as_json)
-    return found
+    found, unread = all_requests(files.sound, data)
+    problems = [broken.error for broken in files.broken] + [problem for _, problem in unread]
+    said = [str(broken.error) for broken in files.broken] + [f"{name}: {problem}" for name, problem in unread]
+    for problem, text in zip(problems, said, strict=True):
+        warn(text, hint=problem.hint, as_json=as_json)
+    return found, next(iter(problems), None)
 
 
 def requested(name: str, data: Path, *, as_json: bool) -> Found:
-    """Return the request that is named; raises UsageError."""
-    return find_request(name, known_requests(data, as_json=as_json))
+    """Return the request that is named; raises UsageError, or why it may be one of those that cannot be read."""
+    found, problem = known_requests(data, as_json=as_json)
+    try:
+        return find_request(name, found)
+    except UsageError:
+        if problem is not None:
+            raise problem from None
+        raise
 
 
 def person() -> str:
     """Return who is at the keyboard."""
     return actor(os.environ)
+
+
+def what_follows(found: Found) -> str:
+    """Say who carries the plan out."""
+    watcher = seems_held(found.folder.watch_lock)
+    if watcher is not None:
+        who, _, _ = watcher.removeprefix("by ").partition(" since ")
+        return f"It is carried out in the next round of the watcher ({who})."
+    return f"No watcher is at work. To carry it out: exitplan approve {found.request.id} --apply"

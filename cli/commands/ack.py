@@ -34,7 +34,9 @@ def command(
     incident: Annotated[
         str,
         typer.Argument(
-            metavar="INCIDENT", autocompletion=complete_incident, help="The incident's id, from exitplan incidents."
+            metavar="INCIDENT",
+            autocompletion=complete_incident,
+            help="The incident's id, or the beginning of it, from exitplan incidents.",
         ),
     ],
     why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="What is being done about it.")] = None,

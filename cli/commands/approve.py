@@ -9,20 +9,21 @@ import typer
 
 from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, present, request_of
+from exitplan.cli.failures import warn
 from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.pending import request_document
 from exitplan.cli.rendering.watching import plan_text
-from exitplan.cli.requests import person, requested
+from exitplan.cli.requests import person, requested, what_follows
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.staleness import ensure_fresh
+from exitplan.executor.approvals.book import requests_of
 from exitplan.executor.approvals.deciding import Found, approve
 from exitplan.executor.operation import Operation
-from exitplan.executor.store.lease import seems_held
 from exitplan.ruleset.errors import PlanIsExpired
 from exitplan.ruleset.exit_codes import ExitCode
 
@@ -69,15 +70,9 @@ def approval_text(found: Found) -> str:
     """Say what was approved, and by how many."""
     request, now = found.request, present()
     count = f"{len(found.approvals(now))} of {request.people}"
-    return f"Approved as {request.votes[-1].person} ({count}): {request.account}, {plan_text(request.plan)}."
-
-
-def what_follows(found: Found) -> str:
-    """Say who carries the plan out."""
-    watcher = seems_held(found.folder.watch_lock)
-    if watcher is not None:
-        return f"The watcher applies it in its next round ({watcher.removeprefix('by ')})."
-    return f"No watcher is running. To apply it now: exitplan approve {found.request.id} --apply"
+    name = request.votes[-1].person
+    again = " again" if any(vote.person.casefold() == name.casefold() for vote in request.votes[:-1]) else ""
+    return f"Approved{again} as {name} ({count}): {request.account}, {plan_text(request.plan)}."
 
 
 def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
@@ -94,4 +89,9 @@ def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
     def task(account_file: AccountFile) -> tuple[Account, Operation]:
         return open_account_file(account_file, request_of(AccountRef(data=data))), Operation(plan)
 
-    return carry_out([Selected(file.id, file)], task, Showing(as_json, is_saved=True))
+    try:
+        return carry_out([Selected(file.id, file)], task, Showing(as_json, is_saved=True))
+    finally:
+        if any(one.id == found.request.id and one.standing == "waiting" for one in requests_of(found.folder, file.id)):
+            end = f'to take it back: exitplan reject {found.request.id} --why "..."'
+            warn("nothing was begun; the approval stands, and a watcher may carry it out", hint=end, as_json=as_json)

@@ -27,6 +27,7 @@ app = verb_app()
 @app.command()
 def command(
     reason: Annotated[str, typer.Argument(metavar="[REASON]", help="Why, for whoever meets the halt.")] = _NO_REASON,
+    why: Annotated[str | None, typer.Option("--why", "--reason", metavar="TEXT", help="The same as REASON.")] = None,
     account: HaltedOption = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -41,10 +42,11 @@ def command(
     files = read_account_files(project_root())
     if reason != _NO_REASON:
         _ensure_reason(reason, files)
+        why = reason if why is None else f"{reason}: {why}"
     folder = halted_folder(named, data)
     if named is None and not (files.sound or files.broken or data.is_dir()):
         raise no_such_account(None, [], project_root())
-    path = halt(folder.path, reason, present()).absolute()
+    path = halt(folder.path, why or _NO_REASON, present()).absolute()
     if as_json:
         write_json({"halted": True, "file": str(path), "account": named})
         return

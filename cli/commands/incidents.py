@@ -10,7 +10,7 @@ import typer
 
 from exitplan.cli.account_set import AccountSet, report_of
 from exitplan.cli.arguments import present
-from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
+from exitplan.cli.options import DEFAULT_DATA, AllOption, DataOption, HaltedOption, JsonOption, TagOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.incidents import Shown, ended_table, incidents_table
 from exitplan.cli.rendering.screen import show
@@ -27,7 +27,7 @@ app = verb_app()
 
 @app.command()
 def command(
-    account: AccountsOption = None,
+    account: HaltedOption = None,
     tag: TagOption = None,
     every: AllOption = False,
     ended: Annotated[bool, typer.Option("--ended", help="List those that are over instead, the newest first.")] = False,
@@ -36,11 +36,11 @@ def command(
 ) -> None:
     """List incidents: what has gone wrong for too long.
 
-    The ladders are in the policy, under `escalation`. Each run, verification and round of the watcher checks them; this
-    command does not contact the venue.
+    Lists all accounts, unless some are named. The ladders are in the policy, under `escalation`. Each run, verification
+    and round of the watcher checks them; this command does not contact the venue.
     """
     shown, worst = list[Shown](), 0
-    for who in AccountSet.of(account, tag, every=every).select():
+    for who in AccountSet.of(account, tag, every=every or not (account or tag)).select():
         try:
             shown += shown_of(_sound(who), data, present(), ended=ended)
         except ExitplanError as problem:  # the incidents of the other accounts are listed all the same

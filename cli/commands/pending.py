@@ -13,7 +13,7 @@ from exitplan.cli.output import say
 from exitplan.cli.plan_output import show_plan
 from exitplan.cli.rendering.pending import request_document, request_parts, requests_table
 from exitplan.cli.rendering.screen import show
-from exitplan.cli.requests import known_requests, requested
+from exitplan.cli.requests import known_requests, requested, what_follows
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.approvals.deciding import Found
@@ -46,7 +46,10 @@ def command(
     if request is None:
         if out is not None:
             raise UsageError("--out saves one plan", hint="name the request: exitplan pending ID --out plan.json")
-        show_requests([one for one in known_requests(data, as_json=as_json) if closed or _waits(one)], as_json=as_json)
+        known, problem = known_requests(data, as_json=as_json)
+        show_requests([one for one in known if closed or _waits(one)], as_json=as_json)
+        if problem is not None:
+            raise typer.Exit(problem.exit_code)
         return
     found = requested(request, data, as_json=as_json)
     if out is not None:
@@ -82,5 +85,7 @@ def show_request(found: Found, out: Path | None, *, as_json: bool) -> None:
     show(*request_parts(found, now))
     if out is not None:
         say(f"\nSaved. To carry it out: exitplan apply {out}")
+    elif request.standing == "waiting" and not found.missing(now):
+        say(f"\n{what_follows(found)}")
     elif request.standing == "waiting":
         say(f"\nDecide with: exitplan approve {request.id}, or exitplan reject {request.id} --why TEXT")

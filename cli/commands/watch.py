@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -28,18 +30,18 @@ from exitplan.cli.options import (
 )
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show
-from exitplan.cli.rendering.watching import round_document, round_line
+from exitplan.cli.rendering.watching import round_document, round_line, round_row
 from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.accounts.known_folders import note_folder
+from exitplan.executor.accounts.known_folders import ensure_history, note_folder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.metrics.call_totals import call_totals
-from exitplan.executor.store.lease import watch_lease
+from exitplan.executor.store.lease import staying_in_place, watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import Pace
@@ -111,9 +113,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if account_set.is_one:
         selection = AccountSelection((account_set.only_name or selected[0].name,))
     service = ServiceManager(os.environ)
-    watcher = Watcher(surroundings(selection, data, service, as_json=as_json), pace)
-    lock = watch_lease(DataFolder(data, data).watch_lock, present())
-    with lock, asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
+    lock, given = DataFolder(data, data).watch_lock, surroundings(selection, data, service, as_json=as_json)
+    with watch_lease(lock, present()), asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
+        watcher = Watcher(replace(given, ensure_kept=staying_in_place(lock)), pace)
         if once:
             raise typer.Exit(watcher.once(stopped))
         watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"
@@ -170,6 +172,7 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         if account.id not in looked_at:
             looked_at.add(account.id)
             tell_of_data_folder(account, as_json=as_json)
+        ensure_history(account)
         return account
 
     def tend_one(account: Account, now: datetime) -> None:
@@ -184,8 +187,10 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         with suppress(OSError):  # a reader that has gone away does not stop the watcher
             if as_json:
                 write_line(round_document(done))
+            elif done.is_news and sys.stdout.isatty():
+                show(round_row(done))
             elif done.is_news:
-                show(round_line(done))
+                say(round_line(done))
 
     return Surroundings(
         find=lambda: accounts_now(selection, root),

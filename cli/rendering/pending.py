@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from exitplan.cli.rendering.screen import rows, section, titled, words
-from exitplan.cli.rendering.words import clock_time, duration, money
+from exitplan.cli.rendering.screen import rows, section, words
+from exitplan.cli.rendering.watching import plan_text
+from exitplan.cli.rendering.words import clock_time, counted, duration
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.request import Vote
 from exitplan.ruleset.model.values import plain, time_text
@@ -18,23 +19,37 @@ from exitplan.ruleset.planning.self_approval import moved_value
 
 
 def requests_table(found: Sequence[Found], now: datetime) -> Table:
-    """Draw plans that wait, or have waited, one a line."""
-    table = titled("id", "account", "asked", "expires", "actions", "value", "approved", "reason", justify="llllrrl")
+    """Draw plans that wait, or have waited, one a row; where there is little room, why each waits stands below it."""
+    table = rows("l", "l", "l", "l", "l", "l")
     for one in found:
-        request, plan = one.request, one.request.plan
+        request = one.request
         is_open = request.standing == "waiting"
-        why = "; ".join(request.reasons) if is_open else _how_it_ended(one)
         table.add_row(
             words(request.id, "bold"),
             words(request.account),
+            words(_standing(one, now), "yellow" if is_open else ""),
             words(_ago(request.asked_at, now)),
-            words(_expires(plan.expires_at, now) if is_open else ""),
-            words(f"{len(plan.actions):,}"),
-            words(money(moved_value(plan), plan.account.quote)),
-            words(f"{len(one.approvals(now))} of {request.people}" if is_open else request.standing),
-            words(why, "dim"),
+            words(plan_text(request.plan)),
+            words(_what_it_waits_for(one, now) if is_open else _how_it_ended(one).strip(), "dim"),
         )
     return table
+
+
+def _standing(found: Found, now: datetime) -> str:
+    request = found.request
+    if request.standing != "waiting":
+        return request.standing
+    return "waits" if found.missing(now) else "approved"
+
+
+def _what_it_waits_for(found: Found, now: datetime) -> str:
+    """Say who has approved it and how many are missing, then why they are asked."""
+    missing, approvals = found.missing(now), found.approvals(now)
+    by = f"approved by {', '.join(vote.person for vote in approvals)}" if approvals else ""
+    if not missing:
+        return f"{by}; it waits to be carried out"
+    reasons = "; ".join(found.request.reasons)
+    return "; ".join(filter(None, [by, f"{counted(missing, 'approval')} missing", reasons]))
 
 
 def request_parts(found: Found, now: datetime) -> Iterator[RenderableType]:
@@ -44,9 +59,11 @@ def request_parts(found: Found, now: datetime) -> Iterator[RenderableType]:
     facts.add_row("asked", words(f"{clock_time(request.asked_at)}, {_ago(request.asked_at, now)}"))
     facts.add_row("because", words("; ".join(request.reasons)))
     facts.add_row("approved", words(f"by {len(found.approvals(now))} of {request.people}"))
-    for vote in request.votes:
+    for vote in request.last_words:
         facts.add_row("", words(vote_text(vote)))
-    note = "waits" if request.standing == "waiting" else f"{request.standing}{_how_it_ended(found)}"
+    if request.standing == "waiting":
+        facts.add_row("plan", words(_valid_until(request.plan.expires_at, now)))
+    note = f"{_standing(found, now)}{_how_it_ended(found)}"
     yield section(f"Request {request.id}", note, facts)
 
 
@@ -86,9 +103,9 @@ def _ago(moment: datetime, now: datetime) -> str:
     return f"{duration((now - moment).total_seconds())} ago"
 
 
-def _expires(moment: datetime, now: datetime) -> str:
+def _valid_until(moment: datetime, now: datetime) -> str:
     left = (moment - now).total_seconds()
-    return f"in {duration(left)}" if left > 0 else "expired"
+    return f"{f'valid for {duration(left)}' if left > 0 else 'expired'}; each round of the watcher makes it anew"
 
 
 def _how_it_ended(found: Found) -> str:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rich.text import Text
+from rich.table import Table
 
 from exitplan.cli.failures import error_document
-from exitplan.cli.rendering.screen import words
+from exitplan.cli.rendering.screen import rows, words
 from exitplan.cli.rendering.words import clock_time, counted, duration, money
 from exitplan.executor.watching.rounds import Kind, Round
 from exitplan.ruleset.model.values import plain, time_text
@@ -32,11 +32,18 @@ _STYLES: Mapping[Kind, str] = {
 }
 
 
-def round_line(done: Round) -> Text:
-    """Draw a round in one line: when, which account, what it came to."""
-    line = Text(f"{done.at:%H:%M:%S}  ", "dim").append_text(words(done.account, "bold"))
-    line.append(f"  {done.kind}", _STYLES[done.kind])
-    return line.append_text(words(f"  {_TEXTS[done.kind](done)}", "not dim"))
+def round_row(done: Round) -> Table:
+    """Draw a round: when, which account, what it came to; what does not fit goes on below that."""
+    table = rows("l", "l")
+    line = words("").append_text(words(done.account, "bold")).append(f"  {done.kind}  ", _STYLES[done.kind])
+    line.append_text(words(_TEXTS[done.kind](done)))
+    table.add_row(words(f"{done.at:%H:%M:%S} UTC", "dim"), line)
+    return table
+
+
+def round_line(done: Round) -> str:
+    """Write a round in one line of a log, however long."""
+    return f"{done.at:%Y-%m-%d %H:%M:%S} UTC  {done.account}  {done.kind}  {_TEXTS[done.kind](done)}"
 
 
 def plan_text(plan: Plan) -> str:
@@ -78,8 +85,8 @@ def _waits(done: Round) -> str:
 def _rejected(done: Round) -> str:
     request = done.request
     by = request.votes[-1].person if request and request.votes else "somebody"
-    until = clock_time(request.until) if request and request.until else "the plan changes"
-    return f"{_plan_of(done)}: by {by}, until {until}"
+    until = f" until {clock_time(request.until)}" if request and request.until else " while the plan is the same"
+    return f"{_plan_of(done)}: by {by}; it is not asked for again{until}"
 
 
 def _problem(done: Round) -> str:

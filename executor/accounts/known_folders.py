@@ -16,7 +16,7 @@ from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 _IDENTITY = ("venue", "credentials", "base_url", "sandbox")
 """What tells a live account from others, whatever its id and file; a reference to credentials holds none."""
@@ -44,6 +44,26 @@ def former_folder(account: Account) -> DataFolder | None:
         return None
     is_other = former.path.resolve() != account.folder.path.resolve()
     return former if is_other and former.journal.exists() else None
+
+
+def ensure_history(account: Account) -> None:
+    """Raise DataFolderUnusable for a live account that was worked on in its data folder and has no journal there now.
+
+    A person who looks on is warned instead: to begin anew is theirs to say.
+    """
+    if account.venue == PAPER or account.folder.journal.exists():
+        return
+    try:
+        note = orjson.loads(_note(account).read_bytes())
+        known = DataFolder.of(Path(note["data"]), str(note["account"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if known.path.resolve() == account.folder.path.resolve():
+        raise DataFolderUnusable(
+            f"the journal of {account.id} in {account.folder.path.absolute()} is gone: what was sent is not known",
+            hint="put the data folder back, or a backup: exitplan restore; to begin anew, "
+            f"run exitplan verify --account {account.id} by hand",
+        )
 
 
 def _note(account: Account) -> Path:

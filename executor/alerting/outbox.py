@@ -100,7 +100,8 @@ class Outbox:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # where the disk is full, SQLite has taken it back already
+                self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 

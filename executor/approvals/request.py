@@ -72,19 +72,22 @@ class Request:
 
     def approvals(self, now: datetime, most_move: Decimal) -> tuple[Vote, ...]:
         """Return the approvals that count now: the last word of each person, not too old, at prices like today's."""
-        last = {vote.person: vote for vote in self.votes}
         prices = prices_of(self.plan)
         return tuple(
             vote
-            for vote in last.values()
+            for vote in self.last_words
             if vote.kind == "approve" and now - vote.at < VOTE_STANDS and not have_moved(vote.prices, prices, most_move)
         )
 
     @property
+    def last_words(self) -> tuple[Vote, ...]:
+        """The last word of each person; a name is the same in capitals, so that nobody counts twice by a slip."""
+        return tuple({vote.person.casefold(): vote for vote in self.votes}.values())
+
+    @property
     def approvers(self) -> tuple[Vote, ...]:
         """The approvals by people who have not said otherwise since, however old; none where too few have approved."""
-        last = {vote.person: vote for vote in self.votes}
-        said = tuple(vote for vote in last.values() if vote.kind == "approve")
+        said = tuple(vote for vote in self.last_words if vote.kind == "approve")
         return said if len(said) >= self.people else ()
 
     def is_approved(self, now: datetime, most_move: Decimal) -> bool:

@@ -30,7 +30,10 @@ def acknowledge(folders: Mapping[str, DataFolder], incident_id: str, ack: Ack) -
 
 
 def _find(folders: Mapping[str, DataFolder], incident_id: str) -> tuple[str, Incident]:
-    """Find an open incident; one journal that cannot be read hides no incident of another."""
+    """Find an open incident by its id or the beginning of it.
+
+    One journal that cannot be read hides no incident of another.
+    """
     known: dict[str, tuple[str, Incident]] = {}
     ended: dict[str, Incident] = {}
     problem: ExitplanError | None = None
@@ -40,10 +43,13 @@ def _find(folders: Mapping[str, DataFolder], incident_id: str) -> tuple[str, Inc
             ended |= {one.id: one for one in incidents_in(folder, ended=True)}
         except ExitplanError as error:
             problem = error
-    if incident_id in known:
-        return known[incident_id]
+    meant = [one for one in known if one == incident_id] or [one for one in known if one.startswith(incident_id)]
+    if len(meant) == 1:
+        return known[meant[0]]
     if problem is not None:
         raise problem
+    if meant:
+        raise UsageError(f"{incident_id!r} is the beginning of several ids", hint=f"which one: {', '.join(meant)}?")
     raise _no_such(incident_id, known, ended)
 
 

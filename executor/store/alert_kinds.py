@@ -168,11 +168,11 @@ _KINDS = (
             Figure("actions", "actions"),
             Figure("value", "value"),
             _REASON,
-            Figure("expires_at", "valid until"),
+            Figure("expires_at", "the plan is made anew after"),
             Figure("replaces", "replaces the request"),
             _HINT,
         ),
-        "Look at it, then approve or reject it.",
+        "Look at it, then approve or reject it. The question stays while each round makes the same plan anew.",
         "exitplan pending {request}",
     ),
     AlertKind(

@@ -30,6 +30,15 @@ def raise_alert(
     not registered is written all the same, as a WARNING. Two figures direct its delivery: ``alert_id``, with which it
     reaches a channel once only, and ``channels``, the names of those that it goes to in place of the routes.
     """
+    alert = make_alert(kind, account, now, figures, severity)
+    write_alert(path, alert)
+    return alert
+
+
+def make_alert(
+    kind: str, account: str, now: datetime, figures: Mapping[str, Any], severity: str | None = None
+) -> dict[str, Any]:
+    """Return the JSON form of an alert, and log it."""
     known = ALERT_KINDS.get(kind)
     alert = {
         "timestamp": time_text(now),
@@ -39,8 +48,15 @@ def raise_alert(
         **{name: printable(value) if isinstance(value, str) else value for name, value in figures.items()},
     }
     note(RUN, kind, level=_LEVELS.get(alert["severity"], logging.WARNING), account=account, **figures)
+    return alert
+
+
+def write_alert(path: Path, alert: Mapping[str, Any]) -> bool:
+    """Append an alert to a file of alerts; false, and logged, where that cannot be written."""
     try:
         append_line(path, with_escapes(orjson.dumps(alert, option=orjson.OPT_APPEND_NEWLINE)))
     except DataFolderUnusable as error:
+        account, kind = alert["user_id"], alert["alert_type"]
         note(RUN, "alert_not_written", level=logging.ERROR, account=account, alert_type=kind, message=str(error))
-    return alert
+        return False
+    return True

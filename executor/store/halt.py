@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import getpass
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from exitplan.brokers.private_files import OWN
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.ruleset.errors import AccountIsHalted, ExitplanError
+from exitplan.ruleset.errors import AccountIsHalted, DataFolderUnusable, ExitplanError
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.model.visible import printable
@@ -81,7 +83,13 @@ def halt(folder: Path, reason: str, now: datetime) -> Path:
     """Halt a folder: the data folder for every account, or one account's own; raises DataFolderUnusable."""
     path = folder / NAME
     who = f"{getpass.getuser()} on {socket.gethostname()}, {time_text(now)}"
-    write_atomically(path, f"{printable(reason)} ({who})\n".encode())
+    try:
+        write_atomically(path, f"{printable(reason)} ({who})\n".encode())
+    except DataFolderUnusable:
+        with suppress(OSError):  # a full disk has no room for the reason, and most often still for the halt
+            path.touch(OWN)
+        if not path.exists():
+            raise
     return path
 
 

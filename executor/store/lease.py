@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +41,25 @@ def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
     taken, hint = "the accounts are already watched", "a project has one watcher: stop the other one first"
     with _held(lock, lock.name, now, taken, hint):
         yield
+
+
+def staying_in_place(lock: Path) -> Callable[[], None]:
+    """Return a check of a lock that is held: it raises DataFolderUnusable once another file, or none, is in its place.
+
+    Who works on in a data folder that was moved away would begin a new one, without any history.
+    """
+    there = lock.stat()
+
+    def check() -> None:
+        with suppress(PermissionError):
+            is_same = lock.exists() and lock.stat().st_ino == there.st_ino and lock.stat().st_dev == there.st_dev
+            if not is_same:
+                raise DataFolderUnusable(
+                    f"the data folder {lock.parent.absolute()} was moved away or replaced while it was worked in",
+                    hint="put it back, then start again: without its journal all accounts would begin anew",
+                )
+
+    return check
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.alerts import make_alert, write_alert
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.threads import Workers
@@ -29,7 +29,10 @@ from exitplan.ruleset.exit_codes import ExitCode
 PAUSE = 0.5
 """How long the watcher waits, in seconds, before it looks again who is due."""
 DELIVERY_PAUSE = timedelta(seconds=30)
-"""The longest that alerts wait for a moment without rounds, and that a stop waits for them."""
+"""The longest that alerts wait: for a moment without rounds, for a round at all, and that a stop waits for them.
+
+Between rounds that are rare, too, a group closes, quiet hours end and a channel is due for another try.
+"""
 _DELIVERY = ""
 """The name of the task that is no account's round: no account has it."""
 
@@ -40,6 +43,7 @@ class Surroundings:
 
     ``find`` lists the accounts as their files are now, ``open`` opens one, ``open_offline`` without its venue. ``tend``
     is done after each round of an account, also a failed one; ``deliver`` after rounds, with the ids of all accounts.
+    ``ensure_kept`` raises where the data folder is not the one any more in which the watch began.
     """
 
     find: Callable[[], Sequence[Selected]]
@@ -53,6 +57,7 @@ class Surroundings:
     tend: Callable[[Account, datetime], object] = lambda _account, _now: None
     deliver: Callable[[Sequence[str], datetime], object] = lambda _accounts, _now: None
     alive: Callable[[datetime], None] = lambda _: None
+    ensure_kept: Callable[[], None] = lambda: None
 
 
 class Watcher:
@@ -67,12 +72,21 @@ class Watcher:
         self._undelivered = False
         self._delivering: datetime | None = None
         self._delivered: datetime | None = None
+        self._unwritten: list[tuple[Path, Mapping[str, object]]] = []
 
     # --- going on ---
 
     def run(self, stopped: Stopped) -> ExitCode:
-        """Go on until somebody stops it, then let every round end after what is in flight."""
+        """Go on until somebody stops it, then let every round end after what is in flight.
+
+        Raises DataFolderUnusable once the data folder was moved away; nothing is written into a new one.
+        """
         while not stopped():
+            try:
+                self._given.ensure_kept()
+            except ExitplanError:
+                self._end_rounds()
+                raise
             self.step(self._given.clock())
             self._given.sleep(PAUSE)
         return self.stop()
@@ -93,12 +107,15 @@ class Watcher:
 
     def stop(self) -> ExitCode:
         """Begin no further round, and wait for those under way; UNKNOWN where one hangs and has to be left."""
-        self._is_stopping = True
-        self._wait_while(lambda _: any(track.began and not track.is_cut for track in self._tracks.values()))
+        self._end_rounds()
         self._deliver(self._given.clock())
         self._wait_while(self._is_delivering)
         is_left = any(track.began for track in self._tracks.values())
         return ExitCode.UNKNOWN if is_left else ExitCode.DONE
+
+    def _end_rounds(self) -> None:
+        self._is_stopping = True
+        self._wait_while(lambda _: any(track.began and not track.is_cut for track in self._tracks.values()))
 
     def _wait_while(self, goes_on: Callable[[datetime], bool]) -> None:
         now = self._given.clock()
@@ -219,7 +236,12 @@ class Watcher:
         if done.problem is not None:
             figures = {"reason": str(done.problem), "hint": done.problem.hint, "exit_code": int(done.exit_code)}
         kind = "ACCOUNT_HANGS" if done.kind == "hangs" else "ROUND_FAILED"
-        raise_alert(folder.alerts, kind, done.account, done.at, figures)
+        self._unwritten.append((folder.alerts, make_alert(kind, done.account, done.at, figures)))
+        self._write_alerts()
+
+    def _write_alerts(self) -> None:
+        """Write the alerts that are not in their files yet: what cannot be written now is kept until it can."""
+        self._unwritten = [entry for entry in self._unwritten if not write_alert(*entry)]
 
     # --- afterwards ---
 
@@ -230,8 +252,10 @@ class Watcher:
 
     def _deliver(self, now: datetime) -> None:
         """Have the alerts of all accounts delivered, beside the rounds; while that hangs, no other is begun."""
-        if not self._undelivered or self._delivering is not None:
+        is_long_ago = self._delivered is None or not timedelta(0) <= now - self._delivered < DELIVERY_PAUSE
+        if not (self._undelivered or is_long_ago) or self._delivering is not None:
             return
+        self._write_alerts()
         self._undelivered, self._delivering, self._delivered = False, now, now
         names = [name for name in self._tracks if not is_path(name)]
 

@@ -117,3 +117,13 @@ def test_what_is_no_tracker_is_not_taken_over(folder: Path, content: str, code: 
     Path("t.json").write_text(content)
     assert xp("state", "take-tracker", "t.json", "-a", "user123").code == code
     assert not Path("data/users/user123/positions.json").exists()
+
+
+def test_nobody_begins_anew_unattended_where_the_history_is_gone(kraken: Handle, nothing: Path) -> None:
+    xp("watch", "--once", "-a", "kraken")
+    (nothing / "data").rename(nothing / "away")
+    gone = xp("watch", "--once", "-a", "kraken")
+    assert gone.code == 1
+    assert "the journal of kraken in" in gone.out
+    xp("verify", "-a", "kraken")  # a person says so
+    assert xp("watch", "--once", "-a", "kraken").code == 2

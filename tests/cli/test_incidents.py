@@ -74,6 +74,17 @@ def test_an_acknowledged_incident_says_by_whom_and_why(incident: str, monkeypatc
     assert "\x1b" not in xp("incidents").out
 
 
+def test_the_beginning_of_an_id_is_enough_and_all_accounts_are_listed(folder: Path, incident: str) -> None:
+    accounts = folder / "policies" / "accounts"
+    (accounts / "demo.yaml").write_text((accounts / "demo.yaml").read_text().replace("id: platform", "id: other"))
+    with (folder / "policies" / "conservative.yaml").open("a", encoding="utf-8") as policy:
+        policy.write(LADDER)
+    xp("verify", "--account", "user123")
+    (other,) = xp("incidents", "--json").json["incidents"]
+    assert (other["account"], other["id"] != incident) == ("user123", True)
+    assert f"Acknowledged {other['id']} (user123)" in xp("ack", other["id"][:9], "--why", "looked at").out
+
+
 def test_what_cannot_be_acknowledged_is_a_usage_error(incident: str) -> None:
     told = {
         "": "an acknowledgement needs a reason",
@@ -87,7 +98,7 @@ def test_what_cannot_be_acknowledged_is_a_usage_error(incident: str) -> None:
 
 
 def test_a_mistyped_incident_is_told_with_the_nearest_one(incident: str) -> None:
-    assert f"did you mean '{incident}'?" in xp("ack", incident[:-1], "--why", "x").err
+    assert f"did you mean '{incident}'?" in xp("ack", f"{incident}0", "--why", "x").err
     assert "none is open" in xp("ack", incident, "--why", "x", "--account", "user123").err
 
 

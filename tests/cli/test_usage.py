@@ -68,7 +68,6 @@ def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
         ("plna", "no such command 'plna'", "did you mean 'plan'?"),
         ("zzz", "no such command 'zzz'", "see exitplan --help"),
         ("destroy", "no such command 'destroy'", "see exitplan --help"),
-        ("halt --reason test", "no such option --reason", "see exitplan halt --help"),
         ("apply --yes", "no such option --yes", "did you mean --auto-approve?"),
         ("plan --output x.json", "no such option --output", "did you mean --out?"),
         ("plan --tagret ETH-USD", "no such option --tagret", "did you mean --target?"),

@@ -73,6 +73,37 @@ def test_approve_carries_out_at_once_where_that_is_asked() -> None:
 
 
 @pytest.mark.usefixtures("waiting")
+def test_a_name_in_capitals_is_the_same_person_and_says_so_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = waiting_id()
+    assert "1 approval missing;" in xp("pending").out
+    xp("approve", name)
+    monkeypatch.setenv("EXITPLAN_USER", "Alice")
+    assert "Approved again as Alice (1 of 1)" in xp("approve", name).out
+    assert "approved by Alice;" in xp("pending").out
+    shown = xp("pending", name).out
+    assert (shown.count("approved by"), "each round of the watcher makes it anew" in shown) == (1, True)
+    assert f"exitplan approve {name} --apply" in shown.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("waiting")
+def test_an_approval_that_could_not_be_carried_out_now_stands_and_says_so() -> None:
+    name = waiting_id()
+    xp("halt", "--why", "the venue is odd")
+    refused = xp("approve", name, "--apply")
+    assert refused.code == 5
+    assert f"exitplan reject {name}" in refused.err
+    xp("resume")
+    assert "applied" in xp("watch", "--once").out
+
+
+def test_where_a_journal_cannot_be_read_nobody_is_told_that_nothing_waits(waiting: Path) -> None:
+    (waiting / "data" / "journal.db").write_bytes(b"no journal" * 1000)
+    listed, asked = xp("pending"), xp("approve", "abc")
+    assert (listed.code, asked.code) == (65, 65)
+    assert "journal" in asked.err
+
+
+@pytest.mark.usefixtures("waiting")
 def test_a_rejection_is_told_with_its_reason() -> None:
     name = waiting_id()
     assert xp("reject", name, "--why", " ").code == 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +13,20 @@ from hypothesis import strategies as some
 
 from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, load_account_file
 from exitplan.executor.accounts.selection import AccountSelection, Selected
-from exitplan.executor.store.lease import watch_lease
+from exitplan.executor.store.lease import staying_in_place, watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import LONGEST_PAUSE, Pace
 from exitplan.executor.watching.threads import Task, Threads
 from exitplan.executor.watching.watcher import Surroundings, Watcher
-from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, ExitplanError, FileIsInvalid, RefusedByGuard
+from exitplan.ruleset.errors import (
+    AccountIsLocked,
+    AccountUnreadable,
+    DataFolderUnusable,
+    ExitplanError,
+    FileIsInvalid,
+    RefusedByGuard,
+)
 from tests.builders import NOW, snapshot
 from tests.executor.scene import Scene, StillClock, stage, zombie
 
@@ -85,9 +92,10 @@ class Stand:
             raise self.broken[file.id]
         return self.scenes[file.id].open()
 
-    def watcher(self, pace: Pace = FIVE) -> Watcher:
+    def watcher(self, pace: Pace = FIVE, ensure_kept: Callable[[], None] = lambda: None) -> Watcher:
         return Watcher(
             Surroundings(
+                ensure_kept=ensure_kept,
                 find=self.find,
                 open=self.open,
                 open_offline=self.open,
@@ -164,6 +172,26 @@ def test_an_account_that_hangs_is_cut_off_told_once_and_skipped_until_it_is_back
     stand.workers.hanging["stuck"] = None
     stand.go(watcher, 15)
     assert stand.alerts("stuck") == ["ACCOUNT_HANGS"] * 2
+
+
+def test_what_is_held_back_is_delivered_between_rounds_that_are_rare(stand: Stand) -> None:
+    stand.add("quiet", snapshot())
+    stand.go(stand.watcher(Pace(60 * MINUTE, 0 * MINUTE, 5 * MINUTE)), 30)
+    assert stand.kinds("quiet", news=False) == ["quiet"]
+    assert len(stand.delivered) == 30  # a minute a step: each of them
+
+
+def test_an_alert_that_cannot_be_written_is_written_once_it_can(stand: Stand) -> None:
+    stand.broken |= {"bad": AccountUnreadable("the disk is full")}
+    in_the_way = stand.root / "data" / "users"
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("")
+    watcher = stand.watcher()
+    stand.go(watcher, 12)
+    in_the_way.unlink()
+    assert stand.alerts("bad") == []
+    stand.go(watcher, 1)
+    assert stand.alerts("bad") == ["ROUND_FAILED"]
 
 
 def test_two_causes_in_turn_are_told_once_each_until_it_goes_well(stand: Stand) -> None:
@@ -253,6 +281,24 @@ def test_one_watcher_a_project(tmp_path: Path) -> None:
         watch_lease(tmp_path / "watch.lock", NOW),
     ):
         pass
+
+
+def test_a_watch_ends_where_its_data_folder_is_moved_away(stand: Stand) -> None:
+    stand.add("quiet", snapshot())
+    lock = stand.root / "data" / "watch.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    watcher = stand.watcher(ensure_kept=staying_in_place(lock))
+
+    def moved_away() -> bool:
+        if stand.told and lock.exists():
+            lock.parent.rename(stand.root / "away")
+        return False
+
+    with pytest.raises(DataFolderUnusable, match="moved away or replaced"):
+        watcher.run(moved_away)
+    assert stand.kinds("quiet") == ["quiet"]
+    assert not lock.parent.exists()
 
 
 def test_files_that_are_named_and_gone_do_not_hide_the_others(tmp_path: Path) -> None:
