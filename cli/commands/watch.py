@@ -31,6 +31,7 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.watching import round_document, round_line
 from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
+from exitplan.cli.unhurried import waiting_for_no_reader
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
@@ -110,7 +111,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     service = ServiceManager(os.environ)
     watcher = Watcher(surroundings(selection, data, service, as_json=as_json), pace)
     lock = watch_lease(DataFolder(data, data).watch_lock, present())
-    with lock, asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
+    with lock, waiting_for_no_reader(), asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
         if once:
             raise typer.Exit(watcher.once(stopped))
         watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"

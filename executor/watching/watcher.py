@@ -19,6 +19,7 @@ from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.tracing import span
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.threads import Workers
@@ -156,7 +157,11 @@ class Watcher:
         return at_work < self._pace.jobs
 
     def _round(self, track: Track) -> Round:
-        """Do one round, in a thread: whatever goes wrong is what it comes to."""
+        """Do one round, in a thread: a trace of its own, and whatever goes wrong is what it comes to."""
+        with span("round", is_root=True, account=track.who.name, venue=track.who.venue):
+            return self._done(track)
+
+    def _done(self, track: Track) -> Round:
         given, file = self._given, track.who.file
         began, account = given.clock(), None
         try:

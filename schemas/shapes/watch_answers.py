@@ -23,7 +23,7 @@ _STANDINGS = {
     "superseded": "a later plan wants something else.",
     "rejected": "a person has rejected it.",
     "applied": "it was carried out, or begun.",
-    "withdrawn": "nothing of it is wanted any more.",
+    "withdrawn": "nothing of it is wanted any more, or another plan was carried out.",
 }
 _KINDS = {
     "quiet": "there was nothing to do.",
