@@ -339,3 +339,22 @@ def test_the_alert_of_a_question_is_not_lost_with_its_process(on_stage: Stage, m
     assert (standings(scene), scene.alert_kinds()) == (["waiting"], [])
     tend(scene.open(), scene.clock())
     assert scene.alert_kinds() == ["APPROVAL_WAITING"]
+
+
+def test_an_invariant_of_the_policy_holds_for_what_needs_no_approval(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), never=[{"when": {"tracked": True}, "do": "sell"}], **AUTO)
+    assert go(scene).kind != "applied"
+    assert scene.held() == "100"
+
+
+def test_a_guard_that_passes_when_planned_is_asked_again_when_applied(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), **AUTO)
+    asked = iter(range(10))
+
+    def moves() -> bool:
+        if next(asked) == 1:  # the plan is made, and goes out
+            scene.move_price("AAA/USD", "80")
+        return False
+
+    assert round_of(scene.open(), moves, scene.clock.sleep).kind != "applied"
+    assert scene.held() == "100"
