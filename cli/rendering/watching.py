@@ -85,8 +85,8 @@ def _waits(done: Round) -> str:
 def _rejected(done: Round) -> str:
     request = done.request
     by = request.votes[-1].person if request and request.votes else "somebody"
-    until = f" until {clock_time(request.until)}" if request and request.until else " while it wants the same"
-    return f"{_plan_of(done)}: by {by}; it is not asked again{until}"
+    until = f" until {clock_time(request.until)}" if request and request.until else " while the plan is the same"
+    return f"{_plan_of(done)}: by {by}; it is not asked for again{until}"
 
 
 def _problem(done: Round) -> str:
@@ -95,7 +95,7 @@ def _problem(done: Round) -> str:
 
 
 def _hangs(done: Round) -> str:
-    return f"cut off after {duration(done.seconds)}: it sends nothing more, and is left alone until it ends"
+    return f"cut off after {duration(done.seconds)}: it sends nothing more, and the account waits until it ends"
 
 
 _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
@@ -109,10 +109,10 @@ _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
     "stopped": _problem,
     "failed": _problem,
     "hangs": lambda done: (
-        f"its round has taken {duration(done.seconds)}; it sends nothing more, and is left until it ends"
+        f"its round has taken {duration(done.seconds)}; it sends nothing more, and the account waits until it ends"
     ),
-    "back": lambda done: f"the round that was cut off has ended after {duration(done.seconds)}",
-    "removed": lambda _: "its account file is gone; it is not watched any more",
+    "back": lambda done: f"the round that was cut off ended after {duration(done.seconds)}",
+    "removed": lambda _: "its account file is gone; it is no longer watched",
 }
 
 

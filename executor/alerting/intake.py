@@ -55,10 +55,9 @@ def take_in(
     taken = Taken()
     for account in dict.fromkeys((PLATFORM, *accounts)):
         path = DataFolder.of(data, account).alerts
-        if not path.is_file():
-            continue
         cursor = outbox.cursor(account)
-        newest, inode, position = cursor.newest, path.stat().st_ino, 0
+        newest, position = cursor.newest, cursor.position
+        inode = path.stat().st_ino if path.is_file() else cursor.inode
         for log, begins in _unread(path, cursor, since):
             for alert in log.new():
                 raised_at = parse_time(alert["timestamp"])
@@ -69,7 +68,8 @@ def take_in(
                     taken.alerts += 1
                     taken.unknown |= router.route(outbox, alert, raised_at, now)
             position = log.offset
-        outbox.move_cursor(account, Cursor(position, inode, newest))
+        if Cursor(position, inode, newest) != cursor:
+            outbox.move_cursor(account, Cursor(position, inode, newest))
     return taken
 
 
@@ -77,16 +77,18 @@ def _unread(path: Path, cursor: Cursor, since: datetime) -> Iterator[tuple[Alert
     """Return what is to be read of an account's alerts, and since when: the rest of the file, as a rule.
 
     One that was put in its place, or emptied, is read from its start, for what is no older than what was read before;
-    first comes the rest of the one that was moved away, where it lies beside it.
+    first comes the rest of the one that was moved away, where it lies beside it, whether there is a new one yet or not.
     """
-    file = path.stat()
-    if file.st_ino == cursor.inode and file.st_size >= cursor.position:
+    file = path.stat() if path.is_file() else None
+    inode = None if file is None else file.st_ino
+    if file is not None and inode == cursor.inode and file.st_size >= cursor.position:
         yield AlertLog(path, cursor.position), since
         return
     for moved in path.parent.glob(f"{path.name}.*"):
-        if moved.stat().st_ino == cursor.inode != file.st_ino:
+        if moved.stat().st_ino == cursor.inode != inode:
             yield AlertLog(moved, cursor.position), since
-    yield AlertLog(path), max(since, cursor.newest)
+    if file is not None:
+        yield AlertLog(path), max(since, cursor.newest)
 
 
 @dataclass(frozen=True, slots=True)
