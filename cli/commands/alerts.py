@@ -25,6 +25,7 @@ from exitplan.cli.rendering.channels import (
     channels_table,
     delivery_document,
     delivery_text,
+    problems_table,
     tests_table,
 )
 from exitplan.cli.rendering.screen import console, show
@@ -180,7 +181,7 @@ def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) 
     if as_json:
         write_json({"channels": [channel_document(channel, state) for channel, state in states]})
     else:
-        show(channels_table(states, now))
+        show(channels_table(states), problems_table(states, now))
 
 
 def _channels(root: Path) -> tuple[Channel, ...]:

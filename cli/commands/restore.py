@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from exitplan.cli.rendering.screen import rows, show, words
 from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.restore import Restored, restore
 from exitplan.ruleset.model.values import time_text
 
@@ -45,6 +47,17 @@ def command(
         write_json(_document(opened.id, restored))
     else:
         _show(opened.id, restored)
+        others = _others(backup, opened.id)
+        if others:
+            say(f"\nNot restored, and in this backup too: {', '.join(others)}. Each by itself:")
+            say(f"exitplan restore {shlex.quote(str(backup))} --account {others[0]}")
+
+
+def _others(backup: Path, restored: str) -> list[str]:
+    """List the other accounts that a backup holds, where all of it was named and not the folder of one."""
+    users = [place.parent.name for place in sorted(backup.glob("users/*/journal.db"))]
+    is_with_platform = bool(users) and DataFolder.of(backup, PLATFORM).journal.exists()
+    return [name for name in (*([PLATFORM] if is_with_platform else []), *users) if name != restored]
 
 
 def _show(account: str, restored: Restored) -> None:

@@ -18,7 +18,7 @@ from exitplan.ruleset.model.values import time_text
 States = Sequence[tuple[Channel, ChannelState]]
 
 
-def channels_table(states: States, now: datetime) -> Table:
+def channels_table(states: States) -> Table:
     """Draw channels, one a row."""
     table = titled("channel", "address", "gets", "waiting", "last sent", "state", justify="lllrll")
     for channel, state in states:
@@ -29,9 +29,18 @@ def channels_table(states: States, now: datetime) -> Table:
             words(_gets(channel)),
             words(f"{state.waiting:,}"),
             words(clock_time(state.sent_at) if state.sent_at else "never"),
-            words(_standing(state, now), style),
+            words(_standing(state), style),
         )
     return table
+
+
+def problems_table(states: States, now: datetime) -> Table | None:
+    """Draw why channels fail, and when they are tried again; None where none does."""
+    table = rows("l", "l")
+    for channel, state in states:
+        if state.failures:
+            table.add_row(words(channel.name, "bold red"), words(_problem(state, now)))
+    return table if table.row_count else None
 
 
 def _gets(channel: Channel) -> str:
@@ -42,12 +51,17 @@ def _gets(channel: Channel) -> str:
     return f"{kinds}, of {', '.join(whose)}" if whose else kinds
 
 
-def _standing(state: ChannelState, now: datetime) -> str:
-    if not state.failures:
-        return "works" if state.sent_at else "not used yet"
+def _standing(state: ChannelState) -> str:
+    if state.failures:
+        return "fails"
+    return "works" if state.sent_at else "not used yet"
+
+
+def _problem(state: ChannelState, now: datetime) -> str:
     since = clock_time(state.failed_since) if state.failed_since else "?"
     again = clock_time(state.next_try) if state.next_try > now else "with the next delivery"
-    return f"failed {state.failures} times since {since}: {state.problem}; next attempt {again}"
+    why = (state.problem or "").rstrip(".")
+    return f"failed {state.failures} times since {since}: {why}; next attempt {again}"
 
 
 def channel_document(channel: Channel, state: ChannelState) -> dict[str, Any]:

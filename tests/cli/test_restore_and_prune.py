@@ -31,6 +31,15 @@ def test_a_backup_is_put_back_once_a_person_knows_what_was_sent_since() -> None:
     assert "The files that were there before are in" in xp("restore", "kept", "--accept-orders").out
 
 
+def test_a_restore_names_the_accounts_of_the_backup_that_it_leaves() -> None:
+    xp("watch", "--once", "--all")
+    xp("backup", "--all", "--out", "kept")
+    left = xp("restore", "kept").out
+    assert "in this backup too: user123." in left
+    assert "exitplan restore kept --account user123" in left
+    assert "in this backup too" not in xp("restore", "kept/users/user123", "--account", "user123").out
+
+
 def test_old_runs_are_pruned_when_asked_for() -> None:
     for _ in range(3):
         xp("apply", "--auto-approve")
