@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from exitplan.brokers.live.credentials import read_credentials
 from exitplan.brokers.registry import PAPER
-from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.ruleset.errors import CredentialsMissing
 
 PRODUCTION = "production"
@@ -74,11 +72,15 @@ def _address(account: Mapping[str, Any]) -> str:
 
 def _canonical(venue: str, address: str) -> str:
     """Return ``production`` for the venue's own address, spelled out."""
+    from exitplan.brokers.venues import KNOWN, dialect_of  # noqa: PLC0415 - only where a live venue is named
+
     own = dialect_of(venue).traits.address if venue in KNOWN else ""
     return PRODUCTION if own and address in {own, f"{own}:443", f"{own}."} else address
 
 
 def _fingerprint(reference: str, base: Path) -> str | None:
+    from exitplan.brokers.live.credentials import read_credentials  # noqa: PLC0415 - as above
+
     try:
         return read_credentials(reference, base, os.environ).fingerprint()
     except CredentialsMissing:

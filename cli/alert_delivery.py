@@ -85,5 +85,5 @@ def told_of(report: DeliveryReport) -> list[str]:
     told.extend(report.warnings)
     if report.too_old and report.since is not None:
         old = counted(report.too_old, "alert")
-        told.append(f"alerts: {old} from before {clock_time(report.since)} are left to exitplan alerts")
+        told.append(f"alerts: {old} from before {clock_time(report.since)} not sent; exitplan alerts lists them")
     return told

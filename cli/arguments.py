@@ -342,8 +342,8 @@ def read_since(text: str, option: str = "--since") -> datetime:
         try:
             return now - read_duration(option, text)
         except OverflowError:
-            raise UsageError(f"{option} {text} is before all calendars") from None
+            raise UsageError(f"{option} {text} is too early") from None
     moment = read_time(option, text)
     if moment > now:
-        raise UsageError(f"{option} {text} is yet to come")
+        raise UsageError(f"{option} {text} is in the future")
     return moment

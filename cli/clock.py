@@ -5,12 +5,10 @@ from __future__ import annotations
 from exitplan.brokers.clock_offset import TOLD
 from exitplan.cli.failures import warn
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.escalation.clock import offset_of
 
 
 def tell_of_clock(account: Account, *, as_json: bool = False) -> None:
     """Warn on stderr of a clock that is surely off by more than a second, by what the venue just told."""
-    offset = offset_of(account)
-    problem = None if offset is None else offset.problem(TOLD)
+    problem = None if account.clock_offset is None else account.clock_offset.problem(TOLD)
     if problem is not None:
-        warn(f"{account.id}: {problem}", hint="set the clock of this machine, as by NTP", as_json=as_json)
+        warn(f"{account.id}: {problem}", hint="set this machine's clock, for example with NTP", as_json=as_json)

@@ -32,6 +32,6 @@ def tell_of_data_folder(account: Account, *, as_json: bool = False) -> None:
             warn(said, hint=f"chmod go-w {shlex.quote(str(place))}", as_json=as_json)
     restored = restored_mark(folder)
     if restored is not None:
-        hint = "look whether what it holds and what it has unwound is right, then: exitplan verify"
+        hint = "check that its positions and unwinds are right, then: exitplan verify"
         warn(f"{account.id} goes on from a backup: {restored}", hint=hint, as_json=as_json)
     note_folder(account)

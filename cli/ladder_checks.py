@@ -36,8 +36,10 @@ def _problems_of(result: Validated) -> Iterator[Problem]:
         return
     file = (marked_folder(result.path.resolve().parent) or project_root()) / CHANNELS_FILE
     if not file.exists():
-        hint = f"name the channels in {CHANNELS_FILE}, in the project's folder"
-        message = f"there is no {CHANNELS_FILE}: nobody is told, the steps are only in the account's alerts"
+        hint = f"write the channels in {CHANNELS_FILE}, in the project's folder"
+        message = (
+            f"there is no {CHANNELS_FILE}: nobody gets a message, and the steps appear only in the account's alerts"
+        )
         yield Problem(("escalation",), message, "warning", hint, on_key=True)
         return
     known = _channels_in(file)

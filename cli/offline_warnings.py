@@ -17,7 +17,6 @@ from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
-from exitplan.executor.gate import recorded_state
 from exitplan.executor.store.state import State
 from exitplan.executor.store.tracker import load_records, with_tracker
 from exitplan.ruleset.errors import ExitplanError
@@ -34,6 +33,8 @@ _STATE = "legacy_exit_protocol_state.json"
 
 def offline_warnings(file: AccountFile, folder: DataFolder, now: datetime) -> list[PlanWarning]:
     """List what is known to be wrong in the files of an account; raises FileIsInvalid for a broken state or tracker."""
+    from exitplan.executor.gate import recorded_state  # noqa: PLC0415 - a plan has no use for it
+
     state, reading = recorded_state(folder), latest_reading(file)
     if reading is None:
         return list(_of_records(file, folder, state))

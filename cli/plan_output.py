@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.text import Text
@@ -20,12 +20,14 @@ from exitplan.cli.rendering.words import money
 from exitplan.cli.streams import ensure_output, json_bytes, save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.signing.approval import Checked, forget_signatures, sign_plan
-from exitplan.executor.signing.keys import SigningKey
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.stable import stable_document
+
+if TYPE_CHECKING:
+    from exitplan.executor.signing.keys import SigningKey
 
 PLAN_FILES = "*.plan.json"
 """The plans in a folder of them."""

@@ -37,7 +37,7 @@ class PriceSource:
 
     def _venue(self, file: AccountFile) -> PriceAt:
         if file.venue == PAPER:
-            self.problems[file.id] = "a paper account keeps no prices of its past: name a table with --prices FILE"
+            self.problems[file.id] = "a paper account keeps no past prices: give a table with --prices FILE"
             return lambda _symbol, _moment: None
         from exitplan.brokers.live.candles import Candles  # noqa: PLC0415 - loads ccxt, for this wish alone
 

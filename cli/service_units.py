@@ -84,10 +84,10 @@ def service_unit(where: Installation, words: Sequence[str], cut_off: timedelta) 
 def timer_units(where: Installation, words: Sequence[str], every: timedelta) -> str:
     """Write a service that does one round, and the timer that starts it; two files in one text."""
     body = ["Type=oneshot", f"ExecStart={_quoted(where.line(['--once', *words]))}", "SuccessExitStatus=2"]
-    service = _unit("exitplan: one round of trading accounts", where, body, [])
+    service = _unit("exitplan: one round over trading accounts", where, body, [])
     timer = [
         "[Unit]",
-        "Description=exitplan: rounds of trading accounts",
+        "Description=exitplan: rounds over trading accounts",
         "",
         "[Timer]",
         "OnBootSec=1min",
@@ -117,8 +117,8 @@ def _schedule(every: timedelta) -> str:
         return "0 * * * *" if hours == 1 else f"0 */{hours} * * *"
     if every == _DAY:
         return "0 0 * * *"
-    hint = "minutes that divide an hour (5m, 15m), hours that divide a day (1h, 6h), or 1d"
-    raise UsageError(f"cron has no line for every {_seconds(every)} seconds", hint=hint)
+    hint = "choose minutes that divide an hour (5m, 15m), hours that divide a day (1h, 6h), or 1d"
+    raise UsageError(f"one line of cron cannot say every {_seconds(every)} seconds", hint=hint)
 
 
 def _unit(about: str, where: Installation, body: Sequence[str], tail: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from urllib.parse import urlsplit
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_MISSING = "traces are asked for, and OpenTelemetry is not installed"
+_MISSING = "traces are switched on, but OpenTelemetry is not installed"
 _HINT = "install it with: pip install 'exitplan[otel]'; or unset OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
@@ -39,7 +39,7 @@ def _traced(verb: str, *, as_json: bool) -> Iterator[None]:
     problems: list[str] = []
     sender = attempt(TraceSender, lambda problem: problems.append(f"no traces are sent: {problem}"))
     if sender is None:
-        warn(problems[0], hint="look at the variables OTEL_...", as_json=as_json)
+        warn(problems[0], hint="check the environment variables that begin with OTEL_", as_json=as_json)
         yield
         return
     try:

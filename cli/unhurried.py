@@ -180,7 +180,7 @@ def _settle(raw: Unhurried, name: str, stream: Any) -> None:  # noqa: ANN401 - a
 
 def tell_lost(name: str, lost: int) -> None:
     """Say, and log, that a reader stalled and did not get everything."""
-    LOGGER.warning("the reader of %s stalled: %d bytes were dropped, and nothing waited for it", name, lost)
+    LOGGER.warning("the reader of %s stalled: %d bytes were dropped", name, lost)
     with suppress(OSError):
         say(f"warning: nobody read {name}: {lost:,} bytes were dropped; the journal has everything", err=True)
 

@@ -124,8 +124,8 @@ def warnings_page() -> str:
 def alerts_page() -> str:
     """Return the page on alerts."""
     about = (
-        "What exitplan tells whoever watches: a line of `alerts.jsonl` in the account's data folder for each, see "
-        f"`exitplan alerts`, and [whoever is told](../alerts.md) by mail, chat or pager. A severity is one of "
+        "Every kind of alert. Each alert is a line of `alerts.jsonl` in the account's data folder, `exitplan alerts` "
+        "lists them, and [channels](../alerts.md) deliver them by mail, chat or pager. The severity is one of "
         f"{codes(SEVERITIES)}; a rule may name another one for its own alerts."
     )
     rows = [
@@ -170,9 +170,9 @@ def escalation_page() -> str:
     ]
     return page(
         "Escalation",
-        "What a ladder of a policy may be about (`on`), and after what it opens an incident (`after`). How ladders "
-        "work is told in [operations](../operations.md#escalation).",
-        table(["on", "opens when", "for each", "limits", "time counts since", "unless set"], rows),
+        "What an escalation ladder can be about (`on`), and when it opens an incident (`after`). "
+        "[Operations](../operations.md#escalation) explains how ladders work.",
+        table(["on", "opens when", "for each", "limits", "time counts since", "default"], rows),
         section("Limits", _meanings("limit", LIMITS.items())),
     )
 
@@ -185,15 +185,15 @@ def _limit(default: tuple[str, int]) -> str:
 def metrics_page() -> str:
     """Return the page on metrics."""
     about = (
-        "What `exitplan metrics` tells Prometheus; [Metrics and traces](../metrics.md) says how to scrape it. What is "
-        "not known is absent, never zero. Amounts are in the account's quote, which the label `currency` names."
+        "What `exitplan metrics` shows Prometheus; [Metrics and traces](../metrics.md) says how to scrape it. An "
+        "unknown figure is absent, never zero. Amounts are in the account's quote, which the label `currency` names."
     )
     parts = (
-        ("How an account stands", "By its journal and the files beside it.", STANDING),
-        ("What the last reading found", "Of a plan, a verification or a run, as of its time.", READING),
-        ("The counters of the protocol", "Since the state of the account began.", PROTOCOL),
-        ("What has happened", "Since the journal of the account began.", COUNTED),
-        ("Calls to venues", "By every command of the project.", CALLS),
+        ("How an account stands", "From its journal and the files beside it.", STANDING),
+        ("What the last reading found", "The newest reading, made by a plan, a verification or a run.", READING),
+        ("The counters of the protocol", "Since the account's state file began.", PROTOCOL),
+        ("What has happened", "Since the account's journal began.", COUNTED),
+        ("Calls to venues", "From every command of the project.", CALLS),
         ("The program", "", ABOUT),
     )
     labels = ([code(name), meaning] for name, meaning in LABELS.items())
@@ -201,7 +201,7 @@ def metrics_page() -> str:
         "Metrics",
         about,
         *(section(title, *filter(None, [text]), _metrics_table(specs)) for title, text, specs in parts),
-        section("Labels", "How many series there are is bounded by these.", table(["label", "meaning"], labels)),
+        section("Labels", "These bound how many series there are.", table(["label", "meaning"], labels)),
     )
 
 
@@ -242,9 +242,9 @@ INDEX = {
     "parameters": ("Parameters, guards and actions", "what a policy may set, and what an exit may do"),
     "reasons": ("Reasons", "what the sentence of a rule may say, and why an exit is blocked"),
     "warnings": ("Warnings", "what a person should know although it stops nothing"),
-    "alerts": ("Alerts", "what is told to whoever watches"),
-    "escalation": ("Escalation", "what a ladder may be about, and when an incident is opened"),
-    "metrics": ("Metrics", "what Prometheus is told"),
+    "alerts": ("Alerts", "every kind of alert, with its figures and what to do"),
+    "escalation": ("Escalation", "what an escalation ladder can be about, and when it opens an incident"),
+    "metrics": ("Metrics", "what exitplan shows Prometheus"),
     "exit-codes": ("Exit codes", "what a command line came to, and the errors"),
     "../lint": ("Lint", "the codes of what is proved of a policy"),
     "../venues": ("Venues", "what each of them can do"),

@@ -35,8 +35,8 @@ from exitplan.schemas.policies import load_policy, shipped_policy
 LEAST_FREE = 100 * 2**20
 """Bytes that should be free where the journal is."""
 _MEGABYTE = 2**20
-_SEE_KEY = "see at the venue that it cannot withdraw"
-_LESS = "take that from it at the venue"
+_SEE_KEY = "check at the venue that it cannot withdraw"
+_LESS = "remove that right at the venue"
 _UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
@@ -217,7 +217,11 @@ def _clock(capabilities: Capabilities) -> Iterator[Finding]:
     problem = offset.problem(TOLD)
     if problem is not None:
         is_refused = offset.problem(max(TOLERATED, capabilities.receive_window / 3)) is not None
-        hint = "nothing is sent until it is right; set it, as by NTP" if is_refused else "set it, as by NTP"
+        hint = (
+            "nothing is sent until you set it right, for example with NTP"
+            if is_refused
+            else "set it, for example with NTP"
+        )
         yield Finding("clock", Grade.PROBLEM if is_refused else Grade.WARNING, problem, hint)
     else:
         text = f"this machine's clock and the venue's differ by {offset.furthest:.1f} seconds at most"
@@ -230,16 +234,16 @@ def _key(venue: str, told: Inspection) -> Iterator[Finding]:
         if told.problem is not None:
             yield Finding("key", Grade.WARNING, f"its rights could not be read: {told.problem}", _SEE_KEY)
         else:
-            yield Finding("key", Grade.OK, f"its rights are not told by {venue}", _SEE_KEY)
+            yield Finding("key", Grade.OK, f"{venue} does not tell its rights", _SEE_KEY)
         return
     rights, unneeded = told.rights, told.rights.unneeded(told.market_types)
     if WITHDRAW in rights.rights:
-        hint = "make one at the venue that may read and trade, and take this one away"
-        yield Finding("key", Grade.WARNING, "it may withdraw: whoever has it can take all there is", hint)
+        hint = "create one at the venue that may only read and trade, and delete this one"
+        yield Finding("key", Grade.WARNING, "it may withdraw: whoever has it can take everything", hint)
     if not rights.rights & {TRADE, SPOT, FUTURES}:
-        yield Finding("key", Grade.WARNING, "it may not trade: plans can be made, and not applied")
+        yield Finding("key", Grade.WARNING, "it may not trade: plans can be made but not applied")
     if unneeded:
-        yield Finding("key", Grade.WARNING, f"it may do what nobody needs here: {', '.join(unneeded)}", _LESS)
+        yield Finding("key", Grade.WARNING, f"it has rights that exitplan does not need: {', '.join(unneeded)}", _LESS)
     if rights.is_bound is False:
-        yield Finding("key", Grade.WARNING, "it can be used from any address", "bind it to that of this machine")
+        yield Finding("key", Grade.WARNING, "it can be used from any address", "allow only this machine's address")
     yield Finding("key", Grade.OK, f"it may {', '.join(sorted(rights.rights)) or 'do nothing'}")

@@ -123,7 +123,8 @@ def _take_out(path: Path, going: Sequence[str]) -> int:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.OperationalError as error:
         raise DataFolderUnusable(
-            f"{path} cannot be pruned: {error}", hint="it is whole; make room, as much as it takes itself, and again"
+            f"{path} cannot be pruned: {error}",
+            hint="the journal is intact; free as much disk space as it takes, then try again",
         ) from error
     except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
         raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error

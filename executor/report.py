@@ -10,7 +10,8 @@ from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.proceeds import proceeds_of
-from exitplan.executor.store.journal import Fill, Journal, Resolution, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal_values import Fill, Resolution
 from exitplan.ruleset.model.values import EXACT, ZERO, parse_time
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState

@@ -26,7 +26,8 @@ from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.backup import copied_journal
 from exitplan.executor.store.files import ensure_writable, write_atomically
 from exitplan.executor.store.gate_mark import RESTORED, mark_gate_closed
-from exitplan.executor.store.journal import Journal, JournalMark, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.put_back import keep_aside, make_ready, put_in_place
@@ -38,7 +39,7 @@ from exitplan.ruleset.model.values import EXACT, parse_time, plain, time_text
 _MOST_ASKED = 100
 """Orders that the venue is asked for by our ids at most, the newest; of others the journal's word is told."""
 _MOST_TOLD = 40
-_VENUE_ALONE, _NO_LONGER = "known to the venue alone", "accepted by a person, or pruned from the journal"
+_VENUE_ALONE, _NO_LONGER = "known only to the venue", "accepted by a person, or pruned from the journal"
 _NO_ORDERS = frozenset({"cancel_order", "adopt"})
 """Kinds of actions after which the venue knows no order of ours."""
 
@@ -118,9 +119,9 @@ def _found(account: Account, source: Path) -> DataFolder:
     if not backup.journal.exists() and (source / backup.journal.name).exists():
         backup = DataFolder(source, source)  # the account's own folder was named
     if backup.path.resolve() == account.folder.path.resolve():
-        raise UsageError(f"{source} is where {account.id} is now", hint="name the folder of a backup")
+        raise UsageError(f"{source} is the data folder that {account.id} uses now", hint="name the folder of a backup")
     if not backup.journal.exists():
-        raise FileIsInvalid(f"{backup.journal} is not there", hint="name a folder that exitplan backup has made")
+        raise FileIsInvalid(f"{backup.journal} does not exist", hint="name a folder that exitplan backup made")
     return backup
 
 
@@ -129,7 +130,7 @@ def _read(account: Account, journal: Journal, copy: Path, backup: DataFolder) ->
     with closing(sqlite3.connect(copy)) as db:
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
-        raise FileIsInvalid(f"{backup.journal} is damaged: {verdict}", hint="nothing was changed; take another backup")
+        raise FileIsInvalid(f"{backup.journal} is damaged: {verdict}", hint="nothing was changed; use another backup")
     document = journal.state()
     state = State() if document is None else state_from_document(document)
     attempts, runs, owner = set[tuple[str, int]](), 0, account.id
@@ -140,7 +141,7 @@ def _read(account: Account, journal: Journal, copy: Path, backup: DataFolder) ->
         owner = str(journal.plan_document(plan_id)["account"]["id"])
     difference = None if state.bound is None else state.bound.difference(account.identity)
     if difference is not None or owner != account.id:
-        why = difference or f"it is of {owner}"
+        why = difference or f"it belongs to {owner}"
         raise AccountIsAnother(f"the backup is of another account than {account.id}: {why}", hint="nothing was changed")
     return _Backup(journal.mark(), state, runs, journal.last_run_at(), frozenset(attempts), frozenset(_unsent(journal)))
 
@@ -204,8 +205,8 @@ def _doubt(account: Account, backup: _Backup, *, is_complete: bool) -> str | Non
         return f"{account.venue} does not list past orders"
     newest = backup.newest_run_at
     if newest is None or newest < account.clock() - REACH:
-        return f"{account.venue} was asked for the last {REACH.days} days alone, and the backup is older"
-    return None if is_complete else f"{account.venue} has told the newest of its past orders alone"
+        return f"{account.venue} was asked only for the last {REACH.days} days, and the backup is older"
+    return None if is_complete else f"{account.venue} listed only the newest of its past orders"
 
 
 def _looked_up(account: Account, orders: Sequence[Mapping[str, Any]]) -> Iterator[SentSince]:
@@ -228,7 +229,9 @@ def _looked_up(account: Account, orders: Sequence[Mapping[str, Any]]) -> Iterato
 def _outcome(order: Mapping[str, Any], answer: LookUp) -> str:
     if isinstance(answer, Found):
         return f"{answer.report.status} at the venue, {plain(answer.report.filled)} filled"
-    return f"{_in_journal(order)}; the venue {'knows none' if isinstance(answer, NotFound) else 'does not tell'}"
+    return (
+        f"{_in_journal(order)}; the venue {'knows no such order' if isinstance(answer, NotFound) else 'does not say'}"
+    )
 
 
 def _in_journal(order: Mapping[str, Any]) -> str:
@@ -242,10 +245,10 @@ def _refusal(account: Account, source: Path, sent: Sequence[SentSince], doubt: s
     lines += [f"  ... and {len(sent) - _MOST_TOLD} more"] if len(sent) > _MOST_TOLD else []
     said = f"since this backup {account.id} has sent {len(sent)} {'order' if len(sent) == 1 else 'orders'}"
     if not sent:
-        said = f"what {account.id} has sent since this backup cannot be told"
+        said = f"it is unknown what {account.id} has sent since this backup"
     return OutcomeUnknown(
         "\n".join([f"{said}{f': {doubt}' if doubt else ':' if lines else ''}", *lines]),
-        hint="nothing was changed; look at the orders at the venue, then, if the account is to go on from the backup:"
+        hint="nothing was changed; look at the orders at the venue. To go on from the backup:"
         f" exitplan restore {source} --accept-orders",
     )
 

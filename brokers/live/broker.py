@@ -18,7 +18,6 @@ from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
 from exitplan.brokers.live.fees import FeeShelf
 from exitplan.brokers.live.history import read_cost_basis
-from exitplan.brokers.live.key_rights import read_key_rights
 from exitplan.brokers.live.listings import (
     MAX_AGE,
     MAX_AGE_AFTER_FAILURE,
@@ -47,6 +46,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
+from exitplan.brokers.venues.key_rights import read_key_rights
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.cost_basis import CostBasis

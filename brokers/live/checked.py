@@ -27,6 +27,18 @@ LONGEST_WAIT = 60.0
 Wire = Any
 """What ccxt hands to its hooks and gets from them."""
 
+_AMOUNTS = ("filled", "amount", "remaining", "average", "price")
+_WORKED_OUT = ("trades", "fees", "cost")
+"""What ccxt works other parts of an order out of."""
+
+
+def _is_told_plainly(order: Mapping[str, Any]) -> bool:
+    """Check that every amount of an order is text, what it filled among them, and none to be worked out."""
+    amounts = [order.get(name) for name in _AMOUNTS]
+    if amounts[0] is None or any(order.get(name) for name in _WORKED_OUT):
+        return False
+    return all(amount is None or (type(amount) is str and amount) for amount in amounts)
+
 
 class Writes(threading.local):
     """How far the write of a thread has come: nothing sent, sent, or taken by the venue; None where it writes nothing.
@@ -118,6 +130,43 @@ class CheckedClient:
         texts = ["" if ticker.get(name) is None else str(ticker[name]) for name in names]
         return next((text for text in texts if text), None)
 
+    def safe_order(self, order: Wire, market: Wire = None) -> Wire:
+        """Return what is read of an order without what ccxt works out besides, in less than half of its time.
+
+        Where an amount is not told as text, or has to be worked out of trades, of several fees or of a cost, ccxt does.
+        """
+        if not order or not _is_told_plainly(order):
+            return super().safe_order(order, market)  # type: ignore[misc] # ccxt's, behind this class
+        from ccxt.base.precise import Precise  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+        filled, remaining = order["filled"], order.get("remaining")
+        amount, average, price = (self.omit_zero(order.get(name)) for name in ("amount", "average", "price"))  # type: ignore[attr-defined] # as above
+        text, number, fee = self.safe_string, self.safe_integer, order.get("fee")  # type: ignore[attr-defined] # as above
+        kind, status = text(order, "type"), text(order, "status")
+        if amount is None:
+            told = filled if status == "closed" else None
+            amount = told if remaining is None else Precise.string_add(filled, remaining)
+        if remaining is None:
+            left = "0" if status == "closed" else None
+            remaining = left if amount is None else Precise.string_sub(amount, filled)
+        return {
+            **order,
+            **{name: text(order, name) for name in ("id", "clientOrderId", "symbol", "side")},
+            **{name: number(order, name) for name in ("timestamp", "lastTradeTimestamp", "lastUpdateTimestamp")},
+            "type": kind,
+            "status": status,
+            "amount": amount,
+            "remaining": remaining,
+            "average": average,
+            "price": average if price is None and kind == "market" else price,
+            "triggerPrice": text(order, "triggerPrice") or text(order, "stopPrice"),
+            "reduceOnly": order.get("reduceOnly"),
+            "cost": None,
+            "fee": fee,
+            "fees": [] if fee is None else [fee],
+            "trades": [],
+        }
+
     def fetch2(self, path: str, api: Wire = "public", *more: Wire, **named: Wire) -> Wire:
         """Sign and send; where private calls must not overtake each other, one at a time."""
         is_private = "private" in str(api).casefold()
@@ -159,7 +208,7 @@ class CheckedClient:
         self, code: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str, *more: Wire
     ) -> Wire:
         """Take from a reply what it says of our limits, and out of it what no terminal should get."""
-        now = time.time()
+        now, headers = time.time(), {name.casefold(): text for name, text in headers.items()}
         names = self.dialect.traits.headers
         learned = None if names is None else read_headers(headers, names, now)
         if learned is not None:

@@ -6,6 +6,7 @@ requests is imported here, so this module is imported only where a live account 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -24,6 +25,10 @@ _CONNECTIONS = 32
 _WHOLE = 1 << 24
 """Bytes; a reply that is longer is read in several pieces."""
 _PROXY_WANTS_A_PASSWORD = 407
+_PLAIN_ADDRESS = re.compile(
+    r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]*)?(/[A-Za-z0-9_-]+)+(\?[A-Za-z0-9_=&-]+)?", re.ASCII
+)
+"""Most addresses: without escapes, dots in their path and anything else that requests would look into."""
 
 
 class VenueSession(Session):
@@ -68,7 +73,10 @@ class VenueSession(Session):
         """
         request = PreparedRequest()
         request.prepare_method(method)
-        request.prepare_url(url, None)
+        if _PLAIN_ADDRESS.fullmatch(url):
+            request.url = url  # nothing in it would be written otherwise
+        else:
+            request.prepare_url(url, None)
         request.prepare_headers({name: text for name, text in (headers or {}).items() if text is not None})
         request.prepare_body(data, files)
         response = self.get_adapter(url).send(

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 
@@ -24,6 +22,8 @@ def locked(path: Path, patience: float | None = None) -> Iterator[None]:
     ``patience`` are the seconds that another process is waited for. Raises AccountIsLocked where it does not let
     go, DataFolderUnusable where no lock can be made.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - who only reads locks nothing
+
     seconds = LOCK_SECONDS if patience is None else patience
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds, mode=OWN)
     try:

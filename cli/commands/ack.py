@@ -33,22 +33,26 @@ app = verb_app()
 def command(
     incident: Annotated[
         str,
-        typer.Argument(metavar="INCIDENT", autocompletion=complete_incident, help="Its id, see exitplan incidents."),
+        typer.Argument(
+            metavar="INCIDENT", autocompletion=complete_incident, help="The incident's id, from exitplan incidents."
+        ),
     ],
-    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="What is done about it.")] = None,
+    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="What is being done about it.")] = None,
     span: Annotated[
         str | None,
-        typer.Option("--for", metavar="DURATION", help="For how long, such as 30m or 4h.  [default: until it is over]"),
+        typer.Option(
+            "--for", metavar="DURATION", help="For how long, such as 30m or 4h.  [default: until the incident is over]"
+        ),
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take an acknowledgement back: the ladder goes on.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the acknowledgement back: the ladder goes on.")] = False,
     account: HaltedOption = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Acknowledge an incident: nobody else is told meanwhile.
+    """Acknowledge an incident: no further step is told.
 
-    Without --for it is silent until it is over, which is still told. Afterwards its ladder goes on from where it was. A
-    run at work is not disturbed.
+    When the time of --for is over, its ladder goes on from where it was. Without --for it stays silent until it is
+    over; its end is still told. A run in progress is not disturbed.
     """
     ack = _ack_of(why, span, undo=undo)
     name, found = acknowledge(_folders(account, data), incident, ack)
@@ -65,9 +69,11 @@ def command(
 def _ack_of(why: str | None, span: str | None, *, undo: bool) -> Ack:
     now = present()
     if undo and span is not None:
-        raise UsageError("--undo and --for exclude each other")
+        raise UsageError("--undo and --for cannot be used together")
     if not undo and not (why or "").strip():
-        raise UsageError("why is it acknowledged?", hint='say what is done about it: --why "the venue is informed"')
+        raise UsageError(
+            "an acknowledgement needs a reason", hint='say what is being done: --why "the venue is informed"'
+        )
     wait: timedelta | None = None if span is None else read_duration("--for", span)
     until = None if wait is None else now + wait
     return Ack(0, actor(os.environ), now, (why or "").strip(), until, undo)

@@ -78,11 +78,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = "info",
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="WHEN", help="Only since then: 90s, 15m, 1h, 30d, or a time or date in UTC."),
+        typer.Option(
+            "--since", metavar="WHEN", help="Only alerts since then: 90s, 15m, 1h, 30d, or a date or time in UTC."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Show at most the N newest.")] = 20,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on, and show alerts as they are raised, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Keep running, and show alerts as they are raised, until Ctrl-C.")
     ] = False,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -114,9 +116,9 @@ def try_channels(
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Send a test message to channels, and say what came of it.
+    """Send a test message to channels, and show whether it was sent.
 
-    Exits with 1 where one did not get through.
+    Exits with 1 if a message could not be sent.
     """
     root, now = project_of(data), present()
     chosen = _chosen(_channels(root), names or ())
@@ -135,26 +137,28 @@ def send(
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="Also what quiet hours, digests, groups, limits and pauses after failures hold back."
+            "--all", help="Also send what quiet hours, digests, groups, limits and pauses after failures hold back."
         ),
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="WHEN", help="At the first delivery: alerts since then, as 2d or a date."),
+        typer.Option(
+            "--since", metavar="WHEN", help="For the first delivery: send alerts since then, such as 2d or a date."
+        ),
     ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Deliver the alerts that wait, of all accounts.
 
-    Commands that raise alerts do so themselves, within seconds; this is for cron, which also sends what had to wait.
-    Exits with 1 where a channel failed.
+    Commands that raise alerts deliver them at once. Let cron run this, to send what had to wait. Exits with 1 if a
+    channel failed.
     """
     root, begins = project_of(data), _since(since)
     _channels(root)
     if begins is not None and has_begun(data):
-        hint = "exitplan alerts --since lists older ones"
-        raise UsageError("--since is for the first delivery, and there was one", hint=hint)
+        hint = "to list older alerts: exitplan alerts --since"
+        raise UsageError("--since is only for the first delivery, which is over", hint=hint)
     report = deliver(root, data, known_accounts(data), present(), budget=None, how=Wanted(begins, everything))
     if report.problem is not None:
         raise ExitplanError(report.problem)
@@ -169,7 +173,7 @@ def send(
 
 @app.command("channels")
 def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
-    """List the channels: what each gets, what waits for it, and how it stands."""
+    """List the channels: what each gets, how many alerts wait for it, and whether it works."""
     root, now = project_of(data), present()
     _channels(root)
     states = channel_states(root, data)
@@ -182,8 +186,8 @@ def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) 
 def _channels(root: Path) -> tuple[Channel, ...]:
     channels = load_channels(root)
     if channels is None:
-        hint = "write one beside the folder policies: docs/alerts.md, exitplan schema alerts"
-        raise UsageError(f"there is no {CHANNELS_FILE} in this project, so nobody is told of alerts", hint=hint)
+        hint = "write one beside the folder policies; docs/alerts.md has an example"
+        raise UsageError(f"this project has no {CHANNELS_FILE}, so no alerts are sent", hint=hint)
     return channels
 
 
@@ -200,13 +204,13 @@ def _kind(text: str) -> str:
     name = text.upper().replace("-", "_")
     if name not in ALERT_KINDS:
         hint = did_you_mean(name, ALERT_KINDS) or f"the kinds are {', '.join(ALERT_KINDS)}"
-        raise UsageError(f"there are no alerts of the kind {text}", hint=hint)
+        raise UsageError(f"there is no kind of alert {text}", hint=hint)
     return name
 
 
 def _severity(text: str) -> str:
     if text.upper() not in SEVERITIES:
-        raise UsageError(f"--severity is {text}; it is one of {', '.join(SEVERITIES).lower()}")
+        raise UsageError(f"--severity cannot be {text}; it is one of {', '.join(SEVERITIES).lower()}")
     return text.upper()
 
 

@@ -32,7 +32,7 @@ RequestArgument = Annotated[
     typer.Argument(
         metavar="ID",
         autocompletion=complete_request,
-        help="The request: its id, the beginning of it, or its plan's id.",
+        help="The request: its id, the start of its id, or its plan's id.",
     ),
 ]
 
@@ -44,18 +44,18 @@ app = verb_app()
 def command(
     request: RequestArgument,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Carry the plan out now, if enough people have approved it.")
+        bool, typer.Option("--apply", help="Apply the plan now, if enough people have approved it.")
     ] = False,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Approve a plan that waits.
 
-    The approval is written into the account's journal with your name and the time, and holds for a day while the plan
-    stays the same and prices stay within `max_price_move_pct`. The watcher carries the plan out in its next round, made
-    anew and judged again; --apply does it now. Where the policy asks for several people, the last of them lets it pass.
+    The approval is recorded in the account's journal with your name and the time. It is valid for a day, while the plan
+    stays the same and prices stay within `max_price_move_pct`. In its next round the watcher makes the plan anew and
+    applies it; --apply does it now. If the policy asks for several people, all of them must approve first.
 
-    Your name is that of your login; set EXITPLAN_USER where several people share one.
+    Your name is that of your login; set EXITPLAN_USER if several people share one.
     """
     now = present()
     found = approve(requested(request, data, as_json=as_json), person(), now)
@@ -82,8 +82,8 @@ def what_follows(found: Found) -> str:
     """Say who carries the plan out."""
     watcher = seems_held(found.folder.watch_lock)
     if watcher is not None:
-        return f"It is carried out in the next round of the watcher ({watcher.removeprefix('by ')})."
-    return f"No watcher is at work. To carry it out: exitplan approve {found.request.id} --apply"
+        return f"The watcher applies it in its next round ({watcher.removeprefix('by ')})."
+    return f"No watcher is running. To apply it now: exitplan approve {found.request.id} --apply"
 
 
 def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
@@ -92,7 +92,9 @@ def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
     try:
         ensure_fresh(plan, file.loaded.policy, present())
     except PlanIsExpired as problem:
-        again = "the approval stands: exitplan watch --once makes the plan anew and carries it out if it is the same"
+        again = (
+            "the approval is still valid: exitplan watch --once makes the plan anew, and applies it if it is the same"
+        )
         raise PlanIsExpired(str(problem), hint=again) from problem
 
     def task(account_file: AccountFile) -> tuple[Account, Operation]:

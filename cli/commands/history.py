@@ -34,28 +34,32 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs, the newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="Show at most N runs, the newest first.")
+    ] = 20,
     export: Annotated[
         Path | None,
-        typer.Option("--export", metavar="FILE", help="Write all runs and orders for audit, as .csv or .jsonl."),
+        typer.Option(
+            "--export", metavar="FILE", help="Write all runs and orders to this file, for audit: .csv or .jsonl."
+        ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="With --export: from then on, such as 30d.")
+        str | None, typer.Option("--since", metavar="TIME", help="With --export: only since then, such as 30d.")
     ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List past runs: when, which plan, what came of it.
+    """List past runs: when, which plan, and with what result.
 
-    Of one run every action is shown: what was filled, at which price against that of the plan, and the fee.
+    For one run, every action is shown: what was filled, at which price compared with the plan, and the fee.
 
-    --export writes the history of one or several accounts for audit: who ran it, under which policy and plan, by their
-    hashes, and every order with what was asked, filled and paid. docs/reports.md lists its columns.
+    --export writes the history of one or several accounts for audit: who made each run, the hashes of its policy and
+    plan, and every order with what was asked, filled and paid. docs/reports.md lists its columns.
     """
     account_set = AccountSet.of(account, tag, every=every)
     if export is not None:
         if run is not None:
-            raise UsageError("--export writes all runs", hint="leave the number out, or the option")
+            raise UsageError("--export writes all runs", hint="leave out the run's number")
         export_history(account_set, export, since, data, as_json=as_json)
         return
     if since is not None:

@@ -30,14 +30,14 @@ def command(
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
-    ended: Annotated[bool, typer.Option("--ended", help="Those that are over instead, the newest first.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="List those that are over instead, the newest first.")] = False,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List what goes wrong for too long, and who is told next.
+    """List incidents: what has gone wrong for too long.
 
-    The ladders are in the policy, under escalation. Incidents are opened, climb and end with each run and verification;
-    the venue is not contacted here.
+    The ladders are in the policy, under `escalation`. Each run, verification and round of the watcher checks them; this
+    command does not contact the venue.
     """
     shown, worst = list[Shown](), 0
     for who in AccountSet.of(account, tag, every=every).select():
@@ -54,7 +54,7 @@ def command(
         show(ended_table(shown))
     else:
         show(incidents_table(shown))
-        say('\nTo take one: exitplan ack INCIDENT --for 4h --why "..."')
+        say('\nTo acknowledge one: exitplan ack INCIDENT --for 4h --why "..."')
     raise typer.Exit(worst)
 
 

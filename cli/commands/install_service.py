@@ -17,8 +17,10 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import is_path
 from exitplan.ruleset.errors import UsageError
 
-TimerOption = Annotated[bool, typer.Option("--timer", help="A service of one round, and the timer that starts it.")]
-CronOption = Annotated[bool, typer.Option("--cron", help="A line for crontab.")]
+TimerOption = Annotated[
+    bool, typer.Option("--timer", help="Print a service for one round, and the timer that starts it.")
+]
+CronOption = Annotated[bool, typer.Option("--cron", help="Print a line for crontab.")]
 CutOffOption = Annotated[str, typer.Option("--cut-off", metavar="DURATION", help="As for `exitplan watch`.")]
 
 app = verb_app()
@@ -34,15 +36,15 @@ def command(
     cut_off: CutOffOption = "5m",
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Print a systemd or cron unit that keeps accounts watched.
+    """Print a systemd unit or cron line that watches accounts.
 
-    Nothing is installed: read it, put it in its place, start it. It names this installation and this project by their
-    absolute paths, and watches all accounts unless some are named.
+    It installs nothing: read the unit, put it in its place, and start it. The unit has the absolute paths of this
+    installation and this project, and watches all accounts unless you name some.
 
-    Such as: exitplan install-service | sudo tee /etc/systemd/system/exitplan.service
+    Example: exitplan install-service | sudo tee /etc/systemd/system/exitplan.service
     """
     if timer and cron:
-        raise UsageError("--timer and --cron are two ways", hint="choose one of them")
+        raise UsageError("--timer and --cron cannot be used together", hint="choose one of them")
     account_set = AccountSet.of(account, tag, every=not (account or tag))
     account_set.select()
     where, pause = Installation.here(data), read_duration("--every", every)

@@ -1,4 +1,4 @@
-"""``exitplan metrics``: what Prometheus is told, once, into a file, or for whoever scrapes."""
+"""``exitplan metrics``: the metrics for Prometheus, printed once, as a file, or served."""
 
 from __future__ import annotations
 
@@ -39,22 +39,28 @@ def command(
     ] = None,
     listen: Annotated[
         str | None,
-        typer.Option("--listen", metavar="HOST:PORT", help="Serve at /metrics until Ctrl-C, such as 127.0.0.1:9464."),
+        typer.Option(
+            "--listen", metavar="HOST:PORT", help="Serve /metrics at this address until Ctrl-C, such as 127.0.0.1:9464."
+        ),
     ] = None,
     anywhere: Annotated[
-        bool, typer.Option("--anywhere", help="With --listen: let other machines reach it, too.")
+        bool, typer.Option("--anywhere", help="With --listen: allow addresses that other machines can reach.")
     ] = False,
     symbols: Annotated[
-        int, typer.Option("--symbols", metavar="N", min=0, max=1000, help="Tell up to N positions one by one.")
+        int,
+        typer.Option(
+            "--symbols", metavar="N", min=0, max=1000, help="Also show the N most valuable positions of each account."
+        ),
     ] = 0,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Tell Prometheus how the accounts stand and what was done.
+    """Show Prometheus how the accounts stand and what was done.
 
-    Reads what the last runs and readings have left; no venue is contacted. docs/reference/metrics.md has every metric.
+    Reads what the last runs and readings left in the data folder; no venue is contacted. docs/reference/metrics.md
+    lists every metric.
     """
     if textfile is not None and listen is not None:
-        raise UsageError("--textfile and --listen exclude each other", hint="start exitplan metrics once for each")
+        raise UsageError("--textfile and --listen cannot be used together", hint="start exitplan metrics once for each")
     selection = AccountSelection(tuple(account or ()), tuple(tag or ()), every=not account and not tag)
     accounts = MeasuredAccounts(selection, project_root())
     accounts.find()  # what is mistyped is told at once
@@ -71,7 +77,9 @@ def write_textfile(collector: ProjectCollector, textfile: Path) -> None:
     """Replace the file in one step; a name that node_exporter passes over is warned of."""
     ensure_output(textfile)
     if not textfile.absolute().parent.is_dir():
-        raise UsageError(f"{textfile.parent} is not there", hint="name the folder that node_exporter reads")
+        raise UsageError(
+            f"the folder {textfile.parent} does not exist", hint="name the folder that node_exporter reads"
+        )
     if textfile.suffix != ".prom":
         warn(f"node_exporter reads files that end with .prom; {textfile.name} does not")
     save(textfile, _exposition(collector), mode=_READABLE)
@@ -81,7 +89,7 @@ def serve_metrics(collector: ProjectCollector, listen: str, *, anywhere: bool) -
     """Serve until somebody ends it."""
     address = parse_address("--listen", listen, anywhere=anywhere)
     with _ended() as ended, serve(address, collector) as place:
-        say(f"Serving http://{place}/metrics until Ctrl-C.", err=True)
+        say(f"Serving http://{place}/metrics. Press Ctrl-C to stop.", err=True)
         ended.wait()
 
 

@@ -22,7 +22,7 @@ from exitplan.executor.signing.approval import forget_signatures
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.planning.plan import plan_bytes
 
-ClosedOption = Annotated[bool, typer.Option("--closed", help="Also those that wait no more, and what became of them.")]
+ClosedOption = Annotated[bool, typer.Option("--closed", help="Also list closed requests, and how each ended.")]
 
 app = verb_app()
 
@@ -34,24 +34,24 @@ def command(
         typer.Argument(
             metavar="[ID]",
             autocompletion=complete_request,
-            help="One of them: its id, the beginning of it, or its plan's id.",
+            help="One request: its id, the start of its id, or its plan's id.",
         ),
     ] = None,
     closed: ClosedOption = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="With an ID: save the plan, to sign or to apply it.")
+        Path | None, typer.Option("--out", metavar="FILE", help="With an ID: save the plan, to sign or apply it.")
     ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """List the plans that wait for a person, or show one.
 
-    The plan of a request is made anew in each round of `exitplan watch`; as long as it wants the same, the request
-    keeps its id. Decide with `exitplan approve ID` or `exitplan reject ID --why TEXT`.
+    Each round of `exitplan watch` makes the plan of a request anew. While the plan stays the same, the request keeps
+    its id. Decide with `exitplan approve ID` or `exitplan reject ID --why TEXT`.
     """
     if request is None:
         if out is not None:
-            raise UsageError("--out saves one plan", hint="name it: exitplan pending ID --out plan.json")
+            raise UsageError("--out saves one plan", hint="name the request: exitplan pending ID --out plan.json")
         show_requests([one for one in known_requests(data, as_json=as_json) if closed or _waits(one)], as_json=as_json)
         return
     found = requested(request, data, as_json=as_json)

@@ -6,7 +6,7 @@ import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -64,11 +64,13 @@ from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.plan import Planned, plan_account
-from exitplan.executor.signing.keys import SigningKey, read_signing_key
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.warnings import PlanWarning
+
+if TYPE_CHECKING:
+    from exitplan.executor.signing.keys import SigningKey
 
 OutOption = Annotated[
     Path | None,
@@ -145,6 +147,8 @@ def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:
         return None
     if out is None:
         raise UsageError("--sign signs the plan that is saved", hint="add --out FILE")
+    from exitplan.executor.signing.keys import read_signing_key  # noqa: PLC0415 - only who signs needs it
+
     return read_signing_key(reference, Path(), os.environ)
 
 

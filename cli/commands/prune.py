@@ -32,24 +32,26 @@ _MEGABYTE = 2**20
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="TIME", help="Runs that ended before then, such as 400d.")
+        str, typer.Option("--older-than", metavar="TIME", help="Remove runs that ended before then, such as 400d.")
     ],
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and change nothing.")] = False,
     export: Annotated[
         Path | None,
-        typer.Option("--export", metavar="FILE", help="Write what goes for audit first, as .csv or .jsonl."),
+        typer.Option(
+            "--export", metavar="FILE", help="First write what is removed to this file, for audit: .csv or .jsonl."
+        ),
     ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Take old runs out of the journal.
+    """Remove old runs from the journal.
 
-    Plans, orders and fills of runs that ended so long ago and that nothing needs any more. Open plans and unresolved
-    orders stay, and so do the newest run, the state, and the ids of all plans and orders. Nothing is ever pruned by
-    itself.
+    Removes the plans, orders and fills of runs that ended before that time, unless something still needs them. Open
+    plans, unresolved orders, the newest run, the state, and the ids of all plans and orders stay. exitplan never prunes
+    on its own.
     """
     account_set = AccountSet.of(account, tag, every=every)
     if export is not None and not account_set.is_one:
@@ -111,12 +113,12 @@ class _Wish:
 
 def _told(account: str, pruned: Pruned, *, dry_run: bool, export: Path | None) -> str:
     if not pruned.plans:
-        return f"Nothing goes from {account}: no run ended before {clock_time(pruned.before)} that nothing needs."
+        return f"Nothing to remove from {account}: no run ended before {clock_time(pruned.before)}, or all are needed."
     what = f"{counted(pruned.runs, 'run')} with {counted(pruned.orders, 'order')}"
-    written = "" if export is None else f" Written before: {export}."
+    written = "" if export is None else f" Saved first to {export}."
     if dry_run:
-        return f"{what} would go from {account}, about {_size(pruned.bytes)}. Nothing was changed.{written}"
-    return f"{what} went from {account}: its journal is {_size(pruned.bytes)} smaller.{written}"
+        return f"{what} would be removed from {account}, about {_size(pruned.bytes)}. Nothing was changed.{written}"
+    return f"Removed {what} from {account}: its journal is {_size(pruned.bytes)} smaller.{written}"
 
 
 def _size(size: int) -> str:

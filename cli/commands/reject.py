@@ -20,10 +20,16 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.approvals.deciding import reject
 from exitplan.ruleset.errors import UsageError
 
-WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why: it is kept, and told to everybody else.")]
+WhyOption = Annotated[
+    str, typer.Option("--why", metavar="TEXT", help="Your reason: it is recorded, and told to the others.")
+]
 ForOption = Annotated[
     str | None,
-    typer.Option("--for", metavar="DURATION", help="How long, such as 1h or 1d.  [default: as long as it is the same]"),
+    typer.Option(
+        "--for",
+        metavar="DURATION",
+        help="Ask again after this time, such as 1h or 1d.  [default: when the plan changes]",
+    ),
 ]
 
 app = verb_app()
@@ -40,11 +46,11 @@ def command(
 ) -> None:
     """Reject a plan that waits, and say why.
 
-    The same is not asked again: not until the plan wants something else, or the time of --for is over. One person's no
-    is enough, whatever others have said.
+    The same plan is not asked for again until it changes, or until the time of --for is over. One rejection is enough,
+    even if others have approved.
     """
     if not why.strip():
-        raise UsageError("--why is empty", hint="say why, for those who look at it later")
+        raise UsageError("--why is empty", hint="write your reason, for those who look at it later")
     now = present()
     until = None if duration is None else now + read_duration("--for", duration)
     found = reject(requested(request, data, as_json=as_json), person(), now, why, until)
@@ -53,4 +59,4 @@ def command(
         return
     said = found.request
     say(f"Rejected as {said.votes[-1].person}: {said.account}, {plan_text(said.plan)}.")
-    say(f"It is not asked again until {'the plan differs' if until is None else clock_time(until)}.")
+    say(f"The request does not come back until {'the plan changes' if until is None else clock_time(until)}.")

@@ -42,14 +42,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table of all accounts and rules.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write it all as one page, with drawings.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write everything as one page, with charts.")
     ] = None,
     prices: Annotated[
         str | None,
         typer.Option(
             "--prices",
             metavar="venue|FILE",
-            help="Compare with the prices then and a day later: of each venue, or of a CSV table.",
+            help="Compare with the market's prices then and a day later, from the venue or a CSV table.",
         ),
     ] = None,
     jobs: JobsOption = DEFAULT_JOBS,
@@ -58,9 +58,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Report what was closed, and what it cost.
 
-    Also how long accounts took to become CLEAN. By account and rule: what exits brought in, against the marks of their
-    plans, and the fees. It is read from the order journal; no venue is contacted but with --prices venue, for public
-    prices. docs/reports.md says how each figure comes about.
+    For each account and rule: what exits brought in, compared with the mark prices of their plans, and the fees. Also
+    how long accounts took to become CLEAN. The figures come from the order journal; only --prices venue contacts a
+    venue, for public prices. docs/reports.md explains each figure.
     """
     for path in filter(None, (csv, html)):
         ensure_output(path)

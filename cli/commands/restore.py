@@ -22,21 +22,22 @@ app = verb_app()
 
 @app.command()
 def command(
-    backup: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that exitplan backup has made.")],
+    backup: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that exitplan backup made.")],
     account: AccountOption = None,
     accept_orders: Annotated[
-        bool, typer.Option("--accept-orders", help="The orders that were sent since are known, and right.")
+        bool,
+        typer.Option("--accept-orders", help="Go on although orders were sent since: I know them, and they are right."),
     ] = False,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Put a backup back, knowing what was sent since.
+    """Put a backup back, after looking for orders sent since.
 
-    It is refused where orders were sent since the backup: they are looked up in the present journal and at the venue,
-    and listed. With --accept-orders the account goes on from the backup, and the journal knows of them.
+    Orders sent since then are looked up in the present journal and at the venue. If there are any, they are listed
+    and nothing changes; with --accept-orders the account goes on from the backup, and its journal knows these orders.
 
-    The present files are copied into before-restore-TIME first. What a plan in the backup had not sent is never sent.
-    The gate is closed until the account is verified.
+    The present files are first copied into before-restore-TIME. What a plan in the backup had not sent is never sent.
+    The gate stays closed until the account is verified.
     """
     opened = open_requested(AccountRef(only_one(account), data=data))
     restored = restore(opened, backup, accept_orders=accept_orders)
@@ -50,14 +51,14 @@ def _show(account: str, restored: Restored) -> None:
     newest = "" if restored.newest_run_at is None else f", the newest of {clock_time(restored.newest_run_at)}"
     say(f"Restored {account} with {counted(restored.runs, 'run')}{newest}.")
     if restored.sent_since:
-        say(f"\n{counted(len(restored.sent_since), 'order')} sent since, which the journal takes for known:")
+        say(f"\n{counted(len(restored.sent_since), 'order')} sent since the backup, which the journal now knows:")
         table = rows("l", "l", "l")
         for order in restored.sent_since:
             table.add_row(words(f"  {order.client_order_id}"), words(order.symbol or ""), words(order.outcome))
         show(table)
     if restored.kept is not None:
-        say(f"\nWhat was there before is in {restored.kept}.")
-    say("Unwinds go on where the backup has them. The gate is closed until: exitplan verify")
+        say(f"\nThe files that were there before are in {restored.kept}.")
+    say("Unwinds go on from where they were in the backup. The gate stays closed until you run: exitplan verify")
 
 
 def _document(account: str, restored: Restored) -> dict[str, object]:

@@ -57,20 +57,23 @@ JitterOption = Annotated[
     typer.Option(
         "--jitter",
         metavar="DURATION",
-        help="Accounts are spread over this much of the time between rounds, each always at its own place; 0s for none."
+        help="Spread the accounts over this much of the time between rounds; 0s for no spread."
         "  [default: a tenth of --every]",
     ),
 ]
 CutOffOption = Annotated[
     str,
     typer.Option(
-        "--cut-off", "--limit", metavar="DURATION", help="How long a round may take until it is cut off and told."
+        "--cut-off",
+        "--limit",
+        metavar="DURATION",
+        help="Cut off a round, and raise an alert, when it takes longer than this.",
     ),
 ]
-OnceOption = Annotated[bool, typer.Option("--once", help="One round of every account, at once, then leave: for cron.")]
+OnceOption = Annotated[bool, typer.Option("--once", help="Do one round of every account now, then exit: for cron.")]
 MetricsOption = Annotated[
     str | None,
-    typer.Option("--metrics", metavar="HOST:PORT", help="Serve metrics there meanwhile, such as 127.0.0.1:9464."),
+    typer.Option("--metrics", metavar="HOST:PORT", help="Also serve metrics at this address, such as 127.0.0.1:9464."),
 ]
 WatchJobsOption = Annotated[
     int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="How many accounts to work on at once.")
@@ -95,12 +98,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Plan accounts again and again, and apply what is allowed.
 
-    A plan within the limits of the policy's `approval` is applied at once. Any other waits, as a whole, until people
-    approve it (`exitplan pending`, `approve`, `reject`); without `approval: auto` all do. Account files are read again
-    in each round. What has changed is told in a line; with --json each round is one.
+    A plan within the limits of the policy's `approval` is applied at once. Any other plan waits until people approve it
+    (`exitplan pending`, `approve`, `reject`); without `approval: auto` every plan waits. Account files are read again
+    in each round. What has changed is printed as a line; with --json every round is a line.
 
-    Ctrl-C and SIGTERM end it after in-flight orders. There is one watcher a project. --once exits with the worst exit
-    code of all accounts, 2 where a plan waits or an account is not CLEAN.
+    Ctrl-C and SIGTERM stop it after orders in flight are finished. A project has one watcher. --once exits with the
+    worst exit code of all accounts: 2 means that a plan waits or an account is not CLEAN.
     """
     account_set = AccountSet.of(account, tag, every=all_accounts)
     pace = read_pace(every, jitter, cut_off, jobs)
@@ -116,7 +119,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             raise typer.Exit(watcher.once(stopped))
         watched = f"{counted(len(selected), 'account')} every {duration(pace.every.total_seconds())}"
         if not as_json:
-            say(f"Watching {watched}; Ctrl-C ends it.", err=True)
+            say(f"Watching {watched}. Press Ctrl-C to stop.", err=True)
         service.ready(f"watching {watched}")
 
         def is_to_stop() -> bool:
@@ -150,7 +153,9 @@ def read_pace(every: str, jitter: str | None, cut_off: str, jobs: int) -> Pace:
     if jitter is not None:
         spread = timedelta(0) if jitter.strip() in {"0", "0s"} else read_duration("--jitter", jitter)
     if spread >= pause:
-        raise UsageError(f"--jitter {jitter} is not less than --every {every}", hint="leave it out for a tenth of it")
+        raise UsageError(
+            f"--jitter {jitter} must be less than --every {every}", hint="leave it out for a tenth of --every"
+        )
     return Pace(pause, spread, read_duration("--cut-off", cut_off), jobs)
 
 
@@ -177,7 +182,7 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         call_totals(data).save()
 
     def tell(done: Round) -> None:
-        with suppress(OSError):  # a reader that has gone away does not end the watch
+        with suppress(OSError):  # a reader that has gone away does not stop the watcher
             if as_json:
                 write_line(round_document(done))
             elif done.is_news:

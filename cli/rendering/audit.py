@@ -58,7 +58,7 @@ def form_of(path: Path) -> Form:
     """Return what writes the history in the form that the name of a file asks for; raises UsageError."""
     form = _FORMS.get(path.suffix.lower())
     if form is None:
-        raise UsageError(f"--export cannot write {path}", hint=f"let its name end in {', '.join(_FORMS)}")
+        raise UsageError(f"--export cannot write {path}", hint=f"use a name that ends in {', '.join(_FORMS)}")
     return form
 
 

@@ -36,7 +36,7 @@ def channels_table(states: States, now: datetime) -> Table:
 
 def _gets(channel: Channel) -> str:
     if channel.only_named:
-        return "what names it"
+        return "alerts that name it"
     kinds = ", ".join(sorted(channel.kinds)) or f"{channel.severity.lower()} or worse"
     whose = [*sorted(channel.accounts), *(f"#{tag}" for tag in sorted(channel.tags))]
     return f"{kinds}, of {', '.join(whose)}" if whose else kinds
@@ -47,7 +47,7 @@ def _standing(state: ChannelState, now: datetime) -> str:
         return "works" if state.sent_at else "not used yet"
     since = clock_time(state.failed_since) if state.failed_since else "?"
     again = clock_time(state.next_try) if state.next_try > now else "with the next delivery"
-    return f"failed {state.failures} times since {since}: {state.problem}; tried again {again}"
+    return f"failed {state.failures} times since {since}: {state.problem}; next attempt {again}"
 
 
 def channel_document(channel: Channel, state: ChannelState) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def tests_table(tried: Mapping[str, str | None]) -> Table:
     table = rows("l", "l", "l")
     for name, problem in tried.items():
         verdict = words("failed", "bold red") if problem else words("sent", "green")
-        table.add_row(words(name), verdict, words(problem or "look whether it has arrived", "" if problem else "dim"))
+        table.add_row(words(name), verdict, words(problem or "check that it arrived", "" if problem else "dim"))
     return table
 
 

@@ -64,7 +64,7 @@ class Shown:
 
 def incidents_table(shown: Sequence[Shown]) -> Table:
     """Draw open incidents."""
-    table = titled("incident", "account", "what", "since", "step", "next", "taken by", justify="lllllll")
+    table = titled("incident", "account", "what", "since", "step", "next", "acknowledged by", justify="lllllll")
     for one in shown:
         table.add_row(
             words(one.incident.id, "bold"),

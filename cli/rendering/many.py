@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,9 @@ from exitplan.cli.rendering.screen import console, rows, section, show, titled, 
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.warnings import PlanWarning
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -67,6 +69,13 @@ class AccountsBar:
         target = console()
         self._bar: Progress | None = None
         if target.is_terminal and accounts >= _LONG:
+            from rich.progress import (  # noqa: PLC0415 - only a terminal shows it
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+            )
+
             self._bar = Progress(
                 TextColumn("  accounts"), BarColumn(), MofNCompleteColumn(), console=target, transient=True
             )

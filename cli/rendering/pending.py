@@ -19,7 +19,7 @@ from exitplan.ruleset.planning.self_approval import moved_value
 
 def requests_table(found: Sequence[Found], now: datetime) -> Table:
     """Draw plans that wait, or have waited, one a line."""
-    table = titled("id", "account", "asked", "expires", "actions", "value", "approved", "", justify="llllrrl")
+    table = titled("id", "account", "asked", "expires", "actions", "value", "approved", "reason", justify="llllrrl")
     for one in found:
         request, plan = one.request, one.request.plan
         is_open = request.standing == "waiting"

@@ -89,14 +89,14 @@ def _expected_cost(plan: Plan) -> list[Text]:
     told, said = plan.summary, []
     if told.est_spread_cost is not None:
         but = _not_counting(told.unknown_spreads, "without bid and ask")
-        on_top = "" if told.est_fees is not None else "; fees are not told and come on top"
+        on_top = "" if told.est_fees is not None else "; fees are unknown and come on top"
         said.append(f"Half the spread costs ~ {_with_share(told.est_spread_cost, plan)}{but}{on_top}.")
     if told.est_fees is not None:
         but = _not_counting(told.unknown_fees, "of unknown fee")
         by_list = f", {counted(told.listed_fees, 'sale')} at its list price" if told.listed_fees else ""
         said.append(f"The venue's fees are ~ {_with_share(told.est_fees, plan)}{by_list}{but}.")
     elif told.est_spread_cost is None and told.est_value:
-        said.append("The venue's fees are not told.")
+        said.append("The venue's fees are unknown.")
     return [words(text, "dim") for text in said]
 
 

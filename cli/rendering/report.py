@@ -81,7 +81,7 @@ def _notes(report: AccountReport) -> Iterator[str]:
     total = report.total
     if report.has_prices and (total.then.untold or total.later.untold):
         yield (
-            f"No price is known of the time of {counted(total.then.untold, 'exit')}, and of a day later of"
+            f"Without a market price, and not compared: {counted(total.then.untold, 'exit')} at the time,"
             f" {counted(total.later.untold, 'exit')}: they are not compared."
         )
     if total.untold:

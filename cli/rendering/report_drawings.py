@@ -29,8 +29,8 @@ def report_drawings(*, as_json: bool) -> Drawings:
     try:
         import matplotlib.figure  # noqa: F401, PLC0415 - an extra, and slow to load
     except ImportError:
-        hint = 'for drawings install it as the extra of exitplan: pip install "exitplan[plots]"'
-        warn("the page has no drawings: matplotlib is not installed", hint=hint, as_json=as_json)
+        hint = 'for charts install the extra: pip install "exitplan[plots]"'
+        warn("the page has no charts: matplotlib is not installed", hint=hint, as_json=as_json)
         return lambda _report: ()
     return _drawings
 

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
-
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from exitplan.brokers.call_log import Call, listening
 from exitplan.cli.output import OUTPUT
 from exitplan.cli.rendering.screen import console
 from exitplan.ruleset.model.visible import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _PATIENCE = 0.4
 """Seconds that a reading may take before anything is shown."""
@@ -31,6 +33,13 @@ def waiting(what: str, *, is_shown: bool = True) -> Iterator[Callable[[], None]]
     if not is_shown or OUTPUT.is_quiet or not (sys.stderr.isatty() and target.is_interactive):
         yield lambda: None
         return
+    from rich.progress import (  # noqa: PLC0415 - only a terminal shows it
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(_BAR_WIDTH),

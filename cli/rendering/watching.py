@@ -10,7 +10,7 @@ from rich.text import Text
 
 from exitplan.cli.failures import error_document
 from exitplan.cli.rendering.screen import words
-from exitplan.cli.rendering.words import counted, duration, money
+from exitplan.cli.rendering.words import clock_time, counted, duration, money
 from exitplan.executor.watching.rounds import Kind, Round
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
@@ -76,8 +76,10 @@ def _waits(done: Round) -> str:
 
 
 def _rejected(done: Round) -> str:
-    by = done.request.votes[-1].person if done.request and done.request.votes else "somebody"
-    return f"{_plan_of(done)}: by {by}; it is not asked again"
+    request = done.request
+    by = request.votes[-1].person if request and request.votes else "somebody"
+    until = clock_time(request.until) if request and request.until else "the plan changes"
+    return f"{_plan_of(done)}: by {by}, until {until}"
 
 
 def _problem(done: Round) -> str:
@@ -86,7 +88,7 @@ def _problem(done: Round) -> str:
 
 
 def _hangs(done: Round) -> str:
-    return f"cut off after {duration(done.seconds)}: it sends nothing more, and is left alone until it ends"
+    return f"cut off after {duration(done.seconds)}: it sends nothing more, and the account waits until it ends"
 
 
 _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
@@ -100,10 +102,10 @@ _TEXTS: Mapping[Kind, Callable[[Round], str]] = {
     "stopped": _problem,
     "failed": _problem,
     "hangs": lambda done: (
-        f"its round has taken {duration(done.seconds)}; it sends nothing more, and is left until it ends"
+        f"its round has taken {duration(done.seconds)}; it sends nothing more, and the account waits until it ends"
     ),
-    "back": lambda done: f"the round that was cut off has ended after {duration(done.seconds)}",
-    "removed": lambda _: "its account file is gone; it is not watched any more",
+    "back": lambda done: f"the round that was cut off ended after {duration(done.seconds)}",
+    "removed": lambda _: "its account file is gone; it is no longer watched",
 }
 
 

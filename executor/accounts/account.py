@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from exitplan.brokers.clock_offset import ClockOffset
 from exitplan.brokers.identity import Identity, identity_of
 from exitplan.brokers.protocol import Broker, Clock
 from exitplan.brokers.registry import open_broker
@@ -18,7 +19,7 @@ from exitplan.executor.accounts.null_broker import OfflineBroker
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
-from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
+from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.language.problems import nearest
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
@@ -72,6 +73,14 @@ class Account:
     def tracker(self) -> Tracker:
         """The position tracker: the file in the account's folder unless there is another."""
         return self.own_tracker or TrackerFile(self.folder.tracker)
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """How far the venue's clock is off ours by what was read last; None where it tells no time."""
+        try:
+            return self.broker.capabilities.clock_offset
+        except AccountUnreadable:  # it was opened without its venue
+            return None
 
 
 @dataclass(frozen=True, slots=True)

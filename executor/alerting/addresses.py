@@ -48,7 +48,7 @@ def read_address(reference: str, base: Path, environ: Mapping[str, str]) -> Addr
     kind, _, name = reference.partition(":")
     name = name.strip()
     if kind not in {"env", "keyring", "file"} or not name:
-        raise CredentialsMissing("the channel's url is not a reference", hint=_FORMS)
+        raise CredentialsMissing("the channel's url must refer to an address", hint=_FORMS)
     text: str | None
     if kind == "file":
         text, shown = _from_file(name, base)
@@ -65,7 +65,7 @@ def _from_file(name: str, base: Path) -> tuple[str, str]:
     try:
         path = base / Path(name).expanduser()
     except RuntimeError:
-        raise CredentialsMissing("the home folder in the path of the channel's url cannot be found") from None
+        raise CredentialsMissing("the channel's url names a home folder that does not exist") from None
     if "://" in name:
         raise CredentialsMissing("what follows file: is not a path", hint=_FORMS)
     shown = display_name(path)
@@ -78,6 +78,6 @@ def _checked(text: str | None, shown: str) -> str:
         raise CredentialsMissing(f"{shown} is {'missing' if text is None else 'empty'}")
     if not _ADDRESS.fullmatch(clean):
         raise CredentialsMissing(
-            f"{shown} does not hold one address", hint="such as slack://... or mailto://..., docs/alerts.md"
+            f"{shown} must contain exactly one address", hint="such as slack://... or mailto://...; see docs/alerts.md"
         )
     return clean

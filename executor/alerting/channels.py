@@ -106,13 +106,13 @@ def _problems(document: Document) -> Iterator[Problem]:
         for number, kind in enumerate(block.get("kinds") or ()):
             if kind not in ALERT_KINDS:
                 hint = did_you_mean(kind, ALERT_KINDS) or f"the kinds are {', '.join(ALERT_KINDS)}"
-                yield Problem((*place, "kinds", number), f"there are no alerts of the kind {kind!r}", hint=hint)
+                yield Problem((*place, "kinds", number), f"there is no kind of alert {kind!r}", hint=hint)
         for key in ("quiet", "digest"):
             yield from _zone_problems((*place, key), block.get(key) or {})
         quiet = block.get("quiet")
         if quiet and quiet["from"] == quiet["to"]:
             hint = "to get all alerts of a day in one message, use digest"
-            yield Problem((*place, "quiet", "to"), "the quiet hours end where they begin", hint=hint)
+            yield Problem((*place, "quiet", "to"), "the quiet hours begin and end at the same time", hint=hint)
 
 
 def _zone_problems(place: Path, block: Mapping[str, Any]) -> Iterator[Problem]:
@@ -120,7 +120,7 @@ def _zone_problems(place: Path, block: Mapping[str, Any]) -> Iterator[Problem]:
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        hint = did_you_mean(zone, available_timezones()) or "write it as in Europe/Zurich"
+        hint = did_you_mean(zone, available_timezones()) or "write a name such as Europe/Zurich or UTC"
         yield Problem((*place, "zone"), f"there is no time zone {zone!r}", hint=hint)
 
 

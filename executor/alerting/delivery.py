@@ -170,8 +170,13 @@ class _Delivery:
             begins = begin(outbox, self.root / CHANNELS_FILE, self.now, self.how.since)
             router = Router(self.channels, self._tags_of)
             taken = take_in(outbox, self.data, self.accounts, router, begins, self.now)
-        warnings = [f"{count} alerts waited for the channel {name}, which is gone" for name, count in dropped.items()]
-        warnings += [f"an alert names the channel {name}, which {CHANNELS_FILE} does not" for name in taken.unknown]
+        warnings = [
+            f"{count} alerts waited for the channel {name}, which {CHANNELS_FILE} no longer has"
+            for name, count in dropped.items()
+        ]
+        warnings += [
+            f"an alert is for the channel {name}, which {CHANNELS_FILE} does not have" for name in taken.unknown
+        ]
         left_out = taken.too_old if is_first else 0
         return DeliveryReport(taken.alerts, too_old=left_out, since=begins, warnings=tuple(warnings))
 

@@ -32,7 +32,7 @@ def failing_channels(project_root: Path, data: Path) -> Iterator[str]:
         return
     for channel, state in states:
         if state.failures:
-            yield f"alerts do not get through to the channel {channel.name}: {state.problem} ({state.waiting} wait)"
+            yield f"alerts do not reach the channel {channel.name}: {state.problem} ({state.waiting} wait)"
 
 
 def _examined(channel: Channel, state: ChannelState, root: Path) -> Finding:
@@ -43,6 +43,6 @@ def _examined(channel: Channel, state: ChannelState, root: Path) -> Finding:
     except ExitplanError as error:
         return Finding(name, Grade.PROBLEM, str(error), error.hint)
     if state.failures:
-        text = f"failed {state.failures} times in a row: {state.problem}; alerts that wait: {state.waiting}"
+        text = f"failed {state.failures} times in a row: {state.problem}; waiting alerts: {state.waiting}"
         return Finding(name, Grade.PROBLEM, text, f"exitplan alerts test {channel.name}")
-    return Finding(name, Grade.OK, f"{address.scheme}:// by {channel.url}; alerts that wait: {state.waiting}")
+    return Finding(name, Grade.OK, f"{address.scheme}:// by {channel.url}; waiting alerts: {state.waiting}")

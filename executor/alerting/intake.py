@@ -55,10 +55,9 @@ def take_in(
     taken = Taken()
     for account in dict.fromkeys((PLATFORM, *accounts)):
         path = DataFolder.of(data, account).alerts
-        if not path.is_file():
-            continue
         cursor = outbox.cursor(account)
-        newest, inode, position = cursor.newest, path.stat().st_ino, 0
+        newest, position = cursor.newest, cursor.position
+        inode = path.stat().st_ino if path.is_file() else cursor.inode
         for log, begins in _unread(path, cursor, since):
             for alert in log.new():
                 raised_at = parse_time(alert["timestamp"])
@@ -69,24 +68,28 @@ def take_in(
                     taken.alerts += 1
                     taken.unknown |= router.route(outbox, alert, raised_at, now)
             position = log.offset
-        outbox.move_cursor(account, Cursor(position, inode, newest))
+        if Cursor(position, inode, newest) != cursor:
+            outbox.move_cursor(account, Cursor(position, inode, newest))
     return taken
 
 
 def _unread(path: Path, cursor: Cursor, since: datetime) -> Iterator[tuple[AlertLog, datetime]]:
     """Return what is to be read of an account's alerts, and since when: the rest of the file, as a rule.
 
-    Of one that was moved away and lies beside it the rest comes first; then all that is in its place. One that was put
-    there otherwise, or emptied, may hold what was read before: it is read for what is no older than that.
+    Of one that was moved away and lies beside it the rest comes first, whether there is a new one yet or not; then all
+    that is in its place. One that was put there otherwise, or emptied, may hold what was read before: it is read for
+    what is no older than that.
     """
-    file = path.stat()
-    if file.st_ino == cursor.inode and file.st_size >= cursor.position:
+    file = path.stat() if path.is_file() else None
+    inode = None if file is None else file.st_ino
+    if file is not None and inode == cursor.inode and file.st_size >= cursor.position:
         yield AlertLog(path, cursor.position), since
         return
-    moved = [one for one in path.parent.glob(f"{path.name}.*") if one.stat().st_ino == cursor.inode != file.st_ino]
+    moved = [one for one in path.parent.glob(f"{path.name}.*") if one.stat().st_ino == cursor.inode != inode]
     for one in moved:
         yield AlertLog(one, cursor.position), since
-    yield AlertLog(path), since if moved else max(since, cursor.newest)
+    if file is not None:
+        yield AlertLog(path), since if moved else max(since, cursor.newest)
 
 
 @dataclass(frozen=True, slots=True)

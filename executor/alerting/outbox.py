@@ -247,7 +247,7 @@ def open_outbox(data: Path) -> Iterator[Outbox]:
     except OSError as error:
         raise DataFolderUnusable(f"cannot open {path}: {error.strerror or error}") from error
     except sqlite3.Error as error:
-        hint = "move it away: alerts are then delivered from now on, and the alert files keep all"
+        hint = "move it away: then only new alerts are delivered; the alert files keep the old ones"
         raise DataFolderUnusable(f"cannot use {path}: {error}", hint=hint) from error
     finally:
         if connection is not None:
@@ -258,7 +258,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
-        raise DataFolderUnusable(f"{path} is of a later version of exitplan")
+        raise DataFolderUnusable(f"{path} was written by a later version of exitplan")
     if version == 0:
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -41,7 +41,7 @@ def send(address: Address, message: Message) -> str | None:
             is_through = False
     if is_through:
         return None
-    said = "; ".join(dict.fromkeys(reasons)) or "apprise does not say why"
+    said = "; ".join(dict.fromkeys(reasons)) or "apprise gives no reason"
     return printable(redact(" ".join(said.split())))[:_LONGEST_REASON]
 
 
@@ -81,7 +81,7 @@ def _service(address: Address) -> NotifyBase:
         )
         if service is not None:
             return service
-    raise CredentialsMissing(f"the address of the channel ({scheme}://) is none that apprise understands")
+    raise CredentialsMissing(f"the address of the channel ({scheme}://) is not one that apprise understands")
 
 
 @contextmanager

@@ -38,7 +38,8 @@ from exitplan.executor.standing import ensure_same_account, verified
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.files import ensure_writable
 from exitplan.executor.store.gate_mark import lift_mark
-from exitplan.executor.store.journal import Intent, Journal, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal_values import Intent
 from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
 from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.lease import trading_lease

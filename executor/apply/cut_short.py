@@ -10,14 +10,14 @@ from exitplan.executor.apply.run import Run
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, OutcomeUnknown
 
 _BROKEN = (sqlite3.Error, OSError, DataFolderUnusable)
-_RIGHT = "put the data folder right"
+_RIGHT = "repair the data folder"
 
 
 @contextmanager
 def telling_where_it_was_cut(run: Run) -> Iterator[None]:
     """Word what breaks of the data folder in the middle of a run by what it means for the orders.
 
-    Raises OutcomeUnknown where the journal does not know what became of an order, else DataFolderUnusable.
+    Raises OutcomeUnknown where the journal does not know the outcome of an order, else DataFolderUnusable.
     """
     try:
         yield
@@ -30,13 +30,13 @@ def telling_where_it_was_cut(run: Run) -> Iterator[None]:
 def _worded(run: Run, problem: Exception) -> ExitplanError:
     why = _said(problem)
     if run.has_ended:
-        said = f"the run has ended and is in the journal, but not all was written beside it: {why}"
+        said = f"the run has ended and is in the journal, but not every file beside it was written: {why}"
         return DataFolderUnusable(said, hint=_RIGHT)
     unclear = run.in_flight | {name for name, outcome in run.outcomes.items() if outcome.status == "needs_human"}
     again = f"{getattr(problem, 'hint', None) or _RIGHT}; then apply the plan again"
     if unclear:
         orders = "1 order" if len(unclear) == 1 else f"{len(unclear)} orders"
-        said = f"the run was cut short: {why}; the journal does not know what became of {orders}"
+        said = f"the run was cut short: {why}; the journal does not know the outcome of {orders}"
         return OutcomeUnknown(said, hint=f"{again}: it asks the venue about them first")
     if not run.has_sent:
         return DataFolderUnusable(f"the run was cut short: {why}", hint=f"nothing was sent; {again}")
@@ -47,7 +47,7 @@ def _worded(run: Run, problem: Exception) -> ExitplanError:
 
 def _said(problem: Exception) -> str:
     if isinstance(problem, sqlite3.Error):
-        return f"the journal cannot be used any more: {problem}"
+        return f"the journal can no longer be used: {problem}"
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
         return f"{where}{problem.strerror or problem}"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from exitplan.executor.apply.proceeds import expected_fee_of, proceeds_of
-from exitplan.executor.store.journal import Resolution
+from exitplan.executor.store.journal_values import Resolution
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.actions import SELLING, Action

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import cached_property
 
-from exitplan.executor.store.journal import RESOLVED, Intent
+from exitplan.executor.store.journal_values import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy

@@ -7,7 +7,8 @@ from decimal import Decimal, localcontext
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
-from exitplan.executor.store.journal import Intent, Journal, Resolution, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal_values import Intent, Resolution
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import export_state, take_state
 from exitplan.ruleset.errors import UsageError

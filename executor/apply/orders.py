@@ -16,7 +16,7 @@ from exitplan.brokers.protocol import (
     Outcome,
 )
 from exitplan.executor.apply.reconcile import Sent, call
-from exitplan.executor.store.journal import Intent
+from exitplan.executor.store.journal_values import Intent
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import ZERO, ceil_to_step, floor_to_step, is_derivative

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from exitplan.executor.store.journal import Resolution
+from exitplan.executor.store.journal_values import Resolution
 from exitplan.ruleset.model.values import EXACT, is_derivative
 from exitplan.ruleset.planning.actions import Action
 

@@ -25,7 +25,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
-from exitplan.executor.store.journal import Intent, Resolution
+from exitplan.executor.store.journal_values import Intent, Resolution
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot

@@ -8,7 +8,8 @@ from datetime import datetime
 from exitplan.executor.apply.quantities import amount_step
 from exitplan.executor.apply.reconcile import Sent
 from exitplan.executor.apply.state_transitions import after_action
-from exitplan.executor.store.journal import Journal, Resolution, Settlement
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import Resolution, Settlement
 from exitplan.executor.store.state import State, changes_between
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import ZERO

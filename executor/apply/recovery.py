@@ -12,7 +12,8 @@ from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.journal import Journal, Resolution
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import Resolution
 from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from exitplan.ruleset.model.account_view import AccountView

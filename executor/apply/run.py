@@ -27,7 +27,8 @@ from exitplan.executor.apply.state_transitions import after_counting, is_shortag
 from exitplan.executor.plan import observe_account, with_cost_basis
 from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.journal import RESOLVED, Intent, Journal, Resolution, Settlement
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import RESOLVED, Intent, Resolution, Settlement
 from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from exitplan.brokers.protocol import RefusalReason
-from exitplan.executor.store.journal import Resolution
+from exitplan.executor.store.journal_values import Resolution
 from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.progress import UnwindProgress

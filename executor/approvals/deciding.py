@@ -65,9 +65,9 @@ def find_request(name: str, known: Iterable[Found]) -> Found:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise UsageError(f"{name!r} is the beginning of several ids", hint=_listed(fitting))
+        raise UsageError(f"{name!r} is the start of several ids", hint=_listed(fitting))
     waiting = [one for one in everything if one.request.standing == "waiting"]
-    raise UsageError(f"no plan waits under the id {name!r}", hint=_listed(waiting) if waiting else "none waits at all")
+    raise UsageError(f"no waiting plan has the id {name!r}", hint=_listed(waiting) if waiting else "no plan waits")
 
 
 def _listed(found: Iterable[Found]) -> str:

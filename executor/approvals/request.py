@@ -18,11 +18,11 @@ from exitplan.ruleset.planning.plan_types import Plan
 
 Standing = Literal["waiting", "superseded", "rejected", "applied", "withdrawn"]
 STANDINGS: Mapping[Standing, str] = {
-    "waiting": "It waits for a person, or for whoever applies what was approved.",
-    "superseded": "A later plan wants something else.",
+    "waiting": "It waits for a person to decide, or to be applied after approval.",
+    "superseded": "A later plan with other content took its place.",
     "rejected": "A person has rejected it.",
-    "applied": "It was carried out, or begun.",
-    "withdrawn": "A later plan wants nothing of it, or another one was carried out.",
+    "applied": "It was applied, or begun.",
+    "withdrawn": "A later plan has nothing to do or needs no approval, or another plan was applied.",
 }
 """How a request stands."""
 
@@ -104,8 +104,8 @@ class Request:
         if self.standing == "rejected" and self.votes:
             last = self.votes[-1]
             said = f"{self.id} was rejected by {last.person}: {last.why}"
-            return NotWaiting(said, hint="to do it all the same, plan by hand: exitplan plan")
-        hint = "the next round asks again, if there is anything to do"
+            return NotWaiting(said, hint="to do it anyway, plan by hand: exitplan plan")
+        hint = "the next round makes a new request if there is anything to do"
         if self.replaced_by is not None:
-            hint = f"look at the one that took its place: exitplan pending {self.replaced_by}"
-        return NotWaiting(f"{self.id} waits no more: it is {self.standing}", hint=hint)
+            hint = f"see the request that replaced it: exitplan pending {self.replaced_by}"
+        return NotWaiting(f"{self.id} is no longer waiting: it is {self.standing}", hint=hint)

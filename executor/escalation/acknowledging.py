@@ -21,7 +21,7 @@ def acknowledge(folders: Mapping[str, DataFolder], incident_id: str, ack: Ack) -
     """
     account, incident = _find(folders, incident_id)
     if ack.is_undone and not incident.is_silenced(ack.at):
-        raise UsageError(f"the incident {incident_id} is acknowledged by nobody", hint="there is nothing to take back")
+        raise UsageError(f"nobody has acknowledged the incident {incident_id}", hint="there is nothing to take back")
     with open_incidents(folders[account].journal) as file:
         file.acknowledge(incident.id, ack)
     step = "incident_ack_undone" if ack.is_undone else "incident_acknowledged"
@@ -53,5 +53,5 @@ def _no_such(incident_id: str, known: Collection[str], ended: Mapping[str, Incid
     if not known:
         return UsageError(f"there is no incident {incident_id!r}; none is open", hint="see exitplan incidents --ended")
     near = nearest(incident_id, known)
-    hint = f"did you mean {near!r}?" if near else f"open are {', '.join(known)}"
+    hint = f"did you mean {near!r}?" if near else f"the open incidents are {', '.join(known)}"
     return UsageError(f"there is no incident {incident_id!r}", hint=hint)

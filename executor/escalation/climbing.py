@@ -172,12 +172,12 @@ def _id_of(seen: Situation, ladder: Ladder, trouble: Trouble) -> str:
 def _go_on(ladders: Sequence[Ladder], incident: Incident, seen: Situation) -> tuple[Incident, Told | None]:
     ladder = next((one for one in ladders if (one.id, one.on) == (incident.ladder, incident.kind)), None)
     if ladder is None:
-        return _end(incident, "the policy has no such ladder any more", seen)
+        return _end(incident, "the policy no longer has this ladder", seen)
     if incident.kind in seen.unread:
         return _climb(incident, ladder, seen)
     trouble = next((one for one in seen.troubles if _is_of(one, incident)), None)
     if trouble is None:
-        return _end(incident, "it is over", seen)
+        return _end(incident, "its cause is gone", seen)
     return _climb(replace(incident, reason=trouble.reason), ladder, seen)
 
 

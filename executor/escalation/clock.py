@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from exitplan.brokers.clock_offset import TOLD, ClockOffset
+from exitplan.brokers.clock_offset import TOLD
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.escalation.incidents import IncidentFile
 from exitplan.executor.store.untold import Told
-from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.values import time_text
 
 CLOCK = "clock_off"
 
 
-def offset_of(account: Account) -> ClockOffset | None:
-    """Return how far the venue's clock is off ours by what was read last; None where it tells no time."""
-    try:
-        return account.broker.capabilities.clock_offset
-    except AccountUnreadable:  # it was opened without its venue
-        return None
-
-
 def compare_clocks(account: Account, file: IncidentFile, now: datetime) -> None:
     """Have a change told: the clock is surely off by more than a second, or surely right again."""
-    offset = offset_of(account)
+    offset = account.clock_offset
     if offset is None:
         return
     problem, was_off = offset.problem(TOLD), file.is_noted(CLOCK)

@@ -74,7 +74,7 @@ def _failed_zombies(remembered: _Remembered) -> Iterator[Sighting]:
         given_up = state.escalated.get(key)
         if is_zombie or given_up is not None:
             failures = state.failed_exits.get(key, 0)
-            said = f"exits that failed: {failures}"
+            said = f"failed exits: {failures}"
             reason = said if given_up is None else str(given_up.get("reason") or said)
             yield Sighting(key, None, failures, given_up is not None, reason)
 

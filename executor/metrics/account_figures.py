@@ -71,7 +71,7 @@ def _journal(account: MeasuredAccount) -> Iterator[sqlite3.Connection]:
         db.execute("PRAGMA query_only = ON")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if not _OLDEST_VERSION <= version <= SCHEMA_VERSION:
-            raise FileIsInvalid(f"{path}: the journal is of version {version}, of another exitplan")
+            raise FileIsInvalid(f"{path}: the journal has version {version}, from another version of exitplan")
         db.execute("BEGIN")
         yield db
 

@@ -98,7 +98,7 @@ class CallTotals:
             except (OSError, sqlite3.OperationalError) as problem:
                 LOGGER.debug("%s cannot be used: %s", self.path, problem)
             except sqlite3.DatabaseError as problem:
-                LOGGER.debug("%s is begun anew: %s", self.path, problem)
+                LOGGER.debug("%s starts again from zero: %s", self.path, problem)
                 return attempt(self._begun_anew, lambda _: {})
             return {}
 

@@ -19,14 +19,14 @@ ENDPOINT = ("venue", "endpoint")
 LABELS: Mapping[str, str] = {
     "account": "The id of the account.",
     "venue": "The venue of the account, or the one that was called.",
-    "currency": "The account's quote, in which the amount is.",
-    "category": "The category of phase 1; a category without positions is 0.",
-    "state": "One of the four states of an account; 1 for the one that holds.",
+    "currency": "The account's quote currency, in which amounts are given.",
+    "category": "The category from phase 1; a category without positions is 0.",
+    "state": "One of the four states of an account; the current one is 1.",
     "kind": "The kind of action, or of alert.",
-    "outcome": "What became of it; of a call `ok`, or the name of the error.",
-    "severity": "How bad: INFO, WARNING or CRITICAL.",
+    "outcome": "The outcome; for a call `ok`, or the name of the error.",
+    "severity": "The severity: INFO, WARNING or CRITICAL.",
     "exit_code": "The exit code of the run; `none` for one that was killed.",
-    "endpoint": "Method and path of a request, with `:id` and `:symbol` for what differs from order to order.",
+    "endpoint": "Method and path of a request, with `:id` and `:symbol` in place of the parts that vary.",
     "symbol": "The market of the position; only with `--symbols`.",
     "side": "long or short.",
     "version": "The version of exitplan.",
@@ -68,11 +68,11 @@ def _named(specs: Iterable[MetricSpec]) -> Mapping[str, MetricSpec]:
 
 PROTOCOL = _named(
     (
-        _counter("positions_cleaned", ACCOUNT, "Positions that were closed altogether."),
-        _counter("zombie_positions_closed", ACCOUNT, "Zombies that were closed altogether."),
-        _counter("legacy_positions_unwound", ACCOUNT, "Legacy positions that cycles have closed to the end."),
+        _counter("positions_cleaned", ACCOUNT, "Positions that were closed completely."),
+        _counter("zombie_positions_closed", ACCOUNT, "Zombies that were closed completely."),
+        _counter("legacy_positions_unwound", ACCOUNT, "Legacy positions that were unwound completely."),
         _counter("stale_orders_cancelled", ACCOUNT, "Stale orders that were cancelled."),
-        _counter("capital_freed", MONEY, "What the stale orders that were cancelled would have traded."),
+        _counter("capital_freed", MONEY, "Value of the cancelled stale orders."),
     )
 )
 """The five counters of the published protocol."""
@@ -82,34 +82,34 @@ READING = _named(
         _gauge(
             "reading_timestamp_seconds",
             ACCOUNT,
-            "When the account was last read: equity, positions, orders are of then.",
+            "When the account was last read; equity, positions and orders are as of this time.",
         ),
-        _gauge("equity", MONEY, "What the account is worth; what has no believed price counts for nothing in it."),
+        _gauge("equity", MONEY, "Equity of the account, without positions that have no believed price."),
         _gauge("positions", (*ACCOUNT, "category"), "Positions held."),
         _gauge(
             "positions_value",
             (*MONEY, "category"),
-            "What positions with a believed price are worth; absent where none has one.",
+            "Value of positions with a believed price; absent if none has one.",
         ),
         _gauge(
             "positions_equity_ratio",
             (*ACCOUNT, "category"),
-            "What positions are worth as a share of equity: 0.1 is 10 %.",
+            "Value of positions as a share of equity: 0.1 is 10 %.",
         ),
         _gauge(
             "positions_without_value",
             (*ACCOUNT, "category"),
-            "Positions without a believed price: in no sum.",
+            "Positions without a believed price; no sum includes them.",
         ),
         _gauge("counted_positions", ACCOUNT, "Positions that the cap counts."),
         _gauge("max_positions", ACCOUNT, "Positions that the cap allows."),
         _gauge("open_orders", ACCOUNT, "Open orders."),
         _gauge("stale_orders", ACCOUNT, "Open orders that are stale, without those on protected symbols."),
-        _gauge("locked_capital", MONEY, "What open orders hold; absent where a price of it is missing."),
+        _gauge("locked_capital", MONEY, "Capital locked in open orders; absent if a price is missing."),
         _gauge(
             "position_value",
             (*MONEY, "symbol", "side", "category"),
-            "What one position is worth, the largest ones.",
+            "Value of one position; only the largest ones.",
             optional=True,
         ),
     )
@@ -118,32 +118,36 @@ READING = _named(
 
 STANDING = _named(
     (
-        _gauge("account_readable", ACCOUNT, "1 where the account's files could be read, 0 where not."),
-        _gauge("account_state", (*ACCOUNT, "state"), "How the account stands by its last verification."),
+        _gauge("account_readable", ACCOUNT, "1 if the account's files could be read, 0 if not."),
+        _gauge("account_state", (*ACCOUNT, "state"), "The state of the account at its last verification."),
         _gauge("account_halted", ACCOUNT, "1 while a halt is in force for the account."),
-        _gauge("clean_timestamp_seconds", ACCOUNT, "When a verification last found it CLEAN; absent if none has."),
-        _gauge("verified_timestamp_seconds", ACCOUNT, "When the account was last verified, whatever came of it."),
+        _gauge(
+            "clean_timestamp_seconds", ACCOUNT, "When a verification last found the account CLEAN; absent if none has."
+        ),
+        _gauge("verified_timestamp_seconds", ACCOUNT, "When the account was last verified, whatever the result."),
         _gauge("unwinds", ACCOUNT, "Unwinds under way."),
         _gauge(
             "unwinds_remaining_ratio",
             ACCOUNT,
-            "What unwinds under way may still leave of what they began with: their mean.",
+            "Mean share of the initial quantity that the unwinds under way still hold after their last cycle.",
         ),
         _gauge("unwinds_oldest_timestamp_seconds", ACCOUNT, "When the oldest unwind under way began."),
-        _gauge("failed_exits", ACCOUNT, "Positions of which exits have failed, and that are still held."),
-        _gauge("escalated_positions", ACCOUNT, "Positions that a person was alerted to and that are still held."),
-        _gauge("open_plans", ACCOUNT, "Plans whose run was cut short, to be applied again."),
+        _gauge("failed_exits", ACCOUNT, "Positions still held whose exits have failed."),
+        _gauge("escalated_positions", ACCOUNT, "Positions still held that a person was alerted to."),
+        _gauge("open_plans", ACCOUNT, "Plans whose run was cut short; apply them again."),
         _gauge("unknown_orders", ACCOUNT, "Orders of open plans whose outcome is unknown, or that are being sent now."),
         _gauge("waiting_plans", ACCOUNT, "Plans that wait for a person to approve them."),
-        _gauge("open_incidents", ACCOUNT, "Incidents of escalation ladders that are open."),
-        _gauge("journal_size_bytes", ACCOUNT, "The size of the journal, with what SQLite keeps beside it."),
+        _gauge("open_incidents", ACCOUNT, "Open incidents."),
+        _gauge("journal_size_bytes", ACCOUNT, "Size of the journal, with SQLite's files beside it."),
         _gauge(
             "unwind_remaining_ratio",
             (*ACCOUNT, "symbol", "side"),
-            "What the unwind of one position may still leave of what it began with.",
+            "Share of the initial quantity that the unwind of one position still holds after its last cycle.",
             optional=True,
         ),
-        _gauge("unwind_cycles", (*ACCOUNT, "symbol", "side"), "Cycles done of one unwind.", optional=True),
+        _gauge(
+            "unwind_cycles", (*ACCOUNT, "symbol", "side"), "Cycles done in the unwind of one position.", optional=True
+        ),
     )
 )
 """How an account stands, by its journal and the files beside it."""
@@ -153,37 +157,43 @@ COUNTED = _named(
         _counter("runs", (*ACCOUNT, "exit_code"), "Runs that have ended."),
         _gauge("run_start_timestamp_seconds", ACCOUNT, "When the newest run began."),
         _gauge("run_end_timestamp_seconds", ACCOUNT, "When the newest run ended; absent until then."),
-        _counter("actions", (*ACCOUNT, "kind", "outcome"), "Actions of plans, by what became of them."),
+        _counter("actions", (*ACCOUNT, "kind", "outcome"), "Actions of plans, by outcome."),
         _counter(
-            "exits_planned_value", MONEY, "What was sold, at the marks of the plans, as far as its price is known."
+            "exits_planned_value",
+            MONEY,
+            "Value of what was sold, at the plans' mark prices; only sales whose price is known.",
         ),
         _counter(
             "exits_proceeds",
             MONEY,
-            "What the same sales brought in, before fees.",
+            "Proceeds of the same sales, before fees.",
         ),
-        _counter("exits_without_price", ACCOUNT, "Sales of which no price is known: they are in neither sum."),
+        _counter("exits_without_price", ACCOUNT, "Sales whose price is unknown; neither sum includes them."),
         _counter("alerts", (*ACCOUNT, "kind", "severity"), "Alerts that were raised."),
-        _counter("engine_disagreements", ACCOUNT, "Times that rule engine and check disagreed: no plan was made."),
+        _counter(
+            "engine_disagreements",
+            ACCOUNT,
+            "Times that the rule engine and its check disagreed, so that no plan was made.",
+        ),
     )
 )
 """What has happened to an account since its journal began."""
 
 CALLS = _named(
     (
-        _counter("venue_calls", (*ENDPOINT, "outcome"), "Calls to venues that are over."),
+        _counter("venue_calls", (*ENDPOINT, "outcome"), "Finished calls to venues."),
         MetricSpec(
             "exitplan_venue_call_duration_seconds",
             "histogram",
             ENDPOINT,
-            "How long calls to venues took, without what they waited for rate limits before.",
+            "Duration of calls to venues, without the wait for rate limits.",
         ),
         _counter("venue_rate_limit_waits", ENDPOINT, "Calls that waited for the venue's rate limits."),
-        _counter("venue_rate_limit_wait_seconds", ENDPOINT, "How long calls waited for the venue's rate limits."),
+        _counter("venue_rate_limit_wait_seconds", ENDPOINT, "Time that calls waited for the venue's rate limits."),
     )
 )
 """Calls to venues, of every command of the project."""
 
-ABOUT = _named((_gauge("build_info", ("version",), "Always 1: which exitplan tells this."),))
+ABOUT = _named((_gauge("build_info", ("version",), "Always 1; the label has the version of exitplan."),))
 
 METRICS: Mapping[str, MetricSpec] = {**ABOUT, **STANDING, **READING, **PROTOCOL, **COUNTED, **CALLS}

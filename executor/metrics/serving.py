@@ -52,12 +52,12 @@ def parse_address(option: str, text: str, *, anywhere: bool = False) -> Address:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isascii() or not port.isdecimal() or int(port) > _HIGHEST_PORT or "/" in host:
-        raise UsageError(f"{option} is {text}; it is HOST:PORT", hint=f"such as {option} 127.0.0.1:9464")
+        raise UsageError(f"{option} {text} is not HOST:PORT", hint=f"for example {option} 127.0.0.1:9464")
     address = Address(host, int(port))
     if not (address.is_loopback or anywhere):
         raise UsageError(
             f"{option} {text} can be reached by other machines: they would see what your accounts hold",
-            hint=f"use {option} 127.0.0.1:{port}, or say --anywhere where a firewall or proxy stands before it",
+            hint=f"use {option} 127.0.0.1:{port}, or add --anywhere if a firewall or proxy protects it",
         )
     return address
 

@@ -22,7 +22,7 @@ from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.alert_kinds import ALERT_KINDS
 from exitplan.executor.store.alert_log import AlertLog
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import Resolution
+from exitplan.executor.store.journal_values import Resolution
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.records import read_record, write_record
 from exitplan.ruleset.model.values import EXACT, ZERO

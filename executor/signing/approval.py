@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exitplan.executor.signing.keys import SigningKey
 from exitplan.executor.signing.sshsig import PublicKey, read_signatures
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsUnsigned
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
+
+if TYPE_CHECKING:
+    from exitplan.executor.signing.keys import SigningKey
 
 MOST_BYTES = 65_536
 """The largest file of signatures that is read."""

@@ -15,10 +15,9 @@ import socket
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,99 +26,21 @@ import orjson
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.people import actor
 from exitplan.executor.store.journal_file import opened
+from exitplan.executor.store.journal_values import (
+    ENTRIES,
+    Fill,
+    Intent,
+    JournalMark,
+    Resolution,
+    Settlement,
+    decimal_of,
+    intent_of_row,
+    moment_of,
+    text_of,
+)
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsStale
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
-
-Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
-RESOLVED: frozenset[str] = frozenset({"done", "refused", "skipped"})
-ENTRIES = frozenset({"unwind_progress", "failed_exits", "escalated"})
-"""The parts of a state document that outcomes change entry by entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One action of a journalled plan and how far it has come.
-
-    ``quantity`` is what the last attempt asked for, ``held_before`` the position before it, ``filled`` what the venue
-    filled of it; all in the position's units. ``fence`` is the number of the run that sent it last.
-    """
-
-    plan_id: str
-    action_id: str
-    status: Status
-    attempt: int = 0
-    quantity: Decimal | None = None
-    sent_at: datetime | None = None
-    held_before: Decimal | None = None
-    filled: Decimal | None = None
-    order_id: str | None = None
-    message: str | None = None
-    fence: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """How an attempt ended: its status, what was filled, the venue's order id, and its words.
-
-    The average price, in the market's quote, and the fee are None where the venue does not tell them.
-    """
-
-    status: Status
-    filled: Decimal = Decimal(0)
-    order_id: str | None = None
-    message: str | None = None
-    average_price: Decimal | None = None
-    fee: Decimal | None = None
-    fee_currency: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """What the venue filled of one attempt, as it told it last, and when it did.
-
-    The quantity is in the position's units, the average price in the market's quote. Price and fee are
-    None where the venue does not tell them.
-    """
-
-    plan_id: str
-    action_id: str
-    quantity: Decimal
-    average_price: Decimal | None
-    fee: Decimal | None
-    fee_currency: str | None
-    told_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class JournalMark:
-    """Which journal this is, by a random id of its own, and how often its state has been replaced."""
-
-    journal: str
-    revision: int
-
-    def follows(self, other: JournalMark) -> bool:
-        """Check whether this journal is the other one, or the same at a later time."""
-        return self.journal == other.journal and self.revision >= other.revision
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How attempts ended, each with the moment it was known, and what that changes in the account's state.
-
-    ``changes`` holds, by part of the state document, either its entries by name, None for one that is gone, or, where
-    the part has no entries, all of it.
-    """
-
-    resolved: Sequence[tuple[Intent, Resolution, datetime]]
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-    def then(self, later: Settlement) -> Settlement:
-        """Return this settlement and a later one as one."""
-        changes = {**self.changes, **later.changes}
-        for name in ENTRIES & self.changes.keys() & later.changes.keys():
-            changes[name] = {**self.changes[name], **later.changes[name]}
-        return Settlement([*self.resolved, *later.resolved], changes)
 
 
 class Journal:
@@ -185,7 +106,7 @@ class Journal:
         if self._file is None or _file_at(self._path) != self._file:
             raise DataFolderUnusable(
                 f"the journal {self._path} was moved, removed or replaced",
-                hint="put the folder back where it was; without it, look at the orders at the venue first",
+                hint="put the folder back where it was; if it is lost, first look at the orders at the venue",
             )
 
     def _rollback(self) -> None:
@@ -233,7 +154,7 @@ class Journal:
             " FROM intents WHERE plan_id = ? ORDER BY number",
             (plan_id,),
         )
-        return {row[0]: _intent(plan_id, *row) for row in rows}
+        return {row[0]: intent_of_row(plan_id, *row) for row in rows}
 
     def count_planned(self, plan_id: str) -> int:
         """Count the intents of a plan that were not sent, or never arrived."""
@@ -288,14 +209,14 @@ class Journal:
 
     @staticmethod
     def _begin(db: sqlite3.Connection, intent: Intent, fence: int, now: datetime) -> Intent:
-        attempt, moment, quantity = intent.attempt + 1, time_text(now), _text(intent.quantity)
+        attempt, moment, quantity = intent.attempt + 1, time_text(now), text_of(intent.quantity)
         moved = db.execute(
             "UPDATE intents SET status = 'sending',"
             " attempt = ?, fence = ?, quantity = ?, sent_at = ?, held_before = ?"
             " WHERE plan_id = ? AND action_id = ? AND status = 'planned' AND attempt = ?"
             " AND ? = (SELECT max(run_id) FROM runs)",
             (
-                *(attempt, fence, quantity, moment, _text(intent.held_before)),
+                *(attempt, fence, quantity, moment, text_of(intent.held_before)),
                 *(intent.plan_id, intent.action_id, intent.attempt, fence),
             ),
         ).rowcount
@@ -338,7 +259,7 @@ class Journal:
 
     @staticmethod
     def _put_fill(db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
-        figures = (plain(resolution.filled), _text(resolution.average_price), _text(resolution.fee))
+        figures = (plain(resolution.filled), text_of(resolution.average_price), text_of(resolution.fee))
         db.execute(
             "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -365,9 +286,11 @@ class Journal:
             "SELECT told_at, plan_id, action_id, quantity, average_price, fee, fee_currency FROM fills ORDER BY rowid"
         )
         return [
-            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency, _moment(told_at))
+            Fill(
+                plan_id, action_id, Decimal(quantity), decimal_of(price), decimal_of(fee), currency, moment_of(told_at)
+            )
             for told_at, plan_id, action_id, quantity, price, fee, currency in rows
-            if _moment(told_at) >= since
+            if moment_of(told_at) >= since
         ]
 
     def settled_since(self, since: datetime) -> list[tuple[str, str, str]]:
@@ -375,7 +298,7 @@ class Journal:
         rows = self._db.execute(
             "SELECT settled_at, plan_id, action_id, status FROM intents WHERE settled_at IS NOT NULL ORDER BY rowid"
         )
-        return [tuple(row) for at, *row in rows if _moment(at) >= since]
+        return [tuple(row) for at, *row in rows if moment_of(at) >= since]
 
     def back_to_planned(self, intent: Intent, message: str, now: datetime) -> Intent:
         """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt.
@@ -581,41 +504,3 @@ def _document(text: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise sqlite3.DatabaseError("a document in it is broken")
     return document
-
-
-def _intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
-    try:
-        return _read_intent(plan_id, *row)
-    except (ArithmeticError, ValueError) as error:
-        raise sqlite3.DatabaseError(f"an intent in it is broken: {error}") from error
-
-
-def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
-    action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence = row
-    return Intent(
-        plan_id,
-        action_id,
-        status,
-        attempt,
-        _decimal(quantity),
-        None if sent_at is None else _moment(sent_at),
-        _decimal(held_before),
-        _decimal(filled),
-        order_id,
-        message,
-        fence,
-    )
-
-
-@lru_cache(maxsize=1024)
-def _moment(text: str) -> datetime:
-    """Read a time; orders that went out together have the same."""
-    return parse_time(text)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)

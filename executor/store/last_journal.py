@@ -13,7 +13,7 @@ import orjson
 from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import JournalMark
+from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.lease import machine_lock
 from exitplan.ruleset.errors import FileIsInvalid
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 import orjson
-from filelock import FileLock, Timeout
 
 from exitplan.brokers.identity import Identity
 from exitplan.brokers.live.cache import CACHE_VARIABLE, cache_folder
@@ -31,7 +30,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
     The operating system gives the lock free when its holder dies, so a dead holder's lease is simply taken. Raises
     AccountIsLocked, naming the holder, where another process has it.
     """
-    hint = "wait for it to end: the lock goes with its process; `exitplan unlock` is for one that hangs"
+    hint = "wait for it to end: the lock ends with its process; if it hangs, use `exitplan unlock`"
     with _held(lock, account, now, f"the account {account} is in use", hint):
         yield
 
@@ -39,7 +38,7 @@ def account_lease(lock: Path, account: str, now: datetime) -> Iterator[None]:
 @contextmanager
 def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
     """Hold the lock of whoever watches the accounts of a data folder; raises AccountIsLocked where another one does."""
-    taken, hint = "the accounts are watched already", "there is one watcher a project: end that one first"
+    taken, hint = "the accounts are already watched", "a project has one watcher: stop the other one first"
     with _held(lock, lock.name, now, taken, hint):
         yield
 
@@ -47,6 +46,8 @@ def watch_lease(lock: Path, now: datetime) -> Iterator[None]:
 @contextmanager
 def _held(lock: Path, name: str, now: datetime, taken: str, hint: str) -> Iterator[None]:
     """Hold a lock for the time of the block, with a note of who does; raises AccountIsLocked, DataFolderUnusable."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - who only reads locks nothing
+
     try:
         make_private_folder(lock.parent)
         keep_private(lock)
@@ -101,6 +102,8 @@ def holder_of(lock: Path) -> str | None:
     """Return who holds an account's lease, in words; None where nobody does. Raises DataFolderUnusable."""
     if not lock.exists():
         return None
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - as above
+
     probe = FileLock(lock, mode=OWN)
     try:
         probe.acquire(blocking=False)

@@ -111,7 +111,7 @@ def put_in_place(copy: Path, folder: DataFolder, *, is_sound: bool) -> None:
                 folder.journal.chmod(OWN)
     except (OSError, sqlite3.OperationalError) as error:
         raise DataFolderUnusable(
-            f"{folder.journal} cannot be replaced: {error}", hint="the old one is there still; do the same again"
+            f"{folder.journal} cannot be replaced: {error}", hint="the old one is still there; try again"
         ) from error
     with open_journal(folder.journal) as journal:
         known = journal.state()

@@ -20,7 +20,8 @@ import orjson
 from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import Journal, JournalMark
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.legacy_state import published_state
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.progress import (

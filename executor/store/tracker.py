@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-from filelock import FileLock
 
 from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.executor.store.files import write_atomically
@@ -159,6 +158,8 @@ def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Hold the lock beside the tracker's file."""
+    from filelock import FileLock  # noqa: PLC0415 - who only reads locks nothing
+
     lock = path.with_name(f".{path.name}.lock")
     try:
         make_private_folder(lock.parent)

@@ -157,7 +157,7 @@ class _Turn:
             )
 
     def _go_on(self) -> None:
-        """Raise CancelledByUser where the round is to end here: it was cut off, or the watch stops."""
+        """Raise CancelledByUser where the round is to end here: it was cut off, or the watcher stops."""
         if self.stopped():
             raise CancelledByUser("the round ended before anything was sent")
 

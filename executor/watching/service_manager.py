@@ -47,5 +47,5 @@ class ServiceManager:
                 sender.settimeout(1)
                 sender.connect(address)
                 sender.sendall(message.encode())
-        except OSError as error:  # the watch goes on: systemd will notice that it hears nothing
+        except OSError as error:  # the watcher goes on: systemd will notice that it hears nothing
             note(RUN, "service_manager_silent", level=logging.WARNING, message=str(error))

@@ -169,7 +169,7 @@ class Watcher:
             done = round_of(account, lambda: self._is_stopping or track.is_cut, given.sleep)
         except ExitplanError as problem:
             done = Round(track.who.name, track.who.venue, began, "failed", problem.exit_code, problem=problem)
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one account must not end the watch of the others
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one account must not stop the watcher of the others
             done = Round(track.who.name, track.who.venue, began, "failed", 1, problem=_unforeseen(error))
         self._tend(file, account)
         return done
@@ -268,4 +268,4 @@ def _calls_for_a_pause(done: Round) -> bool:
 
 def _unforeseen(error: Exception) -> ExitplanError:
     note(RUN, "round_broke", level=logging.ERROR, message=f"{type(error).__name__}: {error}")
-    return AccountUnreadable(f"{type(error).__name__}: {error}", hint="this is a fault of exitplan; please report it")
+    return AccountUnreadable(f"{type(error).__name__}: {error}", hint="this is a bug in exitplan; please report it")

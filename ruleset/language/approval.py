@@ -13,7 +13,7 @@ from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 
 MODES: Mapping[str, str] = {
     "manual": "Every plan waits for a person.",
-    "auto": "A plan within the limits that stand here is carried out at once; one beyond them waits, as a whole.",
+    "auto": "A plan within these limits is applied at once; any other plan waits, as a whole.",
 }
 """Who approves the plans that nobody has typed."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -97,10 +97,12 @@ def _hours(raw: Mapping[str, Any] | None) -> tuple[Hours | None, list[Problem]]:
     here: Path = ("approval", "hours")
     start, end, zone = raw.get("from", "00:00"), raw.get("to", MIDNIGHT), raw.get("zone", "UTC")
     if not _is_zone(zone):
-        hint = did_you_mean(zone, sorted(available_timezones())) or "a name such as Europe/Zurich or UTC is expected"
+        hint = did_you_mean(zone, sorted(available_timezones())) or "write a name such as Europe/Zurich or UTC"
         return None, [Problem((*here, "zone"), f"there is no time zone {zone!r}", hint=hint)]
     if _clock(start) == _clock(end) and end != MIDNIGHT:
-        return None, [Problem(here, f"the hours from {start} to {end} are none", hint="leave both out for all day")]
+        return None, [
+            Problem(here, f"from {start} to {end} is no time at all", hint="leave both out for the whole day")
+        ]
     days = frozenset(DAYS.index(day) for day in raw.get("days", DAYS))
     return Hours(_clock(start), _clock(end), zone, days), []
 

@@ -14,10 +14,10 @@ from exitplan.ruleset.language.problems import Problem
 DURATION_PATTERN = r"^[1-9][0-9]{0,5}[smhd]$"
 """How long something takes, as a person writes it: 90s, 30m, 2h, 1d."""
 LIMITS: Mapping[str, str] = {
-    "failures": "After so many failed attempts.",
-    "cycles": "After so many intervals between unwind cycles in which none was done; each counts as a minute at least.",
-    "minutes": "After so many minutes.",
-    "hours": "After so many hours.",
+    "failures": "After this many failed attempts.",
+    "cycles": "After this many unwind intervals without a cycle; an interval counts as at least a minute.",
+    "minutes": "After this many minutes.",
+    "hours": "After this many hours.",
 }
 """After what an incident is opened; of several, whichever comes first."""
 STEP_SEVERITY = "WARNING"
@@ -46,7 +46,7 @@ ESCALATION_KINDS: Mapping[str, EscalationKind] = {
     for kind in (
         EscalationKind(
             "zombie_exit_failed",
-            "The exit of a zombie failed, or was given up because its attempts are used up or nothing can be sold.",
+            "The exit of a zombie failed, or exitplan gave it up: no attempts are left, or nothing can be sold.",
             "position",
             "its first failure was seen",
             ("failures", "minutes", "hours"),
@@ -54,7 +54,7 @@ ESCALATION_KINDS: Mapping[str, EscalationKind] = {
         ),
         EscalationKind(
             "order_unknown",
-            "Nobody can tell what became of an order; the account stops until somebody does.",
+            "The outcome of an order is unknown; the account stops until somebody finds out.",
             "order",
             "it was sent",
             ("minutes", "hours"),
@@ -62,7 +62,7 @@ ESCALATION_KINDS: Mapping[str, EscalationKind] = {
         ),
         EscalationKind(
             "unwind_stalled",
-            "A gradual unwind does not go on.",
+            "A gradual unwind makes no progress.",
             "position",
             "its last cycle, or its start",
             ("cycles", "minutes", "hours"),
@@ -71,7 +71,7 @@ ESCALATION_KINDS: Mapping[str, EscalationKind] = {
         ),
         EscalationKind(
             "not_clean",
-            "The account is not CLEAN; one that cannot be read, or was not verified, is not.",
+            "The account is not CLEAN. An account that cannot be read, or was not verified, is not CLEAN.",
             "account",
             "it was first seen not CLEAN",
             ("minutes", "hours"),
@@ -146,7 +146,7 @@ def duration_text(span: timedelta) -> str:
 def duration_of(text: str) -> timedelta:
     """Read a duration such as 90s, 15m, 1h or 1d; raises ValueError."""
     if re.match(DURATION_PATTERN, text) is None:
-        raise ValueError(f"there is no duration {text!r}")
+        raise ValueError(f"{text!r} is not a duration")
     return timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]])
 
 
@@ -187,11 +187,13 @@ def _problems(index: int, raw: Mapping[str, Any]) -> Iterator[Problem]:
     for number, step in enumerate(raw["steps"]):
         is_last = number == len(raw["steps"]) - 1
         if "repeat" in step and not is_last:
-            hint = "the next step comes after it; leave repeat to the last one"
+            hint = "another step follows; move repeat to the last step"
             path = ("escalation", index, "steps", number, "repeat")
-            yield Problem(path, "only the last step is repeated", hint=hint, on_key=True)
+            yield Problem(path, "only the last step can repeat", hint=hint, on_key=True)
         if number and "after" not in step:
-            hint = "add after: 30m, or tell its channels in the step before"
+            hint = "add after: 30m, or add its channels to the step before"
             yield Problem(
-                ("escalation", index, "steps", number), "this step comes at once after the one before", hint=hint
+                ("escalation", index, "steps", number),
+                "this step has no after, so it would be told together with the one before",
+                hint=hint,
             )

@@ -113,7 +113,7 @@ class Action:
         Decimal | None, Key("The share of its value that the venue is expected to take as its fee.", sparse=True)
     ] = None
     fee_is_listed: Annotated[
-        bool, Key("Whether that is the venue's list price, and not the account's own.", sparse=True)
+        bool, Key("Whether that is the venue's list price instead of the account's own rate.", sparse=True)
     ] = False
     client_order_id: Annotated[str, Form.CLIENT_ORDER_ID, Key("The id it is sent with.")] = ""
     rank: Annotated[int, Key(hidden=True)] = 0

@@ -233,7 +233,7 @@ class PlanSummary:
         int, Key("How many sales have no known fee, where that of others is known.", sparse=True)
     ] = 0
     listed_fees: Annotated[
-        int, Key("How many sales have a fee that is the venue's list price, and not the account's own.", sparse=True)
+        int, Key("How many sales have a fee at the venue's list price instead of the account's own rate.", sparse=True)
     ] = 0
 
 

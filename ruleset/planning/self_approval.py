@@ -46,11 +46,11 @@ def _beyond(plan: Plan, approval: Approval, now: datetime) -> Iterator[str]:
     if approval.max_value is not None:
         value = moved_value(plan)
         if value is None:
-            yield "nobody can tell what it is worth"
+            yield "its value is unknown"
         elif value > approval.max_value:
-            yield f"it is worth {plain(value)}, above max_value {plain(approval.max_value)}"
+            yield f"its value {plain(value)} is above max_value {plain(approval.max_value)}"
     if approval.hours is not None and not approval.hours.hold(now):
-        yield f"it is not within the hours {approval.hours.text}"
+        yield f"it is outside the hours {approval.hours.text}"
 
 
 def _moves(action: Action) -> bool:

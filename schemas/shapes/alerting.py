@@ -31,12 +31,12 @@ def alerting_schema() -> Schema:
 def _channel() -> Schema:
     properties = {
         "url": text(
-            "Where the channel's address is, never what it is: env:NAME, keyring:NAME or file:PATH.",
+            "Where the channel's address is kept, never the address itself: env:NAME, keyring:NAME or file:PATH.",
             pattern="^(env|keyring|file):.+$",
             patternErrorMessage="a reference is expected: env:NAME, keyring:NAME or file:PATH",
         )
         | {"x-secret": True},
-        "severity": one_of(_SEVERITIES, "Only alerts this bad or worse.", default="info"),
+        "severity": one_of(_SEVERITIES, "Only alerts of this severity or worse.", default="info"),
         "kinds": _some(text(), "Only alerts of these kinds."),
         "accounts": _some(name("An account."), "Only alerts of these accounts."),
         "tags": _some(name("A tag."), "Only alerts of accounts with one of these tags."),
@@ -45,10 +45,10 @@ def _channel() -> Schema:
             "default": False,
             "description": "Only alerts that name the channel, such as a step of an escalation.",
         },
-        "repeat": _duration("For how long the same alert is not told again, but counted.", "1h"),
-        "group": _duration("How long to wait for others that go into the same message.", "0s"),
+        "repeat": _duration("For this time the same alert is counted, but not sent again.", "1h"),
+        "group": _duration("How long to wait for more alerts to put in the same message.", "0s"),
         "at_most": text(
-            "How many messages a minute, hour or day; what is too much goes together later.",
+            "How many messages a minute, hour or day; the rest goes in one message later.",
             pattern=RATE_PATTERN,
             patternErrorMessage="a limit is expected, such as 20/h",
             default="60/h",
@@ -60,8 +60,8 @@ def _channel() -> Schema:
 
 
 def _quiet() -> Schema:
-    properties = {"from": _clock("When it begins."), "to": _clock("When it ends."), **_zone_and_exception()}
-    about = "Hours in which alerts wait; they go in one message at the end."
+    properties = {"from": _clock("When they begin."), "to": _clock("When they end."), **_zone_and_exception()}
+    about = "Hours in which alerts wait; they go in one message when the hours end."
     return record(properties, ("from", "to"), about=about)
 
 
@@ -73,7 +73,7 @@ def _digest() -> Schema:
 def _zone_and_exception() -> dict[str, Schema]:
     return {
         "zone": text("The time zone, such as Europe/Zurich.", default="UTC", examples=["UTC", "Europe/Zurich"]),
-        "except": one_of(_SEVERITIES, "Alerts this bad or worse go at once."),
+        "except": one_of(_SEVERITIES, "Alerts of this severity or worse go at once."),
     }
 
 

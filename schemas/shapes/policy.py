@@ -98,7 +98,7 @@ def _top_level() -> dict[str, Schema]:
         "plan": record({"valid_minutes": _minutes()}, about="How plans are made."),
         "clean": record({"tolerate_untradeable_dust": _tolerance()}, about="What counts as clean."),
         "approval": _approval(),
-        "escalation": listed(_ladder(), "Who is told of what goes wrong for too long, step by step."),
+        "escalation": listed(_ladder(), "Who is told, step by step, when something goes wrong for too long."),
         "account": account_schema(),
     }
 
@@ -287,14 +287,17 @@ def _ladder() -> Schema:
     """Describe an escalation ladder: complete, or one that only drops an inherited one."""
     own: dict[str, Schema] = {
         "on": one_of({kind.name: kind.meaning for kind in ESCALATION_KINDS.values()}, "What goes wrong."),
-        "after": {**record(_limits(), about="How long it may; of several, whichever comes first."), "minProperties": 1},
+        "after": {
+            **record(_limits(), about="How long or how often; the first limit that is reached counts."),
+            "minProperties": 1,
+        },
         "steps": {**listed(_step(), "Who is told, one after the other."), "minItems": 1, "maxItems": 20},
     }
     properties: dict[str, Schema] = {
         "id": text("The ladder's name; a file that extends this one replaces it by this name.", pattern=_ID_PATTERN)
         | {"patternErrorMessage": _ID_MESSAGE},
         **own,
-        "remove": {"type": "boolean", "enum": [True], "description": "Drops the inherited ladder with this id."},
+        "remove": {"type": "boolean", "enum": [True], "description": "Removes the inherited ladder with this id."},
     }
     return {
         **record(properties),
@@ -321,9 +324,9 @@ def _step() -> Schema:
     }
     properties = {
         "channels": channels,
-        "after": _duration("How long after the step before it; of the first, after the incident was opened."),
-        "severity": one_of(dict.fromkeys(SEVERITIES, ""), "How bad its alert is.", default=STEP_SEVERITY),
-        "repeat": _duration("Of the last step: how often it is told again until somebody takes it or it is over."),
+        "after": _duration("How long after the step before it, or for the first step after the incident opened."),
+        "severity": one_of(dict.fromkeys(SEVERITIES, ""), "The severity of its alert.", default=STEP_SEVERITY),
+        "repeat": _duration("For the last step: tell it again this often, until the incident is acknowledged or over."),
     }
     return record(properties, ("channels",))
 
@@ -349,7 +352,7 @@ def _minutes() -> Schema:
 
 def _approval() -> Schema:
     """Describe who approves the plans of `exitplan watch`: one word, or a mapping with limits."""
-    mode = one_of(MODES, "Who approves plans that nobody has typed.", default="manual")
+    mode = one_of(MODES, "Who approves the plans of `exitplan watch`.", default="manual")
     kinds = {**listed({"enum": list(ACTION_KINDS)}, "The kinds of actions that need no approval; all if absent.")}
     properties: dict[str, Schema] = {
         "mode": mode,
@@ -357,7 +360,7 @@ def _approval() -> Schema:
         "max_value": {
             "type": "number",
             "minimum": 0,
-            "description": "The largest worth of the closes, unwinds and conversions of one plan, in quote.",
+            "description": "The largest total value of a plan's closes, unwinds and conversions, in quote.",
         },
         "hours": _hours(),
         "people": {
@@ -368,7 +371,7 @@ def _approval() -> Schema:
             "description": "How many different people must approve a plan that waits.",
         },
     }
-    about = "Which plans of `exitplan watch` are carried out without asking, and how many people approve the others."
+    about = "Which plans `exitplan watch` applies without asking, and how many people must approve the others."
     word: Schema = {"type": "string", "enum": list(MODES)}
     return {"anyOf": [word, record(properties)], "description": about}
 

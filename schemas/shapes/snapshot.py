@@ -78,8 +78,8 @@ def alert_schema() -> Schema:
         "user_id": name("The account; platform for the platform account."),
     }
     further = {
-        "alert_id": text("It is delivered once to each channel, however often a line says it."),
-        "channels": listed(text(), "Who is told, whatever the routes of alerts.yaml say."),
+        "alert_id": text("An alert with this id is delivered once to each channel, even if several lines have it."),
+        "channels": listed(text(), "The channels that get it, whatever their routes in alerts.yaml."),
     }
     about = "One alert, a JSON object a line, with the figures of the case beside the keys named here."
     return schema("alert", "Alert", about, record({**properties, **further}, tuple(properties), extra=True))
@@ -170,7 +170,7 @@ def _market() -> Schema:
         "max_notional": amount("The largest value of an order, in the market's own quote.", negative=False),
         "market_max_amount": amount("The largest quantity of a market order.", negative=False),
         "taker_fee": amount("The share that the venue takes of a market order; absent: not known.", negative=False),
-        "fee_is_listed": flag("Whether taker_fee is the venue's list price, and not the account's own."),
+        "fee_is_listed": flag("Whether taker_fee is the venue's list price instead of the account's own rate."),
         "bid": amount("The best bid; 0 says that there is none, absent that nobody asked."),
         "ask": amount("The best ask; likewise."),
         "last": amount("The last price; 0 is none."),

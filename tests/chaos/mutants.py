@@ -14,7 +14,8 @@ from exitplan.brokers.live.failures import outcome_of
 from exitplan.brokers.protocol import OrderReference, RefusalReason, Refused
 from exitplan.brokers.venues.kraken import Kraken
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler
-from exitplan.executor.store.journal import Intent, Journal, Settlement
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import Intent, Settlement
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from tests.chaos.kinds import PAPER
 

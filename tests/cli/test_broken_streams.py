@@ -44,13 +44,13 @@ def outcomes() -> dict[str, int]:
     ("line", "code"),
     [
         ("$XP apply --auto-approve | true", 0),
-        ("$XP apply --auto-approve --json | true", 0),
+        pytest.param("$XP apply --auto-approve --json | true", 0, marks=pytest.mark.thorough),
         ("$XP apply --auto-approve > /dev/full", 0),
         ("$XP apply --auto-approve --json-into /dev/full > /dev/null", 0),
         ("$XP apply --auto-approve -vv --log-file /dev/full 2> /dev/full > /dev/null", 0),
         ("$XP apply --auto-approve >&- 2>&- <&-", 0),
         ("$XP run | true", 2),
-        ("$XP run -vv 2>&1 | true", 2),
+        pytest.param("$XP run -vv 2>&1 | true", 2, marks=pytest.mark.thorough),
     ],
 )
 @pytest.mark.usefixtures("folder")

@@ -76,10 +76,10 @@ def test_an_acknowledged_incident_says_by_whom_and_why(incident: str, monkeypatc
 
 def test_what_cannot_be_acknowledged_is_a_usage_error(incident: str) -> None:
     told = {
-        "": "why is it acknowledged?",
+        "": "an acknowledgement needs a reason",
         "--why x --for soon": "--for takes a duration, found 'soon'",
-        "--undo --for 4h": "--undo and --for exclude each other",
-        "--undo": "is acknowledged by nobody",
+        "--undo --for 4h": "--undo and --for cannot be used together",
+        "--undo": "nobody has acknowledged the incident",
     }
     for line, said in told.items():
         shown = xp("ack", incident, *line.split())
@@ -96,7 +96,7 @@ def test_an_incident_that_is_over_is_listed_as_that(folder: Path, incident: str)
     policy.write_text(policy.read_text(encoding="utf-8").replace(LADDER, ""), encoding="utf-8")
     xp("verify")
     assert xp("incidents").out == "No incident is open.\n"
-    assert "no such ladder" in xp("incidents", "--ended").out
+    assert "longer has this" in xp("incidents", "--ended").out
     assert "has ended" in xp("ack", incident, "--why", "x").err
     kinds = [alert["alert_type"] for alert in xp("alerts", "--json").json["alerts"]]
     assert kinds == ["ESCALATION", "ESCALATION_ENDED"]
@@ -105,7 +105,7 @@ def test_an_incident_that_is_over_is_listed_as_that(folder: Path, incident: str)
 def test_validate_warns_of_channels_that_are_not_there(folder: Path) -> None:
     with (folder / "policies/default.yaml").open("a", encoding="utf-8") as policy:
         policy.write(LADDER)
-    assert "there is no alerts.yaml: nobody is told" in xp("validate", "policies/default.yaml").out
+    assert "there is no alerts.yaml: nobody gets a message" in xp("validate", "policies/default.yaml").out
     (folder / "alerts.yaml").write_text(json.dumps({"version": 1, "channels": {"desks": {}, "phone": {}}}))
     shown = xp("validate", "policies/default.yaml", "policies/accounts/demo.yaml")
     assert shown.code == 0

@@ -53,12 +53,12 @@ def test_a_textfile_that_nobody_would_read_is_warned_of() -> None:
 
 
 WRONG = {
-    "--textfile a.prom --listen 127.0.0.1:0": "exclude each other",
+    "--textfile a.prom --listen 127.0.0.1:0": "cannot be used together",
     "--textfile data/journal.db": "is a file of the project",
-    "--textfile nowhere/a.prom": "nowhere is not there",
-    "--listen 9464": "it is HOST:PORT",
-    "--listen 127.0.0.1:http": "it is HOST:PORT",
-    "--listen 127.0.0.1:99999": "it is HOST:PORT",
+    "--textfile nowhere/a.prom": "the folder nowhere does not exist",
+    "--listen 9464": "is not HOST:PORT",
+    "--listen 127.0.0.1:http": "is not HOST:PORT",
+    "--listen 127.0.0.1:99999": "is not HOST:PORT",
     "--listen 0.0.0.0:9464": "can be reached by other machines",
     "--listen [::]:9464": "can be reached by other machines",
     "--listen :9464": "can be reached by other machines",

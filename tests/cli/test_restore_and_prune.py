@@ -28,13 +28,13 @@ def test_a_backup_is_put_back_once_a_person_knows_what_was_sent_since() -> None:
     assert document["sent_since"]
     assert Path(document["kept"], "journal.db").exists()
     assert "goes on from a backup" in xp("plan").err
-    assert "What was there before is in" in xp("restore", "kept", "--accept-orders").out
+    assert "The files that were there before are in" in xp("restore", "kept", "--accept-orders").out
 
 
 def test_old_runs_are_pruned_when_asked_for() -> None:
     for _ in range(3):
         xp("apply", "--auto-approve")
-    assert "Nothing goes from platform: no run ended before" in xp("prune", "--older-than", "400d").out
+    assert "Nothing to remove from platform: no run ended before" in xp("prune", "--older-than", "400d").out
     with closing(sqlite3.connect("data/journal.db")) as db, db:  # they all ended long ago
         db.execute("UPDATE plans SET ended_at = '2020-01-01T00:00:00Z'")
         db.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00Z', ended_at = started_at WHERE run_id = 2")

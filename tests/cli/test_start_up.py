@@ -43,6 +43,22 @@ def test_help_imports_nothing_heavy() -> None:
     assert rooms <= known | {"exitplan.brokers", "exitplan.brokers.private_files"}
 
 
+def test_a_paper_plan_loads_nothing_of_live_venues_of_signing_keys_or_of_bars(folder: Path) -> None:
+    code = (
+        "import sys; from exitplan.cli.main import main; sys.argv = ['exitplan', 'plan']\n"
+        "try: main()\n"
+        "except SystemExit: print('LOADED', *sys.modules)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, env=environment(), check=True
+    )
+    loaded = set(shown.stdout.partition("LOADED ")[2].split())
+    assert "exitplan.ruleset.planning.planner" in loaded
+    rooms = ("exitplan.brokers.venues", "exitplan.brokers.live.dialect", "exitplan.executor.escalation")
+    assert not {name for name in loaded if name.startswith(rooms)}
+    assert loaded & {"ccxt", "rich.progress", "exitplan.executor.signing.keys", "exitplan.executor.gate"} == set()
+
+
 def test_python_m_exitplan_is_the_command() -> None:
     shown = process("--version")
     assert (shown.returncode, shown.stderr) == (0, "")

@@ -49,7 +49,7 @@ def test_a_plan_is_listed_shown_approved_and_carried_out() -> None:
     assert f"exitplan approve {name}" in xp("pending", name[:3]).out
     approved = xp("approve", name)
     assert "Approved as alice (1 of 1): platform, 16 actions" in approved.out
-    assert "No watcher is at work" in approved.out
+    assert "No watcher is running" in approved.out
     ran = xp("watch", "--once", "--json")
     ensure("round", ran.json)
     assert (ran.json["kind"], ran.json["request"]) == ("applied", name)
@@ -69,7 +69,7 @@ def test_approve_carries_out_at_once_where_that_is_asked() -> None:
     assert xp("pending").out == "No plan waits.\n"
     assert xp("history", "--json").json["runs"][0]["approved_by"][0]["person"] == "alice"
     again = xp("approve", name)
-    assert (again.code, again.err.splitlines()[0]) == (6, f"error: {name} waits no more: it is applied")
+    assert (again.code, again.err.splitlines()[0]) == (6, f"error: {name} is no longer waiting: it is applied")
 
 
 @pytest.mark.usefixtures("waiting")
@@ -97,8 +97,8 @@ def test_a_plan_that_waits_is_saved_to_be_signed_or_applied() -> None:
 @pytest.mark.usefixtures("folder")
 def test_ids_that_are_none_and_options_that_cannot_be_are_refused() -> None:
     assert xp("approve", "nothing").err.splitlines() == [
-        "error: no plan waits under the id 'nothing'",
-        "hint: none waits at all",
+        "error: no waiting plan has the id 'nothing'",
+        "hint: no plan waits",
     ]
     assert xp("pending", "--out", "plan.json").code == 64
     assert xp("watch", "--every", "5m", "--jitter", "5m").code == 64
@@ -109,7 +109,7 @@ def test_ids_that_are_none_and_options_that_cannot_be_are_refused() -> None:
 def test_a_second_watcher_is_refused(folder: Path) -> None:
     with watch_lease(folder / "data/watch.lock", present()):
         refused = xp("watch", "--once")
-        assert (refused.code, "watched already" in refused.err) == (7, True)
+        assert (refused.code, "the accounts are already watched" in refused.err) == (7, True)
 
 
 def test_a_policy_that_says_auto_is_applied(folder: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_line_for_cron_escapes_what_cron_would_take_for_a_new_line() -> None:
 )
 def test_cron_has_a_line_for_what_divides_an_hour_or_a_day(minutes: int, schedule: str | None) -> None:
     if schedule is None:
-        with pytest.raises(UsageError, match="cron has no line"):
+        with pytest.raises(UsageError, match="one line of cron cannot say"):
             cron_line(WHERE, [], timedelta(minutes=minutes))
     else:
         assert cron_line(WHERE, [], timedelta(minutes=minutes)).startswith(f"{schedule} '")

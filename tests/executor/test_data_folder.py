@@ -125,7 +125,7 @@ def test_a_journal_that_breaks_before_the_first_order_says_that_nothing_was_sent
     scene = three_sales(on_stage)
     plan = scene.plan()
     monkeypatch.setattr(Journal, "begin_sending", broken)
-    with pytest.raises(DataFolderUnusable, match="the journal cannot be used any more: unable to open") as cut:
+    with pytest.raises(DataFolderUnusable, match="the journal can no longer be used: unable to open") as cut:
         scene.apply(plan)
     assert (cut.value.exit_code, scene.trouble.orders) == (1, [])
     assert "nothing was sent" in str(cut.value.hint)
@@ -140,7 +140,7 @@ def test_a_journal_that_breaks_while_an_order_is_in_flight_is_an_unknown_outcome
         scene.trouble.before.append(
             lambda: [context.setattr(Journal, name, broken) for name in ("begin_sending", "settle")]
         )
-        with pytest.raises(OutcomeUnknown, match="the journal does not know what became of 1 order") as cut:
+        with pytest.raises(OutcomeUnknown, match="the journal does not know the outcome of 1 order") as cut:
             scene.apply(plan)
     assert (cut.value.exit_code, len(scene.trouble.orders)) == (9, 1)
     assert statuses(scene.apply(plan)) == ["done"] * 3

@@ -48,9 +48,9 @@ def test_a_key_that_may_withdraw_or_do_more_than_is_needed_is_a_warning(on_stage
     rights = KeyRights(frozenset({"read", "withdraw", "margin"}), is_bound=False)
     said = [text for check, grade, text in examined(on_stage(legacy()), Inspection(rights)) if grade == "warning"]
     assert said == [
-        "it may withdraw: whoever has it can take all there is",
-        "it may not trade: plans can be made, and not applied",
-        "it may do what nobody needs here: margin",
+        "it may withdraw: whoever has it can take everything",
+        "it may not trade: plans can be made but not applied",
+        "it has rights that exitplan does not need: margin",
         "it can be used from any address",
     ]
 
@@ -60,5 +60,5 @@ def test_a_clock_that_is_off_is_a_problem_and_silence_is_told(on_stage: Stage) -
     scene.trouble.clock_offset = ClockOffset(30, 31)
     found = list(examined(scene, Inspection()))
     assert [(check, grade) for check, grade, _ in found] == [("clock", "problem"), ("key", "ok")]
-    assert found[1][2] == "its rights are not told by kraken"
+    assert found[1][2] == "kraken does not tell its rights"
     assert list(examined(scene, Inspection(problem="no answer")))[1][1] == "warning"

@@ -18,7 +18,8 @@ from exitplan.brokers.protocol import Capabilities, Done, OrderReport, Outcome, 
 from exitplan.executor.apply.orders import in_groups
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
-from exitplan.executor.store.journal import Journal, Settlement
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import Settlement
 from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.actions import Kind

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitplan.executor.store.journal import Intent, Journal, Resolution, Settlement, open_journal
+from exitplan.executor.store.journal import Journal, open_journal
 from exitplan.executor.store.journal_file import _UPGRADES
+from exitplan.executor.store.journal_values import Intent, Resolution, Settlement
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage

@@ -90,7 +90,7 @@ def test_where_no_journal_can_be_read_the_venue_is_asked(on_stage: Stage, lose: 
     source = backed_up(scene)
     run_again(scene)
     lose(scene)
-    with pytest.raises(OutcomeUnknown, match="known to the venue alone"):
+    with pytest.raises(OutcomeUnknown, match="known only to the venue"):
         put(scene, source)
     put(scene, source, accept=True)
     with open_journal(scene.folder.journal) as journal:
@@ -237,7 +237,7 @@ def test_another_account_a_locked_one_and_no_backup_are_refused(on_stage: Stage)
         restore(account, source)
     with pytest.raises(UsageError):
         restore(account, scene.folder.path)
-    with pytest.raises(FileIsInvalid, match="is not there"):
+    with pytest.raises(FileIsInvalid, match="does not exist"):
         restore(account, scene.root / "nothing")
     shutil.copy(scene.root / "account.yaml", source / "journal.db")
     with pytest.raises(ExitplanError):

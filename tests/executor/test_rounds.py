@@ -70,7 +70,7 @@ def test_a_plan_beyond_the_limits_waits_as_a_whole(on_stage: Stage) -> None:
     done = go(scene)
     assert (done.kind, done.exit_code) == ("waits", 2)
     assert done.request is not None
-    assert done.request.reasons == ("it is worth 10000, above max_value 9999",)
+    assert done.request.reasons == ("its value 10000 is above max_value 9999",)
     assert scene.held() == "100"
 
 

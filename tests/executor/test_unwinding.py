@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from exitplan.executor.apply.state_transitions import after_action
-from exitplan.executor.store.journal import Resolution
+from exitplan.executor.store.journal_values import Resolution
 from exitplan.ruleset.errors import PlanIsStale
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.planner import PlanScope

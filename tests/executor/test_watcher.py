@@ -261,7 +261,7 @@ def test_a_fault_of_ours_in_one_account_ends_nothing(stand: Stand) -> None:
 def test_one_watcher_a_project(tmp_path: Path) -> None:
     with (
         watch_lease(tmp_path / "watch.lock", NOW),
-        pytest.raises(AccountIsLocked, match="watched already by process"),
+        pytest.raises(AccountIsLocked, match="already watched by process"),
         watch_lease(tmp_path / "watch.lock", NOW),
     ):
         pass

@@ -26,7 +26,8 @@ import pytest
 import exitplan.executor.store.alerts
 import exitplan.executor.store.state
 import exitplan.executor.store.tracker
-from exitplan.executor.store.journal import Intent, Journal
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import Intent
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.chaos.oracle import judge
 from tests.chaos.wire import WireFile

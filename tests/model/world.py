@@ -16,7 +16,8 @@ from exitplan.brokers.protocol import Broker, ConvertRequest, OrderReference, Or
 from exitplan.brokers.registry import open_broker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
-from exitplan.executor.store.journal import Intent, open_journal
+from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_values import Intent
 from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import PlanIsUnusable
 from tests.builders import NOW

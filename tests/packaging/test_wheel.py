@@ -104,6 +104,7 @@ def test_what_is_installed_works_beside_folders_of_the_same_names(
     assert "Applied: 16 done." in run([exitplan, "apply", "plan.json"], project)
 
 
+@pytest.mark.thorough
 def test_a_fresh_clone_is_built_and_installed_with_what_its_build_requires(
     checkout: Path, wheel: Path, wheelhouse: Path, environment: Path
 ) -> None:

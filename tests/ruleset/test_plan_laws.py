@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -27,6 +27,7 @@ from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.plan import ensure_unaltered, make_plan, plan_bytes
 from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
 from tests.builders import NOW
+from tests.conftest import examples
 from tests.ruleset.accounts_strategy import POLICIES, accounts, book, cases
 
 Case = tuple[Rulebook, Snapshot, Progress]
@@ -168,7 +169,7 @@ def test_the_cap_chooses_no_more_than_the_excess_and_nothing_while_a_price_is_un
 
 
 @given(cases(most=4))
-@settings(max_examples=150)
+@examples(60)
 def test_a_clean_account_needs_nothing(case: Case) -> None:
     draft = draft_plan(given_case(case))
     assert case[0].policy.dust.convert or not [act for act in draft.actions if act.kind == "convert_dust"]

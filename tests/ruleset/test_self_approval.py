@@ -59,7 +59,7 @@ def test_the_value_of_a_plan_may_reach_the_limit_and_no_more() -> None:
     assert value is not None
     assert value > 0
     assert reasons(max_value=value) == ()
-    assert reasons(max_value=value - Decimal("0.01"))[0].startswith("it is worth ")
+    assert reasons(max_value=value - Decimal("0.01"))[0].startswith("its value ")
 
 
 def test_what_cancels_alone_is_worth_nothing() -> None:
@@ -86,14 +86,14 @@ def test_hours_that_pass_midnight_belong_to_the_day_they_begin_on() -> None:
 def test_all_day_is_from_midnight_to_midnight() -> None:
     assert reasons(now=MONDAY, hours={"days": ["mon"]}) == ()
     assert reasons(now=MONDAY + timedelta(days=1), hours={"days": ["mon"]}) == (
-        "it is not within the hours 00:00 to 24:00 UTC, mon",
+        "it is outside the hours 00:00 to 24:00 UTC, mon",
     )
 
 
 def test_hours_of_nothing_and_unknown_zones_are_told() -> None:
     _, none = read_approval({"mode": "auto", "hours": {"from": "08:00", "to": "08:00"}})
     _, unknown = read_approval({"mode": "auto", "hours": {"zone": "Europe/Zurick"}})
-    assert none[0].message == "the hours from 08:00 to 08:00 are none"
+    assert none[0].message == "from 08:00 to 08:00 is no time at all"
     assert unknown[0].hint == "did you mean 'Europe/Zurich'?"
 
 

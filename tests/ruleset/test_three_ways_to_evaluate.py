@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exitplan.ruleset.engine.matcher import Matcher
@@ -16,6 +16,7 @@ from exitplan.ruleset.language.condition_parser import Scope, parse_condition
 from exitplan.ruleset.language.conditions import Condition
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS
 from tests.builders import Node
+from tests.conftest import examples
 from tests.ruleset import conditions_strategy as random
 from tests.ruleset.interpreter import holds
 
@@ -45,7 +46,7 @@ accounts = st.lists(random.facts, min_size=1, max_size=12)
 
 
 @given(st.lists(random.conditions, min_size=1, max_size=12), accounts, random.tests)
-@settings(max_examples=150)
+@examples(50)
 @example([{"value_usd": {"gt": Decimal("9007199253.9999999")}}], [{"value_usd": 2**53}], {"tracked": True})
 @example([{"value_usd": {"lt": Decimal("1." + "0" * 36 + "1")}}], [{"value_usd": 1_000_000}], {"tracked": True})
 @example([{"value_usd": Decimal("0." + "9" * 36)}], [{"value_usd": 1_000_000}], {"tracked": True})
@@ -54,20 +55,20 @@ def test_random_rules_and_facts(documents: Documents, facts: list[dict[str, Any]
 
 
 @given(st.lists(random.deep_conditions(), min_size=1, max_size=4), accounts)
-@settings(max_examples=30)
+@examples(10)
 def test_fifty_levels(documents: Documents, facts: list[dict[str, Any]]) -> None:
     agree(documents, facts)
 
 
 @given(st.data())
-@settings(max_examples=15)
+@examples(5, 50)
 def test_more_rules_than_one_rule_set_holds(data: st.DataObject) -> None:
     few = data.draw(st.lists(random.conditions, min_size=10, max_size=14))
     agree(few * 10, data.draw(accounts))
 
 
 @given(st.lists(random.tests, min_size=60, max_size=90, unique_by=repr), accounts, st.sampled_from(["all", "any"]))
-@settings(max_examples=15)
+@examples(5, 50)
 def test_more_comparisons_than_the_engine_takes_in_a_rule(
     leaves: list[Any], facts: list[dict[str, Any]], word: str
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.ruleset.engine.rulebook import Rulebook
@@ -16,6 +16,7 @@ from exitplan.ruleset.planning.actions import UnwindStep
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from exitplan.ruleset.planning.unwind import is_reached
 from tests.builders import NOW, policy_document, position, rulebook, snapshot
+from tests.conftest import examples
 
 SHARES = ["0.25", "0.5", "0.1", "0.9", "1", "0.333333"]
 _exits = [{"id": "legacy", "rule": 3, "when": {"tracked": False}, "action": "unwind"}]
@@ -72,7 +73,7 @@ def is_over(desk: Desk, draft: Draft) -> bool:
 
 
 @given(desks())
-@settings(max_examples=150)
+@examples(50)
 def test_with_full_fills_it_ends_within_its_cycles(desk: Desk) -> None:
     runs = 0
     while not is_over(desk, draft := desk.plan()):
@@ -85,7 +86,7 @@ def test_with_full_fills_it_ends_within_its_cycles(desk: Desk) -> None:
 
 
 @given(desks(), st.lists(st.sampled_from([Decimal(0), Decimal("0.3"), Decimal("0.99")]), max_size=6))
-@settings(max_examples=150)
+@examples(50)
 def test_partial_fills_cost_runs_but_never_start_it_anew(desk: Desk, partial: list[Decimal]) -> None:
     runs, shares = 0, [*partial]
     while not is_over(desk, draft := desk.plan()):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import resource
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.brokers.live.credentials import read_credentials
@@ -26,7 +24,7 @@ from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import SHIPPED, load_policy
 from exitplan.schemas.validation import validate_paths
 from tests.builders import order, plan_of, position, record, snapshot
-from tests.conftest import PROFILE
+from tests.spoiling import fuzzed, spoilt_bytes, spoilt_structure
 
 Reader = Callable[[Path], object]
 
@@ -82,61 +80,6 @@ READERS: dict[str, tuple[bytes, str, Reader]] = {
     ),
     "rate limit": (bytes(76), "l", lambda path: Level.unpack(path.read_bytes())),
 }
-PIECES = [
-    *(
-        b"\x00",
-        b"\xff\xfe",
-        b"{",
-        b"}",
-        b"[[[[[[",
-        b"]",
-        b'"',
-        b"&a [*a]",
-        b"*a",
-        b"!!python/object:os.system ",
-        b"<<: ",
-    ),
-    *(b"1e999", b"-0", b"\\ud800", b"\xc3\x28", b"\n---\n", b"NaN", b"\t", b"9" * 400, b"\r", b": ", b"- "),
-]
-
-
-@st.composite
-def spoilt_bytes(draw: st.DrawFn, content: bytes) -> bytes:
-    """Cut, overwrite, insert and repeat pieces of a good file."""
-    for _ in range(draw(st.integers(1, 4))):
-        at, length = draw(st.integers(0, len(content))), draw(st.integers(0, 40))
-        piece = draw(st.sampled_from(PIECES) | st.binary(max_size=8) | st.just(content[at : at + length]))
-        content = content[:at] + piece + content[at + draw(st.integers(0, length)) :]
-    return content
-
-
-VALUES: st.SearchStrategy[Any] = st.sampled_from(
-    [None, True, [], {}, "", "x", -1, 10**30, 0.5, "1e999", "NaN", "\u202e", ["x"], {"x": {}}, "9" * 500]
-)
-
-
-@st.composite
-def spoilt_structure(draw: st.DrawFn, document: Any) -> Any:
-    """Put other values, or none, in places of a good document."""
-    document = copy.deepcopy(document)
-    for _ in range(draw(st.integers(1, 3))):
-        inner = document
-        for _ in range(draw(st.integers(0, 5))):
-            parts = list(inner.values()) if isinstance(inner, dict) else inner
-            deeper = [part for part in parts if isinstance(part, dict | list) and part]
-            if not deeper:
-                break
-            inner = draw(st.sampled_from(deeper))
-        if not inner:
-            continue
-        key = draw(st.sampled_from(list(inner) if isinstance(inner, dict) else list(range(len(inner)))))
-        if draw(st.booleans()):
-            inner[key] = copy.deepcopy(draw(VALUES))
-        elif isinstance(inner, dict):
-            inner[draw(st.text(max_size=4))] = inner.pop(key)
-        else:
-            inner.pop(key)
-    return document
 
 
 def ensure_told(reader: Reader, path: Path, content: bytes) -> None:
@@ -147,14 +90,8 @@ def ensure_told(reader: Reader, path: Path, content: bytes) -> None:
         reader(path)
 
 
-FUZZED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    max_examples=1_000 if PROFILE == "thorough" else 10,
-)
-
-
 @pytest.mark.parametrize("kind", READERS)
-@FUZZED
+@fuzzed()
 @given(data=st.data())
 def test_spoilt_bytes_are_read_or_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     content, name, reader = READERS[kind]
@@ -162,7 +99,7 @@ def test_spoilt_bytes_are_read_or_refused(tmp_path: Path, kind: str, data: st.Da
 
 
 @pytest.mark.parametrize("kind", ["policy", "snapshot", "state", "tracker", "plan", "any file", "credentials"])
-@FUZZED
+@fuzzed()
 @given(data=st.data())
 def test_spoilt_structures_are_read_or_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     content, name, reader = READERS[kind]

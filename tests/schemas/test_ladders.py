@@ -45,7 +45,10 @@ def test_of_minutes_and_hours_the_shorter_one_counts() -> None:
         ({"after": {}}, "after"),
         ({"steps": []}, "steps"),
         ({"steps": [{"channels": ["a"], "repeat": "1h"}, {"channels": ["b"], "after": "1h"}]}, "only the last step"),
-        ({"steps": [{"channels": ["a"]}, {"channels": ["b"]}]}, "this step comes at once after the one before"),
+        (
+            {"steps": [{"channels": ["a"]}, {"channels": ["b"]}]},
+            "this step has no after, so it would be told together with the one before",
+        ),
         ({"steps": [{"channels": ["a"], "after": "soon"}]}, "a duration is expected, such as 90s, 30m, 2h or 1d"),
         ({"steps": [{"channels": ["a"], "severity": "critical"}]}, "did you mean 'CRITICAL'?"),
         ({"remove": True}, "on"),

@@ -101,7 +101,7 @@ def read_prices(text: str, name: str, symbols: Collection[str]) -> PriceTable:
     try:
         return _read(lines, name, symbols)
     except csv.Error as problem:
-        raise FileIsInvalid(f"{name}:{lines.line_num}: this is no table: {problem}", hint=_FORM) from problem
+        raise FileIsInvalid(f"{name}:{lines.line_num}: this is not a table: {problem}", hint=_FORM) from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,13 @@ def read_price_history(text: str, name: str) -> PriceHistory:
     try:
         paths = _paths_in(lines, name, None)
     except csv.Error as problem:
-        raise FileIsInvalid(f"{name}:{lines.line_num}: this is no table: {problem}", hint=_FORM) from problem
+        raise FileIsInvalid(f"{name}:{lines.line_num}: this is not a table: {problem}", hint=_FORM) from problem
     if len(paths) > 1:
         raise FileIsInvalid(f"{name}: there are several paths, and only one has been", hint="leave the column path out")
     rows: dict[str, list[tuple[datetime, Quote]]] = {}
     for row in next(iter(paths.values())):
         if row.at < _ANY_MOMENT:
-            raise FileIsInvalid(f"{name}: its times are minutes", hint="write moments, such as 2026-02-18T22:00:00Z")
+            raise FileIsInvalid(f"{name}: its times are in minutes", hint="write moments, such as 2026-02-18T22:00:00Z")
         for symbol, quoted in row.quotes.items():
             rows.setdefault(symbol, []).append((_START + row.at, quoted))
     return PriceHistory(rows)

@@ -12,6 +12,7 @@ import pytest
 from exitplan.brokers.live.checked import CheckedClient
 from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.venues import KNOWN, dialect_of
+from exitplan.brokers.venues.key_rights import TELLING
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +27,7 @@ OVERRIDDEN = {
     "microseconds": "",
     "milliseconds": "",
     "on_rest_response": "self code reason url method response_headers response_body request_headers request_body",
+    "safe_order": "self order market",
     "safe_ticker": "self ticker market",
     "seconds": "",
     "sign": "self path api method params",
@@ -66,6 +68,12 @@ def test_every_method_that_a_dialect_calls_is_there(venue: str) -> None:
         assert hasattr(exchange, name), f"ccxt's {venue} has no {name}"
 
 
+@pytest.mark.parametrize("venue", sorted(TELLING))
+def test_the_method_that_tells_the_rights_of_a_key_is_there(venue: str) -> None:
+    (name,) = _called_in(inspect.getsource(TELLING[venue]))
+    assert hasattr(getattr(ccxt, venue)(), name), f"ccxt's {venue} has no {name}"
+
+
 def test_every_method_that_all_venues_share_is_there() -> None:
     for path in sorted((ROOT / "brokers" / "live").glob("*.py")):
         for name in _called(path):
@@ -78,13 +86,17 @@ def test_the_bound_is_the_series_that_these_tests_ran_with() -> None:
     assert f'"ccxt>={ccxt.__version__},<{major}.{int(minor) + 1}"' in text
 
 
-OURS = {"bucket", "clock", "clock_problem", "dialect", "offset", "pause", "turn", "writes"}
+OURS = {"bucket", "clock", "clock_problem", "dialect", "offset", "pause", "told_offset", "turn", "writes"}
 """What we put on a client ourselves."""
 
 
 def _called(path: Path) -> set[str]:
-    """Name what a file reads off something called ``exchange``."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _called_in(path.read_text(encoding="utf-8"))
+
+
+def _called_in(source: str) -> set[str]:
+    """Name what a piece of code reads off something called ``exchange``."""
+    tree = ast.parse(source)
     return {
         node.attr
         for node in ast.walk(tree)

@@ -154,7 +154,12 @@ NO_FORM: tuple[Any, ...] = (
 """JSON that is in no venue's own form of a refusal."""
 
 
-@pytest.mark.parametrize("status", [200, 201, 307, 400, 403, 404, 408, 409, 422, 451, 499, 500, 503, 520])
+LIKE_OTHERS = (201, 400, 403, 408, 409, 422, 451, 499, 503, 520)
+
+
+@pytest.mark.parametrize(
+    "status", [200, 307, 404, 500, *(pytest.param(status, marks=pytest.mark.thorough) for status in LIKE_OTHERS)]
+)
 @pytest.mark.parametrize("venue", [*sorted(TABLES), *GENERIC])
 def test_a_reply_in_no_form_of_the_venue_refuses_nothing(clients: Any, venue: str, status: int) -> None:
     client = clients(venue)

@@ -54,7 +54,7 @@ def test_the_example_of_the_page_is_a_good_one(tmp_path: Path) -> None:
         ("{url: env:A, group: 5}", "text is expected"),
         ("{url: env:A, at_most: 0/h}", "such as 20/h"),
         ("{url: env:A, quiet: {from: '7', to: '08:00'}}", "a time of day is expected"),
-        ("{url: env:A, quiet: {from: '08:00', to: '08:00'}}", "end where they begin"),
+        ("{url: env:A, quiet: {from: '08:00', to: '08:00'}}", "begin and end at the same time"),
         ("{url: env:A, digest: {at: '08:00', zone: Europe/Zurch}}", "did you mean 'Europe/Zurich'?"),
         ("{url: env:A, digest: {at: '08:00', zone: ../../etc/passwd}}", "there is no time zone"),
     ],
@@ -91,13 +91,13 @@ def test_an_address_is_read_from_where_the_reference_says(tmp_path: Path) -> Non
     [
         ("env:NONE", "NONE is missing"),
         ("env:EMPTY", "EMPTY is empty"),
-        ("env:WORDS", "WORDS does not hold one address"),
+        ("env:WORDS", "WORDS must contain exactly one address"),
         ("env:slack://hunter2/x", "is not a name"),
         ("keyring:slack://hunter2/x", "is not a name"),
         ("file:slack://hunter2/x", "is not a path"),
         ("file:none.url", "cannot be opened"),
         ("file:open.url", "is open to others"),
-        ("slack://hunter2/x", "is not a reference"),
+        ("slack://hunter2/x", "must refer to an address"),
     ],
 )
 def test_a_reference_to_nothing_says_what_is_missing_and_no_value(tmp_path: Path, reference: str, message: str) -> None:

@@ -88,7 +88,7 @@ def test_a_channel_that_is_named_and_not_there_is_told_and_the_routes_hold(desk:
     desk.alert(channels=["pagr"])
     report = desk.deliver()
     assert report.sent == {"desk": 1}
-    assert "names the channel pagr" in report.warnings[0]
+    assert "is for the channel pagr" in report.warnings[0]
 
 
 def test_the_same_alert_again_is_counted_and_told_when_its_hour_is_over(desk: Desk) -> None:
@@ -311,7 +311,7 @@ def test_what_waited_for_a_channel_that_is_gone_is_told(desk: Desk) -> None:
     desk.alert()
     desk.deliver()
     desk.write(mail={})
-    assert desk.deliver().warnings == ("1 alerts waited for the channel desk, which is gone",)
+    assert desk.deliver().warnings == ("1 alerts waited for the channel desk, which alerts.yaml no longer has",)
 
 
 def test_what_is_wrong_with_the_files_is_told_and_raises_nothing(desk: Desk) -> None:

@@ -91,7 +91,7 @@ def test_what_is_solved_by_itself_is_told_once_to_those_who_were_told_of_it(on_s
     assert told(scene)[-1] == ("ESCALATION_ENDED", ["desk", "phone"])
     assert (tended(scene, 600), incidents_in(scene.folder)) == ((), ())
     (ended,) = incidents_in(scene.folder, ended=True)
-    assert (ended.subject, ended.ended_how) == ("AAA/USD", "it is over")
+    assert (ended.subject, ended.ended_how) == ("AAA/USD", "its cause is gone")
 
 
 def test_a_retry_ends_the_incident_at_the_next_tending(on_stage: Stage) -> None:
@@ -225,7 +225,7 @@ def test_a_ladder_that_is_taken_out_of_the_policy_ends_its_incidents(on_stage: S
     scene = failed_zombie(on_stage)
     del scene.policy["escalation"]
     assert tended(scene) == ("end",)
-    assert incidents_in(scene.folder, ended=True)[0].ended_how == "the policy has no such ladder any more"
+    assert incidents_in(scene.folder, ended=True)[0].ended_how == "the policy no longer has this ladder"
 
 
 def test_without_a_ladder_or_a_journal_nothing_is_told(on_stage: Stage) -> None:

@@ -47,7 +47,7 @@ _KUCOIN = {
 
 def read_key_rights(venue: str, exchange: Exchange) -> KeyRights | None:
     """Ask a venue what the key may do; None where it does not tell. Raises BadReply, and what ccxt raises."""
-    question = _QUESTIONS.get(venue)
+    question = TELLING.get(venue)
     return None if question is None else question(exchange)
 
 
@@ -116,7 +116,7 @@ def _kucoin(exchange: Exchange) -> KeyRights:
     return KeyRights(rights, bool(reply.get("ipWhitelist")))
 
 
-_QUESTIONS: Mapping[str, Callable[[Exchange], KeyRights]] = {
+TELLING: Mapping[str, Callable[[Exchange], KeyRights]] = {
     "binance": _binance,
     "bybit": _bybit,
     "okx": _okx,
@@ -124,8 +124,7 @@ _QUESTIONS: Mapping[str, Callable[[Exchange], KeyRights]] = {
     "kraken": _kraken,
     "kucoin": _kucoin,
 }
-TELLING = frozenset(_QUESTIONS)
-"""The venues that tell a key of its rights."""
+"""The venues that tell a key of its rights, each with how it is asked."""
 
 
 def _of(reply: object, name: str) -> Mapping[str, Any]:

@@ -1,0 +1,144 @@
+"""What the journal is told and tells: intents, how attempts ended, fills, and how they are read from its rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal
+
+from exitplan.ruleset.model.values import parse_time, plain
+
+Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
+RESOLVED: frozenset[str] = frozenset({"done", "refused", "skipped"})
+ENTRIES = frozenset({"unwind_progress", "failed_exits", "escalated"})
+"""The parts of a state document that outcomes change entry by entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One action of a journalled plan and how far it has come.
+
+    ``quantity`` is what the last attempt asked for, ``held_before`` the position before it, ``filled`` what the venue
+    filled of it; all in the position's units. ``fence`` is the number of the run that sent it last.
+    """
+
+    plan_id: str
+    action_id: str
+    status: Status
+    attempt: int = 0
+    quantity: Decimal | None = None
+    sent_at: datetime | None = None
+    held_before: Decimal | None = None
+    filled: Decimal | None = None
+    order_id: str | None = None
+    message: str | None = None
+    fence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How an attempt ended: its status, what was filled, the venue's order id, and its words.
+
+    The average price, in the market's quote, and the fee are None where the venue does not tell them.
+    """
+
+    status: Status
+    filled: Decimal = Decimal(0)
+    order_id: str | None = None
+    message: str | None = None
+    average_price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What the venue filled of one attempt, as it told it last, and when it did.
+
+    The quantity is in the position's units, the average price in the market's quote. Price and fee are
+    None where the venue does not tell them.
+    """
+
+    plan_id: str
+    action_id: str
+    quantity: Decimal
+    average_price: Decimal | None
+    fee: Decimal | None
+    fee_currency: str | None
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JournalMark:
+    """Which journal this is, by a random id of its own, and how often its state has been replaced."""
+
+    journal: str
+    revision: int
+
+    def follows(self, other: JournalMark) -> bool:
+        """Check whether this journal is the other one, or the same at a later time."""
+        return self.journal == other.journal and self.revision >= other.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How attempts ended, each with the moment it was known, and what that changes in the account's state.
+
+    ``changes`` holds, by part of the state document, either its entries by name, None for one that is gone, or, where
+    the part has no entries, all of it.
+    """
+
+    resolved: Sequence[tuple[Intent, Resolution, datetime]]
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def then(self, later: Settlement) -> Settlement:
+        """Return this settlement and a later one as one."""
+        changes = {**self.changes, **later.changes}
+        for name in ENTRIES & self.changes.keys() & later.changes.keys():
+            changes[name] = {**self.changes[name], **later.changes[name]}
+        return Settlement([*self.resolved, *later.resolved], changes)
+
+
+def intent_of_row(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
+    """Read an intent of the journal; raises DatabaseError where it is broken."""
+    try:
+        return _unchecked_intent(plan_id, *row)
+    except (ArithmeticError, ValueError) as error:
+        raise sqlite3.DatabaseError(f"an intent in it is broken: {error}") from error
+
+
+def _unchecked_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
+    action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence = row
+    return Intent(
+        plan_id,
+        action_id,
+        status,
+        attempt,
+        decimal_of(quantity),
+        None if sent_at is None else moment_of(sent_at),
+        decimal_of(held_before),
+        decimal_of(filled),
+        order_id,
+        message,
+        fence,
+    )
+
+
+@lru_cache(maxsize=1024)
+def moment_of(text: str) -> datetime:
+    """Read a time; orders that went out together have the same."""
+    return parse_time(text)
+
+
+def decimal_of(text: str | None) -> Decimal | None:
+    """Read a number of the journal."""
+    return None if text is None else Decimal(text)
+
+
+def text_of(value: Decimal | None) -> str | None:
+    """Write a number as the journal keeps it."""
+    return None if value is None else plain(value)
