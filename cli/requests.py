@@ -42,9 +42,9 @@ def person() -> str:
 
 
 def what_follows(found: Found) -> str:
-    """Say who carries the plan out."""
+    """Say who applies the plan."""
     watcher = seems_held(found.folder.watch_lock)
     if watcher is not None:
         who, _, _ = watcher.removeprefix("by ").partition(" since ")
-        return f"It is carried out in the next round of the watcher ({who})."
-    return f"No watcher is at work. To carry it out: exitplan approve {found.request.id} --apply"
+        return f"The watcher applies it in its next round ({who})."
+    return f"No watcher is running. To apply it now: exitplan approve {found.request.id} --apply"
