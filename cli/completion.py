@@ -65,6 +65,30 @@ def complete_incident(ctx: typer.Context, incomplete: str) -> Offers:
     return []
 
 
+def complete_request(ctx: typer.Context, incomplete: str) -> Offers:
+    """Offer the plans of all accounts that wait for a person."""
+    from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
+    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
+    from exitplan.executor.approvals.deciding import all_requests  # noqa: PLC0415 - as above
+
+    with suppress(Exception):
+        data = ctx.params.get("data") or project_root() / "data"
+        found, _ = all_requests(read_account_files(project_root()).sound, data)
+        waiting = [one.request for one in found if one.request.standing == "waiting"]
+        return _fitting({request.id: request.account for request in waiting}, incomplete)
+    return []
+
+
+def complete_channel(incomplete: str) -> Offers:
+    """Offer the channels of the project, with what their addresses refer to."""
+    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
+    from exitplan.executor.alerting.channels import load_channels  # noqa: PLC0415 - as above
+
+    with suppress(Exception):
+        return _fitting({one.name: one.url for one in load_channels(project_root()) or ()}, incomplete)
+    return []
+
+
 def complete_schema(incomplete: str) -> Offers:
     """Offer the kinds of files that have a schema."""
     from exitplan.schemas.build import SHAPES  # noqa: PLC0415 - as above

@@ -154,28 +154,26 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
 
 
 def _planned(account: Account, scope: PlanScope) -> Planned:
-    state = read_state(account)
-    ensure_same_account(account, state)
-    seen = observe_account(account, state.progress)
-    state = note_reading(account, after_reading(state, seen))
+    known = read_state(account)
+    ensure_same_account(account, known)
+    seen = observe_account(account, known.progress)
+    state = after_reading(known, seen)
+    note_reading(account, known, state)
     given = PlanInput(account.rulebook, seen.snapshot, seen.now, state.progress, scope.within(seen.snapshot), seen=seen)
     draft, identity = draft_plan(given), account.identity
     plan = write_plan(given, draft, account.overrides, address=identity.address, key=identity.key)
     return Planned(plan, draft, given)
 
 
-def note_reading(account: Account, state: State) -> State:
-    """Keep what a reading has found out, where it matters later and nobody else is at work; returns the state.
+def note_reading(account: Account, known: State, state: State) -> None:
+    """Keep what a reading has found out beyond what was known, where it matters later and nobody else is at work.
 
     Prices alone are no reason to begin a journal: they matter to who comes back.
     """
+    same = with_reading(known, state)
+    if same == known or (same == replace(known, last_prices=same.last_prices) and not account.folder.journal.exists()):
+        return
     try:
-        known = read_state(account)
-        same = with_reading(known, state)
-        if same == known or (
-            same == replace(known, last_prices=same.last_prices) and not account.folder.journal.exists()
-        ):
-            return state
         with (
             account_lease(account.folder.lock, account.id, account.clock()),
             open_journal(account.folder.journal) as journal,
@@ -185,7 +183,6 @@ def note_reading(account: Account, state: State) -> State:
             export_state(journal, kept, account.folder.state)
     except (AccountIsLocked, DataFolderUnusable):
         pass  # whoever is at work notes its own reading; where nothing can be written, planning goes on without
-    return state
 
 
 def plan_snapshot(

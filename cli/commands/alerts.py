@@ -15,6 +15,7 @@ import typer
 from exitplan.cli.account_set import AccountSet, report_of
 from exitplan.cli.alert_delivery import told_of
 from exitplan.cli.arguments import present, read_duration, read_time
+from exitplan.cli.completion import complete_channel
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
@@ -108,7 +109,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 @app.command("test")
 def try_channels(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="CHANNEL", help="Which channels.  [default: all of them]")
+        list[str] | None,
+        typer.Argument(
+            metavar="CHANNEL", autocompletion=complete_channel, help="Which channels.  [default: all of them]"
+        ),
     ] = None,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,

@@ -9,6 +9,7 @@ import typer
 
 from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, present, request_of
+from exitplan.cli.completion import complete_request
 from exitplan.cli.failures import warn
 from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
@@ -28,7 +29,12 @@ from exitplan.ruleset.errors import PlanIsExpired
 from exitplan.ruleset.exit_codes import ExitCode
 
 RequestArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The request: its id, the start of its id, or its plan's id.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        autocompletion=complete_request,
+        help="The request: its id, the start of its id, or its plan's id.",
+    ),
 ]
 
 app = verb_app()

@@ -20,7 +20,18 @@ from exitplan.schemas.policies import SHIPPED
 
 _GITIGNORE = b"# what exitplan keeps of its accounts: state, journal, alerts\n/data/\n"
 _ACCOUNTS = "policies/accounts/"
-
+_CHANNELS = b"""\
+# Where alerts go. Call this file alerts.yaml to use it, then: exitplan alerts test
+version: 1
+channels:
+  desk:                 # a chat, a webhook, ...: an address of apprise, in the variable DESK_URL
+    url: env:DESK_URL   # or keyring:NAME, or file:PATH; never the address itself
+    severity: warning
+    quiet: {from: "22:00", to: "07:00", zone: UTC, except: critical}
+  mail:                 # all of it, once a day
+    url: env:MAIL_URL
+    digest: {at: "08:00", zone: UTC}
+"""
 
 app = verb_app()
 
@@ -152,4 +163,4 @@ def starting_files() -> dict[str, bytes]:
     policies = sorted(SHIPPED.rglob("*.yaml"))
     files = {f"policies/{path.relative_to(SHIPPED).as_posix()}": path.read_bytes() for path in policies}
     schemas = {f"schemas/{path.name}": path.read_bytes() for path in sorted(FOLDER.glob("*.schema.json"))}
-    return {**files, **schemas, ".gitignore": _GITIGNORE, MARKER: MARKER_TEXT}
+    return {**files, **schemas, ".gitignore": _GITIGNORE, "alerts.example.yaml": _CHANNELS, MARKER: MARKER_TEXT}

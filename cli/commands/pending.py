@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.arguments import present
+from exitplan.cli.completion import complete_request
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.plan_output import show_plan
@@ -29,7 +30,12 @@ app = verb_app()
 @app.command()
 def command(
     request: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One request: its id, the start of its id, or its plan's id.")
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            autocompletion=complete_request,
+            help="One request: its id, the start of its id, or its plan's id.",
+        ),
     ] = None,
     closed: ClosedOption = False,
     out: Annotated[

@@ -33,6 +33,7 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.watching import round_document, round_line, round_row
 from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
+from exitplan.cli.unhurried import waiting_for_no_reader
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
@@ -114,7 +115,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         selection = AccountSelection((account_set.only_name or selected[0].name,))
     service = ServiceManager(os.environ)
     lock, given = DataFolder(data, data).watch_lock, surroundings(selection, data, service, as_json=as_json)
-    with watch_lease(lock, present()), asking_to_stop() as stopped, serving_metrics(metrics, selection, data):
+    with (
+        watch_lease(lock, present()),
+        waiting_for_no_reader(),
+        asking_to_stop() as stopped,
+        serving_metrics(metrics, selection, data),
+    ):
         watcher = Watcher(replace(given, ensure_kept=staying_in_place(lock)), pace)
         if once:
             raise typer.Exit(watcher.once(stopped))

@@ -76,19 +76,20 @@ def take_in(
 def _unread(path: Path, cursor: Cursor, since: datetime) -> Iterator[tuple[AlertLog, datetime]]:
     """Return what is to be read of an account's alerts, and since when: the rest of the file, as a rule.
 
-    One that was put in its place, or emptied, is read from its start, for what is no older than what was read before;
-    first comes the rest of the one that was moved away, where it lies beside it, whether there is a new one yet or not.
+    Of one that was moved away and lies beside it the rest comes first, whether there is a new one yet or not; then all
+    that is in its place. One that was put there otherwise, or emptied, may hold what was read before: it is read for
+    what is no older than that.
     """
     file = path.stat() if path.is_file() else None
     inode = None if file is None else file.st_ino
     if file is not None and inode == cursor.inode and file.st_size >= cursor.position:
         yield AlertLog(path, cursor.position), since
         return
-    for moved in path.parent.glob(f"{path.name}.*"):
-        if moved.stat().st_ino == cursor.inode != inode:
-            yield AlertLog(moved, cursor.position), since
+    moved = [one for one in path.parent.glob(f"{path.name}.*") if one.stat().st_ino == cursor.inode != inode]
+    for one in moved:
+        yield AlertLog(one, cursor.position), since
     if file is not None:
-        yield AlertLog(path), max(since, cursor.newest)
+        yield AlertLog(path), since if moved else max(since, cursor.newest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Keep the plans that wait for a person, and the votes, in tables of the account's journal.
 
-People vote while a run is at work. So nothing here claims the journal: each call is one short, durable transaction on
-tables that no run writes.
+People vote while a run is at work. So nothing here claims the journal: each call is one short, durable transaction.
+What it has to tell is written with it. A run writes here one thing alone, in the commit in which it begins a plan: that
+nothing waits any more (:meth:`Journal.begin_run`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -19,20 +21,16 @@ import orjson
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.approvals.content import content_of, prices_of
 from exitplan.executor.approvals.request import Request, Standing, Vote
+from exitplan.executor.approvals.telling import approved_alert, rejected_alert, waiting_alert
 from exitplan.executor.store.journal_file import opened
 from exitplan.executor.store.state import ensure_journal
+from exitplan.executor.store.untold import raise_untold, tell_later
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import parse_time, time_text
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 _COLUMNS = "request_id, content, plan_id, document, reasons, people, asked_at, standing, changed_at, replaced_by, until"
-_AS_THEY_STAND = (
-    "SELECT rowid AS place, request_id, content, plan_id, document, reasons, people, asked_at, changed_at, replaced_by,"
-    " until, CASE WHEN standing = 'waiting' AND plan_id IN (SELECT plan_id FROM plans) THEN 'applied' ELSE standing END"
-    " AS standing FROM requests"
-)
-"""The requests; one whose plan has been begun, by whomever, waits no more, also where nobody has noted that yet."""
 _ID_LENGTH = 8
 KEPT = timedelta(days=7)
 """How long a request stays that waits no more and that nobody has said anything of."""
@@ -50,8 +48,9 @@ class Asked:
 class ApprovalBook:
     """The requests of one account; open it with :func:`open_book`."""
 
-    def __init__(self, connection: sqlite3.Connection, account: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, folder: DataFolder, account: str) -> None:
         self._db = connection
+        self._alerts = folder.alerts
         self._account = account
 
     # --- looking ---
@@ -73,7 +72,6 @@ class ApprovalBook:
         """
         content = content_of(plan)
         with self._transaction():
-            self._note_begun()
             waiting = self.waiting()
             if waiting is not None and waiting.content == content:
                 self._renew(waiting, plan, reasons, people)
@@ -85,18 +83,24 @@ class ApprovalBook:
             self._forget(now)
             name = self._insert(plan, content, reasons, people, now)
             self._stand(waiting, "superseded", now, name)
-            return Asked(self._known(name), is_new=True, replaced=None if waiting is None else waiting.id)
+            asked = Asked(self._known(name), is_new=True, replaced=None if waiting is None else waiting.id)
+            tell_later(self._db, waiting_alert(asked.request, asked.replaced), now)
+            return asked
 
     def withdraw(self, now: datetime) -> None:
         """Note that nothing of the request that waits, if one does, is wanted any more."""
-        with self._transaction():
-            self._note_begun()
-            self._stand(self.waiting(), "withdrawn", now)
+        waiting = self.waiting()
+        if waiting is not None:
+            with self._transaction():
+                self._stand(self.waiting(), "withdrawn", now)
 
-    def note_begun(self) -> None:
-        """Note of requests whose plan has been begun, by whomever, that they wait no more."""
-        with self._transaction():
-            self._note_begun()
+    def rejection_of(self, plan: Plan, now: datetime) -> Request | None:
+        """Return the request by which a person has rejected just this, where that holds."""
+        return self._rejected(content_of(plan), now)
+
+    def raise_alerts(self) -> None:
+        """Raise what was to be told, once that is in the journal."""
+        raise_untold(self._db, self._alerts, self._account)
 
     def interrupted(self) -> Request | None:
         """Return the request that people have approved and whose run was interrupted; None where there is none."""
@@ -105,11 +109,14 @@ class ApprovalBook:
 
     # --- what people do ---
 
-    def approve(self, name: str, person: str, now: datetime) -> Request:
+    def approve(self, name: str, person: str, now: datetime, most_move: Decimal) -> Request:
         """Write down that a person approves a request; returns it as it is then, raises NotWaiting."""
         with self._transaction():
             self._vote(self._waiting(name), "approve", person, now)
-            return self._known(name)
+            request = self._known(name)
+            count = len(request.approvals(now, most_move))
+            tell_later(self._db, approved_alert(request, request.votes[-1], count), now)
+            return request
 
     def reject(self, name: str, person: str, now: datetime, why: str, until: datetime | None = None) -> Request:
         """Write down that a person rejects a request, until a time or for ever; raises NotWaiting."""
@@ -119,7 +126,9 @@ class ApprovalBook:
             self._stand(request, "rejected", now)
             moment = None if until is None else time_text(until)
             self._db.execute("UPDATE requests SET until = ? WHERE request_id = ?", (moment, name))
-            return self._known(name)
+            request = self._known(name)
+            tell_later(self._db, rejected_alert(request, request.votes[-1], until), now)
+            return request
 
     # --- rows ---
 
@@ -137,7 +146,7 @@ class ApprovalBook:
                     self._db.execute("ROLLBACK")
 
     def _select(self, condition: str, *values: str | None) -> list[Request]:
-        asked = f"SELECT {_COLUMNS} FROM ({_AS_THEY_STAND}) WHERE {condition} ORDER BY asked_at, place"  # noqa: S608 - our own words
+        asked = f"SELECT {_COLUMNS} FROM requests WHERE {condition} ORDER BY asked_at, rowid"  # noqa: S608 - our own words
         return [self._request(*row) for row in self._db.execute(asked, values)]
 
     def _known(self, name: str) -> Request:
@@ -145,7 +154,6 @@ class ApprovalBook:
         return request
 
     def _waiting(self, name: str) -> Request:
-        self._note_begun(name)
         request = self._known(name)
         if request.standing != "waiting":
             raise request.no_more()
@@ -158,15 +166,6 @@ class ApprovalBook:
                 *(request.id, kind, person, why, time_text(now), request.plan_id),
                 orjson.dumps(prices_of(request.plan)),
             ),
-        )
-
-    def _note_begun(self, name: str | None = None) -> None:
-        """Note of requests whose plan has been begun, by whomever, that they wait no more."""
-        self._db.execute(
-            "UPDATE requests SET standing = 'applied', changed_at = (SELECT added_at FROM plans WHERE plans.plan_id ="
-            " requests.plan_id) WHERE standing = 'waiting' AND plan_id IN (SELECT plan_id FROM plans)"
-            " AND (?1 IS NULL OR request_id = ?1)",
-            (name,),
         )
 
     def _rejected(self, content: str, now: datetime) -> Request | None:
@@ -239,8 +238,8 @@ def open_book(folder: DataFolder, account: str) -> Iterator[ApprovalBook]:
     Raises FileIsInvalid for a broken journal, or one that is missing where there was one; DataFolderUnusable.
     """
     ensure_journal(folder)
-    with opened(folder.journal) as connection:
-        yield ApprovalBook(connection, account)
+    with opened(folder.journal, is_checked=False) as connection:
+        yield ApprovalBook(connection, folder, account)
 
 
 def requests_of(folder: DataFolder, account: str) -> list[Request]:

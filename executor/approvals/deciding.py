@@ -12,9 +12,7 @@ from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.approvals.book import open_book, requests_of
 from exitplan.executor.approvals.request import Request, Vote
-from exitplan.executor.store.alerts import raise_alert
 from exitplan.ruleset.errors import ExitplanError, PlanIsUnsigned, UsageError
-from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.model.visible import printable
 
 MOST_WORDS = 500
@@ -89,9 +87,8 @@ def approve(found: Found, person: str, now: datetime) -> Found:
             "exitplan apply plan.json",
         )
     with open_book(found.folder, found.request.account) as book:
-        decided = replace(found, request=book.approve(found.request.id, person, now))
-    figures = {"approvals": len(decided.approvals(now)), "needed": decided.request.people}
-    _tell("PLAN_APPROVED", decided, person, now, figures)
+        decided = replace(found, request=book.approve(found.request.id, person, now, found.most_move))
+        book.raise_alerts()
     return decided
 
 
@@ -100,11 +97,5 @@ def reject(found: Found, person: str, now: datetime, why: str, until: datetime |
     words = printable(why.strip())[:MOST_WORDS]
     with open_book(found.folder, found.request.account) as book:
         decided = replace(found, request=book.reject(found.request.id, person, now, words, until))
-    _tell("PLAN_REJECTED", decided, person, now, {"why": words, "until": None if until is None else time_text(until)})
+        book.raise_alerts()
     return decided
-
-
-def _tell(kind: str, found: Found, person: str, now: datetime, figures: Mapping[str, object]) -> None:
-    request = found.request
-    about = {"request": request.id, "plan_id": request.plan_id, "person": person, **figures}
-    raise_alert(found.folder.alerts, kind, request.account, now, about)

@@ -22,7 +22,7 @@ STANDINGS: Mapping[Standing, str] = {
     "superseded": "A later plan with other content took its place.",
     "rejected": "A person has rejected it.",
     "applied": "It was applied, or begun.",
-    "withdrawn": "A later plan has nothing to do, or needs no approval.",
+    "withdrawn": "A later plan wants nothing of it, or another one was applied.",
 }
 """How a request stands."""
 
@@ -40,6 +40,10 @@ class Vote:
     plan_id: str
     prices: Mapping[str, str]
     why: str | None = None
+
+    def stands(self, now: datetime) -> bool:
+        """Check whether it is of this day; one from far in the future was given by a clock that was wrong."""
+        return abs(now - self.at) < VOTE_STANDS
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Request:
         return tuple(
             vote
             for vote in self.last_words
-            if vote.kind == "approve" and now - vote.at < VOTE_STANDS and not have_moved(vote.prices, prices, most_move)
+            if vote.kind == "approve" and vote.stands(now) and not have_moved(vote.prices, prices, most_move)
         )
 
     @property

@@ -9,11 +9,12 @@ was. What is over is told once, to those who were told of it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from exitplan.executor.store.untold import Told
 from exitplan.ruleset.language.escalation import ESCALATION_KINDS, Ladder, Step
 from exitplan.ruleset.model.values import time_text
 
@@ -91,16 +92,6 @@ class Incident:
     def is_silenced(self, now: datetime) -> bool:
         """Check whether a person has taken it."""
         return self.ack is not None and self.ack.silences(now)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An alert to be raised: an id by which it is delivered once, its severity and figures."""
-
-    alert_id: str
-    kind: str
-    severity: str
-    figures: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

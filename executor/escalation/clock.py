@@ -6,8 +6,8 @@ from datetime import datetime
 
 from exitplan.brokers.clock_offset import TOLD
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.escalation.climbing import Told
 from exitplan.executor.escalation.incidents import IncidentFile
+from exitplan.executor.store.untold import Told
 from exitplan.ruleset.model.values import time_text
 
 CLOCK = "clock_off"

@@ -1,8 +1,7 @@
 """Incidents in the file of the journal, in tables of their own.
 
 What is written here claims no journal: a person can acknowledge an incident while a run is at work. What is to be told
-is written together with the step it is about, and taken out once it is in the account's alerts: whoever is killed in
-between tells it again, with the same id, by which it is delivered once.
+is written together with the step it is about.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exitplan.executor.escalation.climbing import Ack, Incident, Tended, Told
+from exitplan.executor.escalation.climbing import Ack, Incident, Tended
 from exitplan.executor.store.journal_file import SCHEMA_VERSION, prepare
+from exitplan.executor.store.untold import Told, raise_untold, tell_later
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, time_text
 
@@ -68,11 +67,6 @@ class IncidentFile:
         asked = "SELECT EXISTS (SELECT 1 FROM incidents WHERE ended_at IS NULL) OR EXISTS (SELECT 1 FROM untold_alerts)"
         return bool(self._db.execute(asked).fetchone()[0])
 
-    def untold(self) -> dict[int, dict[str, Any]]:
-        """Return what is still to be told, by its number."""
-        rows = self._db.execute("SELECT number, document FROM untold_alerts ORDER BY number").fetchall()
-        return {number: orjson.loads(document) for number, document in rows}
-
     # --- writing ---
 
     def first_seen(
@@ -119,13 +113,11 @@ class IncidentFile:
 
     def tell_later(self, alert: Told, now: datetime) -> None:
         """Note an alert that is to be raised."""
-        document = orjson.dumps({**asdict(alert), "at": time_text(now)})
-        self._db.execute("INSERT INTO untold_alerts (document) VALUES (?)", (document,))
+        tell_later(self._db, alert, now)
 
-    def is_told(self, number: int) -> None:
-        """Note that an alert is in the account's alerts."""
-        with self.changing():
-            self._db.execute("DELETE FROM untold_alerts WHERE number = ?", (number,))
+    def raise_untold(self, alerts: Path, account: str) -> None:
+        """Raise what is to be told of the account."""
+        raise_untold(self._db, alerts, account)
 
     def acknowledge(self, incident_id: str, ack: Ack) -> None:
         """Add a person's word on an incident; its number is given here."""

@@ -14,8 +14,6 @@ from exitplan.executor.escalation.clock import compare_clocks
 from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.troubles import Sighting, find_sightings
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.ruleset.model.values import parse_time
 
 
 @contextmanager
@@ -58,7 +56,7 @@ def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
             file.put(tended, before, now)
         for incident in tended.incidents:
             _log(account, incident, before)
-        _raise_untold(account, file)
+        file.raise_untold(account.folder.alerts, account.id)
     return tended.open
 
 
@@ -90,14 +88,6 @@ def _log(account: Account, incident: Incident, before: tuple[Incident, ...]) -> 
             about=incident.kind,
             subject=incident.subject,
         )
-
-
-def _raise_untold(account: Account, file: IncidentFile) -> None:
-    """Raise what is to be told; what a process that was killed left behind comes first."""
-    for number, told in file.untold().items():
-        figures = {"alert_id": told["alert_id"], **told["figures"]}
-        raise_alert(account.folder.alerts, told["kind"], account.id, parse_time(told["at"]), figures, told["severity"])
-        file.is_told(number)
 
 
 def incidents_in(folder: DataFolder, *, ended: bool = False) -> tuple[Incident, ...]:

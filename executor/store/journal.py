@@ -38,7 +38,7 @@ from exitplan.executor.store.journal_values import (
     moment_of,
     text_of,
 )
-from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
+from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsStale
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -325,11 +325,13 @@ class Journal:
         """Start a run; its number is the fencing number of everything it sends.
 
         A plan that is not resumed is added with all its intents, all or nothing, in the same commit as the run and the
-        state that it begins with.
+        state that it begins with; whatever waited for people's approval waits no more, and the approvals are used up.
+        Raises PlanIsStale where a person has rejected the plan meanwhile.
         """
         self._ensure_in_place()
         with self._transaction() as db:
             if not is_resumed:
+                self._close_requests(db, plan, now)
                 self._put_plan(db, plan, now)
             self._put_state(db, state)
             cursor = db.execute(
@@ -341,6 +343,20 @@ class Journal:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
         _note_step("run_begun", plan_id=plan.plan_id, run=number)
         return number
+
+    @staticmethod
+    def _close_requests(db: sqlite3.Connection, plan: Plan, now: datetime) -> None:
+        is_given_up = "SELECT 1 FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')"
+        if db.execute(is_given_up, (plan.plan_id,)).fetchone():
+            raise PlanIsStale(
+                "a person has rejected the plan, or another one was carried out in its place",
+                hint="see exitplan pending --closed; to go on all the same, make a new plan",
+            )
+        db.execute(
+            "UPDATE requests SET standing = CASE plan_id WHEN ?1 THEN 'applied' ELSE 'withdrawn' END, changed_at = ?2"
+            " WHERE standing = 'waiting' AND (plan_id = ?1 OR ?3)",
+            (plan.plan_id, time_text(now), bool(plan.actions)),
+        )
 
     @staticmethod
     def _put_plan(db: sqlite3.Connection, plan: Plan, now: datetime) -> None:

@@ -94,11 +94,11 @@ SCHEMA_VERSION = len(_UPGRADES)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, *, is_checked: bool = True) -> Iterator[sqlite3.Connection]:
     """Open (or create) the file for the time of the block, in write-ahead mode with full synchronisation.
 
-    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
-    opened.
+    Its pages are looked through, unless ``is_checked`` is false: for what a run checks anyway before it sends. Raises
+    FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be opened.
     """
     connection: sqlite3.Connection | None = None
     doing = "open"
@@ -111,7 +111,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         keep_private(path.with_name(path.name + suffix))
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        prepare(connection, path)
+        prepare(connection, path, is_checked=is_checked)
         doing = "use"
         yield connection
     except sqlite3.OperationalError as error:
@@ -126,14 +126,15 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             connection.close()
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
+def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = True) -> None:
     """Set a journal up for durable commits, bring it to this version, and check it; raises FileIsInvalid."""
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         _upgrade(connection, path)
-        _ensure_sound(connection, path)
+        if is_checked:
+            _ensure_sound(connection, path)
     except UnicodeDecodeError as error:  # SQLite quotes the broken bytes in its message
         raise sqlite3.DatabaseError("its schema cannot be read") from error
 

@@ -13,12 +13,11 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ApplyResult
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.apply.staleness import ensure_not_refused, is_expired
-from exitplan.executor.approvals.book import Asked, open_book
+from exitplan.executor.approvals.book import open_book
 from exitplan.executor.approvals.request import Request
 from exitplan.executor.operation import Operation, Unobserved, Watch, code_of_state, finish
 from exitplan.executor.plan import plan_account
 from exitplan.executor.standing import no_answer_left, remember
-from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.lease import holder_of, seems_held
 from exitplan.ruleset.errors import (
@@ -30,10 +29,9 @@ from exitplan.ruleset.errors import (
     PlanIsUnusable,
 )
 from exitplan.ruleset.exit_codes import ExitCode
-from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import Plan
-from exitplan.ruleset.planning.self_approval import may_apply_alone, moved_value
+from exitplan.ruleset.planning.self_approval import may_apply_alone
 
 Kind = Literal[
     "quiet",
@@ -136,13 +134,15 @@ class _Turn:
         with no_answer_left(account):
             ensure_not_refused(plan)
         if not plan.has_changes:
-            self._withdraw()
+            self._withdraw(plan)
             return self._left(plan, "quiet")
         reasons = self._reasons(plan)
-        if not reasons:
-            self._withdraw()
-            return self._applied(plan)
-        return self._asked(plan, reasons)
+        if reasons:
+            return self._asked(plan, reasons)
+        rejected = self._withdraw(plan)
+        if rejected is not None:  # what a person has rejected is not done either when it needs no approval any more
+            return replace(self._left(plan, "rejected"), request=rejected)
+        return self._applied(plan)
 
     def _ensure_alone(self) -> None:
         """Raise AccountIsLocked where somebody is at work on the account: what he is about to do is not asked for.
@@ -186,9 +186,8 @@ class _Turn:
         account, now = self.account, self.account.clock()
         with open_book(account.folder, account.id) as book:
             asked = book.ask(plan, reasons, account.loaded.policy.approval.people, now)
+            book.raise_alerts()
         request = asked.request
-        if asked.is_new:
-            self._tell(asked)
         if request.standing == "rejected":
             return replace(self._left(plan, "rejected"), request=request)
         most = account.rulebook.policy.guards["max_price_move_pct"]
@@ -201,28 +200,26 @@ class _Turn:
     def _applied(self, plan: Plan, request: Request | None = None) -> Round:
         account = self.account
         self._go_on()
-        try:
-            outcome = finish(
-                account,
-                Operation(to_clean=True),
-                plan,
-                approve=lambda _account, _plan: None,
-                observer=_Stopping(self.stopped),
-                sleep=self.sleep,
-            )
-        finally:
-            if request is not None:
-                with open_book(account.folder, account.id) as book:
-                    book.note_begun()
+        outcome = finish(
+            account,
+            Operation(to_clean=True),
+            plan,
+            approve=lambda _account, _plan: None,
+            observer=_Stopping(self.stopped),
+            sleep=self.sleep,
+        )
         result = outcome.result
         done = Round(account.id, account.venue, account.clock(), "applied", outcome.exit_code, state=outcome.state)
         return replace(done, plan=plan, request=request, result=result)
 
-    def _withdraw(self) -> None:
+    def _withdraw(self, plan: Plan) -> Request | None:
+        """Note that nobody is asked any more; returns by which request a person has rejected the plan, if one has."""
         account = self.account
-        if account.folder.journal.exists():
-            with open_book(account.folder, account.id) as book:
-                book.withdraw(account.clock())
+        if not account.folder.journal.exists():
+            return None
+        with open_book(account.folder, account.id) as book:
+            book.withdraw(account.clock())
+            return book.rejection_of(plan, account.clock())
 
     def _left(self, plan: Plan, kind: Kind) -> Round:
         """Leave the account as it is, and remember how it stands: a round is a verification too.
@@ -234,22 +231,6 @@ class _Turn:
         waits = ExitCode.PENDING if kind == "waits" else ExitCode.DONE
         code = ExitCode.worst([waits, code_of_state(state)])
         return Round(account.id, account.venue, account.clock(), kind, code, state=state, plan=plan)
-
-    def _tell(self, asked: Asked) -> None:
-        request, account = asked.request, self.account
-        value = moved_value(request.plan)
-        figures: dict[str, Any] = {
-            "alert_id": f"approval-{request.id}",
-            "request": request.id,
-            "plan_id": request.plan_id,
-            "actions": len(request.plan.actions),
-            "value": None if value is None else plain(value),
-            "reason": "; ".join(request.reasons),
-            "expires_at": time_text(request.plan.expires_at),
-            "replaces": asked.replaced,
-            "hint": f"exitplan pending {request.id}",
-        }
-        raise_alert(account.folder.alerts, "APPROVAL_WAITING", account.id, account.clock(), figures)
 
 
 class _Stopping(Unobserved):

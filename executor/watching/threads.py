@@ -7,6 +7,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol
 
+from exitplan.brokers.call_log import as_caller
 from exitplan.executor.watching.rounds import Round
 
 Task = Callable[[], Round | None]
@@ -34,7 +35,8 @@ class Threads:
 
     def start(self, name: str, task: Task) -> None:
         """Begin a task in a thread of its own."""
-        Thread(target=lambda: self._ended.put((name, task())), name=f"exitplan {name}", daemon=True).start()
+        traced = as_caller(task)
+        Thread(target=lambda: self._ended.put((name, traced())), name=f"exitplan {name}", daemon=True).start()
 
     def finished(self) -> list[tuple[str, Round | None]]:
         """Return the tasks that have ended since the last call."""

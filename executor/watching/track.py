@@ -10,13 +10,17 @@ from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import Pace
 from exitplan.ruleset.exit_codes import ExitCode
 
+KEPT_AT_MOST = timedelta(hours=1)
+"""How long rounds may be kept from their work, by whoever holds the account, until that is a failure."""
+_KEPT = frozenset({"locked", "stale"})
+
 
 @dataclass(slots=True)
 class Track:
     """How it goes with one account: when its next round is due, and whether one is under way.
 
     ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out. ``causes`` are those of
-    failures that were told since it last went well.
+    failures that were told since it last went well, ``kept_since`` is since when rounds have been kept from their work.
     """
 
     who: Selected
@@ -30,6 +34,7 @@ class Track:
     worst: ExitCode = ExitCode.DONE
     told: tuple[object, ...] = ()
     causes: set[tuple[str, str]] = field(default_factory=set)
+    kept_since: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -39,6 +44,14 @@ class Track:
     def hangs(self, now: datetime, cut_off: timedelta) -> bool:
         """Check whether a round takes too long that has not been cut off yet."""
         return self.began is not None and not self.is_cut and now - self.began > cut_off
+
+    def is_kept_too_long(self, done: Round, now: datetime) -> bool:
+        """Check whether rounds have been kept from their work for so long that a person should hear of it."""
+        if done.kind not in _KEPT:
+            self.kept_since = None
+            return False
+        self.kept_since = now if self.kept_since is None else min(self.kept_since, now)
+        return now - self.kept_since >= KEPT_AT_MOST
 
     def follow_clock(self, now: datetime) -> None:
         """Where the clock was put back, let what is due be due after the same time as before."""

@@ -19,11 +19,12 @@ from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.alerts import make_alert, write_alert
+from exitplan.executor.tracing import span
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.threads import Workers
 from exitplan.executor.watching.track import Track
-from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, RefusedByGuard
+from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, ExitplanError, RefusedByGuard
 from exitplan.ruleset.exit_codes import ExitCode
 
 PAUSE = 0.5
@@ -173,7 +174,11 @@ class Watcher:
         return at_work < self._pace.jobs
 
     def _round(self, track: Track) -> Round:
-        """Do one round, in a thread: whatever goes wrong is what it comes to."""
+        """Do one round, in a thread: a trace of its own, and whatever goes wrong is what it comes to."""
+        with span("round", is_root=True, account=track.who.name, venue=track.who.venue):
+            return self._done(track)
+
+    def _done(self, track: Track) -> Round:
         given, file = self._given, track.who.file
         began, account = given.clock(), None
         try:
@@ -211,6 +216,8 @@ class Watcher:
                 self._tell(track, Round(name, track.who.venue, now, "hangs", ExitCode.UNKNOWN, took))
 
     def _take_in(self, track: Track, done: Round, now: datetime) -> None:
+        if track.is_kept_too_long(done, now):
+            done = replace(done, kind="failed")
         if track.is_cut and track.began is not None:
             took = (now - track.began).total_seconds()
             self._tell(track, Round(done.account, done.venue, now, "back", seconds=took))
@@ -279,8 +286,8 @@ def _sound(file: AccountFile | ExitplanError) -> AccountFile:
 
 
 def _calls_for_a_pause(done: Round) -> bool:
-    """Check whether a failure is one that asking again soon makes no better; guards pass by themselves."""
-    return done.kind == "failed" and not isinstance(done.problem, RefusedByGuard)
+    """Check whether a failure is one that asking again soon makes no better; guards and locks pass by themselves."""
+    return done.kind == "failed" and not isinstance(done.problem, (RefusedByGuard, AccountIsLocked))
 
 
 def _unforeseen(error: Exception) -> ExitplanError:

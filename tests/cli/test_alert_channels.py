@@ -142,3 +142,16 @@ def test_the_doctor_looks_at_channels(desk: Receiver, monkeypatch: pytest.Monkey
     assert (found.code, "not one that apprise understands" in found.out, "hunter2" in found.out) == (1, True, False)
     Path("alerts.yaml").write_text("version: 2\n", encoding="utf-8")
     assert xp("doctor", "--offline").code == 1
+
+
+def test_the_example_that_init_writes_is_sound(folder: Path) -> None:
+    (folder / "alerts.example.yaml").rename(folder / "alerts.yaml")
+    assert "alerts.yaml" in {entry["path"] for entry in xp("validate", "--json").json["files"]}
+    demo = folder / "policies/accounts/demo.yaml"
+    live = [
+        line.removeprefix("# ") if line.startswith(("# approval:", "# escalation:")) else line
+        for line in demo.read_text(encoding="utf-8").splitlines()
+    ]
+    demo.write_text("\n".join(live) + "\n", encoding="utf-8")
+    assert xp("validate").code == 0
+    assert xp("fmt", "--check", demo).code == 0

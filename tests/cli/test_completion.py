@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from exitplan.cli.main import app
+from tests.cli.conftest import xp
 
 
 def asked(line: str) -> dict[str, str]:
@@ -51,8 +52,18 @@ def test_words_of_the_project_are_offered(line: str, words: list[str]) -> None:
     assert offered(line) == words
 
 
+def test_channels_and_plans_that_wait_are_offered(folder: Path) -> None:
+    (folder / "alerts.yaml").write_text("version: 1\nchannels: {desk: {url: env:DESK_URL}}\n", encoding="utf-8")
+    assert xp("watch", "--once").code == 2
+    (request,) = xp("pending", "--json").json["requests"]
+    waiting = str(request["request"])
+    assert offered("exitplan alerts test d") == ["desk"]
+    for verb in ("approve", "reject", "pending"):
+        assert offered(f"exitplan {verb} {waiting[:3]}") == [waiting]
+
+
 def test_where_nothing_can_be_read_nothing_is_offered(nothing: Path) -> None:
     (nothing / "accounts").mkdir()
     (nothing / "accounts/broken.yaml").write_text("{", encoding="utf-8")
-    for line in ("exitplan plan --account ", "exitplan explain ", "exitplan plan --rule "):
+    for line in ("exitplan plan --account ", "exitplan explain ", "exitplan plan --rule ", "exitplan approve "):
         assert offered(line) == []

@@ -126,10 +126,12 @@ def test_an_action_that_a_crash_cut_short_ends_with_its_run() -> None:
     assert found.paths() == {"apply", "apply > close"}
 
 
-def test_a_round_of_a_long_watch_is_a_trace_of_its_own() -> None:
-    with traced() as found, span("command"), span("round", is_root=True), span("plan"):
-        pass
+@pytest.mark.usefixtures("folder")
+def test_a_round_of_a_watch_is_a_trace_of_its_own() -> None:
+    with traced() as found, span("command"):
+        assert xp("watch", "--once").code == 2
     assert found.paths() == {"command", "round", "round > plan"}
+    assert len({one.context.trace_id for one in found.spans() if one.context}) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import exitplan.executor.store.alerts
 import exitplan.executor.store.state
 import exitplan.executor.store.tracker
 from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.executor.store.files import append_line
 from exitplan.executor.store.journal import Journal
 from tests.faults import Crash
 
@@ -61,12 +62,16 @@ class Points:
 
         return transacting
 
+    def install_alerts(self, patch: pytest.MonkeyPatch) -> None:
+        """Die around alerts alone."""
+        patch.setattr(exitplan.executor.store.alerts, "append_line", self.around(append_line))
+
     def install(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(Journal, "_transaction", self.around_commit(Journal._transaction))
+        self.install_alerts(patch)
         for module, name in (
             (exitplan.executor.store.state, "write_atomically"),
             (exitplan.executor.store.tracker, "write_atomically"),
-            (exitplan.executor.store.alerts, "append_line"),
             (PaperBroker, "place_order"),
             (PaperBroker, "cancel_order"),
             (PaperBroker, "look_up_order"),

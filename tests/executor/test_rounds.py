@@ -14,17 +14,19 @@ from exitplan.executor.approvals.book import open_book, requests_of
 from exitplan.executor.approvals.content import content_of, have_moved, prices_of
 from exitplan.executor.approvals.deciding import Found, approve, reject
 from exitplan.executor.approvals.request import VOTE_STANDS, Request
+from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.history import past_runs
 from exitplan.executor.store.journal import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.watching.rounds import Round, round_of
-from exitplan.ruleset.errors import NotWaiting, PlanIsUnsigned
+from exitplan.ruleset.errors import NotWaiting, PlanIsStale, PlanIsUnsigned
 from tests.builders import position, record, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
+from tests.executor.crashes import Points
 from tests.executor.scene import Scene, zombie
-from tests.faults import Fault
+from tests.faults import Crash, Fault
 
 AUTO = {"approval": {"mode": "auto"}}
 
@@ -127,7 +129,7 @@ def test_a_plan_of_something_else_supersedes_the_one_that_waits(on_stage: Stage)
     assert second.replaced == first.id
     assert standings(scene) == ["superseded", "waiting"]
     with pytest.raises(NotWaiting, match="superseded"), open_book(scene.folder, "platform") as book:
-        book.approve(first.id, "alice", scene.clock())
+        book.approve(first.id, "alice", scene.clock(), Decimal("0.05"))
 
 
 def test_what_is_wanted_no_more_waits_no_more(on_stage: Stage) -> None:
@@ -283,3 +285,76 @@ def test_what_nobody_has_spoken_of_is_forgotten(on_stage: Stage) -> None:
         scene.hold("AAA/USD", quantity)
         go(scene, 60 * 24 * 8)
     assert standings(scene) == ["superseded", "waiting"]
+
+
+# --- what nobody may get round ---
+
+
+def test_what_a_person_has_rejected_is_not_done_alone_once_the_limits_let_it_through(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), approval={"mode": "auto", "max_value": 9_999})
+    go(scene)
+    reject(found(scene), "bob", scene.clock(), "it comes back", scene.clock() + timedelta(hours=1))
+    scene.move_price("AAA/USD", "99")
+    assert [go(scene, 20).kind for _ in range(2)] == ["rejected"] * 2
+    assert scene.held() == "100"
+    assert go(scene, 20).kind == "applied"
+
+
+def test_a_no_while_the_run_reads_the_account_comes_in_time(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    plan = go(scene).request
+    assert plan is not None
+    reject(found(scene), "bob", scene.clock(), "no")
+    with pytest.raises(PlanIsStale, match="rejected"):
+        apply_plan(scene.open(), plan.plan, sleep=scene.clock.sleep)
+    assert scene.held() == "100"
+
+
+def test_an_approval_is_used_up_by_another_run_too(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(position("AAA/USD", 1)), parameters={"max_positions": 0})
+    go(scene)
+    say_yes(scene)
+    scene.break_writes(Fault.REFUSED)
+    assert scene.apply().exit_code == 4
+    assert go(scene).kind == "waits"
+    assert standings(scene) == ["withdrawn", "waiting"]
+    assert scene.held() == "1"
+
+
+def test_an_approval_by_a_clock_that_was_far_ahead_counts_no_longer(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    go(scene)
+    scene.clock.advance(86_400 * 3)
+    say_yes(scene)
+    assert go(scene, -3 * 24 * 60).kind == "waits"
+    assert go(scene).approvals == 0
+
+
+def test_the_alert_of_a_question_is_not_lost_with_its_process(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = on_stage(zombie())
+    with monkeypatch.context() as patch:
+        Points(1).install_alerts(patch)
+        with pytest.raises(Crash):
+            go(scene)
+    assert (standings(scene), scene.alert_kinds()) == (["waiting"], [])
+    tend(scene.open(), scene.clock())
+    assert scene.alert_kinds() == ["APPROVAL_WAITING"]
+
+
+def test_an_invariant_of_the_policy_holds_for_what_needs_no_approval(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), never=[{"when": {"tracked": True}, "do": "sell"}], **AUTO)
+    assert go(scene).kind != "applied"
+    assert scene.held() == "100"
+
+
+def test_a_guard_that_passes_when_planned_is_asked_again_when_applied(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), **AUTO)
+    asked = iter(range(10))
+
+    def moves() -> bool:
+        if next(asked) == 1:  # the plan is made, and goes out
+            scene.move_price("AAA/USD", "80")
+        return False
+
+    assert round_of(scene.open(), moves, scene.clock.sleep).kind != "applied"
+    assert scene.held() == "100"

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, load_account_file
 from exitplan.executor.accounts.selection import AccountSelection, Selected
-from exitplan.executor.store.lease import staying_in_place, watch_lease
+from exitplan.executor.store.lease import account_lease, staying_in_place, watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import LONGEST_PAUSE, Pace
@@ -192,6 +192,18 @@ def test_an_alert_that_cannot_be_written_is_written_once_it_can(stand: Stand) ->
     assert stand.alerts("bad") == []
     stand.go(watcher, 1)
     assert stand.alerts("bad") == ["ROUND_FAILED"]
+
+
+def test_an_account_that_somebody_holds_for_an_hour_is_told(stand: Stand) -> None:
+    scene = stand.add("held", approval="auto")
+    watcher = stand.watcher()
+    with account_lease(scene.folder.lock, "held", stand.clock()):
+        stand.go(watcher, 60)
+        assert (stand.kinds("held"), stand.alerts("held")) == (["locked"], [])
+        stand.go(watcher, 30)
+        assert (stand.kinds("held"), stand.alerts("held")) == (["locked", "failed"], ["ROUND_FAILED"])
+    stand.go(watcher, 5)
+    assert stand.kinds("held")[-1] == "applied"
 
 
 def test_two_causes_in_turn_are_told_once_each_until_it_goes_well(stand: Stand) -> None:

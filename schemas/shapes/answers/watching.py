@@ -23,7 +23,7 @@ _STANDINGS = {
     "superseded": "a plan with other content took its place.",
     "rejected": "a person has rejected it.",
     "applied": "it was applied, or begun.",
-    "withdrawn": "there is nothing left to do, or no approval is needed.",
+    "withdrawn": "nothing of it is wanted any more, or another plan was applied.",
 }
 _KINDS = {
     "quiet": "there was nothing to do.",

@@ -295,6 +295,17 @@ def test_an_alert_file_that_was_moved_away_is_begun_anew_and_nothing_told_twice(
     assert desk.deliver(after=MINUTE).sent == {}
 
 
+def test_after_a_rotation_nothing_is_lost_to_a_clock_that_was_ahead(desk: Desk) -> None:
+    desk.write(desk={})
+    desk.now += HOUR
+    desk.alert()
+    desk.deliver()
+    (desk.data / "alerts.jsonl").rename(desk.data / "alerts.jsonl.1")
+    desk.now -= HOUR
+    desk.alert(symbol="NEW/USD")
+    assert desk.deliver().sent == {"desk": 1}
+
+
 def test_what_waited_for_a_channel_that_is_gone_is_told(desk: Desk) -> None:
     desk.write(desk={"group": "1d"}, mail={})
     desk.alert()

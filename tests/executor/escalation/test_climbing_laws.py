@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitplan.executor.escalation.climbing import Ack, Incident, Situation, Told, Trouble, tend_incidents
+from exitplan.executor.escalation.climbing import Ack, Incident, Situation, Trouble, tend_incidents
+from exitplan.executor.store.untold import Told
 from exitplan.ruleset.language.escalation import Ladder, Patience, Step
 
 START = datetime(2026, 2, 18, 22, tzinfo=UTC)

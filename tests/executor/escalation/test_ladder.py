@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from exitplan.executor.escalation import ladder as ladder_module
 from exitplan.executor.escalation.climbing import Ack
-from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
+from exitplan.executor.escalation.incidents import open_incidents
 from exitplan.executor.escalation.ladder import incidents_in, tend
 from exitplan.executor.escalation.troubles import find_sightings
 from exitplan.executor.operation import Operation, operate
+from exitplan.executor.store import untold
+from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.history import retry
 from exitplan.ruleset.errors import AccountUnreadable
 from tests.executor.conftest import Stage
@@ -146,17 +147,19 @@ def test_an_acknowledgement_does_not_fence_a_run_at_work(on_stage: Stage) -> Non
     assert scene.apply().exit_code == 0
 
 
-@pytest.mark.parametrize("dies_in", ["raise_alert", "is_told"])
+@pytest.mark.parametrize("is_raised", [False, True])
 def test_whoever_is_killed_between_journal_and_alert_neither_loses_nor_doubles_a_step(
-    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, dies_in: str
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, is_raised: bool
 ) -> None:
     scene = failed_zombie(on_stage)
 
-    def die(*_: object) -> None:
+    def die(*given: Any) -> None:
+        if is_raised:
+            raise_alert(*given)
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(ladder_module if dies_in == "raise_alert" else IncidentFile, dies_in, die)
+        patch.setattr(untold, "raise_alert", die)
         with pytest.raises(Crash):
             tended(scene, 30)
     tended(scene, 0)

@@ -1,0 +1,44 @@
+"""Alerts that are written into the journal together with what they tell, until they are in the account's alerts.
+
+Whoever is killed in between leaves them there, and the next tending raises them with the same id, by which a channel
+gets each once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exitplan.executor.store.alerts import raise_alert
+from exitplan.ruleset.model.values import parse_time, time_text
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An alert to be raised: an id by which it is delivered once, and its figures; None is the severity of its kind."""
+
+    alert_id: str
+    kind: str
+    severity: str | None
+    figures: Mapping[str, Any]
+
+
+def tell_later(db: sqlite3.Connection, alert: Told, now: datetime) -> None:
+    """Note an alert that is to be raised, within the transaction of what it tells."""
+    document = orjson.dumps({**asdict(alert), "at": time_text(now)})
+    db.execute("INSERT INTO untold_alerts (document) VALUES (?)", (document,))
+
+
+def raise_untold(db: sqlite3.Connection, alerts: Path, account: str) -> None:
+    """Raise what is to be told, outside of a transaction; what a process that was killed left behind comes first."""
+    for number, document in db.execute("SELECT number, document FROM untold_alerts ORDER BY number").fetchall():
+        told = orjson.loads(document)
+        figures = {"alert_id": told["alert_id"], **told["figures"]}
+        raise_alert(alerts, told["kind"], account, parse_time(told["at"]), figures, told["severity"])
+        db.execute("DELETE FROM untold_alerts WHERE number = ?", (number,))
