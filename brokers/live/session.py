@@ -25,9 +25,8 @@ _CONNECTIONS = 32
 _WHOLE = 1 << 24
 """Bytes; a reply that is longer is read in several pieces."""
 _PROXY_WANTS_A_PASSWORD = 407
-_PLAIN_ADDRESS = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]*)?(/[A-Za-z0-9_-]+)+(\?[A-Za-z0-9_=&-]+)?", re.ASCII
-)
+_HOST, _PATH, _QUERY = r"https?://[a-z0-9][a-z0-9.-]*(:[1-9][0-9]*)?", r"(/[A-Za-z0-9_-]+)+", r"(\?[A-Za-z0-9_=&-]+)?"
+_PLAIN_ADDRESS = re.compile(_HOST + _PATH + _QUERY)
 """Most addresses: without escapes, dots in their path and anything else that requests would look into."""
 
 

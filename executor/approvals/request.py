@@ -22,7 +22,7 @@ STANDINGS: Mapping[Standing, str] = {
     "superseded": "A later plan with other content took its place.",
     "rejected": "A person has rejected it.",
     "applied": "It was applied, or begun.",
-    "withdrawn": "A later plan wants nothing of it, or another one was applied.",
+    "withdrawn": "A later plan has nothing to do or needs no approval, or another plan was applied.",
 }
 """How a request stands."""
 

@@ -23,7 +23,7 @@ _STANDINGS = {
     "superseded": "a plan with other content took its place.",
     "rejected": "a person has rejected it.",
     "applied": "it was applied, or begun.",
-    "withdrawn": "nothing of it is wanted any more, or another plan was applied.",
+    "withdrawn": "nothing is left to do, no approval is needed, or another plan was applied.",
 }
 _KINDS = {
     "quiet": "there was nothing to do.",
