@@ -40,6 +40,19 @@ def _is_told_plainly(order: Mapping[str, Any]) -> bool:
     return all(amount is None or (type(amount) is str and amount) for amount in amounts)
 
 
+def _ordered_and_left(
+    amount: str | None, filled: str, remaining: str | None, *, is_over: bool
+) -> tuple[str | None, str | None]:
+    """Return what was ordered and what is left of it, the one by the other, or by what an order filled that is over."""
+    from ccxt.base.precise import Precise  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
+
+    if amount is None:
+        amount = Precise.string_add(filled, remaining) if remaining is not None else filled if is_over else None
+    if remaining is None:
+        remaining = Precise.string_sub(amount, filled) if amount is not None else None
+    return amount, remaining
+
+
 class Writes(threading.local):
     """How far the write of a thread has come: nothing sent, sent, or taken by the venue; None where it writes nothing.
 
@@ -137,18 +150,12 @@ class CheckedClient:
         """
         if not order or not _is_told_plainly(order):
             return super().safe_order(order, market)  # type: ignore[misc] # ccxt's, behind this class
-        from ccxt.base.precise import Precise  # noqa: PLC0415 - ccxt is loaded only where a live venue is used
-
-        filled, remaining = order["filled"], order.get("remaining")
         amount, average, price = (self.omit_zero(order.get(name)) for name in ("amount", "average", "price"))  # type: ignore[attr-defined] # as above
         text, number, fee = self.safe_string, self.safe_integer, order.get("fee")  # type: ignore[attr-defined] # as above
         kind, status = text(order, "type"), text(order, "status")
-        if amount is None:
-            told = filled if status == "closed" else None
-            amount = told if remaining is None else Precise.string_add(filled, remaining)
-        if remaining is None:
-            left = "0" if status == "closed" else None
-            remaining = left if amount is None else Precise.string_sub(amount, filled)
+        amount, remaining = _ordered_and_left(
+            amount, order["filled"], order.get("remaining"), is_over=status == "closed"
+        )
         return {
             **order,
             **{name: text(order, name) for name in ("id", "clientOrderId", "symbol", "side")},
