@@ -42,7 +42,7 @@ def person() -> str:
 
 
 def what_follows(found: Found) -> str:
-    """Say who carries the plan out."""
+    """Say who applies the plan."""
     watcher = seems_held(found.folder.watch_lock)
     if watcher is not None:
         who, _, _ = watcher.removeprefix("by ").partition(" since ")

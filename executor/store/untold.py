@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.alerts import make_alert, write_alert
 from exitplan.ruleset.model.values import parse_time, time_text
 
 
@@ -36,9 +36,14 @@ def tell_later(db: sqlite3.Connection, alert: Told, now: datetime) -> None:
 
 
 def raise_untold(db: sqlite3.Connection, alerts: Path, account: str) -> None:
-    """Raise what is to be told, outside of a transaction; what a process that was killed left behind comes first."""
+    """Raise what is to be told, outside of a transaction; what a process that was killed left behind comes first.
+
+    What cannot be written into the account's alerts, as on a full disk, stays for the next time.
+    """
     for number, document in db.execute("SELECT number, document FROM untold_alerts ORDER BY number").fetchall():
         told = orjson.loads(document)
         figures = {"alert_id": told["alert_id"], **told["figures"]}
-        raise_alert(alerts, told["kind"], account, parse_time(told["at"]), figures, told["severity"])
+        alert = make_alert(told["kind"], account, parse_time(told["at"]), figures, told["severity"])
+        if not write_alert(alerts, alert):
+            return
         db.execute("DELETE FROM untold_alerts WHERE number = ?", (number,))

@@ -13,7 +13,7 @@ from exitplan.executor.escalation.ladder import incidents_in, tend
 from exitplan.executor.escalation.troubles import find_sightings
 from exitplan.executor.operation import Operation, operate
 from exitplan.executor.store import untold
-from exitplan.executor.store.alerts import raise_alert
+from exitplan.executor.store.alerts import write_alert
 from exitplan.executor.store.history import retry
 from exitplan.ruleset.errors import AccountUnreadable
 from tests.executor.conftest import Stage
@@ -155,11 +155,11 @@ def test_whoever_is_killed_between_journal_and_alert_neither_loses_nor_doubles_a
 
     def die(*given: Any) -> None:
         if is_raised:
-            raise_alert(*given)
+            write_alert(*given)
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(untold, "raise_alert", die)
+        patch.setattr(untold, "write_alert", die)
         with pytest.raises(Crash):
             tended(scene, 30)
     tended(scene, 0)
