@@ -258,7 +258,7 @@ class Journal:
     def last_run_at(self) -> datetime | None:
         """Return when the newest run that is known here began; None where none is."""
         row = self._db.execute("SELECT started_at FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
-        return None if row is None else parse_time(row[0])
+        return None if row is None else _moment(row[0])
 
     def accept_orders(self, client_order_ids: Iterable[str]) -> None:
         """Note that a person knows of these orders, which no plan here has."""
@@ -365,7 +365,7 @@ class Journal:
             "SELECT told_at, plan_id, action_id, quantity, average_price, fee, fee_currency FROM fills ORDER BY rowid"
         )
         return [
-            Fill(plan_id, action_id, Decimal(quantity), _decimal(price), _decimal(fee), currency, _moment(told_at))
+            Fill(plan_id, action_id, _number(quantity), _decimal(price), _decimal(fee), currency, _moment(told_at))
             for told_at, plan_id, action_id, quantity, price, fee, currency in rows
             if _moment(told_at) >= since
         ]
@@ -459,11 +459,7 @@ class Journal:
             "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, actor, summary FROM runs"
             " ORDER BY run_id DESC"
         )
-        names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
-        return [
-            {**dict(zip(names, row[:-1], strict=True)), "summary": _document(row[-1]) if row[-1] else None}
-            for row in rows
-        ]
+        return [_run(*row) for row in rows]
 
     # --- the account's state ---
 
@@ -567,6 +563,15 @@ def _document(text: bytes) -> dict[str, Any]:
     return document
 
 
+def _run(*row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of SQLite
+    names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
+    run = dict(zip(names, row[:-1], strict=True))
+    _moment(run["started_at"])  # whoever reads it takes it for a time
+    if run["ended_at"] is not None:
+        _moment(run["ended_at"])
+    return {**run, "summary": _document(row[-1]) if row[-1] else None}
+
+
 def _intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
     try:
         return _read_intent(plan_id, *row)
@@ -594,11 +599,21 @@ def _read_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of 
 @lru_cache(maxsize=1024)
 def _moment(text: str) -> datetime:
     """Read a time; orders that went out together have the same."""
-    return parse_time(text)
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a time in it is broken: {error}") from error
 
 
 def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    return None if text is None else _number(text)
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError as error:
+        raise sqlite3.DatabaseError(f"a number in it is broken: {text!r}") from error
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exitplan.executor.accounts.folder import DELIVERIES
@@ -132,6 +132,7 @@ def kept(on_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 @pytest.mark.parametrize("name", READERS)
 @fuzzed(8)
+@example(damage=Damage(column=(122, 122), value=0.5))
 @given(damage=DAMAGES)
 def test_a_damaged_database_is_read_or_told(kept: Kept, name: str, damage: Damage) -> None:
     scene, files = kept.scene, kept.files
