@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,16 +63,29 @@ def prune(
         return Pruned(before)
     with account_lease(folder.lock, account, now):
         with open_journal(folder.journal) as journal:
-            going = _going(journal, folder.journal, before)
+            with _damage_told(folder.journal):
+                going = _going(journal, folder.journal, before)
             if not dry_run and going:
                 journal.claim()
-        pruned = _measured(folder.journal, going, before)
+        with _damage_told(folder.journal):
+            pruned = _measured(folder.journal, going, before)
         if export is not None:
             export(entry for entry in audit_trail(account, folder.journal) if entry["plan"]["plan_id"] in going)
         if dry_run:
             return pruned
         freed = _take_out(folder.journal, sorted(going))
     return Pruned(before, pruned.plans, pruned.runs, pruned.orders, freed)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Tell what cannot be read in a journal as damage; that it cannot be used at all goes on as it is."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
 
 
 def _going(journal: Journal, path: Path, before: datetime) -> frozenset[str]:
@@ -110,7 +123,7 @@ def _take_out(path: Path, going: Sequence[str]) -> int:
     """Take plans out, in one transaction, then give the room back; returns how many bytes that were."""
     size = _size(path)
     try:
-        with closing(_connected(path)) as db:
+        with _damage_told(path), closing(_connected(path)) as db:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
             for plan in going:
@@ -126,8 +139,6 @@ def _take_out(path: Path, going: Sequence[str]) -> int:
             f"{path} cannot be pruned: {error}",
             hint="the journal is intact; free as much disk space as it takes, then try again",
         ) from error
-    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
-        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
     return max(size - _size(path), 0)
 
 

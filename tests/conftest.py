@@ -43,7 +43,8 @@ def keep_files_in_memory() -> None:
     """
     with suppress(OSError):
         free = os.statvfs(MEMORY)
-        if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and free.f_bavail * free.f_frsize >= ENOUGH:
+        is_fit = os.access(MEMORY, os.W_OK) and not free.f_flag & os.ST_NOEXEC  # some tests start what they install
+        if "TMPDIR" not in os.environ and is_fit and free.f_bavail * free.f_frsize >= ENOUGH:
             os.environ["TMPDIR"] = MEMORY
             tempfile.tempdir = None
 

@@ -247,7 +247,7 @@ def open_outbox(data: Path) -> Iterator[Outbox]:
         yield Outbox(connection)
     except OSError as error:
         raise DataFolderUnusable(f"cannot open {path}: {error.strerror or error}") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes broken bytes in its messages
         hint = "move it away: then only new alerts are delivered; the alert files keep the old ones"
         raise DataFolderUnusable(f"cannot use {path}: {error}", hint=hint) from error
     finally:

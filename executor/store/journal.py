@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,10 +35,11 @@ from exitplan.executor.store.journal_values import (
     decimal_of,
     intent_of_row,
     moment_of,
+    number_of,
     text_of,
 )
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsStale
-from exitplan.ruleset.model.values import parse_time, plain, time_text
+from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
 
@@ -179,7 +179,7 @@ class Journal:
     def last_run_at(self) -> datetime | None:
         """Return when the newest run that is known here began; None where none is."""
         row = self._db.execute("SELECT started_at FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
-        return None if row is None else parse_time(row[0])
+        return None if row is None else moment_of(row[0])
 
     def accept_orders(self, client_order_ids: Iterable[str]) -> None:
         """Note that a person knows of these orders, which no plan here has."""
@@ -287,7 +287,13 @@ class Journal:
         )
         return [
             Fill(
-                plan_id, action_id, Decimal(quantity), decimal_of(price), decimal_of(fee), currency, moment_of(told_at)
+                plan_id,
+                action_id,
+                number_of(quantity),
+                decimal_of(price),
+                decimal_of(fee),
+                currency,
+                moment_of(told_at),
             )
             for told_at, plan_id, action_id, quantity, price, fee, currency in rows
             if moment_of(told_at) >= since
@@ -398,11 +404,7 @@ class Journal:
             "SELECT run_id, plan_id, started_at, ended_at, exit_code, state, pid, host, actor, summary FROM runs"
             " ORDER BY run_id DESC"
         )
-        names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
-        return [
-            {**dict(zip(names, row[:-1], strict=True)), "summary": _document(row[-1]) if row[-1] else None}
-            for row in rows
-        ]
+        return [_run(*row) for row in rows]
 
     # --- the account's state ---
 
@@ -504,3 +506,12 @@ def _document(text: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise sqlite3.DatabaseError("a document in it is broken")
     return document
+
+
+def _run(*row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of SQLite
+    names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
+    run = dict(zip(names, row[:-1], strict=True))
+    moment_of(run["started_at"])  # whoever reads it takes it for a time
+    if run["ended_at"] is not None:
+        moment_of(run["ended_at"])
+    return {**run, "summary": _document(row[-1]) if row[-1] else None}

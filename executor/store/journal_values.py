@@ -130,13 +130,24 @@ def _unchecked_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a ro
 
 @lru_cache(maxsize=1024)
 def moment_of(text: str) -> datetime:
-    """Read a time; orders that went out together have the same."""
-    return parse_time(text)
+    """Read a time; orders that went out together have the same. Raises DatabaseError for a broken one."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a time in it is broken: {error}") from error
 
 
 def decimal_of(text: str | None) -> Decimal | None:
-    """Read a number of the journal."""
-    return None if text is None else Decimal(text)
+    """Read a number of the journal, if there is one; raises DatabaseError for a broken one."""
+    return None if text is None else number_of(text)
+
+
+def number_of(text: str) -> Decimal:
+    """Read a number of the journal; raises DatabaseError for a broken one."""
+    try:
+        return Decimal(text)
+    except ArithmeticError as error:
+        raise sqlite3.DatabaseError(f"a number in it is broken: {text!r}") from error
 
 
 def text_of(value: Decimal | None) -> str | None:

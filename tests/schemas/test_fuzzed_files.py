@@ -6,7 +6,9 @@ import json
 import resource
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -15,15 +17,21 @@ from hypothesis import strategies as st
 
 from exitplan.brokers.live.credentials import read_credentials
 from exitplan.brokers.live.shared_level import Level
+from exitplan.brokers.paper.account_file import Owner, PaperFile
+from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.protocol import OrderRequest
+from exitplan.executor.alerting.channels import read_channels
 from exitplan.executor.signing.keys import read_signing_key
 from exitplan.executor.signing.sshsig import read_signatures
+from exitplan.executor.store.alert_log import AlertLog
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.snapshot import snapshot_to_document
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import SHIPPED, load_policy
 from exitplan.schemas.validation import validate_paths
-from tests.builders import order, plan_of, position, record, snapshot
+from exitplan.workbench.cases.case_file import load_cases
+from tests.builders import NOW, order, plan_of, position, record, snapshot
 from tests.spoiling import fuzzed, spoilt_bytes, spoilt_structure
 
 Reader = Callable[[Path], object]
@@ -56,6 +64,48 @@ def as_json(document: object) -> bytes:
     return json.dumps(document).encode()
 
 
+CHANNELS = b"""\
+version: 1
+channels:
+  desk: {url: env:DESK, kinds: [EXIT_FAILED], severity: warning, repeat: 1h}
+  night:
+    url: env:NIGHT
+    quiet: {from: "22:00", to: "06:00", zone: Europe/Zurich}
+    digest: {at: "08:00"}
+"""
+CASES = b"""\
+policy: default
+cases:
+  - name: dust is sold
+    given: {value_usd: 0.5}
+    expect: {exit: dust, do: close}
+"""
+ALERT = b"""\
+{"timestamp": "2026-02-18T22:00:00Z", "alert_type": "CLOCK_OFF", "severity": "WARNING", "user_id": "platform"}
+"""
+
+
+def changes() -> bytes:
+    """Return the log of a paper account after an order; the file beside it is as it was."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.json"
+        path.write_bytes(as_json(SNAPSHOT))
+        request = OrderRequest(client_order_id="xp", symbol="AAA/USD", side="sell", type="market", quantity=Decimal(1))
+        PaperFile(path, Owner("platform"), PaperOptions()).change(NOW, lambda engine: engine.place(request, NOW))
+        return path.with_name(".a.json.log").read_bytes()
+
+
+CHANGES = changes()
+
+
+def read_paper(path: Path) -> object:
+    """Read a paper account of which the file, or else its log, is spoilt."""
+    account = path.with_name("a.json")
+    if path != account:
+        account.write_bytes(as_json(SNAPSHOT))
+    return PaperFile(account, Owner("platform"), PaperOptions()).read(NOW)
+
+
 READERS: dict[str, tuple[bytes, str, Reader]] = {
     "policy": (POLICY, "p.yaml", load_policy),
     "snapshot": (as_json(SNAPSHOT), "s.json", lambda path: load_document(path, "snapshot")),
@@ -78,8 +128,17 @@ READERS: dict[str, tuple[bytes, str, Reader]] = {
         "p.sig",
         lambda path: list(read_signatures(path.read_bytes().decode("utf-8", "replace"))),
     ),
+    "channels": (CHANNELS, "alerts.yaml", read_channels),
+    "cases": (CASES, "c.test.yaml", load_cases),
+    "alerts": (ALERT, "alerts.jsonl", lambda path: list(AlertLog(path).new())),
+    "paper account": (as_json(SNAPSHOT), "a.json", read_paper),
+    "paper log": (CHANGES, ".a.json.log", read_paper),
     "rate limit": (bytes(76), "l", lambda path: Level.unpack(path.read_bytes())),
 }
+
+
+WITHOUT_STRUCTURE = {"signing key", "signatures", "rate limit", "paper log"}
+STRUCTURED = [kind for kind in READERS if kind not in WITHOUT_STRUCTURE]
 
 
 def ensure_told(reader: Reader, path: Path, content: bytes) -> None:
@@ -98,14 +157,15 @@ def test_spoilt_bytes_are_read_or_refused(tmp_path: Path, kind: str, data: st.Da
     ensure_told(reader, tmp_path / name, data.draw(spoilt_bytes(content)))
 
 
-@pytest.mark.parametrize("kind", ["policy", "snapshot", "state", "tracker", "plan", "any file", "credentials"])
+@pytest.mark.parametrize("kind", STRUCTURED)
 @fuzzed()
 @given(data=st.data())
 def test_spoilt_structures_are_read_or_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     content, name, reader = READERS[kind]
-    document = yaml.safe_load(content) if kind == "policy" else json.loads(content)
+    is_yaml = name.endswith(".yaml")
+    document = yaml.safe_load(content) if is_yaml else json.loads(content)
     spoilt = data.draw(spoilt_structure(document))
-    text = yaml.safe_dump(spoilt).encode() if kind == "policy" else as_json(spoilt)
+    text = yaml.safe_dump(spoilt).encode() if is_yaml else as_json(spoilt)
     ensure_told(reader, tmp_path / name, text)
 
 
