@@ -41,9 +41,16 @@ def raise_untold(db: sqlite3.Connection, alerts: Path, account: str) -> None:
     What cannot be written into the account's alerts, as on a full disk, stays for the next time.
     """
     for number, document in db.execute("SELECT number, document FROM untold_alerts ORDER BY number").fetchall():
-        told = orjson.loads(document)
-        figures = {"alert_id": told["alert_id"], **told["figures"]}
-        alert = make_alert(told["kind"], account, parse_time(told["at"]), figures, told["severity"])
+        alert = _alert(document, account)
         if not write_alert(alerts, alert):
             return
         db.execute("DELETE FROM untold_alerts WHERE number = ?", (number,))
+
+
+def _alert(document: bytes, account: str) -> dict[str, Any]:
+    try:
+        told = orjson.loads(document)
+        figures = {"alert_id": told["alert_id"], **told["figures"]}
+        return make_alert(told["kind"], account, parse_time(told["at"]), figures, told["severity"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise sqlite3.DatabaseError(f"an alert in it is broken: {error}") from error

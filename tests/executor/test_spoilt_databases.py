@@ -39,7 +39,8 @@ FAILED = {"symbol": "AAA/USD", "rule": "legacy", "kind": "close", "reason": "oth
 
 def incidents(scene: Scene) -> None:
     with open_incidents(scene.folder.journal) as kept:
-        kept.open(), kept.ended(), kept.raise_untold(scene.folder.alerts, "platform")
+        kept.open(), kept.ended()
+        kept.raise_untold(scene.folder.alerts, "platform")
 
 
 def deliveries(scene: Scene) -> None:
