@@ -361,7 +361,8 @@ def _two_writers(stage: _Stage) -> None:
     first = stage._child(hang)
     if not first.wait_until_stopped():
         return
-    break_lease(stage.world.folder.lock)
+    for lock in (stage.world.folder.lock, *stage.world.root.glob("cache/locks/*.lock")):  # as `exitplan unlock` does
+        break_lease(lock)
     stage._ended(stage._child(lambda: None))
     told = _content(stage.world.folder.journal)
     first.wake()
