@@ -1,0 +1,1 @@
+"""A fleet: many accounts in Postgres, divided into shards that workers take turns with."""
