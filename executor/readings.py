@@ -11,7 +11,6 @@ from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import MissingPrice, Progress
-from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.balance import balance_of, find_change
 from exitplan.ruleset.planning.guards import judge_change
@@ -82,5 +81,4 @@ def _with_balance(state: State, policy: Policy, account: AccountView, now: datet
 
 
 def _is_believed(progress: Progress, policy: Policy, account: AccountView) -> bool:
-    belief = Belief(policy.max_price_gap, policy.dust_usd_threshold)
-    return judge_change(policy.guards["max_equity_change_pct"], find_change(account, progress, belief)).ok
+    return judge_change(policy.guards["max_equity_change_pct"], find_change(account, progress, policy.belief)).ok

@@ -56,7 +56,6 @@ from exitplan.ruleset.errors import (
 )
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
@@ -83,7 +82,7 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
         ensure_same_account(account, state)
         ensure_newest_traded(account.folder, account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
-            ensure_same_progress(plan, state.progress, _names(account))
+            ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
         return _judge(account, plan, journal, journal.intents(plan.plan_id), state)[1]
 
 
@@ -129,10 +128,6 @@ def _ensure_not_used(journal: Journal, plan: Plan) -> None:
         )
 
 
-def _names(account: Account) -> AssetNames:
-    return AssetNames(account.rulebook.policy.aliases)
-
-
 def _judge(
     account: Account, plan: Plan, journal: Journal | None, intents: Mapping[str, Intent], state: State
 ) -> tuple[State, Judged]:
@@ -175,7 +170,7 @@ class _Application:
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
-            ensure_same_progress(plan, state.progress, _names(account))
+            ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
         intents = journal.intents(plan.plan_id)
         state, judged = self._judged(state, intents)
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})

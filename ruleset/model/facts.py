@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
@@ -17,6 +17,7 @@ from exitplan.ruleset.model.account_view import (
     Equity,
     add_up,
     find_debts,
+    held_amounts,
     is_owed,
     other_money,
 )
@@ -38,35 +39,39 @@ _MICROS_PER_MINUTE = 60
 
 def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> AccountView:
     """Observe an account: its positions, other money, debts, orders and equity, with the facts that rules may ask."""
-    names = AssetNames.of(policy.aliases, snapshot.positions)
+    names = policy.names.of_positions(snapshot.positions)
     observer = _Observer.of(snapshot, policy, progress, now, names)
-    kept = {names.resolve(currency) for currency in policy.cash.keep} - {names.resolve(snapshot.quote)}
-    everything = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
-    views = [observer.view(position) for position in everything]
-    money_views = [view for view in views if view.asset in kept and not view.is_derivative]
-    views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
+    quote = names.resolve(snapshot.quote)
+    views: list[PositionView] = []
+    money_views: list[PositionView] = []
+    for position in sorted(snapshot.positions, key=_by_symbol):
+        view = observer.view(position)
+        is_money = view.asset in policy.money and view.asset != quote and not view.is_derivative
+        (money_views if is_money else views).append(view)
     quoted = [
         observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
         for currency, money in snapshot.other_cash.items()
         if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
         and currency not in {view.asset for view in money_views}
     ]
-    other_cash = other_money(snapshot, money_views, quoted, names, policy.cash.keep)
+    other_cash = other_money(snapshot, money_views, quoted, names, policy.money)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
-    quote = names.resolve(snapshot.quote)
     cash = {names.resolve(money.currency): money.free + money.locked for money in other_cash}
     cash[quote] = snapshot.cash.free + snapshot.cash.locked
-    holdings = Holdings.of(views, cash, frozenset({quote, *cash, *kept}))
+    holdings = Holdings.of(views, cash, policy.money.union(cash))
     for view in views:
-        view.facts.update(observer.facts_of(view, equity))
+        observer.note_rest(view, equity)
     orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
     orders.sort(key=lambda view: (view.order.symbol, view.order.id))
     coming = _coming(orders, policy)
     for order_view in orders:
         if "positions" not in snapshot.unread:
             order_view.facts["position_held"] = _is_position_held(order_view, coming, holdings)
-    return AccountView(snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings)
+    amounts = held_amounts(snapshot, views, other_cash)
+    return AccountView(
+        snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings, amounts
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Observation:
             snapshot is self.snapshot
             and policy is self.policy
             and now == self.now
-            and replace(progress, last_balance=None) == replace(self.progress, last_balance=None)
+            and progress.says_the_same(self.progress)
         )
 
 
@@ -111,7 +116,7 @@ class _Observer:
     belief: Belief
     protected: frozenset[str]
     records: Mapping[str, list[str]]
-    sides: Mapping[str, frozenset[Side]]
+    sides: Mapping[str, set[Side]]
     missing: Kept[MissingPrice]
     unwinds: Kept[UnwindProgress]
     failed: Kept[int]
@@ -131,10 +136,10 @@ class _Observer:
             progress,
             now,
             names,
-            Belief(policy.max_price_gap, policy.dust_usd_threshold),
+            policy.belief,
             policy.protected_assets(names, now),
             records,
-            {asset: frozenset(held) for asset, held in sides.items()},
+            sides,
             Kept.of(progress.price_missing, names),
             Kept.of(progress.unwinds, names),
             Kept.of(progress.failed_exits, names),
@@ -148,20 +153,19 @@ class _Observer:
         symbol, record = self._record_of(position, asset)
         missing = self.missing.find(position, asset)
         view = PositionView(
-            position=position,
-            asset=asset,
-            market=market,
-            price=price,
-            record=record,
-            entry_price=self._entry_price(position, symbol, record),
-            is_managed=asset not in self.protected and market is not None and market.active,
-            last_seen_price=None if missing is None else missing.last_price,
+            position,
+            asset,
+            market,
+            price,
+            record,
+            self._entry_price(position, symbol, record),
+            asset not in self.protected and market is not None and market.active,
+            None if missing is None else missing.last_price,
         )
-        facts = view.facts
-        facts.update(self._market_facts(view, asset))
-        facts["price_missing_minutes"] = 0
+        self._note_market(view)
+        view.facts["price_missing_minutes"] = 0
         if price.mark is None and missing is not None:
-            facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
+            view.facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
         return view
 
     def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
@@ -192,40 +196,35 @@ class _Observer:
             return None
         return EXACT.divide(recorded * rate_there, rate_here)
 
-    def _market_facts(self, view: PositionView, asset: str) -> dict[str, FactValue]:
-        position, market, price = view.position, view.market, view.price
+    def _note_market(self, view: PositionView) -> None:
+        """Note the facts that hang on the position and its market alone."""
+        position, market, price, facts = view.position, view.market, view.price, view.facts
         held = view.held
-        facts: dict[str, FactValue] = {
-            "symbol": position.symbol,
-            "asset": position.symbol if view.is_derivative else asset,
-            "side": position.side,
-            "venue": self.snapshot.venue,
-            "market_known": market is not None,
-            "market_active": market is not None and market.active,
-            "price_status": price.status,
-            "api_mismatch": price.mismatch or held <= 0 or position.locked > held,
-            "sellable": is_sellable(view),
-            "over_cap": False,
-            "protected": asset in self.protected,
-        }
+        facts["symbol"] = position.symbol
+        facts["asset"] = position.symbol if view.is_derivative else view.asset
+        facts["side"] = position.side
+        facts["venue"] = self.snapshot.venue
+        facts["market_known"] = market is not None
+        facts["market_active"] = market is not None and market.active
+        facts["price_status"] = price.status
+        facts["api_mismatch"] = price.mismatch or held <= 0 or position.locked > held
+        facts["sellable"] = is_sellable(view)
+        facts["over_cap"] = False
+        facts["protected"] = view.asset in self.protected
         if price.basis is not None:
             facts["price_basis"] = price.basis
-        value = view.value
-        if value is not None:
-            facts["value_usd"] = to_micro(value)
-        return facts
+        if view.value is not None:
+            facts["value_usd"] = to_micro(view.value)
 
-    def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
-        """Compute the facts that hang on the record, on progress and on the account's equity."""
-        position, policy = view.position, self.policy
+    def note_rest(self, view: PositionView, equity: Equity) -> None:
+        """Note the facts that hang on the record, on progress and on the account's equity."""
+        position, facts = view.position, view.facts
+        self._note_record(view)
         unwind = self.unwinds.find(position, view.asset)
         failed = self.failed.find(position, view.asset)
-        facts: dict[str, FactValue] = {
-            **self._record_facts(view),
-            "unwind_cycle": (unwind.cycle if unwind else 0) * MICRO,
-            "failed_exits": (failed or 0) * MICRO,
-            "equity_complete": equity.is_complete,
-        }
+        facts["unwind_cycle"] = (unwind.cycle if unwind else 0) * MICRO
+        facts["failed_exits"] = (failed or 0) * MICRO
+        facts["equity_complete"] = equity.is_complete
         mark = view.price.mark
         if view.entry_price is not None and mark is not None:
             gain = mark - view.entry_price if position.side == "long" else view.entry_price - mark
@@ -236,21 +235,17 @@ class _Observer:
         share = _account_share(view, equity, self.snapshot.share_of)
         if share is not None:
             facts["account_pct"] = to_micro(share)
-        facts["opened_by_strategy"] = bool(
-            view.record is not None and view.record.position_source in policy.strategy_sources
-        )
-        return facts
+        source = None if view.record is None else view.record.position_source
+        facts["opened_by_strategy"] = source in self.policy.strategy_sources
 
-    def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
-        record = view.record
+    def _note_record(self, view: PositionView) -> None:
+        record, facts = view.record, view.facts
         recorded = record is not None and _positive(record.entry_price) is not None
-        facts: dict[str, FactValue] = {
-            "tracked": record is not None,
-            "has_entry_price": recorded or _positive(view.position.entry_price) is not None,
-            "has_exit_logic": self._has_exit_logic(record),
-        }
+        facts["tracked"] = record is not None
+        facts["has_entry_price"] = recorded or _positive(view.position.entry_price) is not None
+        facts["has_exit_logic"] = self._has_exit_logic(record)
         if record is None:
-            return facts
+            return
         if record.position_source is not None:
             facts["position_source"] = record.position_source
         if record.strategy is not None:
@@ -259,7 +254,6 @@ class _Observer:
             facts["tracked_quantity"] = to_micro(record.quantity)
             surplus = view.held - record.quantity
             facts["untracked_pct"] = to_micro(EXACT.divide(surplus, view.held)) if surplus > 0 and view.held > 0 else 0
-        return facts
 
     def _has_exit_logic(self, record: TrackerRecord | None) -> bool:
         if record is None:
@@ -316,6 +310,10 @@ def minutes_between(start: datetime, end: datetime) -> int:
     """Return the time between two moments in millionths of a minute, rounded down."""
     # One microsecond is 1/60 of a millionth of a minute.
     return (end - start) // _MICROSECOND // _MICROS_PER_MINUTE
+
+
+def _by_symbol(position: Position) -> tuple[str, str]:
+    return position.symbol, position.side
 
 
 def _coming(orders: Iterable[OrderView], policy: Policy) -> Mapping[tuple[str, Side], list[str]]:

@@ -6,11 +6,11 @@ odd trade; where they are far apart, or the side that an exit would hit is empty
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from exitplan.ruleset.model.snapshot import Market, Position, PriceBasis, PriceStatus, Side, Snapshot
-from exitplan.ruleset.model.values import EXACT, ZERO, quote_of
+from exitplan.ruleset.model.values import EXACT, ONE, TWO, ZERO, quote_of
 
 SPREAD_GAPS = 5
 """A spread this many times ``max_price_gap`` is no price."""
@@ -18,10 +18,23 @@ SPREAD_GAPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What a policy believes of prices: the largest gap, and the value below which wide spreads are normal."""
+    """What a policy believes of prices: the largest gap, and the value below which wide spreads are normal.
+
+    ``widest`` is the spread that is no price, as a share of bid and ask together. A last price is believed between
+    ``lowest`` times the bid and ``highest`` times the ask.
+    """
 
     max_gap: Decimal = Decimal("0.10")
     dust_value: Decimal = Decimal(1)
+    widest: Decimal = field(init=False)
+    lowest: Decimal = field(init=False)
+    highest: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what every price is compared with."""
+        object.__setattr__(self, "widest", EXACT.divide(EXACT.multiply(SPREAD_GAPS, self.max_gap), TWO))
+        object.__setattr__(self, "lowest", EXACT.subtract(ONE, self.max_gap))
+        object.__setattr__(self, "highest", EXACT.add(ONE, self.max_gap))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class Price:
 def rate_of(snapshot: Snapshot, currency: str | None) -> Decimal | None:
     """Return units of the account's quote currency for one unit of a currency; None where it is not known."""
     if currency is None or currency == snapshot.quote:
-        return Decimal(1)
+        return ONE
     rate = snapshot.rates.get(currency)
     return rate if rate is not None and rate > 0 else None
 
@@ -53,7 +66,7 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
     """Return the price of a position: what the venue said of it, as far as it is to be believed."""
     market = snapshot.markets.get(position.symbol)
     if market is None:
-        return Price(None, Decimal(1), "missing")
+        return Price(None, ONE, "missing")
     rate = rate_of(snapshot, quote_of(position.symbol))
     if rate is None or market.price_status == "unavailable":
         return Price(None, rate, "unavailable")
@@ -65,13 +78,12 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
     mark, basis = market.mark(position.side)
     if mark is None:
         return Price(None, rate, "missing", mismatch=_has_negative_price(market))
-    price = Price(mark, rate, "ok", basis)
-    return price if is_exempt else _believed(market, price, belief)
+    return Price(mark, rate, "ok", basis) if is_exempt else _believed(market, mark, basis, rate, belief)
 
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
     """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
-    units = EXACT.multiply(quantity, contract_size)
+    units = quantity if contract_size is ONE else EXACT.multiply(quantity, contract_size)
     return units if inverse else EXACT.multiply(units, price)
 
 
@@ -85,22 +97,22 @@ def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal 
     return EXACT.multiply(notional, price.rate)
 
 
-def _believed(market: Market, price: Price, belief: Belief) -> Price:
+def _believed(market: Market, mark: Decimal, basis: PriceBasis | None, rate: Decimal, belief: Belief) -> Price:
     """Compare a price with the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
-    bid, ask = _positive(market.bid), _positive(market.ask)
-    if bid is None or ask is None:
-        return price
-    mid, gap = EXACT.divide(bid + ask, Decimal(2)), ask - bid
-    is_wide = gap > SPREAD_GAPS * belief.max_gap * mid
+    bid, ask, last = market.bid, market.ask, market.last
+    if bid is None or ask is None or bid <= 0 or ask <= 0:
+        return Price(mark, rate, "ok", basis)
+    both, gap = bid + ask, ask - bid
+    is_wide = gap > belief.widest * both
     if abs(gap) > step and (is_wide or -gap > belief.max_gap * ask):
-        return Price(None, price.rate, "implausible")
-    last = _positive(market.last)
-    if last is None or is_wide:
-        return price
-    below = last < bid * (1 - belief.max_gap) and bid - last > step
-    above = last > ask * (1 + belief.max_gap) and last - ask > step
-    return Price(mid, price.rate, "ok", "mid", ignored_last=last) if below or above else price
+        return Price(None, rate, "implausible")
+    if last is not None and last > 0 and not is_wide:
+        below = bid - last > step and last < bid * belief.lowest
+        above = last - ask > step and last > ask * belief.highest
+        if below or above:
+            return Price(EXACT.divide(both, TWO), rate, "ok", "mid", ignored_last=last)
+    return Price(mark, rate, "ok", basis)
 
 
 def _is_exit_side_empty(market: Market, side: Side) -> bool:
@@ -114,14 +126,16 @@ def _is_exit_side_empty(market: Market, side: Side) -> bool:
 
 def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
     """Check whether a position is below the dust value at the highest of the three prices: dust has wide spreads."""
-    highest = max((price for price in (market.last, market.bid, market.ask) if price is not None), default=ZERO)
-    worth = notional_of(abs(position.quantity), highest, position.contract_size, inverse=market.inverse)
-    return worth * rate < belief.dust_value
+    size, last = abs(position.quantity), market.last
+    if last is not None and _worth(size, last, position, market) * rate >= belief.dust_value:
+        return False  # nor is it at the highest
+    highest = max([price for price in (last, market.bid, market.ask) if price is not None], default=ZERO)
+    return _worth(size, highest, position, market) * rate < belief.dust_value
+
+
+def _worth(size: Decimal, price: Decimal, position: Position, market: Market) -> Decimal:
+    return notional_of(size, price, position.contract_size, inverse=market.inverse)
 
 
 def _has_negative_price(market: Market) -> bool:
     return any(price is not None and price < 0 for price in (market.last, market.bid, market.ask))
-
-
-def _positive(price: Decimal | None) -> Decimal | None:
-    return price if price is not None and price > 0 else None
