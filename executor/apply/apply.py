@@ -213,7 +213,7 @@ class _Application:
         for step in self.plan.steps.values():
             if step.regrown:
                 self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
-        state, told = after_escalating(state, self.plan, self.account.clock())
+        state, told = after_escalating(state, self.plan.blocked, self.account.clock())
         for figures in told:
             self._alert("ZOMBIE_ESCALATED", figures)
         return state
