@@ -60,6 +60,7 @@ from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.plan import checks_document
 from exitplan.ruleset.planning.plan_types import Plan
 
 Stopped = Callable[[], bool]
@@ -257,7 +258,7 @@ class _Application:
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
-        self._tell("verified", draft.checks.to_document())
+        self._tell("verified", checks_document(draft.checks))
         return draft.checks
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:

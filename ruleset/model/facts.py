@@ -61,7 +61,7 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     cash[quote] = snapshot.cash.free + snapshot.cash.locked
     holdings = Holdings.of(views, cash, policy.money.union(cash))
     for view in views:
-        observer.note_rest(view, equity)
+        view.facts.update(observer.facts_of(view, equity))
     orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
     orders.sort(key=lambda view: (view.order.symbol, view.order.id))
     coming = _coming(orders, policy)
@@ -162,17 +162,20 @@ class _Observer:
             asset not in self.protected and market is not None and market.active,
             None if missing is None else missing.last_price,
         )
-        self._note_market(view)
-        view.facts["price_missing_minutes"] = 0
+        facts = view.facts
+        facts.update(self._market_facts(view))
+        facts["price_missing_minutes"] = 0
         if price.mark is None and missing is not None:
-            view.facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
+            facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
         return view
 
     def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
         """Find the record of an asset: the exact symbol's, else the first by symbol that registers this side."""
         tracker = self.snapshot.tracker
-        own = [position.symbol] if position.symbol in tracker else []
-        for symbol in (*own, *self.records.get(asset, ())):
+        own = tracker.get(position.symbol)
+        if own is not None and self._registers(own, position, asset):
+            return position.symbol, own
+        for symbol in self.records.get(asset, ()):
             if self._registers(tracker[symbol], position, asset):
                 return symbol, tracker[symbol]
         return position.symbol, None
@@ -188,6 +191,8 @@ class _Observer:
         recorded = _positive(record.entry_price) if record else None
         if recorded is None:
             return _positive(position.entry_price)
+        if symbol == position.symbol:
+            return recorded
         theirs, ours = quote_of(symbol), quote_of(position.symbol)
         if theirs is None or theirs == ours:
             return recorded
@@ -196,30 +201,32 @@ class _Observer:
             return None
         return EXACT.divide(recorded * rate_there, rate_here)
 
-    def _note_market(self, view: PositionView) -> None:
-        """Note the facts that hang on the position and its market alone."""
-        position, market, price, facts = view.position, view.market, view.price, view.facts
-        held = view.held
-        facts["symbol"] = position.symbol
-        facts["asset"] = position.symbol if view.is_derivative else view.asset
-        facts["side"] = position.side
-        facts["venue"] = self.snapshot.venue
-        facts["market_known"] = market is not None
-        facts["market_active"] = market is not None and market.active
-        facts["price_status"] = price.status
-        facts["api_mismatch"] = price.mismatch or held <= 0 or position.locked > held
-        facts["sellable"] = is_sellable(view)
-        facts["over_cap"] = False
-        facts["protected"] = view.asset in self.protected
+    def _market_facts(self, view: PositionView) -> dict[str, FactValue]:
+        """Compute the facts that hang on the position and its market alone."""
+        position, market, price, held = view.position, view.market, view.price, view.held
+        facts: dict[str, FactValue] = {
+            "symbol": position.symbol,
+            "asset": position.symbol if view.is_derivative else view.asset,
+            "side": position.side,
+            "venue": self.snapshot.venue,
+            "market_known": market is not None,
+            "market_active": market is not None and market.active,
+            "price_status": price.status,
+            "api_mismatch": price.mismatch or held <= 0 or position.locked > held,
+            "sellable": is_sellable(view),
+            "over_cap": False,
+            "protected": view.asset in self.protected,
+        }
         if price.basis is not None:
             facts["price_basis"] = price.basis
         if view.value is not None:
             facts["value_usd"] = to_micro(view.value)
+        return facts
 
-    def note_rest(self, view: PositionView, equity: Equity) -> None:
-        """Note the facts that hang on the record, on progress and on the account's equity."""
-        position, facts = view.position, view.facts
-        self._note_record(view)
+    def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
+        """Compute the facts that hang on the record, on progress and on the account's equity."""
+        position = view.position
+        facts = self._record_facts(view)
         unwind = self.unwinds.find(position, view.asset)
         failed = self.failed.find(position, view.asset)
         facts["unwind_cycle"] = (unwind.cycle if unwind else 0) * MICRO
@@ -237,15 +244,18 @@ class _Observer:
             facts["account_pct"] = to_micro(share)
         source = None if view.record is None else view.record.position_source
         facts["opened_by_strategy"] = source in self.policy.strategy_sources
+        return facts
 
-    def _note_record(self, view: PositionView) -> None:
-        record, facts = view.record, view.facts
+    def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
+        record = view.record
         recorded = record is not None and _positive(record.entry_price) is not None
-        facts["tracked"] = record is not None
-        facts["has_entry_price"] = recorded or _positive(view.position.entry_price) is not None
-        facts["has_exit_logic"] = self._has_exit_logic(record)
+        facts: dict[str, FactValue] = {
+            "tracked": record is not None,
+            "has_entry_price": recorded or _positive(view.position.entry_price) is not None,
+            "has_exit_logic": self._has_exit_logic(record),
+        }
         if record is None:
-            return
+            return facts
         if record.position_source is not None:
             facts["position_source"] = record.position_source
         if record.strategy is not None:
@@ -254,6 +264,7 @@ class _Observer:
             facts["tracked_quantity"] = to_micro(record.quantity)
             surplus = view.held - record.quantity
             facts["untracked_pct"] = to_micro(EXACT.divide(surplus, view.held)) if surplus > 0 and view.held > 0 else 0
+        return facts
 
     def _has_exit_logic(self, record: TrackerRecord | None) -> bool:
         if record is None:

@@ -72,13 +72,14 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
         return Price(None, rate, "unavailable")
     if market.price_status in {"missing", "implausible"}:
         return Price(None, rate, market.price_status)
-    is_exempt = not market.active or _is_worthless(position, market, rate, belief)
-    if not is_exempt and _is_exit_side_empty(market, position.side):
+    if _is_exit_side_empty(market, position.side) and not _is_exempt(position, market, rate, belief):
         return Price(None, rate, "implausible")
     mark, basis = market.mark(position.side)
     if mark is None:
         return Price(None, rate, "missing", mismatch=_has_negative_price(market))
-    return Price(mark, rate, "ok", basis) if is_exempt else _believed(market, mark, basis, rate, belief)
+    price = Price(mark, rate, "ok", basis)
+    believed = _believed(market, price, belief)
+    return price if believed is price or _is_exempt(position, market, rate, belief) else believed
 
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
@@ -97,22 +98,22 @@ def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal 
     return EXACT.multiply(notional, price.rate)
 
 
-def _believed(market: Market, mark: Decimal, basis: PriceBasis | None, rate: Decimal, belief: Belief) -> Price:
+def _believed(market: Market, price: Price, belief: Belief) -> Price:
     """Compare a price with the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
     bid, ask, last = market.bid, market.ask, market.last
     if bid is None or ask is None or bid <= 0 or ask <= 0:
-        return Price(mark, rate, "ok", basis)
+        return price
     both, gap = bid + ask, ask - bid
     is_wide = gap > belief.widest * both
     if abs(gap) > step and (is_wide or -gap > belief.max_gap * ask):
-        return Price(None, rate, "implausible")
+        return Price(None, price.rate, "implausible")
     if last is not None and last > 0 and not is_wide:
         below = bid - last > step and last < bid * belief.lowest
         above = last - ask > step and last > ask * belief.highest
         if below or above:
-            return Price(EXACT.divide(both, TWO), rate, "ok", "mid", ignored_last=last)
-    return Price(mark, rate, "ok", basis)
+            return Price(EXACT.divide(both, TWO), price.rate, "ok", "mid", ignored_last=last)
+    return price
 
 
 def _is_exit_side_empty(market: Market, side: Side) -> bool:
@@ -124,17 +125,14 @@ def _is_exit_side_empty(market: Market, side: Side) -> bool:
     return bool(others) and not (side == "long" and min(others) <= (market.price_step or ZERO))
 
 
-def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
-    """Check whether a position is below the dust value at the highest of the three prices: dust has wide spreads."""
-    size, last = abs(position.quantity), market.last
-    if last is not None and _worth(size, last, position, market) * rate >= belief.dust_value:
-        return False  # nor is it at the highest
-    highest = max([price for price in (last, market.bid, market.ask) if price is not None], default=ZERO)
-    return _worth(size, highest, position, market) * rate < belief.dust_value
+def _is_exempt(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
+    """Check whether prices need not agree: the market does not trade, or the position is dust, which has wide spreads.
 
-
-def _worth(size: Decimal, price: Decimal, position: Position, market: Market) -> Decimal:
-    return notional_of(size, price, position.contract_size, inverse=market.inverse)
+    It is dust below that value at the highest of the three prices.
+    """
+    highest = max((price for price in (market.last, market.bid, market.ask) if price is not None), default=ZERO)
+    worth = notional_of(abs(position.quantity), highest, position.contract_size, inverse=market.inverse)
+    return not market.active or worth * rate < belief.dust_value
 
 
 def _has_negative_price(market: Market) -> bool:

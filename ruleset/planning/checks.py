@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import Policy
@@ -67,40 +66,6 @@ class Checks:
         if self.zombies or self.stale or waiting or above or wants_a_person:
             return AccountState.NEEDS_CLEANUP
         return AccountState.CLEANUP_IN_PROGRESS
-
-    def to_document(self) -> dict[str, Any]:
-        """Format the checks in their JSON form."""
-        return {
-            "state": self.state.value,
-            "checks": {
-                "position_count": {
-                    "pass": self.counted <= self.max_positions,
-                    "current": self.counted,
-                    "max": self.max_positions,
-                },
-                "zombie_positions": {
-                    "pass": not self.zombies,
-                    "count": len(self.zombies),
-                    "symbols": list(self.zombies),
-                    "tolerated_dust": list(self.tolerated),
-                },
-                "registered_positions": {
-                    "pass": not self.unregistered,
-                    "registered": self.registered,
-                    "unregistered": list(self.unregistered),
-                    "unwinding": list(self.unwinding),
-                },
-                "stale_orders": {"pass": not self.stale, "stale": list(self.stale), "total": self.orders},
-            },
-            "deferred": list(self.deferred),
-            "unjudged_orders": list(self.unjudged),
-            "implausible": list(self.implausible),
-            "debts": list(self.debts),
-            "reopening_orders": list(self.reopening),
-            "proceeds": list(self.proceeds),
-            "balance_surprise": self.surprise,
-            **({"unread": list(self.unread)} if self.unread else {}),
-        }
 
 
 @dataclass(frozen=True, slots=True)

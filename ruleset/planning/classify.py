@@ -13,6 +13,7 @@ from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.planning.actions import CLOSING, Exit
 
+_OF_STRATEGY = Category.STRATEGY_ALIGNED.value
 _ALIGNED = "no rule of the classification matches"
 _NOT_COUNTED = frozenset({"no-price-yet", "entry-open"})
 """The reasons for which a blocked position does not count for the cap: it is not known yet what it is."""
@@ -91,7 +92,7 @@ def _judge(rulebook: Rulebook, views: Sequence[PositionView]) -> list[Decision]:
     rules = [first_of(mask, policy.classification) for mask in matched]
     names = {mask: ids_of(mask, policy.classification) for mask in set(matched)}
     for view, rule in zip(views, rules, strict=True):
-        view.facts["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
+        view.facts["category"] = rule.category.value if rule else _OF_STRATEGY
         view.words["why"] = reason_for(rule, view.facts, view.words) if rule else _ALIGNED
     exits = rulebook.match(rulebook.exits, facts)
     return [
