@@ -195,6 +195,8 @@ def note_reading(account: Account, known: State, state: State) -> None:
 
     Prices alone are no reason to begin a journal: they matter to who comes back.
     """
+    if state is known:
+        return
     same = with_reading(known, state)
     if same == known or (same == replace(known, last_prices=same.last_prices) and not account.folder.journal.exists()):
         return

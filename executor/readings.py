@@ -20,7 +20,10 @@ SECOND_READING = timedelta(minutes=1)
 
 
 def after_reading(state: State, seen: Observation) -> State:
-    """Return the state after a live reading that was observed by it, before anything is decided on it."""
+    """Return the state after a live reading that was observed by it, before anything is decided on it.
+
+    It is the same one where the reading found nothing new.
+    """
     with localcontext(EXACT):
         return _with_balance(_with_prices(state, seen.account, seen.now), seen.policy, seen.account, seen.now)
 
@@ -60,6 +63,8 @@ def _with_prices(state: State, account: AccountView, now: datetime) -> State:
             last[key] = price.mark
         elif price.status == "missing" and view.market is not None:
             missing.setdefault(key, MissingPrice(now, last.get(key)))
+    if (missing, last) == (state.price_missing, state.last_prices):
+        return state
     return replace(state, price_missing=missing, last_prices=last)
 
 
@@ -68,7 +73,7 @@ def _with_balance(state: State, policy: Policy, account: AccountView, now: datet
     if account.snapshot.missing:
         return state
     if _is_believed(state.progress, policy, account):
-        return replace(state, pending_balance=None)
+        return state if state.pending_balance is None else replace(state, pending_balance=None)
     seen, pending = balance_of(account, now), state.pending_balance
     if not seen.held:
         return state

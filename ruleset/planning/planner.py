@@ -41,6 +41,8 @@ class PlanScope:
 
     def within(self, snapshot: Snapshot) -> PlanScope:
         """Return the scope with symbols as the account has them: a person also writes eth-usd, ETHUSD or ETH."""
+        if not (self.targets or self.excludes):
+            return self
         symbols = snapshot.symbols
         return replace(
             self,
