@@ -218,7 +218,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = Tr
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version_of(connection)
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
@@ -227,7 +227,17 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
             hint="use the exitplan that wrote it, or a later one",
         )
     steps = " ".join(_UPGRADES[version:])
-    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except sqlite3.OperationalError:
+        connection.rollback()
+        if _version_of(connection) != SCHEMA_VERSION:  # else another process was faster
+            raise
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:
