@@ -15,7 +15,7 @@ from bench.small import SIZES, Cycle, calls_of, small_table, time_small
 from exitplan.brokers.identity import Identity
 from exitplan.brokers.protocol import Broker
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.schemas.policies import load_policy, shipped_policy
@@ -61,7 +61,7 @@ def test_an_account_at_rest_takes_less_than_five_kilobytes() -> None:
             loaded=loaded,
             rulebook=cycle.book,
             broker=cast("Broker", None),
-            folder=DataFolder.of(Path("data"), name),
+            store=FileStore.of(Path("data"), name),
             clock=lambda: datetime.now(UTC),
             overrides={},
             identity=Identity("paper", "production", name),
