@@ -35,15 +35,9 @@ from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.files import ensure_writable
-from exitplan.executor.store.gate_mark import lift_mark
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Intent
-from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
-from exitplan.executor.store.last_reading import keep_reading
-from exitplan.executor.store.lease import trading_lease
-from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
+from exitplan.executor.store.state import State, state_to_document
 from exitplan.executor.tracing import span, tell_event
 from exitplan.executor.verify import draft_of
 from exitplan.ruleset.errors import (
@@ -56,11 +50,11 @@ from exitplan.ruleset.errors import (
 )
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.plan import checks_document
 from exitplan.ruleset.planning.plan_types import Plan
 
 Stopped = Callable[[], bool]
@@ -75,15 +69,15 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
     ensure_signed(account.signature_rule, plan, signatures)
     ensure_not_halted(account)
     ensure_fresh(plan, account.rulebook.policy, account.clock())
-    if not account.folder.journal.exists():
+    if not account.store.has_journal():
         return _judge(account, plan, None, {}, read_state(account))[1]
-    with open_journal(account.folder.journal) as journal:
+    with account.store.open_journal() as journal:
         _ensure_not_used(journal, plan)
-        state = load_state(journal, account.folder.state)
+        state = account.store.load_state(journal)
         ensure_same_account(account, state)
-        ensure_newest_traded(account.folder, account.identity, journal.mark())
+        account.store.ensure_newest_traded(account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
-            ensure_same_progress(plan, state.progress, _names(account))
+            ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
         return _judge(account, plan, journal, journal.intents(plan.plan_id), state)[1]
 
 
@@ -107,13 +101,12 @@ def apply_plan(
     ensure_applicable(account, plan)
     ensure_signed(account.signature_rule, plan, signatures)
     ensure_not_halted(account)
-    ensure_writable(account.folder.path)
-    ensure_journal(account.folder)
+    account.store.ensure_ready()
     with (
         span("apply", account=account.id, venue=account.venue, plan_id=plan.plan_id),
         localcontext(EXACT),
-        trading_lease(account.folder.lock, account.identity, account.id, account.clock()),
-        open_journal(account.folder.journal) as journal,
+        account.store.trading_lease(account.identity, account.clock()),
+        account.store.open_journal() as journal,
     ):
         _ensure_not_used(journal, plan)
         return _Application(account, plan, journal, notify).apply(stopped, sleep)
@@ -127,10 +120,6 @@ def _ensure_not_used(journal: Journal, plan: Plan) -> None:
             "the plan is not the one that was begun under its id",
             hint="apply the file that was begun, or make a new plan",
         )
-
-
-def _names(account: Account) -> AssetNames:
-    return AssetNames(account.rulebook.policy.aliases)
 
 
 def _judge(
@@ -168,21 +157,21 @@ class _Application:
         account, plan, journal = self.account, self.plan, self.journal
         reconciler = OrderReconciler(account.broker, account.clock, sleep)
         journal.claim()
-        state = take_state(journal, account.folder.state)
+        state = account.store.take_state(journal)
         ensure_same_account(account, state)
-        ensure_newest_traded(account.folder, account.identity, journal.mark())
+        account.store.ensure_newest_traded(account.identity, journal.mark())
         state = replace(state, bound=account.identity.completed(state.bound))
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
-            ensure_same_progress(plan, state.progress, _names(account))
+            ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
         intents = journal.intents(plan.plan_id)
         state, judged = self._judged(state, intents)
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=resumed)
-        export_state(journal, state, account.folder.state)
-        note_journal(account.folder, account.identity, journal.mark())
+        account.store.export_state(journal, state)
+        account.store.note_journal(account.identity, journal.mark())
         intents = intents or journal.intents(plan.plan_id)
         run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
         with telling_where_it_was_cut(run):
@@ -218,7 +207,7 @@ class _Application:
         for step in self.plan.steps.values():
             if step.regrown:
                 self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
-        state, told = after_escalating(state, self.plan, self.account.clock())
+        state, told = after_escalating(state, self.plan.blocked, self.account.clock())
         for figures in told:
             self._alert("ZOMBIE_ESCALATED", figures)
         return state
@@ -238,8 +227,8 @@ class _Application:
         used = None if code in _LEAVE_OPEN else self.plan.plan_id
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now, used_plan=used)
         run.has_ended = True
-        export_state(journal, state, account.folder.state)
-        lift_mark(account.folder)
+        account.store.export_state(journal, state)
+        account.store.lift_mark()
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
         return result
 
@@ -258,16 +247,16 @@ class _Application:
                 seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
             draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)
-            keep_reading(account.folder, draft, is_verification=True)
+            account.store.keep_reading(draft, is_verification=True)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
-        self._tell("verified", draft.checks.to_document())
+        self._tell("verified", checks_document(draft.checks))
         return draft.checks
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
         account = self.account
-        self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
+        self._tell("alert", account.store.raise_alert(kind, account.clock(), figures))
 
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
         if kind != "alert":  # logged where it is raised

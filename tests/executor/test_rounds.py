@@ -15,10 +15,11 @@ from exitplan.executor.approvals.content import content_of, have_moved, prices_o
 from exitplan.executor.approvals.deciding import Found, approve, reject
 from exitplan.executor.approvals.request import VOTE_STANDS, Request
 from exitplan.executor.escalation.ladder import tend
+from exitplan.executor.plan import Planned
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.history import past_runs
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.watching.rounds import Round, round_of
 from exitplan.ruleset.errors import NotWaiting, PlanIsStale, PlanIsUnsigned
@@ -42,8 +43,8 @@ def go(scene: Scene, minutes: float = 5, *, stop_after: int | None = None) -> Ro
 def found(scene: Scene) -> Found:
     """The newest request, as a person looks at it."""
     scene.open()
-    (*_, newest) = requests_of(scene.folder, "platform")
-    return Found(newest, load_account_file(scene.root / "account.yaml"), scene.folder)
+    (*_, newest) = requests_of(scene.store)
+    return Found(newest, load_account_file(scene.root / "account.yaml"), scene.store)
 
 
 def say_yes(scene: Scene, person: str = "alice") -> Request:
@@ -51,7 +52,7 @@ def say_yes(scene: Scene, person: str = "alice") -> Request:
 
 
 def standings(scene: Scene) -> list[str]:
-    return [request.standing for request in requests_of(scene.folder, "platform")]
+    return [request.standing for request in requests_of(scene.store)]
 
 
 # --- without asking ---
@@ -78,6 +79,13 @@ def test_a_quiet_round_is_a_verification(on_stage: Stage) -> None:
     scene = on_stage(snapshot(), **AUTO)
     assert go(scene).state == scene.says()
     assert len(past_runs(scene.open())) == 0
+
+
+def test_a_plan_that_does_nothing_is_written_only_for_whoever_asks(on_stage: Stage) -> None:
+    done = go(on_stage(snapshot(position(), tracked=["AAA/USD"])))
+    assert isinstance(done.planned, Planned)
+    assert (done.kind, "plan" in vars(done.planned)) == ("quiet", False)
+    assert done.plan is done.planned.plan is not None
 
 
 def test_a_halt_holds(on_stage: Stage) -> None:
@@ -128,7 +136,7 @@ def test_a_plan_of_something_else_supersedes_the_one_that_waits(on_stage: Stage)
     assert first is not None
     assert second.replaced == first.id
     assert standings(scene) == ["superseded", "waiting"]
-    with pytest.raises(NotWaiting, match="superseded"), open_book(scene.folder, "platform") as book:
+    with pytest.raises(NotWaiting, match="superseded"), open_book(scene.store) as book:
         book.approve(first.id, "alice", scene.clock(), Decimal("0.05"))
 
 
