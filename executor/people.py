@@ -34,8 +34,8 @@ def proven_actor() -> str | None:
 def actor(environment: Mapping[str, str]) -> str:
     """Return who acts: whoever is logged in, else EXITPLAN_USER, else the user of this machine as ``name@host``.
 
-    The last two tell people apart that do not cheat; whoever can write the journal can write any name. Where that is not
-    enough, have plans signed.
+    The last two tell people apart that do not cheat; whoever can write the journal can write any name. Where that is
+    not enough, have plans signed.
     """
     proven = proven_actor()
     if proven is not None:
