@@ -38,14 +38,7 @@ def show(
     """
     loaded = requested_policy(AccountRef(only_one(account), policy, data))
     if as_json:
-        write_json(
-            {
-                "name": loaded.policy.name,
-                "sha256": loaded.policy.sha256,
-                "files": _files(loaded),
-                "policy": loaded.document,
-            }
-        )
+        write_json(loaded.shown)
     else:
         say(policy_text(loaded), nl=False)
 
