@@ -30,7 +30,6 @@ from exitplan.cli.rendering.incidents import incidents_line
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import status_parts
-from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
@@ -40,6 +39,7 @@ from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.history import AccountStatus, account_status
 from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.warnings import PlanWarning
+from exitplan.ruleset.planning.words import clock_time
 
 
 @dataclass(frozen=True, slots=True)

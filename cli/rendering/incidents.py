@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import titled, words
-from exitplan.cli.rendering.words import clock_time, counted, reason_text
 from exitplan.executor.escalation.climbing import Incident, next_step_at
 from exitplan.ruleset.language.escalation import Ladder
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted, reason_text
 
 
 @dataclass(frozen=True, slots=True)
