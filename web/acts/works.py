@@ -1,4 +1,4 @@
-"""Plans that are being applied: each in a thread of the server, its events kept, so that a closed tab finds it again."""
+"""Plans that are being applied: each in a thread of the server, its events kept for whoever comes back."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from exitplan.executor.approvals.book import ApprovalBook
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.escalation.incidents import IncidentFile
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.last_reading import LastReading
 from exitplan.executor.store.port import AccountStore, StoreError
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.ruleset.errors import ExitplanError
@@ -61,7 +60,7 @@ class AccountRow:
     """What the list says of one account; amounts are in its quote, None where not known.
 
     ``request`` is the plan that waits, ``missing`` how many people have still to approve it. ``problem`` is why the
-    account cannot be read. ``incidents`` are those that nobody has taken.
+    account cannot be read. ``incidents`` are those that nobody has taken, ``taken`` the others.
     """
 
     id: str
@@ -77,6 +76,7 @@ class AccountRow:
     unwinds: int = 0
     escalated: int = 0
     incidents: int = 0
+    taken: int = 0
     request: str | None = None
     missing: int = 0
     halt: str | None = None
@@ -89,19 +89,16 @@ class AccountRow:
     @property
     def attention(self) -> Attention:
         """How much it needs somebody."""
-        if self.problem is not None:
-            return Attention.UNREADABLE
-        if self.incidents:
-            return Attention.INCIDENT
-        if self.state is AccountState.UNKNOWN:
-            return Attention.UNKNOWN
-        if self.request is not None:
-            return Attention.WAITS
-        if self.halt is not None:
-            return Attention.HALTED
-        if self.open_plans and not self.under_way:
-            return Attention.CUT_OFF
-        return _BY_STATE.get(self.state, Attention.NEVER_VERIFIED)
+        holds = {
+            Attention.UNREADABLE: self.problem is not None,
+            Attention.INCIDENT: self.incidents > 0,
+            Attention.UNKNOWN: self.state is AccountState.UNKNOWN,
+            Attention.WAITS: self.request is not None,
+            Attention.HALTED: self.halt is not None,
+            Attention.CUT_OFF: self.open_plans > 0 and not self.under_way,
+        }
+        first = next((attention for attention, is_so in holds.items() if is_so), None)
+        return _BY_STATE[self.state] if first is None else first
 
     @property
     def order(self) -> tuple[int, Decimal, str]:
@@ -115,6 +112,8 @@ class AccountRow:
 
 
 _BY_STATE = {
+    None: Attention.NEVER_VERIFIED,
+    AccountState.UNKNOWN: Attention.UNKNOWN,
     AccountState.NEEDS_CLEANUP: Attention.NEEDS_CLEANUP,
     AccountState.CLEANUP_IN_PROGRESS: Attention.IN_PROGRESS,
     AccountState.CLEAN: Attention.CLEAN,
@@ -144,9 +143,7 @@ def account_page(rows: Sequence[AccountRow], search: str = "", wanted: str = "",
     pages = max(1, -(-len(fitting) // PER_PAGE))
     number = min(max(number, 1), pages)
     start = (number - 1) * PER_PAGE
-    return Page(
-        fitting[start : start + PER_PAGE], len(fitting), len(rows), sorted(by_attention.items()), number, pages
-    )
+    return Page(fitting[start : start + PER_PAGE], len(fitting), len(rows), sorted(by_attention.items()), number, pages)
 
 
 def sort_rows(rows: Iterable[AccountRow]) -> list[AccountRow]:
@@ -176,10 +173,13 @@ def account_row(file: AccountFile, store: AccountStore, now: datetime) -> Accoun
         tags=_tags(file),
         is_live=is_live(file),
         state=state.account_state,
-        **_figures(reading),
+        equity=None if reading is None else reading.equity,
+        positions=None if reading is None else len(reading.positions),
+        cap=None if reading is None else reading.cap,
         unwinds=len(state.unwinds),
         escalated=len(state.escalated),
         incidents=remembered.incidents,
+        taken=remembered.taken,
         request=remembered.request,
         missing=remembered.missing,
         halt=None if halt is None else halt.text or "halted",
@@ -197,8 +197,9 @@ def is_live(file: AccountFile) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    state: State = State()
+    state: State
     incidents: int = 0
+    taken: int = 0
     request: str | None = None
     missing: int = 0
     open_plans: int = 0
@@ -207,24 +208,20 @@ class _Remembered:
 def _remembered(file: AccountFile, store: AccountStore, now: datetime) -> _Remembered:
     """Read what the list needs of a journal at once, unchecked and beside whoever writes in it."""
     if not store.has_journal():
-        return _Remembered()
+        return _Remembered(State())
     with store.open_tables() as tables:
         journal = Journal(tables)
         document = journal.state()
         waiting = ApprovalBook(tables, store).waiting()
+        silenced = [incident.is_silenced(now) for incident in IncidentFile(tables).open()]
         return _Remembered(
             State() if document is None else state_from_document(document),
-            sum(not incident.is_silenced(now) for incident in IncidentFile(tables).open()),
+            silenced.count(False),
+            silenced.count(True),
             None if waiting is None else waiting.id,
             0 if waiting is None else Found(waiting, file, store).missing(now),
             len(journal.open_plan_ids()),
         )
-
-
-def _figures(reading: LastReading | None) -> dict[str, Decimal | int | None]:
-    if reading is None:
-        return {}
-    return {"equity": reading.equity, "positions": len(reading.positions), "cap": reading.cap}
 
 
 def _tags(file: AccountFile) -> tuple[str, ...]:

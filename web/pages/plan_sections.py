@@ -1,4 +1,4 @@
-"""A plan as sections of rows, in the order and the words of the terminal: what goes, what stays, what cannot go. Pure."""
+"""A plan as sections of rows, in the order and words of the terminal: what goes, what stays, what cannot. Pure."""
 
 from __future__ import annotations
 
@@ -153,9 +153,7 @@ def check_lines(before: CheckReport, after: CheckReport) -> list[CheckLine]:
         if found or later:
             verdicts = ["no" if names else "ok" for names in (found, later)]
             lines.append(
-                CheckLine(
-                    further.label, verdicts[0], named(found) or "none", verdicts[1], named(later) or "none"
-                )
+                CheckLine(further.label, verdicts[0], named(found) or "none", verdicts[1], named(later) or "none")
             )
     return lines
 
@@ -259,9 +257,7 @@ def _cash(plan: Plan) -> Section:
         for action in conversions
     )
     worth = total([action.est_value for action in conversions])
-    return Section(
-        "Cash to convert", f"~ {money(worth, plan.account.quote)}, into {plan.account.quote}", lines
-    )
+    return Section("Cash to convert", f"~ {money(worth, plan.account.quote)}, into {plan.account.quote}", lines)
 
 
 def _counting(plan: Plan) -> Section:
@@ -345,9 +341,7 @@ def _protected(plan: Plan) -> Section:
 
 
 def _unchanged(plan: Plan) -> Section:
-    aligned = _of(
-        plan, lambda position: position.category is Category.STRATEGY_ALIGNED and not position.is_protected
-    )
+    aligned = _of(plan, lambda position: position.category is Category.STRATEGY_ALIGNED and not position.is_protected)
     lines = tuple(
         Line(
             "=",
