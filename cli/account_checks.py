@@ -12,10 +12,10 @@ from exitplan.brokers.paper.options import option_problems
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
 from exitplan.cli.arguments import present
-from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.alerting.channels import read_channels
+from exitplan.executor.offline_warnings import offline_warnings
 from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean

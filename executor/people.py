@@ -1,4 +1,4 @@
-"""Who acts: the person at the keyboard, as far as this machine can tell."""
+"""Who acts: the person at the keyboard, as far as this machine can tell, or whom the dashboard has logged in."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ _ACTING: ContextVar[str | None] = ContextVar("acting", default=None)
 
 @contextmanager
 def acting_as(person: str) -> Iterator[None]:
-    """Let a person who is known by other means, such as a log-in, be who acts within the block, in this thread."""
-    token = _ACTING.set(printable(person)[:_LONGEST])
+    """Let what is done in the block be done by somebody who has proved who that is; a new thread has to say it anew."""
+    before = _ACTING.set(person)
     try:
         yield
     finally:
-        _ACTING.reset(token)
+        _ACTING.reset(before)
+
+
+def proven_actor() -> str | None:
+    """Return who has proved to be the one who acts; None where nobody has."""
+    return _ACTING.get()
 
 
 def actor(environment: Mapping[str, str]) -> str:
-    """Return who acts: whoever :func:`acting_as` names, else EXITPLAN_USER, else this machine's user as ``name@host``.
+    """Return who acts: whoever is logged in, else EXITPLAN_USER, else the user of this machine as ``name@host``.
 
-    It tells people apart that do not cheat; whoever can write the journal can write any name. Where that is not
-    enough, have plans signed.
+    The last two tell people apart that do not cheat; whoever can write the journal can write any name. Where that is
+    not enough, have plans signed.
     """
-    acting = _ACTING.get()
-    if acting is not None:
-        return acting
+    proven = proven_actor()
+    if proven is not None:
+        return proven
     named = printable(environment.get(PERSON_VARIABLE, "").strip())[:_LONGEST]
     if named:
         return named

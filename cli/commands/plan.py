@@ -25,7 +25,6 @@ from exitplan.cli.arguments import (
 )
 from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
-from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -62,6 +61,7 @@ from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.project import project_data
+from exitplan.executor.offline_warnings import tracker_warnings
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.port import AccountStore

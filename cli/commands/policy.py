@@ -7,7 +7,7 @@ from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOp
 from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.schemas.merged_text import policy_files, policy_text
+from exitplan.schemas.merged_text import policy_text
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 app = verb_app(has_verbs=True)
@@ -31,14 +31,7 @@ def show(
     """
     loaded = requested_policy(AccountRef(only_one(account), policy, data))
     if as_json:
-        write_json(
-            {
-                "name": loaded.policy.name,
-                "sha256": loaded.policy.sha256,
-                "files": policy_files(loaded),
-                "policy": loaded.document,
-            }
-        )
+        write_json(loaded.shown)
     else:
         say(policy_text(loaded), nl=False)
 

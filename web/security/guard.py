@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from exitplan.executor.logs import note
+from exitplan.executor.people import acting_as
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.web.given import given_of
 from exitplan.web.refusals import (
@@ -30,7 +31,7 @@ from exitplan.web.rendering import render
 from exitplan.web.routes import READING, Handler, Row
 from exitplan.web.security.audit import WEB, tell_act, tell_refusal
 from exitplan.web.security.csrf import comes_from_here, is_mark
-from exitplan.web.security.visitors import Visitor, owner_of_token, visitor_of
+from exitplan.web.security.visitors import NOBODY, Visitor, owner_of_token, visitor_of
 
 MOST_BYTES = 65_536
 """Of a form or document; the longest reason is 500 characters."""
@@ -44,7 +45,8 @@ def guarded(row: Row) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             await _admit(row, request)
-            response = await _run(row.handler, request)
+            with acting_as(getattr(request.state, "person", NOBODY)):
+                response = await _run(row.handler, request)
         except ClientDisconnect:
             raise
         except Exception as problem:  # noqa: BLE001 - the last place where it can be worded

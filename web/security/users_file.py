@@ -11,6 +11,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from filelock import FileLock
+
+from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, time_text
@@ -81,10 +84,15 @@ class UsersFile:
         return next(((user, token) for user, token in owned if token.id == token_id), None)
 
     def change(self, change: Callable[[Users], Users]) -> None:
-        """Replace the file in one step, for its owner alone; raises FileIsInvalid, DataFolderUnusable."""
-        users = change(self.read() if self.path.exists() else {})
-        content = json.dumps(_document(users), indent=2) + "\n"
-        write_atomically(self.path, content.encode())
+        """Replace the file in one step, for its owner alone; raises FileIsInvalid, DataFolderUnusable.
+
+        Those who change it at the same time wait for each other.
+        """
+        make_private_folder(self.path.parent)
+        with FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=OWN):
+            users = change(self.read() if self.path.exists() else {})
+            content = json.dumps(_document(users), indent=2) + "\n"
+            write_atomically(self.path, content.encode())
 
     def _look(self) -> tuple[int, ...]:
         try:

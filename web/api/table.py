@@ -1,0 +1,58 @@
+"""The endpoints of the API: the one list that routes and their description are made of."""
+
+from __future__ import annotations
+
+from exitplan.schemas.shapes.common import Schema
+from exitplan.web.api import reading
+from exitplan.web.api.endpoint import DURATION, Endpoint, Parameter
+
+_FLAG: Schema = {"type": "boolean"}
+
+
+def _limit(most: int, default: int) -> Parameter:
+    about = f"How many at most, 1 to {most}."
+    return Parameter("limit", about, {"type": "integer", "minimum": 1, "maximum": most}, default)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        *("GET", "/accounts", "List accounts, a page at a time.", reading.accounts, "account-list"),
+        query=(
+            _limit(200, 50),
+            Parameter("after", "The id after which the page begins.", {"type": "string", "maxLength": 300}, ""),
+            Parameter("search", "A part of the id.", {"type": "string", "maxLength": 100}, ""),
+            Parameter("tag", "A tag that the account carries.", {"type": "string", "maxLength": 100}),
+        ),
+    ),
+    Endpoint("GET", "/accounts/{account}", "Show how an account stood after its last run.", reading.status, "status"),
+    Endpoint(
+        *("GET", "/accounts/{account}/gate", "Say whether a bot may start trading.", reading.gate, "gate"),
+        query=(Parameter("max_age", "How old a verification may be, such as 15m or 1h.", DURATION, "1h"),),
+    ),
+    Endpoint(
+        *("GET", "/accounts/{account}/history", "List past runs, the newest first.", reading.history, "history"),
+        query=(_limit(1000, 20),),
+    ),
+    Endpoint("GET", "/accounts/{account}/history/{run}", "Show one run.", reading.run, "run"),
+    Endpoint(
+        *("GET", "/accounts/{account}/policy", "Show the merged policy of an account.", reading.policy, "policy-shown"),
+    ),
+    Endpoint(
+        *("GET", "/accounts/{account}/alerts", "List the newest alerts.", reading.alerts, "alerts-shown"),
+        query=(
+            _limit(1000, 20),
+            Parameter(
+                *("severity", "This bad or worse.", {"type": "string", "enum": ["info", "warning", "critical"]}, "info")
+            ),
+        ),
+    ),
+    Endpoint(
+        *("GET", "/requests", "List the plans that wait for a person.", reading.requests, "pending"),
+        query=(Parameter("closed", "Also those that wait no more.", _FLAG, default=False),),
+    ),
+    Endpoint("GET", "/requests/{request}", "Show one, with its plan.", reading.request, "request"),
+    Endpoint(
+        *("GET", "/incidents", "List what has gone wrong for too long.", reading.incidents, "incidents"),
+        query=(_limit(1000, 200), Parameter("ended", "Those that are over instead.", _FLAG, default=False)),
+    ),
+)
