@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
-
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption, PolicyOption
 from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.ruleset.model.values import plain
-from exitplan.schemas.loading.scalars import is_bare_text
+from exitplan.schemas.merged_text import policy_text
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 app = verb_app(has_verbs=True)
-_LISTS = ("classification", "orders", "exits", "protect", "never", "always", "escalation")
 
 
 @app.callback()
@@ -46,51 +39,3 @@ def show(
 def requested_policy(where: AccountRef) -> LoadedPolicy:
     """Load the policy file that was named, else the account's."""
     return load_policy(where.policy) if where.policy is not None else open_offline(where).loaded
-
-
-def _files(loaded: LoadedPolicy) -> list[str]:
-    return [str(file) for file in loaded.files]
-
-
-def policy_text(loaded: LoadedPolicy) -> str:
-    """Write a merged policy as YAML, each part with the place it comes from."""
-    lines = [f"# policy {loaded.policy.name}", f"# sha256 {loaded.policy.sha256}"]
-    lines += [f"# from   {file}" for file in _files(loaded)]
-    for key, value in loaded.document.items():
-        lines += _block(key, value, loaded.marks)
-    return "\n".join(lines) + "\n"
-
-
-def _block(key: str, value: Any, marks: Mapping[Any, Any]) -> list[str]:  # noqa: ANN401 - a node of a document
-    if key in _LISTS and value:
-        return [
-            f"{key}:",
-            *(f"  - {inline(entry)}{_place(marks, (key, number))}" for number, entry in enumerate(value)),
-        ]
-    if isinstance(value, Mapping) and value:
-        return [
-            f"{key}:",
-            *(f"  {name}: {inline(entry)}{_place(marks, (key, name))}" for name, entry in value.items()),
-        ]
-    return [f"{key}: {inline(value)}{_place(marks, (key,))}"]
-
-
-def _place(marks: Mapping[Any, Any], path: tuple[str | int, ...]) -> str:
-    mark = marks.get(path)
-    return "" if mark is None else f"  # {mark.file}:{mark.line}" if mark.line else f"  # {mark.file}"
-
-
-def inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
-    """Write a value on one line, in a way that reads back as the same."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_text(key)}: {inline(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(inline(entry) for entry in value) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return plain(value) if isinstance(value, Decimal) else str(value) if isinstance(value, int) else _text(value)
-
-
-def _text(text: str) -> str:
-    """Quote a text unless it can be nothing else."""
-    return text if is_bare_text(text) else json.dumps(text, ensure_ascii=False)

@@ -26,13 +26,13 @@ from exitplan.cli.rendering.incidents import incidents_line
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import status_parts
-from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.known_status import KnownStatus, known_status
+from exitplan.ruleset.planning.words import clock_time
 
 app = verb_app()
 

@@ -15,12 +15,12 @@ from exitplan.cli.commands.serve import UsersOption, users_path, with_web_server
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show, titled, words
-from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time
 from exitplan.web.security.roles import ROLES, Role
 from exitplan.web.security.users_file import User, UsersFile
 

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import titled, words
-from exitplan.cli.rendering.words import clock_time, counted, reason_text
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.shown import Shown
+from exitplan.ruleset.planning.words import clock_time, counted, reason_text
 
 
 def incidents_table(shown: Sequence[Shown]) -> Table:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from exitplan.cli.rendering.screen import rows, section, words
 from exitplan.cli.rendering.watching import plan_text
-from exitplan.cli.rendering.words import clock_time, counted, duration
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.request import Vote
+from exitplan.ruleset.planning.words import clock_time, counted, duration
 
 
 def requests_table(found: Sequence[Found], now: datetime) -> Table:

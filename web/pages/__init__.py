@@ -1,1 +1,1 @@
-"""The pages: one module each, thin over what the executor tells."""
+"""The pages: each module builds what is shown in pure functions, of what the executor remembers."""
