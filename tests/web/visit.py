@@ -19,9 +19,11 @@ from starlette.responses import RedirectResponse, Response
 
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.approvals.book import open_book
+from exitplan.executor.escalation.ladder import incidents_in, tended_after
 from exitplan.executor.people import actor
 from exitplan.executor.plan import plan_account
 from exitplan.executor.store.file_store import files_below
+from exitplan.executor.verify import verify_account
 from exitplan.schemas.policies import shipped_policy
 from exitplan.web.app import ROWS, make_app
 from exitplan.web.given import Given
@@ -139,6 +141,16 @@ class Desk:
         account = self.account()
         with open_book(account.store) as book:
             return book.ask(plan_account(account).plan, ["a person has to look"], people, self.clock()).request.id
+
+    def trouble(self) -> str:
+        """Let an incident be opened about the account; gives its id."""
+        file = self.root / "accounts" / "main.yaml"
+        ladder = {"id": "unclean", "on": "not_clean", "after": {"minutes": 0}, "steps": [{"channels": ["desk"]}]}
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "escalation": [ladder]}))
+        account = self.account()
+        with tended_after(account):
+            verify_account(account)
+        return incidents_in(account.store)[0].id
 
 
 def _look(request: Request) -> Response:

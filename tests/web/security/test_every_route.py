@@ -18,7 +18,7 @@ BY_ROLE = {role: name for name, role in PEOPLE.items()}
 
 
 def address(row: Row) -> str:
-    return re.sub(r"\{[^}]+\}", "x", row.path)
+    return re.sub(r"\{[^}]+\}", "x", re.sub(r"\{\w+:int\}", "1", row.path))
 
 
 def name(row: object) -> str:
@@ -74,10 +74,7 @@ def test_no_form_is_taken_without_its_mark(desk: Desk, row: Row) -> None:
 @pytest.mark.parametrize("row", CLOSED, ids=name)
 def test_without_log_in_nothing_can_be_changed(desk: Desk, row: Row) -> None:
     answer = desk.changed(users=None).browser().ask(row.method, address(row))
-    if row.changes and row.role is not Role.VIEWER:
-        assert answer.status_code == 403
-    else:
-        assert answer.status_code != 401
+    assert answer.status_code == 403 if row.method == "POST" else answer.status_code not in {303, 401, 403}
 
 
 def test_a_route_that_changes_something_is_not_a_get() -> None:
