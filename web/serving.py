@@ -130,7 +130,7 @@ def _named(files: Mapping[str, Path | None]) -> dict[str, Path]:
 
 def application(wish: Wish, place: Place, users: Path, data: Path, root: Path, clock: Clock) -> Starlette:
     """Make the application of a project; raises FileIsInvalid for a broken file of users, UsageError."""
-    known = None if wish.no_login else UsersFile(users)
+    proxy, known = proxy_of(wish), None if wish.no_login else UsersFile(users)
     if known is not None and not known.read():
         raise UsageError(f"{users} has no users", hint="make the first one: exitplan users add NAME --role admin")
     given = Given(
@@ -142,7 +142,7 @@ def application(wish: Wish, place: Place, users: Path, data: Path, root: Path, c
         hosts=place.hosts,
         accounts=KnownAccounts(root),
         is_https=place.is_https,
-        proxy=proxy_of(wish),
+        proxy=proxy,
     )
     return make_app(given)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -14,11 +14,22 @@ from typing import Any
 import httpx
 import yaml
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
+from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.executor.approvals.book import open_book
+from exitplan.executor.escalation.ladder import incidents_in, tended_after
+from exitplan.executor.people import actor
+from exitplan.executor.plan import plan_account
 from exitplan.executor.store.file_store import files_below
+from exitplan.executor.verify import verify_account
+from exitplan.schemas.policies import shipped_policy
 from exitplan.web.app import ROWS, make_app
 from exitplan.web.given import Given
 from exitplan.web.known_accounts import KnownAccounts
+from exitplan.web.refusals import Refused
+from exitplan.web.rendering import render
 from exitplan.web.routes import Row
 from exitplan.web.security.changing_users import made_token
 from exitplan.web.security.passwords import hash_password
@@ -61,8 +72,8 @@ class Browser:
     def log_in(self, name: str, password: str = PASSWORD, **fields: str) -> httpx.Response:
         self.get("/login")
         answer = self.post("/login", {"name": name, "password": password, **fields})
-        if answer.status_code == httpx.codes.SEE_OTHER:
-            self.get("/no-such-page-but-for-its-mark")
+        if answer.status_code == httpx.codes.SEE_OTHER and name in PEOPLE:
+            self.get("/test/look")  # for the mark
         return answer
 
     csrf: str = ""
@@ -85,11 +96,21 @@ class Desk:
     root: Path
     clock: StillClock
     given: Given
-    rows: tuple[Row, ...] = ROWS
+    done: list[str] = field(default_factory=list)
     app: Starlette = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = make_app(self.given, self.rows)
+        self.app = make_app(self.given, (*ROWS, *self._rows()))
+
+    def _rows(self) -> Iterator[Row]:
+        """Give a page to look at, one that says what it is given, and for each role something to do."""
+        yield Row("/test/look", "GET", _look, Role.VIEWER)
+        for role in Role:
+            yield Row(f"/test/{role.word}", "POST", self._do, role, changes=True)
+
+    def _do(self, request: Request) -> Response:
+        self.done.append(f"{request.url.path.rpartition('/')[2]} by {actor({})}")
+        return RedirectResponse("/test/look", 303)
 
     def browser(self, name: str | None = None, **more: Any) -> Browser:
         """Open a browser, in which somebody is logged in where a name is given."""
@@ -100,13 +121,40 @@ class Desk:
 
     def program(self, name: str, role: Role = Role.VIEWER, days: int = 1) -> Program:
         """Make a token of somebody, and a program that shows it."""
-        assert self.given.users is not None
-        token = made_token(self.given.users, name, "test", role, self.clock(), timedelta(days=days))
+        token = made_token(self.users, name, "test", role, self.clock(), timedelta(days=days))
         return Program(self.app, token)
 
     def changed(self, **changes: Any) -> Desk:
         """Start the dashboard anew, given something else."""
-        return replace(self, given=replace(self.given, **changes))
+        return Desk(self.root, self.clock, replace(self.given, **changes))
+
+    @property
+    def users(self) -> UsersFile:
+        assert self.given.users is not None
+        return self.given.users
+
+    def account(self) -> Account:
+        return open_account(AccountRequest(self.clock, "main", data=self.given.data, root=self.root))
+
+    def ask(self, people: int = 1) -> str:
+        """Let a plan of the account wait for people; gives the id of the request."""
+        account = self.account()
+        with open_book(account.store) as book:
+            return book.ask(plan_account(account).plan, ["a person has to look"], people, self.clock()).request.id
+
+    def trouble(self) -> str:
+        """Let an incident be opened about the account; gives its id."""
+        file = self.root / "accounts" / "main.yaml"
+        ladder = {"id": "unclean", "on": "not_clean", "after": {"minutes": 0}, "steps": [{"channels": ["desk"]}]}
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "escalation": [ladder]}))
+        account = self.account()
+        with tended_after(account):
+            verify_account(account)
+        return incidents_in(account.store)[0].id
+
+
+def _look(request: Request) -> Response:
+    return render(request, "error.html", problem=Refused(request.query_params.get("say", "a page")))
 
 
 @dataclass
@@ -132,8 +180,14 @@ def set_up(root: Path, **account: Any) -> Desk:
     clock = StillClock()
     folder = root / "accounts"
     folder.mkdir(parents=True)
-    block = {"id": "main", "venue": "paper", "quote": "USD", "paper": {"cash": "1000"}, **account}
-    policy = {"version": 1, "name": "main", "extends": "default.yaml", "account": block}
+    block = {
+        "id": "main",
+        "venue": "paper",
+        "quote": "USD",
+        "options": {"file": "../paper.json", "start_from": "demo"},
+        **account,
+    }
+    policy = {"version": 1, "name": "main", "extends": str(shipped_policy("default")), "account": block}
     (folder / "main.yaml").write_text(yaml.safe_dump(policy))
     users = UsersFile(root / "data" / "users.json")
     users.change(lambda _: {name: User(name, role, password_hash(), clock()) for name, role in PEOPLE.items()})

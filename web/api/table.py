@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from exitplan.schemas.shapes.common import Schema
-from exitplan.web.api import reading
+from exitplan.executor.approvals.deciding import MOST_WORDS
+from exitplan.schemas.shapes.common import Schema, record
+from exitplan.web.api import acting, reading
 from exitplan.web.api.endpoint import DURATION, Endpoint, Parameter
+from exitplan.web.security.roles import Role
 
 _FLAG: Schema = {"type": "boolean"}
+_WHY: Schema = {
+    "type": "string",
+    "description": "The reason; it is kept and told.",
+    "pattern": r"^[ -~]*[!-~][ -~]*$",
+    "maxLength": MOST_WORDS,
+}
+_REASON = record({"why": _WHY}, ("why",))
+_NAMED = record({"account": {"type": "string", "description": "The account's id, typed once more where it is live."}})
+_SPAN: Schema = {**DURATION, "description": "For how long, such as 4h; else until it is over."}
+_TAKEN: Schema = {
+    "type": "object",
+    "oneOf": [
+        record({"why": _WHY, "for": _SPAN}, ("why",)),
+        record({"undo": {"const": True, "description": "Give it back: its ladder goes on."}}, ("undo",)),
+    ],
+}
 
 
 def _limit(most: int, default: int) -> Parameter:
@@ -54,5 +72,31 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         *("GET", "/incidents", "List what has gone wrong for too long.", reading.incidents, "incidents"),
         query=(_limit(1000, 200), Parameter("ended", "Those that are over instead.", _FLAG, default=False)),
+    ),
+    Endpoint(
+        *("POST", "/requests/{request}/approve", "Approve a plan that waits.", acting.approve, "request"),
+        role=Role.APPROVER,
+        body=_NAMED,
+    ),
+    Endpoint(
+        *("POST", "/requests/{request}/reject", "Reject a plan that waits.", acting.reject, "request"),
+        role=Role.APPROVER,
+        body=_REASON,
+    ),
+    Endpoint(
+        *("POST", "/incidents/{incident}/ack", "Acknowledge an incident.", acting.take_incident, "acknowledged"),
+        role=Role.OPERATOR,
+        body=_TAKEN,
+    ),
+    Endpoint(*("POST", "/halt", "Halt all accounts.", acting.halt_all, "halted"), role=Role.OPERATOR, body=_REASON),
+    Endpoint("POST", "/resume", "End the halt of all accounts.", acting.resume_all, "halted", role=Role.OPERATOR),
+    Endpoint(
+        *("POST", "/accounts/{account}/halt", "Halt an account.", acting.halt_one, "halted"),
+        role=Role.OPERATOR,
+        body=_REASON,
+    ),
+    Endpoint(
+        *("POST", "/accounts/{account}/resume", "End the halt of an account.", acting.resume_one, "halted"),
+        role=Role.OPERATOR,
     ),
 )

@@ -25,9 +25,9 @@ def tell_act(request: Request, status: int) -> None:
     _tell(request, "act", person=request.state.person, role=request.state.role.word, status=status)
 
 
-def tell_log_in(request: Request, event: str, person: str) -> None:
-    """Tell that somebody has logged in or out."""
-    _tell(request, event, person=person)
+def tell_log_in(request: Request, person: str) -> None:
+    """Tell that somebody has logged in; logging out is an act as any other."""
+    _tell(request, "logged_in", person=person)
 
 
 def tell_failed_log_in(request: Request, name: str) -> None:

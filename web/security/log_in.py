@@ -40,7 +40,7 @@ def log_in(request: Request) -> Response:
         tell = "The name or the password is wrong."
         return _form(request, next_page=next_page, name=name, problem=tell, status=401)
     secret = sessions_of(request).begin(user)
-    tell_log_in(request, "logged_in", user.name)
+    tell_log_in(request, user.name)
     response = RedirectResponse(next_page, 303)
     _set_cookie(response, given, cookie_name(given), secret)
     _drop_cookie(response, given, _form_cookie(given))
@@ -51,7 +51,6 @@ def log_out(request: Request) -> Response:
     """End the session."""
     given = given_of(request)
     sessions_of(request).end(request.cookies.get(cookie_name(given), ""))
-    tell_log_in(request, "logged_out", request.state.person)
     response = RedirectResponse("/login" if given.users is not None and given.proxy is None else "/", 303)
     _drop_cookie(response, given, cookie_name(given))
     return response

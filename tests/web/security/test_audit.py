@@ -1,0 +1,55 @@
+"""What people did is told: who, what, from where and when."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from tests.web.visit import Desk
+
+
+def told(desk: Desk) -> list[tuple[str, str | None, str, str | None]]:
+    lines = (desk.given.data / "web_audit.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    return [(one["event"], one.get("person"), one["path"], one["address"]) for one in entries]
+
+
+def test_every_act_is_told_with_who_did_it(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "exitplan"):
+        browser = desk.browser("anna", address="192.0.2.7")
+        browser.post("/test/approver")
+        browser.post("/logout")
+    assert told(desk) == [
+        ("logged_in", "anna", "/login", "192.0.2.7"),
+        ("act", "anna", "/test/approver", "192.0.2.7"),
+        ("act", "anna", "/logout", "192.0.2.7"),
+    ]
+    assert "act method=POST path=/test/approver address=192.0.2.7 person=anna role=approver status=303" in caplog.text
+    assert (desk.given.data / "web_audit.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_refused_is_logged_alone(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    browser = desk.browser("vera")
+    browser.post("/test/approver")
+    desk.browser().log_in("anna", "wrong\u202e")
+    assert [event for event, *_ in told(desk)] == ["logged_in"]
+    assert "refused problem=RoleTooLow method=POST path=/test/approver" in caplog.text
+    assert "log_in_failed method=POST path=/login address=127.0.0.1 person=anna" in caplog.text
+    assert "wrong" not in caplog.text
+
+
+def test_what_looks_is_no_act(desk: Desk) -> None:
+    desk.browser("anna").get("/test/look")
+    assert [event for event, *_ in told(desk)] == ["logged_in"]
+
+
+def test_an_act_is_done_even_if_the_audit_cannot_be_kept(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    browser = desk.browser("anna")
+    audit = desk.given.data / "web_audit.jsonl"
+    audit.unlink()
+    audit.mkdir()
+    assert browser.post("/test/approver").status_code == 303
+    assert desk.done == ["approver by anna"]
+    assert "audit_not_kept" in caplog.text
