@@ -35,7 +35,7 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.planning.checks import AccountState
 
 AT_ONCE = 16
-"""Accounts of a live venue that are read, or have their orders sent, side by side: the venue's limits bound the rest."""
+"""Accounts of a live venue that are read, or have their orders sent, side by side; its limits bound the calls."""
 
 AtWork = Callable[[int], None]
 Stopped = Callable[[], bool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import cast
 
 from exitplan.brokers.call_log import as_caller
@@ -45,4 +46,4 @@ def reading_ahead(
 
 def _begun(account: Account, threads: ThreadPoolExecutor) -> Account:
     reading = threads.submit(as_caller(account.broker.read_account))
-    return account.with_broker(cast("Broker", ReadAhead(account.broker, reading)))
+    return replace(account, broker=cast("Broker", ReadAhead(account.broker, reading)))

@@ -1,7 +1,7 @@
 """Accounts at simulated venues: the same for the same number, and one in ten has something to sell in each cycle.
 
-A venue is a lookup in this process. Quiet accounts share the few portfolios that there are, so that their memory and CPU
-are those of exitplan.
+A venue is a lookup in this process. Quiet accounts share the few portfolios that there are, so that memory and
+CPU are those of exitplan.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ from exitplan.brokers.protocol import (
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.engine.rulebook import rulebook_of
-from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, TrackerRecord
-from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
+from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 BEGINNING = datetime(2026, 2, 18, 22, tzinfo=UTC)
 BETWEEN = timedelta(minutes=5)
@@ -45,7 +44,19 @@ ONE_IN = 10
 _PORTFOLIOS = 70
 _SYMBOLS = tuple(f"C{number:03d}/USD" for number in range(40))
 _SOLD = "ZOMBIE/USD"
-_CAPABILITIES = Capabilities("A", "ever", True, True, True, False, 5, False, writes_at_once=8, cancels_at_once=8)
+_STEP = Decimal("0.001")
+_CAPABILITIES = Capabilities(
+    client_order_ids="A",
+    unique_client_order_ids="ever",
+    reduce_only=True,
+    stop_market=True,
+    stop_limit=True,
+    convert=False,
+    receive_window=5,
+    live=False,
+    writes_at_once=8,
+    cancels_at_once=8,
+)
 
 
 @cache
@@ -66,7 +77,7 @@ def _portfolio(number: int) -> Snapshot:
     markets = _markets()
     value = Decimal(1000)
     positions = tuple(
-        Position(symbol, "long", (value / (markets[symbol].last or value)).quantize(Decimal("0.001"))) for symbol in symbols
+        Position(symbol, "long", (value / (markets[symbol].last or value)).quantize(_STEP)) for symbol in symbols
     )
     tracker = {
         one.symbol: TrackerRecord(
@@ -113,7 +124,7 @@ class World:
         cycle, engine = self.engines.get(number, (-1, None))
         if engine is None or cycle != self.cycle:
             base, market = _portfolio(number % _PORTFOLIOS), _markets()[_SOLD]
-            held = Position(_SOLD, "long", (Decimal(100) / (market.last or 1)).quantize(Decimal("0.001")))
+            held = Position(_SOLD, "long", (Decimal(100) / (market.last or 1)).quantize(_STEP))
             start = replace(
                 base,
                 positions=(*base.positions, held),

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,7 +28,10 @@ from exitplan.fleet.batch.loading import Loaded
 from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.planner import Draft
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Collected:
     """
 
     state: State | None = None
-    at: datetime = datetime.min.replace(tzinfo=UTC)
+    at: datetime = _NEVER
     is_verified: bool = False
     draft: Draft | None = None
     is_verification: bool = False
@@ -110,9 +112,7 @@ class BatchedStore:
         if not self.has_passed_on:
             self.has_passed_on = True
             collected, self.collected = self.collected, Collected()
-            if collected.state is not None and collected.state != replace(
-                self._remembered(), last_prices=collected.state.last_prices
-            ):  # prices alone are read again before anything is sent
+            if collected.state is not None:
                 self._hand_over(collected.state, collected)
             if collected.draft is not None:
                 self.full.keep_reading(collected.draft, is_verification=collected.is_verification)
@@ -122,6 +122,8 @@ class BatchedStore:
 
     def _hand_over(self, state: State, collected: Collected) -> None:
         before = self._remembered()
+        if state == replace(before, last_prices=state.last_prices):
+            return  # prices alone are read again before anything is sent
 
         def unless_changed(known: State) -> State:
             if known != before:
@@ -311,7 +313,7 @@ def _state_of(loaded: Loaded, place: str) -> State:
 
 
 def _halt_of(loaded: Loaded, place: str) -> Halt | None:
-    """Return the halt that was in force; an account's own counts before everybody's."""
+    """Return the halt that was in force; everybody's counts before an account's own."""
     if loaded.halt is None:
         return None
-    return Halt(Path(place), loaded.halt, None if loaded.halts_all else loaded.account)
+    return Halt(place, printable(loaded.halt), None if loaded.halts_all else loaded.account)

@@ -19,9 +19,9 @@ class Loaded:
 
     ``writer`` and ``revision`` tell whether anybody has written since; both are None where there is no journal, the
     revision where there is no state. ``halt`` is the text of the halt in force and ``halts_all`` whether that is
-    everybody's. ``is_busy`` says that somebody holds its lease, a plan is open, a request waits, or outcomes are not in
-    the state yet, ``has_incidents`` that there is something of incidents. ``digest`` and ``taken_at`` are those of the
-    snapshot that is kept, ``trouble`` what was wrong with its rounds.
+    everybody's. ``is_busy`` says that somebody holds its lease, a plan is open, a request waits, outcomes are not in
+    the state yet, or its journal is gone. ``has_incidents`` says that there is something of incidents. ``digest`` and
+    ``taken_at`` are those of the snapshot that is kept, ``trouble`` is what was wrong with its rounds.
     """
 
     account: str
@@ -43,7 +43,9 @@ class Loaded:
 _QUERY = """
 SELECT asked.account, origin.writer, state.document, state.revision, readings.document, trackers.document, marks.text,
     coalesce(everybody.text, halts.text), everybody.text IS NOT NULL,
-    EXISTS (SELECT FROM exitplan.leases AS l WHERE l.name = asked.account AND l.until > clock_timestamp())
+    CASE WHEN origin.writer IS NULL THEN asked.account IN (SELECT account FROM exitplan.last_traded) ELSE false END
+        OR EXISTS (SELECT FROM exitplan.leases AS l
+            WHERE l.name = 'account:' || asked.account AND l.until > clock_timestamp())
         OR EXISTS (SELECT FROM exitplan.plans WHERE plans.account = asked.account AND plans.ended_at IS NULL)
         OR EXISTS (SELECT FROM exitplan.requests AS r WHERE r.account = asked.account AND r.standing = 'waiting')
         OR EXISTS (SELECT FROM exitplan.state_changes AS c WHERE c.account = asked.account),
@@ -73,4 +75,4 @@ def load_accounts(connection: Connection[Any], accounts: Sequence[str]) -> dict[
 
 def _loaded(*row: Any) -> Loaded:  # noqa: ANN401 - a row of Postgres
     *known, cause, since, is_told = row
-    return Loaded(*known, trouble=None if cause is None else RoundTrouble(cause, since, is_told))
+    return Loaded(*known, None if cause is None else RoundTrouble(cause, since, is_told))

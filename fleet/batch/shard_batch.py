@@ -22,9 +22,8 @@ from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.checks import AccountState
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from exitplan.executor.store.postgres.database import Database
+    from psycopg import Connection
 
 _BY_INDEX = (
     "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),"

@@ -83,7 +83,7 @@ WITH told AS (
         AND state.revision IS NOT DISTINCT FROM told.revision
         AND gate_marks.text IS NOT DISTINCT FROM told.mark
         AND coalesce(everybody.text, halts.text) IS NOT DISTINCT FROM told.halt
-        AND NOT EXISTS (SELECT FROM exitplan.leases AS l WHERE l.name = told.account AND l.until > clock_timestamp())
+        AND NOT EXISTS (SELECT FROM exitplan.leases AS l WHERE l.name = 'account:' || told.account AND l.until > clock_timestamp())
         AND NOT EXISTS (SELECT FROM exitplan.plans AS p WHERE p.account = told.account AND p.ended_at IS NULL)
         AND NOT EXISTS (SELECT FROM exitplan.requests AS r
             WHERE r.account = told.account AND r.standing = 'waiting')
