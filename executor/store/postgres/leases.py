@@ -18,9 +18,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -28,6 +28,8 @@ from psycopg.pq import TransactionStatus
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.store.postgres.failures import text_of, told
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
+
+T = TypeVar("T")
 
 _MARGIN = 6
 """The part of a lease's time that is not trusted, as a divisor; also how often it is renewed in that time."""
@@ -215,7 +217,7 @@ class LeaseKeeper:
             for lease in list(self._held):
                 asked_at = _clock()
                 values = (self.seconds, list(lease.names), lease.token)
-                rows = self._at_work(lambda connection, values=values: connection.execute(_RENEW, values).fetchall())
+                rows = self._at_work(partial(_renewed, values=values))
                 if len(rows) == len(lease.names):
                     lease.deadline = asked_at + self._trusted
                 else:  # it was taken, or broken
@@ -240,7 +242,7 @@ class LeaseKeeper:
                 pause = min(1.0, self.seconds / _MARGIN)
                 note(JOURNAL, "leases_not_renewed", level=logging.WARNING, why=text_of(error))
 
-    def _at_work(self, act: Callable[[psycopg.Connection[Any]], Any]) -> Any:  # noqa: ANN401 - what is asked for
+    def _at_work(self, act: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Do something by the keeper's connection; one that the server has closed meanwhile is replaced, once."""
         for is_last in (False, True):
             is_new = self._connection is None
@@ -273,6 +275,10 @@ def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
         with suppress(psycopg.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def _renewed(connection: psycopg.Connection[Any], values: Sequence[object]) -> list[Any]:
+    return connection.execute(_RENEW, values).fetchall()
 
 
 def _look(connection: psycopg.Connection[Any], name: str) -> Holder | None:

@@ -1,4 +1,4 @@
-"""What is kept of an account beside its journal, a row each: halts, marks, alerts, the tracker, the last reading."""
+"""What is kept of an account beside its journal, a row each: halts, marks, alerts, the last reading."""
 
 from __future__ import annotations
 
@@ -6,30 +6,25 @@ import getpass
 import logging
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-import psycopg
 
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.postgres.database import Database
-from exitplan.executor.store.postgres.failures import told
-from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
-from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
-from exitplan.ruleset.model.values import parse_time, time_text, unified_symbol
+from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.model.values import parse_time, time_text
 from exitplan.ruleset.model.visible import printable
-from exitplan.schemas.documents import parse_document
 
 EVERYBODY = ""
 """Under which the halt of all accounts is kept."""
 # Of what nothing is decided by: an answer need not wait for the disk.
-_LAZILY = "(SELECT set_config('synchronous_commit', 'off', true)) AS lazily"
+LAZILY = "(SELECT set_config('synchronous_commit', 'off', true)) AS lazily"
 _PUT_READING = (
-    "INSERT INTO exitplan.readings (account, document) SELECT %s, %s FROM " + _LAZILY + " ON CONFLICT (account)"  # noqa: S608 - our own words
+    "INSERT INTO exitplan.readings (account, document) SELECT %s, %s FROM " + LAZILY + " ON CONFLICT (account)"  # noqa: S608 - our own words
     " DO UPDATE SET document = excluded.document"
 )
 _PUT_HALT = (
@@ -154,72 +149,3 @@ def halts_of(database: Database) -> list[Halt]:
     with database.connection() as connection:
         rows = connection.execute("SELECT account, text FROM exitplan.halts ORDER BY account").fetchall()
     return [Halt(database.place, printable(text), account or None) for account, text in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerRow:
-    """The position tracker that is a row: the document of a tracker's file."""
-
-    database: Database
-    account: str
-
-    def with_records(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot the row's records; until there is a row, those that it brings along are."""
-        with self.database.connection() as connection:
-            document = self._document(connection)
-        return snapshot if document is None else replace(snapshot, tracker=tracker_from_document(document["positions"]))
-
-    def update(
-        self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
-    ) -> None:
-        """Change records of the row; where there is none yet, ``records`` go into it first."""
-        with self._changed(lambda: tracker_to_document(records), now) as positions:
-            names = {unified_symbol(name): name for name in positions}
-            for symbol, record in changes.items():
-                name = names.get(symbol, symbol)
-                positions.pop(name, None)
-                if record is not None:
-                    positions[name] = tracker_to_document({symbol: record})[symbol]
-
-    def replace_with(self, content: bytes) -> None:
-        """Take the text of a tracker's file for the row; raises FileIsInvalid for a broken one."""
-        parse_document(content, "tracker", f"the tracker of {self.account}")
-        with told(self.database.place), self.database.connection() as connection:
-            connection.execute(_PUT_TRACKER, (self.account, content))
-
-    def text(self) -> bytes | None:
-        """Return the text of the row; None where there is none."""
-        with self.database.connection() as connection:
-            row = connection.execute(_GET_TRACKER, (self.account,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    @contextmanager
-    def _changed(self, before: Any, now: datetime) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - makes a document
-        with self.database.connection() as connection, connection.transaction():
-            first = orjson.dumps({"positions": {}})
-            is_new = connection.execute(_BEGIN_TRACKER, (self.account, first)).rowcount == 1
-            document = self._document(connection, " FOR UPDATE")
-            if document is None:
-                raise DataFolderUnusable(f"the tracker of {self.account} was removed from {self.database.place}")
-            if is_new:
-                document["positions"] = before()
-            yield document["positions"]
-            document["last_updated"] = time_text(now)
-            connection.execute(_PUT_TRACKER, (self.account, orjson.dumps(document, default=str)))
-
-    def _document(self, connection: psycopg.Connection[Any], more: str = "") -> dict[str, Any] | None:
-        row = connection.execute(_GET_TRACKER + more, (self.account,)).fetchone()
-        if row is None:
-            return None
-        document = parse_document(bytes(row[0]), "tracker", f"the tracker of {self.account} in {self.database.place}")
-        if not isinstance(document.get("positions"), dict):
-            raise FileIsInvalid(f"the tracker of {self.account} in {self.database.place} is broken")
-        return document
-
-
-_BEGIN_TRACKER = "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-_GET_TRACKER = "SELECT document FROM exitplan.trackers WHERE account = %s"
-_PUT_TRACKER = (
-    "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s)"
-    " ON CONFLICT (account) DO UPDATE SET document = excluded.document"
-)
