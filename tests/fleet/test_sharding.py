@@ -21,7 +21,7 @@ fleets = st.dictionaries(accounts, st.sampled_from(LANES), max_size=60)
 
 @st.composite
 def sharded(draw: st.DrawFn) -> tuple[list[Member], dict[int, Lane]]:
-    """A fleet as years of changes may have left it: shards too large, too small and empty, accounts in the wrong one."""
+    """A fleet as years may have left it: shards too large, too small and empty, accounts in the wrong one."""
     shards = draw(st.dictionaries(st.integers(1, 12), st.sampled_from(LANES), max_size=8))
     wheres = st.sampled_from([None, *shards])
     return [Member(name, lane, draw(wheres)) for name, lane in draw(fleets).items()], shards
