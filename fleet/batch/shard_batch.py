@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exitplan.executor.store.last_reading import reading_of
+from exitplan.executor.store.last_reading import kept_reading, next_reading
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.state import state_to_document
 from exitplan.fleet.batch.batched_store import BatchedStore
@@ -18,7 +18,7 @@ from exitplan.fleet.batch.loading import Loaded, load_accounts
 from exitplan.fleet.batch.snapshots import KEPT_FOR, snapshot_to_keep, write_snapshots
 from exitplan.fleet.batch.writing import Entry, ShardLease, holds_lease, write_alerts, write_entries, write_troubles
 from exitplan.fleet.round_troubles import RoundTrouble, failure_alert, is_news
-from exitplan.ruleset.model.records import write_record
+from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.checks import AccountState
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _BY_INDEX = (
     "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),"
-    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
 )
 """A shard is a few rows of large tables: whatever the statistics say, each is found by its key. A plan that was made
 while a table was small would else read all of it."""
@@ -104,7 +104,8 @@ def _entry_of(store: BatchedStore) -> Entry | None:
     is_answer = collected.is_verified and state.account_state is not None
     closing = None
     if is_answer and state.account_state is not AccountState.CLEAN:
-        closing = f"that the account was {state.account_state} could not be remembered"
+        at = time_text(collected.at.replace(microsecond=0))
+        closing = f"that the account was {state.account_state} could not be remembered ({at})"
     return Entry(
         account=known.account,
         writer=known.writer,
@@ -119,13 +120,12 @@ def _entry_of(store: BatchedStore) -> Entry | None:
 
 
 def _reading_of(store: BatchedStore) -> bytes | None:
-    """Return the figures of the reading as they are kept, with when the account was CLEAN last."""
+    """Return the figures of the reading as they are kept."""
     collected, known = store.collected, store.loaded
     if collected.draft is None:
         return None
-    reading = reading_of(collected.draft)
-    before = None if known.reading is None else orjson.loads(known.reading).get("clean_at")
-    return orjson.dumps({**write_record(reading), **({"clean_at": before} if before else {})})
+    before = None if known.reading is None else kept_reading(known.reading)
+    return next_reading(collected.draft, before, is_verification=collected.is_verification)
 
 
 def _troubles_of(stores: Iterable[BatchedStore]) -> dict[str, RoundTrouble | None]:
