@@ -31,7 +31,7 @@ OLDEST = 14
 LEASE_SECONDS = 30.0
 """How long a lease lasts that is not renewed."""
 _OPTIONS: dict[str, Any] = {
-    "connect_timeout": 10,
+    "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -197,7 +197,10 @@ def _problem(connection: psycopg.Connection[Any], row: tuple[Any, ...]) -> tuple
     if version < OLDEST:
         return f"it is Postgres {version}", f"use Postgres {OLDEST} or later"
     if encoding != "UTF8":
-        return f"its encoding is {encoding}", "create one with: CREATE DATABASE exitplan ENCODING 'UTF8' TEMPLATE template0"
+        return (
+            f"its encoding is {encoding}",
+            "create one with: CREATE DATABASE exitplan ENCODING 'UTF8' TEMPLATE template0",
+        )
     if fsync != "on":
         return "the server runs with fsync = off", "an order in the journal could be lost in a power cut: switch it on"
     if commit == "off":
@@ -206,5 +209,8 @@ def _problem(connection: psycopg.Connection[Any], row: tuple[Any, ...]) -> tuple
     if is_standby:
         return "it is a standby, which cannot be written", "name the primary"
     if pid != connection.info.backend_pid:
-        return "there is a pooler in between, which mixes sessions up", "name the server itself: exitplan pools on its own"
+        return (
+            "there is a pooler in between, which mixes sessions up",
+            "name the server itself: exitplan pools on its own",
+        )
     return None

@@ -47,11 +47,11 @@ _RENEW = """
 UPDATE exitplan.leases SET until = clock_timestamp() + make_interval(secs => %s)
 WHERE name = ANY(%s) AND token = %s RETURNING name
 """
-_END = "UPDATE exitplan.leases SET until = '-infinity', token = '' WHERE name = ANY(%s) AND token = %s"
+_END = "UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE name = ANY(%s) AND token = %s"
 _LOOK = (
     "SELECT token, holder, host, pid, process, taken_at, until > clock_timestamp() FROM exitplan.leases WHERE name = %s"
 )
-_BREAK = "UPDATE exitplan.leases SET until = '-infinity', token = '', fence = fence + 1 WHERE name = %s"
+_BREAK = "UPDATE exitplan.leases SET until = 'epoch', token = '', fence = fence + 1 WHERE name = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +184,7 @@ class LeaseKeeper:
     def _trusted(self) -> float:
         return self.seconds - self.seconds / _MARGIN
 
-    def _taken(
-        self, connection: psycopg.Connection[Any], names: Sequence[str], token: str
-    ) -> dict[str, int] | Holder:
+    def _taken(self, connection: psycopg.Connection[Any], names: Sequence[str], token: str) -> dict[str, int] | Holder:
         """Take leases in one transaction; gives who holds one of them instead, where one is held."""
         if len(names) == 1:
             return self._taken_one(connection, names[0], token)
