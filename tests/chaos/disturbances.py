@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.postgres import database, leases
+from exitplan.executor.store.postgres import database, holders
 from tests.chaos.in_postgres import LEASE_SECONDS, SHARED, PostgresWorld, set_up, world_at
 from tests.chaos.kinds import Kind
 from tests.chaos.oracle import Violation
@@ -182,7 +182,7 @@ def _die_elsewhere(stage: _Stage) -> None:
     assert isinstance(world, PostgresWorld)
 
     def die_there() -> None:
-        pytest.MonkeyPatch().setattr(leases, "_system", lambda: "another machine")
+        pytest.MonkeyPatch().setattr(holders, "_system", lambda: "another machine")
         stage._harm_at(stage.experiment.at[0], die)()
 
     world.lease_seconds = LEASE_SECONDS

@@ -47,7 +47,7 @@ class PostgresWorld(World):
     lease_seconds: float = 30.0
 
     @property
-    def store(self) -> PostgresStore:  # type: ignore[override] # in place of files
+    def store(self) -> PostgresStore:
         return PostgresStore(_opened(os.getpid(), self.way or self.url, self.lease_seconds), self.account_id)
 
     @property

@@ -22,7 +22,8 @@ from exitplan.executor.store.lease import venue_account
 from exitplan.executor.store.port import StoreOpener, Tables
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.failures import told
-from exitplan.executor.store.postgres.leases import Holder, Lease
+from exitplan.executor.store.postgres.holders import Holder
+from exitplan.executor.store.postgres.leases import Lease
 from exitplan.executor.store.postgres.migrations import ensure_version
 from exitplan.executor.store.postgres.records import LAZILY, Records
 from exitplan.executor.store.postgres.tables import PostgresTables
@@ -144,13 +145,13 @@ class PostgresStore:
     # --- one writer ---
 
     @contextmanager
-    def lease(self, now: datetime) -> Iterator[None]:
+    def lease(self, now: datetime) -> Iterator[None]:  # noqa: ARG002 - the database's time counts
         """Hold the account's lease."""
         with self._leased(self._names(None)):
             yield
 
     @contextmanager
-    def trading_lease(self, identity: Identity, now: datetime) -> Iterator[None]:
+    def trading_lease(self, identity: Identity, now: datetime) -> Iterator[None]:  # noqa: ARG002 - as above
         """Hold the account's lease and that of the account at its venue, for all machines."""
         with self._leased(self._names(identity)):
             yield

@@ -47,7 +47,7 @@ class Records:
     # --- halts and marks ---
 
     def find_halt(self) -> Halt | None:
-        """Find the halt in force: that of all accounts, else the account's own; where it cannot be looked at, one is."""
+        """Find the halt in force, of all accounts or this one; where that cannot be looked at, there is one."""
         asked = "SELECT account, text FROM exitplan.halts WHERE account IN ('', %s) ORDER BY account"
         try:
             row = self._row(asked, self.account)
