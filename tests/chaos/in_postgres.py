@@ -120,9 +120,8 @@ class PostgresWorld(World):
         return alerts
 
     def break_leases(self) -> None:
-        database = open_database(self.url)
-        PostgresStore(database, self.account_id).break_lease()
-        database.close()
+        with open_database(self.url) as database:
+            PostgresStore(database, self.account_id).break_lease()
 
 
 class RowPoints(Points):
@@ -157,9 +156,8 @@ def world_at(url: str) -> Callable[..., PostgresWorld]:
 
 def set_up(url: str) -> None:
     """Make what accounts need in an empty database."""
-    database = open_database(url)
-    create_journal(database)
-    database.close()
+    with open_database(url) as database:
+        create_journal(database)
 
 
 @contextmanager
