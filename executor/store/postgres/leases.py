@@ -50,30 +50,6 @@ _LOOK = (
     "SELECT token, holder, host, pid, process, taken_at, until > clock_timestamp() FROM exitplan.leases WHERE name = %s"
 )
 _BREAK = "UPDATE exitplan.leases SET until = 'epoch', token = '', fence = fence + 1 WHERE name = %s"
-<<<<<<< HEAD
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease: a process of a machine since a time, its command in words, and the token that it holds."""
-
-    token: str
-    command: str
-    host: str
-    pid: int
-    process: str
-    since: str
-
-    def __str__(self) -> str:
-        """Name the process as whoever is kept waiting needs it."""
-        return f"by process {self.pid} on {self.host} since {self.since} ({self.command})"
-
-    @property
-    def is_dead(self) -> bool:
-        """Check whether the holder is known to have died: it was a process of this very system."""
-        return _has_died(self.process)
-=======
->>>>>>> pg
 
 
 @dataclass(eq=False)
