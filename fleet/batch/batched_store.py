@@ -136,7 +136,7 @@ class BatchedStore:
     def _remembered(self) -> State:
         """Return the state as it was loaded; raises FileIsInvalid where it is damaged."""
         if self._known is None:
-            self._known = _state_of(self.loaded, self.place)
+            self._known = _state_of(self.loaded, self.full)
         return self._known
 
     # --- the journal ---
@@ -245,7 +245,7 @@ class BatchedStore:
         """Find the halt that was in force when the shard was loaded; once there is a plan, the one in force now."""
         if self.has_passed_on or self.collected.draft is not None:
             return self.full.find_halt()
-        return _halt_of(self.loaded, self.place)
+        return None if self.loaded.halt is None else _halt_of(self.loaded, self.loaded.halt, self.place)
 
     def halt(self, reason: str, now: datetime) -> Halt:
         """Halt the account at once."""
@@ -301,7 +301,7 @@ class BatchedStore:
         self.full.save_reproducer(name, content)
 
 
-def _state_of(loaded: Loaded, place: str) -> State:
+def _state_of(loaded: Loaded, full: AccountStore) -> State:
     """Read the state that was loaded; raises FileIsInvalid where it is damaged."""
     if loaded.document is None:
         return State()
@@ -309,12 +309,11 @@ def _state_of(loaded: Loaded, place: str) -> State:
         return state_from_document(orjson.loads(loaded.document))
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileIsInvalid(
-            f"{place}: the state of {loaded.account} is damaged: {error}", hint="restore the database from a backup"
+            f"{full.place}: the state of {loaded.account} is damaged: {error}",
+            hint="restore the database from a backup",
         ) from error
 
 
-def _halt_of(loaded: Loaded, place: str) -> Halt | None:
+def _halt_of(loaded: Loaded, text: str, place: str) -> Halt:
     """Return the halt that was in force; everybody's counts before an account's own."""
-    if loaded.halt is None:
-        return None
-    return Halt(place, printable(loaded.halt), None if loaded.halts_all else loaded.account)
+    return Halt(place, printable(text), None if loaded.halts_all else loaded.account)
