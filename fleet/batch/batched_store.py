@@ -22,7 +22,7 @@ from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_reading import LastReading
 from exitplan.executor.store.port import AccountStore, Tables
 from exitplan.executor.store.state import State, state_from_document
-from exitplan.executor.store.tracker import Tracker
+from exitplan.executor.store.tracker import Tracker, records_of
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.loading import Loaded
 from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
@@ -30,6 +30,7 @@ from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.planner import Draft
+from exitplan.schemas.documents import parse_document
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -51,14 +52,17 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class LoadedTracker:
-    """A tracker as it was loaded; what changes goes to the full one."""
+    """A tracker as it was loaded, of which None means that there is none; what changes goes to the full one."""
 
-    document: bytes | None
+    content: bytes | None
+    name: str
     full: Tracker
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot the tracker's records; raises FileIsInvalid where they are damaged."""
-        return snapshot if self.document is None else self.full.with_records(snapshot)
+        if self.content is None:
+            return snapshot
+        return replace(snapshot, tracker=records_of(parse_document(self.content, "tracker", self.name)))
 
     def update(
         self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
@@ -101,7 +105,9 @@ class BatchedStore:
     @property
     def tracker(self) -> Tracker:
         """The account's own position tracker, as it was loaded."""
-        return self.full.tracker if self.has_passed_on else LoadedTracker(self.loaded.tracker, self.full.tracker)
+        if self.has_passed_on:
+            return self.full.tracker
+        return LoadedTracker(self.loaded.tracker, f"the tracker of {self.account}", self.full.tracker)
 
     def _passed_on(self) -> AccountStore:
         """Hand what was collected to the full store, which does the rest of the round, and return it.

@@ -73,6 +73,9 @@ def test_a_further_quiet_account_takes_no_further_statement(shard: Shard, monkey
     monkeypatch.setattr(psycopg.Cursor, "execute", counted)
     counts = []
     for shard.size in (3, 30):
+        shard.world.selling = {shard.first + place for place in range(shard.size)}  # so that they have trackers
+        shard.cycle()
+        shard.world.selling = set()
         shard.cycle()
         count = 0
         shard.cycle()
@@ -132,6 +135,25 @@ def test_an_account_that_cannot_be_read_is_unknown_and_that_is_told_once(shard: 
     shard.world.unreadable = {shard.first}
     shard.cycle()
     assert shard.alerts(0) == ["ROUND_FAILED", "ROUND_FAILED"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"unwind_progress": 7}', b'{"last_verified_at": "soon"}', b"\xff"]
+)
+def test_a_damaged_state_is_told_and_keeps_nobody_else(shard: Shard, content: bytes) -> None:
+    shard.cycle()
+    spoil = "UPDATE exitplan.{} SET document = %s WHERE account = %s RETURNING 1"
+    for table in ("state", "readings"):
+        shard.ask(spoil.format(table), content, shard.account(0).id)
+    assert shard.cycle().kinds == {"failed": 1, "quiet": 2}
+    assert not shard.gate(0).open
+
+
+def test_a_damaged_tracker_is_told_and_keeps_nobody_else(shard: Shard) -> None:
+    shard.cycle()
+    shard.ask("INSERT INTO exitplan.trackers VALUES (%s, %s) RETURNING 1", shard.account(0).id, b'{"positions": 7}')
+    assert shard.cycle().kinds == {"failed": 1, "quiet": 2}
+    assert states(shard)[0] is AccountState.UNKNOWN
 
 
 def test_an_account_that_is_locked_for_an_hour_is_told(shard: Shard) -> None:
