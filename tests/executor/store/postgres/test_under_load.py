@@ -16,7 +16,7 @@ from tests.builders import NOW
 from tests.postgres.server import temporary_server
 from tools.postgres import Server
 
-WRITERS, CRASHES = 6, 3
+WRITERS, CRASHES = 4, 2
 
 
 @dataclass
@@ -53,7 +53,7 @@ def test_whatever_was_acknowledged_is_there_after_crashes(postgres_server: Serve
             writers = [pool.submit(write, store) for store in stores]
             for number in range(CRASHES):
                 time.sleep(0.4)
-                (server.kill if number % 2 else server.stop)()
+                (server.stop if number % 2 else server.kill)()
                 server.start()
             time.sleep(0.8)  # longer than a lease lasts that could not be given back
             stop.set()
