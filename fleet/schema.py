@@ -6,6 +6,8 @@ answered is in the journals and nowhere else: losing these tables loses no order
 
 from __future__ import annotations
 
+from exitplan.fleet.rollout.tables import ROLLOUTS
+
 PART = "fleet"
 """The name under which ``exitplan.versions`` holds the version of these tables."""
 
@@ -82,5 +84,5 @@ CREATE TABLE exitplan.snapshots (
 );
 """
 
-UPGRADES = (_REGISTRY,)
+UPGRADES = (_REGISTRY, ROLLOUTS)
 """What leads from each version of these tables to the next, beginning with none."""

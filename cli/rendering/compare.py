@@ -159,7 +159,9 @@ def _account_rows(change: DraftChange) -> Iterator[tuple[str, str, str, str]]:
         was, becomes = (f"cancelled by {rule}" if rule else "stays" for rule in (order.before, order.after))
         yield f"order {order.order_id} ({order.symbol})", "", was, becomes
     for action in _of_money(change.actions):
-        was, becomes = (f"{act.kind} {plain(act.quantity)}" if act else "stays" for act in (action.before, action.after))
+        was, becomes = (
+            f"{act.kind} {plain(act.quantity)}" if act else "stays" for act in (action.before, action.after)
+        )
         yield f"money ({action.symbol})", "", was, becomes
     if change.guards[0] != change.guards[1]:
         yield "guards", "", _guards(change.guards[0]), _guards(change.guards[1])

@@ -1,0 +1,41 @@
+"""Tell people that a rollout has stopped by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from exitplan.executor.store.alerts import make_alert
+from exitplan.fleet.rollout.book import Rollout
+from exitplan.fleet.rollout.health import Member, count
+from exitplan.ruleset.model.values import plain
+
+FLEET = "fleet"
+"""The account that an alert names which is about no single one."""
+_NAMED = 10
+
+
+def raise_stopped(connection: Connection[Any], rollout: Rollout, members: Sequence[Member]) -> None:
+    """Raise the alert that a rollout has stopped, in the transaction that stops it."""
+    counted, now = count(members), rollout.looked.ours
+    failing = [member for member in members if member.new_troubles]
+    figures = {
+        "rollout": rollout.number,
+        "policy": rollout.name,
+        "share": f"{plain(rollout.pace.stages[rollout.stage] * 100)} %",
+        "moved": counted.moved,
+        "failing": counted.failing,
+        "reason": rollout.why,
+        "accounts": ", ".join(_named(member) for member in failing[:_NAMED]) or "none by name",
+    }
+    alert = make_alert("ROLLOUT_STOPPED", FLEET, now, figures)
+    connection.execute(
+        "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", (FLEET, now, orjson.dumps(alert))
+    )
+
+
+def _named(member: Member) -> str:
+    return f"{member.account} ({', '.join(sorted(member.new_troubles))})"
