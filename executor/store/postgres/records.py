@@ -47,7 +47,7 @@ class Records:
     # --- halts and marks ---
 
     def find_halt(self) -> Halt | None:
-        """Find the halt in force: that of all accounts, else the account's own; where it cannot be looked at, one is."""
+        """Find the halt in force, of all accounts or this one; where that cannot be looked at, there is one."""
         asked = "SELECT account, text FROM exitplan.halts WHERE account IN ('', %s) ORDER BY account"
         try:
             row = self._row(asked, self.account)
@@ -89,16 +89,15 @@ class Records:
             self._row(added, self.account, parse_time(alert["timestamp"]), orjson.dumps(alert))
         except ExitplanError as error:
             kind = alert["alert_type"]
-            note(RUN, "alert_not_written", level=logging.ERROR, account=self.account, alert_type=kind, message=str(error))
+            note(
+                RUN, "alert_not_written", level=logging.ERROR, account=self.account, alert_type=kind, message=str(error)
+            )
             return False
         return True
 
     def alerts(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """Return the account's alerts after a number, the oldest first, each with its number."""
-        asked = (
-            "SELECT number, document FROM exitplan.alerts WHERE account = %s AND number > %s"
-            " AND tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY number"
-        )
+        asked = "SELECT number, document FROM exitplan.alerts WHERE account = %s AND number > %s ORDER BY number"
         with self.database.connection() as connection:
             rows = connection.execute(asked, (self.account, after)).fetchall()
         for number, document in rows:
@@ -115,9 +114,7 @@ class Records:
 
     def put_reproducer(self, name: str, content: bytes) -> None:
         """Keep a case; one that is there already stays."""
-        added = (
-            "INSERT INTO exitplan.reproducers (account, name, document) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-        )
+        added = "INSERT INTO exitplan.reproducers (account, name, document) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
         self._row(added, self.account, name, content)
 
     @property
