@@ -48,9 +48,11 @@ class Question:
 
 
 def forecast_fleet(connection: Connection[Any], asked: Question) -> Forecast:
-    """Plan the accounts of a fleet from their last snapshots; a fleet of any size needs the same memory.
+    """Plan the accounts of a fleet from their last snapshots, in the caller's transaction.
 
-    Raises FileHasProblems for a new policy that is broken. What is wrong with an account is told in the forecast.
+    A fleet of any size needs the same memory.
+
+    What is wrong with an account is told in the forecast. Raises FileHasProblems for a new policy that is broken.
     """
     forecast = Forecast(asked.most)
     _ = asked.targets.written  # whatever is wrong with the policy itself is no account's problem
@@ -72,6 +74,8 @@ class _Chunks:
     def read(self) -> Iterator[Chunk]:
         kept: dict[_Key, list[Recorded]] = {}
         number = 0
+        # Processes may have to be started anew between two rows.
+        self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         with self.connection.cursor(name="exitplan_forecast", binary=True) as rows:
             rows.itersize = _AT_ONCE
             rows.execute(_KEPT + self.asked.where.condition, self.asked.where.values)

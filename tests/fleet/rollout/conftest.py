@@ -21,13 +21,6 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy, policy_from_doc
 from tests.builders import NOW, position, snapshot
 from tests.fleet.database import registry_at
 
-JOURNALS = """
-CREATE TABLE exitplan.state (account TEXT PRIMARY KEY, document BYTEA NOT NULL);
-CREATE TABLE exitplan.readings (account TEXT PRIMARY KEY, document BYTEA NOT NULL);
-CREATE TABLE exitplan.alerts (
-    number BIGINT GENERATED ALWAYS AS IDENTITY, account TEXT NOT NULL, at TIMESTAMPTZ NOT NULL, document BYTEA NOT NULL
-);
-"""
 DEFAULT = load_policy(shipped_policy("default"))
 
 
@@ -121,8 +114,6 @@ class Fleet:
 @pytest.fixture
 def fleet(postgres_url: str) -> Iterator[Fleet]:
     with registry_at(postgres_url) as registry:
-        with registry.transaction() as connection:
-            connection.execute(JOURNALS.encode())
         yield Fleet(registry)
 
 

@@ -262,7 +262,7 @@ def test_what_the_tables_hold_that_is_no_document_says_nothing(fleet: Fleet, new
     start(fleet, new)
     for name in NAMES:
         for table in ("state", "readings"):
-            fleet.do(f"INSERT INTO exitplan.{table} VALUES (%s, %s)", name, b"\xff[")  # noqa: S608 - our own names
+            fleet.do(f"INSERT INTO exitplan.{table} (account, document) VALUES (%s, %s)", name, b"\xff[")  # noqa: S608 - our own names
     fleet.do("INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", NAMES[0], NOW, b"[1]")
     assert look(fleet, NOW + timedelta(minutes=1)) is Step.WAIT
 
