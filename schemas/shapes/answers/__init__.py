@@ -40,6 +40,7 @@ from exitplan.schemas.shapes.answers.policies import (
     test_schema,
     validate_schema,
 )
+from exitplan.schemas.shapes.answers.rollouts import fleet_plan_schema, fleet_rollout_schema, fleet_rollouts_schema
 from exitplan.schemas.shapes.answers.runs import (
     audit_schema,
     event_schema,
@@ -92,6 +93,9 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fleet-import": fleet_import_schema,
     "fleet-moves": fleet_moves_schema,
     "fleet-status": fleet_status_schema,
+    "fleet-plan": fleet_plan_schema,
+    "fleet-rollout": fleet_rollout_schema,
+    "fleet-rollouts": fleet_rollouts_schema,
     "accounts": accounts_schema,
     "error": error_schema,
 }
