@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,7 +9,7 @@ from psycopg import Connection
 
 from exitplan.executor.store.alerts import make_alert
 from exitplan.fleet.rollout.book import Rollout
-from exitplan.fleet.rollout.health import Member, count
+from exitplan.fleet.rollout.health import Health, Member
 from exitplan.ruleset.model.values import plain
 
 FLEET = "fleet"
@@ -18,18 +17,17 @@ FLEET = "fleet"
 _NAMED = 10
 
 
-def raise_stopped(connection: Connection[Any], rollout: Rollout, members: Sequence[Member]) -> None:
+def raise_stopped(connection: Connection[Any], rollout: Rollout, health: Health) -> None:
     """Raise the alert that a rollout has stopped, in the transaction that stops it."""
-    counted, now = count(members), rollout.looked.ours
-    failing = [member for member in members if member.new_troubles]
+    now = rollout.looked.ours
     figures = {
         "rollout": rollout.number,
         "policy": rollout.name,
         "share": f"{plain(rollout.pace.stages[rollout.stage] * 100)} %",
-        "moved": counted.moved,
-        "failing": counted.failing,
+        "moved": health.counts.moved,
+        "failing": health.counts.failing,
         "reason": rollout.why,
-        "accounts": ", ".join(_named(member) for member in failing[:_NAMED]) or "none by name",
+        "accounts": ", ".join(_named(member) for member in health.failing[:_NAMED]) or "none by name",
     }
     alert = make_alert("ROLLOUT_STOPPED", FLEET, now, figures)
     connection.execute(

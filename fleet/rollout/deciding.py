@@ -77,10 +77,10 @@ def unpause(connection: Connection[Any], person: Person) -> Rollout:
 def abort(connection: Connection[Any], person: Person, *, roll_back: bool) -> Aborted:
     """End a rollout as it is; with ``roll_back`` moved accounts get their old policies back.
 
-    An account whose policy somebody else has changed since it moved is left alone, and told. Raises UsageError where
-    the rollout is over.
+    An account whose policy somebody else has changed since it moved is left alone, and told. What is done can still be
+    rolled back. Raises UsageError where the rollout is over otherwise.
     """
-    rollout = _taken(connection, person)
+    rollout = _taken(connection, person, or_done=roll_back)
     aborted = replace(rollout, standing=Standing.ABORTED, why=person.why, ended_at=person.now)
     number, left = put_back(connection, aborted, person.now) if roll_back else (0, [])
     change_rollout(connection, aborted)
@@ -88,11 +88,12 @@ def abort(connection: Connection[Any], person: Person, *, roll_back: bool) -> Ab
     return Aborted(aborted, number, tuple(left))
 
 
-def _taken(connection: Connection[Any], person: Person) -> Rollout:
+def _taken(connection: Connection[Any], person: Person, *, or_done: bool = False) -> Rollout:
     """Read the rollout in order to change it, with the clocks of this moment; raises UsageError where it is over."""
     number = rollout_meant(connection, person.number)
     rollout = take_rollout(connection, number, wait=True)
-    if rollout is None or rollout.standing.is_over:
+    is_done = rollout is not None and rollout.standing is Standing.DONE
+    if rollout is None or (rollout.standing.is_over and not (is_done and or_done)):
         standing = "gone" if rollout is None else rollout.standing.value
         raise UsageError(f"rollout {number} is {standing}", hint="begin another one: exitplan fleet rollout start")
     return replace(rollout, looked=clocks(connection, person.now))

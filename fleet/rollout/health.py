@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,9 @@ FAILURES = frozenset(
 )
 """The alerts that say that an account fails."""
 
+_AT_ONCE = 1_000
+"""Rows that are fetched at once: whole states and readings are in them."""
+_FIRST_MOVE = "SELECT min(moved_at) FROM exitplan.rollout_accounts WHERE rollout = %s"
 _MEMBERS = """
 SELECT r.account, r.new, r.moved_at, r.troubles, a.policy, a.standing, j.document, d.document,
     a.standing <> 'active' OR EXISTS (
@@ -66,30 +69,51 @@ class Member:
         return self.troubles - self.known
 
 
-def moved_members(connection: Connection[Any], rollout: Rollout) -> list[Member]:
-    """Return the accounts that have moved; those that somebody has given another policy since are none any more."""
-    rows = connection.execute(_MOVED, (rollout.number,)).fetchall()
-    since = min((row[2] for row in rows), default=None)
-    alerts = {} if since is None else _alerts(connection, rollout, since)
-    return [_member(row, alerts, row[2]) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the accounts fare that have moved: the numbers, and those that fail anew."""
+
+    counts: Counts
+    failing: tuple[Member, ...] = ()
+
+    @classmethod
+    def of(cls, members: Iterable[Member]) -> Health:
+        """Count how accounts fare; only those that fail are kept."""
+        moved = unseen = 0
+        failing = []
+        for member in members:
+            moved += 1
+            if member.new_troubles:
+                failing.append(member)
+            else:
+                unseen += not (member.is_seen or member.rests)
+        return cls(Counts(moved, len(failing), unseen), tuple(sorted(failing, key=lambda member: member.account)))
 
 
-def next_members(connection: Connection[Any], rollout: Rollout, reach: int, now: datetime) -> list[Member]:
-    """Return the accounts that are to move, with what is wrong with them before: alerts of one hold back count."""
-    rows = connection.execute(_NEXT, (rollout.number, reach)).fetchall()
+def moved_members(connection: Connection[Any], rollout: Rollout) -> Iterator[Member]:
+    """Read the accounts that have moved; those that somebody has given another policy since are none any more.
+
+    They are read as they are asked for, in the caller's transaction.
+    """
+    row = connection.execute(_FIRST_MOVE, (rollout.number,)).fetchone()
+    since = row[0] if row else None
+    if since is None:
+        return
+    alerts = _alerts(connection, rollout, since)
+    with connection.cursor(name="exitplan_moved", binary=True) as rows:
+        rows.itersize = _AT_ONCE
+        for values in rows.execute(_MOVED, (rollout.number,)):
+            yield _member(values, alerts, values[2])
+
+
+def next_members(connection: Connection[Any], rollout: Rollout, reach: int, now: datetime) -> Iterator[Member]:
+    """Read the accounts that are to move, with what is wrong with them before: alerts of one hold back count."""
     since = now - rollout.pace.hold
     alerts = _alerts(connection, rollout, since)
-    return [_member(row, alerts, since) for row in rows]
-
-
-def count(members: Iterable[Member]) -> Counts:
-    """Count how accounts fare that have moved. Pure."""
-    moved = failing = unseen = 0
-    for member in members:
-        moved += 1
-        failing += bool(member.new_troubles)
-        unseen += not (member.new_troubles or member.is_seen or member.rests)
-    return Counts(moved, failing, unseen)
+    with connection.cursor(name="exitplan_next", binary=True) as rows:
+        rows.itersize = _AT_ONCE
+        for values in rows.execute(_NEXT, (rollout.number, reach)):
+            yield _member(values, alerts, since)
 
 
 def _member(row: tuple[Any, ...], alerts: Mapping[str, list[tuple[datetime, str]]], since: datetime) -> Member:

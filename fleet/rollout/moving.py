@@ -78,7 +78,6 @@ def put_back(connection: Connection[Any], rollout: Rollout, now: datetime) -> tu
 
 
 def _know(connection: Connection[Any], rollout: Rollout, members: Iterable[Member]) -> None:
-    troubled = [(member.account, "\n".join(sorted(member.known | member.troubles))) for member in members]
-    troubled = [(account, text) for account, text in troubled if text]
-    accounts, texts = [account for account, _ in troubled], [text for _, text in troubled]
+    known = [(member.account, member.known | member.troubles) for member in members if member.troubles]
+    accounts, texts = [account for account, _ in known], ["\n".join(sorted(troubles)) for _, troubles in known]
     connection.execute(_KNOW, {"rollout": rollout.number, "accounts": accounts, "troubles": texts})

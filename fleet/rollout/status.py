@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from exitplan.fleet.rollout.book import Noted, Rollout, read_log, read_rollout
-from exitplan.fleet.rollout.health import Member, count, moved_members
+from exitplan.fleet.rollout.health import Health, Member, moved_members
 from exitplan.fleet.rollout.stages import Counts
 
 _MOST = 20
@@ -48,16 +48,15 @@ class RolloutStatus:
 def read_status(connection: Connection[Any], number: int) -> RolloutStatus:
     """Read how a rollout stands; raises UsageError where there is none of this number."""
     rollout = read_rollout(connection, number)
-    members = [] if rollout.standing.is_over else moved_members(connection, rollout)
+    health = Health.of(() if rollout.standing.is_over else moved_members(connection, rollout))
     left = connection.execute(_LEFT, (number, _MOST)).fetchall()
     moved, put_back = connection.execute(_NUMBERS, (number,)).fetchone() or (0, 0)
-    failing = sorted((member for member in members if member.new_troubles), key=lambda member: member.account)
     return RolloutStatus(
         rollout,
-        count(members),
+        health.counts,
         moved,
         put_back,
-        tuple(failing[:_MOST]),
+        health.failing[:_MOST],
         tuple((account, why) for account, why, _ in left),
         left[0][2] if left else 0,
         tuple(read_log(connection, number)),

@@ -12,7 +12,7 @@ from psycopg import Connection
 from exitplan.fleet.registry import Registry
 from exitplan.fleet.rollout.alerting import raise_stopped
 from exitplan.fleet.rollout.book import Noted, Rollout, change_rollout, clocks, note, rollout_numbers, take_rollout
-from exitplan.fleet.rollout.health import Member, count, moved_members
+from exitplan.fleet.rollout.health import Health, moved_members
 from exitplan.fleet.rollout.moving import move
 from exitplan.fleet.rollout.stages import Clocks, Decision, Standing, Step, credited, decide
 
@@ -48,9 +48,9 @@ def tend_rollout(registry: Registry, now: datetime, *, read_clocks: ReadClocks =
 
 
 def _tend(connection: Connection[Any], rollout: Rollout, at: Clocks) -> Tended:
-    members = moved_members(connection, rollout)
+    health = Health.of(moved_members(connection, rollout))
     held = rollout.held + credited(rollout.pace.hold, rollout.looked, at)
-    decision = decide(rollout.pace, rollout.stage, held, count(members))
+    decision = decide(rollout.pace, rollout.stage, held, health.counts)
     looked = replace(rollout, held=held, looked=at, why=decision.why)
     match decision.step:
         case Step.NEXT:
@@ -58,7 +58,7 @@ def _tend(connection: Connection[Any], rollout: Rollout, at: Clocks) -> Tended:
         case Step.FINISH:
             return finish(connection, looked, ITSELF, decision)
         case Step.STOP:
-            return _stop(connection, looked, decision, members)
+            return _stop(connection, looked, decision, health)
         case Step.WAIT:
             change_rollout(connection, looked)
             return Tended(looked, decision)
@@ -82,9 +82,9 @@ def finish(connection: Connection[Any], rollout: Rollout, who: str, decision: De
     return Tended(done, decision)
 
 
-def _stop(connection: Connection[Any], rollout: Rollout, decision: Decision, members: list[Member]) -> Tended:
+def _stop(connection: Connection[Any], rollout: Rollout, decision: Decision, health: Health) -> Tended:
     stopped = replace(rollout, standing=Standing.STOPPED)
     change_rollout(connection, stopped)
     note(connection, stopped.number, Noted(stopped.looked.ours, ITSELF, "stopped", decision.why))
-    raise_stopped(connection, stopped, members)
+    raise_stopped(connection, stopped, health)
     return Tended(stopped, decision)

@@ -13,7 +13,7 @@ import typer
 from exitplan.cli.approval import ask
 from exitplan.cli.arguments import present, read_duration
 from exitplan.cli.commands.fleet.plan import AgeOption, ExactlyOption, NewPolicyOption, WhereOption, foresee, question
-from exitplan.cli.fleet import FleetOption, opened_registry
+from exitplan.cli.fleet import FleetOption, ensure_driver, opened_registry
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show
@@ -86,6 +86,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     It goes on with each tick of the fleet. Accounts keep their own protection, aliases, invariants and ladders, and
     their guards where they are tighter.
     """
+    ensure_driver()
     from exitplan.cli.rendering.fleet_plan import foreseen_parts  # noqa: PLC0415 - help needs none
     from exitplan.fleet.rollout.starting import Wanted, start_rollout  # noqa: PLC0415 - as above
 
@@ -115,6 +116,7 @@ def show_status(
 
     Exit code 2 where it has stopped by itself.
     """
+    ensure_driver()
     from exitplan.cli.rendering.rollout import rollout_document, rollouts_table  # noqa: PLC0415 - help needs none
     from exitplan.fleet.rollout.book import read_rollout, rollout_meant, rollout_numbers  # noqa: PLC0415 - as above
     from exitplan.fleet.rollout.stages import Standing  # noqa: PLC0415 - as above
@@ -149,6 +151,7 @@ def go_on(
 
     After the last stage the rollout is done.
     """
+    ensure_driver()
     from exitplan.fleet.rollout.deciding import advance  # noqa: PLC0415 - help needs none
 
     what = "Go on with the next stage, though its hold may not be over?"
@@ -164,6 +167,7 @@ def hold_back(
     data: FleetOption = "",
 ) -> None:
     """Let no account move until the pause ends."""
+    ensure_driver()
     from exitplan.fleet.rollout.deciding import pause, unpause  # noqa: PLC0415 - help needs none
 
     _decided(unpause if undo else pause, number, why, data, None, as_json)
@@ -181,6 +185,7 @@ def end(
     data: FleetOption = "",
 ) -> None:
     """End a rollout as it is, or put the old policies back."""
+    ensure_driver()
     from exitplan.fleet.rollout.deciding import abort  # noqa: PLC0415 - help needs none
 
     what = "Abort it and put the old policies back?" if roll_back else "Abort it, and leave accounts as they are?"
@@ -205,9 +210,12 @@ def _decided(
     with opened_registry(data) as registry:
         with registry.transaction() as connection:
             meant = rollout_meant(connection, number)
-            name = read_rollout(connection, meant).name
+            found = read_rollout(connection, meant)
+        if number is None and found.standing.is_over:
+            hint = f"exitplan fleet rollout abort {meant} --roll-back puts its old policies back"
+            raise UsageError(f"no rollout is under way; the last one, {meant}, is {found.standing.value}", hint=hint)
         if what is not None:
-            ask(f"Rollout {meant} ({name}). {what} Only 'yes' goes on", hint="use --yes")
+            ask(f"Rollout {meant} ({found.name}). {what} Only 'yes' goes on", hint="use --yes")
         with registry.transaction() as connection:
             do(connection, Person(actor(os.environ), present(), why, meant))
         _show(registry, meant, as_json=as_json)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from exitplan.fleet.rollout.book import Rollout, read_log, read_rollout
 from exitplan.fleet.rollout.deciding import Person, abort, advance, pause, unpause
-from exitplan.fleet.rollout.health import count, moved_members
+from exitplan.fleet.rollout.health import Health, moved_members
 from exitplan.fleet.rollout.moving import CHANGED, GONE
 from exitplan.fleet.rollout.selection import Where
 from exitplan.fleet.rollout.stages import Clocks, Pace, Standing, Step
@@ -187,6 +187,22 @@ def test_aborting_restores_exactly_what_was(fleet: Fleet, new: Path) -> None:
     assert start(fleet, new).number == 2  # nobody is in its way
 
 
+def test_what_is_done_can_still_be_rolled_back(fleet: Fleet, new: Path) -> None:
+    fleet.add(*NAMES[:3])
+    before = fleet.policies()
+    start(fleet, new)
+    with fleet.work() as connection:
+        for _ in PACE.stages:
+            advance(connection, PERSON)
+    with fleet.work() as connection, pytest.raises(UsageError, match="is done"):
+        abort(connection, PERSON, roll_back=False)
+    with fleet.work() as connection:
+        assert abort(connection, PERSON, roll_back=True).put_back == 3
+    assert fleet.policies() == before
+    with fleet.work() as connection, pytest.raises(UsageError, match="is aborted"):
+        abort(connection, PERSON, roll_back=True)
+
+
 def test_an_account_that_somebody_else_has_changed_is_left_alone_and_told(fleet: Fleet, new: Path) -> None:
     fleet.add(*NAMES)
     other = extending(parameters={"max_positions": 5})
@@ -198,7 +214,7 @@ def test_an_account_that_somebody_else_has_changed_is_left_alone_and_told(fleet:
     fleet.do("UPDATE exitplan.accounts SET policy = %s WHERE account = %s", other.policy.sha256, still[0])
     fleet.do("DELETE FROM exitplan.accounts WHERE account = ANY(%s)", [moved[1], still[1]])
     with fleet.work() as connection:
-        assert count(moved_members(connection, read_rollout(connection, 1))).moved == 0
+        assert Health.of(moved_members(connection, read_rollout(connection, 1))).counts.moved == 0
         advance(connection, PERSON)
         advance(connection, PERSON)
         ended = abort(connection, PERSON, roll_back=True)
@@ -304,7 +320,7 @@ class Turns:
         if turn in {"pause", "unpause", "refuse", "cycle"}:
             assert moved == self.moved - self.changed
         with self.fleet.work() as connection:
-            counted = count(moved_members(connection, rollout))
+            counted = Health.of(moved_members(connection, rollout)).counts
         if turn == "look" and rollout.standing is Standing.RUNNING and moved == self.moved:
             assert counted.failing <= PACE.max_failures * counted.moved
         self.moved = moved
