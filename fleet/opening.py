@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.migrations import create_journal, ensure_version, migrate
 from exitplan.executor.store.postgres.schema import UPGRADES as JOURNAL_UPGRADES
+from exitplan.fleet.place import FleetPlace
 from exitplan.fleet.registry import Registry
 from exitplan.fleet.schema import PART, UPGRADES
 
@@ -44,10 +45,10 @@ def registry_in(database: Database) -> Registry:
 
 
 @contextmanager
-def open_registry(url: str) -> Iterator[Registry]:
-    """Open the registry of a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
+def open_fleet(url: str) -> Iterator[FleetPlace]:
+    """Open a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
     database = open_database(url)
     try:
-        yield registry_in(database)
+        yield FleetPlace(registry_in(database), database)
     finally:
         database.close()

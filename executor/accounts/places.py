@@ -13,6 +13,7 @@ from exitplan.executor.accounts.project import project_root
 if TYPE_CHECKING:  # `exitplan --help` needs none of it
     from exitplan.executor.accounts.account import AccountFiles, AccountRequest
     from exitplan.executor.accounts.selection import AccountSelection, Selected
+    from exitplan.executor.alerting.post import Post
     from exitplan.executor.store.halt import Halt
     from exitplan.executor.store.port import AccountStore
 
@@ -21,6 +22,11 @@ class Alerts(Protocol):
     """The alerts of one account, each read once; ``unreadable`` counts what is none."""
 
     unreadable: int
+
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+        ...
 
     def new(self) -> Iterator[Mapping[str, Any]]:
         """Return the alerts since the last call, the oldest first; raises DataFolderUnusable."""
@@ -43,6 +49,10 @@ class DataPlace(Protocol):
         """Return all accounts; with ``having``, at least those that have ``requests`` or ``incidents``."""
         ...
 
+    def ids(self) -> list[str]:
+        """Return the ids of all accounts, also of those that cannot be used."""
+        ...
+
     def request(self, request: AccountRequest) -> AccountRequest:
         """Return what is asked for with where it is found."""
         ...
@@ -53,6 +63,10 @@ class DataPlace(Protocol):
 
     def alerts_of(self, account: str) -> Alerts:
         """Return the alerts of an account, from the first on."""
+        ...
+
+    def post(self, root: Path) -> Post:
+        """Return the alerts of all accounts for delivery; ``root`` is the project with the channels."""
         ...
 
     def halts(self) -> list[Halt]:
@@ -90,6 +104,11 @@ class FilePlace:
 
         return read_account_files(project_root())
 
+    def ids(self) -> list[str]:
+        """Return the ids in the account files."""
+        files = self.files()
+        return [*files.sound, *(broken.id for broken in files.broken if broken.id is not None)]
+
     def request(self, request: AccountRequest) -> AccountRequest:
         """Return what is asked for in this folder."""
         return replace(request, data=self.folder, root=project_root())
@@ -106,6 +125,13 @@ class FilePlace:
         from exitplan.executor.store.alert_log import AlertLog  # noqa: PLC0415 - as above
 
         return AlertLog(DataFolder.of(self.folder, account).alerts)
+
+    def post(self, root: Path) -> Post:
+        """Return the alert files of all accounts that have any in the folder."""
+        from exitplan.executor.alerting.delivery import known_accounts  # noqa: PLC0415 - as above
+        from exitplan.executor.alerting.post import FilePost  # noqa: PLC0415 - as above
+
+        return FilePost(root, self.folder, known_accounts(self.folder))
 
     def halts(self) -> list[Halt]:
         """List the halt files."""

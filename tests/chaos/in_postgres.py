@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from exitplan.brokers.identity import Identity
+from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.events import ApplyResult
 from exitplan.executor.store.postgres.database import Database, open_database
@@ -33,6 +39,8 @@ from tests.postgres.server import temporary_server
 
 SHARED: list[str] = []
 """The database of all experiments that leave its server alone, for processes that are forked from here on."""
+LONE: list[Path] = []
+"""Where servers are put that belong to one experiment; with the other temporary files where this is empty."""
 LEASE_SECONDS = 0.9
 """How long leases last here that nobody renews."""
 _PATIENCE = 20.0
@@ -59,6 +67,14 @@ class PostgresWorld(World):
     def account_id(self) -> str:
         """The name in the database: one for each world, so that all can share one."""
         return self.root.name
+
+    def open(self) -> Account:
+        """Open the account as one with a key, so that it is leased at its venue too."""
+        account = super().open()
+        return replace(account, identity=self.identity(account))
+
+    def identity(self, account: Account) -> Identity:
+        return replace(account.identity, key=self.account_id)
 
     def apply(self, *args: Any, **named: Any) -> ApplyResult:
         """Apply a plan; the lease of one that is cut off, or on another machine, has to end first."""
@@ -120,9 +136,8 @@ class PostgresWorld(World):
         return alerts
 
     def break_leases(self) -> None:
-        database = open_database(self.url)
-        PostgresStore(database, self.account_id).break_lease()
-        database.close()
+        with open_database(self.url) as database:
+            PostgresStore(database, self.account_id).break_lease(self.identity(super().open()))
 
 
 class RowPoints(Points):
@@ -134,7 +149,7 @@ class RowPoints(Points):
             (LeaseKeeper, "take"),
             (LeaseKeeper, "release"),
             (Records, "write_alert"),
-            (Records, "put_reading"),
+            (PostgresStore, "keep_reading"),
             (TrackerRow, "update"),
         ):
             patch.setattr(owner, name, self.around(getattr(owner, name)))
@@ -157,18 +172,25 @@ def world_at(url: str) -> Callable[..., PostgresWorld]:
 
 def set_up(url: str) -> None:
     """Make what accounts need in an empty database."""
-    database = open_database(url)
-    create_journal(database)
-    database.close()
+    with open_database(url) as database:
+        create_journal(database)
 
 
 @contextmanager
 def shared_database() -> Iterator[None]:
-    """Start a server for all experiments of the block that leave it alone."""
-    with temporary_server() as server:
-        set_up(server.url())
-        SHARED.append(server.url())
-        try:
+    """Start a server for all experiments of the block that leave it alone; the others' end with the block too."""
+    folder = Path(mkdtemp(prefix="exitplan-chaos-pg-"))
+    folder.chmod(0o711)
+    try:
+        with temporary_server() as server:
+            set_up(server.url())
+            SHARED.append(server.url())
+            LONE.append(folder)
             yield
-        finally:
-            SHARED.clear()
+    finally:
+        SHARED.clear()
+        LONE.clear()
+        for note in folder.glob("*/data/postmaster.pid"):  # of experiments that were interrupted
+            with suppress(ProcessLookupError):
+                os.kill(int(note.read_text().split()[0]), signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
