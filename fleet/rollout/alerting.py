@@ -7,18 +7,20 @@ from typing import Any
 import orjson
 from psycopg import Connection
 
+from exitplan.executor.accounts.folder import PLATFORM
 from exitplan.executor.store.alerts import make_alert
 from exitplan.fleet.rollout.book import Rollout
 from exitplan.fleet.rollout.health import Health, Member
 from exitplan.ruleset.model.values import plain
 
-FLEET = "fleet"
-"""The account that an alert names which is about no single one."""
 _NAMED = 10
 
 
 def raise_stopped(connection: Connection[Any], rollout: Rollout, health: Health) -> None:
-    """Raise the alert that a rollout has stopped, in the transaction that stops it."""
+    """Raise the alert that a rollout has stopped, in the transaction that stops it.
+
+    Like all that is about no single account it is one of the platform account.
+    """
     now = rollout.looked.ours
     figures = {
         "rollout": rollout.number,
@@ -29,9 +31,9 @@ def raise_stopped(connection: Connection[Any], rollout: Rollout, health: Health)
         "reason": rollout.why,
         "accounts": ", ".join(_named(member) for member in health.failing[:_NAMED]) or "none by name",
     }
-    alert = make_alert("ROLLOUT_STOPPED", FLEET, now, figures)
+    alert = make_alert("ROLLOUT_STOPPED", PLATFORM, now, figures)
     connection.execute(
-        "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", (FLEET, now, orjson.dumps(alert))
+        "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", (PLATFORM, now, orjson.dumps(alert))
     )
 
 
