@@ -62,10 +62,13 @@ def verdict(tally: Tally, of: str = "") -> str:
     said = f"{counted(tally.accounts, 'account')}{of}"
     if tally.already:
         said += f", {tally.already:,} under this policy already"
-    changes = f"{tally.changed:,} of {tally.planned:,} planned change" if tally.changed else "nothing changes"
-    unknown = f"; of {tally.unknown.total():,} nobody can tell" if tally.unknown else ""
-    refused = f", {tally.newly_refused:,} newly refused by a guard" if tally.newly_refused else ""
-    return f"{said}: {changes}{refused}{unknown}."
+    changes = [f"{tally.changed:,} of {tally.planned:,} planned change"] if tally.changed else []
+    if tally.newly_refused:
+        changes[-1] += f", {tally.newly_refused:,} newly refused by a guard"
+    if tally.unknown:
+        others = "" if changes or not tally.planned else f"nothing changes for {tally.planned:,}, "
+        changes.append(f"{others}of {tally.unknown.total():,} nobody can tell")
+    return f"{said}: {'; '.join(changes) or 'nothing changes'}."
 
 
 def _actions_table(tally: Tally) -> RenderableType:

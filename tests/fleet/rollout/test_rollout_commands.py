@@ -67,7 +67,9 @@ def test_a_plan_of_the_fleet_shows_the_difference_and_leaves_with_2(seen: Fleet,
 def test_a_policy_that_changes_nothing_leaves_with_0(seen: Fleet, policy_file: Callable[..., Path]) -> None:
     ran = plan("--policy", policy_file(), "--where", "venue=paper")
     assert (ran.code, "20 accounts where venue=paper: nothing changes." in ran.out) == (0, True)
-    assert plan("--policy", policy_file(), "--max-age", "30s", "--where", "venue=paper").code == 2
+    ran = plan("--policy", policy_file(), "--max-age", "30s")
+    assert (ran.code, "21 accounts: of 21 nobody can tell." in ran.out) == (2, True)
+    assert "nothing changes for 20, of 1 nobody can tell." in plan("--policy", policy_file()).out
 
 
 def test_what_means_nothing_is_refused(seen: Fleet, tighter: Path) -> None:
