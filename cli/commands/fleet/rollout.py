@@ -25,8 +25,6 @@ from exitplan.ruleset.errors import RefusedByGuard, UsageError
 from exitplan.ruleset.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from exitplan.fleet.registry import Registry
     from exitplan.fleet.rollout.deciding import Person
     from exitplan.fleet.rollout.forecast import Tally
@@ -196,7 +194,7 @@ def end(
 
 
 def _decided(
-    do: Callable[[Connection[Any], Person], object],
+    do: Callable[[Any, Person], object],
     number: int | None,
     why: str,
     data: str,
