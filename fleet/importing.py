@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection
-from psycopg.rows import TupleRow
-
+from exitplan.executor.accounts.account import NEEDED
 from exitplan.executor.store.files import write_atomically
 from exitplan.fleet.account_files import AccountDraft, AccountReader, Text, account_texts, split_stream
 from exitplan.fleet.policies import canonical_text
-from exitplan.fleet.registry import FleetAccount, Registry, place, put_policies
+from exitplan.fleet.registry import FleetAccount, Registry, Row, place, put_policies
 from exitplan.fleet.sharding import USUAL_SIZE, Sizes
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.schemas.layout.writing import document_text
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 Advance = Callable[[], object]
 
@@ -32,21 +34,26 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to, in accounts; ``policies`` counts the different ones among them."""
+    """What an import came to, in accounts; ``policies`` counts the different ones among them.
+
+    ``warnings`` are about accounts that the fleet had before.
+    """
 
     added: int
     changed: int
     unchanged: int
     policies: int
     shards_opened: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def texts_of(paths: Sequence[Path], stdin: bytes | None = None) -> list[Text]:
-    """List the documents of files and folders, ``-`` standing for what came on stdin; raises FileIsInvalid."""
-    found: list[Text] = []
+    """List the documents of files and folders, each once; ``-`` is what came on stdin. Raises FileIsInvalid."""
+    found: dict[tuple[str, int], Text] = {}
     for path in paths:
-        found += split_stream(path, stdin or b"") if str(path) == "-" else account_texts(path)
-    return found
+        for text in split_stream(path, stdin or b"") if str(path) == "-" else account_texts(path):
+            found.setdefault((os.path.realpath(text.path), text.lines_before), text)
+    return list(found.values())
 
 
 def read_accounts(texts: Iterable[Text], advance: Advance = lambda: None) -> Read:
@@ -82,7 +89,11 @@ def _shared_credentials(drafts: Iterable[AccountDraft]) -> Iterator[str]:
         if reference:
             first = holders.setdefault((str(draft.block["venue"]), str(reference)), draft)
             if first is not draft:
-                yield f"{draft.place}: {draft.id} has the same credentials as {first.id}: two would sell the same"
+                yield f"{draft.place}: {_same_credentials(draft.id, first.id)}"
+
+
+def _same_credentials(one: str, other: str) -> str:
+    return f"{one} has the same credentials as {other}: two would sell the same"
 
 
 # --- into the registry ---
@@ -96,6 +107,11 @@ CREATE TEMPORARY TABLE incoming (
 _CLASH = """
 SELECT i.account, a.account FROM incoming i JOIN exitplan.accounts a ON lower(a.account) = lower(i.account)
 WHERE a.account <> i.account LIMIT 1
+"""
+_SHARED = """
+SELECT i.account, a.account FROM incoming i
+JOIN exitplan.accounts a ON a.venue = i.venue AND a.block ->> 'credentials' = i.block ->> 'credentials'
+WHERE NOT EXISTS (SELECT FROM incoming o WHERE o.account = a.account) ORDER BY i.account, a.account LIMIT 100
 """
 _PARTS = ("venue", "quote", "block", "heads", "policy", "own_guards", "tags", "egress")
 _MERGE = f"""
@@ -125,14 +141,16 @@ def import_accounts(registry: Registry, drafts: Sequence[AccountDraft], size: in
                 f"the account id {mine!r} differs in case alone from {known!r}, which the fleet has",
                 hint=f"write id: {known}; it is one account",
             )
+        shared = [_same_credentials(mine, known) for mine, known in connection.execute(_SHARED)]
         are_new = [bool(is_new) for (is_new,) in connection.execute(_MERGE)]
         moves = place(connection, Sizes(size))
     added = sum(are_new)
     policies = len({draft.policy.policy.sha256 for draft in drafts})
-    return Imported(added, len(are_new) - added, len(drafts) - len(are_new), policies, len(moves.opened))
+    changed, unchanged = len(are_new) - added, len(drafts) - len(are_new)
+    return Imported(added, changed, unchanged, policies, len(moves.opened), tuple(shared))
 
 
-def _copy(connection: Connection[TupleRow], drafts: Iterable[AccountDraft]) -> None:
+def _copy(connection: Connection[Row], drafts: Iterable[AccountDraft]) -> None:
     columns = f"account, {', '.join(_PARTS)}"
     with connection.cursor() as cursor, cursor.copy(f"COPY incoming ({columns}) FROM STDIN") as copy:
         for draft in drafts:
@@ -174,8 +192,13 @@ def account_document(account: FleetAccount, registry: Registry, policy_file: str
         **(account.heads or {}),
         **extends,
         **({"guards": own} if own else {}),
-        "account": account.block,
+        "account": dict(sorted(account.block.items(), key=_place_of)),
     }
+
+
+def _place_of(entry: tuple[str, Any]) -> tuple[int, str]:
+    """Return where an entry of an account block goes: what says who it is comes first."""
+    return ([*NEEDED, entry[0]].index(entry[0]), entry[0])
 
 
 def _write_policy(registry: Registry, sha256: str, folder: Path) -> str:
