@@ -65,8 +65,12 @@ def _deciding(options: argparse.Namespace) -> str:
 def _live(options: argparse.Namespace) -> str:
     sizes = [size for size in live.SIZES if size <= options.largest]
     costs = live.measure_live(sizes, rounds=options.rounds)
-    load = f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
-    return f"{describe_machine()}\n{load}\n\n{live.live_tables(costs)}"
+    return f"{describe_machine()}\n{_load()}\n\n{live.live_tables(costs)}"
+
+
+def _load() -> str:
+    """Say who else wanted the machine, for figures of the wall."""
+    return f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
 
 
 def _comparing(options: argparse.Namespace) -> str:
@@ -88,7 +92,8 @@ def _tests(options: argparse.Namespace) -> str:
 def _fleet(options: argparse.Namespace) -> str:
     from bench.fleet.measure import fleet_table  # noqa: PLC0415 - only this needs Postgres
 
-    return f"{describe_machine()}\n\n{fleet_table(options.accounts, range(1, options.workers + 1))}"
+    table = fleet_table(options.accounts, range(1, options.workers + 1))
+    return f"{describe_machine()}\n{_load()}\n\n{table}"
 
 
 SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
