@@ -17,6 +17,7 @@ from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.state import State
 from exitplan.executor.store.tracker import load_records, with_tracker
 from exitplan.ruleset.errors import ExitplanError
@@ -33,9 +34,7 @@ _STATE = "legacy_exit_protocol_state.json"
 
 def offline_warnings(file: AccountFile, folder: DataFolder, now: datetime) -> list[PlanWarning]:
     """List what is known to be wrong in the files of an account; raises FileIsInvalid for a broken state or tracker."""
-    from exitplan.executor.gate import recorded_state  # noqa: PLC0415 - a plan has no use for it
-
-    state, reading = recorded_state(folder), latest_reading(file)
+    state, reading = FileStore(file.id, folder).read_state(), latest_reading(file)
     if reading is None:
         return list(_of_records(file, folder, state))
     snapshot = with_tracker(reading, folder.tracker)

@@ -17,7 +17,9 @@ from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
 from exitplan.executor.signing.approval import SignatureRule
-from exitplan.executor.store.tracker import Tracker, TrackerFile
+from exitplan.executor.store.file_store import FileStore, folder_of
+from exitplan.executor.store.port import AccountStore, StoreOpener
+from exitplan.executor.store.tracker import Tracker
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.language.problems import nearest
@@ -34,6 +36,7 @@ _NO_FILES = "name the project's folder with -C DIR or EXITPLAN_HOME; make one to
 class AccountRequest:
     """Which account is meant and how: ``account`` is an id or a path, ``policy`` replaces the account's own policy.
 
+    ``store_of`` finds where an account keeps its data; without it that is in files below ``data``.
     ``overrides`` are parameters set over the policy. An account that is opened ``offline`` needs no keys and cannot ask
     its venue: for those who read the account's files and nothing else.
     """
@@ -42,6 +45,7 @@ class AccountRequest:
     account: str | None = None
     policy: Path | None = None
     data: Path = Path("data")
+    store_of: StoreOpener | None = None
     overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
     root: Path = Path()
     offline: bool = False
@@ -52,7 +56,7 @@ class Account:
     """An account ready to be planned for.
 
     ``identity`` is which account at its venue it is, ``own_tracker`` a position tracker that is not the one in its
-    folder, ``signature_rule`` who has to sign its plans.
+    store, ``signature_rule`` who has to sign its plans.
     """
 
     id: str
@@ -62,7 +66,7 @@ class Account:
     loaded: LoadedPolicy
     rulebook: Rulebook
     broker: Broker
-    folder: DataFolder
+    store: AccountStore
     clock: Clock
     overrides: Mapping[str, Decimal | int]
     identity: Identity
@@ -71,8 +75,13 @@ class Account:
 
     @property
     def tracker(self) -> Tracker:
-        """The position tracker: the file in the account's folder unless there is another."""
-        return self.own_tracker or TrackerFile(self.folder.tracker)
+        """The position tracker: that of the account's store unless there is another."""
+        return self.own_tracker or self.store.tracker
+
+    @property
+    def folder(self) -> DataFolder:
+        """Where the account keeps its files, for what is about files as such; raises UsageError where it has none."""
+        return folder_of(self.store)
 
     @property
     def clock_offset(self) -> ClockOffset | None:
@@ -209,8 +218,7 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
 
     Raises as :func:`open_account` does.
     """
-    loaded, folder = file.loaded, DataFolder.of(request.data, file.id)
-    ensure_one_spelling(folder, file.path)
+    loaded, store = file.loaded, _store_of(file, request)
     if request.policy is not None:
         loaded = load_policy(request.policy, request.overrides, account=file.loaded)
     elif request.overrides:
@@ -223,12 +231,20 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         loaded=loaded,
         rulebook=rulebook_of(loaded.policy),
         broker=_broker_of(file, request, loaded.policy.cash.keep),
-        folder=folder,
+        store=store,
         clock=request.clock,
         overrides=request.overrides,
         identity=file.identity(keyring=not request.offline),
         signature_rule=file.signature_rule,
     )
+
+
+def _store_of(file: AccountFile, request: AccountRequest) -> AccountStore:
+    if request.store_of is not None:
+        return request.store_of(file.id)
+    store = FileStore.of(request.data, file.id)
+    ensure_one_spelling(store.folder, file.path)
+    return store
 
 
 def ensure_one_spelling(folder: DataFolder, file: Path) -> None:

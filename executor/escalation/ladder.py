@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.escalation.climbing import Incident, Situation, Trouble, tend_incidents
 from exitplan.executor.escalation.clock import compare_clocks
 from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.troubles import Sighting, find_sightings
 from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.port import AccountStore
 
 
 @contextmanager
@@ -42,10 +42,10 @@ def tend(account: Account, now: datetime) -> tuple[Incident, ...]:
 
 
 def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
-    if not account.folder.journal.exists():
+    if not account.store.has_journal():
         return ()  # nothing was ever remembered of it
     ladders = account.rulebook.policy.escalation
-    with open_incidents(account.folder.journal) as file:
+    with open_incidents(account.store) as file:
         compare_clocks(account, file, now)
         if not ladders and not file.has_work():
             return ()
@@ -56,7 +56,7 @@ def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
             file.put(tended, before, now)
         for incident in tended.incidents:
             _log(account, incident, before)
-        file.raise_untold(account.folder.alerts, account.id)
+        file.raise_untold(account.store)
     return tended.open
 
 
@@ -90,12 +90,12 @@ def _log(account: Account, incident: Incident, before: tuple[Incident, ...]) -> 
         )
 
 
-def incidents_in(folder: DataFolder, *, ended: bool = False) -> tuple[Incident, ...]:
+def incidents_in(store: AccountStore, *, ended: bool = False) -> tuple[Incident, ...]:
     """Return the open incidents of an account as they were tended last, else those that have ended, the newest first.
 
     Raises FileIsInvalid for a damaged journal, DataFolderUnusable.
     """
-    if not folder.journal.exists():
+    if not store.has_journal():
         return ()
-    with open_incidents(folder.journal) as file:
+    with open_incidents(store) as file:
         return file.ended() if ended else file.open()

@@ -18,8 +18,6 @@ from exitplan.executor.approvals.request import Request
 from exitplan.executor.operation import Operation, Unobserved, Watch, code_of_state, finish
 from exitplan.executor.plan import plan_account
 from exitplan.executor.standing import no_answer_left, remember
-from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.lease import holder_of, seems_held
 from exitplan.ruleset.errors import (
     AccountIsHalted,
     AccountIsLocked,
@@ -122,7 +120,7 @@ class _Turn:
 
     def take(self) -> Round:
         account = self.account
-        halt = find_halt(account.folder)
+        halt = account.store.find_halt()
         if halt is not None and not account.rulebook.policy.halt_allows_exits:
             raise halt.error()
         self._ensure_alone()
@@ -149,8 +147,8 @@ class _Turn:
 
         The note of the holder is looked at first, and the lock itself only where it says that it is taken.
         """
-        lock = self.account.folder.lock
-        holder = holder_of(lock) if seems_held(lock) else None
+        store = self.account.store
+        holder = store.holder() if store.seems_held() else None
         if holder is not None:
             raise AccountIsLocked(
                 f"the account {self.account.id} is in use {holder}", hint="the next round tries again"
@@ -164,9 +162,9 @@ class _Turn:
     def _resumed(self) -> Round | None:
         """Finish what people have approved and a stop has interrupted; None where there is nothing of the kind."""
         account = self.account
-        if not account.folder.journal.exists():
+        if not account.store.has_journal():
             return None
-        with open_book(account.folder, account.id) as book:
+        with open_book(account.store) as book:
             request = book.interrupted()
         try:
             if request is None or is_expired(request.plan, account.loaded.policy, account.clock()):
@@ -184,7 +182,7 @@ class _Turn:
     def _asked(self, plan: Plan, reasons: tuple[str, ...]) -> Round:
         """Ask people about a plan, unless they were; apply it where enough of them have approved it."""
         account, now = self.account, self.account.clock()
-        with open_book(account.folder, account.id) as book:
+        with open_book(account.store) as book:
             asked = book.ask(plan, reasons, account.loaded.policy.approval.people, now)
             book.raise_alerts()
         request = asked.request
@@ -215,9 +213,9 @@ class _Turn:
     def _withdraw(self, plan: Plan) -> Request | None:
         """Note that nobody is asked any more; returns by which request a person has rejected the plan, if one has."""
         account = self.account
-        if not account.folder.journal.exists():
+        if not account.store.has_journal():
             return None
-        with open_book(account.folder, account.id) as book:
+        with open_book(account.store) as book:
             book.withdraw(account.clock())
             return book.rejection_of(plan, account.clock())
 

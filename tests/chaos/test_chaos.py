@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.journal_values import Resolution, Settlement
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsStale
 from exitplan.ruleset.planning.plan import read_plan

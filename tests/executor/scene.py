@@ -26,6 +26,7 @@ from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.apply.events import EVENT_KINDS, ApplyResult, Event
 from exitplan.executor.plan import plan_account
 from exitplan.executor.store.alert_kinds import ALERT_KINDS
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.model.snapshot import (
@@ -102,9 +103,8 @@ class Scene:
         if text not in _OPENED:
             _OPENED[text] = open_account(AccountRequest(clock=self.clock, account=str(file)))
         broker = as_broker(FaultyBroker(self.venue(), self.trouble, self.clock))
-        folder = DataFolder.of(self.root / "data", self.policy["account"]["id"])
         identity = identity_of(self.policy["account"], self.root)
-        return replace(_OPENED[text], file=file, broker=broker, folder=folder, clock=self.clock, identity=identity)
+        return replace(_OPENED[text], file=file, broker=broker, store=self.store, clock=self.clock, identity=identity)
 
     def venue(self) -> PaperBroker:
         """The venue itself, past the wire."""
@@ -190,8 +190,12 @@ class Scene:
     # --- looking ---
 
     @property
+    def store(self) -> FileStore:
+        return FileStore.of(self.root / "data", self.policy["account"]["id"])
+
+    @property
     def folder(self) -> DataFolder:
-        return DataFolder.of(self.root / "data", self.policy["account"]["id"])
+        return self.store.folder
 
     def document(self) -> dict[str, Any]:
         """The paper account's file, which shows all that has happened once the account was read."""

@@ -15,12 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitplan.executor.store.journal import Journal, open_journal
-from exitplan.executor.store.journal_file import _UPGRADES
+from exitplan.executor.store.audit import audit_trail
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_file import _UPGRADES, open_journal
 from exitplan.executor.store.journal_values import Intent, Resolution, Settlement
+from exitplan.executor.store.port import StoreBroken
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 from tests.builders import NOW, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
+from tests.executor.older import to_version_seven
 from tests.executor.scene import Scene, legacy
 
 ONE = Decimal(1)
@@ -48,7 +51,7 @@ def test_a_run_begins_with_its_plan_all_its_intents_and_the_state_or_not_at_all(
     with open_journal(file) as journal:
         first, _ = PLAN.actions
         for plan, state in ((replace(PLAN, actions=(first, first)), EMPTY), (PLAN, {"broken": object()})):
-            with pytest.raises((sqlite3.IntegrityError, TypeError)):
+            with pytest.raises((StoreBroken, TypeError)):
                 journal.begin_run(plan, state, NOW)
             assert (journal.plan_status("p1"), journal.state(), journal.runs()) == ("unknown", None, [])
         begun(journal)
@@ -237,6 +240,18 @@ def test_a_journal_of_the_first_version_is_upgraded_and_keeps_what_it_holds(file
         db.execute("INSERT INTO state (only, document) VALUES (1, ?)", (b'{"unwind_progress":{}}',))
     with open_journal(file) as journal:
         assert (journal.state(), journal.fills("none")) == ({"unwind_progress": {}}, [])
+
+
+def test_a_journal_of_version_seven_is_upgraded_and_knows_its_orders_and_who_sent_them(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.apply(plan)
+    before = list(audit_trail(scene.store))
+    to_version_seven(scene.folder.journal)
+    ours = plan["actions"][0]["client_order_id"]
+    with open_journal(scene.folder.journal) as journal:
+        assert journal.unknown_orders([ours, "xp-another"]) == ["xp-another"]
+    assert list(audit_trail(scene.store)) == before
 
 
 def test_what_was_filled_is_kept_with_its_price_and_fee(on_stage: Stage) -> None:
