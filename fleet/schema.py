@@ -78,7 +78,14 @@ CREATE TABLE exitplan.cycles (
 CREATE TABLE exitplan.snapshots (
     account TEXT PRIMARY KEY,
     taken_at TIMESTAMPTZ NOT NULL,
+    digest BYTEA,  -- of positions and orders: a snapshot of the same ones is kept only once in a while
     document BYTEA NOT NULL  -- the snapshot as JSON, packed by zlib
+);
+CREATE TABLE exitplan.round_troubles (  -- accounts whose rounds fail or are kept from their work
+    account TEXT PRIMARY KEY,
+    cause TEXT NOT NULL,
+    since TIMESTAMPTZ NOT NULL,
+    is_told BOOLEAN NOT NULL
 );
 """
 

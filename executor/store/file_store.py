@@ -53,6 +53,10 @@ class FileStore:
         """Check whether there is a journal."""
         return self.folder.journal.exists()
 
+    def may_have_work_left(self) -> bool:
+        """Check whether there is a journal, which alone can tell."""
+        return self.has_journal()
+
     def open_journal(self) -> AbstractContextManager[Journal]:
         """Open the journal, beginning it where there is none."""
         return open_journal(self.folder.journal)

@@ -108,6 +108,10 @@ class AccountStore(Protocol):
         """Check whether a journal was begun."""
         ...
 
+    def may_have_work_left(self) -> bool:
+        """Check whether a plan may be open or a request wait for people; false only where it is known that none is."""
+        ...
+
     def open_journal(self) -> AbstractContextManager[Journal]:
         """Open the journal, beginning it where there is none, and check that it is sound."""
         ...

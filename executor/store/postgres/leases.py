@@ -47,11 +47,11 @@ _RENEW = """
 UPDATE exitplan.leases SET until = clock_timestamp() + make_interval(secs => %s)
 WHERE name = ANY(%s) AND token = %s RETURNING name
 """
-_END = "UPDATE exitplan.leases SET until = '-infinity', token = '' WHERE name = ANY(%s) AND token = %s"
+_END = "UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE name = ANY(%s) AND token = %s"
 _LOOK = (
     "SELECT token, holder, host, pid, process, taken_at, until > clock_timestamp() FROM exitplan.leases WHERE name = %s"
 )
-_BREAK = "UPDATE exitplan.leases SET until = '-infinity', token = '', fence = fence + 1 WHERE name = %s"
+_BREAK = "UPDATE exitplan.leases SET until = 'epoch', token = '', fence = fence + 1 WHERE name = %s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from exitplan.executor.store.postgres.leases import Lease
 
 _LOCK = "SELECT writer FROM origin FOR UPDATE"
 _IS_LEASED = (
-    "SELECT count(*) FROM exitplan.leases WHERE name = ANY(%s) AND token = %s AND until > clock_timestamp()"
+    "SELECT count(*) FROM exitplan.leases WHERE name = ANY(?) AND token = ? AND until > clock_timestamp()"
 )
 
 
