@@ -69,12 +69,13 @@ CREATE TABLE exitplan.ticks (
 CREATE TABLE exitplan.cycles (
     tick BIGINT NOT NULL REFERENCES exitplan.ticks,
     shard INTEGER NOT NULL,
-    worker TEXT NOT NULL,
-    begun_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    worker TEXT,  -- who works on it, or did; none has begun where there is none
+    begun_at TIMESTAMPTZ,
     ended_at TIMESTAMPTZ,
     figures JSONB,
     PRIMARY KEY (tick, shard)
 );
+CREATE INDEX cycles_left ON exitplan.cycles (tick, shard) WHERE ended_at IS NULL;
 CREATE TABLE exitplan.snapshots (
     account TEXT PRIMARY KEY,
     taken_at TIMESTAMPTZ NOT NULL,

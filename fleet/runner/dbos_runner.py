@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event, Lock, Semaphore, Thread
-from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from exitplan.executor.logs import RUN, note
-from exitplan.fleet.runner.port import APPLICATION_VERSION, ShardCycle, Shift
+from exitplan.fleet.runner.port import APPLICATION_VERSION, Claim, ShardCycle, Shift
 from exitplan.ruleset.errors import UsageError
 
 NAME = "exitplan"
@@ -162,7 +161,7 @@ class DbosRunner:
                     continue
             self._stopped.wait(1.0)
 
-    def _in_hand(self, shift: Shift, claim: Any) -> None:
+    def _in_hand(self, shift: Shift, claim: Claim) -> None:
         with self._lock:
             self._at_work.add(claim.cycle)
         try:

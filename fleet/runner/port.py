@@ -39,9 +39,20 @@ class Claim:
 class Shift(Protocol):
     """What a worker lends its runner."""
 
-    worker: str
-    egress: Sequence[str]
-    slots: int
+    @property
+    def worker(self) -> str:
+        """The name of the worker."""
+        ...
+
+    @property
+    def egress(self) -> Sequence[str]:
+        """Which shards it may take, by the address that they reach their venue from."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many shards it works on at once."""
+        ...
 
     def take(self, cycle: ShardCycle | None = None) -> Claim | None:
         """Take a shard, any that is free or the one that is named; None where there is nothing to take."""

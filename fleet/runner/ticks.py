@@ -199,7 +199,8 @@ def close(pool: Pool) -> None:
 def open_cycles(pool: Pool, egress: Sequence[str]) -> list[ShardCycle]:
     """Return what is left to do in ticks that run, for workers with these egress addresses."""
     statement = """
-    SELECT c.tick, c.shard, s.egress FROM exitplan.cycles c JOIN exitplan.ticks t USING (tick) JOIN exitplan.shards s USING (shard)
+    SELECT c.tick, c.shard, s.egress FROM exitplan.cycles c JOIN exitplan.ticks t USING (tick)
+      JOIN exitplan.shards s USING (shard)
      WHERE t.ended_at IS NULL AND c.ended_at IS NULL AND s.egress = ANY (%s) ORDER BY c.tick, c.shard"""
     with pool.connection() as connection:
         rows = connection.execute(statement, (list(egress),)).fetchall()
@@ -221,11 +222,37 @@ def progress(pool: Pool, tick: int) -> Progress | None:
     with pool.connection() as connection:
         row = connection.execute(_PROGRESS, (tick,)).fetchone()
         shards = connection.execute(statement, (tick,)).fetchall()
-    return None if row is None else Progress(tick, *row, tuple(ShardProgress(*shard) for shard in shards))
+    if row is None:
+        return None
+    begun_at, ended_at, why, now = row
+    return Progress(tick, begun_at, ended_at, why or "", now, tuple(ShardProgress(*shard) for shard in shards))
+
+
+def counts(pool: Pool, tick: int) -> tuple[int, int]:
+    """Return how many shards of a tick are done, and how many it has."""
+    statement = "SELECT count(ended_at), count(*) FROM exitplan.cycles WHERE tick = %s"
+    with pool.connection() as connection:
+        row = connection.execute(statement, (tick,)).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def unserved(pool: Pool, tick: int) -> dict[str, int]:
+    """Count the shards of a tick that are left although no worker may take them, by their egress."""
+    statement = """
+    SELECT s.egress, count(*) FROM exitplan.cycles c JOIN exitplan.shards s USING (shard)
+     WHERE c.tick = %(tick)s AND c.ended_at IS NULL
+       AND NOT EXISTS (SELECT FROM exitplan.leases l WHERE l.name = 'shard:' || c.shard AND l.until > now())
+       AND NOT EXISTS (SELECT FROM exitplan.workers w WHERE w.standing = 'active' AND w.seen_at > now() - %(lease)s
+                          AND position(',' || s.egress || ',' IN ',' || w.egress || ',') > 0)
+     GROUP BY s.egress"""
+    with pool.connection() as connection:
+        return dict(connection.execute(statement, {"tick": tick, "lease": LEASE}).fetchall())
 
 
 def _forget(connection: Connection[Any]) -> None:
     """Remove what is long over."""
-    old = "SELECT tick FROM exitplan.ticks WHERE ended_at < now() - %s"
-    connection.execute(f"DELETE FROM exitplan.cycles WHERE tick IN ({old})", (KEPT,))
+    connection.execute(
+        "DELETE FROM exitplan.cycles WHERE tick IN (SELECT tick FROM exitplan.ticks WHERE ended_at < now() - %s)",
+        (KEPT,),
+    )
     connection.execute("DELETE FROM exitplan.ticks WHERE ended_at < now() - %s", (KEPT,))

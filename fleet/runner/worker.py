@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from exitplan.executor.logs import RUN, note
 from exitplan.fleet.runner import presence, ticks
@@ -43,17 +43,33 @@ class Wanted:
     every: timedelta | None = None
 
 
-class Told:
-    """Hears what a worker does; this one keeps it to himself."""
+class Told(Protocol):
+    """Hears what a worker does."""
 
     def begun(self, begun: ticks.Begun) -> None:
         """Hear that a tick was begun, or skipped."""
+        ...
 
     def shard(self, cycle: ShardCycle, figures: Mapping[str, Any]) -> None:
         """Hear what came of a shard."""
+        ...
 
     def alive(self) -> None:
         """Hear, several times a second, that the worker is not stuck."""
+        ...
+
+
+class Untold:
+    """Nobody hears what a worker does."""
+
+    def begun(self, begun: ticks.Begun) -> None:
+        """Say nothing."""
+
+    def shard(self, cycle: ShardCycle, figures: Mapping[str, Any]) -> None:
+        """Say nothing."""
+
+    def alive(self) -> None:
+        """Say nothing."""
 
 
 class Worker:
@@ -69,6 +85,11 @@ class Worker:
         self._shift = ShardsOfWorker(
             pool, self.who, wanted.processes, blame, lambda: self._takes, told.shard, self._begun
         )
+
+    @property
+    def processes(self) -> int:
+        """How many shards it works on at once."""
+        return self._wanted.processes
 
     def run(self, stopped: Stopped) -> None:
         """Work until somebody stops it or has it drained, then finish what is under way.

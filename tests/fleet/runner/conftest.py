@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from exitplan.fleet.schema import UPGRADES
 from tools.postgres import NoPostgres, Server, start_server
 
 from exitplan.fleet.runner.ticks import Pool
+from exitplan.fleet.schema import UPGRADES
 from tests.fleet.runner.database import Connections
 from tests.fleet.runner.stand_ins import TABLE
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -179,7 +180,8 @@ def test_workers_that_begin_the_same_ticks_run_each_once(pool: Pool, fleet: Fill
     for _ in range(2):
         start(every=2)
     with psycopg.connect(url, autocommit=True) as connection:
-        wait_for(lambda: _count(connection, "exitplan.ticks WHERE ended_at IS NOT NULL") >= 2)
+        ended = "SELECT tick FROM exitplan.ticks WHERE ended_at IS NOT NULL"
+        wait_for(lambda: len(connection.execute(ended).fetchall()) >= 2)
         rows = connection.execute("SELECT tick, account, count(*) FROM public.worked GROUP BY 1, 2").fetchall()
     assert {row[2] for row in rows} == {1}
 
@@ -194,19 +196,13 @@ def test_a_restart_of_postgres_loses_no_shard(pool: Pool, fleet: Fill, url: str,
     assert len(worked(url)) == 24
 
 
-def _count(connection: psycopg.Connection[Any], what: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {what}").fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def _children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(word) for word in found.split()]
+    found = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(word) for word in " ".join(found).split()]
 
 
 def _lives(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from exitplan.fleet.runner.performing import Means
 from exitplan.fleet.runner.runners import make_runner
-from exitplan.fleet.runner.worker import Told, Wanted, Worker
+from exitplan.fleet.runner.worker import Untold, Wanted, Worker
 from tests.fleet.runner.database import Connections, Counting
 
 PERFORMER = "tests.fleet.runner.stand_ins:make_performer"
@@ -35,8 +35,9 @@ def main() -> None:
         None if every is None else timedelta(seconds=every),
     )
     pool = Connections(url)
-    worker = Worker(pool, wanted, make_runner(runner, url), Counting(pool), Told())
-    print(worker.who.worker, flush=True)
+    worker = Worker(pool, wanted, make_runner(runner, url), Counting(pool), Untold())
+    sys.stdout.write(worker.who.worker + "\n")
+    sys.stdout.flush()
     worker.run(lambda: stopped)
     pool.close()
 
