@@ -11,9 +11,9 @@ from exitplan.cli.arguments import present
 from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
 from exitplan.executor.accounts.block_checks import block_problems, venue_problems
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.alerting.channels import read_channels
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.ruleset.planning.warnings import PlanWarning
@@ -103,9 +103,9 @@ def file_warnings(file: AccountFile) -> Iterator[Problem]:
     """
     if not all(file.block.get(name) for name in NEEDED):
         return
-    folder = DataFolder.of(project_data([str(file.path)]), file.id)
+    store = FileStore.of(project_data([str(file.path)]), file.id)
     with suppress(FileIsInvalid):
-        for warning in offline_warnings(file, folder, present()):
+        for warning in offline_warnings(file, store, present()):
             near = warning.nearest
             hint = None if near is None or near in warning.text else f"did you mean {near!r}?"
             yield Problem(_place_of(warning, file.loaded), warning.text, "warning", hint)

@@ -19,10 +19,10 @@ import orjson
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.report import clean_times
-from exitplan.executor.store.audit import audit_trail, has_requests
+from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.journal_file import open_journal
+from exitplan.executor.store.journal_file import has_requests, open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection
-from psycopg.rows import TupleRow
-
+from exitplan.executor.accounts.account import NEEDED
 from exitplan.executor.store.files import write_atomically
 from exitplan.fleet.account_files import AccountDraft, AccountReader, Text, account_texts, split_stream
 from exitplan.fleet.policies import canonical_text
-from exitplan.fleet.registry import FleetAccount, Registry, place, put_policies
+from exitplan.fleet.registry import FleetAccount, Registry, Row, place, put_policies
 from exitplan.fleet.sharding import USUAL_SIZE, Sizes
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.schemas.layout.writing import document_text
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 Advance = Callable[[], object]
 
@@ -42,11 +44,12 @@ class Imported:
 
 
 def texts_of(paths: Sequence[Path], stdin: bytes | None = None) -> list[Text]:
-    """List the documents of files and folders, ``-`` standing for what came on stdin; raises FileIsInvalid."""
-    found: list[Text] = []
+    """List the documents of files and folders, each once; ``-`` is what came on stdin. Raises FileIsInvalid."""
+    found: dict[tuple[str, int], Text] = {}
     for path in paths:
-        found += split_stream(path, stdin or b"") if str(path) == "-" else account_texts(path)
-    return found
+        for text in split_stream(path, stdin or b"") if str(path) == "-" else account_texts(path):
+            found.setdefault((os.path.realpath(text.path), text.lines_before), text)
+    return list(found.values())
 
 
 def read_accounts(texts: Iterable[Text], advance: Advance = lambda: None) -> Read:
@@ -132,7 +135,7 @@ def import_accounts(registry: Registry, drafts: Sequence[AccountDraft], size: in
     return Imported(added, len(are_new) - added, len(drafts) - len(are_new), policies, len(moves.opened))
 
 
-def _copy(connection: Connection[TupleRow], drafts: Iterable[AccountDraft]) -> None:
+def _copy(connection: Connection[Row], drafts: Iterable[AccountDraft]) -> None:
     columns = f"account, {', '.join(_PARTS)}"
     with connection.cursor() as cursor, cursor.copy(f"COPY incoming ({columns}) FROM STDIN") as copy:
         for draft in drafts:
@@ -174,8 +177,13 @@ def account_document(account: FleetAccount, registry: Registry, policy_file: str
         **(account.heads or {}),
         **extends,
         **({"guards": own} if own else {}),
-        "account": account.block,
+        "account": dict(sorted(account.block.items(), key=_place_of)),
     }
+
+
+def _place_of(entry: tuple[str, Any]) -> tuple[int, str]:
+    """Return where an entry of an account block goes: what says who it is comes first."""
+    return ([*NEEDED, entry[0]].index(entry[0]), entry[0])
 
 
 def _write_policy(registry: Registry, sha256: str, folder: Path) -> str:

@@ -19,16 +19,21 @@ _LOADED: dict[str, LoadedPolicy] = {}
 """The policies that this process has loaded; none is ever let go, as the engine never lets its rules go."""
 
 
-def canonical_text(document: Mapping[str, Any]) -> bytes:
-    """Write a merged policy so that equal policies are equal bytes: keys in order, numbers spelled in one way."""
-    return _text(document).encode()
+def canonical_text(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Write a value as JSON so that equal values are equal bytes: keys in order, numbers spelled in one way."""
+    return _text(value, sorted).encode()
 
 
-def _text(node: Any) -> str:  # noqa: ANN401 - a node of a document
+def policy_text(document: Mapping[str, Any]) -> bytes:
+    """Write a merged policy as JSON; its keys stay in the order in which its conditions are explained."""
+    return _text(document, list).encode()
+
+
+def _text(node: Any, order: Callable[[Iterable[str]], list[str]]) -> str:  # noqa: ANN401 - a node of a document
     if isinstance(node, Mapping):
-        return "{" + ",".join(f"{json.dumps(key)}:{_text(node[key])}" for key in sorted(node)) + "}"
+        return "{" + ",".join(f"{json.dumps(key)}:{_text(node[key], order)}" for key in order(node)) + "}"
     if isinstance(node, list | tuple):
-        return "[" + ",".join(map(_text, node)) + "]"
+        return "[" + ",".join(_text(entry, order) for entry in node) + "]"
     if isinstance(node, int | Decimal) and not isinstance(node, bool):
         return plain(Decimal(node))
     return json.dumps(node)

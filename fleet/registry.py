@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from psycopg import Connection
-from psycopg.rows import TupleRow
-from psycopg_pool import ConnectionPool
-
-from exitplan.fleet.policies import canonical_text, policy_of, read_canonical
+from exitplan.fleet.policies import policy_of, policy_text, read_canonical
 from exitplan.fleet.sharding import USUAL_SIZE, Lane, Member, Moves, Sizes, assign, rebalance
 from exitplan.ruleset.errors import NoSuchAccount
 from exitplan.ruleset.language.problems import nearest
 from exitplan.schemas.policies import LoadedPolicy
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Row = tuple[Any, ...]
 MOST_TRIES = 2
 """An account in whose hand a process died or hung that often is set aside."""
 _COLUMNS = (
@@ -76,17 +76,25 @@ class AccountFilter:
         return " AND ".join(wanted) or "true", list(wanted.values())
 
 
+class Connections(Protocol):
+    """Where connections to the fleet's database come from."""
+
+    def connection(self) -> AbstractContextManager[Connection[Row]]:
+        """Lend a connection for the time of the block."""
+        ...
+
+
 class Registry:
     """The registry in a database that has the tables of a fleet; every method is one transaction."""
 
-    def __init__(self, pool: ConnectionPool[Connection[TupleRow]]) -> None:
-        """Use connections of a pool."""
-        self.pool = pool
+    def __init__(self, connections: Connections) -> None:
+        """Use these connections."""
+        self.connections = connections
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection[TupleRow]]:
+    def transaction(self) -> Iterator[Connection[Row]]:
         """Run a block as one transaction."""
-        with self.pool.connection() as connection, connection.transaction():
+        with self.connections.connection() as connection, connection.transaction():
             yield connection
 
     # --- accounts ---
@@ -118,8 +126,16 @@ class Registry:
         with self.transaction() as connection:
             return sorted(account for (account,) in connection.execute(query, [list(names)]))
 
+    def with_open_runs(self, names: Sequence[str]) -> list[str]:
+        """List those of some accounts that have a plan whose run has not ended: orders of it may be at the venue."""
+        query = (
+            "SELECT DISTINCT account FROM exitplan.plans WHERE account = ANY (%s) AND ended_at IS NULL ORDER BY account"
+        )
+        with self.transaction() as connection:
+            return [account for (account,) in connection.execute(query, [list(names)])]
+
     @staticmethod
-    def _missing(connection: Connection[TupleRow], name: str) -> NoSuchAccount:
+    def _missing(connection: Connection[Row], name: str) -> NoSuchAccount:
         query = "SELECT account FROM exitplan.accounts WHERE left(lower(account), 1) = left(lower(%s), 1) LIMIT 10000"
         near = nearest(name, [str(account) for (account,) in connection.execute(query, [name])])
         hint = f"did you mean {near!r}?" if near else "exitplan fleet accounts lists them"
@@ -225,7 +241,7 @@ class Registry:
             return moves
 
 
-def account_of(row: TupleRow) -> FleetAccount:
+def account_of(row: Row) -> FleetAccount:
     """Read an account from a row of its columns."""
     account, venue, quote, block, policy, tags, egress, shard, standing, tries, own_guards, why, heads = row
     return FleetAccount(
@@ -245,15 +261,15 @@ def account_of(row: TupleRow) -> FleetAccount:
     )
 
 
-def put_policies(connection: Connection[TupleRow], policies: Iterable[LoadedPolicy]) -> None:
+def put_policies(connection: Connection[Row], policies: Iterable[LoadedPolicy]) -> None:
     """Store policies that are not there yet."""
     query = "INSERT INTO exitplan.policies (sha256, name, document) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-    rows = {one.policy.sha256: (one.policy.sha256, one.policy.name, canonical_text(one.document)) for one in policies}
+    rows = {one.policy.sha256: (one.policy.sha256, one.policy.name, policy_text(one.document)) for one in policies}
     with connection.cursor() as cursor:
         cursor.executemany(query, [rows[sha256] for sha256 in sorted(rows)])
 
 
-def place(connection: Connection[TupleRow], sizes: Sizes) -> Moves:
+def place(connection: Connection[Row], sizes: Sizes) -> Moves:
     """Place the accounts that are in no shard of their lane, within a transaction."""
     members, shards = read_members(connection)
     moves = assign(members, shards, sizes)
@@ -261,7 +277,7 @@ def place(connection: Connection[TupleRow], sizes: Sizes) -> Moves:
     return moves
 
 
-def read_members(connection: Connection[TupleRow]) -> tuple[list[Member], dict[int, Lane]]:
+def read_members(connection: Connection[Row]) -> tuple[list[Member], dict[int, Lane]]:
     """Return all accounts with their shards, and the shards; nobody else places any until the transaction ends."""
     connection.execute("LOCK TABLE exitplan.shards IN SHARE ROW EXCLUSIVE MODE")
     rows = connection.execute("SELECT shard, venue, egress FROM exitplan.shards")
@@ -270,7 +286,7 @@ def read_members(connection: Connection[TupleRow]) -> tuple[list[Member], dict[i
     return [Member(account, Lane(venue, egress), shard) for account, venue, egress, shard in rows], shards
 
 
-def _write_moves(connection: Connection[TupleRow], moves: Moves) -> None:
+def _write_moves(connection: Connection[Row], moves: Moves) -> None:
     lanes = list(moves.opened.items())
     connection.execute(
         "INSERT INTO exitplan.shards SELECT * FROM unnest(%s::int[], %s::text[], %s::text[])",

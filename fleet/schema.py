@@ -13,7 +13,7 @@ _REGISTRY = """
 CREATE TABLE exitplan.policies (
     sha256 TEXT PRIMARY KEY,
     name TEXT NOT NULL,
-    document BYTEA NOT NULL,  -- the merged policy as canonical JSON
+    document BYTEA NOT NULL,  -- the merged policy as JSON
     added_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 CREATE TABLE exitplan.shards (

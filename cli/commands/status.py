@@ -82,7 +82,7 @@ def command(
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
         opened = open_account_file(file, request_of(where, offline=True))
-        warnings = offline_warnings(file, opened.folder, opened.clock())
+        warnings = offline_warnings(file, opened.store, opened.clock())
         return KnownStatus(account_status(opened), tuple(warnings), opened.store.find_halt()), 0
 
     answers = account_set.ask(work, quiet=as_json)

@@ -144,7 +144,7 @@ def verify_one(account: Account) -> Verification:
     except AccountUnreadable as problem:
         incidents = incidents_in(account.store)
         return Verification(None, str(problem), (), isinstance(problem, CredentialsRefused), incidents)
-    of_tracker = tracker_warnings(draft.account.snapshot, account.folder) if draft.checks.unregistered else ()
+    of_tracker = tracker_warnings(draft.account.snapshot, account.store) if draft.checks.unregistered else ()
     warnings = (*of_tracker, *draft.warnings)
     return Verification(report_of_checks(draft.checks), warnings=warnings, incidents=incidents_in(account.store))
 

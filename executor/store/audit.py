@@ -6,7 +6,6 @@ history is.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -92,11 +91,6 @@ def _entry(account: str, run: Mapping[str, Any], tables: Tables) -> Entry:
             for order in sorted(orders, key=lambda order: parse_time(order["sent_at"]))
         ],
     }
-
-
-def has_requests(db: sqlite3.Connection) -> bool:
-    """Check whether a journal keeps what waits for people."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
 
 
 def _order(order: Mapping[str, Any], action: Mapping[str, Any]) -> Entry:

@@ -199,6 +199,11 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def has_requests(db: sqlite3.Connection) -> bool:
+    """Check whether a journal keeps what waits for people."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
+
+
 def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = True) -> None:
     """Set a journal up for durable commits, bring it to this version, and check it; raises FileIsInvalid."""
     try:

@@ -142,7 +142,7 @@ class Desk:
             find=lambda: accounts_now(AccountSelection(every=True), self.root),
             open=self._open,
             open_offline=self._open,
-            data=self.data,
+            store_of=files_below(self.data),
             clock=self.clock,
             sleep=self.clock.sleep,
             workers=AtOnce(),

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-from psycopg_pool import ConnectionPool
-
+from exitplan.fleet.opening import init_fleet, open_registry
 from exitplan.fleet.registry import Registry
-from exitplan.fleet.schema import UPGRADES
 
 POLICY = """\
 version: 1
@@ -34,12 +31,10 @@ account:
 
 @contextmanager
 def registry_at(url: str) -> Iterator[Registry]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA exitplan")
-        for upgrade in UPGRADES:
-            connection.execute(upgrade.encode())
-    with ConnectionPool(url, min_size=1, open=True) as pool:
-        yield Registry(pool)
+    """Make the tables of a fleet in an empty database, and open its registry."""
+    init_fleet(url)
+    with open_registry(url) as registry:
+        yield registry
 
 
 def write_accounts(folder: Path, count: int, venue: str = "binance") -> Path:
