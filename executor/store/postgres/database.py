@@ -31,7 +31,7 @@ OLDEST = 14
 LEASE_SECONDS = 30.0
 """How long a lease lasts that is not renewed."""
 _OPTIONS: dict[str, Any] = {
-    "connect_timeout": 10,
+    "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -194,17 +194,22 @@ def open_database(url: str, *, most: int = 8, lease_seconds: float = LEASE_SECON
 def _problem(connection: psycopg.Connection[Any], row: tuple[Any, ...]) -> tuple[str, str] | None:
     """Return what is wrong with a server, and what to do."""
     version, encoding, fsync, commit, is_standby, pid = row
-    if version < OLDEST:
-        return f"it is Postgres {version}", f"use Postgres {OLDEST} or later"
-    if encoding != "UTF8":
-        return f"its encoding is {encoding}", "create one with: CREATE DATABASE exitplan ENCODING 'UTF8' TEMPLATE template0"
-    if fsync != "on":
-        return "the server runs with fsync = off", "an order in the journal could be lost in a power cut: switch it on"
-    if commit == "off":
-        off = "synchronous_commit is off, for the server, the database or the role"
-        return off, "an order in the journal could be lost in a crash: ALTER ROLE ... RESET synchronous_commit"
-    if is_standby:
-        return "it is a standby, which cannot be written", "name the primary"
-    if pid != connection.info.backend_pid:
-        return "there is a pooler in between, which mixes sessions up", "name the server itself: exitplan pools on its own"
-    return None
+    utf8 = "create one with: CREATE DATABASE exitplan ENCODING 'UTF8' TEMPLATE template0"
+    lost = "an order in the journal could be lost"
+    problems = (
+        (version < OLDEST, f"it is Postgres {version}", f"use Postgres {OLDEST} or later"),
+        (encoding != "UTF8", f"its encoding is {encoding}", utf8),
+        (fsync != "on", "the server runs with fsync = off", f"{lost} in a power cut: switch it on"),
+        (
+            commit == "off",
+            "synchronous_commit is off, for the server, the database or the role",
+            f"{lost} in a crash: ALTER ROLE ... RESET synchronous_commit",
+        ),
+        (is_standby, "it is a standby, which cannot be written", "name the primary"),
+        (
+            pid != connection.info.backend_pid,
+            "there is a pooler in between, which mixes sessions up",
+            "name the server itself: exitplan keeps connections on its own",
+        ),
+    )
+    return next(((what, hint) for is_wrong, what, hint in problems if is_wrong), None)

@@ -1,4 +1,4 @@
-"""What fails in Postgres, in the words of the port: nothing of the driver's own errors gets past it, and no password."""
+"""What fails in Postgres, in the words of the port: none of the driver's errors gets past it, and no password."""
 
 from __future__ import annotations
 

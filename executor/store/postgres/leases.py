@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -27,6 +24,7 @@ from psycopg.pq import TransactionStatus
 
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.store.postgres.failures import text_of, told
+from exitplan.executor.store.postgres.holders import Holder, this_process
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 
 T = TypeVar("T")
@@ -52,27 +50,6 @@ _LOOK = (
     "SELECT token, holder, host, pid, process, taken_at, until > clock_timestamp() FROM exitplan.leases WHERE name = %s"
 )
 _BREAK = "UPDATE exitplan.leases SET until = 'epoch', token = '', fence = fence + 1 WHERE name = %s"
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease: a process of a machine since a time, its command in words, and the token that it holds."""
-
-    token: str
-    command: str
-    host: str
-    pid: int
-    process: str
-    since: str
-
-    def __str__(self) -> str:
-        """Name the process as whoever is kept waiting needs it."""
-        return f"by process {self.pid} on {self.host} since {self.since} ({self.command})"
-
-    @property
-    def is_dead(self) -> bool:
-        """Check whether the holder is known to have died: it was a process of this very system."""
-        return _has_died(self.process)
 
 
 @dataclass(eq=False)
@@ -184,9 +161,7 @@ class LeaseKeeper:
     def _trusted(self) -> float:
         return self.seconds - self.seconds / _MARGIN
 
-    def _taken(
-        self, connection: psycopg.Connection[Any], names: Sequence[str], token: str
-    ) -> dict[str, int] | Holder:
+    def _taken(self, connection: psycopg.Connection[Any], names: Sequence[str], token: str) -> dict[str, int] | Holder:
         """Take leases in one transaction; gives who holds one of them instead, where one is held."""
         if len(names) == 1:
             return self._taken_one(connection, names[0], token)
@@ -201,7 +176,7 @@ class LeaseKeeper:
         return fences
 
     def _taken_one(self, connection: psycopg.Connection[Any], name: str, token: str) -> dict[str, int] | Holder:
-        values = {**_self(os.getpid()), "name": name, "token": token, "seconds": self.seconds, "dead": token}
+        values = {**this_process(os.getpid()), "name": name, "token": token, "seconds": self.seconds, "dead": token}
         row = connection.execute(_TAKE, values).fetchone()
         if row is None:
             who = _look_at(connection, name)
@@ -297,49 +272,3 @@ def _look_at(connection: psycopg.Connection[Any], name: str) -> Holder | None:
 def _clock() -> float:
     """Return seconds that go on while the machine sleeps, and that nobody sets."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
-@cache
-def _self(pid: int) -> dict[str, object]:
-    """Describe this process, by its id: a fork is another one."""
-    return {
-        "holder": " ".join(Path(part).name for part in sys.argv[:2]),
-        "host": socket.gethostname(),
-        "pid": pid,
-        "process": _process(pid),
-    }
-
-
-@cache
-def _system() -> str:
-    """Name this run of this system, and the space that its process ids are of; empty where it cannot be told."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _process(pid: int) -> str:
-    """Name a process of this system so that no other is ever named so."""
-    try:
-        began = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-    return f"{_system()} {pid} {began}" if _system() else ""
-
-
-def _has_died(process: str) -> bool:
-    """Check whether a process, as :func:`_process` names it, was one of this system and is none any more."""
-    system, _, rest = process.rpartition(" ")[0].rpartition(" ")
-    if not system or system != _system():
-        return False
-    pid = int(rest)
-    try:
-        os.kill(pid, 0)
-        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return True
-    except OSError:  # it lives, and is somebody else's
-        return False
-    return status == "Z" or _process(pid) != process

@@ -71,7 +71,8 @@ def ensure_version(database: Database, part: str = JOURNAL, upgrades: Sequence[s
 def _ensure_known(database: Database, part: str, version: int, upgrades: Sequence[str]) -> None:
     if version > len(upgrades):
         raise DataFolderUnusable(
-            f"the database {database.place} is of version {version} ({part}); this exitplan knows up to {len(upgrades)}",
+            f"the database {database.place} is of version {version} ({part});"
+            f" this exitplan knows up to {len(upgrades)}",
             hint="nothing was sent; use the exitplan that set it up, or a later one",
         )
 

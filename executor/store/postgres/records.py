@@ -47,7 +47,7 @@ class Records:
     # --- halts and marks ---
 
     def find_halt(self) -> Halt | None:
-        """Find the halt in force: that of all accounts, else the account's own; where it cannot be looked at, one is."""
+        """Find the halt in force, of all accounts or this one; where that cannot be looked at, there is one."""
         asked = "SELECT account, text FROM exitplan.halts WHERE account IN ('', %s) ORDER BY account"
         try:
             row = self._row(asked, self.account)
@@ -89,7 +89,9 @@ class Records:
             self._row(added, self.account, parse_time(alert["timestamp"]), orjson.dumps(alert))
         except ExitplanError as error:
             kind = alert["alert_type"]
-            note(RUN, "alert_not_written", level=logging.ERROR, account=self.account, alert_type=kind, message=str(error))
+            note(
+                RUN, "alert_not_written", level=logging.ERROR, account=self.account, alert_type=kind, message=str(error)
+            )
             return False
         return True
 
@@ -115,9 +117,7 @@ class Records:
 
     def put_reproducer(self, name: str, content: bytes) -> None:
         """Keep a case; one that is there already stays."""
-        added = (
-            "INSERT INTO exitplan.reproducers (account, name, document) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-        )
+        added = "INSERT INTO exitplan.reproducers (account, name, document) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
         self._row(added, self.account, name, content)
 
     @property

@@ -18,9 +18,7 @@ from exitplan.executor.store.postgres.failures import as_store_error
 from exitplan.executor.store.postgres.leases import Lease
 
 _LOCK = "SELECT writer FROM origin FOR UPDATE"
-_IS_LEASED = (
-    "SELECT count(*) FROM exitplan.leases WHERE name = ANY(?) AND token = ? AND until > clock_timestamp()"
-)
+_IS_LEASED = "SELECT count(*) FROM exitplan.leases WHERE name = ANY(?) AND token = ? AND until > clock_timestamp()"
 
 
 class PostgresTables:
