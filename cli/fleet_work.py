@@ -36,7 +36,9 @@ ProcessesOption = Annotated[
 EgressOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--egress", metavar="NAME", help="Take the shards of this egress; may be given more than once.  [default: those without one]"
+        "--egress",
+        metavar="NAME",
+        help="Take the shards of this egress; may be given more than once.  [default: those without one]",
     ),
 ]
 FleetCutOffOption = Annotated[

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from exitplan.fleet.runner.ticks import Begun, Progress
 
 _MOST_SHOWN = 20
+_LISTS = ("set_aside", "problems", "failures")
+"""The figures that are lists, and have a key of their own."""
 _GOOD = frozenset({"quiet", "applied", "CLEAN"})
 
 
@@ -97,7 +99,9 @@ def tick_document(progress: Progress, figures: Mapping[str, Any], unserved: Mapp
         "done": sum(1 for shard in progress.shards if shard.ended_at),
         "workers": sorted({shard.worker for shard in progress.shards if shard.worker}),
         "unserved": dict(unserved),
-        "figures": {name: value for name, value in figures.items() if name not in {"failures", "problems", "set_aside"}},
+        "figures": {
+            name: value for name, value in figures.items() if name not in {"failures", "problems", "set_aside"}
+        },
         "set_aside": list(figures.get("set_aside", ())),
         "problems": list(figures.get("problems", ())),
         "failures": [{"account": account, "cause": cause} for account, cause in figures.get("failures", ())],

@@ -77,9 +77,7 @@ def _code(figures: Mapping[str, Any], unserved: Mapping[str, int], *, is_over: b
     return ExitCode.worst([figures.get("exit_code", 0), ExitCode.ERROR if unserved else ExitCode.DONE, left])
 
 
-def _attend(
-    worker: Worker, tick: int, pool: Pool, stopped: Callable[[], bool], *, wait_only: bool
-) -> None:
+def _attend(worker: Worker, tick: int, pool: Pool, stopped: Callable[[], bool], *, wait_only: bool) -> None:
     """Work on the tick, or wait for it, until it is over or only what no worker may take is left."""
     from exitplan.fleet.runner import ticks  # noqa: PLC0415 - help needs none of it
 

@@ -70,8 +70,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     `exitplan watch` does. Workers may come and go at any time. The shards of one that dies go to the others after 15
     seconds. An account that twice ends or holds up the process that works on it is set aside (`exitplan fleet dead`).
 
-    Ctrl-C, SIGTERM and `exitplan fleet drain --worker` let it finish its shards and leave; a second Ctrl-C ends it after
-    the accounts in hand. All workers of a fleet use the same --runner.
+    Ctrl-C, SIGTERM and `exitplan fleet drain --worker` let it finish its shards and leave; a second Ctrl-C ends it
+    after the accounts in hand. All workers of a fleet use the same --runner.
     """
     if runner not in RUNNERS:
         raise UsageError(f"there is no runner {runner}", hint=f"it is one of {', '.join(RUNNERS)}")

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
-from tools.postgres import NoPostgres, Server, start_server
 
+from exitplan.fleet.opening import init_fleet
 from exitplan.fleet.runner.ticks import Pool
-from exitplan.fleet.schema import UPGRADES
-from tests.fleet.runner.database import Connections
+from tests.fleet.runner.database import opened
 from tests.fleet.runner.stand_ins import TABLE
-
-LEASES = """
-CREATE TABLE exitplan.leases (
-    name TEXT PRIMARY KEY, token TEXT NOT NULL, holder TEXT NOT NULL, host TEXT NOT NULL, pid BIGINT NOT NULL,
-    process TEXT NOT NULL, fence BIGINT NOT NULL, taken_at TIMESTAMPTZ NOT NULL, until TIMESTAMPTZ NOT NULL)"""
+from tests.postgres.server import temporary_server
+from tools.postgres import NoPostgres, Server
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        try:
-            started = start_server(Path(folder) / "s", fsync=False)
-        except NoPostgres as problem:
-            pytest.skip(str(problem))
-        yield started
-        started.kill()
+    """A server that may be restarted; no other tests use it."""
+    try:
+        with temporary_server() as started:
+            yield started
+    except NoPostgres as problem:
+        pytest.skip(str(problem))
 
 
 @pytest.fixture
 def url(server: Server, request: pytest.FixtureRequest) -> str:
     name = f"t{abs(hash(request.node.nodeid)):x}"
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    init_fleet(server.url(name))
     with psycopg.connect(server.url(name)) as connection:
-        for statement in ("CREATE SCHEMA exitplan", LEASES, *UPGRADES, TABLE):
-            connection.execute(statement)
+        connection.execute(TABLE)
     return server.url(name)
 
 
 @pytest.fixture
 def pool(url: str) -> Iterator[Pool]:
-    opened = Connections(url)
-    yield opened
-    opened.close()
+    with opened(url) as (database, _):
+        yield database
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ Start = Callable[..., subprocess.Popen[str]]
 TICK = 60
 
 
-@pytest.fixture(params=["local", "dbos"])
+@pytest.fixture(params=["local", pytest.param("dbos", marks=pytest.mark.thorough)])
 def start(url: str, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Return how to start a worker; all of them are ended."""
     started: list[subprocess.Popen[str]] = []
@@ -165,11 +165,11 @@ def test_a_worker_that_drains_finishes_its_shard_and_leaves_the_others(
 
 
 def test_a_worker_that_joins_gets_a_part_of_what_is_left(pool: Pool, fleet: Fill, url: str, start: Start) -> None:
-    fleet(shards=12, size=2)
+    fleet(shards=30, size=2)
     ticks.begin(pool, TICK, "")
-    start(seconds=0.3)
+    start(seconds=0.2)
     wait_for(lambda: any(shard.worker for shard in tick_of(pool).shards))
-    start(seconds=0.3)
+    start(seconds=0.2)
     wait_for(lambda: tick_of(pool).is_over)
     assert len({shard.worker for shard in tick_of(pool).shards}) == 2
     assert set(worked(url).values()) == {1}

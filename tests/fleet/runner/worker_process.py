@@ -10,7 +10,7 @@ from datetime import timedelta
 from exitplan.fleet.runner.performing import Means
 from exitplan.fleet.runner.runners import make_runner
 from exitplan.fleet.runner.worker import Untold, Wanted, Worker
-from tests.fleet.runner.database import Connections, Counting
+from tests.fleet.runner.database import opened
 
 PERFORMER = "tests.fleet.runner.stand_ins:make_performer"
 
@@ -34,12 +34,11 @@ def main() -> None:
         timedelta(seconds=settings.get("cut_off", 60)),
         None if every is None else timedelta(seconds=every),
     )
-    pool = Connections(url)
-    worker = Worker(pool, wanted, make_runner(runner, url), Counting(pool), Untold())
-    sys.stdout.write(worker.who.worker + "\n")
-    sys.stdout.flush()
-    worker.run(lambda: stopped)
-    pool.close()
+    with opened(url) as (database, blame):
+        worker = Worker(database, wanted, make_runner(runner, url), blame, Untold())
+        sys.stdout.write(worker.who.worker + "\n")
+        sys.stdout.flush()
+        worker.run(lambda: stopped)
 
 
 if __name__ == "__main__":
