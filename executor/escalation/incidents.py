@@ -191,7 +191,7 @@ def _row(incident: Incident) -> tuple[Any, ...]:
     times = (time_text(incident.opened_at), time_text(incident.since), time_text(incident.waits_from))
     return (
         *(incident.id, incident.ladder, incident.kind, incident.subject, *times, incident.step, incident.repeats),
-        *(_text(incident.told_at), orjson.dumps(incident.told).decode(), incident.reason, int(incident.resumed)),
+        *(_text(incident.told_at), orjson.dumps(incident.told).decode(), incident.reason, incident.resumed),
         *(_text(incident.ended_at), incident.ended_how),
     )
 

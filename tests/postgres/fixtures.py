@@ -57,7 +57,7 @@ def postgres_url(new_database: Callable[[], str]) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_database(new_database: Callable[[], str]) -> Iterator[Database]:
-    """A database that is set up for accounts, shared by the tests of this process: they empty it first, or name theirs."""
+    """A database that is set up for accounts, shared by the tests of this process."""
     from exitplan.executor.store.postgres.database import open_database  # noqa: PLC0415 - as above
     from exitplan.executor.store.postgres.migrations import create_journal  # noqa: PLC0415
 

@@ -213,8 +213,8 @@ class PostgresStore:
         account, last = row[0], JournalMark(row[1], row[2])
         if not mark.follows(last) and (account == self.account or mark.journal == last.journal):
             raise FileIsInvalid(
-                f"the journal of {self.account} in {self.place} is older than the journal that the account was last traded"
-                " by, or another one",
+                f"the journal of {self.account} in {self.place} is older than the journal that the account was"
+                " last traded by, or another one",
                 hint="restore the newest backup of the whole database; if it is lost, look at the orders at the venue,"
                 " then go on with: exitplan accept-balance",
             )

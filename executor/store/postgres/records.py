@@ -97,10 +97,7 @@ class Records:
 
     def alerts(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """Return the account's alerts after a number, the oldest first, each with its number."""
-        asked = (
-            "SELECT number, document FROM exitplan.alerts WHERE account = %s AND number > %s"
-            " AND tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY number"
-        )
+        asked = "SELECT number, document FROM exitplan.alerts WHERE account = %s AND number > %s ORDER BY number"
         with self.database.connection() as connection:
             rows = connection.execute(asked, (self.account, after)).fetchall()
         for number, document in rows:
