@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event, Lock, Semaphore, Thread
 
@@ -31,6 +30,8 @@ _AGAIN = 15.0
 _KEPT = timedelta(hours=1)
 _SWEPT = 1000
 """So many old workflows are removed at once."""
+_SILENCE = 60.0
+_LONGEST = 300
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
@@ -206,12 +207,22 @@ def _config(url: str, worker: str) -> DBOSConfig:
 
 
 class _ToUs(logging.Handler):
-    """Has what DBOS warns of in our log, which knows where to, and takes secrets out."""
+    """Has what DBOS warns of in our log, which knows where to, and takes secrets out.
+
+    While the database is away, each of its threads says so again and again, with tracebacks: one a minute will do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand over a record."""
-        with suppress(Exception):
-            note(RUN, "dbos", level=record.levelno, message=" ".join(record.getMessage().split()))
+        """Hand over the first line of a record, unless its place has just had one."""
+        place, now = f"{record.filename}:{record.lineno}", time.monotonic()
+        if now - self._said.get(place, float("-inf")) < _SILENCE:
+            return
+        self._said[place] = now
+        note(RUN, "dbos", level=record.levelno, message=record.getMessage().partition("\n")[0][:_LONGEST])
 
 
 def _log_through_us() -> None:

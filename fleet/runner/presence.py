@@ -39,11 +39,6 @@ class Identity:
         host, pid = socket.gethostname(), os.getpid()
         return cls(f"{host}-{pid}-{os.urandom(3).hex()}", host, pid, tuple(egress) or ("",))
 
-    @property
-    def place(self) -> tuple[str, int]:
-        """Return host and process."""
-        return self.host, self.pid
-
 
 def come(pool: Pool, who: Identity, processes: int) -> None:
     """Enter a worker; those that were not heard of for a day are forgotten."""

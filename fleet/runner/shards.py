@@ -32,9 +32,7 @@ class Shards:
         """Return the accounts of a task that get a cycle, by id."""
         return [account for account in self._registry.accounts_of(task.shard) if task.wants(account.id)]
 
-    def perform(
-        self, task: ShardTask, accounts: Sequence[FleetAccount], at_work: AtWork, stopped: Stopped
-    ) -> Figures:
+    def perform(self, task: ShardTask, accounts: Sequence[FleetAccount], at_work: AtWork, stopped: Stopped) -> Figures:
         """Give the accounts a round; one that cannot be opened is told as failed, and the others go on."""
         opened: list[Account] = []
         places: list[int] = []

@@ -89,7 +89,7 @@ class ShardsOfWorker:
     def take(self, cycle: ShardCycle | None = None) -> Claim | None:
         """Take a shard; None also where the database is away."""
         try:
-            claim = ticks.take(self.pool, self.worker, self.who.place, self.egress, cycle)
+            claim = ticks.take(self.pool, self.worker, self.egress, cycle)
             if claim is None and cycle is None:
                 ticks.close(self.pool)
         except DataFolderUnusable:

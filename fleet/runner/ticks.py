@@ -7,12 +7,14 @@ it, because he died or was cut off from the database, loses the shard to the nex
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exitplan.executor.store.postgres.holders import has_died, this_process
 from exitplan.fleet.runner.port import Claim, ShardCycle
 
 if TYPE_CHECKING:
@@ -56,10 +58,10 @@ WITH due AS (
    ORDER BY c.tick, c.shard LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 ), lease AS (
   INSERT INTO exitplan.leases AS l (name, token, holder, host, pid, process, fence, taken_at, until)
-  SELECT 'shard:' || shard, %(worker)s, 'exitplan fleet', %(host)s, %(pid)s, '', 1, now(), now() + %(lease)s FROM due
+  SELECT 'shard:' || shard, %(worker)s, %(holder)s, %(host)s, %(pid)s, %(process)s, 1, now(), now() + %(lease)s FROM due
   ON CONFLICT (name) DO UPDATE SET token = EXCLUDED.token, holder = EXCLUDED.holder, host = EXCLUDED.host,
-                                   pid = EXCLUDED.pid, process = '', fence = l.fence + 1, taken_at = now(),
-                                   until = EXCLUDED.until WHERE l.until <= now()
+                                   pid = EXCLUDED.pid, process = EXCLUDED.process, fence = l.fence + 1,
+                                   taken_at = now(), until = EXCLUDED.until WHERE l.until <= now()
   RETURNING fence
 )
 UPDATE exitplan.cycles c SET worker = %(worker)s, begun_at = now() FROM due, lease
@@ -161,12 +163,10 @@ def begin(pool: Pool, tick: int, why: str) -> Begun:
     return Begun(tick, is_new=True, missed=missed)
 
 
-def take(
-    pool: Pool, worker: str, place: tuple[str, int], egress: Sequence[str], cycle: ShardCycle | None = None
-) -> Claim | None:
+def take(pool: Pool, worker: str, egress: Sequence[str], cycle: ShardCycle | None = None) -> Claim | None:
     """Take the next shard that is free, or the one that is named, with its lease; None where there is none."""
     wanted = (None, None) if cycle is None else (cycle.tick, cycle.shard)
-    values = {"worker": worker, "host": place[0], "pid": place[1], "egress": list(egress), "lease": LEASE}
+    values = {**this_process(os.getpid()), "worker": worker, "egress": list(egress), "lease": LEASE}
     with pool.connection() as connection:
         row = connection.execute(_TAKE, {**values, "tick": wanted[0], "shard": wanted[1]}).fetchone()
     return None if row is None else Claim(ShardCycle(row[0], row[1]), row[2])
@@ -188,6 +188,19 @@ def end(pool: Pool, worker: str, claim: Claim, figures: Mapping[str, object] | N
         if figures is not None:
             connection.execute(_END, {**values, "figures": json.dumps(figures)})
         connection.execute(_LET_GO, values)
+
+
+def free(pool: Pool) -> None:
+    """End the leases of workers that were processes of this system and are none any more: nobody waits for those."""
+    statement = "SELECT DISTINCT token, process FROM exitplan.leases WHERE name LIKE 'shard:%' AND until > now()"
+    with pool.connection() as connection:
+        dead = [token for token, process in connection.execute(statement).fetchall() if has_died(process)]
+        if dead:
+            connection.execute(
+                "UPDATE exitplan.leases SET until = 'epoch', token = ''"
+                " WHERE name LIKE 'shard:%%' AND token = ANY (%s)",
+                (dead,),
+            )
 
 
 def close(pool: Pool) -> None:

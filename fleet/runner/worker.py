@@ -157,6 +157,7 @@ class Worker:
             note(RUN, "not_beating", level=logging.WARNING, message=" ".join(str(problem).split()))
 
     def _look_around(self) -> None:
+        ticks.free(self._pool)
         ticks.close(self._pool)
         left = ticks.open_cycles(self._pool, self.who.egress)
         for tick in sorted({cycle.tick for cycle in left}):

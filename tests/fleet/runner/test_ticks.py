@@ -13,11 +13,10 @@ from exitplan.fleet.runner.presence import Identity
 from exitplan.fleet.runner.ticks import Pool
 
 Fill = Callable[..., None]
-HERE = ("here", 1)
 
 
 def take(pool: Pool, worker: str = "a", egress: tuple[str, ...] = ("",)) -> Claim | None:
-    return ticks.take(pool, worker, HERE, egress)
+    return ticks.take(pool, worker, egress)
 
 
 def lose(pool: Pool) -> None:
