@@ -207,8 +207,12 @@ def files_below(data: Path) -> StoreOpener:
     return lambda account: FileStore.of(data, account)
 
 
-def folder_of(store: AccountStore, instead: str = "an account in files") -> DataFolder:
-    """Return where an account keeps its files; raises UsageError where it keeps none, naming what to use instead."""
+def folder_of(store: AccountStore) -> DataFolder:
+    """Return where an account keeps its files; raises UsageError, with what to use instead, where it keeps none."""
     if isinstance(store, FileStore):
         return store.folder
-    raise UsageError(f"{store.account} keeps its data in {store.place}, and this works on files", hint=f"use {instead}")
+    raise UsageError(
+        f"this works on files, and {store.account} is kept in {store.place}",
+        hint="a database is copied and restored with its own tools, such as pg_dump; what is remembered is shown by:"
+        f" exitplan status --account {store.account}",
+    )

@@ -132,8 +132,9 @@ def restore_state(account: Account) -> State:
 
     Raises AccountIsLocked, FileIsInvalid where the file knows more than the journal.
     """
+    path = account.folder.state
     with _writing(account) as journal:
-        ensure_newest(journal, account.folder.state)
+        ensure_newest(journal, path)
         known = journal.state()
         state = State() if known is None else state_from_document(known)
         if known is None:

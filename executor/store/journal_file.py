@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
+
 from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.port import StoreBroken, StoreUnusable
@@ -93,12 +95,9 @@ CREATE TABLE pruned_orders (client_order_id TEXT PRIMARY KEY) STRICT, WITHOUT RO
 # What a statement of both stores has to find without looking into documents, or at where SQLite puts a row.
 _PORTABLE = """
 ALTER TABLE intents ADD COLUMN client_order_id TEXT;
-UPDATE intents SET client_order_id = named.client_order_id FROM (
-    SELECT plan_id, json_extract(action.value, '$.id') AS action_id,
-        json_extract(action.value, '$.client_order_id') AS client_order_id
-    FROM (SELECT plan_id, CAST(document AS TEXT) AS text FROM plans) AS written,
-        json_each(CASE WHEN json_valid(text) THEN text ELSE '{}' END, '$.actions') AS action
-) AS named WHERE (named.plan_id, named.action_id) = (intents.plan_id, intents.action_id);
+WITH named AS MATERIALIZED (SELECT plan_id, key AS action_id, value FROM plans, json_each(orders_of(document)))
+UPDATE intents SET client_order_id = named.value FROM named
+WHERE named.plan_id = intents.plan_id AND named.action_id = intents.action_id;
 CREATE INDEX intents_by_order ON intents (client_order_id);
 UPDATE attempts SET run = (
     SELECT max(run_id) FROM runs
@@ -218,7 +217,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = Tr
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version_of(connection)
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
@@ -227,7 +226,27 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
             hint="use the exitplan that wrote it, or a later one",
         )
     steps = " ".join(_UPGRADES[version:])
-    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.create_function("orders_of", 1, _orders_of)
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except sqlite3.OperationalError:
+        connection.rollback()
+        if _version_of(connection) != SCHEMA_VERSION:  # else another process was faster
+            raise
+
+
+def _orders_of(document: bytes) -> str:
+    """Return the client order ids of a plan by action as JSON; none of one that is broken, as whoever reads it says."""
+    try:
+        orders = {action["id"]: action["client_order_id"] for action in orjson.loads(document)["actions"]}
+    except (ValueError, KeyError, TypeError):
+        orders = {}
+    return orjson.dumps(orders, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 
 from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreError, StoreUnusable
 
@@ -35,28 +35,38 @@ class SqliteTables:
         except _FAILURES as error:
             raise as_store_error(error) from error
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """Run a block as one transaction that no other writer of the file comes into."""
-        with self._transaction("BEGIN IMMEDIATE"):
-            yield
+        return _Transaction(self._db, "BEGIN IMMEDIATE")
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Run a block of questions as of the moment of the first."""
-        with self._transaction("BEGIN"):
-            yield
+        return _Transaction(self._db, "BEGIN")
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[None]:
+
+class _Transaction:
+    __slots__ = ("_begin", "_db")
+
+    def __init__(self, connection: sqlite3.Connection, begin: str) -> None:
+        self._db, self._begin = connection, begin
+
+    def __enter__(self) -> None:
+        self._run(self._begin)
+
+    def __exit__(self, raised: type[BaseException] | None, *_: object) -> None:
         try:
-            self.execute(begin)
-            yield
-            self.execute("COMMIT")
+            if raised is None:
+                self._run("COMMIT")
         finally:  # whatever happened inside, half a transaction must not stay open
             if self._db.in_transaction:
                 with suppress(sqlite3.Error):  # what went wrong before it is told
-                    self._run("ROLLBACK")
+                    self._db.execute("ROLLBACK")
+
+    def _run(self, sql: str) -> None:
+        try:
+            self._db.execute(sql)
+        except _FAILURES as error:
+            raise as_store_error(error) from error
 
 
 class SqliteRows:

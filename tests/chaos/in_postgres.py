@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from exitplan.brokers.identity import Identity
+from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.events import ApplyResult
 from exitplan.executor.store.postgres.database import Database, open_database
@@ -59,6 +61,14 @@ class PostgresWorld(World):
     def account_id(self) -> str:
         """The name in the database: one for each world, so that all can share one."""
         return self.root.name
+
+    def open(self) -> Account:
+        """Open the account as one with a key, so that it is leased at its venue too."""
+        account = super().open()
+        return replace(account, identity=self.identity(account))
+
+    def identity(self, account: Account) -> Identity:
+        return replace(account.identity, key=self.account_id)
 
     def apply(self, *args: Any, **named: Any) -> ApplyResult:
         """Apply a plan; the lease of one that is cut off, or on another machine, has to end first."""
@@ -120,9 +130,8 @@ class PostgresWorld(World):
         return alerts
 
     def break_leases(self) -> None:
-        database = open_database(self.url)
-        PostgresStore(database, self.account_id).break_lease()
-        database.close()
+        with open_database(self.url) as database:
+            PostgresStore(database, self.account_id).break_lease(self.identity(super().open()))
 
 
 class RowPoints(Points):
@@ -157,9 +166,8 @@ def world_at(url: str) -> Callable[..., PostgresWorld]:
 
 def set_up(url: str) -> None:
     """Make what accounts need in an empty database."""
-    database = open_database(url)
-    create_journal(database)
-    database.close()
+    with open_database(url) as database:
+        create_journal(database)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import FileIsInvalid
-from tests.builders import NOW, order, position
+from tests.builders import order, position
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy
 
@@ -60,21 +60,6 @@ def test_who_was_replaced_while_it_read_says_so(on_stage: Stage) -> None:
     scene = on_stage(legacy(position("BBB/USD", 64, locked=0), orders=[stale]))
     wakes_up(scene, lambda patch: replaced_before(patch, scene, Scene, "heard", after=3))
     assert scene.held("BBB/USD") == "48"
-
-
-def test_whoever_claims_the_journal_is_the_only_one_to_write_in_it(on_stage: Stage) -> None:
-    scene = on_stage(legacy())
-    scene.apply()
-    with open_journal(scene.folder.journal) as first:
-        first.claim()
-        with open_journal(scene.folder.journal) as second:
-            first.end_plan("any", NOW)  # to look is no claim
-            second.claim()
-            with pytest.raises(FileIsInvalid, match=REPLACED):
-                first.end_plan("any", NOW)
-            with pytest.raises(FileIsInvalid, match=REPLACED):
-                first.ensure_claimed()
-            second.end_plan("any", NOW)
 
 
 def _is_being_written(scene: Scene) -> bool:
