@@ -53,7 +53,11 @@ class FileStore:
         """Check whether there is a journal."""
         return self.folder.journal.exists()
 
-    def may_have_work_left(self) -> bool:
+    def may_have_requests(self, *, rejected: bool = False) -> bool:  # noqa: ARG002 - as its protocol
+        """Check whether there is a journal, which alone can tell."""
+        return self.has_journal()
+
+    def may_have_incidents(self) -> bool:
         """Check whether there is a journal, which alone can tell."""
         return self.has_journal()
 

@@ -190,7 +190,7 @@ class _Turn:
     def _resumed(self) -> Round | None:
         """Finish what people have approved and a stop has interrupted; None where there is nothing of the kind."""
         account = self.account
-        if not account.store.may_have_work_left():
+        if not account.store.may_have_requests():
             return None
         with open_book(account.store) as book:
             request = book.interrupted()
@@ -241,7 +241,7 @@ class _Turn:
     def _withdraw(self, plan: Plan) -> Request | None:
         """Note that nobody is asked any more; returns by which request a person has rejected the plan, if one has."""
         account = self.account
-        if not account.store.has_journal() or not (plan.has_changes or account.store.may_have_work_left()):
+        if not account.store.may_have_requests(rejected=plan.has_changes):
             return None
         with open_book(account.store) as book:
             book.withdraw(account.clock())

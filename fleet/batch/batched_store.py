@@ -78,7 +78,6 @@ class BatchedStore:
         self.full = full
         self.loaded = loaded
         self.collected = Collected()
-        self.snapshot: Snapshot | None = None
         self.round: Round | None = None
         self.has_passed_on = loaded.is_busy
         self._known: State | None = None
@@ -107,15 +106,14 @@ class BatchedStore:
     def _passed_on(self) -> AccountStore:
         """Hand what was collected to the full store, which does the rest of the round, and return it.
 
-        Raises AccountIsLocked where somebody has changed the state since it was loaded: what was planned is older.
+        A reading stays here: nothing is decided by it, and it is written with the others'. Raises AccountIsLocked where
+        somebody has changed the state since it was loaded: what was planned is older.
         """
         if not self.has_passed_on:
             self.has_passed_on = True
-            collected, self.collected = self.collected, Collected()
+            collected, self.collected = self.collected, replace(self.collected, state=None, alerts=[])
             if collected.state is not None:
                 self._hand_over(collected.state, collected)
-            if collected.draft is not None:
-                self.full.keep_reading(collected.draft, is_verification=collected.is_verification)
             for alert in collected.alerts:
                 self.full.write_alert(alert)
         return self.full
@@ -149,9 +147,13 @@ class BatchedStore:
             return self.full.has_journal()
         return self.loaded.writer is not None or self.collected.state is not None
 
-    def may_have_work_left(self) -> bool:
-        """Check whether a plan may be open, or a request wait for people."""
-        return self.has_passed_on and self.full.may_have_work_left()
+    def may_have_requests(self, *, rejected: bool = False) -> bool:
+        """Check whether a plan was open or a request waited, or one was rejected, when the shard was loaded."""
+        return self.loaded.is_busy or (rejected and self.loaded.has_rejected)
+
+    def may_have_incidents(self) -> bool:
+        """Check whether there was anything of incidents when the shard was loaded."""
+        return self.loaded.has_incidents
 
     def open_journal(self) -> AbstractContextManager[Journal]:
         """Open the journal of the full store."""
@@ -167,8 +169,10 @@ class BatchedStore:
             self.full.ensure_journal()
 
     def ensure_ready(self) -> None:
-        """Ask the full store: something is about to be sent."""
-        self._passed_on().ensure_ready()
+        """Ask the full store, unless the journal was loaded from it just now: something is about to be sent."""
+        full = self._passed_on()
+        if self.loaded.is_busy or self.loaded.writer is None:
+            full.ensure_ready()
 
     # --- the state ---
 
@@ -238,8 +242,10 @@ class BatchedStore:
     # --- halts, and the mark that no verification stands ---
 
     def find_halt(self) -> Halt | None:
-        """Find the halt that was in force when the shard was loaded; one that is about to send asks again."""
-        return self.full.find_halt() if self.has_passed_on else _halt_of(self.loaded, self.place)
+        """Find the halt that was in force when the shard was loaded; once there is a plan, the one in force now."""
+        if self.has_passed_on or self.collected.draft is not None:
+            return self.full.find_halt()
+        return _halt_of(self.loaded, self.place)
 
     def halt(self, reason: str, now: datetime) -> Halt:
         """Halt the account at once."""
@@ -283,13 +289,8 @@ class BatchedStore:
         return True
 
     def keep_reading(self, draft: Draft, *, is_verification: bool = False) -> None:
-        """Collect a reading, and what its snapshot is."""
-        self.snapshot = draft.account.snapshot
-        if self.has_passed_on:
-            self.full.keep_reading(draft, is_verification=is_verification)
-        else:
-            self.collected.draft = draft
-            self.collected.is_verification |= is_verification
+        """Collect a reading."""
+        self.collected.draft, self.collected.is_verification = draft, is_verification
 
     def last_reading(self) -> LastReading | None:
         """Return what the full store has."""

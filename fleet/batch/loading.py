@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ class Loaded:
     ``writer`` and ``revision`` tell whether anybody has written since; both are None where there is no journal, the
     revision where there is no state. ``halt`` is the text of the halt in force and ``halts_all`` whether that is
     everybody's. ``is_busy`` says that somebody holds its lease, a plan is open, a request waits, outcomes are not in
-    the state yet, or its journal is gone. ``has_incidents`` says that there is something of incidents. ``digest`` and
-    ``taken_at`` are those of the snapshot that is kept, ``trouble`` is what was wrong with its rounds.
+    the state yet, or its journal is gone; ``has_rejected`` that people have rejected a request; ``has_incidents`` that
+    there is something of incidents. ``digest`` and ``taken_at`` are those of the snapshot that is kept, ``trouble`` is
+    what was wrong with its rounds.
     """
 
     account: str
@@ -34,6 +35,7 @@ class Loaded:
     halt: str | None = None
     halts_all: bool = False
     is_busy: bool = False
+    has_rejected: bool = False
     has_incidents: bool = False
     digest: bytes | None = None
     taken_at: datetime | None = None
@@ -49,6 +51,7 @@ SELECT asked.account, origin.writer, state.document, state.revision, readings.do
         OR EXISTS (SELECT FROM exitplan.plans WHERE plans.account = asked.account AND plans.ended_at IS NULL)
         OR EXISTS (SELECT FROM exitplan.requests AS r WHERE r.account = asked.account AND r.standing = 'waiting')
         OR EXISTS (SELECT FROM exitplan.state_changes AS c WHERE c.account = asked.account),
+    EXISTS (SELECT FROM exitplan.requests AS r WHERE r.account = asked.account AND r.standing = 'rejected'),
     EXISTS (SELECT FROM exitplan.incidents AS i WHERE i.account = asked.account AND i.ended_at IS NULL)
         OR EXISTS (SELECT FROM exitplan.untold_alerts AS u WHERE u.account = asked.account)
         OR EXISTS (SELECT FROM exitplan.troubles AS t WHERE t.account = asked.account),
@@ -75,4 +78,5 @@ def load_accounts(connection: Connection[Any], accounts: Sequence[str]) -> dict[
 
 def _loaded(*row: Any) -> Loaded:  # noqa: ANN401 - a row of Postgres
     *known, cause, since, is_told = row
-    return Loaded(*known, None if cause is None else RoundTrouble(cause, since, is_told))
+    loaded = Loaded(*known)
+    return loaded if cause is None else replace(loaded, trouble=RoundTrouble(cause, since, is_told))

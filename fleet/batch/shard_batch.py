@@ -16,18 +16,28 @@ from exitplan.executor.store.state import state_to_document
 from exitplan.fleet.batch.batched_store import BatchedStore
 from exitplan.fleet.batch.loading import Loaded, load_accounts
 from exitplan.fleet.batch.snapshots import KEPT_FOR, snapshot_to_keep, write_snapshots
-from exitplan.fleet.batch.writing import Entry, ShardLease, holds_lease, write_alerts, write_entries, write_troubles
+from exitplan.fleet.batch.writing import (
+    Entry,
+    ShardLease,
+    holds_lease,
+    write_alerts,
+    write_entries,
+    write_readings,
+    write_troubles,
+)
 from exitplan.fleet.round_troubles import RoundTrouble, failure_alert, is_news
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.checks import AccountState
 
 if TYPE_CHECKING:
-    from exitplan.executor.store.postgres.database import Database
     from psycopg import Connection
+
+    from exitplan.executor.store.postgres.database import Database
 
 _BY_INDEX = (
     "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),"
-    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('jit', 'off', true)"
 )
 """A shard is a few rows of large tables: whatever the statistics say, each is found by its key. A plan that was made
 while a table was small would else read all of it."""
@@ -76,8 +86,9 @@ class ShardBatch:
         """Write all that was collected; raises DataFolderUnusable, and then nothing is written."""
         stores, self._stores = self._stores, []
         entries = [entry for store in stores if (entry := _entry_of(store)) is not None]
-        seen = [(store.loaded, store.snapshot) for store in stores if store.snapshot is not None]
+        seen = [(store.loaded, draft.account.snapshot) for store in stores if (draft := store.collected.draft)]
         kept = [one for known, snapshot in seen if (one := snapshot_to_keep(known, snapshot, self._kept_for))]
+        readings = {store.account: _reading_of(store) for store in stores if store.has_passed_on}
         accounts = frozenset(entry.account for entry in entries)
         with self._transaction() as connection:
             if self._lease is not None and not holds_lease(connection, self._lease):
@@ -85,6 +96,7 @@ class ShardBatch:
             written = write_entries(connection, entries) if entries else accounts
             write_troubles(connection, _troubles_of(stores))
             write_alerts(connection, [alert for store in stores for alert in _alerts_of(store, written)])
+            write_readings(connection, readings)
             write_snapshots(connection, kept)
         return Written(written, accounts - written)
 
@@ -124,7 +136,8 @@ def _reading_of(store: BatchedStore) -> bytes | None:
     collected, known = store.collected, store.loaded
     if collected.draft is None:
         return None
-    before = None if known.reading is None else kept_reading(known.reading)
+    is_known = known.reading is not None and b'"clean_at"' in known.reading  # nothing else of it is needed
+    before = kept_reading(known.reading) if is_known and known.reading else None
     return next_reading(collected.draft, before, is_verification=collected.is_verification)
 
 

@@ -60,6 +60,11 @@ INSERT INTO exitplan.alerts (account, at, document)
 SELECT account, at, document FROM unnest(%s::text[], %s::timestamptz[], %s::bytea[])
     WITH ORDINALITY AS told (account, at, document, place) ORDER BY place
 """
+_READINGS = """
+INSERT INTO exitplan.readings (account, document) SELECT account, document
+FROM unnest(%s::text[], %s::bytea[]) AS told (account, document) JOIN exitplan.origin USING (account)
+ON CONFLICT (account) DO UPDATE SET document = excluded.document
+"""
 _TROUBLES = """
 INSERT INTO exitplan.round_troubles (account, cause, since, is_told)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::bool[])
@@ -83,7 +88,8 @@ WITH told AS (
         AND state.revision IS NOT DISTINCT FROM told.revision
         AND gate_marks.text IS NOT DISTINCT FROM told.mark
         AND coalesce(everybody.text, halts.text) IS NOT DISTINCT FROM told.halt
-        AND NOT EXISTS (SELECT FROM exitplan.leases AS l WHERE l.name = 'account:' || told.account AND l.until > clock_timestamp())
+        AND NOT EXISTS (SELECT FROM exitplan.leases AS l
+            WHERE l.name = 'account:' || told.account AND l.until > clock_timestamp())
         AND NOT EXISTS (SELECT FROM exitplan.plans AS p WHERE p.account = told.account AND p.ended_at IS NULL)
         AND NOT EXISTS (SELECT FROM exitplan.requests AS r
             WHERE r.account = told.account AND r.standing = 'waiting')
@@ -149,3 +155,10 @@ def write_troubles(connection: Connection[Any], troubles: Mapping[str, RoundTrou
         connection.execute("DELETE FROM exitplan.round_troubles WHERE account = ANY (%s)", (gone,))
     if there:
         connection.execute(_TROUBLES, [list(column) for column in zip(*there, strict=True)])
+
+
+def write_readings(connection: Connection[Any], readings: Mapping[str, bytes | None]) -> None:
+    """Write the readings of accounts that have remembered theirs themselves, where they have a journal."""
+    known = sorted((account, reading) for account, reading in readings.items() if reading is not None)
+    if known:
+        connection.execute(_READINGS, [list(column) for column in zip(*known, strict=True)])
