@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,10 @@ from tools.postgres import NoPostgres, Server, start_server
 ACCOUNTS = 2_000
 HOLDING = 10
 """Every so-manieth account has something to sell."""
+_PATIENCE = 60.0
+_WORKERS = "SELECT count(*) FROM exitplan.workers WHERE standing = 'active'"
+_AT_WORK = """SELECT min(w.pid) FROM exitplan.cycles c JOIN exitplan.workers w USING (worker)
+               WHERE c.ended_at IS NULL AND c.begun_at < now() - interval '0.3 s'"""
 _SHIPPED = Path(__file__).parents[1] / "policies" / "default.yaml"
 _POLICY = """\
 version: 1
@@ -77,10 +81,13 @@ class Demo:
         write_accounts(self.folder, self.accounts)
         self.show("import", str(self.folder / "accounts"))
         self.step("Start two workers, and begin a tick: every account is planned, and what may be done is done.")
-        first, second = self.worker(), self.worker()
+        workers = [self.worker(), self.worker()]
+        self.wait_for(_WORKERS, lambda count: count == len(workers))
         tick = self.start("tick", "--wait-only", "--json")
         self.wait_for_part(tick, 0.25)
-        self.step(f"Kill the first worker in the middle: kill -9 {first.pid}. The other one takes its shards over.")
+        pid = self.wait_for(_AT_WORK, bool)
+        first, second = sorted(workers, key=lambda worker: worker.pid != pid)
+        self.step(f"Kill a worker in the middle of a shard: kill -9 {pid}. The other one takes that over.")
         first.send_signal(signal.SIGKILL)
         self.wait_for_part(tick, 1.0)
         figures = self.figures(tick)
@@ -99,20 +106,23 @@ class Demo:
         states = second["figures"].get("states", {})
         if states != {"CLEAN": self.accounts}:
             raise DemoFailed(f"not all accounts are CLEAN: {states}")
-        sold = self.count_sales()
-        if sold != -(-self.accounts // HOLDING):
-            raise DemoFailed(f"{sold:,} positions were sold")
+        sales = self.sales()
+        if len(sales) != -(-self.accounts // HOLDING) or any(sale != sales[0] for sale in sales):
+            raise DemoFailed(f"the sellers differ: {sales[:3]}")
+        positions, orders, money = sales[0]
+        if positions or orders:
+            raise DemoFailed(f"the venue still has {positions} and {orders}")
         seconds = first["seconds"] + second["seconds"]
-        say(f"\n{self.accounts:,} accounts are CLEAN, {sold:,} positions were sold, each once, in {seconds:.0f} s of work.")
+        sold = f"{len(sales):,} sold what they held, each once, and have {money} USD"
+        say(f"\n{self.accounts:,} accounts are CLEAN; {sold}. The two ticks took {seconds:.0f} s.")
 
-    def count_sales(self) -> int:
-        """Count the sales that the paper venue has filled."""
-        import psycopg  # noqa: PLC0415 - the demo says kindly where it is missing
-
-        query = "SELECT count(*) FROM exitplan.orders WHERE document ->> 'status' = 'filled'"
-        with psycopg.connect(self.server.url()) as connection:
-            row = connection.execute(query).fetchone()
-        return 0 if row is None else int(row[0])
+    def sales(self) -> list[tuple[Any, ...]]:
+        """Return what the paper venue says of each account that had something to sell: positions, orders, and money."""
+        files = sorted(self.folder.glob("paper/*/*.json"))
+        documents = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        numbers = [int(file.stem.partition("-")[2]) for file in files]
+        sellers = [document for number, document in zip(numbers, documents, strict=True) if number % HOLDING == 0]
+        return [(one["positions"], one["open_orders"], one["cash"]["free"]) for one in sellers]
 
     # --- exitplan ---
 
@@ -152,12 +162,25 @@ class Demo:
             raise DemoFailed(f"the tick left with {tick.returncode}: {told[:2000]}")
         return dict(json.loads(told))
 
+    def wait_for(self, query: str, is_it: Callable[[int], bool]) -> int:
+        """Ask for a number until it is the one that is waited for, and return it; raises DemoFailed."""
+        import psycopg  # noqa: PLC0415 - the demo says kindly where the server is missing
+
+        until = time.monotonic() + _PATIENCE
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            while time.monotonic() < until:
+                (number,) = connection.execute(query.encode()).fetchone() or (0,)
+                if number is not None and is_it(number):
+                    return int(number)
+                time.sleep(0.05)
+        raise DemoFailed(f"waited in vain for: {query}")
+
     def wait_for_part(self, tick: subprocess.Popen[str], part: float) -> None:
         """Wait until so much of the newest tick is done, and show how it goes."""
         import psycopg  # noqa: PLC0415 - as above
 
-        query = """SELECT count(ended_at), count(*), coalesce(sum((figures ->> 'accounts')::int), 0) FROM exitplan.cycles
-                    WHERE tick = (SELECT max(tick) FROM exitplan.ticks)"""
+        query = """SELECT count(ended_at), count(*), coalesce(sum((figures ->> 'accounts')::int), 0)
+                     FROM exitplan.cycles WHERE tick = (SELECT max(tick) FROM exitplan.ticks)"""
         said = -1
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
             while tick.poll() is None:
@@ -186,8 +209,20 @@ def write_accounts(folder: Path, count: int) -> None:
     """Write the policy, the accounts, and what they hold at first."""
     (folder / "accounts").mkdir()
     (folder / "policy.yaml").write_text(_POLICY.format(shipped=_SHIPPED), encoding="utf-8")
-    position = {"symbol": "ETH/USD", "side": "long", "quantity": "1.5", "locked": "0", "contract_size": "1"}
-    order = {"id": "old-1", "client_order_id": None, "symbol": "ETH/USD", "side": "buy", "type": "limit"}
+    position: dict[str, Any] = {
+        "symbol": "ETH/USD",
+        "side": "long",
+        "quantity": "1.5",
+        "locked": "0",
+        "contract_size": "1",
+    }
+    order: dict[str, Any] = {
+        "id": "old-1",
+        "client_order_id": None,
+        "symbol": "ETH/USD",
+        "side": "buy",
+        "type": "limit",
+    }
     order |= {"price": "1500", "trigger_price": None, "quantity": "0.5", "filled": "0"}
     times = {"taken_at": "2026-02-18T22:00:00Z"}
     position |= {"entry_price": None, "opened_at": "2026-02-09T14:05:00Z"}

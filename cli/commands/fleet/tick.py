@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from exitplan.fleet.runner.ticks import Pool
     from exitplan.fleet.runner.worker import Worker
 
+_PATIENCE = 15.0
+"""Seconds that are waited for a worker which may take what is left."""
 app = verb_app()
 
 
@@ -86,10 +88,15 @@ def _attend(worker: Worker, tick: int, pool: Pool, stopped: Callable[[], bool], 
     with Progress(*columns, console=target, transient=True, disable=not target.is_terminal) as bar:
         task = bar.add_task("shards")
 
+        served_at = time.monotonic()
+
         def is_over() -> bool:
+            nonlocal served_at
             done, shards = ticks.counts(pool, tick)
             bar.update(task, completed=done, total=shards)
-            return done + sum(ticks.unserved(pool, tick).values()) >= shards
+            if done + sum(ticks.unserved(pool, tick).values()) < shards:
+                served_at = time.monotonic()
+            return done >= shards or time.monotonic() - served_at > _PATIENCE
 
         over = seldom(is_over)
         if not wait_only:
