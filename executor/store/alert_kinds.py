@@ -212,7 +212,7 @@ _KINDS = (
         "CRITICAL",
         "An account of a fleet ended or held up the process that worked on it, again and again, and was set aside.",
         (_REASON, Figure("tries", "how often")),
-        "It gets no cycle until it is revived; the others of its shard go on. Orders may be in flight: look at it first.",
+        "It gets no cycle until it is revived; the others go on. Orders may be in flight: look at it first.",
         "exitplan fleet dead",
     ),
     AlertKind(
