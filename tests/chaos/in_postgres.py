@@ -143,7 +143,7 @@ class RowPoints(Points):
             (LeaseKeeper, "take"),
             (LeaseKeeper, "release"),
             (Records, "write_alert"),
-            (Records, "put_reading"),
+            (PostgresStore, "keep_reading"),
             (TrackerRow, "update"),
         ):
             patch.setattr(owner, name, self.around(getattr(owner, name)))
