@@ -37,11 +37,11 @@ def init_fleet(url: str) -> Initialised:
         database.close()
 
 
-def fleet_in(database: Database) -> FleetPlace:
-    """Return the fleet in a database; raises DataFolderUnusable where it has none of this version."""
+def registry_in(database: Database) -> Registry:
+    """Return the registry in a database; raises DataFolderUnusable where it has none of this version."""
     ensure_version(database)
     ensure_version(database, PART, UPGRADES)
-    return FleetPlace(Registry(database), database)
+    return Registry(database)
 
 
 @contextmanager
@@ -49,6 +49,6 @@ def open_fleet(url: str) -> Iterator[FleetPlace]:
     """Open a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
     database = open_database(url)
     try:
-        yield fleet_in(database)
+        yield FleetPlace(registry_in(database), database)
     finally:
         database.close()
