@@ -12,7 +12,7 @@ from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.fleet.batch.writing import ShardLease
 from exitplan.fleet.cycle import run_shard
-from exitplan.fleet.opening import fleet_in
+from exitplan.fleet.opening import registry_in
 from exitplan.fleet.place import open_fleet_account
 from exitplan.fleet.registry import FleetAccount
 from exitplan.fleet.runner.performing import WORST, AtWork, Figures, Means, ShardTask, Stopped
@@ -26,7 +26,7 @@ class Shards:
     def __init__(self, means: Means) -> None:
         """Reach the database; raises DataFolderUnusable."""
         self._database = open_database(means.url)
-        self._registry = fleet_in(self._database).registry
+        self._registry = registry_in(self._database)
 
     def accounts(self, task: ShardTask) -> Sequence[FleetAccount]:
         """Return the accounts of a task that get a cycle, by id."""
