@@ -1,0 +1,114 @@
+"""Read and plan many accounts in one process: ``python -m bench.fleet_http.worker kraken 1000 5 0.05 48``.
+
+The arguments are the venue, accounts, positions of each, seconds of latency and threads. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.fleet_http.account import CREDENTIALS, records
+from exitplan.brokers.live.broker import LiveBroker
+from exitplan.brokers.live.credentials import Credentials, Secret
+from exitplan.brokers.live.opening import connection_of
+from exitplan.brokers.venues import dialect_of
+from exitplan.cli.main import collect_seldom
+from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
+from exitplan.ruleset.model.facts import Observation
+from exitplan.ruleset.model.progress import Progress
+from exitplan.schemas.policies import load_policy, shipped_policy
+
+
+def open_accounts(venue: str, base_url: str, count: int, environ: dict[str, str]) -> list[LiveBroker]:
+    """Open accounts that differ in their keys; the first has the one that the venue knows."""
+    block = {"id": "platform", "venue": venue, "quote": "USD", "base_url": base_url}
+    block["rate_limit"] = {"burst": 1_000_000, "per_second": 1_000_000}
+    connection, dialect = connection_of(block, _utc_now), dialect_of(venue)
+    key, secret = environ[f"{CREDENTIALS}_API_KEY"], environ[f"{CREDENTIALS}_API_SECRET"].replace("\\n", "\n")
+    keys = [key, *(f"{key}{number:05d}" for number in range(1, count))]
+    return [
+        LiveBroker(dialect, connection, Credentials("env:BENCH", Secret(key), Secret(secret)), "platform", "USD")
+        for key in keys
+    ]
+
+
+def plan(broker: LiveBroker, rulebook: Rulebook, tracker: dict[str, Any]) -> None:
+    """Read and plan one account; raises RuntimeError where anything is to be done."""
+    snapshot = replace(broker.read_account(), tracker=tracker)
+    seen = Observation.of(snapshot, rulebook.policy, Progress(), snapshot.taken_at)
+    draft = draft_plan(PlanInput(rulebook, snapshot, snapshot.taken_at, Progress(), seen=seen))
+    if draft.actions:
+        raise RuntimeError(f"an account is not quiet: {draft.actions}")
+
+
+def measure(venue: str, count: int, positions: int, latency: float, threads: int) -> dict[str, Any]:
+    """Time a cycle of all accounts after one that is not counted."""
+    command = [sys.executable, "-m", "bench.fleet_http.venue", venue, str(positions)]
+    root = Path(__file__).parents[2]
+    with (
+        tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process,
+    ):
+        assert process.stdin is not None and process.stdout is not None
+        os.environ["EXITPLAN_CACHE_DIR"] = folder
+        told = json.loads(process.stdout.readline())
+
+        def traffic(wait: float) -> dict[str, Any]:
+            process.stdin.write(f"{wait}\n")
+            process.stdin.flush()
+            return dict(json.loads(process.stdout.readline()))
+
+        before = memory()
+        brokers = open_accounts(venue, told["base_url"], count, told["environment"])
+        rulebook, tracker = rulebook_of(load_policy(shipped_policy("default")).policy), records(positions, _utc_now())
+        plan(brokers[0], rulebook, tracker)
+        result = {}
+        with ThreadPoolExecutor(threads) as pool:
+            for name in ("first", "second"):
+                traffic(latency)
+                wall, cpu = time.perf_counter(), time.process_time()
+                for _ in pool.map(lambda broker: plan(broker, rulebook, tracker), brokers):
+                    pass
+                wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+                seen = traffic(0)
+                result[name] = {
+                    "seconds": wall, "cpu_ms": cpu / count * 1e3, "venue_cpu_ms": seen["cpu"] / count * 1e3,
+                    "calls": seen["calls"], "a_second": count / wall, "a_second_of_cpu": count / cpu,
+                    "most_mb": memory(),
+                }
+        process.stdin.close()
+        return {"before_mb": before, **result}
+
+
+def memory() -> float:
+    """Return the most MB that the process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main(words: Sequence[str]) -> dict[str, Any]:
+    """Measure one case."""
+    venue, count, positions, latency, threads = words
+    collect_seldom()
+    return measure(venue, int(count), int(positions), float(latency), int(threads))
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1:]), indent=1))
