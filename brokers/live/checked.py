@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import LoggedCall
 from exitplan.brokers.clock_offset import TOLERATED, ClockOffset, offset_in
+from exitplan.brokers.live.buckets import Bucket, LevelsUnknown
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
-from exitplan.brokers.live.limits import SHORTEST_SLEEP, TokenBucket, read_headers, retry_after
+from exitplan.brokers.live.limits import SHORTEST_SLEEP, read_headers, retry_after
 from exitplan.brokers.live.reply_text import without_controls
 from exitplan.brokers.protocol import Clock, RefusalReason
 
@@ -82,7 +83,7 @@ class CheckedClient:
 
     id: str
     dialect: Dialect
-    bucket: TokenBucket
+    bucket: Bucket
     clock: Clock
     turn: threading.RLock
     writes: Writes
@@ -117,7 +118,7 @@ class CheckedClient:
             self.pause = None  # what an earlier reply asked for is over
         started = time.perf_counter()
         if wait <= LONGEST_WAIT:  # or until then, unless a reply to another request asks for a longer rest meanwhile
-            wait = self.bucket.take(weight, LONGEST_WAIT)
+            wait = self._take(weight)
         if wait > LONGEST_WAIT:
             from ccxt.base.errors import RateLimitExceeded  # noqa: PLC0415 - ccxt is loaded only where it is used
 
@@ -125,6 +126,16 @@ class CheckedClient:
             raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
         waited = time.perf_counter() - started
         self._turns.weight, self._turns.waited = weight, waited if waited >= SHORTEST_SLEEP else 0.0
+
+    def _take(self, weight: float) -> float:
+        """Take the tokens of a request; where nobody knows what is left it does not go, like one that comes too often."""
+        try:
+            return self.bucket.take(weight, LONGEST_WAIT)
+        except LevelsUnknown as problem:
+            from ccxt.base.errors import RateLimitExceeded  # noqa: PLC0415 - as above
+
+            self.pause = None
+            raise RateLimitExceeded(f"{self.id} was not asked: {problem}") from None
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
         """Return the prices that are read without what ccxt works out besides: a reply tells of hundreds of markets.

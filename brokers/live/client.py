@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from exitplan.brokers.live.checked import CheckedClient, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
-from exitplan.brokers.live.limits import TokenBucket, bucket_for, forget_buckets
+from exitplan.brokers.live.buckets import Bucket, bucket_for, forget_buckets
 from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.errors import UsageError
@@ -159,7 +159,7 @@ def _addresses(urls: object, hostname: str) -> Iterator[str]:
         yield urls.replace("{hostname}", hostname)
 
 
-def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> TokenBucket:
+def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> Bucket:
     """Return the token bucket of an account: shared by all behind one key, or one address, of a venue."""
     traits = dialect.traits
     refill = traits.refill or 1000 / float(exchange.rateLimit)

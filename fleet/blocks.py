@@ -1,0 +1,249 @@
+"""A token bucket whose level is kept far away: tokens are drawn from it in blocks, and a block lives for a moment.
+
+What holds whoever draws: in any window of time all processes together use no more than the venue's burst and what the
+window refills. A token that was drawn may be used up to :func:`hold_of` seconds later, and one that comes back may be
+drawn again and used later still; so the far bucket is smaller than the venue's by what refills in three times that
+(:func:`kept_back`). A process that dies with a block in hand costs that block and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from exitplan.brokers.live.buckets import LevelsUnknown
+from exitplan.brokers.live.limits import LONGEST_WINDOW, SHORTEST_SLEEP, SMALLEST_LIMIT, Line, require_cost, require_positive
+
+LONGEST_HOLD, SHORTEST_HOLD = 1.0, 0.1
+"""Seconds that a block may live: so all have heard of a rest within the longer, and a slow answer fits in the shorter."""
+HELD_SHARE = 0.05
+"""The part of the time in which a bucket fills for which a block may live."""
+AHEAD = 3
+"""How many requests more than the one that is asked for a block is good for, if the bucket holds them."""
+RESTLESS = 0.5
+"""Seconds; who has waited longer for its tokens looks whether the venue has asked for a rest meanwhile."""
+_TRIES = 3
+
+
+def hold_of(capacity: float, refill: float) -> float:
+    """Return for how many seconds a block of such a bucket may live."""
+    return max(SHORTEST_HOLD, min(LONGEST_HOLD, HELD_SHARE * capacity / refill))
+
+
+def kept_back(capacity: float, refill: float) -> float:
+    """Return by how many tokens the far bucket is smaller than the venue's; half of a small one stays in any case."""
+    return min(3 * hold_of(capacity, refill) * refill, capacity / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What is told to the far bucket beside a question, all of it as of now.
+
+    ``back`` tokens were drawn at ``back_at`` (the keeper's time) in ``back_era`` and not used. ``remaining`` tokens are
+    left by what the venue said, for ``window`` seconds, and it holds ``limit`` at most. It wants to rest for ``rest``.
+    """
+
+    back: float = 0.0
+    back_at: float = 0.0
+    back_era: int = 0
+    remaining: float | None = None
+    limit: float | None = None
+    window: float | None = None
+    rest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A question for tokens: ``must`` are needed now, up to ``want`` taken if they are there.
+
+    Where they are not, those that must be are promised for later, if that is within ``longest`` seconds.
+    ``capacity`` and ``refill`` are the venue's.
+    """
+
+    scope: str
+    capacity: float
+    refill: float
+    must: float = 0.0
+    want: float = 0.0
+    longest: float = 0.0
+    note: Note = Note()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The answer: so many ``tokens``, to be used in ``wait`` seconds; none where the wait would be too long.
+
+    ``rest`` are the seconds that the venue wants to be left alone. ``era`` changes with each rest: what was promised
+    in an earlier one is void. ``at`` is the keeper's time.
+    """
+
+    tokens: float
+    wait: float
+    rest: float
+    era: int
+    at: float
+
+
+class FarLevels(Protocol):
+    """Where the levels are; safe to use from many threads. Raises LevelsUnknown."""
+
+    def draw(self, ask: Ask) -> Grant:
+        """Put a question, together with those of other threads."""
+        ...
+
+
+@dataclass(slots=True)
+class _Block:
+    """Tokens in hand, to be used between two moments of our own clock; ``at`` and ``era`` are the keeper's."""
+
+    tokens: float = 0.0
+    since: float = math.inf
+    until: float = -math.inf
+    era: int = 0
+    at: float = 0.0
+
+
+class BlockBucket:
+    """The bucket of one scope in one process; threads go in the order in which they came."""
+
+    def __init__(
+        self,
+        scope: str,
+        capacity: float,
+        refill: float,
+        far: FarLevels,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Draw from ``far``; ``clock`` gives seconds that never go back."""
+        require_positive(capacity, refill)
+        self._scope, self._capacity, self._refill = scope, capacity, refill
+        self._far, self._clock, self._sleep = far, clock, sleep
+        self._line, self._lock = Line(), threading.Lock()
+        self._block, self._note, self._era = _Block(), Note(), 0
+        self._window_until = self._rest_until = -math.inf
+        self._is_rest_told = True
+
+    def take(self, cost: float = 1.0, longest: float = math.inf) -> float:
+        """Wait until a request of this weight may go, and take its tokens; as the port says."""
+        require_cost(cost)
+        with self._line.turn():
+            deadline, late = self._clock() + longest, 0
+            while not self._take_in_hand(cost):
+                grant = self._draw(cost, deadline - self._clock())
+                wait = grant.wait if grant.tokens else max(grant.wait, grant.rest, SHORTEST_SLEEP)
+                if wait > max(0.0, deadline - self._clock()):
+                    return wait
+                late += grant.tokens > 0
+                if late > _TRIES:
+                    raise LevelsUnknown("what is left of its limits is told too slowly")
+                if wait > 0:
+                    self._wait(wait)
+        return 0.0
+
+    def ready_in(self, cost: float = 1.0) -> float:
+        """Return the seconds of rest that the venue wants, as far as it is known here."""
+        require_cost(cost)
+        return max(0.0, self._rest_until - self._clock())
+
+    def learn(self, remaining: float | None, limit: float | None, reset_in: float | None) -> None:
+        """Hold what is in hand to what the venue says is left, and tell the others with the next question."""
+        with self._lock:
+            if limit is not None and limit >= SMALLEST_LIMIT:
+                self._note = replace(self._note, limit=limit)
+            if remaining is None:
+                return
+            left = max(0.0, remaining)
+            self._block.tokens = min(self._block.tokens, left)
+            self._note = replace(self._note, remaining=left)
+            is_believed = reset_in is not None and 0 < reset_in <= LONGEST_WINDOW
+            self._window_until = self._clock() + reset_in if is_believed and reset_in is not None else -math.inf
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody go for so many seconds; the others are told at once, or where that fails with the next question."""
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"a pause lasts from 0 seconds on, not {seconds}")
+        with self._lock:
+            self._rest_until = max(self._rest_until, self._clock() + seconds)
+            self._block, self._is_rest_told = _Block(), False
+        with suppress(LevelsUnknown):  # then nobody else gets any tokens either
+            self._ask(0.0, 0.0, 0.0, keeps=True)
+
+    def hold_to(self, capacity: float, refill: float) -> None:
+        """Never be looser than these figures; what is tighter already stays."""
+        require_positive(capacity, refill)
+        with self._lock:
+            self._capacity, self._refill = min(self._capacity, capacity), min(self._refill, refill)
+
+    @property
+    def hold(self) -> float:
+        """Return for how many seconds a block may live."""
+        return hold_of(self._capacity, self._refill)
+
+    def _take_in_hand(self, cost: float) -> bool:
+        with self._lock:
+            now, block = self._clock(), self._block
+            if now < self._rest_until:
+                return False
+            if cost and not (block.since <= now <= block.until and block.tokens >= cost):
+                return False
+            block.tokens -= cost
+            return True
+
+    def _draw(self, cost: float, longest: float) -> Grant:
+        want = cost * (len(self._line) + AHEAD)
+        return self._ask(cost, max(want, self._refill * self.hold), longest)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for what was promised; after a long wait it may be void, for a rest that was asked for meanwhile."""
+        self._sleep(max(seconds, SHORTEST_SLEEP))
+        if seconds > RESTLESS:
+            self._ask(0.0, 0.0, 0.0, keeps=True)
+
+    def _ask(self, must: float, want: float, longest: float, *, keeps: bool = False) -> Grant:
+        """Put a question with all that there is to tell, and keep what is granted; raises LevelsUnknown.
+
+        What is in hand goes back with it unless it is kept.
+        """
+        sent = self._clock()
+        with self._lock:
+            kept, note, is_rest_told = self._note, self._noted(sent, keeps=keeps), self._is_rest_told
+            self._note, self._is_rest_told = Note(), True
+            if not keeps:
+                self._block = _Block()
+        ask = Ask(scope=self._scope, capacity=self._capacity, refill=self._refill, must=must, want=want, note=note)
+        try:
+            grant = self._far.draw(replace(ask, longest=max(0.0, longest)))
+        except LevelsUnknown:
+            with self._lock:
+                self._is_rest_told = self._is_rest_told and is_rest_told
+                self._note = kept if self._note == Note() else self._note
+            raise
+        self._keep(grant, sent)
+        return grant
+
+    def _noted(self, now: float, *, keeps: bool) -> Note:
+        note, block = self._note, self._block
+        if not keeps and block.tokens > 0:
+            note = replace(note, back=block.tokens, back_at=block.at, back_era=block.era)
+        if note.remaining is not None and self._window_until > now:
+            note = replace(note, window=self._window_until - now)
+        return note if self._is_rest_told else replace(note, rest=max(0.0, self._rest_until - now))
+
+    def _keep(self, grant: Grant, sent: float) -> None:
+        """Keep what was granted: the keeper's moment lay between our question and now."""
+        with self._lock:
+            now = self._clock()
+            self._era = max(self._era, grant.era)
+            self._rest_until = max(self._rest_until, now + grant.rest if grant.rest > 0 else -math.inf)
+            if grant.tokens and grant.era == self._era:
+                until = sent + grant.wait + self.hold
+                self._block = _Block(grant.tokens, now + grant.wait, until, grant.era, grant.at + grant.wait)
+            if self._block.era < self._era:
+                self._block = _Block()
