@@ -59,16 +59,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A question for tokens: ``must`` are needed now, up to ``want`` taken if they are there.
+    """A question for tokens: ``must`` are needed now, ``likely`` by all who wait, up to ``want`` taken if they are there.
 
-    Where they are not, those that must be are promised for later, if that is within ``longest`` seconds.
-    ``capacity`` and ``refill`` are the venue's.
+    Where those that must be are not there, they are promised for later, if that is within ``longest`` seconds, and with
+    them of what is likely as much as refills while a block lives. ``capacity`` and ``refill`` are the venue's.
     """
 
     scope: str
     capacity: float
     refill: float
     must: float = 0.0
+    likely: float = 0.0
     want: float = 0.0
     longest: float = 0.0
     note: Note = Note()
@@ -173,7 +174,7 @@ class BlockBucket:
             self._rest_until = max(self._rest_until, self._clock() + seconds)
             self._block, self._is_rest_told = _Block(), False
         with suppress(LevelsUnknown):  # then nobody else gets any tokens either
-            self._ask(0.0, 0.0, 0.0, keeps=True)
+            self._ask(keeps=True)
 
     def hold_to(self, capacity: float, refill: float) -> None:
         """Never be looser than these figures; what is tighter already stays."""
@@ -197,16 +198,18 @@ class BlockBucket:
             return True
 
     def _draw(self, cost: float, longest: float) -> Grant:
-        want = cost * (len(self._line) + AHEAD)
-        return self._ask(cost, max(want, self._refill * self.hold), longest)
+        """Draw a block that is good for all who stand in line, and some requests or a moment more."""
+        likely = cost * len(self._line)
+        want = likely + max(AHEAD * cost, self._refill * self.hold)
+        return self._ask(must=cost, likely=likely, want=want, longest=max(0.0, longest))
 
     def _wait(self, seconds: float) -> None:
         """Wait for what was promised; after a long wait it may be void, for a rest that was asked for meanwhile."""
         self._sleep(max(seconds, SHORTEST_SLEEP))
         if seconds > RESTLESS:
-            self._ask(0.0, 0.0, 0.0, keeps=True)
+            self._ask(keeps=True)
 
-    def _ask(self, must: float, want: float, longest: float, *, keeps: bool = False) -> Grant:
+    def _ask(self, *, keeps: bool = False, **wanted: float) -> Grant:
         """Put a question with all that there is to tell, and keep what is granted; raises LevelsUnknown.
 
         What is in hand goes back with it unless it is kept.
@@ -217,9 +220,10 @@ class BlockBucket:
             self._note, self._is_rest_told = Note(), True
             if not keeps:
                 self._block = _Block()
-        ask = Ask(scope=self._scope, capacity=self._capacity, refill=self._refill, must=must, want=want, note=note)
         try:
-            grant = self._far.draw(replace(ask, longest=max(0.0, longest)))
+            grant = self._far.draw(
+                Ask(scope=self._scope, capacity=self._capacity, refill=self._refill, note=note, **wanted)
+            )
         except LevelsUnknown:
             with self._lock:
                 self._is_rest_told = self._is_rest_told and is_rest_told

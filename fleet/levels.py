@@ -56,6 +56,7 @@ _COLUMNS = (
             "hold",
             "held_back",
             "must",
+            "likely",
             "want",
             "longest",
             "back",
@@ -91,21 +92,25 @@ WITH asked AS MATERIALIZED (
     FROM timed
 ), filled AS (
     SELECT *, least(room, level + (now - at) * rate
-        + CASE WHEN back_era = era AND now - back_at <= 2 * hold THEN back ELSE 0 END) AS full
+        + CASE WHEN back_era = era AND now - back_at <= 2 * hold THEN back ELSE 0 END) AS content
     FROM sized
 ), told AS (
     SELECT *,
-        CASE WHEN told_rest > 0 THEN greatest(least(full, 0), -rate * hold)
-            ELSE least(full, coalesce(remaining, full)) END AS there,
+        CASE WHEN told_rest > 0 THEN greatest(least(content, 0), -rate * hold)
+            ELSE least(content, coalesce(remaining, content)) END AS there,
         CASE WHEN told_window > 0 AND remaining <= quota_left THEN remaining ELSE quota_left END AS new_quota,
         CASE WHEN told_window > 0 AND remaining <= quota_left THEN now + told_window ELSE quota_until END AS new_until
     FROM filled
+), lots AS (
+    SELECT *, CASE WHEN least(must, room) - there <= {_ROUNDING} * room THEN NULL
+        ELSE greatest(must, least(likely, rate * hold, new_quota)) END AS lot
+    FROM told
 ), waiting AS (
     SELECT *, greatest(0, resting_until - now) AS rest, CASE WHEN must > new_quota THEN new_until - now
-        WHEN least(must, room) - there > {_ROUNDING} * room THEN (least(must, room) - there) / rate ELSE 0 END AS wait
-    FROM told
+        WHEN lot IS NULL THEN 0 ELSE (least(lot, room) - there) / rate END AS wait
+    FROM lots
 ), settled AS (
-    SELECT *, CASE WHEN rest > 0 OR must > new_quota OR wait > longest THEN 0 WHEN wait > 0 THEN must
+    SELECT *, CASE WHEN rest > 0 OR must > new_quota OR wait > longest THEN 0 WHEN wait > 0 THEN lot
         ELSE greatest(must, least(want, there, new_quota)) END AS taken
     FROM waiting
 )
@@ -151,7 +156,7 @@ class PostgresLevels:
         with self._lock:
             self._waiting.append(question)
         with self._turn:
-            if question.grant is None and question.problem is None:
+            while question.grant is None and question.problem is None:
                 self._answer(self._gathered())
         if question.grant is None:
             raise LevelsUnknown(question.problem or "the database did not tell what is left of its limits")
@@ -238,6 +243,7 @@ def _row(ask: Ask) -> dict[str, Any]:
         "hold": hold_of(ask.capacity, ask.refill),
         "held_back": kept_back(ask.capacity, ask.refill),
         "must": ask.must,
+        "likely": ask.likely,
         "want": ask.want,
         "longest": ask.longest,
         "back": note.back,
