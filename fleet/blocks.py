@@ -17,7 +17,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exitplan.brokers.live.buckets import LevelsUnknown
-from exitplan.brokers.live.limits import LONGEST_WINDOW, SHORTEST_SLEEP, SMALLEST_LIMIT, Line, require_cost, require_positive
+from exitplan.brokers.live.limits import (
+    LONGEST_WINDOW,
+    SHORTEST_SLEEP,
+    SMALLEST_LIMIT,
+    Line,
+    require_cost,
+    require_positive,
+)
 
 LONGEST_HOLD, SHORTEST_HOLD = 1.0, 0.1
 """Seconds that a block may live: so all have heard of a rest within the longer, and a slow answer fits in the shorter."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -102,12 +102,12 @@ WITH asked AS MATERIALIZED (
         CASE WHEN told_window > 0 AND remaining <= quota_left THEN now + told_window ELSE quota_until END AS new_until
     FROM filled
 ), lots AS (
-    SELECT *, CASE WHEN least(must, room) - there <= {_ROUNDING} * room THEN NULL
+    SELECT *, CASE WHEN must - there <= {_ROUNDING} * room THEN NULL
         ELSE greatest(must, least(likely, rate * hold, new_quota)) END AS lot
     FROM told
 ), waiting AS (
     SELECT *, greatest(0, resting_until - now) AS rest, CASE WHEN must > new_quota THEN new_until - now
-        WHEN lot IS NULL THEN 0 ELSE (least(lot, room) - there) / rate END AS wait
+        WHEN lot IS NULL THEN 0 ELSE (lot - there) / rate END AS wait
     FROM lots
 ), settled AS (
     SELECT *, CASE WHEN rest > 0 OR must > new_quota OR wait > longest THEN 0 WHEN wait > 0 THEN lot
@@ -145,6 +145,14 @@ class PostgresLevels:
     _waiting: list[_Question] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> Self:
+        """Keep levels until the block ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the connection."""
+        self.close()
 
     def bucket(self, scope: str, capacity: float, refill: float) -> BlockBucket:
         """Return a bucket that draws from the row of its scope."""

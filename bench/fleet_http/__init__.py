@@ -1,1 +1,1 @@
-"""A thousand quiet accounts at one venue on loopback: accounts a second that one process reads and plans, and its memory."""
+"""A thousand quiet accounts at a venue on loopback: how many a second one process reads and plans, in what memory."""

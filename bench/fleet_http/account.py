@@ -33,7 +33,9 @@ def quiet_account(venue: str, positions: int, now: datetime) -> Snapshot:
         quote="USD",
         taken_at=now,
         cash=Cash(Decimal(10_000), Decimal(0)),
-        positions=tuple(Position(symbol, "long", _HELD, locked=_HELD if not at else Decimal(0)) for at, symbol in enumerate(symbols)),
+        positions=tuple(
+            Position(symbol, "long", _HELD, locked=_HELD if not at else Decimal(0)) for at, symbol in enumerate(symbols)
+        ),
         open_orders=tuple(_take_profit(symbol, now) for symbol in symbols[:1]),
         markets={f"{base}/{quote}": market for base in bases for quote in QUOTES},
         tracker={},

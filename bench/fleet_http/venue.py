@@ -53,7 +53,7 @@ class Replay:
         path, _, query = target.partition("?")
         headers = dict(_field(field) for field in fields)
         reply = self.door.answer(Request(method, path, query, headers, body))
-        if reply is None or reply.status != 200:  # noqa: PLR2004 - HTTP
+        if reply is None or reply.status != 200:
             raise RuntimeError(f"{line}: {reply}")
         return path.rpartition("/")[2], _wire(reply)
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,9 +26,9 @@ from exitplan.brokers.live.opening import connection_of
 from exitplan.brokers.venues import dialect_of
 from exitplan.cli.main import collect_seldom
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
-from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress
+from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from exitplan.schemas.policies import load_policy, shipped_policy
 
 
@@ -86,8 +85,12 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
                 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
                 seen = traffic(0)
                 result[name] = {
-                    "seconds": wall, "cpu_ms": cpu / count * 1e3, "venue_cpu_ms": seen["cpu"] / count * 1e3,
-                    "calls": seen["calls"], "a_second": count / wall, "a_second_of_cpu": count / cpu,
+                    "seconds": wall,
+                    "cpu_ms": cpu / count * 1e3,
+                    "venue_cpu_ms": seen["cpu"] / count * 1e3,
+                    "calls": seen["calls"],
+                    "a_second": count / wall,
+                    "a_second_of_cpu": count / cpu,
                     "most_mb": memory(),
                 }
         process.stdin.close()

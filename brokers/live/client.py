@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from exitplan.brokers.live.buckets import Bucket, bucket_for, forget_buckets
 from exitplan.brokers.live.checked import CheckedClient, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
-from exitplan.brokers.live.buckets import Bucket, bucket_for, forget_buckets
 from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.errors import UsageError
