@@ -27,7 +27,7 @@ from exitplan.brokers.live.limits import (
 )
 
 LONGEST_HOLD, SHORTEST_HOLD = 1.0, 0.1
-"""Seconds that a block may live: so all have heard of a rest within the longer, and a slow answer fits in the shorter."""
+"""Seconds that a block may live: within the longer all hear of a rest, and a slow answer fits in the shorter."""
 HELD_SHARE = 0.05
 """The part of the time in which a bucket fills for which a block may live."""
 AHEAD = 3
@@ -66,7 +66,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A question for tokens: ``must`` are needed now, ``likely`` by all who wait, up to ``want`` taken if they are there.
+    """A question for tokens: ``must`` are needed now, ``likely`` by all who wait, up to ``want`` if they are there.
 
     Where those that must be are not there, they are promised for later, if that is within ``longest`` seconds, and with
     them of what is likely as much as refills while a block lives. ``capacity`` and ``refill`` are the venue's.
@@ -174,7 +174,7 @@ class BlockBucket:
             self._window_until = self._clock() + reset_in if is_believed and reset_in is not None else -math.inf
 
     def pause(self, seconds: float) -> None:
-        """Let nobody go for so many seconds; the others are told at once, or where that fails with the next question."""
+        """Let nobody go for so many seconds; others are told at once, or where that fails with the next question."""
         if not 0 <= seconds < math.inf:
             raise ValueError(f"a pause lasts from 0 seconds on, not {seconds}")
         with self._lock:

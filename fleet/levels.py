@@ -1,9 +1,9 @@
 """How full the buckets of a fleet are: a row each in its database, by the database's clock.
 
 One statement answers the questions of all threads of a process that wait at that moment, for any number of buckets;
-with the blocks of :mod:`exitplan.fleet.blocks` a thousand calls cost some tens of them. The commits are not waited for
-(``synchronous_commit`` off, for this connection alone): a database that crashes forgets half a second of what was drawn,
-and is away for longer.
+with the blocks of :mod:`exitplan.fleet.blocks` a thousand calls cost some tens of them. The commits are not waited
+for (``synchronous_commit`` off, for this connection alone): a database that crashes forgets half a second of what was
+drawn, and is away for longer.
 
 Where the database is away no tokens are granted, so nothing is asked of a venue: LevelsUnknown, which makes an account
 unreadable. A share of the limits for each worker to go on with would not help: neither leases nor the journal can be
@@ -34,7 +34,7 @@ CREATE TABLE exitplan.buckets (
     at DOUBLE PRECISION NOT NULL
 ) WITH (fillfactor = 50)
 """
-"""``level`` are tokens, below 0 where some are promised; ``granted`` is the part of its own figures that the venue allows.
+"""``level`` are tokens, below 0 where some are promised; ``granted`` is the part of its figures that the venue allows.
 
 ``quota`` tokens are left until ``quota_until``. Times are seconds since 1970 of the database. ``era`` counts the rests.
 """
@@ -118,7 +118,7 @@ UPDATE exitplan.buckets SET level = there - taken, granted = part, quota = new_q
     rest_until = resting_until, era = new_era, at = now
 FROM settled WHERE buckets.scope = settled.scope
 RETURNING buckets.scope, taken, wait, rest, new_era, now
-"""
+"""  # noqa: S608 - our own words
 
 
 @dataclass(slots=True)
@@ -176,7 +176,7 @@ class PostgresLevels:
             self._disconnect()
 
     def _gathered(self) -> list[_Question]:
-        """Take the questions that wait, one for each bucket: a rest that is told stands beside a question for tokens."""
+        """Take the questions that wait, one for each bucket: a rest may be told beside a question for tokens."""
         with self._lock:
             first: dict[str, _Question] = {}
             for question in self._waiting:

@@ -1,8 +1,9 @@
 """A venue for many accounts in its own process: ``python -m bench.fleet_http.venue kraken 5``.
 
-Each reply is made once, by the front of tests/venues that checks its signature, and is then sent again to whoever asks the
-same: all accounts hold the same, and the venue is not what is measured. The first line on stdout tells where it listens
-and its credentials. Then each line on stdin is a latency in seconds; it is answered with what there was since the last.
+Each reply is made once, by the front of tests/venues that checks its signature, and is then sent again to whoever
+asks the same: all accounts hold the same, and the venue is not what is measured. The first line on stdout tells where it
+listens and its credentials. Then each line on stdin is a latency in seconds; it is answered with what there was since
+the last one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from email.utils import formatdate
+from typing import cast
 
 from bench.fleet_http.account import CREDENTIALS, quiet_account
 from tests.venues.door import Door
@@ -75,10 +77,11 @@ class Talk(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        """Remember where to write to."""
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """Answer a request once all of it is there, after the time that it is on its way."""
         self.buffer += data
         end = self.buffer.find(_END)
         if end < 0:

@@ -34,7 +34,7 @@ from exitplan.schemas.policies import load_policy, shipped_policy
 
 def open_accounts(venue: str, base_url: str, count: int, environ: dict[str, str]) -> list[LiveBroker]:
     """Open accounts that differ in their keys; the first has the one that the venue knows."""
-    block = {"id": "platform", "venue": venue, "quote": "USD", "base_url": base_url}
+    block: dict[str, Any] = {"id": "platform", "venue": venue, "quote": "USD", "base_url": base_url}
     block["rate_limit"] = {"burst": 1_000_000, "per_second": 1_000_000}
     connection, dialect = connection_of(block, _utc_now), dialect_of(venue)
     key, secret = environ[f"{CREDENTIALS}_API_KEY"], environ[f"{CREDENTIALS}_API_SECRET"].replace("\\n", "\n")
@@ -60,16 +60,20 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
     root = Path(__file__).parents[2]
     with (
         tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process,
+        subprocess.Popen(  # noqa: S603 - Python itself
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
+        ) as process,
     ):
-        assert process.stdin is not None and process.stdout is not None
+        wishes, answers = process.stdin, process.stdout
+        if wishes is None or answers is None:
+            raise RuntimeError("the venue has no pipes")
         os.environ["EXITPLAN_CACHE_DIR"] = folder
-        told = json.loads(process.stdout.readline())
+        told = json.loads(answers.readline())
 
         def traffic(wait: float) -> dict[str, Any]:
-            process.stdin.write(f"{wait}\n")
-            process.stdin.flush()
-            return dict(json.loads(process.stdout.readline()))
+            wishes.write(f"{wait}\n")
+            wishes.flush()
+            return dict(json.loads(answers.readline()))
 
         before = memory()
         brokers = open_accounts(venue, told["base_url"], count, told["environment"])
@@ -93,7 +97,7 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
                     "a_second_of_cpu": count / cpu,
                     "most_mb": memory(),
                 }
-        process.stdin.close()
+        wishes.close()
         return {"before_mb": before, **result}
 
 

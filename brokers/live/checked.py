@@ -128,7 +128,7 @@ class CheckedClient:
         self._turns.weight, self._turns.waited = weight, waited if waited >= SHORTEST_SLEEP else 0.0
 
     def _take(self, weight: float) -> float:
-        """Take the tokens of a request; where nobody knows what is left it does not go, like one that comes too often."""
+        """Take the tokens of a request; where nobody knows what is left it is like one that comes too often."""
         try:
             return self.bucket.take(weight, LONGEST_WAIT)
         except LevelsUnknown as problem:

@@ -243,11 +243,13 @@ class _Place:
 
 
 def require_positive(capacity: float, refill: float) -> None:
+    """Raise ValueError for figures that no bucket can have."""
     if not (0 < capacity < math.inf and 0 < refill < math.inf):
         raise ValueError(f"a bucket needs a capacity and a refill above 0, not {capacity} and {refill}")
 
 
 def require_cost(cost: float) -> None:
+    """Raise ValueError for what no request weighs."""
     if not 0 <= cost < math.inf:
         raise ValueError(f"a request weighs 0 or more, not {cost}")
 

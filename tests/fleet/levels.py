@@ -18,6 +18,6 @@ def with_buckets(url: str) -> str:
 def row(levels: PostgresLevels, scope: str, column: str) -> float:
     """Return what the row of a bucket says."""
     with psycopg.connect(levels.url) as connection:
-        found = connection.execute(f"SELECT {column} FROM exitplan.buckets WHERE scope = %s", [scope]).fetchone()
+        found = connection.execute(f"SELECT {column} FROM exitplan.buckets WHERE scope = %s", [scope]).fetchone()  # noqa: S608 - of a test
     assert found is not None
     return float(found[0])

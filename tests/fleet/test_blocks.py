@@ -24,7 +24,7 @@ FIGURES = st.sampled_from([(240, 20), (45, 1), (30, 30), (50, 50), (10, 2)])
 
 @dataclass
 class World:
-    """A scope of its own in one database, and processes that draw from it, all by one clock that only sleeping moves."""
+    """A scope of its own in one database, and processes that draw from it, by a clock that only sleeping moves."""
 
     levels: PostgresLevels
     time: Time
