@@ -1,8 +1,8 @@
 """A venue for many accounts in its own process: ``python -m bench.fleet_http.venue kraken 5``.
 
 Each reply is made once, by the front of tests/venues that checks its signature, and is then sent again to whoever
-asks the same: all accounts hold the same, and the venue is not what is measured. The first line on stdout tells where it
-listens and its credentials. Then each line on stdin is a latency in seconds; it is answered with what there was since
+asks the same: all accounts hold the same, and the venue is not what is measured. The first line on stdout tells where
+it listens and its credentials. Then each line on stdin is a latency in seconds; it is answered with what there was since
 the last one.
 """
 

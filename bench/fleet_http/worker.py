@@ -23,6 +23,7 @@ from bench.fleet_http.account import CREDENTIALS, records
 from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.credentials import Credentials, Secret
 from exitplan.brokers.live.opening import connection_of
+from exitplan.brokers.live.sharing import AMONG_MANY, reading_as
 from exitplan.brokers.venues import dialect_of
 from exitplan.cli.main import collect_seldom
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
@@ -80,7 +81,7 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
         rulebook, tracker = rulebook_of(load_policy(shipped_policy("default")).policy), records(positions, _utc_now())
         plan(brokers[0], rulebook, tracker)
         result = {}
-        with ThreadPoolExecutor(threads) as pool:
+        with reading_as(AMONG_MANY), ThreadPoolExecutor(threads) as pool:
             for name in ("first", "second"):
                 traffic(latency)
                 wall, cpu = time.perf_counter(), time.process_time()

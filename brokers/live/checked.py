@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -54,6 +55,28 @@ def _ordered_and_left(
     return amount, remaining
 
 
+@dataclass(slots=True)
+class Turn:
+    """What all clients of a key have in common: whose turn it is to call, and the last number that signed a call."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    last_nonce: int = 0
+
+    def __enter__(self) -> None:
+        """Wait until no other thread has the turn."""
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one have it."""
+        self.lock.release()
+
+    def next_nonce(self, least: int) -> int:
+        """Return a number above all that were given out, and no smaller than ``least``."""
+        with self.lock:
+            self.last_nonce = max(self.last_nonce + 1, least)
+            return self.last_nonce
+
+
 class Writes(threading.local):
     """How far the write of a thread has come: nothing sent, sent, or taken by the venue; None where it writes nothing.
 
@@ -85,7 +108,7 @@ class CheckedClient:
     dialect: Dialect
     bucket: Bucket
     clock: Clock
-    turn: threading.RLock
+    turn: Turn
     writes: Writes
     pause: float | None
     offset: ClockOffset | None
@@ -109,6 +132,10 @@ class CheckedClient:
     def microseconds(self) -> int:
         """Return the same in microseconds."""
         return int(self.clock().timestamp() * 1_000_000)
+
+    def incrementing_nonce(self) -> int:
+        """Return a nonce that rises for the key, whichever of its clients asks: ccxt counts for each by itself."""
+        return self.turn.next_nonce(int(self.nonce()))  # type: ignore[attr-defined] # ccxt's, behind this class
 
     def throttle(self, cost: float | None = None) -> None:
         """Wait until the venue takes another request of this cost; ccxt's own way allows no bursts."""

@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import orjson
+
 from exitplan.brokers.live.buckets import Bucket, bucket_for, forget_buckets
-from exitplan.brokers.live.checked import CheckedClient, Writes
+from exitplan.brokers.live.checked import CheckedClient, Turn, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
+from exitplan.brokers.live.moulds import Mould, forget_moulds, mould_for
+from exitplan.brokers.live.sharing import forget_prices
 from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.errors import UsageError
@@ -57,7 +61,7 @@ class _Shared:
     """What all clients of one place have in common."""
 
     session: Any
-    turns: dict[str, threading.RLock] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
 
 
 _SHARED: dict[str, _Shared] = {}
@@ -81,38 +85,48 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
 
     Raises UsageError for a venue that ccxt does not know, that has no sandbox, or whose proxy is none.
     """
+    exchange: Exchange = _mould(dialect, connection).cast()
+    shared = _shared(connection.place)
+    exchange.session = shared.session
+    exchange.clock = connection.clock
+    exchange.dialect = dialect
+    exchange.turn = shared.turns.setdefault(_owner(connection), Turn())
+    exchange.writes = Writes()
+    exchange.pause = exchange.offset = exchange.told_offset = None
+    credentials = connection.credentials
+    if credentials is not None:
+        exchange.apiKey, exchange.secret = credentials.api_key.reveal(), credentials.api_secret.reveal()
+        if credentials.api_password is not None:
+            exchange.password = credentials.api_password.reveal()
+    shared.session.check_proxies(_addresses(exchange.urls["api"], exchange.hostname or ""))
+    exchange.bucket = _bucket(exchange, dialect, connection)
+    return exchange
+
+
+def _mould(dialect: Dialect, connection: Connection) -> Mould:
+    config = dialect.config(connection.market_types)
+    config["options"] = {**config.get("options", {}), **connection.options}
+    config |= {"enableRateLimit": True, "timeout": READ_SECONDS * 1000}
+    settings = orjson.dumps(config, option=orjson.OPT_NON_STR_KEYS, default=str)
+    return mould_for(connection.place, settings, lambda: _made(connection, config))
+
+
+def _made(connection: Connection, config: dict[str, Any]) -> Exchange:
+    """Make a client that knows no account; raises as :func:`open_exchange`."""
     import ccxt  # noqa: PLC0415 - as above
 
     if connection.venue not in ccxt.exchanges:
         raise no_such_venue(connection.venue)
     base = getattr(ccxt, connection.venue)
-    exchange: Exchange = type(base.__name__, (CheckedClient, TokenSigner, base), {})(_config(dialect, connection))
+    session = _shared(connection.place).session  # else ccxt opens one of its own
+    exchange: Exchange = type(base.__name__, (CheckedClient, TokenSigner, base), {})({**config, "session": session})
     exchange.logger = _LOGGER
     exchange.number = str  # amounts come as text, never as floats
-    exchange.clock = connection.clock
-    exchange.dialect = dialect
-    exchange.turn = _shared(connection.place).turns.setdefault(_owner(connection), threading.RLock())
-    exchange.writes = Writes()
-    exchange.pause = exchange.offset = exchange.told_offset = None
     if connection.sandbox:
         _use_sandbox(exchange, connection.venue)
     if connection.base_url is not None:
         exchange.urls["api"] = _rebased(exchange.urls["api"], connection.base_url)
-    _shared(connection.place).session.check_proxies(_addresses(exchange.urls["api"], exchange.hostname or ""))
-    exchange.bucket = _bucket(exchange, dialect, connection)
     return exchange
-
-
-def _config(dialect: Dialect, connection: Connection) -> dict[str, Any]:
-    config = dialect.config(connection.market_types)
-    config["options"] = {**config.get("options", {}), **connection.options}
-    config |= {"enableRateLimit": True, "timeout": READ_SECONDS * 1000, "session": _shared(connection.place).session}
-    credentials = connection.credentials
-    if credentials is not None:
-        config |= {"apiKey": credentials.api_key.reveal(), "secret": credentials.api_secret.reveal()}
-        if credentials.api_password is not None:
-            config["password"] = credentials.api_password.reveal()
-    return config
 
 
 def _shared(place: str) -> _Shared:
@@ -130,6 +144,8 @@ def forget_connections(base_url: str) -> None:
         for place in [place for place in _SHARED if place.endswith(f" {base_url}")]:
             _SHARED.pop(place).session.close()
             forget_buckets(place)
+            forget_moulds(place)
+            forget_prices(place)
 
 
 def _use_sandbox(exchange: Exchange, venue: str) -> None:
