@@ -72,6 +72,8 @@ def _as_it_is(value: object) -> object:
 
 _MOULDS: dict[tuple[str, bytes], Mould] = {}
 _LOCK = threading.Lock()
+_MOST = 32
+"""How many are kept: each has a third of a megabyte, and accounts of a venue differ in little but their keys."""
 
 
 def mould_for(place: str, settings: bytes, make: Callable[[], object]) -> Mould:
@@ -82,6 +84,8 @@ def mould_for(place: str, settings: bytes, make: Callable[[], object]) -> Mould:
         mould = Mould.of(make())
         with _LOCK:
             mould = _MOULDS.setdefault((place, settings), mould)
+            while len(_MOULDS) > _MOST:
+                del _MOULDS[next(iter(_MOULDS))]
     return mould
 
 
