@@ -2,8 +2,9 @@
 
 What holds whoever draws: in any window of time all processes together use no more than the venue's burst and what the
 window refills. A token that was drawn may be used up to :func:`hold_of` seconds later, and one that comes back may be
-drawn again and used later still; so the far bucket is smaller than the venue's by what refills in three times that
-(:func:`kept_back`). A process that dies with a block in hand costs that block and nothing else.
+drawn again and used later still; so the far bucket is smaller than the venue's by what refills meanwhile
+(:func:`kept_back`). A process that dies with a block in hand costs that block and nothing else. A request goes when its
+tokens are taken; that a busy machine lets it go a moment later is counted nowhere, with blocks or without.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ from exitplan.brokers.live.limits import (
     require_positive,
 )
 
-LONGEST_HOLD, SHORTEST_HOLD = 1.0, 0.1
+LONGEST_HOLD, SHORTEST_HOLD = 1.0, 0.25
 """Seconds that a block may live: within the longer all hear of a rest, and a slow answer fits in the shorter."""
 HELD_SHARE = 0.05
 """The part of the time in which a bucket fills for which a block may live."""
+QUICK = 5.0
+"""Seconds; what fills in less is not worth giving back to: it has refilled before."""
+LATEST = 1.0
+"""Seconds that a thread may be late for tokens that are its own, as on a busy machine; a frozen one asks again."""
 AHEAD = 3
 """How many requests more than the one that is asked for a block is good for, if the bucket holds them."""
 RESTLESS = 0.5
@@ -42,9 +47,18 @@ def hold_of(capacity: float, refill: float) -> float:
     return max(SHORTEST_HOLD, min(LONGEST_HOLD, HELD_SHARE * capacity / refill))
 
 
+def gives_back(capacity: float, refill: float) -> bool:
+    """Check whether tokens of such a bucket come back that were drawn and not used."""
+    return capacity / refill >= QUICK
+
+
 def kept_back(capacity: float, refill: float) -> float:
-    """Return by how many tokens the far bucket is smaller than the venue's; half of a small one stays in any case."""
-    return min(3 * hold_of(capacity, refill) * refill, capacity / 2)
+    """Return by how many tokens the far bucket is smaller than the venue's; half of a small one stays in any case.
+
+    A token is used within one life of a block, and comes back within two.
+    """
+    lives = 3 if gives_back(capacity, refill) else 1
+    return min(lives * hold_of(capacity, refill) * refill, capacity / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +94,7 @@ class Ask:
     want: float = 0.0
     longest: float = 0.0
     note: Note = Note()
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +102,7 @@ class Grant:
     """The answer: so many ``tokens``, to be used in ``wait`` seconds; none where the wait would be too long.
 
     ``rest`` are the seconds that the venue wants to be left alone. ``era`` changes with each rest: what was promised
-    in an earlier one is void. ``at`` is the keeper's time.
+    in an earlier one is void. ``at`` is the keeper's time, ``received`` when the answer came by the asker's clock.
     """
 
     tokens: float
@@ -95,6 +110,7 @@ class Grant:
     rest: float
     era: int
     at: float
+    received: float
 
 
 class FarLevels(Protocol):
@@ -107,7 +123,10 @@ class FarLevels(Protocol):
 
 @dataclass(slots=True)
 class _Block:
-    """Tokens in hand, to be used between two moments of our own clock; ``at`` and ``era`` are the keeper's."""
+    """Tokens in hand, to be used between two moments of our own clock; ``at`` and ``era`` are the keeper's.
+
+    An answer that came too late has them the wrong way round.
+    """
 
     tokens: float = 0.0
     since: float = math.inf
@@ -148,11 +167,13 @@ class BlockBucket:
                 wait = grant.wait if grant.tokens else max(grant.wait, grant.rest, SHORTEST_SLEEP)
                 if wait > max(0.0, deadline - self._clock()):
                     return wait
+                if wait > 0:
+                    self._wait(wait)
+                if grant.tokens and self._take_promised(cost):
+                    return 0.0
                 late += grant.tokens > 0
                 if late > _TRIES:
                     raise LevelsUnknown("what is left of its limits is told too slowly")
-                if wait > 0:
-                    self._wait(wait)
         return 0.0
 
     def ready_in(self, cost: float = 1.0) -> float:
@@ -204,6 +225,16 @@ class BlockBucket:
             block.tokens -= cost
             return True
 
+    def _take_promised(self, cost: float) -> bool:
+        """Take the tokens that were granted just now, unless the answer was late or a rest has made it void."""
+        with self._lock:
+            now, block = self._clock(), self._block
+            is_late = block.since > block.until or now > block.until + LATEST
+            if is_late or now < self._rest_until or block.tokens < cost:
+                return False
+            block.tokens -= cost
+            return True
+
     def _draw(self, cost: float, longest: float) -> Grant:
         """Draw a block that is good for all who stand in line, and some requests or a moment more."""
         likely = cost * len(self._line)
@@ -229,7 +260,14 @@ class BlockBucket:
                 self._block = _Block()
         try:
             grant = self._far.draw(
-                Ask(scope=self._scope, capacity=self._capacity, refill=self._refill, note=note, **wanted)
+                Ask(
+                    scope=self._scope,
+                    capacity=self._capacity,
+                    refill=self._refill,
+                    note=note,
+                    clock=self._clock,
+                    **wanted,
+                )
             )
         except LevelsUnknown:
             with self._lock:
@@ -241,20 +279,19 @@ class BlockBucket:
 
     def _noted(self, now: float, *, keeps: bool) -> Note:
         note, block = self._note, self._block
-        if not keeps and block.tokens > 0:
+        if not keeps and block.tokens > 0 and gives_back(self._capacity, self._refill):
             note = replace(note, back=block.tokens, back_at=block.at, back_era=block.era)
         if note.remaining is not None and self._window_until > now:
             note = replace(note, window=self._window_until - now)
         return note if self._is_rest_told else replace(note, rest=max(0.0, self._rest_until - now))
 
     def _keep(self, grant: Grant, sent: float) -> None:
-        """Keep what was granted: the keeper's moment lay between our question and now."""
+        """Keep what was granted: the keeper's moment lay between our question and its answer."""
         with self._lock:
-            now = self._clock()
             self._era = max(self._era, grant.era)
-            self._rest_until = max(self._rest_until, now + grant.rest if grant.rest > 0 else -math.inf)
+            self._rest_until = max(self._rest_until, grant.received + grant.rest if grant.rest > 0 else -math.inf)
             if grant.tokens and grant.era == self._era:
-                until = sent + grant.wait + self.hold
-                self._block = _Block(grant.tokens, now + grant.wait, until, grant.era, grant.at + grant.wait)
+                since, until = grant.received + grant.wait, sent + grant.wait + self.hold
+                self._block = _Block(grant.tokens, since, until, grant.era, grant.at + grant.wait)
             if self._block.era < self._era:
                 self._block = _Block()

@@ -12,25 +12,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from bench.fleet_http.account import CREDENTIALS, records
 from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.credentials import Credentials, Secret
 from exitplan.brokers.live.opening import connection_of
-from exitplan.brokers.live.sharing import AMONG_MANY, reading_as
 from exitplan.brokers.venues import dialect_of
 from exitplan.cli.main import collect_seldom
+from exitplan.fleet.levels import BUCKETS, PostgresLevels
+from exitplan.fleet.venues import venues_of_fleet
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from exitplan.schemas.policies import load_policy, shipped_policy
+from tests.postgres.server import temporary_server
 
 
 def open_accounts(venue: str, base_url: str, count: int, environ: dict[str, str]) -> list[LiveBroker]:
@@ -60,6 +65,7 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
     command = [sys.executable, "-m", "bench.fleet_http.venue", venue, str(positions)]
     root = Path(__file__).parents[2]
     with (
+        levels_in_postgres() as levels,
         tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder,
         subprocess.Popen(  # noqa: S603 - Python itself
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
@@ -81,9 +87,10 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
         rulebook, tracker = rulebook_of(load_policy(shipped_policy("default")).policy), records(positions, _utc_now())
         plan(brokers[0], rulebook, tracker)
         result = {}
-        with reading_as(AMONG_MANY), ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             for name in ("first", "second"):
                 traffic(latency)
+                levels.queries = 0
                 wall, cpu = time.perf_counter(), time.process_time()
                 for _ in pool.map(lambda broker: plan(broker, rulebook, tracker), brokers):
                     pass
@@ -97,9 +104,21 @@ def measure(venue: str, count: int, positions: int, latency: float, threads: int
                     "a_second": count / wall,
                     "a_second_of_cpu": count / cpu,
                     "most_mb": memory(),
+                    "queries": levels.queries,
                 }
         wishes.close()
         return {"before_mb": before, **result}
+
+
+@contextmanager
+def levels_in_postgres() -> Iterator[PostgresLevels]:
+    """Keep the levels of rate limits in a server of our own, as a fleet does."""
+    with temporary_server() as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE SCHEMA exitplan")
+            connection.execute(BUCKETS)
+        with venues_of_fleet(server.url()) as levels:
+            yield levels
 
 
 def memory() -> float:

@@ -26,8 +26,10 @@ BURST, REFILL = 100.0, 200.0
 
 TAKES = f"""
 import sys, time
+from exitplan.fleet import blocks
 from exitplan.fleet.blocks import BlockBucket
 from exitplan.fleet.levels import PostgresLevels
+blocks.LATEST = 0.0  # what the machine lets wait here would be counted as the buckets' fault
 moments = [0.0]
 def clock():
     moments[0] = time.monotonic()
@@ -162,6 +164,20 @@ def test_a_server_that_is_away_is_told_and_used_again_when_it_is_back() -> None:
         with pytest.raises(LevelsUnknown, match="cannot be used"):
             bucket.take(5)
         server.start()
+        assert bucket.take(3) == 0
+
+
+def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.fleet.levels._PATIENCE", 0.3)
+    monkeypatch.setattr("exitplan.fleet.levels._SECONDS_TO_CONNECT", 1)
+    with temporary_server() as server, PostgresLevels(with_buckets(server.url())) as levels:
+        bucket = levels.bucket("a", 10, 10)
+        bucket.take()
+        time.sleep(0.15)
+        server.pause()
+        with pytest.raises(LevelsUnknown):
+            bucket.take(9)
+        server.resume()
         assert bucket.take(3) == 0
 
 
