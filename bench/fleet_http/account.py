@@ -7,15 +7,13 @@ from decimal import Decimal
 
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, Snapshot, TrackerRecord
 
-CREDENTIALS = "BENCH"
-"""What the variables with the venue's credentials begin with."""
 BASES, QUOTES = 200, ("USD", "USDC", "EUR", "BTC")
 """What the venue lists: 800 markets; each reply with prices covers all."""
 _PRICE, _HELD, _STEP = Decimal(100), Decimal(2), Decimal("0.001")
 
 
 def quiet_account(venue: str, positions: int, now: datetime) -> Snapshot:
-    """Make the account as the venue holds it, a stop resting for its first position."""
+    """Make the account as the venue holds it, an order to take profit resting for its first position."""
     bases = [f"C{number:04d}" for number in range(BASES)]
     market = Market(
         last=_PRICE,

@@ -1,9 +1,8 @@
 """A venue for many accounts in its own process: ``python -m bench.fleet_http.venue kraken 5``.
 
 Each reply is made once, by the front of tests/venues that checks its signature, and is then sent again to whoever
-asks the same: all accounts hold the same, and the venue is not what is measured. The first line on stdout tells where
-it listens and its credentials. Then each line on stdin is a latency in seconds; it is answered with what there was since
-the last one.
+asks the same: all accounts hold the same, and the venue is not what is measured. It is spoken to over its pipes as
+:mod:`bench.live.venue` is.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import cast
 
-from bench.fleet_http.account import CREDENTIALS, quiet_account
+from bench.fleet_http.account import quiet_account
+from bench.live import venue as live
 from tests.venues.door import Door
 from tests.venues.server import serving
 from tests.venues.wire import Reply, Request
@@ -113,7 +113,7 @@ def main() -> None:
         server = loop.run_until_complete(loop.create_server(lambda: Talk(replay), "127.0.0.1", 0, backlog=1024))
         threading.Thread(target=loop.run_forever, daemon=True).start()
         base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        _say({"base_url": base_url, "environment": handle.credentials.environment(CREDENTIALS)})
+        _say({"base_url": base_url, "environment": handle.credentials.environment(live.CREDENTIALS)})
         cpu = time.process_time()
         for line in sys.stdin:
             now = time.process_time()

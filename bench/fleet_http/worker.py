@@ -8,21 +8,21 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from bench.fleet_http.account import CREDENTIALS, records
+from bench.fleet_http.account import records
+from bench.live.venue import CREDENTIALS, venue_apart
 from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.credentials import Credentials, Secret
 from exitplan.brokers.live.opening import connection_of
@@ -36,6 +36,22 @@ from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.postgres.server import temporary_server
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What a cycle of accounts took: wall, our CPU and the venue's in seconds, calls, and queries for rate limits.
+
+    ``megabytes`` are the most memory that the process has had, with ccxt and the markets of the venue.
+    """
+
+    accounts: int
+    seconds: float
+    cpu: float
+    venue_cpu: float
+    calls: int
+    queries: int
+    megabytes: float
 
 
 def open_accounts(venue: str, base_url: str, count: int, environ: dict[str, str]) -> list[LiveBroker]:
@@ -60,54 +76,28 @@ def plan(broker: LiveBroker, rulebook: Rulebook, tracker: dict[str, Any]) -> Non
         raise RuntimeError(f"an account is not quiet: {draft.actions}")
 
 
-def measure(venue: str, count: int, positions: int, latency: float, threads: int) -> dict[str, Any]:
+def measure(venue: str, count: int, positions: int, latency: float, threads: int) -> Cycle:
     """Time a cycle of all accounts after one that is not counted."""
-    command = [sys.executable, "-m", "bench.fleet_http.venue", venue, str(positions)]
-    root = Path(__file__).parents[2]
-    with (
-        levels_in_postgres() as levels,
-        tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder,
-        subprocess.Popen(  # noqa: S603 - Python itself
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
-        ) as process,
-    ):
-        wishes, answers = process.stdin, process.stdout
-        if wishes is None or answers is None:
-            raise RuntimeError("the venue has no pipes")
+    with levels_in_postgres() as levels, tempfile.TemporaryDirectory(prefix="exitplan-bench-") as folder:
         os.environ["EXITPLAN_CACHE_DIR"] = folder
-        told = json.loads(answers.readline())
-
-        def traffic(wait: float) -> dict[str, Any]:
-            wishes.write(f"{wait}\n")
-            wishes.flush()
-            return dict(json.loads(answers.readline()))
-
-        before = memory()
-        brokers = open_accounts(venue, told["base_url"], count, told["environment"])
-        rulebook, tracker = rulebook_of(load_policy(shipped_policy("default")).policy), records(positions, _utc_now())
-        plan(brokers[0], rulebook, tracker)
-        result = {}
-        with ThreadPoolExecutor(threads) as pool:
-            for name in ("first", "second"):
-                traffic(latency)
+        with venue_apart(venue, positions, "bench.fleet_http.venue") as loopback:
+            brokers = open_accounts(venue, loopback.base_url, count, loopback.environment)
+            rulebook = rulebook_of(load_policy(shipped_policy("default")).policy)
+            tracker = records(positions, _utc_now())
+            plan(brokers[0], rulebook, tracker)
+            work = partial(plan, rulebook=rulebook, tracker=tracker)
+            with ThreadPoolExecutor(threads) as pool:
+                for _ in pool.map(work, brokers):  # fees are asked for once a day, and are not counted
+                    pass
+                loopback.next(latency)
                 levels.queries = 0
                 wall, cpu = time.perf_counter(), time.process_time()
-                for _ in pool.map(lambda broker: plan(broker, rulebook, tracker), brokers):
+                for _ in pool.map(work, brokers):
                     pass
                 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-                seen = traffic(0)
-                result[name] = {
-                    "seconds": wall,
-                    "cpu_ms": cpu / count * 1e3,
-                    "venue_cpu_ms": seen["cpu"] / count * 1e3,
-                    "calls": seen["calls"],
-                    "a_second": count / wall,
-                    "a_second_of_cpu": count / cpu,
-                    "most_mb": memory(),
-                    "queries": levels.queries,
-                }
-        wishes.close()
-        return {"before_mb": before, **result}
+            traffic = loopback.next()
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Cycle(count, wall, cpu, traffic.cpu, sum(traffic.calls.values()), levels.queries, most)
 
 
 @contextmanager
@@ -121,20 +111,15 @@ def levels_in_postgres() -> Iterator[PostgresLevels]:
             yield levels
 
 
-def memory() -> float:
-    """Return the most MB that the process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 def main(words: Sequence[str]) -> dict[str, Any]:
-    """Measure one case."""
+    """Measure one case, and give its figures by name."""
     venue, count, positions, latency, threads = words
     collect_seldom()
-    return measure(venue, int(count), int(positions), float(latency), int(threads))
+    return asdict(measure(venue, int(count), int(positions), float(latency), int(threads)))
 
 
 if __name__ == "__main__":
