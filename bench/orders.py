@@ -38,7 +38,7 @@ from exitplan.executor.accounts.account import Account, AccountRequest, open_acc
 from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.apply.events import Event
 from exitplan.executor.plan import plan_account
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document

@@ -53,14 +53,14 @@ def complete_rule(ctx: typer.Context, incomplete: str) -> Offers:
 def complete_incident(ctx: typer.Context, incomplete: str) -> Offers:
     """Offer the open incidents of all accounts."""
     from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
-    from exitplan.executor.accounts.folder import DataFolder  # noqa: PLC0415 - as above
     from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
     from exitplan.executor.escalation.ladder import incidents_in  # noqa: PLC0415 - as above
+    from exitplan.executor.store.file_store import FileStore  # noqa: PLC0415 - as above
 
     with suppress(Exception):
         data = ctx.params.get("data") or project_root() / "data"
-        folders = [DataFolder.of(data, name) for name in read_account_files(project_root()).sound]
-        known = [incident for folder in folders for incident in incidents_in(folder)]
+        stores = [FileStore.of(data, name) for name in read_account_files(project_root()).sound]
+        known = [incident for store in stores for incident in incidents_in(store)]
         return _fitting({incident.id: f"{incident.kind} {incident.subject}" for incident in known}, incomplete)
     return []
 
@@ -70,10 +70,11 @@ def complete_request(ctx: typer.Context, incomplete: str) -> Offers:
     from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
     from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
     from exitplan.executor.approvals.deciding import all_requests  # noqa: PLC0415 - as above
+    from exitplan.executor.store.file_store import files_below  # noqa: PLC0415 - as above
 
     with suppress(Exception):
         data = ctx.params.get("data") or project_root() / "data"
-        found, _ = all_requests(read_account_files(project_root()).sound, data)
+        found, _ = all_requests(read_account_files(project_root()).sound, files_below(data))
         waiting = [one.request for one in found if one.request.standing == "waiting"]
         return _fitting({request.id: request.account for request in waiting}, incomplete)
     return []

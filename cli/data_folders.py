@@ -9,11 +9,14 @@ from exitplan.brokers.registry import PAPER
 from exitplan.cli.failures import warn
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.known_folders import former_folder, note_folder
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.gate_mark import restored_mark
 
 
 def tell_of_data_folder(account: Account, *, as_json: bool = False) -> None:
     """Warn on stderr of a live account that has no history in its data folder, or has one elsewhere too."""
+    if not isinstance(account.store, FileStore):
+        return
     folder, former = account.folder, former_folder(account)
     is_new, here = not (folder.journal.exists() or folder.state.exists()), folder.root.absolute()
     if former is not None:

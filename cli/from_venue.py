@@ -20,7 +20,7 @@ from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.venue_facts import account_block, scalar, traits_of
 from exitplan.executor.accounts.account import Account, read_account_files
 from exitplan.executor.accounts.env_accounts import usual_credentials, usual_quote
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.facts import observe
@@ -150,7 +150,7 @@ def record_live(live: LiveAccount, folder: Path) -> dict[str, Any]:
         loaded=loaded,
         rulebook=rulebook_of(loaded.policy),
         broker=RetryingBroker(open_broker(block, Path(), present), time.sleep),
-        folder=DataFolder.of(folder / "data", live.id),
+        store=FileStore.of(folder / "data", live.id),
         clock=present,
         overrides={},
         identity=identity_of(block, Path()),

@@ -17,8 +17,10 @@ from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.state import State
-from exitplan.executor.store.tracker import load_records, with_tracker
+from exitplan.executor.store.tracker import load_records
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.facts import observe
@@ -31,17 +33,15 @@ _OF_FILES: frozenset[WarningKind] = frozenset({"nothing-held", "protects-nothing
 _STATE = "legacy_exit_protocol_state.json"
 
 
-def offline_warnings(file: AccountFile, folder: DataFolder, now: datetime) -> list[PlanWarning]:
+def offline_warnings(file: AccountFile, store: AccountStore, now: datetime) -> list[PlanWarning]:
     """List what is known to be wrong in the files of an account; raises FileIsInvalid for a broken state or tracker."""
-    from exitplan.executor.gate import recorded_state  # noqa: PLC0415 - a plan has no use for it
-
-    state, reading = recorded_state(folder), latest_reading(file)
+    state, reading = store.read_state(), latest_reading(file)
     if reading is None:
-        return list(_of_records(file, folder, state))
-    snapshot = with_tracker(reading, folder.tracker)
+        return list(_of_records(file, store.folder, state)) if isinstance(store, FileStore) else []
+    snapshot = store.tracker.with_records(reading)
     policy = file.loaded.policy
     warnings = find_warnings(policy, observe(snapshot, policy, state.progress, now), now)
-    return [*tracker_warnings(snapshot, folder), *(known for known in warnings if known.kind in _OF_FILES)]
+    return [*tracker_warnings(snapshot, store), *(known for known in warnings if known.kind in _OF_FILES)]
 
 
 def latest_reading(file: AccountFile) -> Snapshot | None:
@@ -68,10 +68,11 @@ def _readings(file: AccountFile) -> Iterator[Path]:
         yield root / "recordings" / f"{file.id}.json"
 
 
-def tracker_warnings(snapshot: Snapshot, folder: DataFolder) -> Iterator[PlanWarning]:
-    """Warn where the tracker registers nothing of what is held: it may be that of another account or data folder."""
-    if not snapshot.positions:
+def tracker_warnings(snapshot: Snapshot, store: AccountStore) -> Iterator[PlanWarning]:
+    """Warn where the tracker's file registers nothing of what is held: it may be that of another account or folder."""
+    if not snapshot.positions or not isinstance(store, FileStore):
         return
+    folder = store.folder
     names = AssetNames({})
     held = {names.of_position(position) for position in snapshot.positions}
     if any(names.of_symbol(symbol) in held for symbol in snapshot.tracker):

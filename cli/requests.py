@@ -10,6 +10,7 @@ from exitplan.executor.accounts.account import read_account_files
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.approvals.deciding import Found, all_requests, find_request
 from exitplan.executor.people import actor
+from exitplan.executor.store.file_store import files_below, folder_of
 from exitplan.executor.store.lease import seems_held
 from exitplan.ruleset.errors import ExitplanError, UsageError
 
@@ -17,7 +18,7 @@ from exitplan.ruleset.errors import ExitplanError, UsageError
 def known_requests(data: Path, *, as_json: bool) -> tuple[list[Found], ExitplanError | None]:
     """Return the requests of all accounts; warn of accounts that cannot be read, and return why the first of them."""
     files = read_account_files(project_root())
-    found, unread = all_requests(files.sound, data)
+    found, unread = all_requests(files.sound, files_below(data))
     problems = [broken.error for broken in files.broken] + [problem for _, problem in unread]
     said = [str(broken.error) for broken in files.broken] + [f"{name}: {problem}" for name, problem in unread]
     for problem, text in zip(problems, said, strict=True):
@@ -43,7 +44,7 @@ def person() -> str:
 
 def what_follows(found: Found) -> str:
     """Say who applies the plan."""
-    watcher = seems_held(found.folder.watch_lock)
+    watcher = seems_held(folder_of(found.store).watch_lock)
     if watcher is not None:
         who, _, _ = watcher.removeprefix("by ").partition(" since ")
         return f"The watcher applies it in its next round ({who})."

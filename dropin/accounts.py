@@ -21,9 +21,8 @@ from exitplan.dropin.state_file import Exposure, frozen, published_document, rea
 from exitplan.dropin.venues import VenueIntegration
 from exitplan.executor.accept_balance import accept_balance
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
-from exitplan.executor.gate import recorded_state
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.history import account_status, past_runs, retry
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.policy import Policy
@@ -100,7 +99,7 @@ class ProtocolAccounts:
     @property
     def state_file(self) -> Path:
         """The platform account's state file."""
-        return self._folder(None).state
+        return self._store(None).folder.state
 
     @property
     def policy(self) -> Policy:
@@ -118,9 +117,9 @@ class ProtocolAccounts:
 
         Raises FileIsInvalid where its file was edited by hand.
         """
-        folder = self._folder(user_id)
-        state, exposure = recorded_state(folder), self._exposures.get(user_id, Exposure())
-        document: Result = frozen(published_document(state, self._spelled, exposure, read_published(folder)))
+        store, exposure = self._store(user_id), self._exposures.get(user_id, Exposure())
+        earlier = read_published(store.folder)
+        document: Result = frozen(published_document(store.read_state(), self._spelled, exposure, earlier))
         return document
 
     # --- afterwards ---
@@ -189,8 +188,8 @@ class ProtocolAccounts:
         how = Adapting(balance=balance, orders_matter_alone=orders_matter_alone, names=self._names)
         return adapt(self.broker, user_id, self._setup, self._loaded, how)
 
-    def _folder(self, user_id: str | None) -> DataFolder:
-        return DataFolder.of(self.data_dir, self._account_id(user_id))
+    def _store(self, user_id: str | None) -> FileStore:
+        return FileStore.of(self.data_dir, self._account_id(user_id))
 
     def _account_id(self, user_id: str | None) -> str:
         if isinstance(self.broker, VenueIntegration) and user_id in {None, self.broker.user_id, self.broker.id}:

@@ -38,7 +38,6 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.gate import DEFAULT_MAX_AGE, trading_gate
 from exitplan.executor.logs import PROTOCOL, Entry, note
 from exitplan.executor.operation import Observer, Operation, Unobserved, operate
-from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError
 from exitplan.ruleset.model.values import ZERO, time_text, unified_symbol
@@ -215,7 +214,7 @@ class LegacyPositionExitProtocol(ProtocolAccounts):
         except ExitplanError:
             return False
         now, policy = self._setup.clock(), account.loaded.policy.sha256
-        return trading_gate(self._folder(user_id), max_age, now, policy, account.identity).open
+        return trading_gate(self._store(user_id), max_age, now, policy, account.identity).open
 
     # --- all of it ---
 
@@ -280,7 +279,7 @@ class LegacyPositionExitProtocol(ProtocolAccounts):
         if not self.dry_run:
             for alert in report["alerts"]:
                 figures = {name: figure for name, figure in alert.items() if name not in beside}
-                raise_alert(self._folder(user_id).alerts, alert["type"], self._account_id(user_id), now, figures)
+                self._store(user_id).raise_alert(alert["type"], now, figures)
         return report
 
     # --- how ---

@@ -17,7 +17,8 @@ from exitplan.brokers.protocol import Broker, Clock
 from exitplan.dropin.settings import Overrides
 from exitplan.dropin.tracker import PositionTracker
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.folder import PLATFORM
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.tracker import Tracker, TrackerFile
 from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, UsageError
@@ -91,7 +92,7 @@ def adapt(
         loaded=loaded,
         rulebook=rulebook_of(loaded.policy),
         broker=broker,
-        folder=DataFolder.of(setup.data, name),
+        store=FileStore.of(setup.data, name),
         clock=setup.clock,
         overrides=setup.overrides,
         identity=Identity(VENUE),

@@ -19,7 +19,7 @@ from exitplan.dropin.names import AccountState, ExitStrategy, PositionCategory
 from exitplan.dropin.sources import Spelling
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import State, state_to_document, take_state
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable

@@ -25,8 +25,9 @@ from exitplan.executor.accounts.account import (
     read_account_files,
 )
 from exitplan.executor.accounts.env_accounts import account_at, implied_block
-from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.folder import PLATFORM
 from exitplan.executor.accounts.project import project_data
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, UsageError
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Snapshot
@@ -120,7 +121,7 @@ class VenueIntegration:
             loaded=loaded,
             rulebook=rulebook_of(loaded.policy),
             broker=open_block(self.block, self.root, self.clock) if self._account is None else self._account.broker,
-            folder=DataFolder.of(setup.data, self.id),
+            store=FileStore.of(setup.data, self.id),
             clock=setup.clock,
             overrides=setup.overrides,
             identity=identity_of(self.block, self.root),

@@ -11,12 +11,8 @@ from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.apply.own_orders import accept_orders, read_with_past_orders
 from exitplan.executor.plan import observe_account, read_account, read_state
 from exitplan.executor.readings import accepted
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.files import ensure_writable
-from exitplan.executor.store.journal import Journal, open_journal
-from exitplan.executor.store.last_journal import note_journal
-from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import State, export_state, state_to_document, take_state
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import BalanceHasChanged, OutcomeUnknown
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Balance
@@ -71,14 +67,11 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
     is another one by now, OutcomeUnknown where the account changes and an order is unresolved, AccountUnreadable,
     AccountIsLocked, DataFolderUnusable, and FileIsInvalid where the state was edited by hand.
     """
-    ensure_writable(account.folder.path)
-    with (
-        localcontext(EXACT),
-        account_lease(account.folder.lock, account.id, account.clock()),
-        open_journal(account.folder.journal) as journal,
-    ):
+    store = account.store
+    store.ensure_ready()
+    with localcontext(EXACT), store.lease(account.clock()), store.open_journal() as journal:
         journal.claim()
-        state = _bound_anew(take_state(journal, account.folder.state), account, journal)
+        state = _bound_anew(store.take_state(journal), account, journal)
         read, past = _read(account, journal, state)
         state = accepted(state, read)
         balance = state.last_balance
@@ -87,8 +80,8 @@ def accept_balance(account: Account, seen: Balance | None = None) -> Balance:
             raise BalanceHasChanged(f"what {account.id} holds has changed since you looked at it", hint="look again")
         accept_orders(account, journal, read.snapshot, past)
         journal.put_state(state_to_document(state))
-        note_journal(account.folder, account.identity, journal.mark())
-        export_state(journal, state, account.folder.state)
+        store.note_journal(account.identity, journal.mark())
+        store.export_state(journal, state)
         figures = {"equity": plain(balance.equity), "held": {name: plain(left) for name, left in balance.held.items()}}
-        raise_alert(account.folder.alerts, "BALANCE_ACCEPTED", account.id, read.now, figures)
+        store.raise_alert("BALANCE_ACCEPTED", read.now, figures)
     return balance

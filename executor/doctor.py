@@ -25,7 +25,7 @@ from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import plan_snapshot, read_account
 from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.state import load_state
 from exitplan.executor.store.tracker import load_records
 from exitplan.ruleset.errors import ExitplanError
@@ -119,7 +119,7 @@ def _halt(folder: DataFolder) -> Iterator[Finding]:
     if halt is None:
         yield Finding("halt", Grade.OK, "nothing is halted")
     else:
-        yield Finding("halt", Grade.WARNING, f"halted by {halt.path}", "end it with: exitplan resume")
+        yield Finding("halt", Grade.WARNING, f"halted by {halt.place}", "end it with: exitplan resume")
 
 
 def _folder(folder: DataFolder) -> Iterator[Finding]:

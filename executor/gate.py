@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from exitplan.brokers.identity import Identity
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.apply.staleness import CLOCK_TOLERANCE
-from exitplan.executor.store.gate_mark import find_mark, mark_gate_closed
-from exitplan.executor.store.halt import find_halt
-from exitplan.executor.store.journal import open_journal
-from exitplan.executor.store.lease import machine_lock, seems_held
-from exitplan.executor.store.state import State, ensure_journal, load_state, state_from_file
+from exitplan.executor.store.port import AccountStore
+from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.checks import AccountState
@@ -33,7 +29,7 @@ class GateAnswer:
 
 
 def trading_gate(
-    where: DataFolder | State,
+    where: AccountStore | State,
     max_age: timedelta,
     now: datetime,
     policy_sha256: str | None = None,
@@ -59,26 +55,17 @@ def trading_gate(
     return GateAnswer(reason is None, reason or said, state.account_state, state.last_verified_at)
 
 
-def recorded_state(folder: DataFolder) -> State:
-    """Read what is remembered of an account, changing nothing; raises FileIsInvalid where it was edited by hand."""
-    if folder.journal.exists():
-        with open_journal(folder.journal) as journal:
-            return load_state(journal, folder.state)
-    ensure_journal(folder)
-    return state_from_file(folder.state) if folder.state.exists() else State()
-
-
-def _recorded(folder: DataFolder, identity: Identity | None, now: datetime) -> tuple[State, str | None]:
+def _recorded(store: AccountStore, identity: Identity | None, now: datetime) -> tuple[State, str | None]:
     """Return the state in the journal, and what keeps the gate closed whatever it says."""
-    if not folder.journal.exists():
-        ensure_journal(folder)
+    if not store.has_journal():
+        store.ensure_journal()
         return State(), None
-    state = recorded_state(folder)
+    state = store.read_state()
     at = state.last_verified_at
     if at is not None and at > now + CLOCK_TOLERANCE:  # it must not open anything either once that moment has come
         said = f"the last verification, at {_to_the_second(at)}, lies in the future"
-        mark_gate_closed(folder, f"{said}: the clock went backwards", now)
-    return state, _standstill(folder, identity)
+        store.mark_gate_closed(f"{said}: the clock went backwards", now)
+    return state, _standstill(store, identity)
 
 
 def _foreignness(state: State, identity: Identity) -> str | None:
@@ -89,19 +76,18 @@ def _foreignness(state: State, identity: Identity) -> str | None:
     return None if difference is None else f"another account was verified: {difference}"
 
 
-def _standstill(folder: DataFolder, identity: Identity | None) -> str | None:
+def _standstill(store: AccountStore, identity: Identity | None) -> str | None:
     """Return what keeps exitplan itself from going on with an account; None where nothing does."""
-    halted = find_halt(folder)
+    halted = store.find_halt()
     if halted is not None:
         return str(halted.error())
-    elsewhere = None if identity is None else machine_lock(identity)
-    holder = seems_held(folder.lock) or (None if elsewhere is None else seems_held(elsewhere))
+    holder = store.seems_held(identity)
     if holder is not None:
         return f"the account is in use {holder}"
-    mark = find_mark(folder)
+    mark = store.find_mark()
     if mark is not None:
         return f"verify it anew: {mark}"
-    with open_journal(folder.journal) as journal:
+    with store.open_journal() as journal:
         waiting, open_plans = len(unresolved_in(journal)), journal.open_plan_ids()
     if waiting:
         return f"the outcome of {waiting} of its orders is not known yet"

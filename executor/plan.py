@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,19 +14,8 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import after_reading, with_reading
 from exitplan.executor.standing import ensure_same_account, no_answer_left
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import open_journal
-from exitplan.executor.store.last_reading import keep_reading
-from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.state import (
     State,
-    ensure_journal,
-    export_state,
-    load_state,
-    state_from_file,
-    state_to_document,
-    take_state,
 )
 from exitplan.executor.tracing import span
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
@@ -128,11 +118,7 @@ def _explained(position: Position, basis: CostBasis | None) -> Position:
 
 def read_state(account: Account) -> State:
     """Read the account's state without changing anything; raises FileIsInvalid where it was edited by hand."""
-    if account.folder.journal.exists():
-        with open_journal(account.folder.journal) as journal:
-            return load_state(journal, account.folder.state)
-    ensure_journal(account.folder)
-    return state_from_file(account.folder.state) if account.folder.state.exists() else State()
+    return account.store.read_state()
 
 
 def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  # noqa: B008 - it is frozen
@@ -147,7 +133,7 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
         except EngineDisagreement as error:
             _report(account, error)
             raise
-    keep_reading(account.folder, made.draft)
+    account.store.keep_reading(made.draft)
     refused = ",".join(guard.name for guard in made.plan.refusals) or None
     note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
     return made
@@ -171,18 +157,11 @@ def note_reading(account: Account, known: State, state: State) -> None:
     Prices alone are no reason to begin a journal: they matter to who comes back.
     """
     same = with_reading(known, state)
-    if same == known or (same == replace(known, last_prices=same.last_prices) and not account.folder.journal.exists()):
+    if same == known or (same == replace(known, last_prices=same.last_prices) and not account.store.has_journal()):
         return
-    try:
-        with (
-            account_lease(account.folder.lock, account.id, account.clock()),
-            open_journal(account.folder.journal) as journal,
-        ):
-            kept = with_reading(take_state(journal, account.folder.state), state)
-            journal.put_state(state_to_document(kept))
-            export_state(journal, kept, account.folder.state)
-    except (AccountIsLocked, DataFolderUnusable):
-        pass  # whoever is at work notes its own reading; where nothing can be written, planning goes on without
+    # Whoever is at work notes its own reading; where nothing can be written, planning goes on without.
+    with suppress(AccountIsLocked, DataFolderUnusable):
+        account.store.change_state(lambda kept: with_reading(kept, state), account.clock())
 
 
 def plan_snapshot(
@@ -210,6 +189,6 @@ def _report(account: Account, error: EngineDisagreement) -> None:
     """Save what reproduces a failure of the rule engine, and raise the alert."""
     content = error.reproducer.encode()
     name = f"{hashlib.sha256(content).hexdigest()[:16]}.json"
-    write_atomically(account.folder.reproducers / name, content)
+    account.store.save_reproducer(name, content)
     figures = {"reason": str(error), "reproducer": name}
-    raise_alert(account.folder.alerts, "ENGINE_DISAGREEMENT", account.id, account.clock(), figures)
+    account.store.raise_alert("ENGINE_DISAGREEMENT", account.clock(), figures)

@@ -19,8 +19,10 @@ import orjson
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.report import clean_times
-from exitplan.executor.store.audit import audit_trail, has_requests
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.audit import audit_trail
+from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_file import has_requests, open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time
@@ -70,7 +72,7 @@ def prune(
         with _damage_told(folder.journal):
             pruned = _measured(folder.journal, going, before)
         if export is not None:
-            export(entry for entry in audit_trail(account, folder.journal) if entry["plan"]["plan_id"] in going)
+            export(entry for entry in audit_trail(FileStore(account, folder)) if entry["plan"]["plan_id"] in going)
         if dry_run:
             return pruned
         freed = _take_out(folder.journal, sorted(going))

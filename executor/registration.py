@@ -9,7 +9,6 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_account, read_state
-from exitplan.executor.store.lease import account_lease
 from exitplan.executor.store.tracker import load_records
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
@@ -38,7 +37,7 @@ def register_position(account: Account, wanted: Registration) -> tuple[str, Trac
     Raises NoSuchSymbol where it is not held, UsageError where its side or entry price must be said, AccountIsLocked,
     AccountUnreadable.
     """
-    with account_lease(account.folder.lock, account.id, account.clock()):
+    with account.store.lease(account.clock()):
         snapshot, now = read_account(account), account.clock()
         held = {position.symbol for position in snapshot.positions}
         symbol = meant_symbol(wanted.symbol, held)
@@ -83,7 +82,7 @@ def forget_position(account: Account, symbol: str) -> tuple[str, TrackerRecord]:
     The venue is not asked: what is no longer held may be forgotten too. Raises NoSuchSymbol where there is no record,
     FileIsInvalid for a broken tracker, AccountIsLocked.
     """
-    with account_lease(account.folder.lock, account.id, account.clock()):
+    with account.store.lease(account.clock()):
         path = account.folder.tracker
         records = load_records(path) if path.exists() else {}
         name = meant_symbol(symbol, records)

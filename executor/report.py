@@ -10,7 +10,7 @@ from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.proceeds import proceeds_of
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Fill, Resolution
 from exitplan.ruleset.model.values import EXACT, ZERO, parse_time
 from exitplan.ruleset.planning.actions import Action, Phase
@@ -160,8 +160,8 @@ def report_account(account: Account, since: datetime, price_at: PriceAt | None =
     runs: Sequence[Mapping[str, Any]] = ()
     told: list[tuple[Outcomes, Fill | None]] = []
     until = account.clock()
-    if account.folder.journal.exists():
-        with localcontext(EXACT), open_journal(account.folder.journal) as journal:
+    if account.store.has_journal():
+        with localcontext(EXACT), account.store.open_journal() as journal:
             runs = [run for run in reversed(journal.runs()) if parse_time(run["started_at"]) <= until]
             told = list(_outcomes(journal, since, _Pricing(price_at, until)))
     with localcontext(EXACT):

@@ -22,11 +22,12 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.own_orders import REACH, read_with_past_orders, told_orders
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.audit import audit_trail
+from exitplan.executor.store.audit import audit_trail, runs_in
 from exitplan.executor.store.backup import copied_journal
 from exitplan.executor.store.files import ensure_writable, write_atomically
 from exitplan.executor.store.gate_mark import RESTORED, mark_gate_closed
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_file import open_journal, opened
 from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import trading_lease
@@ -134,9 +135,10 @@ def _read(account: Account, journal: Journal, copy: Path, backup: DataFolder) ->
     document = journal.state()
     state = State() if document is None else state_from_document(document)
     attempts, runs, owner = set[tuple[str, int]](), 0, account.id
-    for entry in audit_trail(account.id, copy):
-        runs += 1
-        attempts |= {(order["client_order_id"], order["attempt"]) for order in entry["orders"]}
+    with opened(copy, is_checked=False) as tables:
+        for entry in runs_in(account.id, tables):
+            runs += 1
+            attempts |= {(order["client_order_id"], order["attempt"]) for order in entry["orders"]}
     for plan_id in journal.open_plan_ids():
         owner = str(journal.plan_document(plan_id)["account"]["id"])
     difference = None if state.bound is None else state.bound.difference(account.identity)
@@ -189,7 +191,7 @@ def _in_present(account: Account, backup: _Backup) -> dict[str, Mapping[str, Any
         return None
     orders: dict[str, Mapping[str, Any]] = {}
     try:
-        for entry in audit_trail(account.id, account.folder.journal):
+        for entry in audit_trail(account.store):
             for order in entry["orders"]:
                 is_new = (order["client_order_id"], order["attempt"]) not in backup.attempts
                 if is_new and order["kind"] not in _NO_ORDERS:

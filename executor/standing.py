@@ -11,11 +11,7 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.state_transitions import after_escalating
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import with_reading
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.gate_mark import lift_mark, mark_gate_closed
-from exitplan.executor.store.journal import open_journal
-from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import State, ensure_journal, export_state, state_to_document, take_state
+from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import (
     AccountIsAnother,
     AccountIsHalted,
@@ -56,7 +52,7 @@ def no_old_answer(account: Account) -> Iterator[None]:
 
     The state is UNKNOWN then, and NEEDS_CLEANUP where a guard refused what there was to do. Raises what the block does.
     """
-    had_journal = account.folder.journal.exists()
+    had_journal = account.store.has_journal()
     try:
         yield
     except (AccountIsHalted, AccountIsLocked, CancelledByUser):  # these say nothing of how it stands
@@ -66,8 +62,8 @@ def no_old_answer(account: Account) -> Iterator[None]:
         raise
     except Exception as error:  # whatever broke, nobody knows how the account stands
         note(RUN, "verified", level=logging.WARNING, account=account.id, state="UNKNOWN", message=str(error))
-        if had_journal and not account.folder.journal.exists():  # a new one would stand where that has to go back to
-            mark_gate_closed(account.folder, "the journal was moved away or removed", account.clock())
+        if had_journal and not account.store.has_journal():  # a new one would stand where that has to go back to
+            account.store.mark_gate_closed("the journal was moved away or removed", account.clock())
         else:
             remember(account, AccountState.UNKNOWN)
         raise
@@ -75,7 +71,7 @@ def no_old_answer(account: Account) -> Iterator[None]:
 
 def no_answer_left(account: Account) -> AbstractContextManager[None]:
     """Let no earlier answer stand where the block fails; where none was remembered, nothing is begun for that."""
-    return no_old_answer(account) if account.folder.journal.exists() else nullcontext()
+    return no_old_answer(account) if account.store.has_journal() else nullcontext()
 
 
 def remember(account: Account, known: AccountState, read: State | None = None, plan: Plan | None = None) -> None:
@@ -84,26 +80,23 @@ def remember(account: Account, known: AccountState, read: State | None = None, p
     Of a ``plan`` that is not carried out now, what a person has to look at is told, once. Raises DataFolderUnusable
     where neither can be done.
     """
+
+    def answered(state: State) -> State:
+        state = verified(state, account, known)
+        state = state if read is None else with_reading(state, read)
+        return state if plan is None else _escalated(account, state, plan)
+
     try:
-        ensure_journal(account.folder)
-        with (
-            account_lease(account.folder.lock, account.id, account.clock()),
-            open_journal(account.folder.journal) as journal,
-        ):
-            state = verified(take_state(journal, account.folder.state), account, known)
-            state = state if read is None else with_reading(state, read)
-            state = state if plan is None else _escalated(account, state, plan)
-            journal.put_state(state_to_document(state))
-            export_state(journal, state, account.folder.state)
-            lift_mark(account.folder)
+        account.store.ensure_journal()
+        account.store.change_state(answered, account.clock(), lifts_mark=True)
     except (AccountIsLocked, DataFolderUnusable, FileIsInvalid) as error:
         note(RUN, "not_remembered", level=logging.WARNING, account=account.id, state=known.value, message=str(error))
-        mark_gate_closed(account.folder, f"that the account was {known.value} could not be remembered", account.clock())
+        account.store.mark_gate_closed(f"that the account was {known.value} could not be remembered", account.clock())
 
 
 def _escalated(account: Account, state: State, plan: Plan) -> State:
     now = account.clock()
     state, told = after_escalating(state, plan, now)
     for figures in told:
-        raise_alert(account.folder.alerts, "ZOMBIE_ESCALATED", account.id, now, figures)
+        account.store.raise_alert("ZOMBIE_ESCALATED", now, figures)
     return state

@@ -8,7 +8,6 @@ from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading
 from exitplan.executor.standing import ensure_same_account, no_old_answer, remember
-from exitplan.executor.store.last_reading import keep_reading
 from exitplan.executor.store.state import State
 from exitplan.executor.tracing import span
 from exitplan.ruleset.model.facts import Observation
@@ -38,7 +37,7 @@ def examine_account(account: Account) -> Draft:
             draft = draft_of(account, seen, state)
         note(RUN, "verified", account=account.id, state=draft.checks.state.value)
         remember(account, draft.checks.state, state)
-        keep_reading(account.folder, draft, is_verification=True)
+        account.store.keep_reading(draft, is_verification=True)
     return draft
 
 

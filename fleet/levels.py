@@ -23,23 +23,6 @@ from psycopg.abc import PQGen
 from exitplan.brokers.live.buckets import LevelsUnknown
 from exitplan.fleet.blocks import Ask, BlockBucket, Grant, hold_of, kept_back
 
-BUCKETS = """
-CREATE TABLE exitplan.buckets (
-    scope TEXT PRIMARY KEY,
-    level DOUBLE PRECISION NOT NULL,
-    granted DOUBLE PRECISION NOT NULL DEFAULT 1,
-    quota DOUBLE PRECISION NOT NULL DEFAULT 'Infinity',
-    quota_until DOUBLE PRECISION NOT NULL DEFAULT 0,
-    rest_until DOUBLE PRECISION NOT NULL DEFAULT 0,
-    era BIGINT NOT NULL DEFAULT 0,
-    at DOUBLE PRECISION NOT NULL
-) WITH (fillfactor = 50)
-"""
-"""``level`` are tokens, below 0 where some are promised; ``granted`` is the part of its figures that the venue allows.
-
-``quota`` tokens are left until ``quota_until``. Times are seconds since 1970 of the database. ``era`` counts the rests.
-"""
-
 SETTINGS = "-c synchronous_commit=off -c statement_timeout=3000 -c idle_in_transaction_session_timeout=3000"
 """Of a connection that draws; milliseconds."""
 _SECONDS_TO_CONNECT, _PATIENCE = 3, 4.0

@@ -28,7 +28,8 @@ from exitplan.brokers.live.credentials import Credentials, Secret
 from exitplan.brokers.live.opening import connection_of
 from exitplan.brokers.venues import dialect_of
 from exitplan.cli.main import collect_seldom
-from exitplan.fleet.levels import BUCKETS, PostgresLevels
+from exitplan.fleet.levels import PostgresLevels
+from exitplan.fleet.schema import BUCKETS
 from exitplan.fleet.venues import venues_of_fleet
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.model.facts import Observation

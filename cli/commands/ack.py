@@ -18,11 +18,11 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import find_account, read_account_files
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.escalation.acknowledging import acknowledge
 from exitplan.executor.escalation.climbing import Ack
 from exitplan.executor.people import actor
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import time_text
 
@@ -57,7 +57,7 @@ def command(
     over; its end is still told. A run in progress is not disturbed.
     """
     ack = _ack_of(why, span, undo=undo)
-    name, found = acknowledge(_folders(account, data), incident, ack)
+    name, found = acknowledge(_stores(account, data), incident, ack)
     if as_json:
         until = None if ack.until is None else time_text(ack.until)
         write_json({"account": name, "incident": found.id, "by": ack.by, "until": until, "undone": undo})
@@ -81,11 +81,11 @@ def _ack_of(why: str | None, span: str | None, *, undo: bool) -> Ack:
     return Ack(0, actor(os.environ), now, (why or "").strip(), until, undo)
 
 
-def _folders(accounts: Sequence[str] | None, data: Path) -> dict[str, DataFolder]:
-    """Find the folders of the accounts that were named, else of all; those of broken account files too."""
+def _stores(accounts: Sequence[str] | None, data: Path) -> dict[str, FileStore]:
+    """Find the stores of the accounts that were named, else of all; those of broken account files too."""
     if accounts:
         names = [find_account(request_of(AccountRef(name))).id for name in accounts]
     else:
         files = read_account_files(project_root())
         names = [*files.sound, *(broken.id for broken in files.broken if broken.id is not None)]
-    return {name: DataFolder.of(data, name) for name in names}
+    return {name: FileStore.of(data, name) for name in names}

@@ -98,6 +98,6 @@ def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
     try:
         return carry_out([Selected(file.id, file)], task, Showing(as_json, is_saved=True))
     finally:
-        if any(one.id == found.request.id and one.standing == "waiting" for one in requests_of(found.folder, file.id)):
+        if any(one.id == found.request.id and one.standing == "waiting" for one in requests_of(found.store)):
             end = f'to take it back: exitplan reject {found.request.id} --why "..."'
             warn("nothing was begun; the approval stands, and a watcher may carry it out", hint=end, as_json=as_json)

@@ -20,6 +20,7 @@ from exitplan.executor.accounts.env_accounts import ensure_account_id
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.gate import GateAnswer, trading_gate
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import time_text
@@ -78,11 +79,11 @@ def find_gated(name: str | None, data: Path) -> tuple[str, AccountFile | None]:
 def _answer(name: str, file: AccountFile | ExitplanError | None, age: timedelta, data: Path) -> Answer[GateAnswer]:
     if isinstance(file, ExitplanError):
         return Answer(name, None, file.exit_code, problem=file)
-    folder, moment = DataFolder.of(data, name), present()
+    store, moment = FileStore.of(data, name), present()
     if file is None:
-        answer = trading_gate(folder, age, moment)
+        answer = trading_gate(store, age, moment)
     else:
-        answer = trading_gate(folder, age, moment, file.loaded.policy.sha256, file.identity())
+        answer = trading_gate(store, age, moment, file.loaded.policy.sha256, file.identity())
     return Answer(name, None, 0 if answer.open else ExitCode.PENDING, answer)
 
 

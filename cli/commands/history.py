@@ -18,8 +18,8 @@ from exitplan.cli.rendering.status import history_table, run_parts
 from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.audit import audit_trail
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import ExitplanError, UsageError
 
@@ -82,7 +82,7 @@ def export_history(account_set: AccountSet, path: Path, since: str | None, data:
         for who in account_set.select():
             if isinstance(who.file, ExitplanError):
                 raise who.file
-            for entry in audit_trail(who.file.id, DataFolder.of(data, who.file.id).journal, begin):
+            for entry in audit_trail(FileStore.of(data, who.file.id), begin):
                 count["runs"] += 1
                 count["orders"] += len(entry["orders"])
                 yield entry

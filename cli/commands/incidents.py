@@ -17,9 +17,9 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.escalation.ladder import incidents_in
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import ExitplanError
 
 app = verb_app()
@@ -68,5 +68,5 @@ def _sound(who: Selected) -> AccountFile:
 def shown_of(file: AccountFile, data: Path, now: datetime, *, ended: bool = False) -> list[Shown]:
     """Return the incidents of an account, each with its ladder."""
     ladders = {ladder.id: ladder for ladder in file.loaded.policy.escalation}
-    incidents = incidents_in(DataFolder.of(data, file.id), ended=ended)
+    incidents = incidents_in(FileStore.of(data, file.id), ended=ended)
     return [Shown(file.id, incident, ladders.get(incident.ladder), now) for incident in incidents]

@@ -61,9 +61,10 @@ from exitplan.cli.plan_output import (
 from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.plan import Planned, plan_account
+from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan_types import Plan
@@ -136,7 +137,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     where = replace(where, account=account_set.only_name)
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
-        for warning in _tracker_warnings(planned, DataFolder.of(where.data, planned.plan.account.id)):
+        for warning in _tracker_warnings(planned, FileStore.of(where.data, planned.plan.account.id)):
             say(f"warning: {warning.text}", err=True)
     next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
@@ -152,9 +153,9 @@ def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:
     return read_signing_key(reference, Path(), os.environ)
 
 
-def _tracker_warnings(planned: Planned, folder: DataFolder) -> tuple[PlanWarning, ...]:
+def _tracker_warnings(planned: Planned, store: AccountStore) -> tuple[PlanWarning, ...]:
     """Return what is wrong with the tracker of an account: a plan itself knows nothing of folders."""
-    return tuple(tracker_warnings(planned.snapshot, folder)) if planned.draft.checks.unregistered else ()
+    return tuple(tracker_warnings(planned.snapshot, store)) if planned.draft.checks.unregistered else ()
 
 
 def plan_accounts(
@@ -173,7 +174,7 @@ def plan_accounts(
         planned = plan_account(account, scope_of(narrowing, account.loaded.policy))
         tell_of_clock(account, as_json=output.as_json)
         held.update(planned.snapshot.symbols)
-        of_tracker[account.id] = _tracker_warnings(planned, account.folder)
+        of_tracker[account.id] = _tracker_warnings(planned, account.store)
         if folder is not None:
             save_plan(planned.plan, folder / plan_name(account.id), output.key)
         return planned.plan, code_of_plan(planned.plan, detailed=output.detailed_exitcode)

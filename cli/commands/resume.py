@@ -38,7 +38,7 @@ def _resume_lines(folder: DataFolder, named: str | None, *, ended: bool) -> Iter
     still = find_halt(folder)
     if still is not None:
         ended_here = "Its own halt has ended" if ended else "Nothing was halted here"
-        yield f"{ended_here}, but {still.path} still halts every account."
+        yield f"{ended_here}, but {still.place} still halts every account."
         yield "End that with: exitplan resume"
         return
     whose = "every account" if is_for_all(folder) else named

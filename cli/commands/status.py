@@ -36,7 +36,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
-from exitplan.executor.store.halt import Halt, find_halt
+from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.history import AccountStatus, account_status
 from exitplan.ruleset.model.records import write_record
 from exitplan.ruleset.planning.warnings import PlanWarning
@@ -82,8 +82,8 @@ def command(
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
         opened = open_account_file(file, request_of(where, offline=True))
-        warnings = offline_warnings(file, opened.folder, opened.clock())
-        return KnownStatus(account_status(opened), tuple(warnings), find_halt(opened.folder)), 0
+        warnings = offline_warnings(file, opened.store, opened.clock())
+        return KnownStatus(account_status(opened), tuple(warnings), opened.store.find_halt()), 0
 
     answers = account_set.ask(work, quiet=as_json)
     for told in failing_channels(project_of(data), data):

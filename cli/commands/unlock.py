@@ -15,7 +15,6 @@ from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import find_account
-from exitplan.executor.store.lease import break_lease, holder_of, machine_lock
 
 app = verb_app()
 
@@ -35,14 +34,13 @@ def command(
     """
     where = AccountRef(only_one(account), data=data)
     opened, file = open_offline(where), find_account(request_of(where))
-    elsewhere = machine_lock(file.identity(keyring=True))
-    locks = [opened.folder.lock, *([] if elsewhere is None else [elsewhere])]
-    holder = next(filter(None, map(holder_of, locks)), None)
+    identity = file.identity(keyring=True)
+    holder = opened.store.holder(identity)
     if holder is not None:
         warn(f"the account {opened.id} is in use {holder}: make sure that it is not at work")
         if not auto_approve:
             ask_for_approval(opened.id, live=opened.venue != PAPER)
-    broken = None if holder is None else next(filter(None, [break_lease(lock) for lock in locks]), None)
+    broken = None if holder is None else opened.store.break_lease(identity)
     if as_json:
         write_json({"account": opened.id, "unlocked": broken is not None, "holder": broken})
     elif broken is None:

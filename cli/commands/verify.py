@@ -142,11 +142,11 @@ def verify_one(account: Account) -> Verification:
     try:
         draft = examine_account(account)
     except AccountUnreadable as problem:
-        incidents = incidents_in(account.folder)
+        incidents = incidents_in(account.store)
         return Verification(None, str(problem), (), isinstance(problem, CredentialsRefused), incidents)
-    of_tracker = tracker_warnings(draft.account.snapshot, account.folder) if draft.checks.unregistered else ()
+    of_tracker = tracker_warnings(draft.account.snapshot, account.store) if draft.checks.unregistered else ()
     warnings = (*of_tracker, *draft.warnings)
-    return Verification(report_of_checks(draft.checks), warnings=warnings, incidents=incidents_in(account.folder))
+    return Verification(report_of_checks(draft.checks), warnings=warnings, incidents=incidents_in(account.store))
 
 
 def _show_only(answer: Answer[Verification], *, as_json: bool) -> int:

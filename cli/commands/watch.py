@@ -42,6 +42,7 @@ from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.metrics.call_totals import call_totals
+from exitplan.executor.store.file_store import files_below
 from exitplan.executor.store.lease import staying_in_place, watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
@@ -202,7 +203,7 @@ def surroundings(selection: AccountSelection, data: Path, service: ServiceManage
         find=lambda: accounts_now(selection, root),
         open=opened,
         open_offline=lambda file: open_account_file(file, request_of(where, offline=True)),
-        data=data,
+        store_of=files_below(data),
         clock=present,
         sleep=time.sleep,
         workers=Threads(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,9 @@ from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.null_broker import OfflineBroker
 from exitplan.executor.signing.approval import SignatureRule
-from exitplan.executor.store.tracker import Tracker, TrackerFile
+from exitplan.executor.store.file_store import FileStore, folder_of
+from exitplan.executor.store.port import AccountStore, StoreOpener
+from exitplan.executor.store.tracker import Tracker
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
 from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.language.problems import nearest
@@ -34,6 +36,8 @@ _NO_FILES = "name the project's folder with -C DIR or EXITPLAN_HOME; make one to
 class AccountRequest:
     """Which account is meant and how: ``account`` is an id or a path, ``policy`` replaces the account's own policy.
 
+    ``find`` finds it where accounts are in no files, and ``store_of`` where it keeps its data; without them that is in
+    files below ``root`` and ``data``.
     ``overrides`` are parameters set over the policy. An account that is opened ``offline`` needs no keys and cannot ask
     its venue: for those who read the account's files and nothing else.
     """
@@ -42,6 +46,8 @@ class AccountRequest:
     account: str | None = None
     policy: Path | None = None
     data: Path = Path("data")
+    store_of: StoreOpener | None = None
+    find: Callable[[str | None], AccountFile] | None = None
     overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
     root: Path = Path()
     offline: bool = False
@@ -52,7 +58,7 @@ class Account:
     """An account ready to be planned for.
 
     ``identity`` is which account at its venue it is, ``own_tracker`` a position tracker that is not the one in its
-    folder, ``signature_rule`` who has to sign its plans.
+    store, ``signature_rule`` who has to sign its plans.
     """
 
     id: str
@@ -62,7 +68,7 @@ class Account:
     loaded: LoadedPolicy
     rulebook: Rulebook
     broker: Broker
-    folder: DataFolder
+    store: AccountStore
     clock: Clock
     overrides: Mapping[str, Decimal | int]
     identity: Identity
@@ -71,8 +77,13 @@ class Account:
 
     @property
     def tracker(self) -> Tracker:
-        """The position tracker: the file in the account's folder unless there is another."""
-        return self.own_tracker or TrackerFile(self.folder.tracker)
+        """The position tracker: that of the account's store unless there is another."""
+        return self.own_tracker or self.store.tracker
+
+    @property
+    def folder(self) -> DataFolder:
+        """Where the account keeps its files, for what is about files as such; raises UsageError where it has none."""
+        return folder_of(self.store)
 
     @property
     def clock_offset(self) -> ClockOffset | None:
@@ -85,10 +96,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountFile:
-    """An account file that is sound; ``loaded`` is its policy, with nothing set over it."""
+    """An account file that is sound; ``loaded`` is its policy, with nothing set over it.
+
+    ``load`` loads it anew with parameters set over it, where it is in no file; ``path`` is then what messages call it.
+    """
 
     path: Path
     loaded: LoadedPolicy
+    load: Callable[[Mapping[str, Decimal | int]], LoadedPolicy] | None = field(default=None, repr=False, compare=False)
 
     @property
     def block(self) -> Mapping[str, Any]:
@@ -114,6 +129,10 @@ class AccountFile:
     def signature_rule(self) -> SignatureRule | None:
         """Who has to sign the account's plans; None where nobody has."""
         return SignatureRule.of(self.block, self.path)
+
+    def loaded_with(self, overrides: Mapping[str, Decimal | int]) -> LoadedPolicy:
+        """Load its policy with parameters set over it; raises FileHasProblems."""
+        return load_policy(self.path, overrides) if self.load is None else self.load(overrides)
 
     def identity(self, *, keyring: bool = False) -> Identity:
         """Identify the account at its venue; its key is read where it is at hand, from a keyring only when told so."""
@@ -209,12 +228,11 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
 
     Raises as :func:`open_account` does.
     """
-    loaded, folder = file.loaded, DataFolder.of(request.data, file.id)
-    ensure_one_spelling(folder, file.path)
+    loaded, store = file.loaded, _store_of(file, request)
     if request.policy is not None:
         loaded = load_policy(request.policy, request.overrides, account=file.loaded)
     elif request.overrides:
-        loaded = load_policy(file.path, request.overrides)
+        loaded = file.loaded_with(request.overrides)
     return Account(
         id=file.id,
         venue=file.venue,
@@ -223,12 +241,20 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
         loaded=loaded,
         rulebook=rulebook_of(loaded.policy),
         broker=_broker_of(file, request, loaded.policy.cash.keep),
-        folder=folder,
+        store=store,
         clock=request.clock,
         overrides=request.overrides,
         identity=file.identity(keyring=not request.offline),
         signature_rule=file.signature_rule,
     )
+
+
+def _store_of(file: AccountFile, request: AccountRequest) -> AccountStore:
+    if request.store_of is not None:
+        return request.store_of(file.id)
+    store = FileStore.of(request.data, file.id)
+    ensure_one_spelling(store.folder, file.path)
+    return store
 
 
 def ensure_one_spelling(folder: DataFolder, file: Path) -> None:
@@ -258,6 +284,8 @@ def find_account(request: AccountRequest) -> AccountFile:
     Where there are no account files, a policy that was named and has an account block is one.
     """
     wanted = request.account
+    if request.find is not None:
+        return request.find(wanted)
     if wanted is not None and is_path(wanted):
         return load_account_file(Path(wanted))
     paths = find_account_files(request.root)

@@ -15,6 +15,7 @@ from exitplan.brokers.live.cache import cache_folder
 from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
@@ -24,7 +25,7 @@ _IDENTITY = ("venue", "credentials", "base_url", "sandbox")
 
 def note_folder(account: Account) -> None:
     """Note where a live account has its journal; nothing where it has none yet, or no note can be taken."""
-    if account.venue == PAPER or not account.folder.journal.exists():
+    if not _is_noted(account) or not account.folder.journal.exists():
         return
     path = _note(account)
     content = orjson.dumps({"account": account.id, "data": str(account.folder.root.resolve())})
@@ -35,7 +36,7 @@ def note_folder(account: Account) -> None:
 
 def former_folder(account: Account) -> DataFolder | None:
     """Return where a live account was worked on last, where that is another data folder with a journal in it."""
-    if account.venue == PAPER:
+    if not _is_noted(account):
         return None
     try:
         note = orjson.loads(_note(account).read_bytes())
@@ -51,7 +52,7 @@ def ensure_history(account: Account) -> None:
 
     A person who looks on is warned instead: to begin anew is theirs to say.
     """
-    if account.venue == PAPER or account.folder.journal.exists():
+    if not _is_noted(account) or account.folder.journal.exists():
         return
     try:
         note = orjson.loads(_note(account).read_bytes())
@@ -64,6 +65,11 @@ def ensure_history(account: Account) -> None:
             hint="put the data folder back, or a backup: exitplan restore; to begin anew, "
             f"run exitplan verify --account {account.id} by hand",
         )
+
+
+def _is_noted(account: Account) -> bool:
+    """Check whether it matters where an account has its data: it is live, and has it in files."""
+    return account.venue != PAPER and isinstance(account.store, FileStore)
 
 
 def _note(account: Account) -> Path:

@@ -35,15 +35,9 @@ from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.files import ensure_writable
-from exitplan.executor.store.gate_mark import lift_mark
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Intent
-from exitplan.executor.store.last_journal import ensure_newest_traded, note_journal
-from exitplan.executor.store.last_reading import keep_reading
-from exitplan.executor.store.lease import trading_lease
-from exitplan.executor.store.state import State, ensure_journal, export_state, load_state, state_to_document, take_state
+from exitplan.executor.store.state import State, state_to_document
 from exitplan.executor.tracing import span, tell_event
 from exitplan.executor.verify import draft_of
 from exitplan.ruleset.errors import (
@@ -75,13 +69,13 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
     ensure_signed(account.signature_rule, plan, signatures)
     ensure_not_halted(account)
     ensure_fresh(plan, account.rulebook.policy, account.clock())
-    if not account.folder.journal.exists():
+    if not account.store.has_journal():
         return _judge(account, plan, None, {}, read_state(account))[1]
-    with open_journal(account.folder.journal) as journal:
+    with account.store.open_journal() as journal:
         _ensure_not_used(journal, plan)
-        state = load_state(journal, account.folder.state)
+        state = account.store.load_state(journal)
         ensure_same_account(account, state)
-        ensure_newest_traded(account.folder, account.identity, journal.mark())
+        account.store.ensure_newest_traded(account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
             ensure_same_progress(plan, state.progress, _names(account))
         return _judge(account, plan, journal, journal.intents(plan.plan_id), state)[1]
@@ -107,13 +101,12 @@ def apply_plan(
     ensure_applicable(account, plan)
     ensure_signed(account.signature_rule, plan, signatures)
     ensure_not_halted(account)
-    ensure_writable(account.folder.path)
-    ensure_journal(account.folder)
+    account.store.ensure_ready()
     with (
         span("apply", account=account.id, venue=account.venue, plan_id=plan.plan_id),
         localcontext(EXACT),
-        trading_lease(account.folder.lock, account.identity, account.id, account.clock()),
-        open_journal(account.folder.journal) as journal,
+        account.store.trading_lease(account.identity, account.clock()),
+        account.store.open_journal() as journal,
     ):
         _ensure_not_used(journal, plan)
         return _Application(account, plan, journal, notify).apply(stopped, sleep)
@@ -168,9 +161,9 @@ class _Application:
         account, plan, journal = self.account, self.plan, self.journal
         reconciler = OrderReconciler(account.broker, account.clock, sleep)
         journal.claim()
-        state = take_state(journal, account.folder.state)
+        state = account.store.take_state(journal)
         ensure_same_account(account, state)
-        ensure_newest_traded(account.folder, account.identity, journal.mark())
+        account.store.ensure_newest_traded(account.identity, journal.mark())
         state = replace(state, bound=account.identity.completed(state.bound))
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
         resumed = journal.plan_status(plan.plan_id) == "open"
@@ -181,8 +174,8 @@ class _Application:
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=resumed)
-        export_state(journal, state, account.folder.state)
-        note_journal(account.folder, account.identity, journal.mark())
+        account.store.export_state(journal, state)
+        account.store.note_journal(account.identity, journal.mark())
         intents = intents or journal.intents(plan.plan_id)
         run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
         with telling_where_it_was_cut(run):
@@ -238,8 +231,8 @@ class _Application:
         used = None if code in _LEAVE_OPEN else self.plan.plan_id
         journal.end_run(run.number, code, result.to_document(), state_to_document(state), now, used_plan=used)
         run.has_ended = True
-        export_state(journal, state, account.folder.state)
-        lift_mark(account.folder)
+        account.store.export_state(journal, state)
+        account.store.lift_mark()
         self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
         return result
 
@@ -258,7 +251,7 @@ class _Application:
                 seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
             draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)
-            keep_reading(account.folder, draft, is_verification=True)
+            account.store.keep_reading(draft, is_verification=True)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
@@ -267,7 +260,7 @@ class _Application:
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
         account = self.account
-        self._tell("alert", raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures))
+        self._tell("alert", account.store.raise_alert(kind, account.clock(), figures))
 
     def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
         if kind != "alert":  # logged where it is raised

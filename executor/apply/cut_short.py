@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from exitplan.executor.apply.run import Run
+from exitplan.executor.store.port import StoreError
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, OutcomeUnknown
 
-_BROKEN = (sqlite3.Error, OSError, DataFolderUnusable)
+_BROKEN = (StoreError, OSError, DataFolderUnusable)
 _RIGHT = "repair the data folder"
 
 
@@ -46,7 +46,7 @@ def _worded(run: Run, problem: Exception) -> ExitplanError:
 
 
 def _said(problem: Exception) -> str:
-    if isinstance(problem, sqlite3.Error):
+    if isinstance(problem, StoreError):
         return f"the journal can no longer be used: {problem}"
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""

@@ -7,10 +7,8 @@ from decimal import Decimal, localcontext
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
-from exitplan.executor.store.journal import Journal, open_journal
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Intent, Resolution
-from exitplan.executor.store.lease import account_lease
-from exitplan.executor.store.state import export_state, take_state
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import nearest
 from exitplan.ruleset.model.values import EXACT, plain
@@ -23,9 +21,9 @@ _OPEN = frozenset({"sending", "needs_human"})
 
 def unresolved_orders(account: Account) -> dict[str, Action]:
     """Return the orders of open plans that may have reached the venue without a clear answer, by client order id."""
-    if not account.folder.journal.exists():
+    if not account.store.has_journal():
         return {}
-    with open_journal(account.folder.journal) as journal:
+    with account.store.open_journal() as journal:
         return {action.client_order_id: action for _, action, _ in unresolved_in(journal)}
 
 
@@ -36,13 +34,9 @@ def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> 
     quantity above what was sent; AccountIsLocked; AccountUnreadable, since progress depends on the market's step.
     """
     now = account.clock()
-    with (
-        localcontext(EXACT),
-        account_lease(account.folder.lock, account.id, now),
-        open_journal(account.folder.journal) as journal,
-    ):
+    with localcontext(EXACT), account.store.lease(now), account.store.open_journal() as journal:
         journal.claim()
-        state = take_state(journal, account.folder.state)
+        state = account.store.take_state(journal)
         plan, action, intent = _find(journal, client_order_id)
         sent = intent.quantity if intent.quantity is not None else action.quantity
         if not 0 <= filled <= sent:
@@ -51,7 +45,7 @@ def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> 
         snapshot = read_account(account) if filled else None
         told = [((action, intent), resolution)]
         state = record_outcomes(journal, plan, told, state=state, snapshot=snapshot, now=now)
-        export_state(journal, state, account.folder.state)
+        account.store.export_state(journal, state)
     return action
 
 

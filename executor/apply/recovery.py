@@ -11,7 +11,6 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
-from exitplan.executor.store.alerts import raise_alert
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Resolution
 from exitplan.executor.store.state import State
@@ -169,7 +168,7 @@ def _reconcile_sent(
 def _alerted(account: Account, action: Action, resolved: Resolution) -> OutcomeUnknown:
     """Raise the alert of an order whose outcome is unknown, and return the error that stops the account."""
     figures = {"symbol": action.symbol, "client_order_id": action.client_order_id, "reason": resolved.message}
-    raise_alert(account.folder.alerts, "OUTCOME_UNKNOWN", account.id, account.clock(), figures)
+    account.store.raise_alert("OUTCOME_UNKNOWN", account.clock(), figures)
     return OutcomeUnknown(
         f"the outcome of {action.kind} {action.symbol} (client order id {action.client_order_id}) is unknown: "
         f"{resolved.message}",

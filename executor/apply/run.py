@@ -25,8 +25,6 @@ from exitplan.executor.apply.record import Ended, settle
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import observe_account, with_cost_basis
-from exitplan.executor.store.alerts import raise_alert
-from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import RESOLVED, Intent, Resolution, Settlement
 from exitplan.executor.store.state import State
@@ -154,7 +152,7 @@ class Run:
         return True
 
     def _may_go_on(self, action: Action) -> bool:
-        halt = find_halt(self.account.folder)
+        halt = self.account.store.find_halt()
         if self.stopped():
             self._stop(Stop.ASKED)
         elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
@@ -212,7 +210,8 @@ class Run:
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
             self.tell("action_started", _described(action, intent.quantity or ZERO))
-        self.journal.ensure_claimed()  # whoever took over may hold by now that nothing was sent, and send it
+        # Whoever took over may hold by now that nothing was sent, and send it.
+        self.account.store.ensure_leased(self.journal)
         outcomes = self._answers(sent)
         unsent: list[Sent] = []
         rest, left, clock_is_off = 0.0, len(sent), False
@@ -453,7 +452,7 @@ class Run:
         try:
             seen = observe_account(account, self.state.progress, told)
             intents = self.journal.intents(self.plan.plan_id)
-            self.journal.ensure_claimed()  # else they may be what another process has made of them
+            self.account.store.ensure_leased(self.journal)  # else they may be what another process has made of them
             self.judged = judge_plan(self.plan, account.rulebook, seen, self.state.progress, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
@@ -501,7 +500,7 @@ class Run:
     def _alert(self, kind: str, figures: Mapping[str, Any], severity: str | None = None) -> None:
         def raise_it() -> None:
             account = self.account
-            alert = raise_alert(account.folder.alerts, kind, account.id, account.clock(), figures, severity)
+            alert = account.store.raise_alert(kind, account.clock(), figures, severity)
             self.tell("alert", alert)
 
         self._later(raise_it)

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.store.halt import find_halt
 from exitplan.ruleset.errors import PlanIsAltered, PlanIsExpired, PlanIsStale, RefusedByGuard
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.reasons import percent_text
@@ -132,7 +131,7 @@ def _share_above(value: Decimal, limit: Decimal) -> str:
 
 def ensure_not_halted(account: Account) -> None:
     """Raise AccountIsHalted where a halt file exists, unless the policy lets exits through."""
-    halt = find_halt(account.folder)
+    halt = account.store.find_halt()
     if halt is not None and not account.rulebook.policy.halt_allows_exits:
         raise halt.error()
 

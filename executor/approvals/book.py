@@ -8,9 +8,8 @@ nothing waits any more (:meth:`Journal.begin_run`).
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,12 +17,10 @@ from typing import Any
 
 import orjson
 
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.approvals.content import content_of, prices_of
 from exitplan.executor.approvals.request import Request, Standing, Vote
 from exitplan.executor.approvals.telling import approved_alert, rejected_alert, waiting_alert
-from exitplan.executor.store.journal_file import opened
-from exitplan.executor.store.state import ensure_journal
+from exitplan.executor.store.port import AccountStore, StoreBroken, StoreUnusable, Tables
 from exitplan.executor.store.untold import raise_untold, tell_later
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import parse_time, time_text
@@ -48,16 +45,15 @@ class Asked:
 class ApprovalBook:
     """The requests of one account; open it with :func:`open_book`."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: DataFolder, account: str) -> None:
-        self._db = connection
-        self._alerts = folder.alerts
-        self._account = account
+    def __init__(self, tables: Tables, store: AccountStore) -> None:
+        self._db = tables
+        self._store = store
 
     # --- looking ---
 
     def requests(self, standing: Standing | None = None) -> list[Request]:
         """Return the requests, the oldest first; only those that stand so, where that is asked."""
-        return self._select("?1 IS NULL OR standing = ?1", standing)
+        return self._select("1 = 1") if standing is None else self._select("standing = ?", standing)
 
     def waiting(self) -> Request | None:
         """Return the request that waits; there is one at most."""
@@ -100,7 +96,7 @@ class ApprovalBook:
 
     def raise_alerts(self) -> None:
         """Raise what was to be told, once that is in the journal."""
-        raise_untold(self._db, self._alerts, self._account)
+        raise_untold(self._db, self._store)
 
     def interrupted(self) -> Request | None:
         """Return the request that people have approved and whose run was interrupted; None where there is none."""
@@ -135,18 +131,13 @@ class ApprovalBook:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+            with self._db.writing():
+                yield
+        except StoreUnusable as error:
             raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
-        finally:
-            if self._db.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
 
-    def _select(self, condition: str, *values: str | None) -> list[Request]:
-        asked = f"SELECT {_COLUMNS} FROM requests WHERE {condition} ORDER BY asked_at, rowid"  # noqa: S608 - our own words
+    def _select(self, condition: str, *values: str) -> list[Request]:
+        asked = f"SELECT {_COLUMNS} FROM requests WHERE {condition} ORDER BY number"  # noqa: S608 - our own words
         return [self._request(*row) for row in self._db.execute(asked, values)]
 
     def _known(self, name: str) -> Request:
@@ -161,7 +152,8 @@ class ApprovalBook:
 
     def _vote(self, request: Request, kind: str, person: str, now: datetime, why: str | None = None) -> None:
         self._db.execute(
-            "INSERT INTO votes (request_id, vote, person, why, at, plan_id, prices) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO votes (number, request_id, vote, person, why, at, plan_id, prices)"
+            " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM votes), ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(request.id, kind, person, why, time_text(now), request.plan_id),
                 orjson.dumps(prices_of(request.plan)),
@@ -181,10 +173,11 @@ class ApprovalBook:
         )
 
     def _insert(self, plan: Plan, content: str, reasons: Sequence[str], people: int, now: datetime) -> str:
-        name = hashlib.sha256(f"{self._account} {plan.plan_id}".encode()).hexdigest()[:_ID_LENGTH]
+        name = hashlib.sha256(f"{self._store.account} {plan.plan_id}".encode()).hexdigest()[:_ID_LENGTH]
         moment = time_text(now)
         self._db.execute(
-            f"INSERT INTO requests ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, NULL, NULL)",  # noqa: S608 - as above
+            f"INSERT INTO requests ({_COLUMNS}, number) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, NULL, NULL,"  # noqa: S608 - as above
+            " (SELECT coalesce(max(number), 0) + 1 FROM requests))",
             (
                 *(name, content, plan.plan_id, plan_bytes(plan)),
                 *(orjson.dumps(list(reasons)), people, moment, moment),
@@ -214,10 +207,10 @@ class ApprovalBook:
             for kind, person, at, plan_id, prices, why in rows
         )
 
-    def _request(self, *row: Any) -> Request:  # noqa: ANN401 - a row of SQLite
+    def _request(self, *row: Any) -> Request:  # noqa: ANN401 - a row of the journal
         name, content, plan_id, written, reasons, people, asked_at, standing, changed_at, replaced_by, until = row
         return Request(
-            *(name, self._account, content, plan_id, written, tuple(_json(reasons)), people),
+            *(name, self._store.account, content, plan_id, written, tuple(_json(reasons)), people),
             *(parse_time(asked_at), standing, parse_time(changed_at), replaced_by),
             until=None if until is None else parse_time(until),
             votes=self._votes(name),
@@ -228,23 +221,23 @@ def _json(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return orjson.loads(text)
     except ValueError as error:
-        raise sqlite3.DatabaseError(f"a request in it is broken: {error}") from error
+        raise StoreBroken(f"a request in it is broken: {error}") from error
 
 
 @contextmanager
-def open_book(folder: DataFolder, account: str) -> Iterator[ApprovalBook]:
+def open_book(store: AccountStore) -> Iterator[ApprovalBook]:
     """Open the requests of an account for the time of the block, beginning its journal where there is none.
 
     Raises FileIsInvalid for a broken journal, or one that is missing where there was one; DataFolderUnusable.
     """
-    ensure_journal(folder)
-    with opened(folder.journal, is_checked=False) as connection:
-        yield ApprovalBook(connection, folder, account)
+    store.ensure_journal()
+    with store.open_tables(may_begin=True) as tables:
+        yield ApprovalBook(tables, store)
 
 
-def requests_of(folder: DataFolder, account: str) -> list[Request]:
+def requests_of(store: AccountStore) -> list[Request]:
     """Return the requests of an account, the oldest first; where there is no journal there are none."""
-    if not folder.journal.exists():
+    if not store.has_journal():
         return []
-    with open_book(folder, account) as book:
+    with open_book(store) as book:
         return book.requests()

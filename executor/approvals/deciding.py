@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from exitplan.executor.accounts.account import AccountFile
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.approvals.book import open_book, requests_of
 from exitplan.executor.approvals.request import Request, Vote
+from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.ruleset.errors import ExitplanError, PlanIsUnsigned, UsageError
 from exitplan.ruleset.model.visible import printable
 
@@ -21,11 +20,11 @@ MOST_WORDS = 500
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A request, with the account that it is about and where that keeps its files."""
+    """A request, with the account that it is about and where that keeps its data."""
 
     request: Request
     file: AccountFile
-    folder: DataFolder
+    store: AccountStore
 
     @property
     def most_move(self) -> Decimal:
@@ -45,14 +44,14 @@ Unread = tuple[str, ExitplanError]
 """An account whose requests cannot be read, and why."""
 
 
-def all_requests(files: Mapping[str, AccountFile], data: Path) -> tuple[list[Found], list[Unread]]:
+def all_requests(files: Mapping[str, AccountFile], store_of: StoreOpener) -> tuple[list[Found], list[Unread]]:
     """Return the requests of all accounts, the oldest first, and the accounts that cannot be read."""
     found: list[Found] = []
     problems: list[Unread] = []
     for name, file in files.items():
-        folder = DataFolder.of(data, name)
+        store = store_of(name)
         try:
-            found += [Found(request, file, folder) for request in requests_of(folder, name)]
+            found += [Found(request, file, store) for request in requests_of(store)]
         except ExitplanError as problem:
             problems.append((name, problem))
     return sorted(found, key=lambda one: one.request.asked_at), problems
@@ -86,7 +85,7 @@ def approve(found: Found, person: str, now: datetime) -> Found:
             hint=f"exitplan pending {found.request.id} --out plan.json, exitplan sign plan.json --key KEY, "
             "exitplan apply plan.json",
         )
-    with open_book(found.folder, found.request.account) as book:
+    with open_book(found.store) as book:
         decided = replace(found, request=book.approve(found.request.id, person, now, found.most_move))
         book.raise_alerts()
     return decided
@@ -95,7 +94,7 @@ def approve(found: Found, person: str, now: datetime) -> Found:
 def reject(found: Found, person: str, now: datetime, why: str, until: datetime | None = None) -> Found:
     """Write down that a person rejects a plan, and for how long; raises NotWaiting."""
     words = printable(why.strip())[:MOST_WORDS]
-    with open_book(found.folder, found.request.account) as book:
+    with open_book(found.store) as book:
         decided = replace(found, request=book.reject(found.request.id, person, now, words, until))
         book.raise_alerts()
     return decided

@@ -6,66 +6,61 @@ is written together with the step it is about.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from exitplan.executor.escalation.climbing import Ack, Incident, Tended
-from exitplan.executor.store.journal_file import SCHEMA_VERSION, prepare
+from exitplan.executor.store.port import AccountStore, Tables
 from exitplan.executor.store.untold import Told, raise_untold, tell_later
-from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
+from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, time_text
 
-_SECONDS = 10
 _COLUMNS = (
     "incident_id, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, resumed,"
     " ended_at, ended_how"
 )
+_CHANGING = ("waits_from", "step", "repeats", "told_at", "told", "reason", "resumed", "ended_at", "ended_how")
+"""What changes of an incident: the last of the columns."""
 _ENDED_SHOWN = 100
 
 
 class IncidentFile:
     """The incidents of one account; open it with :func:`open_incidents`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, tables: Tables) -> None:
+        self._db = tables
 
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Run a block as one durable transaction, one process at a time."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._db.writing():
             yield
-            self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
 
     # --- reading ---
 
     def open(self) -> tuple[Incident, ...]:
         """Return the open incidents, the oldest first."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NULL ORDER BY rowid")  # noqa: S608 - our own names
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NULL ORDER BY number")  # noqa: S608 - our own names
         return tuple(map(self._incident, rows.fetchall()))
 
     def ended(self) -> tuple[Incident, ...]:
         """Return the newest of the incidents that have ended, the newest first."""
-        asked = f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT ?"  # noqa: S608 - as above
+        asked = f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NOT NULL"  # noqa: S608 - as above
+        asked += " ORDER BY ended_at DESC, number DESC LIMIT ?"
         return tuple(map(self._incident, self._db.execute(asked, (_ENDED_SHOWN,)).fetchall()))
 
     def count(self) -> int:
         """Count all incidents that there ever were."""
-        return int(self._db.execute("SELECT count(*) FROM incidents").fetchone()[0])
+        return self._number("SELECT count(*) FROM incidents")
 
     def has_work(self) -> bool:
         """Check whether any incident is open, or anything is still to be told."""
-        asked = "SELECT EXISTS (SELECT 1 FROM incidents WHERE ended_at IS NULL) OR EXISTS (SELECT 1 FROM untold_alerts)"
-        return bool(self._db.execute(asked).fetchone()[0])
+        asked = "SELECT 1 FROM incidents WHERE ended_at IS NULL UNION ALL SELECT 1 FROM untold_alerts LIMIT 1"
+        return self._db.execute(asked).fetchone() is not None
 
     # --- writing ---
 
@@ -80,52 +75,68 @@ class IncidentFile:
         if seen != known:
             self._db.execute("DELETE FROM troubles")
             values = [(*key, time_text(at)) for key, at in seen.items()]
-            self._db.executemany("INSERT INTO troubles VALUES (?, ?, ?)", values)
+            self._db.executemany("INSERT INTO troubles (kind, subject, first_seen) VALUES (?, ?, ?)", values)
         return seen
 
     def is_noted(self, kind: str) -> bool:
         """Check whether something is noted that stands by itself, such as a clock that is off."""
-        asked = "SELECT EXISTS (SELECT 1 FROM troubles WHERE kind = ? AND subject = '')"
-        return bool(self._db.execute(asked, (kind,)).fetchone()[0])
+        asked = "SELECT 1 FROM troubles WHERE kind = ? AND subject = ''"
+        return self._db.execute(asked, (kind,)).fetchone() is not None
 
     def note(self, kind: str, now: datetime, *, is_there: bool) -> None:
         """Note that something is there that stands by itself, or that it is gone."""
         if is_there:
-            self._db.execute("INSERT OR IGNORE INTO troubles VALUES (?, '', ?)", (kind, time_text(now)))
+            self._db.execute(
+                "INSERT INTO troubles (kind, subject, first_seen) VALUES (?, '', ?) ON CONFLICT DO NOTHING",
+                (kind, time_text(now)),
+            )
         else:
             self._db.execute("DELETE FROM troubles WHERE kind = ? AND subject = ''", (kind,))
 
     def put(self, tended: Tended, before: Iterable[Incident], now: datetime) -> None:
         """Write what became of the incidents, with what is to be told of them."""
         old = set(before)
-        marks = ", ".join("?" * len(_COLUMNS.split(",")))
-        changed = [_row(incident) for incident in tended.incidents if incident not in old]
-        # An incident is never replaced, only changed: acknowledgements refer to it.
-        self._db.executemany(
-            f"INSERT INTO incidents ({_COLUMNS}) VALUES ({marks}) ON CONFLICT (incident_id) DO UPDATE SET"  # noqa: S608 - our own names
-            " waits_from = excluded.waits_from, step = excluded.step, repeats = excluded.repeats,"
-            " told_at = excluded.told_at, told = excluded.told, reason = excluded.reason, resumed = excluded.resumed,"
-            " ended_at = excluded.ended_at, ended_how = excluded.ended_how",
-            changed,
-        )
+        for incident in tended.incidents:
+            if incident not in old:
+                self._put(incident)
         for alert in tended.alerts:
             self.tell_later(alert, now)
+
+    def _put(self, incident: Incident) -> None:
+        """Write one incident; it is never replaced, only changed: acknowledgements refer to it."""
+        marks = ", ".join("?" * len(_COLUMNS.split(",")))
+        is_new = self._db.execute(
+            f"INSERT INTO incidents ({_COLUMNS}, number) VALUES ({marks},"  # noqa: S608 - our own names
+            " (SELECT coalesce(max(number), 0) + 1 FROM incidents)) ON CONFLICT DO NOTHING",
+            _row(incident),
+        ).rowcount
+        if not is_new:
+            changed = ", ".join(f"{name} = ?" for name in _CHANGING)
+            self._db.execute(
+                f"UPDATE incidents SET {changed} WHERE incident_id = ?",  # noqa: S608 - as above
+                (*_row(incident)[-len(_CHANGING) :], incident.id),
+            )
 
     def tell_later(self, alert: Told, now: datetime) -> None:
         """Note an alert that is to be raised."""
         tell_later(self._db, alert, now)
 
-    def raise_untold(self, alerts: Path, account: str) -> None:
+    def raise_untold(self, store: AccountStore) -> None:
         """Raise what is to be told of the account."""
-        raise_untold(self._db, alerts, account)
+        raise_untold(self._db, store)
 
     def acknowledge(self, incident_id: str, ack: Ack) -> None:
         """Add a person's word on an incident; its number is given here."""
         with self.changing():
             self._db.execute(
-                "INSERT INTO incident_acks (incident_id, by_whom, at, why, until, is_undone) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO incident_acks (number, incident_id, by_whom, at, why, until, is_undone)"
+                " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM incident_acks), ?, ?, ?, ?, ?, ?)",
                 (incident_id, ack.by, time_text(ack.at), ack.why, _text(ack.until), int(ack.is_undone)),
             )
+
+    def _number(self, asked: str) -> int:
+        row = self._db.execute(asked).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _incident(self, row: tuple[Any, ...]) -> Incident:
         name, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, *rest = row
@@ -162,22 +173,18 @@ class IncidentFile:
 
 
 @contextmanager
-def open_incidents(path: Path) -> Iterator[IncidentFile]:
-    """Open the incidents in the file of a journal, which must be there.
+def open_incidents(store: AccountStore) -> Iterator[IncidentFile]:
+    """Open the incidents in the journal of an account, which must be there.
 
-    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable.
+    Raises FileIsInvalid for what is no journal or of a later version, DataFolderUnusable.
     """
     try:
-        place = f"{path.resolve().as_uri()}?mode=rw"  # a journal that is not there any more is not begun anew
-        with closing(sqlite3.connect(place, isolation_level=None, timeout=_SECONDS, uri=True)) as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-                prepare(connection, path)
-            connection.execute("PRAGMA synchronous = FULL")
-            yield IncidentFile(connection)
-    except sqlite3.OperationalError as error:
-        raise DataFolderUnusable(f"cannot use the incidents in {path}: {error}") from error
-    except (sqlite3.DatabaseError, ValueError) as error:
-        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
+        with store.open_tables() as tables:
+            yield IncidentFile(tables)
+    except ValueError as error:
+        raise FileIsInvalid(
+            f"{store.place}: the journal is damaged: {error}", hint="restore it from a backup"
+        ) from error
 
 
 def _row(incident: Incident) -> tuple[Any, ...]:

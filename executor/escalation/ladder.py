@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from exitplan.brokers.clock_offset import TOLD
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.escalation.climbing import Incident, Situation, Trouble, tend_incidents
 from exitplan.executor.escalation.clock import compare_clocks
 from exitplan.executor.escalation.incidents import IncidentFile, open_incidents
 from exitplan.executor.escalation.troubles import Sighting, find_sightings
 from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.port import AccountStore
 
 
 @contextmanager
@@ -42,10 +43,13 @@ def tend(account: Account, now: datetime) -> tuple[Incident, ...]:
 
 
 def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
-    if not account.folder.journal.exists():
+    ladders, offset = account.rulebook.policy.escalation, account.clock_offset
+    is_right = offset is None or offset.problem(TOLD) is None
+    if is_right and not ladders and not account.store.may_have_incidents():
+        return ()
+    if not account.store.has_journal():
         return ()  # nothing was ever remembered of it
-    ladders = account.rulebook.policy.escalation
-    with open_incidents(account.folder.journal) as file:
+    with open_incidents(account.store) as file:
         compare_clocks(account, file, now)
         if not ladders and not file.has_work():
             return ()
@@ -56,7 +60,7 @@ def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
             file.put(tended, before, now)
         for incident in tended.incidents:
             _log(account, incident, before)
-        file.raise_untold(account.folder.alerts, account.id)
+        file.raise_untold(account.store)
     return tended.open
 
 
@@ -90,12 +94,12 @@ def _log(account: Account, incident: Incident, before: tuple[Incident, ...]) -> 
         )
 
 
-def incidents_in(folder: DataFolder, *, ended: bool = False) -> tuple[Incident, ...]:
+def incidents_in(store: AccountStore, *, ended: bool = False) -> tuple[Incident, ...]:
     """Return the open incidents of an account as they were tended last, else those that have ended, the newest first.
 
     Raises FileIsInvalid for a damaged journal, DataFolderUnusable.
     """
-    if not folder.journal.exists():
+    if not store.has_journal():
         return ()
-    with open_incidents(folder.journal) as file:
+    with open_incidents(store) as file:
         return file.ended() if ended else file.open()

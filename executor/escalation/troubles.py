@@ -8,9 +8,7 @@ from datetime import datetime
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.manual_resolution import unresolved_in
-from exitplan.executor.store.gate_mark import find_mark
-from exitplan.executor.store.journal import Journal, open_journal
-from exitplan.executor.store.lease import seems_held_by
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.language.escalation import ESCALATION_KINDS
@@ -51,7 +49,7 @@ def find_sightings(account: Account) -> dict[str, list[Sighting] | None]:
     An account of which nothing can be found out is not CLEAN.
     """
     try:
-        with open_journal(account.folder.journal) as journal:
+        with account.store.open_journal() as journal:
             document = journal.state()
             state = State() if document is None else state_from_document(document)
             remembered = _Remembered(account, journal, state)
@@ -95,7 +93,7 @@ def _run_at_work(remembered: _Remembered) -> int | None:
     newest = next(iter(remembered.journal.runs()), None)
     if newest is None or newest["ended_at"] is not None:
         return None
-    is_held = seems_held_by(remembered.account.folder.lock, newest["pid"], newest["host"])
+    is_held = remembered.account.store.is_held_by(newest["pid"], newest["host"])
     return int(newest["run"]) if is_held else None
 
 
@@ -106,7 +104,7 @@ def _unwinds(remembered: _Remembered) -> Iterator[Sighting]:
 
 
 def _not_clean(remembered: _Remembered) -> Iterator[Sighting]:
-    mark, known = find_mark(remembered.account.folder), remembered.state.account_state
+    mark, known = remembered.account.store.find_mark(), remembered.state.account_state
     if mark is not None or known is not AccountState.CLEAN:
         yield Sighting(remembered.account.id, reason=mark or (known or AccountState.UNKNOWN).value)
 

@@ -17,6 +17,7 @@ from exitplan.executor.store.halt import find_halt
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import SCHEMA_VERSION
 from exitplan.executor.store.last_reading import LastReading, read_last_reading, values_by_category
+from exitplan.executor.store.sqlite_tables import SqliteTables
 from exitplan.executor.store.state import State, ensure_journal, state_from_document
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.values import EXACT, parse_time
@@ -45,8 +46,8 @@ class AccountFigures:
 def read_figures(account: MeasuredAccount, totals: Totals, *, symbols: int = 0) -> AccountFigures:
     """Read an account; ``symbols`` is how many of its positions are told one by one, the largest first.
 
-    Raises what a damaged, locked or foreign file raises: sqlite3.Error, OSError, ExitplanError, ValueError, TypeError,
-    KeyError, ArithmeticError.
+    Raises what a damaged, locked or foreign file raises: sqlite3.Error, StoreError, OSError, ExitplanError,
+    ValueError, TypeError, KeyError, ArithmeticError.
     """
     ensure_journal(account.folder)
     totals = count_alerts(account.folder, totals)
@@ -58,7 +59,7 @@ def read_figures(account: MeasuredAccount, totals: Totals, *, symbols: int = 0) 
         with _journal(account) as db:
             totals, now = count_journal(db, totals)
             samples += _total_samples(account, now)
-            samples += _journal_samples(account, db, Journal(db, account.folder.journal), now, reading, symbols)
+            samples += _journal_samples(account, db, Journal(SqliteTables(db)), now, reading, symbols)
     return AccountFigures((*samples, account.sample("account_readable", 1)), totals)
 
 

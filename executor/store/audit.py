@@ -6,88 +6,93 @@ history is.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exitplan.executor.store.journal import open_journal
-from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
+from exitplan.executor.store.port import AccountStore, StoreBroken, Tables
 from exitplan.ruleset.model.values import parse_time
 
-_RUNS = (
-    "SELECT run_id AS run, plan_id, started_at, runs.ended_at, exit_code, state AS account_state, actor, pid, host,"
-    " sha256 FROM runs JOIN plans USING (plan_id) ORDER BY run_id"
+_OF_RUN = (
+    *("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "actor", "pid", "host", "sha256"),
 )
-# Attempts of earlier versions carry no run: they are of the newest that had begun by then.
+_RUNS = (
+    "SELECT run_id, plan_id, started_at, runs.ended_at, exit_code, state, actor, pid, host, sha256"
+    " FROM runs JOIN plans USING (plan_id) ORDER BY run_id"
+)
+_OF_ORDER = (
+    *("action_id", "attempt", "asked", "filled", "average_price", "fee", "fee_currency", "order_id", "sent_at"),
+    *("settled_at", "outcome", "message"),
+)
 _ORDERS = """
-SELECT a.action_id, a.attempt, a.quantity AS asked, coalesce(f.quantity, a.filled) AS filled, f.average_price, f.fee,
+SELECT a.action_id, a.attempt, a.quantity, coalesce(f.quantity, a.filled), f.average_price, f.fee,
     f.fee_currency, a.order_id, a.sent_at, a.settled_at, a.outcome, a.message
 FROM attempts a
-LEFT JOIN fills f ON (f.plan_id, f.action_id, f.attempt) = (a.plan_id, a.action_id, a.attempt)
-WHERE a.plan_id = ?1 AND coalesce(a.run, (
-    SELECT max(run_id) FROM runs WHERE plan_id = ?1 AND julianday(started_at) <= julianday(a.sent_at))) = ?2
-ORDER BY a.rowid
+LEFT JOIN intents i ON i.plan_id = a.plan_id AND i.action_id = a.action_id
+LEFT JOIN fills f ON f.plan_id = a.plan_id AND f.action_id = a.action_id AND f.attempt = a.attempt
+WHERE a.plan_id = ? AND a.run = ?
+ORDER BY i.number, a.attempt
 """
+_OF_VOTE = ("vote", "person", "at", "why")
 _VOTES = """
 SELECT vote, person, votes.at, why FROM votes JOIN requests USING (request_id)
-WHERE requests.plan_id = ?1 OR votes.plan_id = ?1 ORDER BY number
+WHERE requests.plan_id = ? OR votes.plan_id = ? ORDER BY votes.number
 """
 _OF_ACTION = ("client_order_id", "kind", "symbol", "side", "rule")
 
 Entry = dict[str, Any]
 
 
-def audit_trail(account: str, path: Path, since: datetime | None = None) -> Iterator[Entry]:
+def audit_trail(store: AccountStore, since: datetime | None = None) -> Iterator[Entry]:
     """Return an account's runs, the oldest first, each with its orders; none where there is no journal.
 
     Only those that began at or after ``since``. Raises FileIsInvalid for a damaged journal.
     """
-    if not path.exists():
+    if not store.has_journal():
         return
-    with open_journal(path):  # which brings it to this version, and checks it
+    with store.open_journal():  # which brings it to this version, and checks it
         pass
+    with store.open_tables() as tables:
+        yield from runs_in(store.account, tables, since)
+
+
+def runs_in(account: str, tables: Tables, since: datetime | None = None) -> Iterator[Entry]:
+    """Return the runs that are in the tables of an account, as :func:`audit_trail` does; raises StoreBroken."""
     try:
-        with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as db:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA query_only = ON")
-            db.execute("BEGIN")  # all of it is of one moment
-            for run in db.execute(_RUNS):
+        with tables.reading():  # all of it is of one moment
+            for row in tables.execute(_RUNS):
+                run = dict(zip(_OF_RUN, row, strict=True))
                 if since is None or parse_time(run["started_at"]) >= since:
-                    yield _entry(account, run, db)
-    except sqlite3.OperationalError as error:
-        raise DataFolderUnusable(f"{path} cannot be read: {error}") from error
-    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
-        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
+                    yield _entry(account, run, tables)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreBroken(str(error)) from error
 
 
-def _entry(account: str, run: sqlite3.Row, db: sqlite3.Connection) -> Entry:
-    (text,) = db.execute("SELECT document FROM plans WHERE plan_id = ?", (run["plan_id"],)).fetchone()
+def _entry(account: str, run: Mapping[str, Any], tables: Tables) -> Entry:
+    plan_id = run["plan_id"]
+    ((text,),) = tables.execute("SELECT document FROM plans WHERE plan_id = ?", (plan_id,))
     document = orjson.loads(text)
     actions = {action["id"]: action for action in document["actions"]}
-    told = {name: run[name] for name in run.keys() if name not in {"plan_id", "sha256"}}  # noqa: SIM118 - of a row
+    told = {name: value for name, value in run.items() if name not in {"plan_id", "sha256"}}
     policy = document["policy"]
-    orders = db.execute(_ORDERS, (run["plan_id"], run["run"]))
+    orders = [dict(zip(_OF_ORDER, row, strict=True)) for row in tables.execute(_ORDERS, (plan_id, run["run"]))]
+    votes = tables.execute(_VOTES, (plan_id, plan_id))
     return {
         "account": account,
         "venue": document["account"]["venue"],
         **told,
         "policy": {"name": policy["name"], "sha256": policy["sha256"], "overrides": policy["overrides"]},
-        "plan": {"plan_id": run["plan_id"], "sha256": run["sha256"], "created_at": document["created_at"]},
-        "approvals": [dict(vote) for vote in db.execute(_VOTES, (run["plan_id"],))] if has_requests(db) else [],
-        "orders": [_order(order, actions[order["action_id"]]) for order in orders],
+        "plan": {"plan_id": plan_id, "sha256": run["sha256"], "created_at": document["created_at"]},
+        "approvals": [dict(zip(_OF_VOTE, vote, strict=True)) for vote in votes],
+        "orders": [
+            _order(order, actions[order["action_id"]])
+            for order in sorted(orders, key=lambda order: parse_time(order["sent_at"]))
+        ],
     }
 
 
-def has_requests(db: sqlite3.Connection) -> bool:
-    """Check whether a journal keeps what waits for people."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
-
-
-def _order(order: sqlite3.Row, action: Mapping[str, Any]) -> Entry:
+def _order(order: Mapping[str, Any], action: Mapping[str, Any]) -> Entry:
     of_action = {name: action[name] for name in _OF_ACTION}
-    return {**of_action, "planned_price": action["expects"].get("mark_price"), **dict(order)}
+    return {**of_action, "planned_price": action["expects"].get("mark_price"), **order}

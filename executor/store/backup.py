@@ -13,7 +13,7 @@ from pathlib import Path
 from exitplan.brokers.private_files import create_private, make_private_folder
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.state import state_bytes, state_from_document
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 

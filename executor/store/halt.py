@@ -28,9 +28,9 @@ _LONGEST = 500
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """A halt in force: the file that says so, what it says, and the account it is of; None where it is of all."""
+    """A halt in force: where that is said, what is said, and the account it is of; None where it is of all."""
 
-    path: Path
+    place: str
     text: str
     account: str | None = None
 
@@ -42,7 +42,7 @@ class Halt:
     @property
     def document(self) -> dict[str, str | None]:
         """The halt in its JSON form."""
-        return {"file": str(self.path), "reason": self.text, "account": self.account}
+        return {"file": self.place, "reason": self.text, "account": self.account}
 
     def error(self) -> AccountIsHalted:
         """Format the halt as an error."""
@@ -52,7 +52,7 @@ class Halt:
             whose = f"the account {self.account}"
             of_whom, ending = f" for {self.account}", f" --account {self.account}"
         return AccountIsHalted(
-            f"{whose} is halted by {self.path}{said}",
+            f"{whose} is halted by {self.place}{said}",
             hint=f"nothing is sent{of_whom} while it exists; end it with: exitplan resume{ending}",
         )
 
@@ -72,11 +72,11 @@ def _halt_in(place: Path, root: Path) -> Halt | None:
     path, account = place / NAME, None if place == root else place.name
     try:
         path.lstat()  # a link counts as well, whatever has become of what it leads to
-        return Halt(path.absolute(), _text_of(path), account)
+        return Halt(str(path.absolute()), _text_of(path), account)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return Halt(path.absolute(), f"it cannot be looked at: {error.strerror or error}", account)
+        return Halt(str(path.absolute()), f"it cannot be looked at: {error.strerror or error}", account)
 
 
 def halt(folder: Path, reason: str, now: datetime) -> Path:

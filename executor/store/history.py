@@ -12,16 +12,13 @@ from exitplan.executor.approvals.book import open_book
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.plan import read_state
-from exitplan.executor.store.journal import Journal, open_journal
-from exitplan.executor.store.lease import account_lease, seems_held_by
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.state import (
     State,
     ensure_newest,
-    export_state,
     state_from_document,
     state_from_file,
     state_to_document,
-    take_state,
 )
 from exitplan.ruleset.model.values import meant_symbol, time_text
 
@@ -32,15 +29,15 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
     ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
     ``under_way`` is true for a run that is at work on this machine now.
     """
-    if not account.folder.journal.exists():
+    if not account.store.has_journal():
         return []
-    with open_journal(account.folder.journal) as journal:
+    with account.store.open_journal() as journal:
         runs = journal.runs()
         newest = max((run["run"] for run in runs), default=0)
 
         def under_way(run: Mapping[str, Any]) -> bool:
             is_open = run["run"] == newest and run["ended_at"] is None
-            return is_open and seems_held_by(account.folder.lock, run["pid"], run["host"])
+            return is_open and account.store.is_held_by(run["pid"], run["host"])
 
         known = [{**run, **_counts(run, journal), "under_way": under_way(run)} for run in runs]
     voters = _voters(account)
@@ -49,7 +46,7 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
 
 def _voters(account: Account) -> dict[str, list[dict[str, str]]]:
     """Return who has approved plans that waited for it, and when, by plan."""
-    with open_book(account.folder, account.id) as book:
+    with open_book(account.store) as book:
         return {
             request.plan_id: [{"person": vote.person, "at": time_text(vote.at)} for vote in request.approvers]
             for request in book.requests("applied")
@@ -86,10 +83,10 @@ class AccountStatus:
 def account_status(account: Account) -> AccountStatus:
     """Return what is remembered of an account; nothing is asked of its venue."""
     waiting: tuple[str, ...] = ()
-    if account.folder.journal.exists():
-        with open_journal(account.folder.journal) as journal:
+    if account.store.has_journal():
+        with account.store.open_journal() as journal:
             waiting = tuple(journal.open_plan_ids())
-    return AccountStatus(account.id, account.venue, waiting, read_state(account), incidents_in(account.folder))
+    return AccountStatus(account.id, account.venue, waiting, read_state(account), incidents_in(account.store))
 
 
 def retry(account: Account, symbol: str) -> str | None:
@@ -98,7 +95,7 @@ def retry(account: Account, symbol: str) -> str | None:
     Returns the symbol as the state has it, None where there was nothing to clear. Raises AccountIsLocked.
     """
     with _writing(account) as journal:
-        state = take_state(journal, account.folder.state)
+        state = account.store.take_state(journal)
         keys = {*state.failed_exits, *state.escalated}
         wanted = meant_symbol(symbol, keys if "#" in symbol else {key.partition("#")[0] for key in keys})
 
@@ -135,27 +132,25 @@ def restore_state(account: Account) -> State:
 
     Raises AccountIsLocked, FileIsInvalid where the file knows more than the journal.
     """
+    path = account.folder.state
     with _writing(account) as journal:
-        ensure_newest(journal, account.folder.state)
+        ensure_newest(journal, path)
         known = journal.state()
         state = State() if known is None else state_from_document(known)
         if known is None:
             journal.put_state(state_to_document(state))
-        export_state(journal, state, account.folder.state, over_edits=True)
+        account.store.export_state(journal, state, over_edits=True)
     return state
 
 
 @contextmanager
 def _writing(account: Account) -> Iterator[Journal]:
     """Open the account's journal under its lease, and claim it."""
-    with (
-        account_lease(account.folder.lock, account.id, account.clock()),
-        open_journal(account.folder.journal) as journal,
-    ):
+    with account.store.lease(account.clock()), account.store.open_journal() as journal:
         journal.claim()
         yield journal
 
 
 def _replace_state(account: Account, journal: Journal, state: State) -> None:
     journal.put_state(state_to_document(state))
-    export_state(journal, state, account.folder.state, over_edits=True)
+    account.store.export_state(journal, state, over_edits=True)

@@ -1,4 +1,4 @@
-"""The order journal: what was planned, sent and answered, in SQLite, on disk before the network is touched.
+"""The order journal: what was planned, sent and answered, durable before the network is touched.
 
 The journal is the truth of an account. An action moves ``planned -> sending -> done | refused``; the step to
 ``sending`` is a compare-and-swap under the run's fencing number and is durable before the order goes out, so that after
@@ -12,19 +12,16 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.people import actor
-from exitplan.executor.store.journal_file import opened
 from exitplan.executor.store.journal_values import (
     ENTRIES,
     Fill,
@@ -38,44 +35,44 @@ from exitplan.executor.store.journal_values import (
     number_of,
     text_of,
 )
+from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreUnusable, Tables
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsStale
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
 
 class Journal:
-    """The journal of one account; open it with :func:`open_journal`, under the account's lease where it is written.
+    """The journal of one account; its store opens it, under the account's lease where it is written.
+
+    ``ensure_in_place`` raises DataFolderUnusable where what is written would be lost with this process.
 
     The first thing that is written claims the journal: writers are numbered, and once another one has claimed it,
     because the lease was taken from a holder that hung, nothing more is written or sent here. What the holder remembers
     is older than what the journal holds.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._db = connection
-        self._path, self._file = path, _file_at(path)
+    def __init__(self, tables: Tables, ensure_in_place: Callable[[], None] = lambda: None) -> None:
+        self._db = tables
+        self._ensure_in_place = ensure_in_place
         self._writer = self._newest_writer()
         self._has_claimed = False
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[Tables]:
         """Run a block as one durable transaction."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._ensure_newest()
-            if not self._has_claimed:
-                self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
-            yield self._db
-            self._db.execute("COMMIT")
-            self._writer += not self._has_claimed
-            self._has_claimed = True
-        except sqlite3.OperationalError as error:
+            with self._db.writing():
+                self._ensure_newest()
+                if not self._has_claimed:
+                    self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
+                yield self._db
+        except StoreUnusable as error:
             raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
-        finally:  # whatever happened inside, half a transaction must not stay open
-            self._rollback()
+        self._writer += not self._has_claimed
+        self._has_claimed = True
 
     def _newest_writer(self) -> int:
-        (number,) = self._db.execute("SELECT writer FROM origin").fetchone()
+        (number,) = _row(self._db.execute("SELECT writer FROM origin"))
         return int(number)
 
     def claim(self) -> None:
@@ -98,21 +95,6 @@ class Journal:
                 hint="nothing more was written or sent; the other run resolves what this one left open",
             )
 
-    def _ensure_in_place(self) -> None:
-        """Raise DataFolderUnusable where the file is no longer what is at its path: it could be gone with this process.
-
-        SQLite writes into a file that was moved or removed as if nothing was.
-        """
-        if self._file is None or _file_at(self._path) != self._file:
-            raise DataFolderUnusable(
-                f"the journal {self._path} was moved, removed or replaced",
-                hint="put the folder back where it was; if it is lost, first look at the orders at the venue",
-            )
-
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-
     # --- plans ---
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
@@ -129,7 +111,7 @@ class Journal:
 
     def plan_document(self, plan_id: str) -> dict[str, Any]:
         """Return the document of a plan that is in the journal."""
-        (text,) = self._db.execute("SELECT document FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
+        (text,) = _row(self._db.execute("SELECT document FROM plans WHERE plan_id = ?", (plan_id,)))
         return _document(text)
 
     def open_plan_ids(self) -> list[str]:
@@ -144,7 +126,7 @@ class Journal:
         _note_step("plan_ended", plan_id=plan_id)
 
     @staticmethod
-    def _end_plan(db: sqlite3.Connection, plan_id: str, now: datetime) -> None:
+    def _end_plan(db: Tables, plan_id: str, now: datetime) -> None:
         db.execute("UPDATE plans SET ended_at = ? WHERE plan_id = ?", (time_text(now), plan_id))
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
@@ -159,22 +141,19 @@ class Journal:
     def count_planned(self, plan_id: str) -> int:
         """Count the intents of a plan that were not sent, or never arrived."""
         asked = "SELECT count(*) FROM intents WHERE plan_id = ? AND status = 'planned'"
-        return int(self._db.execute(asked, (plan_id,)).fetchone()[0])
+        return int(_row(self._db.execute(asked, (plan_id,)))[0])
 
     def unknown_orders(self, client_order_ids: Iterable[str]) -> list[str]:
         """Return which of these orders, all named as exitplan names its own, no plan here has and nobody accepted."""
         return [name for name in client_order_ids if not self._knows(name)]
 
     def _knows(self, client_order_id: str) -> bool:
-        is_kept = (
-            "SELECT 1 FROM accepted_orders WHERE client_order_id = ?1"
-            " UNION ALL SELECT 1 FROM pruned_orders WHERE client_order_id = ?1"
+        asked = (
+            "SELECT 1 FROM intents WHERE client_order_id = ?"
+            " UNION ALL SELECT 1 FROM accepted_orders WHERE client_order_id = ?"
+            " UNION ALL SELECT 1 FROM pruned_orders WHERE client_order_id = ? LIMIT 1"
         )
-        if self._db.execute(is_kept, (client_order_id,)).fetchone():
-            return True
-        # Plans are JSON: instr looks for the bytes of the id, which stand in no other of their texts.
-        is_planned = "SELECT 1 FROM plans WHERE instr(document, ?) ORDER BY rowid DESC LIMIT 1"
-        return self._db.execute(is_planned, (client_order_id.encode(),)).fetchone() is not None
+        return self._db.execute(asked, (client_order_id,) * 3).fetchone() is not None
 
     def last_run_at(self) -> datetime | None:
         """Return when the newest run that is known here began; None where none is."""
@@ -184,7 +163,10 @@ class Journal:
     def accept_orders(self, client_order_ids: Iterable[str]) -> None:
         """Note that a person knows of these orders, which no plan here has."""
         with self._transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO accepted_orders VALUES (?)", [(name,) for name in client_order_ids])
+            db.executemany(
+                "INSERT INTO accepted_orders (client_order_id) VALUES (?) ON CONFLICT DO NOTHING",
+                [(name,) for name in client_order_ids],
+            )
 
     # --- the order protocol ---
 
@@ -208,7 +190,7 @@ class Journal:
         return begun
 
     @staticmethod
-    def _begin(db: sqlite3.Connection, intent: Intent, fence: int, now: datetime) -> Intent:
+    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> Intent:
         attempt, moment, quantity = intent.attempt + 1, time_text(now), text_of(intent.quantity)
         moved = db.execute(
             "UPDATE intents SET status = 'sending',"
@@ -235,14 +217,18 @@ class Journal:
         _note_settlement(settled)
 
     @classmethod
-    def _put_settlement(cls, db: sqlite3.Connection, settled: Settlement) -> None:
+    def _put_settlement(cls, db: Tables, settled: Settlement) -> None:
         for intent, resolution, at in settled.resolved:
             cls._put_resolution(db, intent, resolution, time_text(at))
         if settled.changes:
-            db.execute("INSERT INTO state_changes (document) VALUES (?)", (orjson.dumps(settled.changes),))
+            db.execute(
+                "INSERT INTO state_changes (number, document)"
+                " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM state_changes), ?)",
+                (orjson.dumps(settled.changes),),
+            )
 
     @classmethod
-    def _put_resolution(cls, db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
+    def _put_resolution(cls, db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
         values = (plain(resolution.filled), resolution.order_id, resolution.message, moment)
         db.execute(
             "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
@@ -258,34 +244,44 @@ class Journal:
             cls._put_fill(db, intent, resolution, moment)
 
     @staticmethod
-    def _put_fill(db: sqlite3.Connection, intent: Intent, resolution: Resolution, moment: str) -> None:
-        figures = (plain(resolution.filled), text_of(resolution.average_price), text_of(resolution.fee))
-        db.execute(
-            "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                intent.plan_id,
-                intent.action_id,
-                intent.attempt,
-                resolution.order_id,
-                *figures,
-                resolution.fee_currency,
-                moment,
-            ),
+    def _put_fill(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
+        told = (
+            *(resolution.order_id, plain(resolution.filled), text_of(resolution.average_price)),
+            *(text_of(resolution.fee), resolution.fee_currency, moment),
         )
+        attempt = (intent.plan_id, intent.action_id, intent.attempt)
+        is_new = db.execute(
+            "INSERT INTO fills (order_id, quantity, average_price, fee, fee_currency, told_at, plan_id, action_id,"
+            " attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (*told, *attempt),
+        ).rowcount
+        if not is_new:
+            db.execute(
+                "UPDATE fills SET order_id = ?, quantity = ?, average_price = ?, fee = ?, fee_currency = ?, told_at = ?"
+                " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
+                (*told, *attempt),
+            )
 
     def fills(self, plan_id: str) -> list[dict[str, Any]]:
         """Return what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
         names = ("action_id", "attempt", "order_id", "quantity", "average_price", "fee", "fee_currency", "told_at")
-        columns = ", ".join(names)
-        rows = self._db.execute(f"SELECT {columns} FROM fills WHERE plan_id = ? ORDER BY rowid", (plan_id,))  # noqa: S608 - our own names
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        columns = ", ".join(f"fills.{name}" for name in names)
+        rows = self._db.execute(
+            f"SELECT {columns} FROM fills LEFT JOIN intents USING (plan_id, action_id) WHERE fills.plan_id = ?"  # noqa: S608 - our own names
+            " ORDER BY intents.number, fills.attempt",
+            (plan_id,),
+        )
+        fills = [dict(zip(names, row, strict=True)) for row in rows]
+        return sorted(fills, key=lambda fill: moment_of(fill["told_at"]))
 
     def fills_since(self, since: datetime) -> list[Fill]:
         """Return what the venue filled since a time, of all plans, in the order in which it was told."""
         rows = self._db.execute(
-            "SELECT told_at, plan_id, action_id, quantity, average_price, fee, fee_currency FROM fills ORDER BY rowid"
+            "SELECT fills.told_at, fills.plan_id, fills.action_id, fills.quantity, average_price, fee, fee_currency"
+            " FROM fills LEFT JOIN intents USING (plan_id, action_id)"
+            " ORDER BY fills.plan_id, intents.number, fills.attempt"
         )
-        return [
+        fills = [
             Fill(
                 plan_id,
                 action_id,
@@ -298,13 +294,15 @@ class Journal:
             for told_at, plan_id, action_id, quantity, price, fee, currency in rows
             if moment_of(told_at) >= since
         ]
+        return sorted(fills, key=lambda fill: fill.told_at)
 
     def settled_since(self, since: datetime) -> list[tuple[str, str, str]]:
-        """Return plan, action and status of what was settled since a time."""
+        """Return plan, action and status of what was settled since a time, in the order of the plans."""
         rows = self._db.execute(
-            "SELECT settled_at, plan_id, action_id, status FROM intents WHERE settled_at IS NOT NULL ORDER BY rowid"
+            "SELECT settled_at, plan_id, action_id, status FROM intents JOIN plans USING (plan_id)"
+            " WHERE settled_at IS NOT NULL ORDER BY added_at, plan_id, number"
         )
-        return [tuple(row) for at, *row in rows if moment_of(at) >= since]
+        return [(plan_id, action_id, status) for at, plan_id, action_id, status in rows if moment_of(at) >= since]
 
     def back_to_planned(self, intent: Intent, message: str, now: datetime) -> Intent:
         """Note that an attempt never reached the venue; the intent may be sent again, as a further attempt.
@@ -340,39 +338,44 @@ class Journal:
                 self._close_requests(db, plan, now)
                 self._put_plan(db, plan, now)
             self._put_state(db, state)
-            cursor = db.execute(
-                "INSERT INTO runs (plan_id, started_at, pid, host, actor) VALUES (?, ?, ?, ?, ?)",
+            begun = db.execute(
+                "INSERT INTO runs (run_id, plan_id, started_at, pid, host, actor)"
+                " VALUES ((SELECT coalesce(max(run_id), 0) + 1 FROM runs), ?, ?, ?, ?, ?) RETURNING run_id",
                 (plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
             )
-        number = int(cursor.lastrowid or 0)
+            number = int(_row(begun)[0])
         if not is_resumed:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
         _note_step("run_begun", plan_id=plan.plan_id, run=number)
         return number
 
     @staticmethod
-    def _close_requests(db: sqlite3.Connection, plan: Plan, now: datetime) -> None:
+    def _close_requests(db: Tables, plan: Plan, now: datetime) -> None:
         is_given_up = "SELECT 1 FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')"
         if db.execute(is_given_up, (plan.plan_id,)).fetchone():
             raise PlanIsStale(
                 "a person has rejected the plan, or another one was carried out in its place",
                 hint="see exitplan pending --closed; to go on all the same, make a new plan",
             )
+        moment = time_text(now)
         db.execute(
-            "UPDATE requests SET standing = CASE plan_id WHEN ?1 THEN 'applied' ELSE 'withdrawn' END, changed_at = ?2"
-            " WHERE standing = 'waiting' AND (plan_id = ?1 OR ?3)",
-            (plan.plan_id, time_text(now), bool(plan.actions)),
+            "UPDATE requests SET standing = 'applied', changed_at = ? WHERE standing = 'waiting' AND plan_id = ?",
+            (moment, plan.plan_id),
         )
+        if plan.actions:
+            db.execute(
+                "UPDATE requests SET standing = 'withdrawn', changed_at = ? WHERE standing = 'waiting'", (moment,)
+            )
 
     @staticmethod
-    def _put_plan(db: sqlite3.Connection, plan: Plan, now: datetime) -> None:
+    def _put_plan(db: Tables, plan: Plan, now: datetime) -> None:
         db.execute(
             "INSERT INTO plans (plan_id, sha256, document, added_at) VALUES (?, ?, ?, ?)",
             (plan.plan_id, plan.sha256, orjson.dumps(plan.document), time_text(now)),
         )
         db.executemany(
-            "INSERT INTO intents (plan_id, action_id, number, status) VALUES (?, ?, ?, 'planned')",
-            [(plan.plan_id, action.id, index) for index, action in enumerate(plan.actions)],
+            "INSERT INTO intents (plan_id, action_id, number, status, client_order_id) VALUES (?, ?, ?, 'planned', ?)",
+            [(plan.plan_id, action.id, index, action.client_order_id) for index, action in enumerate(plan.actions)],
         )
 
     def end_run(
@@ -425,7 +428,7 @@ class Journal:
 
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
-        (name,) = self._db.execute("SELECT journal_id FROM origin").fetchone()
+        (name,) = _row(self._db.execute("SELECT journal_id FROM origin"))
         # Each change is a revision; to write it into the row of the document would write all of that anew.
         asked = "SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state"
         row = self._db.execute(asked).fetchone()
@@ -444,13 +447,15 @@ class Journal:
             db.execute("UPDATE state SET exported_sha256 = ?", (sha256,))
 
     @staticmethod
-    def _put_state(db: sqlite3.Connection, document: Mapping[str, Any]) -> None:
-        db.execute(
-            "INSERT INTO state (only, document, revision) VALUES (1, ?, 1)"
-            " ON CONFLICT (only) DO UPDATE SET document = excluded.document, revision = revision + 1"
-            " + (SELECT coalesce(max(number), 0) FROM state_changes)",
-            (orjson.dumps(document),),
-        )
+    def _put_state(db: Tables, document: Mapping[str, Any]) -> None:
+        content = orjson.dumps(document)
+        is_there = db.execute(
+            "UPDATE state SET document = ?,"
+            " revision = revision + 1 + (SELECT coalesce(max(number), 0) FROM state_changes)",
+            (content,),
+        ).rowcount
+        if not is_there:
+            db.execute("INSERT INTO state (document, revision) VALUES (?, 1)", (content,))
         db.execute("DELETE FROM state_changes")
 
 
@@ -478,37 +483,25 @@ def _note_step(step: str, intent: Intent | None = None, **fields: object) -> Non
     note(JOURNAL, step, level=logging.DEBUG, **about, **fields)
 
 
-@contextmanager
-def open_journal(path: Path) -> Iterator[Journal]:
-    """Open (or create) a journal in write-ahead mode with full synchronisation.
-
-    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
-    opened, or is used in the block and fails.
-    """
-    with opened(path) as connection:
-        yield Journal(connection, path)
-
-
-def _file_at(path: Path) -> tuple[int, int] | None:
-    """Identify the file at a path; None where there is none that can be looked at."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def _row(rows: Rows) -> Row:
+    """Return a row that must be there."""
+    row = rows.fetchone()
+    if row is None:
+        raise StoreBroken("a row of it is missing")
+    return row
 
 
 def _document(text: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(text)
     except ValueError as error:
-        raise sqlite3.DatabaseError(f"a document in it is broken: {error}") from error
+        raise StoreBroken(f"a document in it is broken: {error}") from error
     if not isinstance(document, dict):
-        raise sqlite3.DatabaseError("a document in it is broken")
+        raise StoreBroken("a document in it is broken")
     return document
 
 
-def _run(*row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of SQLite
+def _run(*row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of the journal
     names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
     run = dict(zip(names, row[:-1], strict=True))
     moment_of(run["started_at"])  # whoever reads it takes it for a time

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
+
 from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.port import StoreBroken, StoreUnusable
+from exitplan.executor.store.sqlite_tables import SqliteTables
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 
 _FIRST = """
@@ -87,36 +92,60 @@ ALTER TABLE attempts ADD COLUMN run INTEGER;
 CREATE TABLE pruned_orders (client_order_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS, _AUDIT)
+# What a statement of both stores has to find without looking into documents, or at where SQLite puts a row.
+_PORTABLE = """
+ALTER TABLE intents ADD COLUMN client_order_id TEXT;
+WITH named AS MATERIALIZED (SELECT plan_id, key AS action_id, value FROM plans, json_each(orders_of(document)))
+UPDATE intents SET client_order_id = named.value FROM named
+WHERE named.plan_id = intents.plan_id AND named.action_id = intents.action_id;
+CREATE INDEX intents_by_order ON intents (client_order_id);
+UPDATE attempts SET run = (
+    SELECT max(run_id) FROM runs
+    WHERE runs.plan_id = attempts.plan_id AND julianday(started_at) <= julianday(attempts.sent_at)
+) WHERE run IS NULL;
+ALTER TABLE requests ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE requests SET number = rowid;
+ALTER TABLE incidents ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE incidents SET number = rowid;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS, _AUDIT, _PORTABLE)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)
 
 
 @contextmanager
-def opened(path: Path, *, is_checked: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open (or create) the file for the time of the block, in write-ahead mode with full synchronisation.
+def open_journal(path: Path) -> Iterator[Journal]:
+    """Open (or create) a journal in write-ahead mode with full synchronisation.
 
-    Its pages are looked through, unless ``is_checked`` is false: for what a run checks anyway before it sends. Raises
-    FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be opened.
+    Raises FileIsInvalid for a file that is no journal or of a later version, DataFolderUnusable where it cannot be
+    opened, or is used in the block and fails.
+    """
+    with opened(path) as tables:
+        yield Journal(tables, staying_in_place(path))
+
+
+@contextmanager
+def opened(path: Path, *, is_checked: bool = True, may_begin: bool = True) -> Iterator[SqliteTables]:
+    """Open the file for the time of the block, in write-ahead mode with full synchronisation.
+
+    Where there is none it is created, unless it must not begin. Its pages are looked through, unless ``is_checked`` is
+    false: for what a run checks anyway before it sends. Raises FileIsInvalid for a file that is no journal or of a
+    later version, DataFolderUnusable where it cannot be opened.
     """
     connection: sqlite3.Connection | None = None
     doing = "open"
+    if may_begin:
+        _make_private(path)
     try:
-        make_private_folder(path.parent)
-        create_private(path)
-    except OSError as error:
-        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
-    for suffix in ("", "-wal", "-shm"):  # SQLite gives to new ones of these the mode of the first
-        keep_private(path.with_name(path.name + suffix))
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection = _connected(path, may_begin=may_begin)
         prepare(connection, path, is_checked=is_checked)
         doing = "use"
-        yield connection
-    except sqlite3.OperationalError as error:
+        yield SqliteTables(connection)
+    except (sqlite3.OperationalError, StoreUnusable) as error:
         raise DataFolderUnusable(f"cannot {doing} the journal {path}: {error}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, StoreBroken) as error:
         raise FileIsInvalid(
             f"{path}: the journal is damaged: {error}",
             hint="restore it from a backup, or look at the venue's orders before starting a new one",
@@ -124,6 +153,54 @@ def opened(path: Path, *, is_checked: bool = True) -> Iterator[sqlite3.Connectio
     finally:
         if connection is not None:
             connection.close()
+
+
+def _make_private(path: Path) -> None:
+    try:
+        make_private_folder(path.parent)
+        create_private(path)
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot open the journal {path}: {error.strerror or error}") from error
+    for suffix in ("", "-wal", "-shm"):  # SQLite gives to new ones of these the mode of the first
+        keep_private(path.with_name(path.name + suffix))
+
+
+def _connected(path: Path, *, may_begin: bool) -> sqlite3.Connection:
+    if may_begin:
+        return sqlite3.connect(path, isolation_level=None, timeout=10)
+    place = f"{path.resolve().as_uri()}?mode=rw"
+    return sqlite3.connect(place, isolation_level=None, timeout=10, uri=True)
+
+
+def staying_in_place(path: Path) -> Callable[[], None]:
+    """Return a check that raises DataFolderUnusable once another file, or none, is at a path: all could be lost.
+
+    SQLite writes into a file that was moved or removed as if nothing was.
+    """
+    there = _file_at(path)
+
+    def check() -> None:
+        if there is None or _file_at(path) != there:
+            raise DataFolderUnusable(
+                f"the journal {path} was moved, removed or replaced",
+                hint="put the folder back where it was; if it is lost, first look at the orders at the venue",
+            )
+
+    return check
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Identify the file at a path; None where there is none that can be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def has_requests(db: sqlite3.Connection) -> bool:
+    """Check whether a journal keeps what waits for people."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = True) -> None:
@@ -140,7 +217,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = Tr
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version_of(connection)
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
@@ -149,7 +226,27 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
             hint="use the exitplan that wrote it, or a later one",
         )
     steps = " ".join(_UPGRADES[version:])
-    connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.create_function("orders_of", 1, _orders_of)
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except sqlite3.OperationalError:
+        connection.rollback()
+        if _version_of(connection) != SCHEMA_VERSION:  # else another process was faster
+            raise
+
+
+def _orders_of(document: bytes) -> str:
+    """Return the client order ids of a plan by action as JSON; none of one that is broken, as whoever reads it says."""
+    try:
+        orders = {action["id"]: action["client_order_id"] for action in orjson.loads(document)["actions"]}
+    except (ValueError, KeyError, TypeError):
+        orders = {}
+    return orjson.dumps(orders, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _ensure_sound(connection: sqlite3.Connection, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+from exitplan.executor.store.port import StoreBroken
 from exitplan.ruleset.model.values import parse_time, plain
 
 Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
@@ -103,15 +103,15 @@ class Settlement:
         return Settlement([*self.resolved, *later.resolved], changes)
 
 
-def intent_of_row(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
-    """Read an intent of the journal; raises DatabaseError where it is broken."""
+def intent_of_row(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of the journal
+    """Read an intent of the journal; raises StoreBroken where it is broken."""
     try:
         return _unchecked_intent(plan_id, *row)
     except (ArithmeticError, ValueError) as error:
-        raise sqlite3.DatabaseError(f"an intent in it is broken: {error}") from error
+        raise StoreBroken(f"an intent in it is broken: {error}") from error
 
 
-def _unchecked_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of SQLite
+def _unchecked_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a row of the journal
     action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence = row
     return Intent(
         plan_id,
@@ -130,24 +130,24 @@ def _unchecked_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a ro
 
 @lru_cache(maxsize=1024)
 def moment_of(text: str) -> datetime:
-    """Read a time; orders that went out together have the same. Raises DatabaseError for a broken one."""
+    """Read a time; orders that went out together have the same. Raises StoreBroken for a broken one."""
     try:
         return parse_time(text)
     except ValueError as error:
-        raise sqlite3.DatabaseError(f"a time in it is broken: {error}") from error
+        raise StoreBroken(f"a time in it is broken: {error}") from error
 
 
 def decimal_of(text: str | None) -> Decimal | None:
-    """Read a number of the journal, if there is one; raises DatabaseError for a broken one."""
+    """Read a number of the journal, if there is one; raises StoreBroken for a broken one."""
     return None if text is None else number_of(text)
 
 
 def number_of(text: str) -> Decimal:
-    """Read a number of the journal; raises DatabaseError for a broken one."""
+    """Read a number of the journal; raises StoreBroken for a broken one."""
     try:
         return Decimal(text)
     except ArithmeticError as error:
-        raise sqlite3.DatabaseError(f"a number in it is broken: {text!r}") from error
+        raise StoreBroken(f"a number in it is broken: {text!r}") from error
 
 
 def text_of(value: Decimal | None) -> str | None:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from exitplan.brokers.private_files import OWN
 from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.store.audit import has_requests
 from exitplan.executor.store.backup import as_one_file
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import has_requests, open_journal
 from exitplan.executor.store.state import State, export_state, state_from_document, state_to_document
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text

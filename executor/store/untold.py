@@ -6,16 +6,15 @@ gets each once.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exitplan.executor.store.alerts import make_alert, write_alert
+from exitplan.executor.store.alerts import make_alert
+from exitplan.executor.store.port import AccountStore, StoreBroken, Tables
 from exitplan.ruleset.model.values import parse_time, time_text
 
 
@@ -29,22 +28,24 @@ class Told:
     figures: Mapping[str, Any]
 
 
-def tell_later(db: sqlite3.Connection, alert: Told, now: datetime) -> None:
+def tell_later(db: Tables, alert: Told, now: datetime) -> None:
     """Note an alert that is to be raised, within the transaction of what it tells."""
     document = orjson.dumps({**asdict(alert), "at": time_text(now)})
-    db.execute("INSERT INTO untold_alerts (document) VALUES (?)", (document,))
+    number = "(SELECT coalesce(max(number), 0) + 1 FROM untold_alerts)"
+    db.execute(f"INSERT INTO untold_alerts (number, document) VALUES ({number}, ?)", (document,))  # noqa: S608 - our own words
 
 
-def raise_untold(db: sqlite3.Connection, alerts: Path, account: str) -> None:
+def raise_untold(db: Tables, store: AccountStore) -> None:
     """Raise what is to be told, outside of a transaction; what a process that was killed left behind comes first.
 
     What cannot be written into the account's alerts, as on a full disk, stays for the next time.
     """
     for number, document in db.execute("SELECT number, document FROM untold_alerts ORDER BY number").fetchall():
-        alert = _alert(document, account)
-        if not write_alert(alerts, alert):
+        alert = _alert(document, store.account)
+        if not store.write_alert(alert):
             return
-        db.execute("DELETE FROM untold_alerts WHERE number = ?", (number,))
+        # Another process may have raised it too, and a later alert stand under its number by now.
+        db.execute("DELETE FROM untold_alerts WHERE number = ? AND document = ?", (number, document))
 
 
 def _alert(document: bytes, account: str) -> dict[str, Any]:
@@ -53,4 +54,4 @@ def _alert(document: bytes, account: str) -> dict[str, Any]:
         figures = {"alert_id": told["alert_id"], **told["figures"]}
         return make_alert(told["kind"], account, parse_time(told["at"]), figures, told["severity"])
     except (ValueError, KeyError, TypeError) as error:
-        raise sqlite3.DatabaseError(f"an alert in it is broken: {error}") from error
+        raise StoreBroken(f"an alert in it is broken: {error}") from error

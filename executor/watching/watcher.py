@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from exitplan.brokers.protocol import Clock
 from exitplan.executor.accounts.account import Account, AccountFile, is_path
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.store.alerts import make_alert, write_alert
+from exitplan.executor.store.alerts import make_alert
+from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.tracing import span
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
@@ -43,14 +42,15 @@ class Surroundings:
     """What a watcher is given.
 
     ``find`` lists the accounts as their files are now, ``open`` opens one, ``open_offline`` without its venue. ``tend``
-    is done after each round of an account, also a failed one; ``deliver`` after rounds, with the ids of all accounts.
+    is done after each round of an account, also a failed one; ``store_of`` finds where its alerts go, whether it can be
+    opened or not; ``deliver`` after rounds, with the ids of all accounts.
     ``ensure_kept`` raises where the data folder is not the one any more in which the watch began.
     """
 
     find: Callable[[], Sequence[Selected]]
     open: Callable[[AccountFile], Account]
     open_offline: Callable[[AccountFile], Account]
-    data: Path
+    store_of: StoreOpener
     clock: Clock
     sleep: Sleep
     workers: Workers
@@ -73,7 +73,7 @@ class Watcher:
         self._undelivered = False
         self._delivering: datetime | None = None
         self._delivered: datetime | None = None
-        self._unwritten: list[tuple[Path, Mapping[str, object]]] = []
+        self._unwritten: list[tuple[AccountStore, Mapping[str, object]]] = []
 
     # --- going on ---
 
@@ -237,18 +237,17 @@ class Watcher:
         self._given.notify(replace(done, is_news=is_news))
 
     def _raise_alert(self, done: Round) -> None:
-        folder = DataFolder.of(self._given.data, done.account)
         cut_off = int(self._pace.cut_off.total_seconds())
         figures: Mapping[str, object] = {"seconds": int(done.seconds), "cut_off": cut_off}
         if done.problem is not None:
             figures = {"reason": str(done.problem), "hint": done.problem.hint, "exit_code": int(done.exit_code)}
         kind = "ACCOUNT_HANGS" if done.kind == "hangs" else "ROUND_FAILED"
-        self._unwritten.append((folder.alerts, make_alert(kind, done.account, done.at, figures)))
+        self._unwritten.append((self._given.store_of(done.account), make_alert(kind, done.account, done.at, figures)))
         self._write_alerts()
 
     def _write_alerts(self) -> None:
-        """Write the alerts that are not in their files yet: what cannot be written now is kept until it can."""
-        self._unwritten = [entry for entry in self._unwritten if not write_alert(*entry)]
+        """Write the alerts that are not in their stores yet: what cannot be written now is kept until it can."""
+        self._unwritten = [(store, alert) for store, alert in self._unwritten if not store.write_alert(alert)]
 
     # --- afterwards ---
 

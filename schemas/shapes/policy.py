@@ -461,7 +461,10 @@ def account_schema() -> Schema:
             "default": ["spot"],
         },
         "rate_limit": _rate_limit(),
-        "egress": text("The way out to the venue; workers of a fleet name theirs.", pattern=_ID_PATTERN)
+        "egress": text(
+            "In a fleet: the name of the address that requests have to leave by; workers with it take the account.",
+            pattern=_ID_PATTERN,
+        )
         | {"patternErrorMessage": _ID_MESSAGE},
         "route": _route(),
         "options": {

@@ -24,7 +24,7 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.brokers.venues import dialect_of
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.model.values import is_derivative
 from tests.chaos.loopback import CLIENT_SECONDS, Loopback, credentials_at, start
 from tests.chaos.wire import Record, WireClock, WireFile
@@ -61,9 +61,9 @@ class LiveWorld(World):
             account = _opened(file, self.clock)
             broker = open_broker(block, self.root, self.clock)
             identity = identity_of(block, self.root)
-        folder = DataFolder.of(self.root / "data", account.id)
+        store = FileStore.of(self.root / "data", account.id)
         retrying = RetryingBroker(broker, self.clock.sleep)
-        return replace(account, file=file, broker=retrying, folder=folder, clock=self.clock, identity=identity)
+        return replace(account, file=file, broker=retrying, store=store, clock=self.clock, identity=identity)
 
     def prepare(self) -> None:
         """Let this process, which is about to die, keep the listings with the rest, and be impatient."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from tests.cli.conftest import Ran, xp
 

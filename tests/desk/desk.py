@@ -29,6 +29,7 @@ from exitplan.executor.approvals.deciding import Found, all_requests, approve, r
 from exitplan.executor.escalation.acknowledging import acknowledge
 from exitplan.executor.escalation.climbing import Ack, Incident
 from exitplan.executor.escalation.ladder import incidents_in, tend
+from exitplan.executor.store.file_store import FileStore, files_below
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import Pace
@@ -141,7 +142,7 @@ class Desk:
             find=lambda: accounts_now(AccountSelection(every=True), self.root),
             open=self._open,
             open_offline=self._open,
-            data=self.data,
+            store_of=files_below(self.data),
             clock=self.clock,
             sleep=self.clock.sleep,
             workers=AtOnce(),
@@ -164,7 +165,7 @@ class Desk:
 
     def waiting(self, account: str) -> list[Found]:
         """The plans of an account that wait for people."""
-        found, problems = all_requests(self.files(), self.data)
+        found, problems = all_requests(self.files(), files_below(self.data))
         assert not problems
         return [one for one in found if (one.request.account, one.request.standing) == (account, "waiting")]
 
@@ -179,9 +180,9 @@ class Desk:
 
     def ack(self, account: str, duration: timedelta) -> None:
         now = self.clock()
-        for incident in incidents_in(self.folder(account)):
-            folders = {account: self.folder(account)}
-            acknowledge(folders, incident.id, Ack(0, "ann", now, "asked the venue", now + duration, is_undone=False))
+        for incident in incidents_in(FileStore.of(self.data, account)):
+            stores = {account: FileStore.of(self.data, account)}
+            acknowledge(stores, incident.id, Ack(0, "ann", now, "asked the venue", now + duration, is_undone=False))
 
     # --- looking ---
 
@@ -199,8 +200,8 @@ class Desk:
         return lines
 
     def incidents(self, account: str) -> list[Incident]:
-        folder = self.folder(account)
-        return [*incidents_in(folder, ended=True), *incidents_in(folder)]
+        store = FileStore.of(self.data, account)
+        return [*incidents_in(store, ended=True), *incidents_in(store)]
 
     def delivered(self, channel: str) -> Counter[tuple[str, str]]:
         """How many alerts a channel got, by severity and account."""

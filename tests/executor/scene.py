@@ -26,6 +26,8 @@ from exitplan.executor.apply.apply import apply_plan
 from exitplan.executor.apply.events import EVENT_KINDS, ApplyResult, Event
 from exitplan.executor.plan import plan_account
 from exitplan.executor.store.alert_kinds import ALERT_KINDS
+from exitplan.executor.store.file_store import files_below, folder_of
+from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.model.snapshot import (
@@ -90,6 +92,7 @@ class Scene:
     policy: dict[str, Any]
     events: list[Event] = field(default_factory=list)
     plans: list[dict[str, Any]] = field(default_factory=list)
+    store_of: StoreOpener | None = field(default=None, kw_only=True)
 
     # --- doing ---
 
@@ -102,9 +105,8 @@ class Scene:
         if text not in _OPENED:
             _OPENED[text] = open_account(AccountRequest(clock=self.clock, account=str(file)))
         broker = as_broker(FaultyBroker(self.venue(), self.trouble, self.clock))
-        folder = DataFolder.of(self.root / "data", self.policy["account"]["id"])
         identity = identity_of(self.policy["account"], self.root)
-        return replace(_OPENED[text], file=file, broker=broker, folder=folder, clock=self.clock, identity=identity)
+        return replace(_OPENED[text], file=file, broker=broker, store=self.store, clock=self.clock, identity=identity)
 
     def venue(self) -> PaperBroker:
         """The venue itself, past the wire."""
@@ -133,7 +135,7 @@ class Scene:
         """Take an event, and look whether the state file can be read at that moment."""
         assert event.kind in EVENT_KINDS
         self.events.append(event)
-        if self.folder.state.exists():
+        if self.store_of is None and self.folder.state.exists():
             load_document(self.folder.state, "state")
 
     def verify(self) -> Checks:
@@ -190,8 +192,13 @@ class Scene:
     # --- looking ---
 
     @property
+    def store(self) -> AccountStore:
+        """The account's store as another process would find it: files, unless the scene is set elsewhere."""
+        return (self.store_of or files_below(self.root / "data"))(self.policy["account"]["id"])
+
+    @property
     def folder(self) -> DataFolder:
-        return DataFolder.of(self.root / "data", self.policy["account"]["id"])
+        return folder_of(self.store)
 
     def document(self) -> dict[str, Any]:
         """The paper account's file, which shows all that has happened once the account was read."""

@@ -105,7 +105,7 @@ class World:
     def vote(self, person: str) -> None:
         for request in self.requests("waiting"):
             now = self.scene.clock()
-            found = Found(request, load_account_file(self.scene.root / "account.yaml"), self.scene.folder)
+            found = Found(request, load_account_file(self.scene.root / "account.yaml"), self.scene.store)
             if person in {"no", "not now"}:
                 until = now + timedelta(hours=2) if person == "not now" else None
                 reject(found, "bob", now, "no", until)
@@ -116,7 +116,7 @@ class World:
 
     def requests(self, standing: str) -> list[Request]:
         self.scene.open()
-        return [one for one in requests_of(self.scene.folder, "platform") if one.standing == standing]
+        return [one for one in requests_of(self.scene.store) if one.standing == standing]
 
     def hold(self, quantity: str) -> None:
         """Let somebody else buy or sell behind our back."""

@@ -17,12 +17,13 @@ from exitplan.executor.store.backup import back_up
 from exitplan.ruleset.errors import FileIsInvalid
 from tests.builders import NOW
 from tests.executor.conftest import Stage
+from tests.executor.older import to_version_seven
 from tests.executor.scene import Scene, legacy, over_cap, resting
 from tests.faults import Crash, Fault
 
 
 def trail(scene: Scene, **parts: Any) -> list[dict[str, Any]]:
-    return list(audit_trail("platform", scene.folder.journal, **parts))
+    return list(audit_trail(scene.store, **parts))
 
 
 def test_a_run_says_who_made_it_by_which_plan_and_policy(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +50,7 @@ def test_orders_stand_under_the_run_that_sent_them(on_stage: Stage) -> None:
     first, second = trail(scene)
     assert [order["kind"] for order in first["orders"]] == ["cancel_order", "close"]
     assert (first["ended_at"], second["orders"]) == (None, [])
-    with closing(sqlite3.connect(scene.folder.journal)) as db, db:
-        db.execute("UPDATE attempts SET run = NULL")  # as earlier versions left them
+    to_version_seven(scene.folder.journal)
     assert [len(run["orders"]) for run in trail(scene)] == [2, 0]
 
 
@@ -87,7 +87,8 @@ def with_a_vote(scene: Scene, plan: str, standing: str) -> None:
             "CREATE TABLE IF NOT EXISTS votes (number, request_id, vote, person, why, at, plan_id, prices);"
         )
         db.execute(
-            "INSERT INTO requests VALUES ('r1', 'c', ?, X'7b7d', X'5b5d', 1, ?, ?, ?, NULL, NULL)",
+            "INSERT INTO requests (request_id, content, plan_id, document, reasons, people, asked_at, standing,"
+            " changed_at, replaced_by, until) VALUES ('r1', 'c', ?, X'7b7d', X'5b5d', 1, ?, ?, ?, NULL, NULL)",
             (plan, "2026-02-18T22:00:00Z", standing, "2026-02-18T22:00:00Z"),
         )
         db.execute(

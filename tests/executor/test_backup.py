@@ -12,8 +12,9 @@ import pytest
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.backup import back_up
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.history import past_runs
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid, OutcomeUnknown
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting
@@ -33,7 +34,7 @@ def test_a_copy_is_a_data_folder_that_says_the_same(on_stage: Stage) -> None:
     assert (made.folder, made.runs) == (folder.path, 1)
     assert set(made.files) == {path.name for path in folder.path.iterdir()}
     assert folder.state.read_bytes() == scene.folder.state.read_bytes()
-    there = replace(scene.open(), folder=folder)
+    there = replace(scene.open(), store=FileStore("u1", folder))
     assert past_runs(there) == past_runs(scene.open())
 
 

@@ -17,8 +17,9 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.apply import apply_plan, check_plan
 from exitplan.executor.plan import plan_account
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.history import import_state, restore_state
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import machine_lock
 from exitplan.executor.verify import verify_account
 from exitplan.ruleset.errors import (
@@ -51,7 +52,7 @@ OTHERS = [
 
 def live(scene: Scene, identity: Identity = LIVE, data: str = "data") -> Account:
     """Open the scene's account as one with a key, on a data folder of its own."""
-    return replace(scene.open(), identity=identity, folder=DataFolder.of(scene.root / data, "platform"))
+    return replace(scene.open(), identity=identity, store=FileStore.of(scene.root / data, "platform"))
 
 
 def made(account: Account) -> Plan:

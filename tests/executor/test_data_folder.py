@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +16,7 @@ from exitplan.executor.standing import no_old_answer
 from exitplan.executor.store.files import append_line, ensure_writable, write_atomically
 from exitplan.executor.store.gate_mark import find_mark
 from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.port import StoreUnusable
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, OutcomeUnknown, PlanIsUsed
 from tests.builders import position, snapshot
 from tests.executor.conftest import Stage
@@ -163,7 +163,7 @@ def test_a_run_whose_state_file_cannot_be_written_has_ended_all_the_same(
 
 
 def broken(*_: object, **__: object) -> NoReturn:
-    raise sqlite3.OperationalError("unable to open database file")
+    raise StoreUnusable("unable to open database file")
 
 
 def test_an_alert_that_cannot_be_written_ends_no_run(on_stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,14 +11,13 @@ import pytest
 
 from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.gate import DEFAULT_MAX_AGE, GateAnswer, trading_gate
 from exitplan.executor.operation import Operation, operate
 from exitplan.executor.store import files, gate_mark, lease
 from exitplan.executor.store import state as state_module
 from exitplan.executor.store.halt import halt, resume
 from exitplan.executor.store.history import import_state
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease, machine_lock
 from exitplan.executor.store.state import State, load_state, state_to_document
 from exitplan.executor.verify import verify_account
@@ -57,24 +56,25 @@ def test_anything_else_keeps_it_closed(state: State, reason: str) -> None:
 
 def test_it_reads_what_a_verification_has_left(on_stage: Stage) -> None:
     scene = on_stage(snapshot())
-    assert trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW).open is False
+    assert trading_gate(scene.store, DEFAULT_MAX_AGE, NOW).open is False
     scene.verify()
-    assert trading_gate(scene.folder, timedelta(0), NOW).open is True
+    assert trading_gate(scene.store, timedelta(0), NOW).open is True
 
 
 def test_a_state_that_was_edited_keeps_it_closed(on_stage: Stage) -> None:
     scene = on_stage(snapshot())
     scene.verify()
     scene.folder.state.write_text(scene.folder.state.read_text().replace("22:00:00Z", "22:59:00Z"))
-    answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW)
+    answer = trading_gate(scene.store, DEFAULT_MAX_AGE, NOW)
     assert (answer.open, "edited by hand" in answer.reason) == (False, True)
 
 
 def test_a_damaged_state_file_keeps_it_closed(on_stage: Stage) -> None:
-    folder: DataFolder = on_stage(snapshot()).folder
+    scene = on_stage(snapshot())
+    folder = scene.folder
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.state.write_text("{")
-    assert trading_gate(folder, DEFAULT_MAX_AGE, NOW).open is False
+    assert trading_gate(scene.store, DEFAULT_MAX_AGE, NOW).open is False
 
 
 def test_a_halt_keeps_it_closed_until_it_ends(on_stage: Stage) -> None:
@@ -82,10 +82,10 @@ def test_a_halt_keeps_it_closed_until_it_ends(on_stage: Stage) -> None:
     scene.verify()
     for folder in (scene.folder.root, scene.folder.path):
         halt(folder, "the venue is on fire", NOW)
-        answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW)
+        answer = trading_gate(scene.store, DEFAULT_MAX_AGE, NOW)
         assert (answer.open, "the venue is on fire" in answer.reason) == (False, True)
         resume(folder)
-        assert trading_gate(scene.folder, DEFAULT_MAX_AGE, NOW).open is True
+        assert trading_gate(scene.store, DEFAULT_MAX_AGE, NOW).open is True
 
 
 def test_an_order_that_nobody_can_tell_of_keeps_it_closed(on_stage: Stage) -> None:
@@ -95,7 +95,7 @@ def test_an_order_that_nobody_can_tell_of_keeps_it_closed(on_stage: Stage) -> No
     assert scene.apply().exit_code == 9
     scene.hold("AAA/USD", None)
     assert scene.verify().state == "CLEAN"
-    answer = trading_gate(scene.folder, DEFAULT_MAX_AGE, scene.clock.now)
+    answer = trading_gate(scene.store, DEFAULT_MAX_AGE, scene.clock.now)
     assert (answer.open, answer.reason) == (False, "the outcome of 1 of its orders is not known yet")
 
 
@@ -107,7 +107,7 @@ def gate(scene: Scene, account: Account | None = None, *, now: datetime | None =
     """Ask the gate as the command line does."""
     opened = account or scene.open()
     policy = opened.loaded.policy.sha256
-    return trading_gate(scene.folder, DEFAULT_MAX_AGE, now or scene.clock.now, policy, opened.identity)
+    return trading_gate(scene.store, DEFAULT_MAX_AGE, now or scene.clock.now, policy, opened.identity)
 
 
 def verified_scene(on_stage: Stage) -> Scene:

@@ -20,6 +20,7 @@ from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Settlement
+from exitplan.executor.store.port import Tables
 from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.actions import Kind
@@ -76,7 +77,7 @@ def test_the_outcomes_of_a_group_are_one_commit(on_stage: Stage, monkeypatch: py
     commits: list[list[str]] = []
     put = Journal._put_settlement
 
-    def counted(_: type[Journal], db: sqlite3.Connection, settled: Settlement) -> None:
+    def counted(_: type[Journal], db: Tables, settled: Settlement) -> None:
         commits.append([resolution.status for _, resolution, _ in settled.resolved])
         put(db, settled)
 

@@ -14,7 +14,7 @@ from exitplan.executor.accept_balance import accept_balance
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.apply import check_plan
 from exitplan.executor.apply.own_orders import REACH
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown
 from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import position

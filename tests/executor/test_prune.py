@@ -12,7 +12,7 @@ from exitplan.executor.report import report_account
 from exitplan.executor.restore import restore
 from exitplan.executor.store.backup import back_up
 from exitplan.executor.store.history import past_runs
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import AccountIsLocked, PlanIsUnusable
 from tests.builders import NOW

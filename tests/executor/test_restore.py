@@ -18,7 +18,7 @@ from exitplan.executor.restore import Restored, restore
 from exitplan.executor.store import put_back
 from exitplan.executor.store.backup import back_up
 from exitplan.executor.store.gate_mark import restored_mark
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import (
     AccountIsAnother,
@@ -154,7 +154,7 @@ def test_the_gate_is_closed_until_the_account_is_verified(on_stage: Stage) -> No
     source = backed_up(scene)
 
     def is_open() -> bool:
-        return trading_gate(scene.folder, timedelta(hours=1), scene.clock()).open
+        return trading_gate(scene.store, timedelta(hours=1), scene.clock()).open
 
     assert is_open()
     put(scene, source)

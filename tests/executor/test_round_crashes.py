@@ -82,9 +82,9 @@ class Watched:
             tend(account, clock())
             deliver(scene.root, scene.root / "data", ["platform"], clock(), sleep=clock.sleep, budget=None)
             return
-        for request in requests_of(scene.folder, "platform"):
+        for request in requests_of(scene.store):
             if request.standing == "waiting":
-                approve(Found(request, load_account_file(scene.root / "account.yaml"), scene.folder), "ann", clock())
+                approve(Found(request, load_account_file(scene.root / "account.yaml"), scene.store), "ann", clock())
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def assert_all_is_well(watched: Watched) -> None:
     assert scene.held() == "0"
     assert list(scene.fills().values()) == [Decimal(100)]
     assert scene.says() == "CLEAN"
-    assert {request.standing for request in requests_of(scene.folder, "platform")} == {"applied"}
+    assert {request.standing for request in requests_of(scene.store)} == {"applied"}
     kinds = {alert["alert_type"] for alert in scene.alerts()}
     assert {"APPROVAL_WAITING", "PLAN_APPROVED", "ESCALATION", "ESCALATION_ENDED"} <= kinds
     posted = "\n".join(watched.post.got)

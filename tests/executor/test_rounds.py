@@ -18,7 +18,7 @@ from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.history import past_runs
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.watching.rounds import Round, round_of
 from exitplan.ruleset.errors import NotWaiting, PlanIsStale, PlanIsUnsigned
@@ -42,8 +42,8 @@ def go(scene: Scene, minutes: float = 5, *, stop_after: int | None = None) -> Ro
 def found(scene: Scene) -> Found:
     """The newest request, as a person looks at it."""
     scene.open()
-    (*_, newest) = requests_of(scene.folder, "platform")
-    return Found(newest, load_account_file(scene.root / "account.yaml"), scene.folder)
+    (*_, newest) = requests_of(scene.store)
+    return Found(newest, load_account_file(scene.root / "account.yaml"), scene.store)
 
 
 def say_yes(scene: Scene, person: str = "alice") -> Request:
@@ -51,7 +51,7 @@ def say_yes(scene: Scene, person: str = "alice") -> Request:
 
 
 def standings(scene: Scene) -> list[str]:
-    return [request.standing for request in requests_of(scene.folder, "platform")]
+    return [request.standing for request in requests_of(scene.store)]
 
 
 # --- without asking ---
@@ -128,7 +128,7 @@ def test_a_plan_of_something_else_supersedes_the_one_that_waits(on_stage: Stage)
     assert first is not None
     assert second.replaced == first.id
     assert standings(scene) == ["superseded", "waiting"]
-    with pytest.raises(NotWaiting, match="superseded"), open_book(scene.folder, "platform") as book:
+    with pytest.raises(NotWaiting, match="superseded"), open_book(scene.store) as book:
         book.approve(first.id, "alice", scene.clock(), Decimal("0.05"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from tests.builders import market, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, statuses

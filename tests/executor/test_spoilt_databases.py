@@ -38,9 +38,9 @@ FAILED = {"symbol": "AAA/USD", "rule": "legacy", "kind": "close", "reason": "oth
 
 
 def incidents(scene: Scene) -> None:
-    with open_incidents(scene.folder.journal) as kept:
+    with open_incidents(scene.store) as kept:
         kept.open(), kept.ended()
-        kept.raise_untold(scene.folder.alerts, "platform")
+        kept.raise_untold(scene.store)
 
 
 def deliveries(scene: Scene) -> None:
@@ -57,7 +57,7 @@ READERS: Mapping[str, Callable[[Scene], Any]] = {
     "verify": Scene.verify,
     "status": lambda scene: account_status(scene.open()).document,
     "history": lambda scene: past_runs(scene.open()),
-    "audit": lambda scene: list(audit_trail("platform", scene.folder.journal)),
+    "audit": lambda scene: list(audit_trail(scene.store)),
     "report": lambda scene: report_account(scene.open(), NOW - timedelta(days=1)),
     "incidents": incidents,
     "backup": lambda scene: back_up(scene.folder, scene.root / "second"),

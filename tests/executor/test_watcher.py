@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 
 from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, load_account_file
 from exitplan.executor.accounts.selection import AccountSelection, Selected
+from exitplan.executor.store.file_store import files_below
 from exitplan.executor.store.lease import account_lease, staying_in_place, watch_lease
 from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
@@ -99,7 +100,7 @@ class Stand:
                 find=self.find,
                 open=self.open,
                 open_offline=self.open,
-                data=self.root / "data",
+                store_of=files_below(self.root / "data"),
                 clock=self.clock,
                 sleep=self.clock.sleep,
                 workers=self.workers,

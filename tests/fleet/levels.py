@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
-from exitplan.fleet.levels import BUCKETS, PostgresLevels
+from exitplan.fleet.levels import PostgresLevels
+from exitplan.fleet.schema import BUCKETS
 
 
 def with_buckets(url: str) -> str:

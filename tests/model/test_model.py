@@ -68,7 +68,7 @@ def _without_window(patch: pytest.MonkeyPatch) -> None:
 
 
 def _without_note(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("exitplan.executor.apply.apply.ensure_newest_traded", lambda *_: None)
+    patch.setattr("exitplan.executor.store.last_journal.ensure_newest_traded", lambda *_: None)
 
 
 MORE: Mapping[str, Mutate] = {"a look at the journal before it is sent": _without_claim, "the window": _without_window}

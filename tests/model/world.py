@@ -16,7 +16,7 @@ from exitplan.brokers.protocol import Broker, ConvertRequest, OrderReference, Or
 from exitplan.brokers.registry import open_broker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
-from exitplan.executor.store.journal import open_journal
+from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.journal_values import Intent
 from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import PlanIsUnusable
@@ -100,7 +100,7 @@ class ModelWorld(World):
     def open(self) -> Account:
         if self._account is None:
             self._account = super().open()
-        account = replace(self._account, broker=self.connect(self), folder=self.folder, clock=self.clock)
+        account = replace(self._account, broker=self.connect(self), store=self.store, clock=self.clock)
         return replace(account, identity=replace(account.identity, key="key")) if self.is_live else account
 
     def venue(self) -> PaperBroker:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+from tools.postgres import NoPostgres, Server
 
 from tests.postgres.server import shared_server
-from tools.postgres import NoPostgres, Server
+
+if TYPE_CHECKING:
+    from exitplan.executor.store.postgres.database import Database
 
 _numbers = itertools.count(1)
 
@@ -49,3 +53,24 @@ def new_database(postgres_server: Server) -> Callable[[], str]:
 def postgres_url(new_database: Callable[[], str]) -> str:
     """Where an empty database of this test's own is found."""
     return new_database()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(new_database: Callable[[], str]) -> Iterator[Database]:
+    """A database that is set up for accounts, shared by the tests of this process."""
+    from exitplan.executor.store.postgres.database import open_database  # noqa: PLC0415 - as above
+    from exitplan.executor.store.postgres.migrations import create_journal  # noqa: PLC0415
+
+    database = open_database(new_database())
+    create_journal(database)
+    yield database
+    database.close()
+
+
+def empty(database: Database) -> None:
+    """Take everything out of a database but its tables."""
+    asked = "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relkind = 'r' AND relname <> 'versions'"
+    with database.connection() as connection:
+        row = connection.execute(asked + " AND relnamespace = 'exitplan'::regnamespace").fetchone()
+        assert row is not None
+        connection.execute(f"TRUNCATE {row[0]}".encode())

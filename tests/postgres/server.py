@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tools.postgres import NoPostgres, Server, find_binaries, start_server
+from tools.postgres import Server, find_binaries, start_server
 
 _OPTIONS = {"max_connections": "200", "shared_buffers": "32MB", "autovacuum": "off"}
 

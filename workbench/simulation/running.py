@@ -30,6 +30,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.logs import JOURNAL, RUN
 from exitplan.executor.operation import Operation, Unobserved, finish
 from exitplan.executor.plan import Planned, plan_account
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.state import State, state_bytes
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsUnusable, RefusedByGuard
@@ -178,7 +179,7 @@ class Replay:
             loaded=candidate.loaded,
             rulebook=candidate.rulebook,
             broker=PaperBroker(MemoryAccount(engine), scene.options, clock),
-            folder=folder,
+            store=FileStore(ACCOUNT, folder),
             clock=clock,
             overrides={},
             identity=Identity(snapshot.venue, str(data)),

@@ -12,7 +12,7 @@ from exitplan.executor.escalation.incidents import open_incidents
 from exitplan.executor.escalation.ladder import incidents_in, tend
 from exitplan.executor.escalation.troubles import find_sightings
 from exitplan.executor.operation import Operation, operate
-from exitplan.executor.store import untold
+from exitplan.executor.store import alerts
 from exitplan.executor.store.alerts import write_alert
 from exitplan.executor.store.history import retry
 from exitplan.ruleset.errors import AccountUnreadable
@@ -56,10 +56,10 @@ def told(scene: Scene) -> list[tuple[str, list[str]]]:
 
 
 def acknowledge(scene: Scene, until: timedelta | None = None, *, is_undone: bool = False) -> None:
-    (incident,) = incidents_in(scene.folder)
+    (incident,) = incidents_in(scene.store)
     now = scene.clock()
     ack = Ack(0, "alice", now, "on it", None if until is None else now + until, is_undone)
-    with open_incidents(scene.folder.journal) as file:
+    with open_incidents(scene.store) as file:
         file.acknowledge(incident.id, ack)
 
 
@@ -89,8 +89,8 @@ def test_what_is_solved_by_itself_is_told_once_to_those_who_were_told_of_it(on_s
     scene.hold("AAA/USD", None)
     run(scene)
     assert told(scene)[-1] == ("ESCALATION_ENDED", ["desk", "phone"])
-    assert (tended(scene, 600), incidents_in(scene.folder)) == ((), ())
-    (ended,) = incidents_in(scene.folder, ended=True)
+    assert (tended(scene, 600), incidents_in(scene.store)) == ((), ())
+    (ended,) = incidents_in(scene.store, ended=True)
     assert (ended.subject, ended.ended_how) == ("AAA/USD", "its cause is gone")
 
 
@@ -106,7 +106,7 @@ def test_a_new_failure_is_a_new_incident(on_stage: Stage) -> None:
     tended(scene)
     scene.break_writes(Fault.REFUSED)
     run(scene)
-    (old,), (new,) = incidents_in(scene.folder, ended=True), incidents_in(scene.folder)
+    (old,), (new,) = incidents_in(scene.store, ended=True), incidents_in(scene.store)
     assert old.id != new.id
 
 
@@ -159,12 +159,12 @@ def test_whoever_is_killed_between_journal_and_alert_neither_loses_nor_doubles_a
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(untold, "write_alert", die)
+        patch.setattr(alerts, "write_alert", die)
         with pytest.raises(Crash):
             tended(scene, 30)
     tended(scene, 0)
     assert {alert["alert_id"][-2:] for alert in scene.alerts() if "alert_id" in alert} == {".1", ".2"}
-    assert (tended(scene, 0), incidents_in(scene.folder)[0].step) == ((), 2)
+    assert (tended(scene, 0), incidents_in(scene.store)[0].step) == ((), 2)
 
 
 def test_an_account_that_stays_unclean_is_escalated_and_two_incidents_go_side_by_side(on_stage: Stage) -> None:
@@ -173,7 +173,7 @@ def test_an_account_that_stays_unclean_is_escalated_and_two_incidents_go_side_by
     scene.break_writes(Fault.REFUSED)
     run(scene)
     assert [tended(scene, minutes) for minutes in (119, 1)] == [("2",), ("1",)]
-    assert [incident.kind for incident in incidents_in(scene.folder)] == ["zombie_exit_failed", "not_clean"]
+    assert [incident.kind for incident in incidents_in(scene.store)] == ["zombie_exit_failed", "not_clean"]
     retry(scene.open(), "AAA/USD")
     run(scene)
     assert scene.says() == "CLEAN"
@@ -225,7 +225,7 @@ def test_a_ladder_that_is_taken_out_of_the_policy_ends_its_incidents(on_stage: S
     scene = failed_zombie(on_stage)
     del scene.policy["escalation"]
     assert tended(scene) == ("end",)
-    assert incidents_in(scene.folder, ended=True)[0].ended_how == "the policy no longer has this ladder"
+    assert incidents_in(scene.store, ended=True)[0].ended_how == "the policy no longer has this ladder"
 
 
 def test_without_a_ladder_or_a_journal_nothing_is_told(on_stage: Stage) -> None:
