@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from tools.postgres import NoPostgres, Server
 
 from tests.postgres.server import shared_server
+from tools.postgres import NoPostgres, Server
 
 if TYPE_CHECKING:
     from exitplan.executor.store.postgres.database import Database
