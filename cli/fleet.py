@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exitplan.executor.store.postgres.url import is_database_url
 from exitplan.ruleset.errors import UsageError
 
 if TYPE_CHECKING:
+    from exitplan.fleet.place import FleetPlace
     from exitplan.fleet.registry import AccountFilter, Registry
-
-SCHEMES = ("postgresql://", "postgres://")
 
 
 def _database(url: str) -> str:
     """Check that a database is named; completion and help ask for none."""
-    if not url.startswith(SCHEMES):
+    if not is_database_url(url):
         said = f"{url} is a folder: a fleet is kept in Postgres" if url else "which fleet?"
         raise UsageError(said, hint="name its database: --data postgresql://ROLE@HOST/DATABASE, or set EXITPLAN_DATA")
     return url
@@ -79,10 +79,18 @@ def ensure_driver() -> None:
 
 
 @contextmanager
+def opened_place(url: str) -> Iterator[FleetPlace]:
+    """Open a fleet as the place of accounts for the time of the block; raises UsageError, DataFolderUnusable."""
+    ensure_driver()
+    from exitplan.fleet.opening import open_fleet  # noqa: PLC0415 - as above
+
+    with open_fleet(url) as place:
+        yield place
+
+
+@contextmanager
 def opened_registry(url: str) -> Iterator[Registry]:
     """Open the registry of a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
     ensure_driver()
-    from exitplan.fleet.opening import open_registry  # noqa: PLC0415 - as above
-
-    with open_registry(url) as registry:
-        yield registry
+    with opened_place(url) as place:
+        yield place.registry

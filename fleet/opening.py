@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.migrations import create_journal, ensure_version, migrate
 from exitplan.executor.store.postgres.schema import UPGRADES as JOURNAL_UPGRADES
+from exitplan.fleet.place import FleetPlace
 from exitplan.fleet.registry import Registry
 from exitplan.fleet.schema import PART, UPGRADES
 
@@ -36,18 +37,18 @@ def init_fleet(url: str) -> Initialised:
         database.close()
 
 
-def registry_in(database: Database) -> Registry:
-    """Return the registry in a database; raises DataFolderUnusable where it has none of this version."""
+def fleet_in(database: Database) -> FleetPlace:
+    """Return the fleet in a database; raises DataFolderUnusable where it has none of this version."""
     ensure_version(database)
     ensure_version(database, PART, UPGRADES)
-    return Registry(database)
+    return FleetPlace(Registry(database), database)
 
 
 @contextmanager
-def open_registry(url: str) -> Iterator[Registry]:
-    """Open the registry of a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
+def open_fleet(url: str) -> Iterator[FleetPlace]:
+    """Open a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
     database = open_database(url)
     try:
-        yield registry_in(database)
+        yield fleet_in(database)
     finally:
         database.close()

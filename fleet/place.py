@@ -130,6 +130,12 @@ class FleetPlace:
             accounts = self.registry.find(AccountFilter(ids=ids)) if ids else []
         return AccountFiles({account.id: account_file(self.registry, account) for account in accounts}, ())
 
+    def ids(self) -> list[str]:
+        """Return the ids in the registry."""
+        with self.registry.transaction() as connection:
+            rows = connection.execute("SELECT account FROM exitplan.accounts ORDER BY account")
+            return [str(account) for (account,) in rows]
+
     def request(self, request: AccountRequest) -> AccountRequest:
         """Return what is asked for in this fleet."""
         return replace(request, find=self.find, store_of=self.store_of)
@@ -163,6 +169,11 @@ class AlertRows:
     records: Records
     number: int = 0
     unreadable: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where the database is."""
+        return self.records.database.place
 
     def new(self) -> Iterator[Mapping[str, Any]]:
         """Return the alerts since the last call, the oldest first."""

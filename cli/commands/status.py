@@ -34,6 +34,7 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.store.halt import Halt
@@ -77,7 +78,7 @@ def command(
 
     This is what exitplan remembers; the venue is not contacted.
     """
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     where = AccountRef(data=data)
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
@@ -86,8 +87,9 @@ def command(
         return KnownStatus(account_status(opened), tuple(warnings), opened.store.find_halt()), 0
 
     answers = account_set.ask(work, quiet=as_json)
-    for told in failing_channels(project_of(data), data):
-        warn(told, hint=SEE, as_json=as_json)
+    if isinstance(data, FilePlace):
+        for told in failing_channels(project_of(data.folder), data.folder):
+            warn(told, hint=SEE, as_json=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, _TABLE, as_json=as_json))
     show_status(answers[0].result, as_json=as_json)

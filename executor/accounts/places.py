@@ -22,6 +22,11 @@ class Alerts(Protocol):
 
     unreadable: int
 
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+        ...
+
     def new(self) -> Iterator[Mapping[str, Any]]:
         """Return the alerts since the last call, the oldest first; raises DataFolderUnusable."""
         ...
@@ -41,6 +46,10 @@ class DataPlace(Protocol):
 
     def files(self, having: str | None = None) -> AccountFiles:
         """Return all accounts; with ``having``, at least those that have ``requests`` or ``incidents``."""
+        ...
+
+    def ids(self) -> list[str]:
+        """Return the ids of all accounts, also of those that cannot be used."""
         ...
 
     def request(self, request: AccountRequest) -> AccountRequest:
@@ -89,6 +98,11 @@ class FilePlace:
         from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
 
         return read_account_files(project_root())
+
+    def ids(self) -> list[str]:
+        """Return the ids in the account files."""
+        files = self.files()
+        return [*files.sound, *(broken.id for broken in files.broken if broken.id is not None)]
 
     def request(self, request: AccountRequest) -> AccountRequest:
         """Return what is asked for in this folder."""

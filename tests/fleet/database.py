@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from exitplan.fleet.opening import init_fleet, open_registry
+from exitplan.fleet.opening import init_fleet, open_fleet
 from exitplan.fleet.registry import Registry
 
 POLICY = """\
@@ -33,8 +33,8 @@ account:
 def registry_at(url: str) -> Iterator[Registry]:
     """Make the tables of a fleet in an empty database, and open its registry."""
     init_fleet(url)
-    with open_registry(url) as registry:
-        yield registry
+    with open_fleet(url) as fleet:
+        yield fleet.registry
 
 
 def write_accounts(folder: Path, count: int, venue: str = "binance") -> Path:

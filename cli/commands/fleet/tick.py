@@ -42,9 +42,9 @@ def command(
     as_json: JsonOption = False,
     data: FleetOption = "",
 ) -> None:
-    """Give every account of the fleet a round now, and wait until all have had it.
+    """Give every account of the fleet a round, once.
 
-    It works on shards itself, beside the workers that are there; without any it does all of them, so it can be run by
+    It begins a tick now and waits until all accounts have had their round. It works on shards itself, beside the workers that are there; without any it does all of them, so it can be run by
     cron. While an earlier tick runs it exits with 7. Otherwise it exits with the worst code of all accounts, as
     `exitplan watch --once` does: 2 means that a plan waits or an account is not CLEAN.
     """
