@@ -154,7 +154,7 @@ class BlockBucket:
         self._far, self._clock, self._sleep = far, clock, sleep
         self._line, self._lock = Line(), threading.Lock()
         self._block, self._note, self._era = _Block(), Note(), 0
-        self._window_until = self._rest_until = -math.inf
+        self._learned_at = self._window_until = self._rest_until = -math.inf
         self._is_rest_told = True
 
     def take(self, cost: float = 1.0, longest: float = math.inf) -> float:
@@ -192,7 +192,8 @@ class BlockBucket:
             self._block.tokens = min(self._block.tokens, left)
             self._note = replace(self._note, remaining=left)
             is_believed = reset_in is not None and 0 < reset_in <= LONGEST_WINDOW
-            self._window_until = self._clock() + reset_in if is_believed and reset_in is not None else -math.inf
+            self._learned_at = self._clock()
+            self._window_until = self._learned_at + reset_in if is_believed and reset_in is not None else -math.inf
 
     def pause(self, seconds: float) -> None:
         """Let nobody go for so many seconds; others are told at once, or where that fails with the next question."""
@@ -281,8 +282,10 @@ class BlockBucket:
         note, block = self._note, self._block
         if not keeps and block.tokens > 0 and gives_back(self._capacity, self._refill):
             note = replace(note, back=block.tokens, back_at=block.at, back_era=block.era)
-        if note.remaining is not None and self._window_until > now:
+        if self._window_until > now:
             note = replace(note, window=self._window_until - now)
+        elif now - self._learned_at > LONGEST_HOLD:
+            note = replace(note, remaining=None)  # what was left then says nothing any more
         return note if self._is_rest_told else replace(note, rest=max(0.0, self._rest_until - now))
 
     def _keep(self, grant: Grant, sent: float) -> None:

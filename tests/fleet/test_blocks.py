@@ -177,6 +177,14 @@ def test_what_one_learns_the_others_know_with_its_next_question(make: Make) -> N
     assert other.take(4, 0) == pytest.approx(20, abs=1)
 
 
+def test_what_was_left_a_while_ago_says_nothing_any_more(make: Make) -> None:
+    world = make(45, 1)
+    process = world.process()
+    process.learn(2, None, None)
+    world.time.now += 3
+    assert process.take(20, 0) == 0
+
+
 @dataclass
 class Away:
     """Levels whose database is away for a while; what is asked meanwhile is kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from copy import deepcopy
 from typing import Any
 
@@ -68,3 +69,12 @@ def test_what_clients_share_is_as_it_was_after_reading_and_trading(open_at: Open
 def test_a_redactor_that_is_asked_late_knows_all_the_same() -> None:
     redact = Redactor(Credentials("env:X", Secret("a-key-of-ours-12345"), Secret("a-secret-of-ours-12345")))
     assert redact("it says a-secret-of-ours-12345") == "it says [redacted]"
+
+
+def test_a_thousand_clients_of_a_venue_take_some_tens_of_megabytes() -> None:
+    clients = [client("binance", "first")]
+    tracemalloc.start()
+    clients += [client("binance", f"key {number}") for number in range(100)]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken / 100 < 30_000

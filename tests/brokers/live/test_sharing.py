@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -151,3 +152,14 @@ def test_where_nobody_knows_what_is_left_of_the_limits_nothing_is_asked(opened: 
     told = (opened.place_one(sell()), *opened.broker.cancel_orders([named("o1")]))
     assert {one.reason for one in told if isinstance(one, Refused)} == {RefusalReason.RATE_LIMITED}
     assert opened.calls() == []
+
+
+@pytest.mark.usefixtures("among_many")
+def test_to_read_one_of_many_accounts_takes_few_calls_of_functions(open_at: Opener, account: Snapshot) -> None:
+    opened = open_at("binance", account).ready()
+    broker = open_account(opened.handle)
+    broker.read_account()
+    profile = cProfile.Profile()
+    profile.runcall(broker.read_account)
+    # Two questions of less than 2,000 each, and nothing about the other markets of the venue.
+    assert sum(entry.callcount for entry in profile.getstats()) < 5_000
