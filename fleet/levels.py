@@ -15,19 +15,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import psycopg
-from psycopg.abc import PQGen
 
 from exitplan.brokers.live.buckets import LevelsUnknown
+from exitplan.executor.store.postgres.database import Database
 from exitplan.fleet.blocks import Ask, BlockBucket, Grant, hold_of, kept_back
 
-SETTINGS = "-c synchronous_commit=off -c statement_timeout=3000 -c idle_in_transaction_session_timeout=3000"
-"""Of a connection that draws; milliseconds."""
-_SECONDS_TO_CONNECT, _PATIENCE = 3, 4.0
+_SETTINGS = "SET synchronous_commit = off; SET statement_timeout = '3s'"
+"""Of the connection that draws, beside those that all connections to the database have."""
+PATIENCE = 4.0
 """Seconds until a server that does not answer is given up."""
-V = TypeVar("V")
 _ROUNDING = 1e-9
 _LOOSENING = 0.1
 """The part of its own figures by which a bucket grows again with one reply that allows it."""
@@ -105,18 +104,6 @@ UPDATE exitplan.buckets SET level = there - taken, granted = part, quota = new_q
 FROM settled WHERE buckets.scope = settled.scope
 RETURNING buckets.scope, taken, wait, rest, new_era, now
 """  # noqa: S608 - our own words
-
-
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that gives up on a server which does not answer."""
-
-    def wait(self, gen: PQGen[V], interval: float = 0.1, timeout: float | None = None) -> V:
-        """Wait as the driver does, and not for ever: whoever waits here keeps all threads from asking."""
-        try:
-            return super().wait(gen, interval, _PATIENCE if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - the driver's word for it has no public name
-            self.pgconn.finish()  # its answer, should one come, must not be taken for that of another question
-            raise psycopg.OperationalError("the server does not answer") from None
 
 
 @dataclass(slots=True)
@@ -226,9 +213,13 @@ class PostgresLevels:
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
-            self._connection = _Connection.connect(
-                self.url, autocommit=True, options=SETTINGS, connect_timeout=_SECONDS_TO_CONNECT
-            )
+            connection = Database(self.url, lease_seconds=PATIENCE).connect()
+            try:
+                connection.execute(_SETTINGS)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     def _disconnect(self) -> None:

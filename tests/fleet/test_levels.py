@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from exitplan.brokers.live.buckets import LevelsUnknown, bucket_for, levels_kept_by
+from exitplan.executor.store.postgres.database import _OPTIONS
 from exitplan.fleet.blocks import BlockBucket, kept_back
 from exitplan.fleet.levels import PostgresLevels
 from tests.brokers.live.test_limits import SLACK, Taken, busiest
@@ -168,8 +169,8 @@ def test_a_server_that_is_away_is_told_and_used_again_when_it_is_back() -> None:
 
 
 def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exitplan.fleet.levels._PATIENCE", 0.3)
-    monkeypatch.setattr("exitplan.fleet.levels._SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("exitplan.fleet.levels.PATIENCE", 0.3)
+    monkeypatch.setitem(_OPTIONS, "connect_timeout", 2)
     with temporary_server() as server, PostgresLevels(with_buckets(server.url())) as levels:
         bucket = levels.bucket("a", 10, 10)
         bucket.take()
