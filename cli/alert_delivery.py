@@ -13,7 +13,7 @@ from exitplan.cli.arguments import present
 from exitplan.cli.failures import as_error, warn
 from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.executor.accounts.places import DataPlace, FilePlace
-from exitplan.executor.accounts.project import project_of
+from exitplan.executor.accounts.project import project_of, project_root
 
 if TYPE_CHECKING:
     from exitplan.executor.alerting.delivery import DeliveryReport
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SEE = "exitplan alerts channels"
 BUDGET_SECONDS = 5.0
 """How long a command waits for its alerts to go out, in all."""
+
+
+def channels_root(data: DataPlace) -> Path:
+    """Return the project whose channels get the alerts: that of a data folder, or the one that is worked in."""
+    return project_of(data.folder) if isinstance(data, FilePlace) else project_root()
 
 
 def delivers_alerts(command: Callable[..., None]) -> Callable[..., None]:

@@ -77,21 +77,17 @@ class Work:
 def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     """Open a worker, which has not come yet, and its database; raises UsageError, DataFolderUnusable."""
     ensure_driver()
-    from exitplan.executor.store.postgres.database import open_database  # noqa: PLC0415 - help needs none of it
-    from exitplan.fleet.opening import registry_in  # noqa: PLC0415 - as above
+    from exitplan.fleet.opening import open_fleet  # noqa: PLC0415 - help needs none of it
     from exitplan.fleet.runner.blame import RegistryBlame  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.children import cores  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.performing import Means  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.runners import make_runner  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.worker import Wanted, Worker  # noqa: PLC0415 - as above
 
-    database = open_database(work.data)
-    try:
-        blame = RegistryBlame(registry_in(database), database)
+    with open_fleet(work.data) as place:
+        blame = RegistryBlame(place.registry, place.database)
         wanted = Wanted(Means(work.data), work.processes or cores(), work.egress, work.cut_off, work.every)
-        yield Worker(database, wanted, make_runner(work.runner, work.data), blame, told), database
-    finally:
-        database.close()
+        yield Worker(place.database, wanted, make_runner(work.runner, work.data), blame, told), place.database
 
 
 @contextmanager

@@ -35,7 +35,9 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.planning.checks import AccountState
 
 AT_ONCE = 16
-"""Accounts of a live venue that are read, or have their orders sent, side by side; its limits bound the calls."""
+"""Accounts of a live venue that are read side by side; the venue's limits bound the calls."""
+ORDERS_AT_ONCE = 6
+"""Accounts that have their orders sent side by side: each takes a connection to the database, which keeps eight."""
 
 AtWork = Callable[[int], None]
 Stopped = Callable[[], bool]
@@ -81,9 +83,12 @@ class _Shard:
         """Give the accounts their rounds, ``at_once`` of them on their way to or from the venue."""
         if at_once == 1:
             return [begun if isinstance(begun, Round) else begun() for begun in self._begin(accounts)]
-        with ThreadPoolExecutor(at_once, "exitplan shard") as threads:
-            begun = self._begin(reading_ahead(accounts, self._is_read, threads, at_once))
-            rounds = [one if isinstance(one, Round) else threads.submit(as_caller(one)) for one in begun]
+        with (
+            ThreadPoolExecutor(at_once, "exitplan reads") as readers,
+            ThreadPoolExecutor(min(at_once, ORDERS_AT_ONCE), "exitplan orders") as senders,
+        ):
+            begun = self._begin(reading_ahead(accounts, self._is_read, readers, at_once))
+            rounds = [one if isinstance(one, Round) else senders.submit(as_caller(one)) for one in begun]
             return [one.result() if isinstance(one, Future) else one for one in rounds]
 
     def tend(self) -> None:

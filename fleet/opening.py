@@ -39,11 +39,11 @@ def init_fleet(url: str) -> Initialised:
         database.close()
 
 
-def fleet_in(database: Database) -> FleetPlace:
-    """Return the fleet in a database; raises DataFolderUnusable where it has none of this version."""
+def registry_in(database: Database) -> Registry:
+    """Return the registry in a database; raises DataFolderUnusable where it has none of this version."""
     ensure_version(database)
     ensure_version(database, PART, UPGRADES)
-    return FleetPlace(Registry(database), database)
+    return Registry(database)
 
 
 @contextmanager
@@ -55,6 +55,6 @@ def open_fleet(url: str) -> Iterator[FleetPlace]:
     database = open_database(url)
     try:
         with PostgresLevels(url) as levels, levels_kept_by(levels):
-            yield fleet_in(database)
+            yield FleetPlace(registry_in(database), database)
     finally:
         database.close()

@@ -21,11 +21,13 @@ from exitplan.executor.accounts.account import (
 from exitplan.executor.accounts.folder import PLATFORM
 from exitplan.executor.accounts.places import Alerts
 from exitplan.executor.accounts.selection import AccountSelection, Selected
+from exitplan.executor.alerting.post import Post
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.executor.store.postgres.records import EVERYBODY, Records, halt_accounts, halts_of, resume_accounts
+from exitplan.fleet.delivering import FleetPost
 from exitplan.fleet.policies import bound_policy
 from exitplan.fleet.registry import AccountFilter, FleetAccount, Registry
 from exitplan.ruleset.errors import NoSuchAccount, UsageError
@@ -147,6 +149,10 @@ class FleetPlace:
     def alerts_of(self, account: str) -> Alerts:
         """Return the rows of an account's alerts."""
         return AlertRows(Records(self.database, account))
+
+    def post(self, root: Path) -> Post:  # noqa: ARG002 - the tags are in the registry
+        """Return the alerts of all accounts."""
+        return FleetPost(self.registry, self.database)
 
     def halts(self) -> list[Halt]:
         """List the halts."""

@@ -103,5 +103,27 @@ CREATE TABLE exitplan.buckets (  -- what a venue has left for a key, or an egres
 ) WITH (fillfactor = 50);
 """
 
-UPGRADES = (_REGISTRY, BUCKETS)
+_OUTBOX = """
+CREATE TABLE exitplan.outbox_started ("only" INTEGER PRIMARY KEY CHECK ("only" = 1), since BIGINT NOT NULL);
+CREATE INDEX alerts_to_deliver ON exitplan.alerts (tx, number);
+CREATE TABLE exitplan.outbox_cursors (  -- one, of all accounts: transaction and number of the last alert taken in
+    account TEXT PRIMARY KEY, position BIGINT NOT NULL, inode BIGINT NOT NULL, newest BIGINT NOT NULL
+);
+CREATE TABLE exitplan.outbox_entries (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, channel TEXT NOT NULL, repeat_key TEXT, alert BYTEA NOT NULL,
+    is_named INTEGER NOT NULL, raised_at BIGINT NOT NULL, last_at BIGINT NOT NULL, times INTEGER NOT NULL DEFAULT 1,
+    is_repeat INTEGER NOT NULL DEFAULT 0, held TEXT, until BIGINT, UNIQUE (channel, repeat_key)
+);
+CREATE TABLE exitplan.outbox_known_ids (
+    channel TEXT NOT NULL, alert_id TEXT NOT NULL, taken_at BIGINT NOT NULL, PRIMARY KEY (channel, alert_id)
+);
+CREATE TABLE exitplan.outbox_channels (
+    name TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0, next_try BIGINT NOT NULL DEFAULT 0, problem TEXT,
+    failed_since BIGINT, sent_at BIGINT, is_told INTEGER NOT NULL DEFAULT 0, claimed_until BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE exitplan.outbox_messages (channel TEXT NOT NULL, sent_at BIGINT NOT NULL);
+CREATE INDEX outbox_messages_of_channel ON exitplan.outbox_messages (channel, sent_at);
+"""
+
+UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS)
 """What leads from each version of these tables to the next, beginning with none."""

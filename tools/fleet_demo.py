@@ -1,7 +1,7 @@
 """Show a fleet at work: Postgres in a temporary folder, 2,000 paper accounts, two workers, one of which is killed.
 
 ``make fleet-demo`` runs it. Every tenth account holds a position that no strategy knows, which its policy sells at
-once, and an order that is too old. Everything that it starts it ends, and its folder is removed; with ``--keep`` that stays.
+once, and an order that is too old. Everything that it starts it ends; its folder is removed, unless ``--keep``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.account_set import AccountSet, report_of
-from exitplan.cli.alert_delivery import told_of
+from exitplan.cli.alert_delivery import channels_root, told_of
 from exitplan.cli.arguments import present, read_duration, read_time
 from exitplan.cli.completion import complete_channel
 from exitplan.cli.failures import warn
@@ -34,16 +34,8 @@ from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.places import Alerts
-from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.channels import Channel, load_channels
-from exitplan.executor.alerting.delivery import (
-    Wanted,
-    channel_states,
-    deliver,
-    has_begun,
-    known_accounts,
-    try_channel,
-)
+from exitplan.executor.alerting.delivery import Wanted, channel_states, deliver_post, has_begun, try_channel
 from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES
 from exitplan.executor.store.alert_log import Alert, AlertFilter
 from exitplan.ruleset.errors import ExitplanError, UsageError
@@ -121,10 +113,11 @@ def try_channels(
 
     Exits with 1 if a message could not be sent.
     """
-    root, now = project_of(data.folder), present()
+    root, now = channels_root(data), present()
     chosen = _chosen(_channels(root), names or ())
+    post = data.post(root)
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        problems = list(pool.map(lambda channel: try_channel(root, data.folder, channel, now), chosen))
+        problems = list(pool.map(lambda channel: try_channel(root, post, channel, now), chosen))
     tried = {channel.name: problem for channel, problem in zip(chosen, problems, strict=True)}
     if as_json:
         write_json({"channels": [{"channel": name, "problem": problem} for name, problem in tried.items()]})
@@ -155,14 +148,12 @@ def send(
     Commands that raise alerts deliver them at once. Let cron run this, to send what had to wait. Exits with 1 if a
     channel failed.
     """
-    root, begins = project_of(data.folder), _since(since)
+    root, begins = channels_root(data), _since(since)
     _channels(root)
-    if begins is not None and has_begun(data.folder):
+    if begins is not None and has_begun(data.post(root)):
         hint = "to list older alerts: exitplan alerts --since"
         raise UsageError("--since is only for the first delivery, which is over", hint=hint)
-    report = deliver(
-        root, data.folder, known_accounts(data.folder), present(), budget=None, how=Wanted(begins, everything)
-    )
+    report = deliver_post(root, data.post(root), present(), budget=None, how=Wanted(begins, everything))
     if report.problem is not None:
         raise ExitplanError(report.problem)
     if as_json:
@@ -177,9 +168,9 @@ def send(
 @app.command("channels")
 def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """List the channels: what each gets, how many alerts wait for it, and whether it works."""
-    root, now = project_of(data.folder), present()
+    root, now = channels_root(data), present()
     _channels(root)
-    states = channel_states(root, data.folder)
+    states = channel_states(root, data.post(root))
     if as_json:
         write_json({"channels": [channel_document(channel, state) for channel, state in states]})
     else:

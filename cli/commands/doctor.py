@@ -46,7 +46,7 @@ def command(
     examined = {"this machine": examine_machine()}
     root = project_of(data.folder)
     if (root / CHANNELS_FILE).is_file():
-        examined["alerts"] = examine_channels(root, data.folder)
+        examined["alerts"] = examine_channels(root, data.post(root))
     for who in selected:
         with waiting(f"Asking {who.venue} about {who.name}", is_shown=not offline):
             examined[who.name] = _examined(who, where, asks_venue=not offline)

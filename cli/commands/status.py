@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
-from exitplan.cli.alert_delivery import SEE
+from exitplan.cli.alert_delivery import SEE, channels_root
 from exitplan.cli.arguments import AccountRef, present, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.offline_warnings import offline_warnings
@@ -34,8 +34,6 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
-from exitplan.executor.accounts.places import FilePlace
-from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.history import AccountStatus, account_status
@@ -87,9 +85,9 @@ def command(
         return KnownStatus(account_status(opened), tuple(warnings), opened.store.find_halt()), 0
 
     answers = account_set.ask(work, quiet=as_json)
-    if isinstance(data, FilePlace):
-        for told in failing_channels(project_of(data.folder), data.folder):
-            warn(told, hint=SEE, as_json=as_json)
+    root = channels_root(data)
+    for told in failing_channels(root, data.post(root)):
+        warn(told, hint=SEE, as_json=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, _TABLE, as_json=as_json))
     show_status(answers[0].result, as_json=as_json)

@@ -13,6 +13,7 @@ from exitplan.executor.accounts.project import project_root
 if TYPE_CHECKING:  # `exitplan --help` needs none of it
     from exitplan.executor.accounts.account import AccountFiles, AccountRequest
     from exitplan.executor.accounts.selection import AccountSelection, Selected
+    from exitplan.executor.alerting.post import Post
     from exitplan.executor.store.halt import Halt
     from exitplan.executor.store.port import AccountStore
 
@@ -62,6 +63,10 @@ class DataPlace(Protocol):
 
     def alerts_of(self, account: str) -> Alerts:
         """Return the alerts of an account, from the first on."""
+        ...
+
+    def post(self, root: Path) -> Post:
+        """Return the alerts of all accounts for delivery; ``root`` is the project with the channels."""
         ...
 
     def halts(self) -> list[Halt]:
@@ -120,6 +125,13 @@ class FilePlace:
         from exitplan.executor.store.alert_log import AlertLog  # noqa: PLC0415 - as above
 
         return AlertLog(DataFolder.of(self.folder, account).alerts)
+
+    def post(self, root: Path) -> Post:
+        """Return the alert files of all accounts that have any in the folder."""
+        from exitplan.executor.alerting.delivery import known_accounts  # noqa: PLC0415 - as above
+        from exitplan.executor.alerting.post import FilePost  # noqa: PLC0415 - as above
+
+        return FilePost(root, self.folder, known_accounts(self.folder))
 
     def halts(self) -> list[Halt]:
         """List the halt files."""

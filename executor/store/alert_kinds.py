@@ -194,9 +194,9 @@ _KINDS = (
     AlertKind(
         "ROUND_FAILED",
         "WARNING",
-        "A round of `exitplan watch` failed. Each cause is reported once.",
+        "A round of `exitplan watch`, or of a fleet's cycle, failed. Each cause is reported once.",
         (_REASON, _HINT, Figure("exit_code", "exit code")),
-        "The watcher tries again, less often each time. Find out why it failed.",
+        "It is tried again: by the watcher less often each time, in a fleet with each cycle. Find out why it failed.",
         "exitplan status --account {account}",
     ),
     AlertKind(

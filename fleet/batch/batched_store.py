@@ -22,7 +22,7 @@ from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_reading import LastReading
 from exitplan.executor.store.port import AccountStore, Tables
 from exitplan.executor.store.state import State, state_from_document
-from exitplan.executor.store.tracker import Tracker
+from exitplan.executor.store.tracker import Tracker, records_of
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.loading import Loaded
 from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
@@ -30,6 +30,7 @@ from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.planner import Draft
+from exitplan.schemas.documents import parse_document
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -51,14 +52,17 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class LoadedTracker:
-    """A tracker as it was loaded; what changes goes to the full one."""
+    """A tracker as it was loaded, of which None means that there is none; what changes goes to the full one."""
 
-    document: bytes | None
+    content: bytes | None
+    name: str
     full: Tracker
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot the tracker's records; raises FileIsInvalid where they are damaged."""
-        return snapshot if self.document is None else self.full.with_records(snapshot)
+        if self.content is None:
+            return snapshot
+        return replace(snapshot, tracker=records_of(parse_document(self.content, "tracker", self.name)))
 
     def update(
         self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
@@ -101,7 +105,9 @@ class BatchedStore:
     @property
     def tracker(self) -> Tracker:
         """The account's own position tracker, as it was loaded."""
-        return self.full.tracker if self.has_passed_on else LoadedTracker(self.loaded.tracker, self.full.tracker)
+        if self.has_passed_on:
+            return self.full.tracker
+        return LoadedTracker(self.loaded.tracker, f"the tracker of {self.account}", self.full.tracker)
 
     def _passed_on(self) -> AccountStore:
         """Hand what was collected to the full store, which does the rest of the round, and return it.
@@ -136,7 +142,7 @@ class BatchedStore:
     def _remembered(self) -> State:
         """Return the state as it was loaded; raises FileIsInvalid where it is damaged."""
         if self._known is None:
-            self._known = _state_of(self.loaded, self.place)
+            self._known = _state_of(self.loaded, self.full)
         return self._known
 
     # --- the journal ---
@@ -245,7 +251,7 @@ class BatchedStore:
         """Find the halt that was in force when the shard was loaded; once there is a plan, the one in force now."""
         if self.has_passed_on or self.collected.draft is not None:
             return self.full.find_halt()
-        return _halt_of(self.loaded, self.place)
+        return None if self.loaded.halt is None else _halt_of(self.loaded, self.loaded.halt, self.place)
 
     def halt(self, reason: str, now: datetime) -> Halt:
         """Halt the account at once."""
@@ -301,7 +307,7 @@ class BatchedStore:
         self.full.save_reproducer(name, content)
 
 
-def _state_of(loaded: Loaded, place: str) -> State:
+def _state_of(loaded: Loaded, full: AccountStore) -> State:
     """Read the state that was loaded; raises FileIsInvalid where it is damaged."""
     if loaded.document is None:
         return State()
@@ -309,12 +315,11 @@ def _state_of(loaded: Loaded, place: str) -> State:
         return state_from_document(orjson.loads(loaded.document))
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileIsInvalid(
-            f"{place}: the state of {loaded.account} is damaged: {error}", hint="restore the database from a backup"
+            f"{full.place}: the state of {loaded.account} is damaged: {error}",
+            hint="restore the database from a backup",
         ) from error
 
 
-def _halt_of(loaded: Loaded, place: str) -> Halt | None:
+def _halt_of(loaded: Loaded, text: str, place: str) -> Halt:
     """Return the halt that was in force; everybody's counts before an account's own."""
-    if loaded.halt is None:
-        return None
-    return Halt(place, printable(loaded.halt), None if loaded.halts_all else loaded.account)
+    return Halt(place, printable(text), None if loaded.halts_all else loaded.account)

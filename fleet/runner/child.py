@@ -73,8 +73,7 @@ def main() -> None:
             said = json.loads(line)
             if "means" in said:
                 start_logging(tell, said["level"])
-                performer = make_performer(Means(**said["means"]))
-                tell({"ready": True})
+                performer = _made(Means(**said["means"]), tell)
             elif performer is not None:
                 tell(_worked(performer, _task_of(said), tell, board))
 
@@ -87,6 +86,20 @@ def task_line(task: ShardTask) -> str:
 def _task_of(said: dict[str, Any]) -> ShardTask:
     only = said.pop("only")
     return ShardTask(**{**said, "skip": tuple(said["skip"])}, only=None if only is None else tuple(only))
+
+
+def _made(means: Means, tell: Talk) -> Performer | None:
+    """Make the performer; where that fails, the worker is told why, and ends this process."""
+    try:
+        performer = make_performer(means)
+    except ExitplanError as problem:
+        tell({"problem": str(problem), "again": isinstance(problem, DataFolderUnusable)})
+    except Exception as problem:  # noqa: BLE001 - it is told, as below
+        tell({"problem": f"{type(problem).__name__}: {problem}", "again": False})
+    else:
+        tell({"ready": True})
+        return performer
+    return None
 
 
 def _worked(performer: Performer, task: ShardTask, tell: Talk, board: Board) -> dict[str, Any]:

@@ -78,6 +78,12 @@ class Child:
         try:
             if self._process is None:
                 self._start()
+                answer = next(self._replies(_START), {"problem": None})
+                if "problem" in answer:
+                    how = self._end()
+                    return Refused(
+                        answer["problem"] or f"a process that was to work on it {how}", answer.get("again", False)
+                    )
             self._say(task_line(task))
             for said in self._replies():
                 if "accounts" in said:
@@ -122,7 +128,6 @@ class Child:
             theirs.close()
         self._talk, self._heard = ours, b""
         self._say(json.dumps({"means": asdict(self._means), "level": RUN.getEffectiveLevel()}) + "\n")
-        next(self._replies(_START), None)
 
     def _say(self, line: str) -> None:
         if self._talk is None:

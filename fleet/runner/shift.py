@@ -118,6 +118,9 @@ class ShardsOfWorker:
         for shard, (_, child) in held.items():
             if shard in still:
                 child.board.allow(ticks.LEASE.total_seconds() - MARGIN)
+            else:
+                note(RUN, "shard_lost", level=logging.WARNING, shard=shard)
+                child.board.ask_to_stop()
 
     def stop_children(self) -> None:
         """Have the children end after the account in hand; what is left is given back."""

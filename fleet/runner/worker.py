@@ -98,8 +98,8 @@ class Worker:
         """
         patiently(lambda: presence.come(self._pool, self.who, self._wanted.processes), stopped)
         self._shift.hire(self._wanted.means, self._wanted.cut_off.total_seconds())
-        self._runner.start(self._shift, self._wanted.every)
         try:
+            self._runner.start(self._shift, self._wanted.every)
             while not stopped() and self._takes:
                 self._step()
                 time.sleep(_LOOK)

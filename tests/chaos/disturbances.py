@@ -21,7 +21,7 @@ from tools.postgres import Server, start_server
 
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.postgres import database, holders
-from tests.chaos.in_postgres import LEASE_SECONDS, SHARED, PostgresWorld, set_up, world_at
+from tests.chaos.in_postgres import LEASE_SECONDS, LONE, SHARED, PostgresWorld, set_up, world_at
 from tests.chaos.kinds import Kind
 from tests.chaos.oracle import Violation
 from tests.chaos.process import die, stop
@@ -54,7 +54,8 @@ def build_in_postgres(root: Path, account: str, troubles: Record, kind: Kind) ->
     """Build a world in an empty folder whose account is in Postgres."""
     if kind.name not in _ALONE:
         return build(root, account, troubles, kind.options, made=world_at(SHARED[0]))
-    server = start_server(Path(mkdtemp(prefix="exitplan-pg-")), options={"shared_buffers": "16MB", "autovacuum": "off"})
+    folder = Path(mkdtemp(prefix="exitplan-pg-", dir=next(iter(LONE), None)))
+    server = start_server(folder, options={"shared_buffers": "16MB", "autovacuum": "off"})
     set_up(server.url())
 
     def made(*args: Any, **named: Any) -> LoneWorld:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
@@ -35,6 +39,8 @@ from tests.postgres.server import temporary_server
 
 SHARED: list[str] = []
 """The database of all experiments that leave its server alone, for processes that are forked from here on."""
+LONE: list[Path] = []
+"""Where servers are put that belong to one experiment; with the other temporary files where this is empty."""
 LEASE_SECONDS = 0.9
 """How long leases last here that nobody renews."""
 _PATIENCE = 20.0
@@ -143,7 +149,7 @@ class RowPoints(Points):
             (LeaseKeeper, "take"),
             (LeaseKeeper, "release"),
             (Records, "write_alert"),
-            (Records, "put_reading"),
+            (PostgresStore, "keep_reading"),
             (TrackerRow, "update"),
         ):
             patch.setattr(owner, name, self.around(getattr(owner, name)))
@@ -172,11 +178,19 @@ def set_up(url: str) -> None:
 
 @contextmanager
 def shared_database() -> Iterator[None]:
-    """Start a server for all experiments of the block that leave it alone."""
-    with temporary_server() as server:
-        set_up(server.url())
-        SHARED.append(server.url())
-        try:
+    """Start a server for all experiments of the block that leave it alone; the others' end with the block too."""
+    folder = Path(mkdtemp(prefix="exitplan-chaos-pg-"))
+    folder.chmod(0o711)
+    try:
+        with temporary_server() as server:
+            set_up(server.url())
+            SHARED.append(server.url())
+            LONE.append(folder)
             yield
-        finally:
-            SHARED.clear()
+    finally:
+        SHARED.clear()
+        LONE.clear()
+        for note in folder.glob("*/data/postmaster.pid"):  # of experiments that were interrupted
+            with suppress(ProcessLookupError):
+                os.kill(int(note.read_text().split()[0]), signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier, current_thread, main_thread
 from typing import Any
 
 import orjson
 import psycopg
 import pytest
 
+from bench.fleet.world import SimulatedBroker
+from exitplan.brokers.protocol import OrderRequest, Outcome
 from exitplan.executor.approvals.book import open_book
 from exitplan.executor.plan import plan_account
 from exitplan.executor.store.history import past_runs
@@ -25,6 +28,7 @@ from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.fleet.batch.writing import ShardLease
 from exitplan.fleet.cycle import run_shard
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.checks import AccountState
 from tests.fleet.shards import Shard, ToldWorld, fleet_database
 
@@ -69,6 +73,9 @@ def test_a_further_quiet_account_takes_no_further_statement(shard: Shard, monkey
     monkeypatch.setattr(psycopg.Cursor, "execute", counted)
     counts = []
     for shard.size in (3, 30):
+        shard.world.selling = {shard.first + place for place in range(shard.size)}  # so that they have trackers
+        shard.cycle()
+        shard.world.selling = set()
         shard.cycle()
         count = 0
         shard.cycle()
@@ -128,6 +135,25 @@ def test_an_account_that_cannot_be_read_is_unknown_and_that_is_told_once(shard: 
     shard.world.unreadable = {shard.first}
     shard.cycle()
     assert shard.alerts(0) == ["ROUND_FAILED", "ROUND_FAILED"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"unwind_progress": 7}', b'{"last_verified_at": "soon"}', b"\xff"]
+)
+def test_a_damaged_state_is_told_and_keeps_nobody_else(shard: Shard, content: bytes) -> None:
+    shard.cycle()
+    spoil = "UPDATE exitplan.{} SET document = %s WHERE account = %s RETURNING 1"
+    for table in ("state", "readings"):
+        shard.ask(spoil.format(table), content, shard.account(0).id)
+    assert shard.cycle().kinds == {"failed": 1, "quiet": 2}
+    assert not shard.gate(0).open
+
+
+def test_a_damaged_tracker_is_told_and_keeps_nobody_else(shard: Shard) -> None:
+    shard.cycle()
+    shard.ask("INSERT INTO exitplan.trackers VALUES (%s, %s) RETURNING 1", shard.account(0).id, b'{"positions": 7}')
+    assert shard.cycle().kinds == {"failed": 1, "quiet": 2}
+    assert states(shard)[0] is AccountState.UNKNOWN
 
 
 def test_an_account_that_is_locked_for_an_hour_is_told(shard: Shard) -> None:
@@ -231,6 +257,57 @@ def test_a_shard_waits_for_whoever_is_writing_and_takes_nothing_back(shard: Shar
             while not shard.ask("SELECT FROM pg_locks WHERE NOT granted"):
                 assert not writing.done()
         assert writing.result().lost == {account.id}
+
+
+# --- venues that take their time ---
+
+
+def test_accounts_are_read_and_their_orders_sent_side_by_side(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = {name: Barrier(shard.size) for name in ("read", "place")}
+    once = {name: set[int]() for name in together}
+
+    def meet(name: str, number: int) -> None:
+        if number not in once[name]:
+            once[name].add(number)
+            together[name].wait(timeout=30)
+
+    class Slow(ToldWorld):
+        def read(self, number: int, account: str) -> Snapshot:
+            meet("read", number)
+            return super().read(number, account)
+
+    place = SimulatedBroker.place_orders
+
+    def place_slowly(broker: SimulatedBroker, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        meet("place", broker.number)
+        return place(broker, requests)
+
+    monkeypatch.setattr(SimulatedBroker, "place_orders", place_slowly)
+    shard.world = Slow(selling={shard.first + place for place in range(3)})
+    planned: list[tuple[int, str]] = []
+    figures = run_shard(
+        shard.accounts,
+        ShardBatch(shard.database),
+        lambda place: planned.append((place, current_thread().name)),
+        lambda: False,
+        at_once=3,
+    )
+    assert (figures.kinds, figures.orders) == ({"applied": 3}, 3)
+    assert planned == [(place, main_thread().name) for place in range(3)]
+
+
+def test_a_halted_account_is_not_read_ahead(shard: Shard) -> None:
+    read: list[int] = []
+
+    class Watched(ToldWorld):
+        def read(self, number: int, account: str) -> Snapshot:
+            read.append(number - shard.first)
+            return super().read(number, account)
+
+    shard.world = Watched()
+    shard.account(1).store.halt("so it is", shard.world.now())
+    figures = run_shard(shard.accounts, ShardBatch(shard.database), lambda _: None, lambda: False, at_once=2)
+    assert (figures.kinds, sorted(read)) == ({"quiet": 2, "halted": 1}, [0, 2])
 
 
 # --- snapshots ---

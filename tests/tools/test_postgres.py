@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -10,6 +13,8 @@ from tools.postgres import Server
 
 from tests.postgres.server import temporary_server
 from tools import postgres
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_what_was_committed_outlives_a_crash_of_the_server(postgres_server: Server) -> None:
@@ -35,3 +40,14 @@ def test_a_machine_without_postgres_is_told_so(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
     with pytest.raises(postgres.NoPostgres, match=r"no Postgres server: .*apt-get install postgresql"):
         postgres.start_server(tmp_path / "server")
+
+
+def test_the_server_of_a_run_ends_after_its_users_however_they_end(postgres_server: Server, tmp_path: Path) -> None:
+    use = "import os, pathlib, sys; from tests.postgres.server import shared_server;"
+    use += "print(shared_server(pathlib.Path(sys.argv[1])).__enter__().pid, flush=True); os.kill(os.getpid(), 9)"
+    words = [sys.executable, "-c", use, str(tmp_path)]
+    told = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True)
+    until = time.monotonic() + 20
+    while Path(f"/proc/{int(told.stdout)}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{int(told.stdout)}").exists()

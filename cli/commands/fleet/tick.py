@@ -44,9 +44,10 @@ def command(
 ) -> None:
     """Give every account of the fleet a round, once.
 
-    It begins a tick now and waits until all accounts have had their round. It works on shards itself, beside the workers that are there; without any it does all of them, so it can be run by
-    cron. While an earlier tick runs it exits with 7. Otherwise it exits with the worst code of all accounts, as
-    `exitplan watch --once` does: 2 means that a plan waits or an account is not CLEAN.
+    It begins a tick now and waits until all accounts have had their round. It works on shards itself, beside the
+    workers that are there; without any it does all of them, so it can be run by cron. While an earlier tick runs it
+    exits with 7. Otherwise it exits with the worst code of all accounts, as `exitplan watch --once` does: 2 means that
+    a plan waits or an account is not CLEAN.
     """
     from exitplan.fleet.runner import ticks  # noqa: PLC0415 - help needs none of it
     from exitplan.fleet.runner.shift import add_up  # noqa: PLC0415 - as above

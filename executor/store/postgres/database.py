@@ -7,6 +7,7 @@ is given up after some time, so that nobody waits longer than a lease lasts.
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,6 +59,8 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that gives up on a server which does not answer for some seconds."""
 
     patience = LEASE_SECONDS
+    account: str | None = None
+    """Whose tables are seen."""
 
     def wait(self, gen: PQGen[V], interval: float = 0.1, timeout: float | None = None) -> V:
         """Wait as the driver does, and not for ever; what became of the statement is then unknown."""
@@ -146,22 +149,30 @@ class Database:
             connection.close()
 
     def _taken(self, account: str) -> _Connection:
-        """Take a connection that works: one that was idle while the server went away is replaced."""
+        """Take a connection in which the account is set: one that the server has closed meanwhile is replaced."""
         if os.getpid() != self._pid:
             raise RuntimeError("a database must be opened by the process that uses it")
+        connection = self._idle_one(account) or self.connect()
+        try:
+            if connection.account != account:
+                connection.execute(_TAKE, (account,))
+                connection.account = account
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _idle_one(self, account: str) -> _Connection | None:
+        """Take one that lies idle, sooner one that was last used for the same account; None where there is none."""
         while True:
             with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            is_new = connection is None
-            connection = connection or self.connect()
-            try:
-                connection.execute(_TAKE, (account,))
-            except psycopg.Error as error:
-                connection.close()
-                if is_new or not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-                    raise
-                continue
-            return connection
+                if not self._idle:
+                    return None
+                fit = (at for at in range(len(self._idle) - 1, -1, -1) if self._idle[at].account == account)
+                connection = self._idle.pop(next(fit, -1))
+            if not _has_news(connection):
+                return connection
+            connection.close()
 
     def _put_back(self, connection: _Connection) -> None:
         if connection.info.transaction_status is not TransactionStatus.IDLE:
@@ -173,6 +184,13 @@ class Database:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _has_news(connection: _Connection) -> bool:
+    """Check whether the server has said something that nobody asked for: mostly that it closes the connection."""
+    asked = select.poll()
+    asked.register(connection.fileno(), select.POLLIN | select.POLLHUP)
+    return bool(asked.poll(0))
 
 
 def open_database(url: str, *, most: int = 8, lease_seconds: float = LEASE_SECONDS) -> Database:

@@ -47,7 +47,8 @@ def _system() -> str:
     """Name this run of this system, and the space that its process ids are of; empty where it cannot be told."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        # Clones of a machine may share all but the name.
+        return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 

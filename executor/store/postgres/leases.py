@@ -96,6 +96,7 @@ class LeaseKeeper:
         self._connect, self._place = connect, place
         self._connection: psycopg.Connection[Any] | None = None
         self._held: set[Lease] = set()
+        self._left: list[Lease] = []  # given back while the database was away
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,8 +126,9 @@ class LeaseKeeper:
             self._held.discard(lease)
             lease.deadline = float("-inf")
             try:
-                self._at_work(lambda connection: connection.execute(_END, (list(lease.names), lease.token)))
+                self._at_work(partial(_ended, lease=lease))
             except psycopg.Error as error:
+                self._left.append(lease)
                 note(JOURNAL, "lease_not_released", level=logging.WARNING, lease=lease.names[0], why=text_of(error))
                 return
         note(JOURNAL, "lease_released", level=logging.DEBUG, lease=lease.names[0])
@@ -187,8 +189,11 @@ class LeaseKeeper:
         return {name: int(row[0])}
 
     def _renew(self) -> None:
-        """Renew all that are held, each token with one statement."""
+        """Renew all that are held, each token with one statement; what could not be given back before is now."""
         with self._lock:
+            while self._left:
+                self._at_work(partial(_ended, lease=self._left[-1]))
+                self._left.pop()
             for lease in list(self._held):
                 asked_at = _clock()
                 values = (self.seconds, list(lease.names), lease.token)
@@ -254,6 +259,10 @@ def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 def _renewed(connection: psycopg.Connection[Any], values: Sequence[object]) -> list[Any]:
     return connection.execute(_RENEW, values).fetchall()
+
+
+def _ended(connection: psycopg.Connection[Any], lease: Lease) -> None:
+    connection.execute(_END, (list(lease.names), lease.token))
 
 
 def _look(connection: psycopg.Connection[Any], name: str) -> Holder | None:

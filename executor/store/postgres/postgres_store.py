@@ -25,7 +25,8 @@ from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.postgres.holders import Holder
 from exitplan.executor.store.postgres.leases import Lease
 from exitplan.executor.store.postgres.migrations import ensure_version
-from exitplan.executor.store.postgres.records import LAZILY, Records
+from exitplan.executor.store.postgres.records import LAZILY, PUT_READING, Records
+from exitplan.executor.store.postgres.schema import UPGRADES
 from exitplan.executor.store.postgres.tables import PostgresTables
 from exitplan.executor.store.postgres.tracker_row import TrackerRow
 from exitplan.executor.store.state import State, state_to_document, understood
@@ -37,6 +38,11 @@ _BEGIN = (
     "INSERT INTO origin (journal_id) VALUES (substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))"
     " ON CONFLICT DO NOTHING"
 )
+_STANDING = (
+    "SELECT (SELECT version FROM exitplan.versions WHERE part = 'journal'), current_setting('transaction_read_only'),"
+    " NOT EXISTS (SELECT FROM origin) AND EXISTS (SELECT FROM exitplan.last_traded WHERE account = %s)"
+)
+_LAST_READING = "SELECT (SELECT document FROM exitplan.readings WHERE account = %s) FROM origin"
 _IS_BEGUN = "SELECT 1 FROM origin"
 _LAST_TRADED = "SELECT account, journal, revision FROM exitplan.last_traded WHERE venue_account = %s"
 _NOTE_TRADED = (
@@ -103,21 +109,24 @@ class PostgresStore:
 
     def ensure_journal(self) -> None:
         """Raise FileIsInvalid where the account was traded by a journal that is not here any more."""
-        asked = "SELECT 1 FROM exitplan.last_traded WHERE account = %s AND NOT EXISTS (SELECT FROM origin) LIMIT 1"
-        with told(self.place), self.database.session(self.account) as connection:
-            if connection.execute(asked, (self.account,)).fetchone():
-                raise FileIsInvalid(
-                    f"the journal of {self.account}, by which it was traded, is gone from {self.place}",
-                    hint="restore the database; if that is lost, look at the orders at the venue first",
-                )
+        self._ensure(is_ready=False)
 
     def ensure_ready(self) -> None:
         """Raise DataFolderUnusable unless rows can be written and the schema is of this version."""
-        ensure_version(self.database)
-        with self.database.connection() as connection:
-            if connection.execute("SHOW transaction_read_only").fetchone() != ("off",):
-                raise DataFolderUnusable(f"the database {self.place} is read-only", hint="nothing was sent")
-        self.ensure_journal()
+        self._ensure(is_ready=True)
+
+    def _ensure(self, *, is_ready: bool) -> None:
+        with told(self.place), self.database.session(self.account) as connection:
+            version, read_only, is_gone = connection.execute(_STANDING, (self.account,)).fetchone() or (0, "on", False)
+        if is_ready and version != len(UPGRADES):
+            ensure_version(self.database)
+        if is_ready and read_only != "off":
+            raise DataFolderUnusable(f"the database {self.place} is read-only", hint="nothing was sent")
+        if is_gone:
+            raise FileIsInvalid(
+                f"the journal of {self.account}, by which it was traded, is gone from {self.place}",
+                hint="restore the database; if that is lost, look at the orders at the venue first",
+            )
 
     # --- the state ---
 
@@ -277,9 +286,12 @@ class PostgresStore:
     def keep_reading(self, draft: Draft, *, is_verification: bool = False) -> None:
         """Keep the figures of a reading."""
         try:
-            if self.has_journal():
-                content = next_reading(draft, self.last_reading(), is_verification=is_verification)
-                self._records.put_reading(content)
+            with told(self.place), self.database.session(self.account) as connection:
+                row = connection.execute(_LAST_READING, (self.account,)).fetchone()
+                if row is not None:  # there is a journal
+                    before = None if row[0] is None else kept_reading(row[0])
+                    content = next_reading(draft, before, is_verification=is_verification)
+                    connection.execute(PUT_READING, (self.account, content))
         except (DataFolderUnusable, FileIsInvalid) as error:
             note(RUN, "reading_not_kept", level=logging.DEBUG, message=str(error))
 

@@ -23,7 +23,7 @@ EVERYBODY = ""
 """Under which the halt of all accounts is kept."""
 # Of what nothing is decided by: an answer need not wait for the disk.
 LAZILY = "(SELECT set_config('synchronous_commit', 'off', true)) AS lazily"
-_PUT_READING = (
+PUT_READING = (
     "INSERT INTO exitplan.readings (account, document) SELECT %s, %s FROM " + LAZILY + " ON CONFLICT (account)"  # noqa: S608 - our own words
     " DO UPDATE SET document = excluded.document"
 )
@@ -102,10 +102,6 @@ class Records:
             rows = connection.execute(asked, (self.account, after)).fetchall()
         for number, document in rows:
             yield number, orjson.loads(document)
-
-    def put_reading(self, content: bytes) -> None:
-        """Keep the figures of a reading."""
-        self._row(_PUT_READING, self.account, content)
 
     def reading(self) -> bytes | None:
         """Return the figures of the last reading."""

@@ -48,7 +48,7 @@ def worker(data: str) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_tick_plans_every_account_applies_what_is_allowed_and_says_so(data: str) -> None:
     shown = xp("fleet", "tick", "--json", "--processes", "1")
-    told = ensure("fleet-tick", shown)
+    ensure("fleet-tick", told := shown.json)
     assert shown.code == 0
     assert told["figures"]["accounts"] == COUNT
     assert told["figures"]["kinds"] == {"applied": 2, "quiet": 18}
@@ -68,7 +68,8 @@ def test_accounts_that_cannot_be_opened_fail_alone_and_are_named(data: str) -> N
         connection.execute("UPDATE exitplan.accounts SET venue = 'kraken', block = block || %s WHERE account = %s", (
             json.dumps({"venue": "kraken", "credentials": "env:NOT_THERE", "options": {}}), "user-00003",
         ))  # fmt: skip
-    told = json.loads((shown := xp("fleet", "tick", "--json", "--processes", "1")).out)
+    shown = xp("fleet", "tick", "--json", "--processes", "1")
+    told = shown.json
     assert shown.code == 3
     assert told["figures"]["states"] == {"CLEAN": COUNT - 1}
     assert [failure["account"] for failure in told["failures"]] == ["user-00003"]

@@ -91,8 +91,10 @@ def test_when_a_worker_is_killed_another_takes_its_shards_over(pool: Pool, fleet
     wait_for(lambda: any(shard.worker for shard in tick_of(pool).shards))
     time.sleep(0.5)
     first.kill()
+    killed = time.monotonic()
     start()
     wait_for(lambda: tick_of(pool).is_over)
+    assert time.monotonic() - killed < ticks.LEASE.total_seconds()  # it is seen to be dead, and not waited for
     assert len(worked(url)) == 30
     assert max(worked(url).values()) == 1
 
@@ -186,6 +188,49 @@ def test_workers_that_begin_the_same_ticks_run_each_once(pool: Pool, fleet: Fill
     assert {row[2] for row in rows} == {1}
 
 
+@pytest.mark.thorough
+def test_a_worker_that_is_told_twice_to_stop_gives_the_rest_of_its_shard_back(
+    pool: Pool, fleet: Fill, url: str, start: Start
+) -> None:
+    fleet(shards=1, size=40)
+    ticks.begin(pool, TICK, "")
+    worker = start(seconds=0.2)
+    wait_for(lambda: any(shard.worker for shard in tick_of(pool).shards) and _children(worker.pid))
+    time.sleep(1)
+    worker.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(20)
+    assert not tick_of(pool).is_over
+    assert 0 < len(worked(url)) < 40
+    start()
+    wait_for(lambda: tick_of(pool).is_over)
+    assert len(worked(url)) == 40
+
+
+@pytest.mark.thorough
+def test_a_worker_that_was_paused_for_longer_than_its_lease_keeps_nothing(
+    pool: Pool, fleet: Fill, url: str, start: Start
+) -> None:
+    fleet(shards=1, size=10)
+    ticks.begin(pool, TICK, "")
+    zombie = start(seconds=0.3)
+    wait_for(lambda: any(shard.worker for shard in tick_of(pool).shards) and _children(zombie.pid))
+    time.sleep(0.5)
+    paused = [zombie.pid, *_children(zombie.pid)]
+    for pid in paused:
+        os.kill(pid, signal.SIGSTOP)
+    other = start(seconds=0.1)
+    wait_for(lambda: tick_of(pool).is_over)
+    for pid in paused:
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(5)
+    (shard,) = tick_of(pool).shards
+    assert shard.worker == _name(other)
+    assert shard.figures["accounts"] == 10
+    assert zombie.poll() is None
+
+
 def test_a_restart_of_postgres_loses_no_shard(pool: Pool, fleet: Fill, url: str, start: Start, server: Any) -> None:
     fleet(shards=6, size=4)
     ticks.begin(pool, TICK, "")
@@ -194,6 +239,11 @@ def test_a_restart_of_postgres_loses_no_shard(pool: Pool, fleet: Fill, url: str,
     server.restart()
     wait_for(lambda: tick_of(pool).is_over)
     assert len(worked(url)) == 24
+
+
+def _name(worker: subprocess.Popen[str]) -> str:
+    assert worker.stdout is not None
+    return worker.stdout.readline().strip()
 
 
 def _children(pid: int) -> list[int]:

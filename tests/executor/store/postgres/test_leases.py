@@ -15,10 +15,13 @@ import pytest
 from exitplan.executor.store.postgres import holders, leases
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.leases import Lease
+from exitplan.executor.store.postgres.migrations import create_journal
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 from tests.builders import NOW
 from tests.postgres.fixtures import empty
+from tests.postgres.server import temporary_server
+from tools.postgres import Server
 
 SHORT = 0.6
 """How long leases last here, in seconds."""
@@ -188,3 +191,16 @@ def test_leases_outlive_that_the_server_ends_their_session(keeping: Callable[[],
                            " AND datname = current_database()")  # fmt: skip
     time.sleep(1.5 * SHORT)
     lease.ensure()
+
+
+def test_what_could_not_be_given_back_is_when_the_database_is_there_again(postgres_server: Server) -> None:
+    with temporary_server() as server, open_database(server.url(), lease_seconds=6) as database:
+        create_journal(database)
+        lease = take(database, "a")
+        server.stop()
+        lease.release()
+        server.start()
+        until = time.monotonic() + 5
+        while database.leases.holder("a") is not None and time.monotonic() < until:
+            time.sleep(0.05)
+        assert take(database, "a").fence == 2

@@ -88,7 +88,7 @@ def kept(on_stage: Stage, postgres_database: Database, tmp_path_factory: pytest.
 
 
 @pytest.mark.parametrize("name", sorted(READERS.keys() - _OF_FILES))
-@fuzzed(6)
+@fuzzed(3)
 @example(table=0, column=0, value=None)
 @given(table=ANYWHERE, column=ANYWHERE, value=VALUES)
 def test_a_row_that_nobody_wrote_is_read_or_told(kept: Kept, name: str, table: int, column: int, value: object) -> None:
