@@ -187,7 +187,8 @@ def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> Buc
     """Return the token bucket of an account: shared by all behind one key, or one address, of a venue."""
     traits = dialect.traits
     refill = traits.refill or 1000 / float(exchange.rateLimit)
-    owner = _owner(connection) if traits.limited_by == "key" else _way_out(connection)
+    is_by_key = traits.limited_by == "key" and connection.credentials is not None
+    owner = _owner(connection) if is_by_key else _way_out(connection)
     pace = connection.pace or Pace(traits.burst or max(refill, 1.0), refill)
     return bucket_for(f"{connection.place} {owner}", pace.burst, pace.refill)
 
