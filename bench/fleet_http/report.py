@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.fleet_http.worker import Cycle
 from bench.tables import aligned, figure
+from exitplan.fleet.cycle import AT_ONCE
 
-VENUES = {"binance": 64, "bybit": 64, "kraken": 96, "coinbase": 64}
-"""Each with the accounts that are read at the same time; at kraken the three questions of an account go in turn."""
+VENUES = ("binance", "bybit", "kraken", "coinbase")
 ACCOUNTS, POSITIONS, LATENCY = 1_000, 3, 0.05
 MOST_MB, LEAST_A_SECOND = 500, 400
 
@@ -25,7 +25,7 @@ def measure_fleet(venues: Iterable[str] = VENUES, accounts: int = ACCOUNTS, roun
 
 
 def _measured(venue: str, accounts: int) -> Cycle:
-    figures = (venue, accounts, POSITIONS, LATENCY, VENUES[venue])
+    figures = (venue, accounts, POSITIONS, LATENCY, AT_ONCE)
     command = [sys.executable, "-m", "bench.fleet_http.worker", *map(str, figures)]
     root = Path(__file__).parents[2]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root).stdout  # noqa: S603 - itself
