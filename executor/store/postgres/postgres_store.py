@@ -78,6 +78,14 @@ class PostgresStore:
         with told(self.place), self.database.session(self.account) as connection:
             return _is_begun(connection)
 
+    def may_have_requests(self, *, rejected: bool = False) -> bool:  # noqa: ARG002 - as its protocol
+        """Check whether there is a journal, whose tables are asked next."""
+        return self.has_journal()
+
+    def may_have_incidents(self) -> bool:
+        """Check whether there is a journal, whose tables are asked next."""
+        return self.has_journal()
+
     @contextmanager
     def open_journal(self) -> Iterator[Journal]:
         """Open the journal, beginning it where there is none; what is written under a lease needs it to last."""

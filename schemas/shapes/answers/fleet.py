@@ -104,6 +104,28 @@ def fleet_status_schema() -> Schema:
     return answer("fleet-status", "Status of a fleet", "How a fleet stands.", properties)
 
 
+def fleet_tick_schema() -> Schema:
+    """Describe what ``exitplan fleet tick --json`` prints."""
+    failure = record({"account": name("The account."), "cause": text("Why its round failed.")}, ("account", "cause"))
+    properties = {
+        "tick": whole("Its number: the second at which it began."),
+        "begun_at": moment("When it began.", optional=False),
+        "ended_at": moment("When it ended; null where shards are left."),
+        "seconds": {"type": "number", "minimum": 0, "description": "How long it took."},
+        "shards": whole("How many shards were begun in it."),
+        "done": whole("How many of them are done."),
+        "workers": listed(text(), "The workers that took some."),
+        "unserved": keyed({"type": "integer"}, "Shards that no worker may take, by their egress.", "^.*$"),
+        "figures": keyed(
+            {}, "Sums of the figures of its shards: accounts, rounds by kind, accounts by state, orders.", "^.*$"
+        ),
+        "set_aside": listed(text(), "The accounts that were set aside in it."),
+        "problems": listed(text(), "What kept shards from being worked on."),
+        "failures": listed(failure, "Some of the accounts whose round failed."),
+    }
+    return answer("fleet-tick", "A tick", "What a tick of a fleet came to.", properties)
+
+
 def _worker() -> Schema:
     properties = {
         "worker": name("Its name."),

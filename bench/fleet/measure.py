@@ -1,0 +1,213 @@
+"""Measure cycles of a fleet: accounts a second of one worker and of several, and what Postgres takes beside them.
+
+The floor is the bare SQL for the same rows: the state of each account read, and written again, by the shard.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench.fleet.worker import shards_of
+from bench.fleet.world import name_of
+from bench.tables import aligned, figure
+from exitplan.executor.store.postgres.database import open_database
+from exitplan.executor.store.postgres.migrations import create_journal, migrate
+from exitplan.fleet import schema
+from tools.postgres import Server, start_server
+
+CYCLES = 2
+"""Cycles that are measured, after one that begins the journals and one that warms up; the best counts."""
+_WARM_UP = 2
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What one cycle of all accounts took: seconds of the wall, of the workers' CPU and of Postgres'.
+
+    ``flushes`` are those of the write-ahead log to the disk, ``wal`` its bytes, ``mb`` is the memory of a worker.
+    """
+
+    accounts: int
+    orders: int
+    seconds: float
+    cpu: float
+    postgres: float
+    flushes: int
+    wal: int
+    mb: float
+
+
+def measure_fleet(accounts: int, workers: int, *, sells: bool) -> Cycle:
+    """Do some cycles of a new fleet and return the best."""
+    with _server() as server:
+        _set_up(server)
+        with _started(server, accounts, workers, sells=sells) as processes:
+            done = [_cycle(server, processes, number + 1) for number in range(_WARM_UP + CYCLES)]
+    return min(done[_WARM_UP:], key=lambda cycle: cycle.cpu)
+
+
+def measure_floor(accounts: int) -> Cycle:
+    """Read and write the states of all accounts by bare SQL, shard by shard."""
+    with _server() as server:
+        _set_up(server)
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            done = [_bare(server, connection, accounts) for _ in range(_WARM_UP + CYCLES)]
+    return min(done[_WARM_UP:], key=lambda cycle: cycle.cpu)
+
+
+def fleet_table(accounts: int, workers: Sequence[int]) -> str:
+    """Measure and format quiet fleets and fleets in which one account in ten has an order, for numbers of workers."""
+    floor = measure_floor(accounts)
+    rows = [_row("bare SQL", 1, floor, floor)]
+    for sells, name in ((False, "all quiet"), (True, "1 in 10 sells")):
+        rows += [_row(name, count, measure_fleet(accounts, count, sells=sells), floor) for count in workers]
+    header = [
+        f"{accounts:,} accounts",
+        "workers",
+        "accounts/s",
+        "us CPU each",
+        "x floor",
+        "us Postgres each",
+        "WAL B each",
+        "flushes an order",
+        "MB a worker",
+    ]
+    return aligned(header, rows)
+
+
+def _row(name: str, workers: int, cycle: Cycle, floor: Cycle) -> list[str]:
+    each = cycle.cpu / cycle.accounts
+    return [
+        name,
+        str(workers),
+        f"{cycle.accounts / cycle.seconds:,.0f}",
+        figure(each * 1e6),
+        figure(each / (floor.cpu / floor.accounts)),
+        figure(cycle.postgres / cycle.accounts * 1e6),
+        f"{cycle.wal / cycle.accounts:,.0f}",
+        f"{cycle.flushes / cycle.orders:.2f}" if cycle.orders else "",
+        figure(cycle.mb) if cycle.mb else "",
+    ]
+
+
+@contextmanager
+def _server() -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="exitplan-pg-"))
+    server: Server | None = None
+    try:
+        server = start_server(folder, options={"shared_buffers": "256MB", "max_wal_size": "4GB"})
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _set_up(server: Server) -> None:
+    database = open_database(server.url())
+    create_journal(database)
+    migrate(database, schema.PART, schema.UPGRADES)
+    database.close()
+
+
+@contextmanager
+def _started(server: Server, accounts: int, workers: int, *, sells: bool) -> Iterator[list[subprocess.Popen[str]]]:
+    words = [sys.executable, "-m", "bench.fleet.worker", server.url()]
+    numbers = [[str(first), str(workers), str(accounts), str(int(sells))] for first in range(workers)]
+    processes = [
+        subprocess.Popen([*words, *own], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own words
+        for own in numbers
+    ]
+    try:
+        for process in processes:
+            _told(process)
+        yield processes
+    finally:
+        for process in processes:
+            process.communicate()
+
+
+def _told(process: subprocess.Popen[str]) -> dict[str, Any]:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise RuntimeError("a worker of the bench has died")
+    told: dict[str, Any] = json.loads(line)
+    return told
+
+
+def _cycle(server: Server, processes: Sequence[subprocess.Popen[str]], number: int) -> Cycle:
+    before, began = _usage(server), time.perf_counter()
+    for process in processes:
+        if process.stdin:
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+    told = [_told(process) for process in processes]
+    took, after = time.perf_counter() - began, _usage(server)
+    return Cycle(
+        accounts=sum(int(one["accounts"]) for one in told),
+        orders=sum(int(one["orders"]) for one in told),
+        seconds=took,
+        cpu=sum(one["cpu"] for one in told),
+        postgres=after[0] - before[0],
+        flushes=after[1] - before[1],
+        wal=after[2] - before[2],
+        mb=max(one["rss"] for one in told),
+    )
+
+
+def _bare(server: Server, connection: psycopg.Connection[Any], accounts: int) -> Cycle:
+    before, began, cpu = _usage(server), time.perf_counter(), time.process_time()
+    document = b"x" * 900
+    for numbers in shards_of(0, 1, accounts):
+        names = [name_of(number) for number in numbers]
+        with connection.transaction():
+            connection.execute(
+                "SELECT account, document FROM exitplan.state WHERE account = ANY (%s)", (names,)
+            ).fetchall()
+            connection.execute(
+                "INSERT INTO exitplan.state (account, document) SELECT * FROM unnest(%s::text[], %s::bytea[])"
+                " ON CONFLICT (account) DO UPDATE SET document = excluded.document",
+                (names, [document] * len(names)),
+            )
+    took, spent, after = time.perf_counter() - began, time.process_time() - cpu, _usage(server)
+    return Cycle(accounts, 0, took, spent, after[0] - before[0], after[1] - before[1], after[2] - before[2], 0)
+
+
+def _usage(server: Server) -> tuple[float, int, int]:
+    """Return the CPU seconds of Postgres so far, the flushes of its log, and the bytes of it."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_force_next_flush(), pg_sleep(0.05)")
+        asked = "SELECT wal_sync, pg_current_wal_insert_lsn() - '0/0' FROM pg_stat_wal"
+        flushes, wal = connection.execute(asked).fetchone() or (0, 0)
+    return _cpu_of(server.pid), int(flushes), int(wal)
+
+
+def _cpu_of(postmaster: int) -> float:
+    """Return the CPU seconds of a server, of its sessions that live and of those that have ended."""
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    spent = sum(_times(postmaster, 4))
+    for child in children:
+        try:
+            spent += sum(_times(int(child), 2))
+        except OSError:
+            continue
+    return spent
+
+
+def _times(pid: int, count: int) -> list[float]:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return [int(word) / _TICKS for word in words[11 : 11 + count]]
