@@ -90,6 +90,19 @@ CREATE TABLE exitplan.round_troubles (  -- accounts whose rounds fail or are kep
 );
 """
 
+BUCKETS = """
+CREATE TABLE exitplan.buckets (  -- what a venue has left for a key, or an egress (docs/fleet-limits.md)
+    scope TEXT PRIMARY KEY,
+    level DOUBLE PRECISION NOT NULL,  -- tokens; below 0 where some are promised
+    granted DOUBLE PRECISION NOT NULL DEFAULT 1,  -- the part of our figures that the venue allows
+    quota DOUBLE PRECISION NOT NULL DEFAULT 'Infinity',  -- tokens that are left until quota_until
+    quota_until DOUBLE PRECISION NOT NULL DEFAULT 0,  -- times are seconds since 1970, by the clock of the database
+    rest_until DOUBLE PRECISION NOT NULL DEFAULT 0,
+    era BIGINT NOT NULL DEFAULT 0,  -- counts the rests
+    at DOUBLE PRECISION NOT NULL
+) WITH (fillfactor = 50);
+"""
+
 _OUTBOX = """
 CREATE TABLE exitplan.outbox_started ("only" INTEGER PRIMARY KEY CHECK ("only" = 1), since BIGINT NOT NULL);
 CREATE INDEX alerts_to_deliver ON exitplan.alerts (tx, number);
@@ -112,5 +125,5 @@ CREATE TABLE exitplan.outbox_messages (channel TEXT NOT NULL, sent_at BIGINT NOT
 CREATE INDEX outbox_messages_of_channel ON exitplan.outbox_messages (channel, sent_at);
 """
 
-UPGRADES = (_REGISTRY, _OUTBOX)
+UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS)
 """What leads from each version of these tables to the next, beginning with none."""

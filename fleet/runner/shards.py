@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from exitplan.fleet.place import open_fleet_account
 from exitplan.fleet.registry import FleetAccount
 from exitplan.fleet.runner.performing import WORST, AtWork, Figures, Means, ShardTask, Stopped
 from exitplan.fleet.runner.shift import add_up
+from exitplan.fleet.venues import venues_of_fleet
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 
@@ -24,8 +26,10 @@ class Shards:
     """Works on the shards of the fleet in one database; policies and listings are kept from shard to shard."""
 
     def __init__(self, means: Means) -> None:
-        """Reach the database; raises DataFolderUnusable."""
+        """Reach the database, for as long as this process lives; raises DataFolderUnusable."""
         self._database = open_database(means.url)
+        self._venues = ExitStack()
+        self._venues.enter_context(venues_of_fleet(means.url))
         self._registry = registry_in(self._database)
 
     def accounts(self, task: ShardTask) -> Sequence[FleetAccount]:
