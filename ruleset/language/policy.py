@@ -188,7 +188,7 @@ class Protection:
 class Policy:
     """A compiled policy. ``sha256`` is that of the merged document without the account block.
 
-    ``named_symbols`` are those that conditions compare with. The last three follow from the others, and are kept because
+    ``named_symbols`` are those that conditions compare with. The last three follow from the others, and are kept as
     every account asks for them: ``names`` are those of assets, ``belief`` is what the policy believes of prices,
     ``money`` the assets that are no positions.
     """
