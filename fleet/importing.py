@@ -34,13 +34,17 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to, in accounts; ``policies`` counts the different ones among them."""
+    """What an import came to, in accounts; ``policies`` counts the different ones among them.
+
+    ``warnings`` are about accounts that the fleet had before.
+    """
 
     added: int
     changed: int
     unchanged: int
     policies: int
     shards_opened: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def texts_of(paths: Sequence[Path], stdin: bytes | None = None) -> list[Text]:
@@ -85,7 +89,11 @@ def _shared_credentials(drafts: Iterable[AccountDraft]) -> Iterator[str]:
         if reference:
             first = holders.setdefault((str(draft.block["venue"]), str(reference)), draft)
             if first is not draft:
-                yield f"{draft.place}: {draft.id} has the same credentials as {first.id}: two would sell the same"
+                yield f"{draft.place}: {_same_credentials(draft.id, first.id)}"
+
+
+def _same_credentials(one: str, other: str) -> str:
+    return f"{one} has the same credentials as {other}: two would sell the same"
 
 
 # --- into the registry ---
@@ -99,6 +107,11 @@ CREATE TEMPORARY TABLE incoming (
 _CLASH = """
 SELECT i.account, a.account FROM incoming i JOIN exitplan.accounts a ON lower(a.account) = lower(i.account)
 WHERE a.account <> i.account LIMIT 1
+"""
+_SHARED = """
+SELECT i.account, a.account FROM incoming i
+JOIN exitplan.accounts a ON a.venue = i.venue AND a.block ->> 'credentials' = i.block ->> 'credentials'
+WHERE NOT EXISTS (SELECT FROM incoming o WHERE o.account = a.account) ORDER BY i.account, a.account LIMIT 100
 """
 _PARTS = ("venue", "quote", "block", "heads", "policy", "own_guards", "tags", "egress")
 _MERGE = f"""
@@ -128,11 +141,13 @@ def import_accounts(registry: Registry, drafts: Sequence[AccountDraft], size: in
                 f"the account id {mine!r} differs in case alone from {known!r}, which the fleet has",
                 hint=f"write id: {known}; it is one account",
             )
+        shared = [_same_credentials(mine, known) for mine, known in connection.execute(_SHARED)]
         are_new = [bool(is_new) for (is_new,) in connection.execute(_MERGE)]
         moves = place(connection, Sizes(size))
     added = sum(are_new)
     policies = len({draft.policy.policy.sha256 for draft in drafts})
-    return Imported(added, len(are_new) - added, len(drafts) - len(are_new), policies, len(moves.opened))
+    changed, unchanged = len(are_new) - added, len(drafts) - len(are_new)
+    return Imported(added, changed, unchanged, policies, len(moves.opened), tuple(shared))
 
 
 def _copy(connection: Connection[Row], drafts: Iterable[AccountDraft]) -> None:

@@ -43,7 +43,7 @@ class LaneStatus:
 
 @dataclass(frozen=True, slots=True)
 class TickStatus:
-    """A tick: how many of its shards are done, and the sums of their figures."""
+    """A tick: how many of its shards are done, and the sums of their figures; ``rounds.KIND`` counts accounts."""
 
     tick: int
     begun_at: datetime
@@ -88,7 +88,11 @@ WHERE t.tick = (SELECT max(tick) FROM exitplan.ticks) GROUP BY t.tick
 """
 _FIGURES = """
 SELECT key, sum(value::text::numeric)::float8 FROM exitplan.cycles, jsonb_each(figures)
-WHERE tick = %s AND jsonb_typeof(value) = 'number' GROUP BY key ORDER BY key
+WHERE tick = %(tick)s AND jsonb_typeof(value) = 'number' AND key <> 'exit_code' GROUP BY key
+UNION ALL
+SELECT 'rounds.' || key, sum(value::text::numeric)::float8 FROM exitplan.cycles, jsonb_each(figures -> 'kinds')
+WHERE tick = %(tick)s AND jsonb_typeof(figures -> 'kinds') = 'object' GROUP BY key
+ORDER BY 1
 """
 _STATES = """
 SELECT coalesce(convert_from(s.document, 'UTF8')::jsonb ->> 'account_state', 'not run yet') AS stands, count(*)
@@ -120,7 +124,7 @@ def _last_tick(connection: Connection[Row]) -> TickStatus | None:
     row = connection.execute(_TICK).fetchone()
     if row is None:
         return None
-    figures = {str(name): float(total) for name, total in connection.execute(_FIGURES, [row[0]])}
+    figures = {str(name): float(total) for name, total in connection.execute(_FIGURES, {"tick": row[0]})}
     tick, begun_at, ended_at, shards, done = row
     return TickStatus(tick, begun_at, ended_at, shards, done, figures)
 

@@ -130,9 +130,8 @@ def _tick(tick: TickStatus | None) -> RenderableType | None:
         return None
     ended = f"ended {clock_time(tick.ended_at)}" if tick.ended_at else "under way"
     note = f"begun {clock_time(tick.begun_at)}, {ended}; {tick.done:,} of {counted(tick.shards, 'shard')} done"
-    return section(
-        f"Tick {tick.tick}", note, _pairs({name: f"{figure:,.10g}" for name, figure in tick.figures.items()})
-    )
+    figures = {name.replace("_", " ").replace(".", " "): f"{figure:,.10g}" for name, figure in tick.figures.items()}
+    return section(f"Tick {tick.tick}", note, _pairs(figures))
 
 
 def _accounts(status: FleetStatus) -> RenderableType | None:

@@ -180,7 +180,8 @@ def test_the_last_tick_and_the_states_of_accounts_are_shown(registry: Registry) 
         connection.execute("INSERT INTO exitplan.ticks (tick) VALUES (1), (2)")
         connection.execute(
             "INSERT INTO exitplan.cycles (tick, shard, worker, ended_at, figures) VALUES"
-            """ (2, 1, 'w1', now(), '{"accounts": 2, "orders_sent": 1}'), (2, 2, 'w1', now(), '{"accounts": 2}'),"""
+            """ (2, 1, 'w1', now(), '{"accounts": 2, "orders": 1, "exit_code": 2, "kinds": {"applied": 2}}'),"""
+            """ (2, 2, 'w1', now(), '{"accounts": 2, "exit_code": 9, "kinds": {"quiet": 1, "applied": 1}}'),"""
             " (2, 3, 'w2', NULL, NULL), (1, 1, 'w1', now(), NULL)"
         )
         connection.execute(
@@ -190,7 +191,7 @@ def test_the_last_tick_and_the_states_of_accounts_are_shown(registry: Registry) 
     ensure("fleet-status", shown.json)
     tick = shown.json["tick"]
     assert (tick["tick"], tick["shards"], tick["done"]) == (2, 3, 2)
-    assert tick["figures"] == {"accounts": 4, "orders_sent": 1}
+    assert tick["figures"] == {"accounts": 4, "orders": 1, "rounds.applied": 3, "rounds.quiet": 1}
     assert shown.json["states"] == {"CLEAN": 1, "not run yet": 5}
     assert "2 of 3 shards done" in xp("fleet", "status").out
 

@@ -73,6 +73,14 @@ def test_an_id_in_other_letters_is_refused(registry: Registry, tmp_path: Path) -
     assert [account.id for account in registry.find()] == ["u0"]
 
 
+def test_credentials_that_another_account_of_the_fleet_has_are_warned_of(registry: Registry, tmp_path: Path) -> None:
+    take_in(registry, write_accounts(tmp_path / "one", 2))
+    other = write_accounts(tmp_path / "two", 1) / "u0.yaml"
+    other.write_text(other.read_text().replace("id: u0", "id: v0"))
+    assert take_in(registry, other).warnings == ("v0 has the same credentials as u0: two would sell the same",)
+    assert not take_in(registry, tmp_path / "one" / "policies" / "accounts" / "u1.yaml").warnings
+
+
 def test_several_imports_at_once_place_every_account_once(registry: Registry, tmp_path: Path) -> None:
     parts = [write_accounts(tmp_path / str(part), 40, venue) for part, venue in enumerate(("binance", "kraken", "okx"))]
     drafts = [read_accounts(texts_of([folder])).drafts for folder in (*parts, *parts)]

@@ -76,9 +76,10 @@ def show_import(read: Read, done: Imported | None, *, as_json: bool) -> None:
     for problem in read.problems[:_MOST_SHOWN]:
         report(problem, as_json=False)
     _say_rest(read.problems)
-    for line in read.warnings[:_MOST_SHOWN]:
+    warnings = _warnings(read, done)
+    for line in warnings[:_MOST_SHOWN]:
         warn(line)
-    _say_rest(read.warnings)
+    _say_rest(warnings)
     if done is not None:
         opened = f", {counted(done.shards_opened, 'new shard')}" if done.shards_opened else ""
         policies = counted(done.policies, "policy", "policies")
@@ -88,6 +89,10 @@ def show_import(read: Read, done: Imported | None, *, as_json: bool) -> None:
         say(f"Nothing was imported: {broken} in the files. --keep-going takes in the others.", err=True)
     else:
         say(f"{counted(len(read.drafts), 'account')} can be imported; nothing was changed.")
+
+
+def _warnings(read: Read, done: Imported | None) -> list[str]:
+    return [*read.warnings, *(done.warnings if done else ())]
 
 
 def _say_rest(lines: Sequence[object]) -> None:
@@ -105,5 +110,5 @@ def import_document(read: Read, done: Imported | None) -> dict[str, Any]:
         "policies": done.policies if done else 0,
         "shards_opened": done.shards_opened if done else 0,
         "problems": [error_document(problem) for problem in read.problems],
-        "warnings": read.warnings,
+        "warnings": _warnings(read, done),
     }
