@@ -1,8 +1,8 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
 ``python -m bench live`` measures live venues alone, ``fleet-http`` a thousand accounts at one, ``comparing`` the
-comparison of policies, ``lint`` proofs about them, ``tests`` policy tests, ``fleet`` cycles of a fleet in Postgres,
-``deciding`` the rest.
+comparison of policies, ``lint`` proofs about them, ``small`` small accounts, ``tests`` policy tests, ``fleet`` cycles
+of a fleet in Postgres, ``deciding`` the rest.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
 from bench.policy_tests import tests_table, time_tests
+from bench.small import small_table, time_small
 from bench.startup import startup_table, time_startup
 from bench.work import count_work, work_table
 
@@ -85,6 +86,10 @@ def _lint(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n\n{lint_table(time_lint(options.rounds))}"
 
 
+def _small(_options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n\n{small_table(time_small())}"
+
+
 def _tests(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n\n{tests_table(time_tests(rounds=options.rounds))}"
 
@@ -101,6 +106,7 @@ SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "comparing": _comparing,
     "live": _live,
     "fleet-http": _fleet_http,
+    "small": _small,
     "tests": _tests,
     "fleet": _fleet,
 }

@@ -53,19 +53,15 @@ class Cycle:
 
 def measure_fleet(accounts: int, workers: int, *, sells: bool) -> Cycle:
     """Do some cycles of a new fleet and return the best."""
-    with _server() as server:
-        _set_up(server)
-        with _started(server, accounts, workers, sells=sells) as processes:
-            done = [_cycle(server, processes, number + 1) for number in range(_WARM_UP + CYCLES)]
+    with new_server() as server, _started(server, accounts, workers, sells=sells) as processes:
+        done = [_cycle(server, processes, number + 1) for number in range(_WARM_UP + CYCLES)]
     return min(done[_WARM_UP:], key=lambda cycle: cycle.cpu)
 
 
 def measure_floor(accounts: int) -> Cycle:
     """Read and write the states of all accounts by bare SQL, shard by shard."""
-    with _server() as server:
-        _set_up(server)
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            done = [_bare(server, connection, accounts) for _ in range(_WARM_UP + CYCLES)]
+    with new_server() as server, psycopg.connect(server.url(), autocommit=True) as connection:
+        done = [_bare(server, connection, accounts) for _ in range(_WARM_UP + CYCLES)]
     return min(done[_WARM_UP:], key=lambda cycle: cycle.cpu)
 
 
@@ -105,11 +101,13 @@ def _row(name: str, workers: int, cycle: Cycle, floor: Cycle) -> list[str]:
 
 
 @contextmanager
-def _server() -> Iterator[Server]:
+def new_server() -> Iterator[Server]:
+    """Start a server with the tables of a fleet, for the time of the block."""
     folder = Path(tempfile.mkdtemp(prefix="exitplan-pg-"))
     server: Server | None = None
     try:
         server = start_server(folder, options={"shared_buffers": "256MB", "max_wal_size": "4GB"})
+        _set_up(server)
         yield server
     finally:
         if server is not None:
@@ -150,13 +148,13 @@ def _told(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def _cycle(server: Server, processes: Sequence[subprocess.Popen[str]], number: int) -> Cycle:
-    before, began = _usage(server), time.perf_counter()
+    before, began = usage_of(server), time.perf_counter()
     for process in processes:
         if process.stdin:
             process.stdin.write(f"{number}\n")
             process.stdin.flush()
     told = [_told(process) for process in processes]
-    took, after = time.perf_counter() - began, _usage(server)
+    took, after = time.perf_counter() - began, usage_of(server)
     return Cycle(
         accounts=sum(int(one["accounts"]) for one in told),
         orders=sum(int(one["orders"]) for one in told),
@@ -170,7 +168,7 @@ def _cycle(server: Server, processes: Sequence[subprocess.Popen[str]], number: i
 
 
 def _bare(server: Server, connection: psycopg.Connection[Any], accounts: int) -> Cycle:
-    before, began, cpu = _usage(server), time.perf_counter(), time.process_time()
+    before, began, cpu = usage_of(server), time.perf_counter(), time.process_time()
     document = b"x" * 900
     for numbers in shards_of(0, 1, accounts):
         names = [name_of(number) for number in numbers]
@@ -183,20 +181,20 @@ def _bare(server: Server, connection: psycopg.Connection[Any], accounts: int) ->
                 " ON CONFLICT (account) DO UPDATE SET document = excluded.document",
                 (names, [document] * len(names)),
             )
-    took, spent, after = time.perf_counter() - began, time.process_time() - cpu, _usage(server)
+    took, spent, after = time.perf_counter() - began, time.process_time() - cpu, usage_of(server)
     return Cycle(accounts, 0, took, spent, after[0] - before[0], after[1] - before[1], after[2] - before[2], 0)
 
 
-def _usage(server: Server) -> tuple[float, int, int]:
+def usage_of(server: Server) -> tuple[float, int, int]:
     """Return the CPU seconds of Postgres so far, the flushes of its log, and the bytes of it."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("SELECT pg_stat_force_next_flush(), pg_sleep(0.05)")
         asked = "SELECT wal_sync, pg_current_wal_insert_lsn() - '0/0' FROM pg_stat_wal"
         flushes, wal = connection.execute(asked).fetchone() or (0, 0)
-    return _cpu_of(server.pid), int(flushes), int(wal)
+    return cpu_of(server.pid), int(flushes), int(wal)
 
 
-def _cpu_of(postmaster: int) -> float:
+def cpu_of(postmaster: int) -> float:
     """Return the CPU seconds of a server, of its sessions that live and of those that have ended."""
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     spent = sum(_times(postmaster, 4))

@@ -19,7 +19,6 @@ from exitplan.fleet.batch.snapshots import KEPT_FOR, snapshot_to_keep, write_sna
 from exitplan.fleet.batch.writing import (
     Entry,
     ShardLease,
-    holds_lease,
     write_alerts,
     write_entries,
     write_readings,
@@ -91,9 +90,9 @@ class ShardBatch:
         readings = {store.account: _reading_of(store) for store in stores if store.has_passed_on}
         accounts = frozenset(entry.account for entry in entries)
         with self._transaction() as connection:
-            if self._lease is not None and not holds_lease(connection, self._lease):
+            written = write_entries(connection, entries, self._lease)
+            if written is None:
                 return Written(lost=accounts)
-            written = write_entries(connection, entries) if entries else accounts
             write_troubles(connection, _troubles_of(stores))
             write_alerts(connection, [alert for store in stores for alert in _alerts_of(store, written)])
             write_readings(connection, readings)

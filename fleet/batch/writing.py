@@ -48,8 +48,8 @@ class Entry:
     closing: str | None
 
 
-_LOCK = "SELECT FROM exitplan.origin WHERE account = ANY (%s) ORDER BY account FOR UPDATE"
-"""Nobody else writes in these journals until the commit. In one order, so that two who write wait, and never both."""
+_LOCK = "SELECT account FROM exitplan.origin WHERE account = ANY (%s) ORDER BY account FOR UPDATE SKIP LOCKED"
+"""Nobody else writes in these journals until the commit. Who is writing in one now is not waited for."""
 
 _FENCE = """
 SELECT FROM exitplan.leases WHERE name = %s AND fence = %s AND until > clock_timestamp()
@@ -75,8 +75,8 @@ ON CONFLICT (account) DO UPDATE
 _WRITE = """
 WITH told AS (
     SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bool[],
-        %s::bytea[], %s::text[])
-        AS told (account, writer, revision, halt, mark, document, is_verified, reading, closing)
+        %s::bytea[], %s::text[], %s::bool[])
+        AS told (account, writer, revision, halt, mark, document, is_verified, reading, closing, is_ours)
 ), fit AS (
     SELECT told.* FROM told
     LEFT JOIN exitplan.origin ON origin.account = told.account
@@ -84,7 +84,8 @@ WITH told AS (
     LEFT JOIN exitplan.gate_marks ON gate_marks.account = told.account
     LEFT JOIN exitplan.halts AS everybody ON everybody.account = ''
     LEFT JOIN exitplan.halts ON halts.account = told.account
-    WHERE origin.writer IS NOT DISTINCT FROM told.writer
+    WHERE (told.is_ours OR told.writer IS NULL)
+        AND origin.writer IS NOT DISTINCT FROM told.writer
         AND state.revision IS NOT DISTINCT FROM told.revision
         AND gate_marks.text IS NOT DISTINCT FROM told.mark
         AND coalesce(everybody.text, halts.text) IS NOT DISTINCT FROM told.halt
@@ -99,7 +100,7 @@ WITH told AS (
     WHERE origin.account = fit.account RETURNING fit.*
 ), begun AS (
     INSERT INTO exitplan.origin (account, journal_id, writer)
-    SELECT account, substr(md5(random()::text || account), 1, 16), 1 FROM fit
+    SELECT account, substr(replace(gen_random_uuid()::text, '-', ''), 1, 16), 1 FROM fit
     WHERE writer IS NULL
     ON CONFLICT DO NOTHING RETURNING account
 ), ours AS (
@@ -125,18 +126,18 @@ SELECT account FROM ours
 _COLUMNS = tuple(attrgetter(field.name) for field in fields(Entry))
 
 
-def write_entries(connection: Connection[Any], entries: Sequence[Entry]) -> frozenset[str]:
-    """Write entries within a transaction; returns the accounts that were written."""
+def write_entries(
+    connection: Connection[Any], entries: Sequence[Entry], lease: ShardLease | None = None
+) -> frozenset[str] | None:
+    """Write entries within a transaction; returns the accounts that were written, None where the lease has ended."""
     entries = sorted(entries, key=lambda entry: entry.account)
     columns = [[value(entry) for entry in entries] for value in _COLUMNS]
-    connection.execute(_LOCK, (columns[0],), prepare=True)
+    locked = {account for (account,) in connection.execute(_LOCK, (columns[0],), prepare=True)}
+    if lease is not None and connection.execute(_FENCE, (lease.name, lease.fence)).fetchone() is None:
+        return None
+    columns.append([entry.account in locked for entry in entries])
     with connection.cursor(binary=True) as cursor:
         return frozenset(account for (account,) in cursor.execute(_WRITE, columns, prepare=True))
-
-
-def holds_lease(connection: Connection[Any], lease: ShardLease) -> bool:
-    """Check whether the shard's lease still holds, by the database's time."""
-    return connection.execute(_FENCE, (lease.name, lease.fence)).fetchone() is not None
 
 
 def write_alerts(connection: Connection[Any], alerts: Sequence[Mapping[str, Any]]) -> None:

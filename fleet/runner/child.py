@@ -6,6 +6,7 @@ It talks with its worker in lines of JSON over a socket, and ends with it.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -63,6 +64,7 @@ def start_logging(tell: Talk, level: int) -> None:
 def main() -> None:
     """Serve the worker behind the socket, until it ends or says no more."""
     _die_with_parent(int(sys.argv[3]))
+    gc.set_threshold(50_000, 20, 100)  # as the command line does: plans are made of no circles
     for number in (signal.SIGINT, signal.SIGTERM):  # meant for the worker, which says what is to become of the shard
         signal.signal(number, signal.SIG_IGN)
     talk, board = socket.socket(fileno=int(sys.argv[1])), Board(int(sys.argv[2]))
@@ -97,6 +99,7 @@ def _made(means: Means, tell: Talk) -> Performer | None:
     except Exception as problem:  # noqa: BLE001 - it is told, as below
         tell({"problem": f"{type(problem).__name__}: {problem}", "again": False})
     else:
+        gc.freeze()  # what was loaded stays: no search for garbage goes through it
         tell({"ready": True})
         return performer
     return None

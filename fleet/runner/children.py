@@ -78,12 +78,12 @@ class Child:
         try:
             if self._process is None:
                 self._start()
-                answer = next(self._replies(_START), {"problem": None})
+                answer = next(self._replies(_START), None)
+                if answer is None:
+                    return Died(None, (), self._end())
                 if "problem" in answer:
-                    how = self._end()
-                    return Refused(
-                        answer["problem"] or f"a process that was to work on it {how}", answer.get("again", False)
-                    )
+                    self._end("cannot work")
+                    return Refused(answer["problem"], answer["again"])
             self._say(task_line(task))
             for said in self._replies():
                 if "accounts" in said:

@@ -5,6 +5,7 @@ A tick is named by the second at which it is due. All workers begin it; the data
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ from threading import Event
 
 from exitplan.executor.logs import RUN, note
 from exitplan.fleet.runner.port import Shift
-from exitplan.ruleset.errors import DataFolderUnusable
+from exitplan.ruleset.errors import ExitplanError
 
 
 def due_at(now: float, every: timedelta) -> int:
@@ -39,6 +40,6 @@ class Due:
                 try:
                     self.shift.begin(tick, f"every {self.every}")
                     last = tick
-                except DataFolderUnusable as problem:
-                    note(RUN, "tick_not_begun", message=str(problem))
+                except ExitplanError as problem:
+                    note(RUN, "tick_not_begun", level=logging.WARNING, message=str(problem))
             self.stopped.wait(min(1.0, tick + self.every.total_seconds() - now))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Sequence
 from datetime import timedelta
 from threading import Condition, Event, Thread
 
+from exitplan.executor.logs import RUN, note
 from exitplan.fleet.runner.due import Due
 from exitplan.fleet.runner.port import ShardCycle, Shift
 
@@ -64,16 +66,26 @@ class LocalRunner:
 
     def _serve(self, shift: Shift) -> None:
         while not self._stopped.is_set():
-            claim = shift.take() if shift.may_take() else None
-            if claim is None:
-                with self._woken:
-                    self._woken.wait(_LOOK * random.uniform(0.7, 1.3))  # noqa: S311 - so that workers do not all ask at once
-                continue
-            with self._woken:
-                self._at_work.add(claim.cycle)
             try:
-                shift.work(claim)
-            finally:
+                is_busy = self._took(shift)
+            except Exception as error:  # noqa: BLE001 - a fault of ours in one shard must not cost the others their thread
+                note(RUN, "shard_broke", level=logging.ERROR, message=f"{type(error).__name__}: {error}")
+                is_busy = False
+            if not is_busy:
                 with self._woken:
-                    self._at_work.discard(claim.cycle)
-                    self._woken.notify_all()
+                    self._woken.wait(_LOOK * random.uniform(0.7, 1.3))  # noqa: S311 - so that not all ask at once
+
+    def _took(self, shift: Shift) -> bool:
+        """Take a shard and work on it; False where there is none."""
+        claim = shift.take() if shift.may_take() else None
+        if claim is None:
+            return False
+        with self._woken:
+            self._at_work.add(claim.cycle)
+        try:
+            shift.work(claim)
+        finally:
+            with self._woken:
+                self._at_work.discard(claim.cycle)
+                self._woken.notify_all()
+        return True

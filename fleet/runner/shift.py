@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ _IN_GROUPS = 3
 """After so many deaths in one shard its accounts are worked on one by one, so that the right one is blamed."""
 MARGIN = 3.0
 """Seconds before the end of a lease from which on nothing is begun any more: the database's clock is another."""
+_PAUSE = 1.0
+"""Seconds before a shard is given back because the database is away: it is free for others, and for us, at once."""
 _T = TypeVar("_T")
 
 
@@ -180,6 +183,8 @@ class _Attempt:
                 self.deaths += 1
                 left.extendleft(reversed(self._after_death(task, outcome)))
             elif isinstance(outcome, Refused) and outcome.again:
+                note(RUN, "shard_given_back", level=logging.WARNING, shard=cycle.shard, message=outcome.problem)
+                time.sleep(_PAUSE)
                 return None
             elif isinstance(outcome, Refused):
                 note(RUN, "shard_failed", level=logging.ERROR, shard=cycle.shard, message=outcome.problem)

@@ -201,6 +201,7 @@ def free(pool: Pool) -> None:
                 " WHERE name LIKE 'shard:%%' AND token = ANY (%s)",
                 (dead,),
             )
+            connection.execute("UPDATE exitplan.workers SET standing = 'gone' WHERE worker = ANY (%s)", (dead,))
 
 
 def close(pool: Pool) -> None:

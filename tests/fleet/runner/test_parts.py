@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.fleet.runner.board import Board
+from exitplan.fleet.runner.children import Child, Refused
 from exitplan.fleet.runner.dbos_runner import cron_of, queue_of
 from exitplan.fleet.runner.due import due_at
+from exitplan.fleet.runner.performing import Means, ShardTask
 from exitplan.fleet.runner.runners import make_runner
 from exitplan.fleet.runner.shift import add_up
 from exitplan.ruleset.errors import UsageError
@@ -101,3 +103,21 @@ def test_each_egress_has_a_queue_and_an_unknown_runner_is_refused() -> None:
     assert queue_of("") != queue_of("eu-1") != queue_of("eu-2")
     with pytest.raises(UsageError, match="there is no runner x"):
         make_runner("x", "postgresql:///")
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        (
+            Means("postgresql:///x?host=/nowhere"),
+            Refused("the database postgresql:///nowhere/x cannot be used: ", again=True),
+        ),
+        (Means("", "tests.fleet:nobody"), Refused("AttributeError: ", again=False)),
+    ],
+)
+def test_a_child_that_cannot_begin_says_why_and_is_no_account_s_fault(means: Means, said: Refused) -> None:
+    child = Child(means, 60)
+    refused = child.work(ShardTask(60, 1, "w", 1))
+    child.end()
+    assert isinstance(refused, Refused)
+    assert (refused.problem.startswith(said.problem), refused.again) == (True, said.again)
