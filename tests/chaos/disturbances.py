@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from tools.postgres import Server, start_server
 
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.postgres import database, holders
@@ -27,6 +26,7 @@ from tests.chaos.oracle import Violation
 from tests.chaos.process import die, stop
 from tests.chaos.wire import Record
 from tests.chaos.world import World, build
+from tools.postgres import Server, start_server
 
 if TYPE_CHECKING:
     from tests.chaos.experiment import _Stage

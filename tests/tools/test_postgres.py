@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tools.postgres import Server
 
 from tests.postgres.server import temporary_server
 from tools import postgres
+from tools.postgres import Server
 
 ROOT = Path(__file__).parents[2]
 
