@@ -1,7 +1,7 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
 ``python -m bench live`` measures live venues alone, ``comparing`` the comparison of policies, ``lint`` proofs about
-them, ``tests`` policy tests, ``deciding`` the rest.
+them, ``small`` small accounts, ``tests`` policy tests, ``deciding`` the rest.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench.live import report as live
 from bench.machine import describe_machine
 from bench.orders import measure_orders, orders_table
 from bench.policy_tests import tests_table, time_tests
+from bench.small import small_table, time_small
 from bench.startup import startup_table, time_startup
 from bench.work import count_work, work_table
 
@@ -76,6 +77,10 @@ def _lint(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n\n{lint_table(time_lint(options.rounds))}"
 
 
+def _small(_options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n\n{small_table(time_small())}"
+
+
 def _tests(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n\n{tests_table(time_tests(rounds=options.rounds))}"
 
@@ -85,6 +90,7 @@ SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "lint": _lint,
     "comparing": _comparing,
     "live": _live,
+    "small": _small,
     "tests": _tests,
 }
 """What can be measured separately; each has its own marks on the page."""

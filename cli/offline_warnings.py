@@ -107,7 +107,7 @@ def _of_records(file: AccountFile, folder: DataFolder, state: State) -> Iterator
     if state.last_balance is None or not folder.tracker.exists():
         return
     records: Mapping[str, TrackerRecord] = load_records(folder.tracker)
-    names = AssetNames(file.loaded.policy.aliases)
+    names = file.loaded.policy.names
     for symbol in sorted(records):
         if names.of_symbol(symbol) not in state.last_balance.held:
             yield PlanWarning("nothing-held", symbol, f"the tracker has {symbol}, which the last run did not find held")

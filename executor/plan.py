@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
+from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.readings import after_reading, with_reading
@@ -27,19 +30,41 @@ from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.records import Document
 from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
+from exitplan.ruleset.planning.guards import Verdict
 from exitplan.ruleset.planning.plan import write_plan
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
 from exitplan.schemas.documents import load_document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Planned:
-    """A plan, and what it was made of."""
+    """A plan, and what it was made of.
 
-    plan: Plan
+    ``overrides`` and ``identity`` are told in the plan: what was set over the policy, and as whom the account was read.
+    """
+
     draft: Draft
     given: PlanInput
+    overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
+    identity: Identity | None = None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan as a file holds it, written when it is first asked for: of an account in order nobody does."""
+        known = self.identity
+        address, key = (None, None) if known is None else (known.address, known.key)
+        return write_plan(self.given, self.draft, self.overrides, address=address, key=key)
+
+    @property
+    def refusals(self) -> tuple[Verdict, ...]:
+        """The guards that refuse the plan."""
+        return tuple(guard for guard in self.draft.guards if not guard.ok)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the plan does anything: sends something, or counts a cycle."""
+        return bool(self.draft.actions) or any(step.counts for step in self.draft.unwinds)
 
     @property
     def document(self) -> Document:
@@ -134,8 +159,10 @@ def plan_account(account: Account, scope: PlanScope = PlanScope()) -> Planned:  
             _report(account, error)
             raise
     account.store.keep_reading(made.draft)
-    refused = ",".join(guard.name for guard in made.plan.refusals) or None
-    note(RUN, "planned", account=account.id, plan_id=made.plan.plan_id, actions=len(made.plan.actions), refused=refused)
+    if RUN.isEnabledFor(logging.INFO):
+        refused = ",".join(guard.name for guard in made.refusals) or None
+        plan = made.plan
+        note(RUN, "planned", account=account.id, plan_id=plan.plan_id, actions=len(plan.actions), refused=refused)
     return made
 
 
@@ -146,9 +173,7 @@ def _planned(account: Account, scope: PlanScope) -> Planned:
     state = after_reading(known, seen)
     note_reading(account, known, state)
     given = PlanInput(account.rulebook, seen.snapshot, seen.now, state.progress, scope.within(seen.snapshot), seen=seen)
-    draft, identity = draft_plan(given), account.identity
-    plan = write_plan(given, draft, account.overrides, address=identity.address, key=identity.key)
-    return Planned(plan, draft, given)
+    return Planned(draft_plan(given), given, account.overrides, account.identity)
 
 
 def note_reading(account: Account, known: State, state: State) -> None:
@@ -156,6 +181,8 @@ def note_reading(account: Account, known: State, state: State) -> None:
 
     Prices alone are no reason to begin a journal: they matter to who comes back.
     """
+    if state is known:
+        return
     same = with_reading(known, state)
     if same == known or (same == replace(known, last_prices=same.last_prices) and not account.store.has_journal()):
         return
@@ -181,8 +208,7 @@ def plan_snapshot(
     done = Progress() if progress is None else progress_from_document(load_document(progress, "state"))
     moment = now or recorded.taken_at
     given = PlanInput(rulebook_of(policy), recorded, moment, done, scope.within(recorded), is_recorded=True)
-    draft = draft_plan(given)
-    return Planned(write_plan(given, draft, overrides or {}), draft, given)
+    return Planned(draft_plan(given), given, overrides or {})
 
 
 def _report(account: Account, error: EngineDisagreement) -> None:

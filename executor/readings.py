@@ -11,7 +11,6 @@ from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import MissingPrice, Progress
-from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.balance import balance_of, find_change
 from exitplan.ruleset.planning.guards import judge_change
@@ -21,7 +20,10 @@ SECOND_READING = timedelta(minutes=1)
 
 
 def after_reading(state: State, seen: Observation) -> State:
-    """Return the state after a live reading that was observed by it, before anything is decided on it."""
+    """Return the state after a live reading that was observed by it, before anything is decided on it.
+
+    It is the same one where the reading found nothing new.
+    """
     with localcontext(EXACT):
         return _with_balance(_with_prices(state, seen.account, seen.now), seen.policy, seen.account, seen.now)
 
@@ -61,6 +63,8 @@ def _with_prices(state: State, account: AccountView, now: datetime) -> State:
             last[key] = price.mark
         elif price.status == "missing" and view.market is not None:
             missing.setdefault(key, MissingPrice(now, last.get(key)))
+    if (missing, last) == (state.price_missing, state.last_prices):
+        return state
     return replace(state, price_missing=missing, last_prices=last)
 
 
@@ -69,7 +73,7 @@ def _with_balance(state: State, policy: Policy, account: AccountView, now: datet
     if account.snapshot.missing:
         return state
     if _is_believed(state.progress, policy, account):
-        return replace(state, pending_balance=None)
+        return state if state.pending_balance is None else replace(state, pending_balance=None)
     seen, pending = balance_of(account, now), state.pending_balance
     if not seen.held:
         return state
@@ -82,5 +86,4 @@ def _with_balance(state: State, policy: Policy, account: AccountView, now: datet
 
 
 def _is_believed(progress: Progress, policy: Policy, account: AccountView) -> bool:
-    belief = Belief(policy.max_price_gap, policy.dust_usd_threshold)
-    return judge_change(policy.guards["max_equity_change_pct"], find_change(account, progress, belief)).ok
+    return judge_change(policy.guards["max_equity_change_pct"], find_change(account, progress, policy.belief)).ok

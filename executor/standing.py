@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
@@ -21,8 +21,8 @@ from exitplan.ruleset.errors import (
     FileIsInvalid,
     RefusedByGuard,
 )
+from exitplan.ruleset.planning.actions import Blocked
 from exitplan.ruleset.planning.checks import AccountState
-from exitplan.ruleset.planning.plan_types import Plan
 
 
 def ensure_same_account(account: Account, state: State) -> None:
@@ -74,17 +74,17 @@ def no_answer_left(account: Account) -> AbstractContextManager[None]:
     return no_old_answer(account) if account.store.has_journal() else nullcontext()
 
 
-def remember(account: Account, known: AccountState, read: State | None = None, plan: Plan | None = None) -> None:
+def remember(account: Account, known: AccountState, read: State | None = None, blocked: Sequence[Blocked] = ()) -> None:
     """Note an answer in the state; where that cannot be done, note beside it that no earlier answer stands.
 
-    Of a ``plan`` that is not carried out now, what a person has to look at is told, once. Raises DataFolderUnusable
-    where neither can be done.
+    What is ``blocked`` in a plan that is not carried out now, and that a person has to look at, is told, once. Raises
+    DataFolderUnusable where neither can be done.
     """
 
     def answered(state: State) -> State:
         state = verified(state, account, known)
         state = state if read is None else with_reading(state, read)
-        return state if plan is None else _escalated(account, state, plan)
+        return _escalated(account, state, blocked) if blocked else state
 
     try:
         account.store.ensure_journal()
@@ -94,9 +94,9 @@ def remember(account: Account, known: AccountState, read: State | None = None, p
         account.store.mark_gate_closed(f"that the account was {known.value} could not be remembered", account.clock())
 
 
-def _escalated(account: Account, state: State, plan: Plan) -> State:
+def _escalated(account: Account, state: State, blocked: Sequence[Blocked]) -> State:
     now = account.clock()
-    state, told = after_escalating(state, plan, now)
+    state, told = after_escalating(state, blocked, now)
     for figures in told:
         account.store.raise_alert("ZOMBIE_ESCALATED", now, figures)
     return state

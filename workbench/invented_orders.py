@@ -8,7 +8,6 @@ from decimal import Decimal, localcontext
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy, Protection
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, FactValue
 from exitplan.ruleset.model.order_view import OrderView
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, OrderSide, Position, Side, Snapshot
@@ -51,8 +50,7 @@ def replay_order(rulebook: Rulebook, wanted: FactsWanted) -> ReplayedOrder:
 
 def _policy(policy: Policy, wanted: FactsWanted) -> Policy:
     symbol = _symbol(wanted)
-    names = AssetNames.of(policy.aliases, ())
-    if not wanted.get("protected") or names.of_symbol(symbol) in policy.protected_assets(names, NOW):
+    if not wanted.get("protected") or policy.names.of_symbol(symbol) in policy.protected_assets(policy.names, NOW):
         return policy
     return replace(policy, protect=(*policy.protect, Protection(symbol)))
 

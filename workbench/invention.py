@@ -14,7 +14,6 @@ from typing import cast
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy, Protection
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, FactValue
 from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import Cash, Market, Position, PriceStatus, Side, Snapshot, TrackerRecord
@@ -200,7 +199,7 @@ class _Inventor:
         """Protect the position, where that is wanted and the policy does not do so already."""
         if not self._flag("protected", ordinary=False):
             return self.policy
-        names = AssetNames.of(self.policy.aliases, ())
+        names = self.policy.names
         if names.of_symbol(self.symbol) in self.policy.protected_assets(names, NOW):
             return self.policy
         return replace(self.policy, protect=(*self.policy.protect, Protection(self.symbol)))

@@ -58,11 +58,11 @@ def measure(venue: str, positions: int, mode: str, latency: float) -> dict[str, 
         if mode != "batch":
             account = one_by_one(account)
         plan_account(account)
-        plans = [_timed(loopback, latency, lambda: plan_account(account)) for _ in range(_PLANS)]
+        plans = [_timed(loopback, latency, lambda: plan_account(account).plan) for _ in range(_PLANS)]
         planned, plan = min(plans, key=lambda found: found[1].seconds)
-        if len(planned.document["actions"]) != closes_of(positions) + cancels_of(positions):
+        if len(planned.actions) != closes_of(positions) + cancels_of(positions):
             raise RuntimeError("the plan is another one than expected")
-        result, apply = _timed(loopback, latency, lambda: apply_plan(account, planned.plan))
+        result, apply = _timed(loopback, latency, lambda: apply_plan(account, planned))
         if result.exit_code or result.checks is None or result.checks.state is not AccountState.CLEAN:
             raise RuntimeError(f"the plan was not applied: {result.to_document()}")
     return {"plan": plan, "apply": apply}

@@ -50,11 +50,11 @@ from exitplan.ruleset.errors import (
 )
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.values import EXACT, time_text
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.checks import AccountState, Checks
+from exitplan.ruleset.planning.plan import checks_document
 from exitplan.ruleset.planning.plan_types import Plan
 
 Stopped = Callable[[], bool]
@@ -77,7 +77,7 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
         ensure_same_account(account, state)
         account.store.ensure_newest_traded(account.identity, journal.mark())
         if journal.plan_status(plan.plan_id) == "unknown":
-            ensure_same_progress(plan, state.progress, _names(account))
+            ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
         return _judge(account, plan, journal, journal.intents(plan.plan_id), state)[1]
 
 
@@ -122,10 +122,6 @@ def _ensure_not_used(journal: Journal, plan: Plan) -> None:
         )
 
 
-def _names(account: Account) -> AssetNames:
-    return AssetNames(account.rulebook.policy.aliases)
-
-
 def _judge(
     account: Account, plan: Plan, journal: Journal | None, intents: Mapping[str, Intent], state: State
 ) -> tuple[State, Judged]:
@@ -168,7 +164,7 @@ class _Application:
         state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
-            ensure_same_progress(plan, state.progress, _names(account))
+            ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
         intents = journal.intents(plan.plan_id)
         state, judged = self._judged(state, intents)
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
@@ -211,7 +207,7 @@ class _Application:
         for step in self.plan.steps.values():
             if step.regrown:
                 self._alert("UNWIND_REANCHORED", {"position": step.key, "initial_quantity": str(step.initial_quantity)})
-        state, told = after_escalating(state, self.plan, self.account.clock())
+        state, told = after_escalating(state, self.plan.blocked, self.account.clock())
         for figures in told:
             self._alert("ZOMBIE_ESCALATED", figures)
         return state
@@ -255,7 +251,7 @@ class _Application:
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
             self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
-        self._tell("verified", draft.checks.to_document())
+        self._tell("verified", checks_document(draft.checks))
         return draft.checks
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:

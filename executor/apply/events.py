@@ -14,6 +14,7 @@ from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.checks import Checks
+from exitplan.ruleset.planning.plan import checks_document
 
 EVENT_KINDS: Mapping[str, str] = {
     "run_started": "A run has begun; nothing was sent yet.",
@@ -145,5 +146,5 @@ class ApplyResult:
             "exit_code": self.exit_code,
             "stopped": self.stop,
             "outcomes": [outcome.to_document() for outcome in self.outcomes],
-            "verification": None if self.checks is None else self.checks.to_document(),
+            "verification": None if self.checks is None else checks_document(self.checks),
         }

@@ -16,7 +16,6 @@ from exitplan.executor.store.journal_values import Resolution
 from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import FileIsInvalid, OutcomeUnknown, PlanIsAltered
 from exitplan.ruleset.model.account_view import AccountView
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.progress import Kept
 from exitplan.ruleset.model.snapshot import Side, Snapshot, TrackerRecord
 from exitplan.ruleset.planning.actions import Action
@@ -65,7 +64,7 @@ def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snap
     if not sold:
         return False
     now = snapshot or read_account(account)
-    names = AssetNames.of(account.rulebook.policy.aliases, now.positions)
+    names = account.rulebook.policy.names.of_positions(now.positions)
     held = {(names.of_position(position), position.side) for position in now.positions}
     assets = {names.of_symbol(symbol) for symbol in sold}
     gone = {

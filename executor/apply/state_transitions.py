@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from exitplan.executor.store.state import State
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.values import ZERO, floor_to_step, time_text
-from exitplan.ruleset.planning.actions import Action, Phase, UnwindStep
+from exitplan.ruleset.planning.actions import Action, Blocked, Phase, UnwindStep
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.unwind import is_reached
 
@@ -62,13 +62,13 @@ def after_counting(state: State, step: UnwindStep, now: datetime) -> State:
     return _with_cycle(state, step, step.cycle, step.remaining_pct, now)
 
 
-def after_escalating(state: State, plan: Plan, now: datetime) -> tuple[State, list[dict[str, str]]]:
+def after_escalating(state: State, blocked: Iterable[Blocked], now: datetime) -> tuple[State, list[dict[str, str]]]:
     """Return the state once every exit that a person has to look at is told, and the figures of those told now."""
     escalated, told = dict(state.escalated), []
-    for blocked in plan.blocked:
-        if blocked.escalate and blocked.key not in escalated:
-            figures = {"symbol": blocked.symbol, "rule": blocked.rule, "reason": str(blocked.reason)}
-            escalated[blocked.key] = {**figures, "at": time_text(now)}
+    for one in blocked:
+        if one.escalate and one.key not in escalated:
+            figures = {"symbol": one.symbol, "rule": one.rule, "reason": str(one.reason)}
+            escalated[one.key] = {**figures, "at": time_text(now)}
             told.append(figures)
     return replace(state, escalated=escalated), told
 

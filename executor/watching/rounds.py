@@ -16,7 +16,7 @@ from exitplan.executor.apply.staleness import ensure_not_refused, is_expired
 from exitplan.executor.approvals.book import open_book
 from exitplan.executor.approvals.request import Request
 from exitplan.executor.operation import Operation, Unobserved, Watch, code_of_state, finish
-from exitplan.executor.plan import plan_account
+from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.standing import no_answer_left, remember
 from exitplan.ruleset.errors import (
     AccountIsHalted,
@@ -74,13 +74,18 @@ class Round:
     exit_code: int = 0
     seconds: float = 0
     state: AccountState | None = None
-    plan: Plan | None = None
+    planned: Planned | Plan | None = None
     request: Request | None = None
     approvals: int = 0
     replaced: str | None = None
     result: ApplyResult | None = None
     problem: ExitplanError | None = None
     is_news: bool = True
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan of the round; one that came to nothing is written only for whoever asks."""
+        return self.planned.plan if isinstance(self.planned, Planned) else self.planned
 
     @property
     def cause(self) -> str:
@@ -127,19 +132,21 @@ class _Turn:
         resumed = self._resumed()
         if resumed is not None:
             return resumed
-        plan = plan_account(account).plan
+        planned = plan_account(account)
         self._go_on()
-        with no_answer_left(account):
-            ensure_not_refused(plan)
-        if not plan.has_changes:
-            self._withdraw(plan)
-            return self._left(plan, "quiet")
+        if planned.refusals:
+            with no_answer_left(account):
+                ensure_not_refused(planned.plan)
+        if not planned.has_changes:
+            self._withdraw(planned)
+            return self._left(planned, "quiet")
+        plan = planned.plan
         reasons = self._reasons(plan)
         if reasons:
-            return self._asked(plan, reasons)
-        rejected = self._withdraw(plan)
+            return self._asked(planned, reasons)
+        rejected = self._withdraw(planned)
         if rejected is not None:  # what a person has rejected is not done either when it needs no approval any more
-            return replace(self._left(plan, "rejected"), request=rejected)
+            return replace(self._left(planned, "rejected"), request=rejected)
         return self._applied(plan)
 
     def _ensure_alone(self) -> None:
@@ -179,20 +186,20 @@ class _Turn:
         signed = () if rule is None else (rule.wanted(self.account.id),)
         return (*may_apply_alone(plan, self.account.loaded.policy.approval, self.account.clock()), *signed)
 
-    def _asked(self, plan: Plan, reasons: tuple[str, ...]) -> Round:
+    def _asked(self, planned: Planned, reasons: tuple[str, ...]) -> Round:
         """Ask people about a plan, unless they were; apply it where enough of them have approved it."""
-        account, now = self.account, self.account.clock()
+        account, now, plan = self.account, self.account.clock(), planned.plan
         with open_book(account.store) as book:
             asked = book.ask(plan, reasons, account.loaded.policy.approval.people, now)
             book.raise_alerts()
         request = asked.request
         if request.standing == "rejected":
-            return replace(self._left(plan, "rejected"), request=request)
+            return replace(self._left(planned, "rejected"), request=request)
         most = account.rulebook.policy.guards["max_price_move_pct"]
         if account.signature_rule is None and request.is_approved(now, most):
             return self._applied(plan, request)
         approvals = len(request.approvals(now, most))
-        left = self._left(plan, "waits")
+        left = self._left(planned, "waits")
         return replace(left, request=request, approvals=approvals, replaced=asked.replaced)
 
     def _applied(self, plan: Plan, request: Request | None = None) -> Round:
@@ -208,27 +215,28 @@ class _Turn:
         )
         result = outcome.result
         done = Round(account.id, account.venue, account.clock(), "applied", outcome.exit_code, state=outcome.state)
-        return replace(done, plan=plan, request=request, result=result)
+        return replace(done, planned=plan, request=request, result=result)
 
-    def _withdraw(self, plan: Plan) -> Request | None:
+    def _withdraw(self, planned: Planned) -> Request | None:
         """Note that nobody is asked any more; returns by which request a person has rejected the plan, if one has."""
         account = self.account
         if not account.store.has_journal():
             return None
         with open_book(account.store) as book:
             book.withdraw(account.clock())
-            return book.rejection_of(plan, account.clock())
+            return book.rejection_of(planned.plan, account.clock()) if planned.has_changes else None
 
-    def _left(self, plan: Plan, kind: Kind) -> Round:
+    def _left(self, planned: Planned, kind: Kind) -> Round:
         """Leave the account as it is, and remember how it stands: a round is a verification too.
 
         What a person has to look at is told, once, as a run would.
         """
-        account, state = self.account, plan.checks.state
-        remember(account, state, plan=plan)
+        account, draft = self.account, planned.draft
+        state = draft.checks.state
+        remember(account, state, blocked=draft.blocked)
         waits = ExitCode.PENDING if kind == "waits" else ExitCode.DONE
         code = ExitCode.worst([waits, code_of_state(state)])
-        return Round(account.id, account.venue, account.clock(), kind, code, state=state, plan=plan)
+        return Round(account.id, account.venue, account.clock(), kind, code, state=state, planned=planned)
 
 
 class _Stopping(Unobserved):

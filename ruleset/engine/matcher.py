@@ -7,18 +7,16 @@ accounts; the check answers for each position of each account by itself.
 
 from __future__ import annotations
 
-import itertools
 import json
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
-from exitplan.ruleset.engine.durable import is_within_limits, leaves_of, rule_sets
+from exitplan.ruleset.engine.durable import is_within_limits, rule_sets
 from exitplan.ruleset.engine.evaluator import generate
+from exitplan.ruleset.engine.likeness import likeness_of
 from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.errors import EngineDisagreement
 from exitplan.ruleset.language.conditions import Condition, Leaf, Lowered, Op, lower
-from exitplan.ruleset.model.fact_registry import Facts, FactValue
+from exitplan.ruleset.model.fact_registry import Facts
 
 MOST_KEPT = 10_000
 """Answers of the engine that are kept; then it is asked anew."""
@@ -40,7 +38,7 @@ class Matcher:
             if not is_within_limits(lowered[number]):
                 self._beforehand[f"{_BEFOREHAND}{number}"] = condition
                 lowered[number] = Leaf(f"{_BEFOREHAND}{number}", Op.EQ, value=True)
-        self._likeness = _Likeness(lowered)
+        self._likeness = likeness_of(lowered)
         self._engines = rule_sets(lowered)
         self._check = generate(conditions)
         self._known: dict[Hashable, int] = {}
@@ -66,7 +64,10 @@ class Matcher:
         if self._beforehand:
             asked = [{**fact, **{name: is_true(big, fact) for name, big in self._beforehand.items()}} for fact in facts]
         known = self._known
-        alike = [self._likeness.of(fact) for fact in asked]
+        alike = self._likeness(asked)
+        answers = [mask for likeness in alike if (mask := known.get(likeness)) is not None]
+        if len(answers) == len(alike):  # as it is nearly always
+            return answers
         different = {likeness: fact for likeness, fact in zip(alike, asked, strict=True) if likeness not in known}
         if different:
             known.update(zip(different, self._ask_engine(list(different.values())), strict=True))
@@ -79,32 +80,6 @@ class Matcher:
         for first, engine in self._engines:
             masks = [mask | (more << first) for mask, more in zip(masks, engine.matches(facts), strict=True)]
         return masks
-
-
-class _Likeness:
-    """Which facts are alike to a set of rules: every comparison in the rules comes out the same for them."""
-
-    def __init__(self, conditions: Sequence[Lowered]) -> None:
-        literals: dict[str, set[FactValue]] = defaultdict(set)
-        for leaf in itertools.chain.from_iterable(map(leaves_of, conditions)):
-            literals[leaf.fact].update([] if leaf.op is Op.EXISTS else [leaf.value])
-        kinds = {fact: {type(value) for value in values} for fact, values in literals.items()}
-        self._numbers = [(fact, sorted(map(int, values))) for fact, values in literals.items() if kinds[fact] == {int}]
-        self._texts = [(fact, values) for fact, values in literals.items() if kinds[fact] <= {str}]
-        self._truths = [fact for fact in literals if kinds[fact] != {int} and not kinds[fact] <= {str}]
-
-    def of(self, facts: Facts) -> Hashable:
-        """Return what is the same for facts that are alike, and differs for others."""
-        get = facts.get
-        places: list[FactValue | None] = []
-        for fact, literals in self._numbers:
-            number = get(fact)
-            # The sum is odd where the number equals a literal, even where it lies between two.
-            places.append(None if number is None else bisect_left(literals, number) + bisect_right(literals, number))
-        for fact, known in self._texts:
-            text = get(fact)
-            places.append(text if text is None or text in known else 0)
-        return (*map(get, self._truths), *places)
 
 
 def _disagreement(facts: Facts, engine: int, check: int) -> EngineDisagreement:

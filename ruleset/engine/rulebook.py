@@ -60,4 +60,4 @@ def first_of(mask: int, rules: Sequence[R]) -> R | None:
 
 def ids_of(mask: int, rules: Sequence[Rule]) -> tuple[str, ...]:
     """Return the ids of all rules in a bit mask, in the order of the policy."""
-    return tuple(rule.id for number, rule in enumerate(rules) if mask >> number & 1)
+    return tuple(rule.id for number, rule in enumerate(rules) if mask >> number & 1) if mask else ()

@@ -32,6 +32,7 @@ from exitplan.ruleset.language.parameters import (
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
+from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import is_derivative, parse_moment, plain, unified_symbol
 
 __all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
@@ -187,7 +188,9 @@ class Protection:
 class Policy:
     """A compiled policy. ``sha256`` is that of the merged document without the account block.
 
-    ``named_symbols`` are those that conditions compare with.
+    ``named_symbols`` are those that conditions compare with. The last three follow from the others, and are kept as
+    every account asks for them: ``names`` are those of assets, ``belief`` is what the policy believes of prices,
+    ``money`` the assets that are no positions.
     """
 
     name: str
@@ -219,6 +222,15 @@ class Policy:
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
     escalation: tuple[Ladder, ...] = ()
+    names: AssetNames = field(init=False, repr=False, compare=False)
+    belief: Belief = field(init=False, repr=False, compare=False)
+    money: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out what depends on the policy alone."""
+        object.__setattr__(self, "names", AssetNames(self.aliases))
+        object.__setattr__(self, "belief", Belief(self.max_price_gap, self.dust_usd_threshold))
+        object.__setattr__(self, "money", frozenset(map(self.names.resolve, self.cash.keep)))
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""

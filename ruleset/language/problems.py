@@ -25,6 +25,8 @@ class Problem:
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed name that a person most likely meant; None where nothing is near."""
     by_folded = {candidate.casefold(): candidate for candidate in allowed}
+    if not by_folded:
+        return None
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
 

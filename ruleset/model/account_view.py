@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -12,7 +12,7 @@ from exitplan.ruleset.model.order_view import Holdings, OrderView
 from exitplan.ruleset.model.position_view import PositionView, signed_value, unrealised_profit
 from exitplan.ruleset.model.snapshot import Cash, Position, Snapshot
 from exitplan.ruleset.model.valuation import rate_of
-from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.model.values import ONE, ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,11 @@ class Equity:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """Everything that is known of an account; positions by symbol, long before short, orders by symbol and id."""
+    """Everything that is known of an account; positions by symbol, long before short, orders by symbol and id.
+
+    ``amounts`` are what it holds, by asset, the quote currency among them; derivatives by their contracts, what is held
+    short below zero.
+    """
 
     snapshot: Snapshot
     names: AssetNames
@@ -68,11 +72,25 @@ class AccountView:
     debts: tuple[Debt, ...]
     equity: Equity
     holdings: Holdings
+    amounts: Mapping[str, Decimal]
 
     @property
     def unjudged_orders(self) -> tuple[OrderView, ...]:
         """The orders whose age is not known: no rule judges them."""
         return tuple(view for view in self.orders if view.age_minutes is None and not view.is_protected)
+
+
+def held_amounts(
+    snapshot: Snapshot, views: Iterable[PositionView], other_cash: Iterable[OtherCash]
+) -> dict[str, Decimal]:
+    """Add up what an account holds, by asset; what it has none of is left out."""
+    amounts = {snapshot.quote: snapshot.cash.free + snapshot.cash.locked}
+    for money in other_cash:
+        amounts[money.currency] = amounts.get(money.currency, ZERO) + money.free + money.locked
+    for view in views:
+        held = -view.held if view.position.side == "short" else view.held
+        amounts[view.asset] = amounts.get(view.asset, ZERO) + held
+    return {asset: amount for asset, amount in sorted(amounts.items()) if amount}
 
 
 def find_debts(snapshot: Snapshot, views: Iterable[PositionView], other_cash: Sequence[OtherCash]) -> list[Debt]:
@@ -106,17 +124,16 @@ def add_up(
         total += amount
         if view.is_managed or is_owed(view):
             managed += amount
-        owed = view.worth(view.position.debt) or ZERO
-        total, managed = total - owed, managed - owed
-    counted = [view for view in views if view.is_managed]
+        if view.position.debt:
+            owed = view.worth(view.position.debt) or ZERO
+            total, managed = total - owed, managed - owed
+    unpriced = [view for view in views if view.is_managed and view.price.mark is None]
     debts_known = all(debt.value is not None for debt in debts)
     return Equity(
         total=total,
         managed=managed,
-        is_complete=debts_known
-        and all(cash.rate is not None for cash in other_cash)
-        and all(view.price.mark is not None for view in counted),
-        has_shares=debts_known and all(view.price.mark is not None for view in counted if view.is_derivative),
+        is_complete=debts_known and not unpriced and all(cash.rate is not None for cash in other_cash),
+        has_shares=debts_known and not any(view.is_derivative for view in unpriced),
     )
 
 
@@ -125,12 +142,15 @@ def other_money(
     views: Sequence[PositionView],
     quoted: Sequence[PositionView],
     names: AssetNames,
-    keep: Sequence[str],
+    kept: Collection[str],
 ) -> tuple[OtherCash, ...]:
     """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies.
 
-    ``quoted`` is the former at the market of its own, which values it where no rate does.
+    ``quoted`` is the former at the market of its own, which values it where no rate does; ``kept`` are the assets that
+    the policy calls money.
     """
+    if not (views or snapshot.other_cash):
+        return ()
     sums: dict[str, Cash] = {}
     marks: dict[str, Decimal] = {}
     for currency, cash in snapshot.other_cash.items():
@@ -138,10 +158,9 @@ def other_money(
     for view in views:
         sums[view.asset] = _sum(sums.get(view.asset), _as_cash(view.position))
     for view in (*views, *quoted):
-        worth = view.worth(Decimal(1))
+        worth = view.worth(ONE)
         if worth is not None:
             marks.setdefault(view.asset, worth)
-    kept = {names.resolve(currency) for currency in keep}
     money = []
     for currency, cash in sorted(sums.items()):
         is_kept = names.resolve(currency) in kept

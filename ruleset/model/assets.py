@@ -14,6 +14,8 @@ from exitplan.ruleset.model.values import base_of, is_derivative
 
 USUAL_NAMES: Mapping[str, str] = {"XBT": "BTC", "XDG": "DOGE"}
 """Names that some venues use, with the name everybody else uses."""
+MOST_KNOWN = 50_000
+"""Symbols whose assets are kept; then they are worked out anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,28 @@ class AssetNames:
     held_as: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @classmethod
-    def of(cls, aliases: Mapping[str, str], positions: Iterable[Position]) -> AssetNames:
-        """Make the names of an account: what a position says of its symbol holds for all that names the symbol."""
-        return cls(aliases, {position.symbol: position.asset for position in positions if position.asset})
+    def of_positions(self, positions: Iterable[Position]) -> AssetNames:
+        """Return the names of an account: what a position says of its symbol holds for all that names the symbol."""
+        held_as = {position.symbol: position.asset for position in positions if position.asset}
+        return AssetNames(self.aliases, held_as) if held_as else self
 
     def resolve(self, name: str) -> str:
         """Return the name that an asset goes by; a cycle of aliases ends where it began."""
-        seen = set[str]()
-        while name not in seen:
-            seen.add(name)
-            name = self.aliases.get(name) or USUAL_NAMES.get(name, name)
-        return name
+        following = self.aliases.get(name) or USUAL_NAMES.get(name)
+        if following is None:  # as it is with nearly every name
+            return name
+        seen = {name}
+        while following not in seen:
+            seen.add(following)
+            following = self.aliases.get(following) or USUAL_NAMES.get(following, following)
+        return following
 
     def of_symbol(self, symbol: str) -> str:
         """Return the asset that a symbol is about: its base currency, or the symbol itself for a derivative."""
         asset = self._known.get(symbol)
         if asset is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             asset = self._known[symbol] = self._asset_of(symbol)
         return asset
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
@@ -17,6 +17,7 @@ from exitplan.ruleset.model.account_view import (
     Equity,
     add_up,
     find_debts,
+    held_amounts,
     is_owed,
     other_money,
 )
@@ -38,26 +39,27 @@ _MICROS_PER_MINUTE = 60
 
 def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetime) -> AccountView:
     """Observe an account: its positions, other money, debts, orders and equity, with the facts that rules may ask."""
-    names = AssetNames.of(policy.aliases, snapshot.positions)
+    names = policy.names.of_positions(snapshot.positions)
     observer = _Observer.of(snapshot, policy, progress, now, names)
-    kept = {names.resolve(currency) for currency in policy.cash.keep} - {names.resolve(snapshot.quote)}
-    everything = sorted(snapshot.positions, key=lambda position: (position.symbol, position.side))
-    views = [observer.view(position) for position in everything]
-    money_views = [view for view in views if view.asset in kept and not view.is_derivative]
-    views = [view for view in views if not (view.asset in kept and not view.is_derivative)]
+    quote = names.resolve(snapshot.quote)
+    views: list[PositionView] = []
+    money_views: list[PositionView] = []
+    for position in sorted(snapshot.positions, key=_by_symbol):
+        view = observer.view(position)
+        is_money = view.asset in policy.money and view.asset != quote and not view.is_derivative
+        (money_views if is_money else views).append(view)
     quoted = [
         observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
         for currency, money in snapshot.other_cash.items()
         if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
         and currency not in {view.asset for view in money_views}
     ]
-    other_cash = other_money(snapshot, money_views, quoted, names, policy.cash.keep)
+    other_cash = other_money(snapshot, money_views, quoted, names, policy.money)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
-    quote = names.resolve(snapshot.quote)
     cash = {names.resolve(money.currency): money.free + money.locked for money in other_cash}
     cash[quote] = snapshot.cash.free + snapshot.cash.locked
-    holdings = Holdings.of(views, cash, frozenset({quote, *cash, *kept}))
+    holdings = Holdings.of(views, cash, policy.money.union(cash))
     for view in views:
         view.facts.update(observer.facts_of(view, equity))
     orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
@@ -66,7 +68,10 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     for order_view in orders:
         if "positions" not in snapshot.unread:
             order_view.facts["position_held"] = _is_position_held(order_view, coming, holdings)
-    return AccountView(snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings)
+    amounts = held_amounts(snapshot, views, other_cash)
+    return AccountView(
+        snapshot, names, tuple(views), tuple(orders), other_cash, tuple(debts), equity, holdings, amounts
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Observation:
             snapshot is self.snapshot
             and policy is self.policy
             and now == self.now
-            and replace(progress, last_balance=None) == replace(self.progress, last_balance=None)
+            and progress.says_the_same(self.progress)
         )
 
 
@@ -111,7 +116,7 @@ class _Observer:
     belief: Belief
     protected: frozenset[str]
     records: Mapping[str, list[str]]
-    sides: Mapping[str, frozenset[Side]]
+    sides: Mapping[str, set[Side]]
     missing: Kept[MissingPrice]
     unwinds: Kept[UnwindProgress]
     failed: Kept[int]
@@ -131,10 +136,10 @@ class _Observer:
             progress,
             now,
             names,
-            Belief(policy.max_price_gap, policy.dust_usd_threshold),
+            policy.belief,
             policy.protected_assets(names, now),
             records,
-            {asset: frozenset(held) for asset, held in sides.items()},
+            sides,
             Kept.of(progress.price_missing, names),
             Kept.of(progress.unwinds, names),
             Kept.of(progress.failed_exits, names),
@@ -148,17 +153,17 @@ class _Observer:
         symbol, record = self._record_of(position, asset)
         missing = self.missing.find(position, asset)
         view = PositionView(
-            position=position,
-            asset=asset,
-            market=market,
-            price=price,
-            record=record,
-            entry_price=self._entry_price(position, symbol, record),
-            is_managed=asset not in self.protected and market is not None and market.active,
-            last_seen_price=None if missing is None else missing.last_price,
+            position,
+            asset,
+            market,
+            price,
+            record,
+            self._entry_price(position, symbol, record),
+            asset not in self.protected and market is not None and market.active,
+            None if missing is None else missing.last_price,
         )
         facts = view.facts
-        facts.update(self._market_facts(view, asset))
+        facts.update(self._market_facts(view))
         facts["price_missing_minutes"] = 0
         if price.mark is None and missing is not None:
             facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
@@ -167,8 +172,10 @@ class _Observer:
     def _record_of(self, position: Position, asset: str) -> tuple[str, TrackerRecord | None]:
         """Find the record of an asset: the exact symbol's, else the first by symbol that registers this side."""
         tracker = self.snapshot.tracker
-        own = [position.symbol] if position.symbol in tracker else []
-        for symbol in (*own, *self.records.get(asset, ())):
+        own = tracker.get(position.symbol)
+        if own is not None and self._registers(own, position, asset):
+            return position.symbol, own
+        for symbol in self.records.get(asset, ()):
             if self._registers(tracker[symbol], position, asset):
                 return symbol, tracker[symbol]
         return position.symbol, None
@@ -184,6 +191,8 @@ class _Observer:
         recorded = _positive(record.entry_price) if record else None
         if recorded is None:
             return _positive(position.entry_price)
+        if symbol == position.symbol:
+            return recorded
         theirs, ours = quote_of(symbol), quote_of(position.symbol)
         if theirs is None or theirs == ours:
             return recorded
@@ -192,12 +201,12 @@ class _Observer:
             return None
         return EXACT.divide(recorded * rate_there, rate_here)
 
-    def _market_facts(self, view: PositionView, asset: str) -> dict[str, FactValue]:
-        position, market, price = view.position, view.market, view.price
-        held = view.held
+    def _market_facts(self, view: PositionView) -> dict[str, FactValue]:
+        """Compute the facts that hang on the position and its market alone."""
+        position, market, price, held = view.position, view.market, view.price, view.held
         facts: dict[str, FactValue] = {
             "symbol": position.symbol,
-            "asset": position.symbol if view.is_derivative else asset,
+            "asset": position.symbol if view.is_derivative else view.asset,
             "side": position.side,
             "venue": self.snapshot.venue,
             "market_known": market is not None,
@@ -206,26 +215,23 @@ class _Observer:
             "api_mismatch": price.mismatch or held <= 0 or position.locked > held,
             "sellable": is_sellable(view),
             "over_cap": False,
-            "protected": asset in self.protected,
+            "protected": view.asset in self.protected,
         }
         if price.basis is not None:
             facts["price_basis"] = price.basis
-        value = view.value
-        if value is not None:
-            facts["value_usd"] = to_micro(value)
+        if view.value is not None:
+            facts["value_usd"] = to_micro(view.value)
         return facts
 
     def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
         """Compute the facts that hang on the record, on progress and on the account's equity."""
-        position, policy = view.position, self.policy
+        position = view.position
+        facts = self._record_facts(view)
         unwind = self.unwinds.find(position, view.asset)
         failed = self.failed.find(position, view.asset)
-        facts: dict[str, FactValue] = {
-            **self._record_facts(view),
-            "unwind_cycle": (unwind.cycle if unwind else 0) * MICRO,
-            "failed_exits": (failed or 0) * MICRO,
-            "equity_complete": equity.is_complete,
-        }
+        facts["unwind_cycle"] = (unwind.cycle if unwind else 0) * MICRO
+        facts["failed_exits"] = (failed or 0) * MICRO
+        facts["equity_complete"] = equity.is_complete
         mark = view.price.mark
         if view.entry_price is not None and mark is not None:
             gain = mark - view.entry_price if position.side == "long" else view.entry_price - mark
@@ -236,9 +242,8 @@ class _Observer:
         share = _account_share(view, equity, self.snapshot.share_of)
         if share is not None:
             facts["account_pct"] = to_micro(share)
-        facts["opened_by_strategy"] = bool(
-            view.record is not None and view.record.position_source in policy.strategy_sources
-        )
+        source = None if view.record is None else view.record.position_source
+        facts["opened_by_strategy"] = source in self.policy.strategy_sources
         return facts
 
     def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
@@ -316,6 +321,10 @@ def minutes_between(start: datetime, end: datetime) -> int:
     """Return the time between two moments in millionths of a minute, rounded down."""
     # One microsecond is 1/60 of a millionth of a minute.
     return (end - start) // _MICROSECOND // _MICROS_PER_MINUTE
+
+
+def _by_symbol(position: Position) -> tuple[str, str]:
+    return position.symbol, position.side
 
 
 def _coming(orders: Iterable[OrderView], policy: Policy) -> Mapping[tuple[str, Side], list[str]]:

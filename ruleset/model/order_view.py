@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -54,17 +53,20 @@ class Holdings:
     @classmethod
     def of(cls, views: Sequence[PositionView], cash: Mapping[str, Decimal], money: frozenset[str]) -> Holdings:
         """Add up the positions of each asset, and cash; what a spot account owes is held short."""
-        quantities: dict[tuple[str, Side], Decimal] = defaultdict(Decimal)
-        for currency, amount in cash.items():
-            if amount > 0:
-                quantities[currency, "long"] += amount
+        quantities: dict[tuple[str, Side], Decimal] = {
+            (currency, "long"): amount for currency, amount in cash.items() if amount > 0
+        }
         for view in views:
-            if view.held > 0:
-                quantities[view.asset, view.position.side] += view.held
-            owed = view.position.debt + (-view.held if view.is_negative_balance else ZERO)
+            held, owed = view.held, view.position.debt
+            if held > 0:
+                key = view.asset, view.position.side
+                quantities[key] = quantities.get(key, ZERO) + held
+            elif view.is_negative_balance:
+                owed -= held
             if owed > 0 and not view.is_derivative:
-                quantities[view.asset, "short"] += owed
-        return cls(dict(quantities), money)
+                key = view.asset, "short"
+                quantities[key] = quantities.get(key, ZERO) + owed
+        return cls(quantities, money)
 
     def held(self, asset: str, side: Side) -> Decimal:
         """Return how much of an asset is held on a side."""

@@ -9,10 +9,10 @@ from decimal import Decimal
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.snapshot import Market, Position, TrackerRecord
 from exitplan.ruleset.model.valuation import Price, notional_of
-from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, is_derivative
+from exitplan.ruleset.model.values import EXACT, ONE, ZERO, floor_to_step, is_derivative
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, making one takes three times as long, and every account makes one for each position
 class PositionView:
     """A position and what it is worth.
 
@@ -42,10 +42,9 @@ class PositionView:
 
     def __post_init__(self) -> None:
         """Compute what is asked for again and again."""
-        keep = object.__setattr__
-        keep(self, "held", held_quantity(self.position))
-        keep(self, "value", self.worth(abs(self.position.quantity)))
-        keep(self, "is_derivative", is_derivative(self.position.symbol))
+        self.held = held_quantity(self.position)
+        self.value = self.worth(abs(self.position.quantity))
+        self.is_derivative = is_derivative(self.position.symbol)
 
     @property
     def is_negative_balance(self) -> bool:
@@ -67,15 +66,17 @@ class PositionView:
     def worth(self, quantity: Decimal) -> Decimal | None:
         """Value a quantity in the account's quote currency; None without a price."""
         notional, rate = self.notional(quantity), self.price.rate
-        return None if notional is None or rate is None else notional * rate
+        if notional is None or rate is None:
+            return None
+        return notional if rate is ONE else notional * rate
 
     def notional(self, quantity: Decimal, price: Decimal | None = None) -> Decimal | None:
         """Value a quantity in the market's own quote currency, at the mark unless another price is given."""
         at = self.price.mark if price is None else price
         if at is None:
             return None
-        inverse = self.market is not None and self.market.inverse
-        return notional_of(quantity, at, self.position.contract_size, inverse=inverse)
+        size, market = self.position.contract_size, self.market
+        return notional_of(quantity, at, size, inverse=market is not None and market.inverse)
 
     def blind_value(self, quantity: Decimal) -> Decimal | None:
         """Value a quantity without a price by the last one seen, else by the entry price; None without either."""
@@ -105,7 +106,7 @@ def reaches_minimum(view: PositionView, quantity: Decimal, price: Decimal | None
         return False
     if market.min_amount is not None and quantity < market.min_amount:
         return False
-    notional = view.notional(quantity, price)
+    notional = None if market.min_notional is None else view.notional(quantity, price)
     return market.min_notional is None or notional is None or notional >= market.min_notional
 
 

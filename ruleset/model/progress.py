@@ -57,6 +57,11 @@ class Progress:
     price_missing: Mapping[str, MissingPrice] = field(default_factory=dict)
     last_balance: Balance | None = None
 
+    def says_the_same(self, other: Progress) -> bool:
+        """Check whether both say the same of every position, whatever the last balance was."""
+        mine = (self.unwinds, self.failed_exits, self.price_missing)
+        return mine == (other.unwinds, other.failed_exits, other.price_missing)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[T]):
@@ -68,6 +73,8 @@ class Kept(Generic[T]):
     @classmethod
     def of(cls, entries: Mapping[str, T], names: AssetNames) -> Kept[T]:
         """Index entries by asset and side."""
+        if not entries:
+            return _NOTHING
         by_asset: dict[tuple[str, bool], str] = {}
         for key in sorted(entries):
             symbol, mark, _ = key.partition("#")
@@ -86,6 +93,9 @@ class Kept(Generic[T]):
         if position.key in self.entries:
             return position.key
         return self.by_asset.get((asset, position.side == "short"))
+
+
+_NOTHING: Kept[Any] = Kept({}, {})
 
 
 def progress_from_document(document: Mapping[str, Any]) -> Progress:

@@ -13,7 +13,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from exitplan.ruleset.model.values import EXACT, ZERO, parse_decimal, parse_time, plain, time_text, unified_symbol
+from exitplan.ruleset.model.values import (
+    EXACT,
+    ONE,
+    TWO,
+    ZERO,
+    parse_decimal,
+    parse_time,
+    plain,
+    time_text,
+    unified_symbol,
+)
 
 Side = Literal["long", "short"]
 OrderSide = Literal["buy", "sell"]
@@ -48,7 +58,7 @@ class Position:
     side: Side
     quantity: Decimal
     locked: Decimal = ZERO
-    contract_size: Decimal = Decimal(1)
+    contract_size: Decimal = ONE
     entry_price: Decimal | None = None
     opened_at: datetime | None = None
     asset: str | None = None
@@ -134,7 +144,7 @@ class Market:
         bid = self.bid if self.bid is not None and self.bid > 0 else None
         ask = self.ask if self.ask is not None and self.ask > 0 else None
         if bid is not None and ask is not None:
-            return EXACT.divide(EXACT.add(bid, ask), Decimal(2)), "mid"
+            return EXACT.divide(EXACT.add(bid, ask), TWO), "mid"
         exit_price = bid if side == "long" else ask
         return (None, None) if exit_price is None else (exit_price, "one_side")
 
@@ -308,7 +318,7 @@ def _position(entry: Mapping[str, Any]) -> Position:
         side=entry.get("side") or "long",
         quantity=parse_decimal(entry["quantity"]),
         locked=_decimal(entry.get("locked")) or ZERO,
-        contract_size=Decimal(1) if entry.get("contract_size") is None else parse_decimal(entry["contract_size"]),
+        contract_size=ONE if entry.get("contract_size") is None else parse_decimal(entry["contract_size"]),
         entry_price=_decimal(entry.get("entry_price")),
         opened_at=_time(entry.get("opened_at")),
         asset=entry.get("asset"),

@@ -6,11 +6,11 @@ odd trade; where they are far apart, or the side that an exit would hit is empty
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from exitplan.ruleset.model.snapshot import Market, Position, PriceBasis, PriceStatus, Side, Snapshot
-from exitplan.ruleset.model.values import EXACT, ZERO, quote_of
+from exitplan.ruleset.model.values import EXACT, ONE, TWO, ZERO, quote_of
 
 SPREAD_GAPS = 5
 """A spread this many times ``max_price_gap`` is no price."""
@@ -18,10 +18,23 @@ SPREAD_GAPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What a policy believes of prices: the largest gap, and the value below which wide spreads are normal."""
+    """What a policy believes of prices: the largest gap, and the value below which wide spreads are normal.
+
+    ``widest`` is the spread that is no price, as a share of bid and ask together. A last price is believed between
+    ``lowest`` times the bid and ``highest`` times the ask.
+    """
 
     max_gap: Decimal = Decimal("0.10")
     dust_value: Decimal = Decimal(1)
+    widest: Decimal = field(init=False)
+    lowest: Decimal = field(init=False)
+    highest: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what every price is compared with."""
+        object.__setattr__(self, "widest", EXACT.divide(EXACT.multiply(SPREAD_GAPS, self.max_gap), TWO))
+        object.__setattr__(self, "lowest", EXACT.subtract(ONE, self.max_gap))
+        object.__setattr__(self, "highest", EXACT.add(ONE, self.max_gap))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class Price:
 def rate_of(snapshot: Snapshot, currency: str | None) -> Decimal | None:
     """Return units of the account's quote currency for one unit of a currency; None where it is not known."""
     if currency is None or currency == snapshot.quote:
-        return Decimal(1)
+        return ONE
     rate = snapshot.rates.get(currency)
     return rate if rate is not None and rate > 0 else None
 
@@ -53,25 +66,25 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
     """Return the price of a position: what the venue said of it, as far as it is to be believed."""
     market = snapshot.markets.get(position.symbol)
     if market is None:
-        return Price(None, Decimal(1), "missing")
+        return Price(None, ONE, "missing")
     rate = rate_of(snapshot, quote_of(position.symbol))
     if rate is None or market.price_status == "unavailable":
         return Price(None, rate, "unavailable")
     if market.price_status in {"missing", "implausible"}:
         return Price(None, rate, market.price_status)
-    is_exempt = not market.active or _is_worthless(position, market, rate, belief)
-    if not is_exempt and _is_exit_side_empty(market, position.side):
+    if _is_exit_side_empty(market, position.side) and not _is_exempt(position, market, rate, belief):
         return Price(None, rate, "implausible")
     mark, basis = market.mark(position.side)
     if mark is None:
         return Price(None, rate, "missing", mismatch=_has_negative_price(market))
     price = Price(mark, rate, "ok", basis)
-    return price if is_exempt else _believed(market, price, belief)
+    believed = _believed(market, price, belief)
+    return price if believed is price or _is_exempt(position, market, rate, belief) else believed
 
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
     """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
-    units = EXACT.multiply(quantity, contract_size)
+    units = quantity if contract_size is ONE else EXACT.multiply(quantity, contract_size)
     return units if inverse else EXACT.multiply(units, price)
 
 
@@ -88,19 +101,19 @@ def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal 
 def _believed(market: Market, price: Price, belief: Belief) -> Price:
     """Compare a price with the other ones; gaps of one ``price_step`` contradict nothing."""
     step = market.price_step or ZERO
-    bid, ask = _positive(market.bid), _positive(market.ask)
-    if bid is None or ask is None:
+    bid, ask, last = market.bid, market.ask, market.last
+    if bid is None or ask is None or bid <= 0 or ask <= 0:
         return price
-    mid, gap = EXACT.divide(bid + ask, Decimal(2)), ask - bid
-    is_wide = gap > SPREAD_GAPS * belief.max_gap * mid
+    both, gap = bid + ask, ask - bid
+    is_wide = gap > belief.widest * both
     if abs(gap) > step and (is_wide or -gap > belief.max_gap * ask):
         return Price(None, price.rate, "implausible")
-    last = _positive(market.last)
-    if last is None or is_wide:
-        return price
-    below = last < bid * (1 - belief.max_gap) and bid - last > step
-    above = last > ask * (1 + belief.max_gap) and last - ask > step
-    return Price(mid, price.rate, "ok", "mid", ignored_last=last) if below or above else price
+    if last is not None and last > 0 and not is_wide:
+        below = bid - last > step and last < bid * belief.lowest
+        above = last - ask > step and last > ask * belief.highest
+        if below or above:
+            return Price(EXACT.divide(both, TWO), price.rate, "ok", "mid", ignored_last=last)
+    return price
 
 
 def _is_exit_side_empty(market: Market, side: Side) -> bool:
@@ -112,16 +125,15 @@ def _is_exit_side_empty(market: Market, side: Side) -> bool:
     return bool(others) and not (side == "long" and min(others) <= (market.price_step or ZERO))
 
 
-def _is_worthless(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
-    """Check whether a position is below the dust value at the highest of the three prices: dust has wide spreads."""
+def _is_exempt(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:
+    """Check whether prices need not agree: the market does not trade, or the position is dust, which has wide spreads.
+
+    It is dust below that value at the highest of the three prices.
+    """
     highest = max((price for price in (market.last, market.bid, market.ask) if price is not None), default=ZERO)
     worth = notional_of(abs(position.quantity), highest, position.contract_size, inverse=market.inverse)
-    return worth * rate < belief.dust_value
+    return not market.active or worth * rate < belief.dust_value
 
 
 def _has_negative_price(market: Market) -> bool:
     return any(price is not None and price < 0 for price in (market.last, market.bid, market.ask))
-
-
-def _positive(price: Decimal | None) -> Decimal | None:
-    return price if price is not None and price > 0 else None

@@ -27,7 +27,7 @@ EXACT = Context(prec=120, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[DivisionByZero, I
 MICRO = 1_000_000
 """Facts are numbers with six decimal places, held as integers of this unit."""
 
-ZERO = Decimal(0)
+ZERO, ONE, TWO = Decimal(0), Decimal(1), Decimal(2)
 DEFAULT_STEP = Decimal("0.00000001")
 """The step of a market that names none: eight decimal places."""
 

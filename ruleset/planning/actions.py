@@ -224,3 +224,7 @@ class Exit:
     blocked: Blocked | None = None
     unwind: UnwindStep | None = None
     quantity: Decimal = ZERO
+
+
+NO_EXIT = Exit()
+"""Nothing is done with a position."""

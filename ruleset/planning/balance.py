@@ -15,15 +15,8 @@ from exitplan.ruleset.planning.guards import BalanceChange
 
 
 def balance_of(account: AccountView, at: datetime) -> Balance:
-    """Return what an account holds, by asset, the quote currency among them; derivatives by their contracts."""
-    held: dict[str, Decimal] = {}
-    snapshot = account.snapshot
-    amounts = [(snapshot.quote, snapshot.cash.free + snapshot.cash.locked)]
-    amounts += [(money.currency, money.free + money.locked) for money in account.other_cash]
-    amounts += [(view.asset, -view.held if view.position.side == "short" else view.held) for view in account.positions]
-    for asset, amount in amounts:
-        held[asset] = held.get(asset, ZERO) + amount
-    return Balance(at, {asset: amount for asset, amount in sorted(held.items()) if amount}, account.equity.total)
+    """Return what an account holds, and what it is worth."""
+    return Balance(at, account.amounts, account.equity.total)
 
 
 def find_change(account: AccountView, progress: Progress, belief: Belief) -> BalanceChange | None:
@@ -35,11 +28,13 @@ def find_change(account: AccountView, progress: Progress, belief: Belief) -> Bal
     """
     if account.snapshot.missing:
         return None
-    now, then = balance_of(account, account.snapshot.taken_at).held, progress.last_balance
+    now, then = account.amounts, progress.last_balance
     if not now and (then.held if then is not None else account.snapshot.tracker):
         return BalanceChange(ZERO, ZERO, is_emptied=True)
     if then is None:
         return None
+    if now == then.held:  # whatever it is worth, nothing has moved
+        return BalanceChange(ZERO, ZERO)
     implausible = {view.asset for view in account.positions if view.price.status == "implausible"}
     prices = _prices(account, {**now, **then.held}, belief)
     moved = {asset for asset in {**now, **then.held} if now.get(asset, ZERO) != then.held.get(asset, ZERO)}

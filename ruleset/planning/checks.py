@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import Policy
@@ -68,40 +67,6 @@ class Checks:
             return AccountState.NEEDS_CLEANUP
         return AccountState.CLEANUP_IN_PROGRESS
 
-    def to_document(self) -> dict[str, Any]:
-        """Format the checks in their JSON form."""
-        return {
-            "state": self.state.value,
-            "checks": {
-                "position_count": {
-                    "pass": self.counted <= self.max_positions,
-                    "current": self.counted,
-                    "max": self.max_positions,
-                },
-                "zombie_positions": {
-                    "pass": not self.zombies,
-                    "count": len(self.zombies),
-                    "symbols": list(self.zombies),
-                    "tolerated_dust": list(self.tolerated),
-                },
-                "registered_positions": {
-                    "pass": not self.unregistered,
-                    "registered": self.registered,
-                    "unregistered": list(self.unregistered),
-                    "unwinding": list(self.unwinding),
-                },
-                "stale_orders": {"pass": not self.stale, "stale": list(self.stale), "total": self.orders},
-            },
-            "deferred": list(self.deferred),
-            "unjudged_orders": list(self.unjudged),
-            "implausible": list(self.implausible),
-            "debts": list(self.debts),
-            "reopening_orders": list(self.reopening),
-            "proceeds": list(self.proceeds),
-            "balance_surprise": self.surprise,
-            **({"unread": list(self.unread)} if self.unread else {}),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -135,32 +100,37 @@ class CheckInput:
 
     def check(self, changes: Changes) -> Checks:
         """Run the checks on the account as it is, or as ``changes`` would leave it."""
-        judged = [decision for decision in self.decisions if not decision.is_protected]
-        left = [decision for decision in judged if decision.key not in changes.closed]
-        gone = [decision for decision in judged if decision.key in changes.closed]
-        tolerated = [decision for decision in left if self._is_tolerated(decision)]
-        names = {decision.key for decision in tolerated}
-        strict = [decision for decision in left if decision.key not in names]
-        deferred = [decision for decision in strict if decision.is_deferred]
-        known = [decision for decision in strict if not decision.is_deferred]
+        gone: list[Decision] = []
+        tolerated: list[Decision] = []
+        deferred: list[Decision] = []
+        known: list[Decision] = []
+        for decision in self.decisions:
+            if decision.is_protected:
+                continue
+            if decision.key in changes.closed:
+                gone.append(decision)
+            elif decision.is_deferred:
+                deferred.append(decision)
+            else:
+                (tolerated if self._is_tolerated(decision) else known).append(decision)
         unregistered = [decision for decision in known if not self._is_registered(decision, changes.adopted)]
         new = self._new_positions(changes)
         return Checks(
-            counted=self.counted - sum(1 for decision in gone if _was_counted(decision)) + len(new),
+            counted=self.counted - len([one for one in gone if _was_counted(one)]) + len(new),
             max_positions=self.policy.max_positions,
-            zombies=_keys(decision for decision in known if decision.is_zombie),
+            zombies=_keys([decision for decision in known if decision.is_zombie]),
             tolerated=_keys(tolerated),
             registered=len(known) - len(unregistered),
             unregistered=_keys(unregistered),
-            stale=tuple(order for order in self.stale if order not in changes.cancelled),
-            orders=len({view.order.id for view in self.account.orders} - set(changes.cancelled)),
-            deferred=_keys(decision for decision in deferred if not decision.is_implausible),
+            stale=tuple([order for order in self.stale if order not in changes.cancelled]),
+            orders=len({view.order.id for view in self.account.orders}.difference(changes.cancelled)),
+            deferred=_keys([decision for decision in deferred if not decision.is_implausible]),
             unwinding=_keys(
-                decision for decision in unregistered if decision.key in self.unwinding and _is_unwound(decision)
+                [decision for decision in unregistered if decision.key in self.unwinding and _is_unwound(decision)]
             ),
             unjudged=self._unjudged(changes),
-            implausible=_keys(decision for decision in deferred if decision.is_implausible),
-            debts=tuple(debt.name for debt in self.account.debts if self._matters(debt)),
+            implausible=_keys([decision for decision in deferred if decision.is_implausible]),
+            debts=tuple([debt.name for debt in self.account.debts if self._matters(debt)]),
             reopening=self._reopening(changes),
             proceeds=new,
             surprise=self.surprise,
@@ -168,8 +138,8 @@ class CheckInput:
         )
 
     def _is_tolerated(self, decision: Decision) -> bool:
-        """Check whether a position is dust that nobody takes now, or of a small value by one side alone."""
-        if not self.policy.tolerate_untradeable_dust or decision.is_deferred:
+        """Check whether a judged position is dust that nobody takes now, or of a small value by one side alone."""
+        if not self.policy.tolerate_untradeable_dust:
             return False
         if is_crumb(decision.view, self.policy):
             return True
@@ -197,6 +167,8 @@ class CheckInput:
 
     def _reopening(self, changes: Changes) -> tuple[str, ...]:
         """List the orders that stay and would open again what the plan closes."""
+        if not changes.closed:
+            return ()
         closed = {
             (decision.view.asset, decision.view.position.side)
             for decision in self.decisions
@@ -210,12 +182,14 @@ class CheckInput:
 
     def _new_positions(self, changes: Changes) -> tuple[str, ...]:
         """List the assets that the plan is paid in and that are not held yet."""
+        if not changes.proceeds:
+            return ()
         held = {decision.view.asset for decision in self.decisions if decision.key not in changes.closed}
         return tuple(sorted(set(changes.proceeds) - held))
 
 
 def _keys(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    return tuple(decision.key for decision in decisions)
+    return tuple([decision.key for decision in decisions])
 
 
 def _is_unwound(decision: Decision) -> bool:

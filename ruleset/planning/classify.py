@@ -13,16 +13,19 @@ from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.planning.actions import CLOSING, Exit
 
+_OF_STRATEGY = Category.STRATEGY_ALIGNED.value
 _ALIGNED = "no rule of the classification matches"
 _NOT_COUNTED = frozenset({"no-price-yet", "entry-open"})
 """The reasons for which a blocked position does not count for the cap: it is not known yet what it is."""
+_UNJUDGED = frozenset({"unavailable", "implausible"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as PositionView
 class Decision:
     """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches.
 
     ``key`` is that of the position. ``is_protected``: the policy's protect list keeps it out of the protocol.
+    ``is_deferred``: the position cannot be judged, and whatever rule decides, nothing is sold on a failed question.
     """
 
     view: PositionView
@@ -32,21 +35,19 @@ class Decision:
     exit: ExitRule | None
     key: str = field(init=False)
     is_protected: bool = field(init=False)
+    is_deferred: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Read what is asked for again and again."""
-        object.__setattr__(self, "key", self.view.position.key)
-        object.__setattr__(self, "is_protected", bool(self.view.facts["protected"]))
+        view = self.view
+        self.key = view.position.key
+        self.is_protected = bool(view.facts["protected"])
+        self.is_deferred = self.category is Category.DEFERRED or view.price.status in _UNJUDGED
 
     @property
     def is_implausible(self) -> bool:
         """Check whether the prices of the position contradict each other."""
         return self.view.price.status == "implausible"
-
-    @property
-    def is_deferred(self) -> bool:
-        """Check whether the position cannot be judged: whatever rule decides, nothing is sold on a failed question."""
-        return self.category is Category.DEFERRED or self.view.price.status in {"unavailable", "implausible"}
 
     @property
     def is_zombie(self) -> bool:
@@ -91,7 +92,7 @@ def _judge(rulebook: Rulebook, views: Sequence[PositionView]) -> list[Decision]:
     rules = [first_of(mask, policy.classification) for mask in matched]
     names = {mask: ids_of(mask, policy.classification) for mask in set(matched)}
     for view, rule in zip(views, rules, strict=True):
-        view.facts["category"] = rule.category.value if rule else Category.STRATEGY_ALIGNED.value
+        view.facts["category"] = rule.category.value if rule else _OF_STRATEGY
         view.words["why"] = reason_for(rule, view.facts, view.words) if rule else _ALIGNED
     exits = rulebook.match(rulebook.exits, facts)
     return [
@@ -133,8 +134,10 @@ def _over_cap(
 ) -> list[Decision]:
     """Choose the positions above the cap; nothing while the price of any unprotected position could not be asked."""
     excess = len(counted) - policy.max_positions
+    if excess <= 0:
+        return []
     deferred = [decision for decision in decisions if decision.is_deferred and not decision.is_protected]
-    if excess <= 0 or not all(decision.is_implausible for decision in deferred):
+    if not all(decision.is_implausible for decision in deferred):
         return []
     return candidates(counted, policy, cap)[:excess]
 

@@ -33,6 +33,7 @@ from exitplan.ruleset.model.values import (
 )
 from exitplan.ruleset.planning.actions import (
     NEVER_ESCALATED,
+    NO_EXIT,
     SELLING,
     Action,
     Blocked,
@@ -173,7 +174,7 @@ def plan_exit(decision: Decision, context: ExitContext) -> Exit:
     """Plan the exit of one position; protected and deferred positions get none."""
     rule = decision.exit
     if rule is None or decision.is_protected or decision.is_deferred:
-        return Exit()
+        return NO_EXIT
     broken = find_broken(context.policy.invariants, rule.action, decision.view.facts)
     if broken is not None:
         because = f"{rule.id} would {rule.action} it, and the policy says: {broken.text}"
@@ -281,7 +282,7 @@ def _at_target(view: PositionView, rule: ExitRule, step: UnwindStep, *, is_sella
     """Count a cycle that has nothing to sell, once it is due; what is unsellable and not due says nothing."""
     if step.due_at is None:
         return Exit(unwind=step)
-    return Exit(blocked=_waiting(view, rule, step)) if is_sellable else Exit()
+    return Exit(blocked=_waiting(view, rule, step)) if is_sellable else NO_EXIT
 
 
 def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> BlockedReason | None:

@@ -140,7 +140,7 @@ def _max_actions(limit: Decimal, actions: Sequence[Action]) -> Verdict:
 
 def _max_run(limit: Decimal, actions: Sequence[Action], equity: Equity) -> Verdict:
     """Judge what is sold as a share of managed equity; where that share cannot be told, nothing of value is sold."""
-    sold = sum((action.guarded_value or ZERO for action in actions if action.kind in SELLING), ZERO)
+    sold = sum([action.guarded_value or ZERO for action in actions if action.kind in SELLING], ZERO)
     if equity.managed <= 0 or not equity.has_shares:
         return Verdict("max_run_pct", limit, None if sold else ZERO, sold == 0)
     return Verdict("max_run_pct", limit, _share(sold, equity.managed), sold <= limit * equity.managed)
@@ -148,7 +148,7 @@ def _max_run(limit: Decimal, actions: Sequence[Action], equity: Equity) -> Verdi
 
 def _max_zombies(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
     judged = [decision for decision in decisions if not decision.is_protected]
-    unknown = sum(1 for decision in judged if _is_zombie_for_want(decision))
+    unknown = len([decision for decision in judged if decision.is_zombie and _is_zombie_for_want(decision)])
     if not judged:
         return Verdict("max_zombie_pct", limit, ZERO, ok=True)
     ok = len(judged) < _FEW or unknown <= limit * len(judged)
@@ -157,7 +157,7 @@ def _max_zombies(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
 
 def _max_deferred(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
     judged = [decision for decision in decisions if not decision.is_protected]
-    deferred = sum(1 for decision in judged if decision.is_deferred)
+    deferred = len([decision for decision in judged if decision.is_deferred])
     if not judged:
         return Verdict("max_deferred_pct", limit, ZERO, ok=True)
     ok = len(judged) < _FEW or deferred <= limit * len(judged)
@@ -165,7 +165,7 @@ def _max_deferred(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:
-    return _rounded_up(EXACT.divide(part, whole))
+    return _rounded_up(EXACT.divide(part, whole)) if part else ZERO
 
 
 def _rounded_up(share: Decimal) -> Decimal:
@@ -175,8 +175,8 @@ def _rounded_up(share: Decimal) -> Decimal:
 
 
 def _is_zombie_for_want(decision: Decision) -> bool:
-    """Check whether the deciding rule called a position a zombie for want of a price or a market."""
-    if not decision.is_zombie or decision.rule is None:
+    """Check whether the deciding rule called a zombie one for want of a price or a market."""
+    if decision.rule is None:
         return False
     return truth(decision.rule.when, decision.view.facts, _wanting(decision.view.facts)) is None
 

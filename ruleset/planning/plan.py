@@ -20,7 +20,7 @@ from exitplan.ruleset.language.policy import Protection
 from exitplan.ruleset.model.account_view import Debt, OtherCash
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
-from exitplan.ruleset.model.records import read_record
+from exitplan.ruleset.model.records import read_record, write_record
 from exitplan.ruleset.model.snapshot import Market, snapshot_to_document
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
 from exitplan.ruleset.model.visible import with_escapes
@@ -33,6 +33,7 @@ from exitplan.ruleset.planning.plan_types import (
     CheckReport,
     DebtLine,
     FactShown,
+    FourChecks,
     GuardResult,
     LeftOrder,
     Plan,
@@ -42,7 +43,11 @@ from exitplan.ruleset.planning.plan_types import (
     PlanPolicy,
     PlanSnapshot,
     PlanSummary,
+    PositionCount,
+    RegisteredPositions,
     ShownProtection,
+    StaleOrders,
+    ZombiePositions,
 )
 from exitplan.ruleset.planning.planner import Draft, PlanInput, StaleOrder, draft_plan
 from exitplan.ruleset.version import VERSION
@@ -126,7 +131,28 @@ def parse_plan(document: Mapping[str, Any]) -> Plan:
 
 def report_of(checks: Checks) -> CheckReport:
     """Return checks in the shape that plans and screens have."""
-    return read_record(CheckReport, checks.to_document())
+    return CheckReport(
+        state=checks.state,
+        checks=FourChecks(
+            PositionCount(checks.counted <= checks.max_positions, checks.counted, checks.max_positions),
+            ZombiePositions(not checks.zombies, len(checks.zombies), checks.zombies, checks.tolerated),
+            RegisteredPositions(not checks.unregistered, checks.registered, checks.unregistered, checks.unwinding),
+            StaleOrders(not checks.stale, checks.stale, checks.orders),
+        ),
+        deferred=checks.deferred,
+        unjudged_orders=checks.unjudged,
+        implausible=checks.implausible,
+        debts=checks.debts,
+        reopening_orders=checks.reopening,
+        proceeds=checks.proceeds,
+        balance_surprise=checks.surprise,
+        unread=checks.unread,
+    )
+
+
+def checks_document(checks: Checks) -> Document:
+    """Write checks in the form that they have in plans."""
+    return write_record(report_of(checks))
 
 
 def plan_bytes(plan: Plan) -> bytes:
@@ -180,7 +206,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
     """Write all of a plan but its ids and its hash, which are made of this."""
     policy, snapshot, now = given.rulebook.policy, given.snapshot, given.now
     steps = {step.key: step for step in draft.unwinds}
-    account = draft.account
+    account, checks = draft.account, report_of(draft.checks)
     active = {entry.asset(account.names): entry for entry in policy.protect if entry.holds(now)}
     return Plan(
         format_version=1,
@@ -206,8 +232,8 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
         blocked=draft.blocked,
         left_orders=tuple(_left(stale) for stale in draft.left_orders),
         guards=tuple(_guard(verdict) for verdict in draft.guards),
-        checks=report_of(draft.checks),
-        forecast=report_of(draft.forecast),
+        checks=checks,
+        forecast=checks if draft.forecast is draft.checks else report_of(draft.forecast),
         summary=_summary(draft),
         other_cash=tuple(_cash_line(money) for money in account.other_cash),
         debts=tuple(_debt_line(debt) for debt in account.debts),

@@ -8,16 +8,15 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of
-from exitplan.ruleset.language.policy import Rule
+from exitplan.ruleset.language.policy import Policy, Rule
 from exitplan.ruleset.language.reasons import reason_for
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.facts import Observation, observe
 from exitplan.ruleset.model.order_view import OrderView
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
-from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import EXACT, floor_to_step, is_derivative, meant_symbol, quote_of
-from exitplan.ruleset.planning.actions import CLOSING, SELLING, Action, Blocked, Exit, UnwindStep
+from exitplan.ruleset.planning.actions import CLOSING, NO_EXIT, SELLING, Action, Blocked, Exit, UnwindStep
 from exitplan.ruleset.planning.balance import find_change
 from exitplan.ruleset.planning.cash import RULE as CASH_RULE
 from exitplan.ruleset.planning.cash import plan_conversions
@@ -42,6 +41,8 @@ class PlanScope:
 
     def within(self, snapshot: Snapshot) -> PlanScope:
         """Return the scope with symbols as the account has them: a person also writes eth-usd, ETHUSD or ETH."""
+        if not (self.targets or self.excludes):
+            return self
         symbols = snapshot.symbols
         return replace(
             self,
@@ -77,29 +78,6 @@ class StaleOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A plan before it is written: what was decided, and what is to be done.
-
-    ``excess`` is how many positions there are above the cap; ``cap_candidates`` are then the keys of those that the cap
-    could choose, the first first.
-    """
-
-    account: AccountView
-    decisions: tuple[Decision, ...]
-    actions: tuple[Action, ...]
-    blocked: tuple[Blocked, ...]
-    unwinds: tuple[UnwindStep, ...]
-    left_orders: tuple[StaleOrder, ...]
-    guards: tuple[Verdict, ...]
-    checks: Checks
-    forecast: Checks
-    warnings: tuple[PlanWarning, ...]
-    exits: Mapping[str, Exit]
-    cap_candidates: tuple[str, ...]
-    excess: int
-
-
-@dataclass(frozen=True, slots=True)
 class PlanInput:
     """Everything a plan depends on; ``is_recorded`` says that the snapshot comes from a file.
 
@@ -121,6 +99,36 @@ class PlanInput:
         if self.seen is not None and self.seen.holds_for(*asked):
             return self.seen.account
         return observe(*asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan before it is written: what was decided, and what is to be done.
+
+    ``given`` is what it was made of. ``excess`` is how many positions there are above the cap; ``cap_candidates`` are
+    then the keys of those that the cap could choose, the first first.
+    """
+
+    given: PlanInput
+    account: AccountView
+    decisions: tuple[Decision, ...]
+    actions: tuple[Action, ...]
+    blocked: tuple[Blocked, ...]
+    unwinds: tuple[UnwindStep, ...]
+    left_orders: tuple[StaleOrder, ...]
+    guards: tuple[Verdict, ...]
+    checks: Checks
+    forecast: Checks
+    exits: Mapping[str, Exit]
+    cap_candidates: tuple[str, ...]
+    excess: int
+
+    @property
+    def warnings(self) -> tuple[PlanWarning, ...]:
+        """What a person should know, looked for when it is asked for: of most accounts in a fleet nobody does."""
+        with localcontext(EXACT):
+            found = find_warnings(self.given.rulebook.policy, self.account, self.given.now)
+            return (*found, *_balance_warning(self.guards))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +169,7 @@ def _draft(given: PlanInput) -> Draft:
     exits = _plan_exits(decisions, scoped, scope)
     actions = [_stale_cancel(account, order) for order in cancelled]
     actions.extend(action for exit_ in exits for action in exit_.actions)
-    belief = Belief(policy.max_price_gap, policy.dust_usd_threshold)
+    belief = policy.belief
     if policy.cash.convert and scope.covers("", CASH_RULE, phase=3):
         actions.extend(act for act in plan_conversions(account, belief) if scope.covers(act.symbol, act.rule, 3))
     actions = _each_cancel_once(sorted(actions, key=_order_of_actions))
@@ -173,10 +181,13 @@ def _draft(given: PlanInput) -> Draft:
         surprise = f"{' and '.join(given.snapshot.missing).replace('_', ' ')} could not be read"
     under_way = _under_way(decisions, unscoped, given.progress)
     checking = CheckInput(policy, account, decisions, counted, unscoped.of, _order_ids(everything), under_way, surprise)
-    later = replace(checking, unwinding=under_way | {step.key for step in unwinds})
-    counted_ones = [decision for decision in decisions if not decision.is_protected]
+    checks = forecast = checking.check(Changes())
+    if actions or unwinds:
+        later = replace(checking, unwinding=under_way | {step.key for step in unwinds})
+        forecast = later.check(_changes(actions, decisions, account))
     excess = max(counted - policy.max_positions, 0)
     return Draft(
+        given=given,
         account=account,
         decisions=tuple(decisions),
         actions=tuple(actions),
@@ -184,13 +195,17 @@ def _draft(given: PlanInput) -> Draft:
         unwinds=tuple(unwinds),
         left_orders=tuple(order for order in stale if order.is_protected),
         guards=tuple(guards),
-        checks=checking.check(Changes()),
-        forecast=later.check(_changes(actions, decisions, account)),
-        warnings=(*find_warnings(policy, account, given.now), *_balance_warning(guards)),
+        checks=checks,
+        forecast=forecast,
         exits={decision.key: exit_ for decision, exit_ in zip(decisions, exits, strict=True)},
-        cap_candidates=tuple(decision.key for decision in candidates(counted_ones, policy, cap)) if excess else (),
+        cap_candidates=_cap_candidates(decisions, policy, cap) if excess else (),
         excess=excess,
     )
+
+
+def _cap_candidates(decisions: Sequence[Decision], policy: Policy, cap: CapInput) -> tuple[str, ...]:
+    unprotected = [decision for decision in decisions if not decision.is_protected]
+    return tuple(decision.key for decision in candidates(unprotected, policy, cap))
 
 
 def _plan_exits(decisions: Sequence[Decision], exits: Exits, scope: PlanScope) -> list[Exit]:
@@ -230,7 +245,7 @@ def _stale_cancel(account: AccountView, order: StaleOrder) -> Action:
 def _scoped_exit(decision: Decision, exits: Exits, scope: PlanScope) -> Exit:
     rule = decision.exit
     if rule is None or not scope.covers(decision.view.position.symbol, rule.id, phase=3):
-        return Exit()
+        return NO_EXIT
     return exits.of(decision)
 
 

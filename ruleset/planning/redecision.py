@@ -19,7 +19,7 @@ from exitplan.ruleset.model.fact_registry import Category, Facts
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.snapshot import TrackerRecord
 from exitplan.ruleset.model.values import EXACT, ZERO, floor_to_step, plain
-from exitplan.ruleset.planning.actions import BLOCKED_REASONS, Action, Exit, UnwindStep
+from exitplan.ruleset.planning.actions import BLOCKED_REASONS, NO_EXIT, Action, Exit, UnwindStep
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.exits import ExitContext, find_broken, limit_price, record_marks
 from exitplan.ruleset.planning.planner import Draft
@@ -203,7 +203,7 @@ class Redecision:
 
     def _bounded(self, action: Action, decision: Decision, spent: Mapping[str, Decimal]) -> Judgement:
         """Bound an exit by what the policy would sell now, and by what is free without touching other orders."""
-        view, exit_ = decision.view, self.draft.exits.get(decision.key, Exit())
+        view, exit_ = decision.view, self.draft.exits.get(decision.key, NO_EXIT)
         if action.kind in {"adopt", "attach_stop"}:
             return self._of_stop(action, spent)
         obstacle = self._obstacle(action, decision, exit_)

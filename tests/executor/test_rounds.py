@@ -15,6 +15,7 @@ from exitplan.executor.approvals.content import content_of, have_moved, prices_o
 from exitplan.executor.approvals.deciding import Found, approve, reject
 from exitplan.executor.approvals.request import VOTE_STANDS, Request
 from exitplan.executor.escalation.ladder import tend
+from exitplan.executor.plan import Planned
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.history import past_runs
@@ -78,6 +79,13 @@ def test_a_quiet_round_is_a_verification(on_stage: Stage) -> None:
     scene = on_stage(snapshot(), **AUTO)
     assert go(scene).state == scene.says()
     assert len(past_runs(scene.open())) == 0
+
+
+def test_a_plan_that_does_nothing_is_written_only_for_whoever_asks(on_stage: Stage) -> None:
+    done = go(on_stage(snapshot(position(), tracked=["AAA/USD"])))
+    assert isinstance(done.planned, Planned)
+    assert (done.kind, "plan" in vars(done.planned)) == ("quiet", False)
+    assert done.plan is done.planned.plan is not None
 
 
 def test_a_halt_holds(on_stage: Stage) -> None:

@@ -12,6 +12,7 @@ from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.values import ZERO, plain
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.classify import Decision
+from exitplan.ruleset.planning.plan import checks_document
 from exitplan.ruleset.planning.planner import Draft
 
 NOTHING, BLOCKED, WAITING = "nothing", "blocked", "waiting"
@@ -89,7 +90,7 @@ class Answers:
 
     def checks(self, *, forecast: bool = False) -> dict[str, bool]:
         """Return the four checks, of the account as it is or once the plan is done."""
-        document = (self.draft.forecast if forecast else self.draft.checks).to_document()
+        document = checks_document(self.draft.forecast if forecast else self.draft.checks)
         return {name: bool(check["pass"]) for name, check in document["checks"].items()}
 
     def why(self, key: str, place: Callable[[Path], str]) -> list[str]:

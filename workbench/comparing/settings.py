@@ -54,7 +54,7 @@ def _settings(policy: Policy) -> Iterator[tuple[str, str]]:
     """List what a policy says, as texts by their places; what is absent is left out."""
     for part in fields(policy):
         value = getattr(policy, part.name)
-        if part.name in _PROVED:
+        if part.name in _PROVED or not part.init:  # what follows from the rest is no setting
             continue
         if part.name == "orders":
             yield from ((f"orders.{rule.id}", _order_text(rule)) for rule in value)

@@ -15,7 +15,6 @@ from typing import TypeVar
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.conditions import Condition, Leaf
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Protection, Rule
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import Category, FactValue
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
@@ -345,7 +344,7 @@ class _Is:
 
 def _protecting(policy: Policy, invented: Invented) -> Policy:
     """Protect the position, where the policy does not do so already."""
-    names = AssetNames.of(policy.aliases, ())
+    names = policy.names
     symbol = next(position.symbol for position in invented.snapshot.positions if position.key == invented.key)
     if names.of_symbol(symbol) in policy.protected_assets(names, NOW):
         return policy
@@ -384,7 +383,7 @@ def _demand_relations(before: PolicyModel, after: PolicyModel, own: Iterable[str
 
 def _listed_only(one: PolicyModel, other: PolicyModel) -> Iterator[int]:
     """List the literals that a position has a name that one policy protects and another one does not."""
-    names, others = (AssetNames.of(model.policy.aliases, ()) for model in (one, other))
+    names, others = one.policy.names, other.policy.names
     here, there = one.policy.protected_assets(names, NOW), other.policy.protected_assets(others, NOW)
     for cell in one.facts.cells["symbol"]:
         symbol = str(cell.value)

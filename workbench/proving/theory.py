@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from exitplan.ruleset.language.conditions import Condition, Group, Leaf, Lowered, lower
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.values import MICRO
 from exitplan.workbench.invention import NOW
@@ -255,7 +254,7 @@ def _demand_share(facts: Facts, _policy: Policy) -> None:
 def demand_sense_of_orders(facts: Facts, policy: Policy) -> None:
     """Demand of the facts of an open order what the model of the account makes of any."""
     facts.implies(facts.equals("reduce_only", value=True), facts.equals("opens", value=False))
-    names = AssetNames.of(policy.aliases, ())
+    names = policy.names
     listed = policy.protected_assets(names, NOW)
     for cell in facts.cells["symbol"]:
         symbol = str(cell.value)
@@ -266,7 +265,7 @@ def demand_sense_of_orders(facts: Facts, policy: Policy) -> None:
 def _demand_names(facts: Facts, policy: Policy) -> None:
     """Demand that symbol and asset name the same, that what is listed is protected, and that money is no position."""
     protected = _is(facts, "protected")
-    names = AssetNames.of(policy.aliases, ())
+    names = policy.names
     listed = policy.protected_assets(names, NOW)
     assets = {str(cell.value) for cell in facts.cells["asset"]}
     for cell in facts.cells["symbol"]:
@@ -277,11 +276,10 @@ def _demand_names(facts: Facts, policy: Policy) -> None:
         facts.implies(facts.equals("symbol", symbol), facts.equals("asset", asset if asset in assets else OTHER))
         if asset in listed:
             facts.implies(facts.equals("symbol", symbol), protected)
-    money = {names.resolve(currency) for currency in policy.cash.keep}
     for asset in assets - {OTHER}:
         if asset in listed:
             facts.implies(facts.equals("asset", asset), protected)
-        if asset in money:
+        if asset in policy.money:
             facts.always(-facts.equals("asset", asset))
 
 

@@ -144,8 +144,7 @@ class Replay:
     @property
     def belief(self) -> Belief:
         """Which prices the policy believes."""
-        policy = self.candidate.loaded.policy
-        return Belief(policy.max_price_gap, policy.dust_usd_threshold)
+        return self.candidate.loaded.policy.belief
 
     @classmethod
     @contextmanager
