@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,9 +16,9 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.escalation.ladder import incidents_in
-from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import ExitplanError
 
 app = verb_app()
@@ -40,7 +39,7 @@ def command(
     and round of the watcher checks them; this command does not contact the venue.
     """
     shown, worst = list[Shown](), 0
-    for who in AccountSet.of(account, tag, every=every or not (account or tag)).select():
+    for who in AccountSet.of(account, tag, every=every or not (account or tag), data=data).select():
         try:
             shown += shown_of(_sound(who), data, present(), ended=ended)
         except ExitplanError as problem:  # the incidents of the other accounts are listed all the same
@@ -65,8 +64,8 @@ def _sound(who: Selected) -> AccountFile:
     return who.file
 
 
-def shown_of(file: AccountFile, data: Path, now: datetime, *, ended: bool = False) -> list[Shown]:
+def shown_of(file: AccountFile, data: DataPlace, now: datetime, *, ended: bool = False) -> list[Shown]:
     """Return the incidents of an account, each with its ladder."""
     ladders = {ladder.id: ladder for ladder in file.loaded.policy.escalation}
-    incidents = incidents_in(FileStore.of(data, file.id), ended=ended)
+    incidents = incidents_in(data.store_of(file.id), ended=ended)
     return [Shown(file.id, incident, ladders.get(incident.ladder), now) for incident in incidents]

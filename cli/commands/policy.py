@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from exitplan.cli.arguments import AccountRef, only_one, open_offline
@@ -12,8 +10,7 @@ from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOp
 from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.ruleset.model.values import plain
-from exitplan.schemas.loading.scalars import is_bare_text
+from exitplan.schemas.layout.writing import inline
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
 app = verb_app(has_verbs=True)
@@ -85,19 +82,3 @@ def _block(key: str, value: Any, marks: Mapping[Any, Any]) -> list[str]:  # noqa
 def _place(marks: Mapping[Any, Any], path: tuple[str | int, ...]) -> str:
     mark = marks.get(path)
     return "" if mark is None else f"  # {mark.file}:{mark.line}" if mark.line else f"  # {mark.file}"
-
-
-def inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
-    """Write a value on one line, in a way that reads back as the same."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_text(key)}: {inline(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(inline(entry) for entry in value) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return plain(value) if isinstance(value, Decimal) else str(value) if isinstance(value, int) else _text(value)
-
-
-def _text(text: str) -> str:
-    """Quote a text unless it can be nothing else."""
-    return text if is_bare_text(text) else json.dumps(text, ensure_ascii=False)

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
-from exitplan.cli.alert_delivery import SEE
+from exitplan.cli.alert_delivery import SEE, channels_root
 from exitplan.cli.arguments import AccountRef, present, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.offline_warnings import offline_warnings
@@ -34,7 +34,6 @@ from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
-from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.history import AccountStatus, account_status
@@ -77,7 +76,7 @@ def command(
 
     This is what exitplan remembers; the venue is not contacted.
     """
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     where = AccountRef(data=data)
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
@@ -86,7 +85,8 @@ def command(
         return KnownStatus(account_status(opened), tuple(warnings), opened.store.find_halt()), 0
 
     answers = account_set.ask(work, quiet=as_json)
-    for told in failing_channels(project_of(data), data):
+    root = channels_root(data)
+    for told in failing_channels(root, data.post(root)):
         warn(told, hint=SEE, as_json=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, _TABLE, as_json=as_json))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Literal
 
-from exitplan.cli.commands.policy import inline
 from exitplan.cli.editor.hovers import block_of_id, in_condition
 from exitplan.cli.editor.places import Place
 from exitplan.cli.editor.project import Project, block_ids, extendable, kind_of_file
 from exitplan.cli.editor.shape import keys_at, parts_at, values_at
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS
+from exitplan.schemas.layout.writing import inline
 from exitplan.schemas.policies import SHIPPED, LoadedPolicy
 
 Sort = Literal["key", "fact", "operator", "value", "parameter", "definition", "rule", "file"]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
-from exitplan.cli.commands.policy import inline
 from exitplan.cli.editor.places import Place
 from exitplan.cli.editor.project import Project, kind_of_file, rule_path
 from exitplan.cli.editor.shape import meaning_of, values_at
@@ -14,6 +13,7 @@ from exitplan.ruleset.language.conditions import OPERATORS
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS, UNITS, Fact
+from exitplan.schemas.layout.writing import inline
 from exitplan.schemas.merging.policy_merge import LISTS
 from exitplan.schemas.policies import LoadedPolicy
 from exitplan.workbench.lint.files import lint_loaded

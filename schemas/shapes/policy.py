@@ -451,6 +451,11 @@ def account_schema() -> Schema:
             "default": ["spot"],
         },
         "rate_limit": _rate_limit(),
+        "egress": text(
+            "In a fleet: the name of the address that requests have to leave by; workers with it take the account.",
+            pattern=_ID_PATTERN,
+        )
+        | {"patternErrorMessage": _ID_MESSAGE},
         "options": {
             "type": "object",
             "description": "Settings of the venue, for ccxt's client; never credentials.",
