@@ -11,13 +11,16 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest test-thorough coverage docs docs-check chaos model mutants bench format lock clean
+.PHONY: set-up set-up-bench set-up-lock help demo fleet-demo venue test lint types pytest test-thorough coverage docs docs-check chaos model mutants bench format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: set-up  ## show exitplan at work on a paper account
 	@$(RUN) sh demo/run.sh
+
+fleet-demo: set-up  ## show a fleet at work: Postgres, two workers, 2,000 paper accounts, and one worker killed
+	@$(BIN)/python -m tools.fleet_demo $(FLEET)
 
 venue: set-up  ## serve the demo account on loopback as a real venue does (VENUE=kraken, coinbase, binance or bybit)
 	@$(BIN)/python -m tests.venues $(VENUE)

@@ -1,7 +1,8 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
-``python -m bench live`` measures live venues alone, ``comparing`` the comparison of policies, ``lint`` proofs about
-them, ``small`` small accounts, ``tests`` policy tests, ``fleet`` cycles of a fleet in Postgres, ``deciding`` the rest.
+``python -m bench live`` measures live venues alone, ``fleet-http`` a thousand accounts at one, ``comparing`` the
+comparison of policies, ``lint`` proofs about them, ``small`` small accounts, ``tests`` policy tests, ``fleet`` cycles
+of a fleet in Postgres, ``deciding`` the rest.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bench.aims import aims_table
 from bench.comparing import compare_table
 from bench.comparison import SIZES, EnginesDisagree, compare_engines, engines_table, plans_table, time_plans
 from bench.engines import ENGINES, installed_engines
+from bench.fleet_http.report import fleet_table, measure_fleet
 from bench.linting import lint_table, time_lint
 from bench.live import report as live
 from bench.machine import describe_machine
@@ -68,6 +70,10 @@ def _live(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n{_load()}\n\n{live.live_tables(costs)}"
 
 
+def _fleet_http(options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n{_load()}\n\n{fleet_table(measure_fleet(rounds=options.rounds))}"
+
+
 def _load() -> str:
     """Say who else wanted the machine, for figures of the wall."""
     return f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
@@ -101,6 +107,7 @@ SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "lint": _lint,
     "comparing": _comparing,
     "live": _live,
+    "fleet-http": _fleet_http,
     "small": _small,
     "tests": _tests,
     "fleet": _fleet,

@@ -97,6 +97,8 @@ FLEET_VERBS = {
         Verb("import", _SET_UP, "Take accounts into the fleet from account files."),
         Verb("export", _SET_UP, "Write the accounts of the fleet as account files."),
         Verb("remove", _SET_UP, "Take accounts out of the fleet."),
+        Verb("worker", _AT_WORK, "Work on the shards of a fleet, beside other workers."),
+        Verb("tick", _AT_WORK, "Give every account of the fleet a round, once."),
         Verb("status", _IN_ORDER, "Show workers, shards, the last tick, and how the accounts stand."),
         Verb("accounts", _IN_ORDER, "List the accounts of the fleet."),
         Verb("drain", _IN_ORDER, "Give a worker, an account, a shard or a venue no new cycle."),

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from exitplan.brokers.live.buckets import levels_kept_by
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.migrations import create_journal, ensure_version, migrate
 from exitplan.executor.store.postgres.schema import UPGRADES as JOURNAL_UPGRADES
+from exitplan.fleet.levels import PostgresLevels
 from exitplan.fleet.place import FleetPlace
 from exitplan.fleet.registry import Registry
 from exitplan.fleet.schema import PART, UPGRADES
@@ -46,9 +48,13 @@ def registry_in(database: Database) -> Registry:
 
 @contextmanager
 def open_fleet(url: str) -> Iterator[FleetPlace]:
-    """Open a fleet for the time of the block; raises UsageError, DataFolderUnusable."""
+    """Open a fleet for the time of the block, its accounts drawing from its limits.
+
+    Raises UsageError, DataFolderUnusable.
+    """
     database = open_database(url)
     try:
-        yield FleetPlace(registry_in(database), database)
+        with PostgresLevels(url) as levels, levels_kept_by(levels):
+            yield FleetPlace(registry_in(database), database)
     finally:
         database.close()

@@ -71,12 +71,13 @@ CREATE TABLE exitplan.ticks (
 CREATE TABLE exitplan.cycles (
     tick BIGINT NOT NULL REFERENCES exitplan.ticks,
     shard INTEGER NOT NULL,
-    worker TEXT NOT NULL,
-    begun_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    worker TEXT,  -- who works on it, or did; none has begun where there is none
+    begun_at TIMESTAMPTZ,
     ended_at TIMESTAMPTZ,
     figures JSONB,
     PRIMARY KEY (tick, shard)
 );
+CREATE INDEX cycles_left ON exitplan.cycles (tick, shard) WHERE ended_at IS NULL;
 CREATE TABLE exitplan.snapshots (
     account TEXT PRIMARY KEY,
     taken_at TIMESTAMPTZ NOT NULL,
@@ -89,6 +90,19 @@ CREATE TABLE exitplan.round_troubles (  -- accounts whose rounds fail or are kep
     since TIMESTAMPTZ NOT NULL,
     is_told BOOLEAN NOT NULL
 );
+"""
+
+BUCKETS = """
+CREATE TABLE exitplan.buckets (  -- what a venue has left for a key, or an egress (docs/fleet-limits.md)
+    scope TEXT PRIMARY KEY,
+    level DOUBLE PRECISION NOT NULL,  -- tokens; below 0 where some are promised
+    granted DOUBLE PRECISION NOT NULL DEFAULT 1,  -- the part of our figures that the venue allows
+    quota DOUBLE PRECISION NOT NULL DEFAULT 'Infinity',  -- tokens that are left until quota_until
+    quota_until DOUBLE PRECISION NOT NULL DEFAULT 0,  -- times are seconds since 1970, by the clock of the database
+    rest_until DOUBLE PRECISION NOT NULL DEFAULT 0,
+    era BIGINT NOT NULL DEFAULT 0,  -- counts the rests
+    at DOUBLE PRECISION NOT NULL
+) WITH (fillfactor = 50);
 """
 
 _OUTBOX = """
@@ -113,5 +127,5 @@ CREATE TABLE exitplan.outbox_messages (channel TEXT NOT NULL, sent_at BIGINT NOT
 CREATE INDEX outbox_messages_of_channel ON exitplan.outbox_messages (channel, sent_at);
 """
 
-UPGRADES = (_REGISTRY, _OUTBOX, ROLLOUTS)
+UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS, ROLLOUTS)
 """What leads from each version of these tables to the next, beginning with none."""

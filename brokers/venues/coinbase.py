@@ -58,6 +58,8 @@ _NO_ANSWER = frozenset({408, 409, 499})
 _PREVIEW = "PREVIEW_"
 _NOTHING_SAID = frozenset({"UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"})
 _TRADABLE, _VAULT = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT"}), "ACCOUNT_TYPE_VAULT"
+_NOTHING = frozenset(("0", *(f"0.{'0' * places}" for places in range(1, 19))))
+"""How the venue writes that nothing is there."""
 _SPOT_PLATFORMS = frozenset({None, "", "ACCOUNT_PLATFORM_UNSPECIFIED", "ACCOUNT_PLATFORM_CONSUMER"})
 _FUTURES_PLATFORM = "ACCOUNT_PLATFORM_CFM_CONSUMER"
 _SIDES = frozenset({"LONG", "SHORT"})
@@ -351,6 +353,8 @@ def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance | Non
     amounts = [_plain_amount(entry.get(name)) for name in ("available_balance", "hold")]
     if not currency or not kind or None in amounts or "" in amounts:
         raise BadReply(f"the account of {currency} is not told whole")
+    if kind in _TRADABLE and all(type(amount) is str and amount in _NOTHING for amount in amounts):
+        return None
     free, held = (amount_of(amount) or ZERO for amount in amounts)
     if kind in _TRADABLE and not (free or held):  # nearly all of them: there is one for each currency of the venue
         return None

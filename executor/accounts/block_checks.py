@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
 from exitplan.brokers.live.addresses import address_problem
+from exitplan.brokers.live.egress import egress_problem
 from exitplan.brokers.paper.options import option_problems
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN
@@ -50,6 +51,9 @@ def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
     wrong = base_url and address_problem(str(base_url), allow_http=account.get("allow_http") is True)
     if wrong:
         yield Problem(("account", "base_url"), wrong[0], hint=wrong[1])
+    way = egress_problem(account)
+    if way is not None:
+        yield Problem(("account", *way[0]), way[1], hint=way[2])
 
 
 def _by_likelihood(others: Iterable[str]) -> list[str]:

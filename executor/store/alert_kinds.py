@@ -208,6 +208,14 @@ _KINDS = (
         "exitplan status --account {account}",
     ),
     AlertKind(
+        "ACCOUNT_SET_ASIDE",
+        "CRITICAL",
+        "An account of a fleet ended or held up the process that worked on it, again and again, and was set aside.",
+        (_REASON, Figure("tries", "how often")),
+        "It gets no cycle until it is revived; the others go on. Orders may be in flight: look at it first.",
+        "exitplan fleet dead",
+    ),
+    AlertKind(
         "ESCALATION",
         "WARNING",
         "An incident has reached the next step of its escalation ladder.",

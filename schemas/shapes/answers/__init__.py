@@ -29,6 +29,7 @@ from exitplan.schemas.shapes.answers.fleet import (
     fleet_import_schema,
     fleet_moves_schema,
     fleet_status_schema,
+    fleet_tick_schema,
 )
 from exitplan.schemas.shapes.answers.plans import diff_schema, keygen_schema, sign_schema
 from exitplan.schemas.shapes.answers.policies import (
@@ -93,6 +94,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fleet-import": fleet_import_schema,
     "fleet-moves": fleet_moves_schema,
     "fleet-status": fleet_status_schema,
+    "fleet-tick": fleet_tick_schema,
     "fleet-plan": fleet_plan_schema,
     "fleet-rollout": fleet_rollout_schema,
     "fleet-rollouts": fleet_rollouts_schema,

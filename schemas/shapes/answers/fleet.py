@@ -96,12 +96,48 @@ def fleet_status_schema() -> Schema:
         "policies": whole("How many different policies accounts are under."),
         "unplaced": whole("How many accounts are in no shard."),
         "tick": tick,
+        "limits": listed(_limit(), "What venues have left for keys and addresses, by host."),
         "states": keyed(counts, "How many accounts stand how, by their last run or verification.", "^.*$"),
         "waiting": whole("How many plans wait for a person."),
         "halted": whole("How many halts are in force."),
         "incidents": whole("How many incidents are open."),
     }
     return answer("fleet-status", "Status of a fleet", "How a fleet stands.", properties)
+
+
+def fleet_tick_schema() -> Schema:
+    """Describe what ``exitplan fleet tick --json`` prints."""
+    failure = record({"account": name("The account."), "cause": text("Why its round failed.")}, ("account", "cause"))
+    properties = {
+        "tick": whole("Its number: the second at which it began."),
+        "begun_at": moment("When it began.", optional=False),
+        "ended_at": moment("When it ended; null where shards are left."),
+        "seconds": {"type": "number", "minimum": 0, "description": "How long it took."},
+        "shards": whole("How many shards were begun in it."),
+        "done": whole("How many of them are done."),
+        "workers": listed(text(), "The workers that took some."),
+        "unserved": keyed({"type": "integer"}, "Shards that no worker may take, by their egress.", "^.*$"),
+        "figures": keyed(
+            {}, "Sums of the figures of its shards: accounts, rounds by kind, accounts by state, orders.", "^.*$"
+        ),
+        "set_aside": listed(text(), "The accounts that were set aside in it."),
+        "problems": listed(text(), "What kept shards from being worked on."),
+        "failures": listed(failure, "Some of the accounts whose round failed."),
+    }
+    return answer("fleet-tick", "A tick", "What a tick of a fleet came to.", properties)
+
+
+def _limit() -> Schema:
+    number: Schema = {"type": "number"}
+    properties = {
+        "host": name("The host of the venue."),
+        "buckets": whole("How many keys or addresses it counts by."),
+        "resting": whole("How many of them rest, since the venue has said so."),
+        "rest_seconds": {**number, "description": "For how many seconds the longest of them does."},
+        "lowest": {**number, "description": "How many tokens the one with the fewest has left; below 0 if promised."},
+        "granted": {**number, "description": "The least part of our figures that the venue allows, up to 1."},
+    }
+    return record(properties, tuple(properties), extra=True)
 
 
 def _worker() -> Schema:
