@@ -89,6 +89,7 @@ HIDDEN = {"settle": "resolve"}
 """Former names, which keep working and are not listed."""
 
 _SET_UP, _AT_WORK, _IN_ORDER = "Set up", "Work", "Look and keep in order"
+_NEW_POLICY = "Change a policy"
 FLEET_VERBS = {
     verb.name: verb
     for verb in (
@@ -103,6 +104,8 @@ FLEET_VERBS = {
         Verb("drain", _IN_ORDER, "Give a worker, an account, a shard or a venue no new cycle."),
         Verb("rebalance", _IN_ORDER, "Bring the shards to about one size, with few moves."),
         Verb("dead", _IN_ORDER, "List the accounts that were set aside, and revive them."),
+        Verb("plan", _NEW_POLICY, "Show what another policy would change in the fleet."),
+        Verb("rollout", _NEW_POLICY, "Give the accounts of a fleet another policy, stage by stage."),
     )
 }
 """The verbs of ``exitplan fleet``, in modules of a folder of their own."""

@@ -6,6 +6,8 @@ answered is in the journals and nowhere else: losing these tables loses no order
 
 from __future__ import annotations
 
+from exitplan.fleet.rollout.tables import ROLLOUTS
+
 PART = "fleet"
 """The name under which ``exitplan.versions`` holds the version of these tables."""
 
@@ -125,5 +127,5 @@ CREATE TABLE exitplan.outbox_messages (channel TEXT NOT NULL, sent_at BIGINT NOT
 CREATE INDEX outbox_messages_of_channel ON exitplan.outbox_messages (channel, sent_at);
 """
 
-UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS)
+UPGRADES = (_REGISTRY, _OUTBOX, ROLLOUTS, BUCKETS)
 """What leads from each version of these tables to the next, beginning with none."""

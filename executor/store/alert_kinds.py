@@ -248,6 +248,22 @@ _KINDS = (
         "exitplan status --account {account}",
     ),
     AlertKind(
+        "ROLLOUT_STOPPED",
+        "CRITICAL",
+        "The rollout of a policy has stopped by itself: too many accounts fail under it.",
+        (
+            Figure("rollout", "rollout"),
+            Figure("policy", "policy"),
+            Figure("share", "stage"),
+            Figure("moved", "accounts under the new policy"),
+            Figure("failing", "of them fail that did not before"),
+            _REASON,
+            Figure("accounts", "such as"),
+        ),
+        "No further account gets the policy. See what fails; then put the old policies back, or go on all the same.",
+        "exitplan fleet rollout status {rollout}",
+    ),
+    AlertKind(
         "OVERSIZED_HIGH_EXPOSURE",
         "CRITICAL",
         "One high-exposure coin is a large share of the account.",

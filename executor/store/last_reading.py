@@ -45,7 +45,7 @@ class LastReading:
     """What an account was at its last reading; amounts are in its quote, None where not known.
 
     ``locked`` is what open orders hold, ``counted`` and ``cap`` are the positions that the cap counts and allows.
-    ``clean_at`` is when a verification last found the account CLEAN.
+    ``clean_at`` is when a verification last found the account CLEAN, ``refused_by`` the guards that refuse the plan.
     """
 
     at: datetime
@@ -57,6 +57,7 @@ class LastReading:
     cap: int
     positions: tuple[PositionRead, ...]
     clean_at: Annotated[datetime | None, Key(sparse=True)] = None
+    refused_by: Annotated[tuple[str, ...], Key(sparse=True)] = ()
 
 
 def reading_of(draft: Draft) -> LastReading:
@@ -74,6 +75,7 @@ def reading_of(draft: Draft) -> LastReading:
             PositionRead(one.view.position.symbol, one.view.position.side, one.category, one.view.value)
             for one in draft.decisions
         ),
+        refused_by=tuple(verdict.name for verdict in draft.guards if not verdict.ok),
     )
 
 

@@ -41,6 +41,7 @@ from exitplan.schemas.shapes.answers.policies import (
     test_schema,
     validate_schema,
 )
+from exitplan.schemas.shapes.answers.rollouts import fleet_plan_schema, fleet_rollout_schema, fleet_rollouts_schema
 from exitplan.schemas.shapes.answers.runs import (
     audit_schema,
     event_schema,
@@ -94,6 +95,9 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fleet-moves": fleet_moves_schema,
     "fleet-status": fleet_status_schema,
     "fleet-tick": fleet_tick_schema,
+    "fleet-plan": fleet_plan_schema,
+    "fleet-rollout": fleet_rollout_schema,
+    "fleet-rollouts": fleet_rollouts_schema,
     "accounts": accounts_schema,
     "error": error_schema,
 }
