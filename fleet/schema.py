@@ -127,5 +127,5 @@ CREATE TABLE exitplan.outbox_messages (channel TEXT NOT NULL, sent_at BIGINT NOT
 CREATE INDEX outbox_messages_of_channel ON exitplan.outbox_messages (channel, sent_at);
 """
 
-UPGRADES = (_REGISTRY, _OUTBOX, ROLLOUTS, BUCKETS)
+UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS, ROLLOUTS)
 """What leads from each version of these tables to the next, beginning with none."""

@@ -54,6 +54,22 @@ class TickStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitStatus:
+    """The limits of a venue's host: how many keys or addresses it counts by, and how many of them rest, so long yet.
+
+    ``lowest`` is how many tokens the one with the fewest has left, ``granted`` the least part of our figures that the
+    venue allows.
+    """
+
+    host: str
+    buckets: int
+    resting: int
+    rest_seconds: float
+    lowest: float
+    granted: float
+
+
+@dataclass(frozen=True, slots=True)
 class FleetStatus:
     """How a fleet stands; ``states`` counts accounts by what their last run or verification found."""
 
@@ -63,6 +79,7 @@ class FleetStatus:
     policies: int
     unplaced: int
     tick: TickStatus | None
+    limits: tuple[LimitStatus, ...]
     states: Mapping[str, int]
     waiting: int
     halted: int
@@ -73,7 +90,7 @@ _WORKERS = """
 SELECT worker, host, pid, egress, processes, standing, started_at,
     extract(epoch FROM now() - seen_at)::float8,
     (SELECT count(*) FROM exitplan.cycles c WHERE c.worker = w.worker AND c.ended_at IS NULL
-        AND c.tick = (SELECT max(tick) FROM exitplan.ticks))
+        AND c.tick = (SELECT max(tick) FROM exitplan.ticks WHERE coalesce(why, '') NOT LIKE 'skipped%'))
 FROM exitplan.workers w WHERE standing <> 'gone' ORDER BY worker
 """
 _LANES = """
@@ -84,7 +101,7 @@ FROM exitplan.accounts GROUP BY venue, egress ORDER BY venue, egress
 _TICK = """
 SELECT t.tick, t.begun_at, t.ended_at, count(c.shard), count(c.ended_at)
 FROM exitplan.ticks t LEFT JOIN exitplan.cycles c USING (tick)
-WHERE t.tick = (SELECT max(tick) FROM exitplan.ticks) GROUP BY t.tick
+WHERE t.tick = (SELECT max(tick) FROM exitplan.ticks WHERE coalesce(why, '') NOT LIKE 'skipped%') GROUP BY t.tick
 """
 _FIGURES = """
 SELECT key, sum(value::text::numeric)::float8 FROM exitplan.cycles, jsonb_each(figures)
@@ -93,6 +110,12 @@ UNION ALL
 SELECT 'rounds.' || key, sum(value::text::numeric)::float8 FROM exitplan.cycles, jsonb_each(figures -> 'kinds')
 WHERE tick = %(tick)s AND jsonb_typeof(figures -> 'kinds') = 'object' GROUP BY key
 ORDER BY 1
+"""
+_LIMITS = """
+SELECT split_part(scope, ' ', 1), count(*), count(*) FILTER (WHERE left_over > 0), max(left_over), min(level),
+    min(granted)
+FROM (SELECT *, greatest(rest_until - extract(epoch FROM now()), 0)::float8 AS left_over FROM exitplan.buckets) held
+GROUP BY 1 ORDER BY 1
 """
 _STATES = """
 SELECT coalesce(convert_from(s.document, 'UTF8')::jsonb ->> 'account_state', 'not run yet') AS stands, count(*)
@@ -113,6 +136,7 @@ def fleet_status(registry: Registry) -> FleetStatus:
             policies=_count(connection, "SELECT count(DISTINCT policy) FROM exitplan.accounts"),
             unplaced=_count(connection, "SELECT count(*) FROM exitplan.accounts WHERE shard IS NULL"),
             tick=_last_tick(connection),
+            limits=tuple(LimitStatus(*row) for row in connection.execute(_LIMITS)),
             states={str(state): int(count) for state, count in connection.execute(_STATES)},
             waiting=_count(connection, "SELECT count(*) FROM exitplan.requests WHERE standing = 'waiting'"),
             halted=_count(connection, "SELECT count(*) FROM exitplan.halts"),

@@ -74,7 +74,14 @@ def account_document(account: FleetAccount) -> dict[str, Any]:
 
 def status_parts(status: FleetStatus) -> list[RenderableType | None]:
     """Draw how a fleet stands."""
-    return [_workers(status.workers), _lanes(status), _drains(status), _tick(status.tick), _accounts(status)]
+    return [
+        _workers(status.workers),
+        _lanes(status),
+        _drains(status),
+        _tick(status.tick),
+        _limits(status),
+        _accounts(status),
+    ]
 
 
 def _workers(workers: Sequence[WorkerStatus]) -> RenderableType:
@@ -134,6 +141,22 @@ def _tick(tick: TickStatus | None) -> RenderableType | None:
     return section(f"Tick {tick.tick}", note, _pairs(figures))
 
 
+def _limits(status: FleetStatus) -> RenderableType | None:
+    if not status.limits:
+        return None
+    table = titled("host", "counts by", "resting", "for", "lowest", "allowed", justify="lrrlrr")
+    for limit in status.limits:
+        table.add_row(
+            words(limit.host, "bold"),
+            words(f"{limit.buckets:,}"),
+            words(f"{limit.resting:,}", "yellow" if limit.resting else ""),
+            words(duration(limit.rest_seconds) if limit.resting else "-"),
+            words(f"{limit.lowest:,.1f}"),
+            words(f"{limit.granted:.0%}", "yellow" if limit.granted < 1 else ""),
+        )
+    return Group(heading("Limits", "what venues have left for keys and addresses"), table)
+
+
 def _accounts(status: FleetStatus) -> RenderableType | None:
     counts = {**status.states, "plans that wait": status.waiting, "halts": status.halted, "incidents": status.incidents}
     if status.unplaced:
@@ -174,6 +197,7 @@ def status_document(status: FleetStatus) -> dict[str, Any]:
             "ended_at": None if tick.ended_at is None else time_text(tick.ended_at),
             "figures": dict(tick.figures),
         },
+        "limits": [asdict(limit) for limit in status.limits],
         "states": dict(status.states),
         "waiting": status.waiting,
         "halted": status.halted,

@@ -12,13 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
-from tools.postgres import NoPostgres
-
 from tests.chaos.experiment import Experiment
 from tests.chaos.in_postgres import shared_database
 from tests.chaos.kinds import LIVE, PAPER, POSTGRES
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.suite import Result, Tally, in_all, run_safely, run_suite, tries_until_caught
+from tools.postgres import NoPostgres
 
 _SHOWN = 20
 _TRIES = 30

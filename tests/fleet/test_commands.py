@@ -187,13 +187,21 @@ def test_the_last_tick_and_the_states_of_accounts_are_shown(registry: Registry) 
         connection.execute(
             "INSERT INTO exitplan.state (account, document) VALUES ('u1', %s)", [b'{"account_state": "CLEAN"}']
         )
+        connection.execute(
+            "INSERT INTO exitplan.buckets (scope, level, granted, rest_until, at) VALUES ('api.venue a', 3, 1, 0, 0),"
+            " ('api.venue b', -2, 0.5, extract(epoch FROM now()) + 600, 0)"
+        )
+        connection.execute("INSERT INTO exitplan.ticks (tick, why) VALUES (3, 'skipped: another one runs')")
     shown = xp("fleet", "status", "--json")
     ensure("fleet-status", shown.json)
+    (limit,) = shown.json["limits"]
+    assert (limit["buckets"], limit["resting"], limit["lowest"], limit["granted"]) == (2, 1, -2, 0.5)
     tick = shown.json["tick"]
     assert (tick["tick"], tick["shards"], tick["done"]) == (2, 3, 2)
     assert tick["figures"] == {"accounts": 4, "orders": 1, "rounds.applied": 3, "rounds.quiet": 1}
     assert shown.json["states"] == {"CLEAN": 1, "not run yet": 5}
     assert "2 of 3 shards done" in xp("fleet", "status").out
+    assert "api.venue" in xp("fleet", "status").out
 
 
 def test_what_the_verbs_print_fits_its_schema(registry: Registry, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -38,8 +39,13 @@ def deliver(desk: Desk, fleet: FleetPlace, after: timedelta = timedelta(), **mor
     return deliver_post(desk.root, fleet.post(desk.root), desk.now, sleep=desk.slept.append, budget=None, **more)
 
 
-def alert(fleet: FleetPlace, account: str, **figures: Any) -> None:
+def alert(fleet: FleetPlace, account: str, *, waits: bool = True, **figures: Any) -> None:
+    """Raise an alert, and wait for whoever writes in other databases of the server: until then it is not taken in."""
     PostgresStore(fleet.database, account).raise_alert("EXIT_FAILED", NOW, {**FAILED, **figures})
+    asked = "SELECT count(*) FROM exitplan.alerts WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())"
+    with fleet.database.connection() as connection:
+        while waits and connection.execute(asked).fetchone() != (0,):
+            time.sleep(0.01)
 
 
 def test_alerts_go_to_the_channels_by_the_tags_of_the_registry(desk: Desk, fleet: FleetPlace) -> None:
@@ -69,9 +75,10 @@ def test_an_alert_whose_transaction_ends_late_is_not_passed_over(desk: Desk, fle
             "INSERT INTO exitplan.alerts (account, at, document) VALUES ('u0', now(), convert_to(%s, 'UTF8'))",
             ['{"timestamp": "2026-02-18T22:00:00Z", "alert_type": "X", "severity": "INFO", "symbol": "LATE/USD"}'],
         )
-        alert(fleet, "u1")
+        alert(fleet, "u1", waits=False)
         deliver(desk, fleet, how=Wanted(since=NOW - timedelta(days=30)))
         late.commit()
+    alert(fleet, "u2")
     deliver(desk, fleet, timedelta(minutes=1))
     assert sum("LATE/USD" in body for body in desk.bodies("desk")) == 1
     assert len(desk.bodies("desk")) <= 2

@@ -96,6 +96,7 @@ def fleet_status_schema() -> Schema:
         "policies": whole("How many different policies accounts are under."),
         "unplaced": whole("How many accounts are in no shard."),
         "tick": tick,
+        "limits": listed(_limit(), "What venues have left for keys and addresses, by host."),
         "states": keyed(counts, "How many accounts stand how, by their last run or verification.", "^.*$"),
         "waiting": whole("How many plans wait for a person."),
         "halted": whole("How many halts are in force."),
@@ -124,6 +125,19 @@ def fleet_tick_schema() -> Schema:
         "failures": listed(failure, "Some of the accounts whose round failed."),
     }
     return answer("fleet-tick", "A tick", "What a tick of a fleet came to.", properties)
+
+
+def _limit() -> Schema:
+    number: Schema = {"type": "number"}
+    properties = {
+        "host": name("The host of the venue."),
+        "buckets": whole("How many keys or addresses it counts by."),
+        "resting": whole("How many of them rest, since the venue has said so."),
+        "rest_seconds": {**number, "description": "For how many seconds the longest of them does."},
+        "lowest": {**number, "description": "How many tokens the one with the fewest has left; below 0 if promised."},
+        "granted": {**number, "description": "The least part of our figures that the venue allows, up to 1."},
+    }
+    return record(properties, tuple(properties), extra=True)
 
 
 def _worker() -> Schema:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from tools.postgres import NoPostgres, Server
 
 from exitplan.fleet.opening import init_fleet
 from exitplan.fleet.runner.ticks import Pool
 from tests.fleet.runner.database import opened
 from tests.fleet.runner.stand_ins import TABLE
 from tests.postgres.server import temporary_server
+from tools.postgres import NoPostgres, Server
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from tools.postgres import Server
 
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.migrations import create_journal
+from tools.postgres import Server
 
 
 @dataclass(frozen=True, slots=True)

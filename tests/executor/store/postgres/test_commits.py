@@ -6,7 +6,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tools.postgres import Server
 
 from exitplan.executor.store.port import Rows
 from exitplan.executor.store.postgres.database import Database, open_database
@@ -17,6 +16,7 @@ from tests.builders import position, snapshot
 from tests.executor.scene import stage
 from tests.postgres.fixtures import empty
 from tests.postgres.server import temporary_server
+from tools.postgres import Server
 
 FEW, MANY = 3, 12
 

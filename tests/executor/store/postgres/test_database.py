@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from tools.postgres import Server
 
 from exitplan.executor.store.postgres import database as module
 from exitplan.executor.store.postgres.database import Database, open_database
@@ -19,6 +18,7 @@ from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInv
 from tests.builders import NOW
 from tests.executor.store.postgres.conftest import Ground
 from tests.postgres.server import temporary_server
+from tools.postgres import Server
 
 Opened = Callable[..., Database]
 
