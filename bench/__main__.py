@@ -75,6 +75,7 @@ def _fleet_http(options: argparse.Namespace) -> str:
 
 
 def _load() -> str:
+    """Say who else wanted the machine, for figures of the wall."""
     return f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
 
 
@@ -97,7 +98,8 @@ def _tests(options: argparse.Namespace) -> str:
 def _fleet(options: argparse.Namespace) -> str:
     from bench.fleet.measure import fleet_table  # noqa: PLC0415 - only this needs Postgres
 
-    return f"{describe_machine()}\n\n{fleet_table(options.accounts, range(1, options.workers + 1))}"
+    table = fleet_table(options.accounts, range(1, options.workers + 1))
+    return f"{describe_machine()}\n{_load()}\n\n{table}"
 
 
 SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {

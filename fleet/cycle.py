@@ -73,7 +73,8 @@ def run_shard(
 class _Shard:
     """The rounds of one cycle, planned one after another in this thread: where the rule engine crashes, one is at work.
 
-    At a live venue accounts are read ahead, and orders sent, by other threads.
+    Orders are sent by other threads, so that their commits and answers are waited for together; at a live venue
+    accounts are read ahead likewise.
     """
 
     def __init__(self, batch: ShardBatch, at_work: AtWork, stopped: Stopped, sleep: Sleep) -> None:
@@ -82,14 +83,13 @@ class _Shard:
         self._begun: list[tuple[Account, BatchedStore]] = []
 
     def run(self, accounts: Sequence[Account], at_once: int) -> list[Round]:
-        """Give the accounts their rounds, ``at_once`` of them on their way to or from the venue."""
-        if at_once == 1:
-            return [begun if isinstance(begun, Round) else begun() for begun in self._begin(accounts)]
+        """Give the accounts their rounds, ``at_once`` of them on their way from the venue."""
         with (
             ThreadPoolExecutor(at_once, "exitplan reads") as readers,
-            ThreadPoolExecutor(min(at_once, ORDERS_AT_ONCE), "exitplan orders") as senders,
+            ThreadPoolExecutor(ORDERS_AT_ONCE, "exitplan orders") as senders,
         ):
-            begun = self._begin(reading_ahead(accounts, self._is_read, readers, at_once))
+            coming = accounts if at_once == 1 else reading_ahead(accounts, self._is_read, readers, at_once)
+            begun = self._begin(coming)
             rounds = [one if isinstance(one, Round) else senders.submit(as_caller(one)) for one in begun]
             return [one.result() if isinstance(one, Future) else one for one in rounds]
 

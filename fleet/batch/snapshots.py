@@ -6,16 +6,14 @@ One is kept where positions or orders have changed, or the one that is kept has 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import orjson
-
 from exitplan.fleet.batch.loading import Loaded
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
+from exitplan.fleet.snapshots import packed
+from exitplan.ruleset.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -35,7 +33,7 @@ ON CONFLICT (account) DO UPDATE
 
 @dataclass(frozen=True, slots=True)
 class KeptSnapshot:
-    """A snapshot as it is kept: zlib of its JSON, and a digest of its positions and orders."""
+    """A snapshot as it is kept, packed, with a digest of its positions and orders."""
 
     account: str
     taken_at: datetime
@@ -51,8 +49,7 @@ def snapshot_to_keep(loaded: Loaded, snapshot: Snapshot, kept_for: timedelta = K
     is_new = loaded.taken_at is None or not timedelta(0) <= snapshot.taken_at - loaded.taken_at < kept_for
     if digest == loaded.digest and not is_new:
         return None
-    document = zlib.compress(orjson.dumps(snapshot_to_document(snapshot)), 1)
-    return KeptSnapshot(loaded.account, snapshot.taken_at, digest, document)
+    return KeptSnapshot(loaded.account, snapshot.taken_at, digest, packed(snapshot))
 
 
 def digest_of(snapshot: Snapshot) -> bytes:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -159,6 +160,7 @@ class Meddling(RuleBasedStateMachine):
 
     @contextmanager
     def readable(self) -> Iterator[None]:
+        self.shard.world.later += timedelta(seconds=1)  # two plans of one moment would be one
         self.shard.world.unreadable, unreadable = set(), self.shard.world.unreadable
         yield
         self.shard.world.unreadable = unreadable
