@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exitplan.cli.arguments import read_duration
+from exitplan.cli.arguments import present, read_duration
 from exitplan.cli.fleet import ensure_driver
 from exitplan.cli.output import say
 from exitplan.ruleset.errors import UsageError
@@ -78,6 +78,7 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     """Open a worker, which has not come yet, and its database; raises UsageError, DataFolderUnusable."""
     ensure_driver()
     from exitplan.fleet.opening import open_fleet  # noqa: PLC0415 - help needs none of it
+    from exitplan.fleet.rollout.at_ticks import LookingAfterRollouts  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.blame import RegistryBlame  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.children import cores  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.performing import Means  # noqa: PLC0415 - as above
@@ -87,7 +88,8 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     with open_fleet(work.data) as place:
         blame = RegistryBlame(place.registry, place.database)
         wanted = Wanted(Means(work.data), work.processes or cores(), work.egress, work.cut_off, work.every)
-        yield Worker(place.database, wanted, make_runner(work.runner, work.data), blame, told), place.database
+        tells = LookingAfterRollouts(told, place.registry, present)
+        yield Worker(place.database, wanted, make_runner(work.runner, work.data), blame, tells), place.database
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from exitplan.ruleset.language.problems import Problem
 from exitplan.schemas.loading.diagnostics import FileHasProblems, locate
 from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.loading.yaml_loader import Document, load_yaml, parse_yaml
+from exitplan.schemas.merging.policy_merge import OPTIONS
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.schemas.validators import passes
 
@@ -123,7 +124,10 @@ class AccountReader:
         value, folder = document.value, text.path.parent
         shared = self._shared_by(text.path, value)
         if shared is not None:
-            block: Mapping[str, Any] = value["account"]
+            # Merging leaves out options that are empty.
+            block: Mapping[str, Any] = {
+                name: entry for name, entry in value["account"].items() if (name, entry) != (OPTIONS, {})
+            }
         else:
             shared, block = self._load(text.path, document)
         problems = list(_problems(replace(shared.policy, account=block), text.path))
