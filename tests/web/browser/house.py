@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from exitplan.executor.metrics.serving import Address
 from exitplan.executor.store.file_store import FileStore
@@ -61,7 +61,7 @@ class House:
             page = context.new_page()
             page.set_default_timeout(15_000)
             page.on("pageerror", lambda error: self.faults.append(str(error)))
-            page.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
+            page.on("console", self._hear)
             page.goto(f"{self.url}/login")
             page.get_by_label("Name").fill(name)
             page.get_by_label("Password").fill(PASSWORD)
@@ -70,6 +70,10 @@ class House:
             if path != "/":
                 page.goto(self.url + path)
             yield page
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.faults.append(said.text)
 
     def store(self, account: str) -> FileStore:
         return FileStore.of(self.root / "data", account)

@@ -106,7 +106,7 @@ def test_a_second_click_applies_nothing_twice(house: House) -> None:
         page.get_by_label("Real money moves").fill("live")
         form = page.locator("form[action$='/approve']")
         action, csrf = form.get_attribute("action"), form.locator("[name=csrf]").input_value()
-        fields = {"csrf": csrf, "confirm": "live", "then": "apply"}
+        fields: dict[str, str | float | bool] = {"csrf": csrf, "confirm": "live", "then": "apply"}
         origin = {"Origin": house.url}
         first, second = (page.request.post(f"{house.url}{action}", form=fields, headers=origin) for _ in range(2))
         assert first.url == second.url
