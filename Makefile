@@ -11,13 +11,16 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: set-up set-up-bench set-up-lock help demo venue test lint types pytest test-thorough coverage docs docs-check chaos model mutants bench format lock clean
+.PHONY: set-up set-up-bench set-up-lock help demo fleet-demo venue test lint types pytest test-thorough coverage docs docs-check chaos model mutants bench format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: set-up  ## show exitplan at work on a paper account
 	@$(RUN) sh demo/run.sh
+
+fleet-demo: set-up  ## show a fleet at work: Postgres, two workers, 2,000 paper accounts, and one worker killed
+	@$(BIN)/python -m tools.fleet_demo $(FLEET)
 
 venue: set-up  ## serve the demo account on loopback as a real venue does (VENUE=kraken, coinbase, binance or bybit)
 	@$(BIN)/python -m tests.venues $(VENUE)
@@ -39,6 +42,7 @@ pytest: set-up  ## the tests alone
 test-thorough: lint types  ## the slow tests too, 1,000 examples per law, then the chaos suite (about half an hour)
 	@TEST_PROFILE=thorough $(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --timeout 1800
 	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.chaos --store postgres
 
 coverage: set-up  ## the tests with branch coverage
 	@$(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --cov --cov-report term-missing:skip-covered
@@ -49,8 +53,9 @@ docs: set-up  ## write the generated docs
 docs-check: set-up  ## fail where the generated docs are out of date
 	@$(BIN)/python -m docs.generate --check
 
-chaos: set-up  ## 1,000 kills and faults on paper and at each live venue: nothing lost, nothing doubled
+chaos: set-up  ## 1,000 kills and faults on paper, at each live venue and in Postgres: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.chaos --store postgres
 
 model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group")
 	@$(BIN)/python -m tests.model $(MODEL)

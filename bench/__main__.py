@@ -1,7 +1,8 @@
 """Compare speeds: ``python -m bench``, and with ``--write`` put the result on its page in the docs.
 
-``python -m bench live`` measures live venues alone, ``comparing`` the comparison of policies, ``lint`` proofs about
-them, ``small`` small accounts, ``tests`` policy tests, ``deciding`` the rest.
+``python -m bench live`` measures live venues alone, ``fleet-http`` a thousand accounts at one, ``comparing`` the
+comparison of policies, ``lint`` proofs about them, ``small`` small accounts, ``tests`` policy tests, ``fleet`` cycles
+of a fleet in Postgres, ``deciding`` the rest.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bench.aims import aims_table
 from bench.comparing import compare_table
 from bench.comparison import SIZES, EnginesDisagree, compare_engines, engines_table, plans_table, time_plans
 from bench.engines import ENGINES, installed_engines
+from bench.fleet_http.report import fleet_table, measure_fleet
 from bench.linting import lint_table, time_lint
 from bench.live import report as live
 from bench.machine import describe_machine
@@ -65,8 +67,16 @@ def _deciding(options: argparse.Namespace) -> str:
 def _live(options: argparse.Namespace) -> str:
     sizes = [size for size in live.SIZES if size <= options.largest]
     costs = live.measure_live(sizes, rounds=options.rounds)
-    load = f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
-    return f"{describe_machine()}\n{load}\n\n{live.live_tables(costs)}"
+    return f"{describe_machine()}\n{_load()}\n\n{live.live_tables(costs)}"
+
+
+def _fleet_http(options: argparse.Namespace) -> str:
+    return f"{describe_machine()}\n{_load()}\n\n{fleet_table(measure_fleet(rounds=options.rounds))}"
+
+
+def _load() -> str:
+    """Say who else wanted the machine, for figures of the wall."""
+    return f"Over the last minutes of it {os.getloadavg()[2]:.1f} processes wanted the {os.cpu_count()} cores."
 
 
 def _comparing(options: argparse.Namespace) -> str:
@@ -85,13 +95,22 @@ def _tests(options: argparse.Namespace) -> str:
     return f"{describe_machine()}\n\n{tests_table(time_tests(rounds=options.rounds))}"
 
 
+def _fleet(options: argparse.Namespace) -> str:
+    from bench.fleet.report import cycles_table  # noqa: PLC0415 - only this needs Postgres
+
+    table = cycles_table(options.accounts, range(1, options.workers + 1))
+    return f"{describe_machine()}\n{_load()}\n\n{table}"
+
+
 SECTIONS: Mapping[str, Callable[[argparse.Namespace], str]] = {
     "deciding": _deciding,
     "lint": _lint,
     "comparing": _comparing,
     "live": _live,
+    "fleet-http": _fleet_http,
     "small": _small,
     "tests": _tests,
+    "fleet": _fleet,
 }
 """What can be measured separately; each has its own marks on the page."""
 
@@ -123,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sections", nargs="*", type=_section, help=f"{' or '.join(SECTIONS)}; all, unless named")
     parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md")
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="the largest account, in positions")
+    parser.add_argument("--accounts", type=int, default=10_000, help="the accounts of a fleet")
+    parser.add_argument("--workers", type=int, default=2, help="the most workers of a fleet")
     parser.add_argument("--rounds", type=int, default=2, help="repetitions of everything; the best counts")
     return parser
 

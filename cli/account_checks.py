@@ -7,18 +7,15 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path as FilePath
 
-from exitplan.brokers.live.addresses import address_problem
-from exitplan.brokers.paper.options import option_problems
-from exitplan.brokers.registry import PAPER
-from exitplan.brokers.venues import KNOWN
 from exitplan.cli.arguments import present
 from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
+from exitplan.executor.accounts.block_checks import block_problems, venue_problems
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.alerting.channels import read_channels
 from exitplan.executor.offline_warnings import offline_warnings
 from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.ruleset.planning.warnings import PlanWarning
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, locate
 from exitplan.schemas.policies import LoadedPolicy
@@ -69,20 +66,6 @@ def _found_in(
         yield locate(problem, loaded.marks, {})
 
 
-def block_problems(loaded: LoadedPolicy, path: FilePath) -> Iterator[Problem]:
-    """Find an account block that does not say all it must, and an account file without one."""
-    if loaded.account is None:
-        if is_account_file(path):
-            hint = "add account: {id: ..., venue: ..., quote: ...}, or move the policy out of this folder"
-            yield Problem(
-                (), f"this is a policy without an account block, and {path.parent} is for accounts", hint=hint
-            )
-        return
-    for name, example in NEEDED.items():
-        if not loaded.account.get(name):
-            yield Problem(("account",), f"{name!r} is missing", hint=f"write {name}: {example}")
-
-
 def _shared_id(loaded: LoadedPolicy, path: FilePath, owners: dict[str, FilePath]) -> Iterator[Problem]:
     name = (loaded.account or {}).get("id")
     # What only builds on an account file, outside the folders of accounts, is no account of its own.
@@ -111,30 +94,6 @@ def _shared_credentials(file: AccountFile, holders: dict[tuple[str, str], FilePa
     if other is not None:
         hint = "one account at a venue has one account file: two would sell the same positions, each by its own journal"
         yield Problem(("account", "credentials"), f"{other} has the same credentials", "warning", hint)
-
-
-def venue_problems(loaded: LoadedPolicy) -> Iterator[Problem]:
-    """Find a venue that there is not, a live one without credentials, and an address that is none or not safe.
-
-    ccxt is loaded only for rarer venues.
-    """
-    account = loaded.account or {}
-    venue = account.get("venue")
-    if venue == PAPER:
-        yield from option_problems(account.get("options") or {})
-    if not isinstance(venue, str) or venue == PAPER:
-        return
-    others = () if venue in KNOWN else _exchange_ids()
-    if venue not in {*KNOWN, *others}:
-        hint = did_you_mean(venue, _by_likelihood(others)) or "exitplan venues lists them"
-        yield Problem(("account", "venue"), f"there is no venue {venue!r}", hint=hint)
-    elif not account.get("credentials"):
-        hint = "add a reference: credentials: env:NAME, keyring:NAME or file:PATH"
-        yield Problem(("account", "venue"), f"an account at {venue} needs credentials, and names none", hint=hint)
-    base_url = account.get("base_url")
-    wrong = base_url and address_problem(str(base_url), allow_http=account.get("allow_http") is True)
-    if wrong:
-        yield Problem(("account", "base_url"), wrong[0], hint=wrong[1])
 
 
 def file_warnings(file: AccountFile) -> Iterator[Problem]:
@@ -166,13 +125,3 @@ def _place_of(warning: PlanWarning, loaded: LoadedPolicy) -> Path:
             if warning.kind == "matches-nothing" and warning.symbol in str(rule.get("when")):
                 return (section, number, "when")
     return ("account",)
-
-
-def _by_likelihood(others: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys((PAPER, *KNOWN, *others)))
-
-
-def _exchange_ids() -> tuple[str, ...]:
-    from exitplan.brokers.live.client import exchange_ids  # noqa: PLC0415 - ccxt is loaded only where it is asked
-
-    return exchange_ids()

@@ -17,12 +17,12 @@ from exitplan.brokers.call_log import as_caller
 from exitplan.cli.arguments import AccountRef, request_of
 from exitplan.cli.failures import as_error, error_document, report
 from exitplan.cli.interrupts import asking_to_stop
-from exitplan.cli.options import DEFAULT_JOBS
+from exitplan.cli.options import DEFAULT_DATA, DEFAULT_JOBS
 from exitplan.cli.rendering.many import AccountsBar, TableSpec, answers_table, show_answers, warnings_table
 from exitplan.cli.streams import write_json, write_line
 from exitplan.executor.accounts.account import AccountFile, find_account
-from exitplan.executor.accounts.project import project_root
-from exitplan.executor.accounts.selection import AccountSelection, Selected, select_accounts
+from exitplan.executor.accounts.places import DataPlace
+from exitplan.executor.accounts.selection import AccountSelection, Selected
 from exitplan.executor.tracing import span
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
@@ -39,13 +39,20 @@ class AccountSet:
 
     selection: AccountSelection
     jobs: int = DEFAULT_JOBS
+    data: DataPlace = DEFAULT_DATA
 
     @classmethod
     def of(
-        cls, accounts: Sequence[str] | None, tags: Sequence[str] | None, *, every: bool, jobs: int = DEFAULT_JOBS
+        cls,
+        accounts: Sequence[str] | None,
+        tags: Sequence[str] | None,
+        *,
+        every: bool,
+        data: DataPlace,
+        jobs: int = DEFAULT_JOBS,
     ) -> AccountSet:
-        """Collect what was typed."""
-        return cls(AccountSelection(tuple(accounts or ()), tuple(tags or ()), every), jobs)
+        """Collect what was typed; ``data`` is where the accounts are found."""
+        return cls(AccountSelection(tuple(accounts or ()), tuple(tags or ()), every), jobs, data)
 
     @property
     def is_one(self) -> bool:
@@ -63,9 +70,9 @@ class AccountSet:
         ``policy`` is the one that was named: it may be an account file.
         """
         if self.is_one:
-            file = find_account(request_of(AccountRef(self.only_name, policy)))
+            file = find_account(request_of(AccountRef(self.only_name, policy, self.data)))
             return (Selected(file.id, file),)
-        return select_accounts(self.selection, project_root())
+        return self.data.select(self.selection)
 
     def ask(self, work: Work[T], *, quiet: bool) -> list[Answer[T]]:
         """Select the accounts and do the same for each; see :func:`ask_each`."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from exitplan.cli.arguments import present
 from exitplan.cli.failures import as_error, warn
-from exitplan.executor.accounts.project import project_of
+from exitplan.executor.accounts.places import DataPlace, FilePlace
+from exitplan.executor.accounts.project import project_of, project_root
 from exitplan.ruleset.planning.words import clock_time, counted
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 SEE = "exitplan alerts channels"
 BUDGET_SECONDS = 5.0
 """How long a command waits for its alerts to go out, in all."""
+
+
+def channels_root(data: DataPlace) -> Path:
+    """Return the project whose channels get the alerts: that of a data folder, or the one that is worked in."""
+    return project_of(data.folder) if isinstance(data, FilePlace) else project_root()
 
 
 def delivers_alerts(command: Callable[..., None]) -> Callable[..., None]:
@@ -35,11 +41,17 @@ def delivers_alerts(command: Callable[..., None]) -> Callable[..., None]:
     return with_delivery
 
 
-def deliver_after_command(data: Path, *, as_json: bool) -> None:
-    """Deliver the alerts of a data folder where the project has channels; raises nothing, writes to stderr alone."""
+def deliver_after_command(place: DataPlace, *, as_json: bool) -> None:
+    """Deliver the alerts of a data folder where the project has channels; raises nothing, writes to stderr alone.
+
+    Those of a fleet are delivered by whoever runs ``exitplan alerts send`` for it, once for all its machines.
+    """
     from exitplan.schemas.validation import CHANNELS_FILE  # noqa: PLC0415 - `exitplan plan --help` needs none of it
 
+    if not isinstance(place, FilePlace):
+        return
     try:
+        data = place.folder
         root = project_of(data)
         if not (root / CHANNELS_FILE).is_file():
             return

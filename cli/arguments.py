@@ -12,11 +12,12 @@ from typing import Any
 
 from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
-from exitplan.cli.options import ALL_PHASES
+from exitplan.cli.options import ALL_PHASES, DEFAULT_DATA
 from exitplan.cli.output import say
 from exitplan.cli.rendering.waiting import waiting
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.plan import Planned, plan_account, plan_snapshot
@@ -46,7 +47,7 @@ class AccountRef:
 
     account: str | None = None
     policy: Path | None = None
-    data: Path = Path("data")
+    data: DataPlace = DEFAULT_DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +82,19 @@ def only_one(accounts: Sequence[str] | None) -> str | None:
 def find_requested(where: AccountRef) -> DataFolder:
     """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
     file = find_account(request_of(where))
-    return DataFolder.of(where.data, file.id)
+    return DataFolder.of(where.data.folder, file.id)
 
 
 def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline: bool = False) -> AccountRequest:
     """Return what was asked for in the words of the executor."""
-    return AccountRequest(
-        clock=present,
-        account=where.account,
-        policy=where.policy,
-        data=where.data,
-        overrides=overrides or {},
-        root=project_root(),
-        offline=offline,
+    return where.data.request(
+        AccountRequest(
+            clock=present,
+            account=where.account,
+            policy=where.policy,
+            overrides=overrides or {},
+            offline=offline,
+        )
     )
 
 

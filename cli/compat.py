@@ -8,10 +8,10 @@ from enum import StrEnum
 from exitplan.cli.arguments import AccountRef, default_policy, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.venue_facts import traits_of
-from exitplan.executor.accounts.account import AccountFile, AccountFiles, find_account, is_path, read_account_files
+from exitplan.executor.accounts.account import AccountFile, AccountFiles, find_account, is_path
 from exitplan.executor.accounts.env_accounts import account_at, ensure_venue, implied_account, implied_block
 from exitplan.executor.accounts.folder import PLATFORM
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.ruleset.errors import UsageError
 
 USUAL_VENUE = "coinbase"
@@ -40,7 +40,11 @@ def find_for_line(venue: str | None, where: AccountRef, *, as_json: bool) -> Acc
     Raises UsageError where the line may mean two accounts, or names an account that is at another venue; NoSuchAccount,
     FileIsInvalid.
     """
-    files = read_account_files(project_root())
+    if not isinstance(where.data, FilePlace):
+        file = find_account(request_of(where))
+        ensure_venue(file, venue)
+        return file
+    files = where.data.files()
     if venue is None:
         venue = _unnamed_venue(files)
     if venue is None or (where.account is not None and is_path(where.account)):

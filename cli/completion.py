@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from exitplan.ruleset.errors import UsageError
+
 if TYPE_CHECKING:
     from exitplan.executor.accounts.account import AccountFile
+    from exitplan.executor.accounts.places import DataPlace
 
 Offers = list[tuple[str, str]]
 """Words, each with a note that shells show beside it."""
@@ -50,16 +53,24 @@ def complete_rule(ctx: typer.Context, incomplete: str) -> Offers:
     return []
 
 
+def _place_of(ctx: typer.Context) -> DataPlace:
+    """Return where data is kept; of a database nothing is offered."""
+    from exitplan.executor.accounts.places import FilePlace  # noqa: PLC0415 - as above
+    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
+
+    place = ctx.params.get("data") or FilePlace(project_root() / "data")
+    if not isinstance(place, FilePlace):
+        raise UsageError("a shell that completes waits for no database")
+    return place
+
+
 def complete_incident(ctx: typer.Context, incomplete: str) -> Offers:
     """Offer the open incidents of all accounts."""
-    from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
-    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
     from exitplan.executor.escalation.ladder import incidents_in  # noqa: PLC0415 - as above
-    from exitplan.executor.store.file_store import FileStore  # noqa: PLC0415 - as above
 
     with suppress(Exception):
-        data = ctx.params.get("data") or project_root() / "data"
-        stores = [FileStore.of(data, name) for name in read_account_files(project_root()).sound]
+        place = _place_of(ctx)
+        stores = map(place.store_of, place.files("incidents").sound)
         known = [incident for store in stores for incident in incidents_in(store)]
         return _fitting({incident.id: f"{incident.kind} {incident.subject}" for incident in known}, incomplete)
     return []
@@ -67,14 +78,11 @@ def complete_incident(ctx: typer.Context, incomplete: str) -> Offers:
 
 def complete_request(ctx: typer.Context, incomplete: str) -> Offers:
     """Offer the plans of all accounts that wait for a person."""
-    from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
-    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
     from exitplan.executor.approvals.deciding import all_requests  # noqa: PLC0415 - as above
-    from exitplan.executor.store.file_store import files_below  # noqa: PLC0415 - as above
 
     with suppress(Exception):
-        data = ctx.params.get("data") or project_root() / "data"
-        found, _ = all_requests(read_account_files(project_root()).sound, files_below(data))
+        place = _place_of(ctx)
+        found, _ = all_requests(place.files("requests").sound, place.store_of)
         waiting = [one.request for one in found if one.request.standing == "waiting"]
         return _fitting({request.id: request.account for request in waiting}, incomplete)
     return []

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import typer
-from typer.core import TyperGroup
 
 from exitplan.cli.logs import globals_first, stop_logging
 from exitplan.cli.output import OUTPUT, say, versioned
 from exitplan.cli.traces import tracing
-from exitplan.cli.verbs import VERBS, LoadedVerbs
+from exitplan.cli.verb_group import VerbGroup, option_names
+from exitplan.cli.verbs import VERBS
 from exitplan.ruleset.errors import CancelledByUser, ExitplanError, UsageError
 from exitplan.ruleset.model.visible import printable_lines
 
@@ -30,18 +30,16 @@ _BROKEN_PIPE = 141
 """What a shell reports of a program that a closed pipe has stopped."""
 
 _INTERRUPTED = 130
-_ONE_DASH = re.compile(r"-[a-z][a-z-]+(?=$|=)")
 _EXTRA = re.compile(r"unexpected extra argument\(?s?\)? \((\S+?)\)")
 _ACCOUNT_OPTIONS = frozenset({"--account", "-a", "--policy", "--data", "--json", "--all", "--tag"})
 _NO_COMMAND = re.compile(r"no such command '(.*)'")
 _NEAR = 0.7
 _MEANT = {"--yes": "--auto-approve", "-y": "--auto-approve", "--force": "--auto-approve", "--output": "--out"}
 """What other tools call an option."""
-_SHORT = len("-o")
 _DEBUG = "EXITPLAN_DEBUG"
 
 
-class ReportingGroup(TyperGroup):
+class ReportingGroup(VerbGroup):
     """The root command: lists the verbs in groups, and turns every failure into a message and an exit code."""
 
     as_json = False
@@ -52,8 +50,7 @@ class ReportingGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as its base
         """Make the root command of all verbs."""
-        super().__init__(**settings)
-        self.commands = LoadedVerbs()
+        super().__init__(**settings, verbs=VERBS)
 
     def main(self, *given: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as its base
         """Run a command line; exits with its code where ``standalone_mode``, else returns it."""
@@ -79,11 +76,6 @@ class ReportingGroup(TyperGroup):
             sys.exit(code)
         return code
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as its base
-        """Find the verb, and read its options as users of Terraform type them: ``-out=FILE`` for ``--out=FILE``."""
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command, _with_two_dashes(rest, _all_option_names(command))
-
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as its base
         """Run the verb; whatever it raises leaves as an exit code."""
         try:
@@ -93,18 +85,6 @@ class ReportingGroup(TyperGroup):
             raise
         except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the last place where it can be worded
             raise typer.Exit(_code_of(problem, as_json=self.as_json)) from None
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - as its base
-        """Name the verbs, without loading any."""
-        return list(VERBS)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - as its base
-        """List the verbs in their groups, without loading any."""
-        width = max(len(name) for name in VERBS)
-        for panel in dict.fromkeys(verb.panel for verb in VERBS.values()):
-            rows = [(verb.name.ljust(width), verb.summary) for verb in VERBS.values() if verb.panel == panel]
-            with formatter.section(panel):
-                formatter.write_dl(rows)
 
 
 @contextmanager
@@ -222,16 +202,17 @@ def _report_usage(problem: Any, *, as_json: bool) -> int:  # noqa: ANN401 - see 
     message, hint = _plain_words("a command is missing" if asks_for_help else problem.format_message())
     typed = getattr(problem, "option_name", None)
     if typed and context is not None and type(problem).__name__ == "NoSuchOption":
-        names = _option_names(context.command)
+        names = option_names(context.command)
         near = [name for name in [_MEANT.get(typed)] if name in names] or _near(typed, names)
         message, hint = f"no such option {typed}", f"did you mean {near[0]}?" if near else None
         if context.parent is None and hint is None and typed in _ACCOUNT_OPTIONS:
             hint = f"it goes after the command: exitplan plan {typed} ..."
     unknown = _NO_COMMAND.fullmatch(message)
-    if unknown and not _near(unknown[1], VERBS):
+    verbs = context.command.commands if unknown and context is not None else ()
+    if unknown and not _near(unknown[1], verbs):
         hint = None
     extra = _EXTRA.search(message)
-    if extra and context is not None and "--account" in _option_names(context.command):
+    if extra and context is not None and "--account" in option_names(context.command):
         hint = f"to name an account: {context.command_path} --account {extra[1]}"
     if hint is None and context is not None:
         hint = f"see {context.command_path} --help"
@@ -249,27 +230,3 @@ def _plain_words(said: str) -> tuple[str, str | None]:
     fact, suggestion = match.groups() if match else (said, None)
     fact = fact.rstrip(".")
     return fact[:1].lower() + fact[1:], suggestion and suggestion[:1].lower() + suggestion[1:]
-
-
-def _with_two_dashes(words: list[str], names: list[str]) -> list[str]:
-    """Write the long options among words with two dashes; ``-oFILE`` stays what it is."""
-    shorts = {name[1] for name in names if len(name) == _SHORT}
-
-    def spelled(word: str) -> str:
-        match = _ONE_DASH.match(word)
-        if match is None:
-            return word
-        is_long = word[1] not in shorts or get_close_matches(f"-{match[0]}", names, n=1, cutoff=0.85)
-        return f"-{word}" if is_long else word
-
-    return list(map(spelled, words))
-
-
-def _all_option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem
-    """List the options of a verb and of the verbs below it."""
-    below = getattr(command, "commands", {}).values()
-    return _option_names(command) + [name for inner in below for name in _all_option_names(inner)]
-
-
-def _option_names(command: Any) -> list[str]:  # noqa: ANN401 - see _UsageProblem
-    return [name for parameter in command.params for name in parameter.opts if name.startswith("-")]

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.completion import complete_account, complete_rule, complete_symbol
+from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_data, project_root
+from exitplan.executor.store.postgres.url import is_database_url
 
 AccountOption = Annotated[
     list[str] | None,
@@ -61,21 +63,38 @@ PolicyOption = Annotated[
 ]
 
 
-def _data_of_project(context: typer.Context, value: Path) -> Path:
+def _read_place(value: DataPlace | str) -> DataPlace | str:
+    """Read where data is kept; a database is opened once the command line is understood."""
+    return FilePlace(Path(value)) if isinstance(value, str) and not is_database_url(value) else value
+
+
+def _data_of_project(context: typer.Context, value: DataPlace | str) -> DataPlace | str:
     """Find the data folder where none is named, and tell of halts in it; every verb that has one passes here.
 
     Options that are typed are read before those that are not, so the accounts are known by now.
     """
+    if context.resilient_parsing and isinstance(value, str):  # a shell that completes waits for no database
+        return value
     accounts = [*(context.params.get("account") or ()), *filter(None, [context.params.get("user_id")])]
     source = context.get_parameter_source("data")
     is_default = source is not None and source.name == "DEFAULT"
-    folder = project_data(accounts or _account_in_policy(context)) if is_default else value
+    place = FilePlace(project_data(accounts or _account_in_policy(context))) if is_default else _opened(context, value)
     if context.info_name not in {"halt", "resume"}:
         from exitplan.cli.halts import warn_of_halts  # noqa: PLC0415 - `exitplan --help` needs none of it
 
-        warn_of_halts(folder, accounts, as_json=bool(context.params.get("as_json")))
-    _count_calls(context, folder)
-    return folder
+        warn_of_halts(place, accounts, as_json=bool(context.params.get("as_json")))
+    if isinstance(place, FilePlace):
+        _count_calls(context, place.folder)
+    return place
+
+
+def _opened(context: typer.Context, value: DataPlace | str) -> DataPlace:
+    """Open the database that is named, for the time of the command."""
+    if not isinstance(value, str):
+        return value
+    from exitplan.cli.fleet import opened_place  # noqa: PLC0415 - only who names a database needs it
+
+    return context.with_resource(opened_place(value))
 
 
 def _count_calls(context: typer.Context, folder: Path) -> None:
@@ -93,24 +112,30 @@ def _account_in_policy(context: typer.Context) -> list[str]:
     return [str(policy)] if policy and not find_account_files(project_root()) else []
 
 
+_ABOUT_DATA = (
+    "Where state, journal and alerts are kept, a folder or the postgresql:// address of a fleet; data in the project's "
+    "folder if it is not named."
+)
 DataOption = Annotated[
-    Path,
+    DataPlace,
     typer.Option(
         "--data",
         envvar="EXITPLAN_DATA",
-        metavar="DIR",
-        help="Where state, journal and alerts are kept; data in the project's folder if it is not named.",
+        metavar="DIR|URL",
+        help=_ABOUT_DATA,
+        parser=_read_place,
         callback=_data_of_project,
     ),
 ]
 DataDirOption = Annotated[
-    Path,
+    DataPlace,
     typer.Option(
         "--data",
         "--data-dir",
         envvar="EXITPLAN_DATA",
-        metavar="DIR",
-        help="Where state, journal and alerts are kept; data in the project's folder if it is not named.",
+        metavar="DIR|URL",
+        help=_ABOUT_DATA,
+        parser=_read_place,
         callback=_data_of_project,
     ),
 ]
@@ -200,6 +225,6 @@ NowOption = Annotated[
     ),
 ]
 
-DEFAULT_DATA = Path("data")
+DEFAULT_DATA: DataPlace = FilePlace(Path("data"))
 """Below the project's folder, wherever the line is started."""
 DEFAULT_JOBS = 8

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from exitplan.cli.failures import warn
-from exitplan.executor.accounts.account import read_account_files
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.approvals.deciding import Found, all_requests, find_request
 from exitplan.executor.people import actor
-from exitplan.executor.store.file_store import files_below, folder_of
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.lease import seems_held
 from exitplan.ruleset.errors import ExitplanError, UsageError
 
 
-def known_requests(data: Path, *, as_json: bool) -> tuple[list[Found], ExitplanError | None]:
+def known_requests(data: DataPlace, *, as_json: bool) -> tuple[list[Found], ExitplanError | None]:
     """Return the requests of all accounts; warn of accounts that cannot be read, and return why the first of them."""
-    files = read_account_files(project_root())
-    found, unread = all_requests(files.sound, files_below(data))
+    files = data.files("requests")
+    found, unread = all_requests(files.sound, data.store_of)
     problems = [broken.error for broken in files.broken] + [problem for _, problem in unread]
     said = [str(broken.error) for broken in files.broken] + [f"{name}: {problem}" for name, problem in unread]
     for problem, text in zip(problems, said, strict=True):
@@ -26,7 +24,7 @@ def known_requests(data: Path, *, as_json: bool) -> tuple[list[Found], ExitplanE
     return found, next(iter(problems), None)
 
 
-def requested(name: str, data: Path, *, as_json: bool) -> Found:
+def requested(name: str, data: DataPlace, *, as_json: bool) -> Found:
     """Return the request that is named; raises UsageError, or why it may be one of those that cannot be read."""
     found, problem = known_requests(data, as_json=as_json)
     try:
@@ -44,7 +42,9 @@ def person() -> str:
 
 def what_follows(found: Found) -> str:
     """Say who applies the plan."""
-    watcher = seems_held(folder_of(found.store).watch_lock)
+    if not isinstance(found.store, FileStore):
+        return "A worker of the fleet applies it in the account's next cycle."
+    watcher = seems_held(found.store.folder.watch_lock)
     if watcher is not None:
         who, _, _ = watcher.removeprefix("by ").partition(" since ")
         return f"The watcher applies it in its next round ({who})."

@@ -20,6 +20,7 @@ from exitplan.cli.arguments import (
     request_of,
 )
 from exitplan.executor.accounts.account import find_account
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.plan import read_account, read_state
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
@@ -49,7 +50,7 @@ class Start:
     snapshot: Path | None
     progress: Path | None
     policies: Sequence[Path]
-    data: Path
+    data: DataPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

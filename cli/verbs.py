@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -17,6 +18,12 @@ class Verb:
     name: str
     panel: str
     summary: str
+
+    @property
+    def module(self) -> str:
+        """The module of the verb; a word of Python's is none, so it has ``_`` behind it."""
+        module = self.name.replace("-", "_")
+        return f"{module}_" if iskeyword(module) else module
 
 
 _START, _WORK, _ALONE = "Start", "Plan and apply", "Run unattended"
@@ -51,6 +58,7 @@ VERBS = {
         Verb("ack", _ALONE, "Acknowledge an incident: no further step is told."),
         Verb("serve", _ALONE, "Serve the dashboard: look, approve and halt in a browser."),
         Verb("users", _ALONE, "Say who may use the dashboard, and make tokens for programs."),
+        Verb("fleet", _ALONE, "Work on many accounts, kept in Postgres, with many workers."),
         Verb("metrics", _ALONE, "Show Prometheus how the accounts stand and what was done."),
         Verb("install-service", _ALONE, "Print a systemd unit or cron line that watches accounts."),
         Verb("positions", _LOOK, "List every position: its worth, its category and why."),
@@ -82,21 +90,43 @@ VERBS = {
 HIDDEN = {"settle": "resolve"}
 """Former names, which keep working and are not listed."""
 
+_SET_UP, _AT_WORK, _IN_ORDER = "Set up", "Work", "Look and keep in order"
+_NEW_POLICY = "Change a policy"
+FLEET_VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("init", _SET_UP, "Make or upgrade the tables of a fleet, and of its accounts."),
+        Verb("import", _SET_UP, "Take accounts into the fleet from account files."),
+        Verb("export", _SET_UP, "Write the accounts of the fleet as account files."),
+        Verb("remove", _SET_UP, "Take accounts out of the fleet."),
+        Verb("worker", _AT_WORK, "Work on the shards of a fleet, beside other workers."),
+        Verb("tick", _AT_WORK, "Give every account of the fleet a round, once."),
+        Verb("status", _IN_ORDER, "Show workers, shards, the last tick, and how the accounts stand."),
+        Verb("accounts", _IN_ORDER, "List the accounts of the fleet."),
+        Verb("drain", _IN_ORDER, "Give a worker, an account, a shard or a venue no new cycle."),
+        Verb("rebalance", _IN_ORDER, "Bring the shards to about one size, with few moves."),
+        Verb("dead", _IN_ORDER, "List the accounts that were set aside, and revive them."),
+        Verb("plan", _NEW_POLICY, "Show what another policy would change in the fleet."),
+        Verb("rollout", _NEW_POLICY, "Give the accounts of a fleet another policy, stage by stage."),
+    )
+}
+"""The verbs of ``exitplan fleet``, in modules of a folder of their own."""
+
 
 class LoadedVerbs(MutableMapping[str, Any]):
     """The verbs as commands of Typer, by name; reading one imports its module."""
 
-    def __init__(self) -> None:
-        """Start with none loaded."""
+    def __init__(self, verbs: Mapping[str, Verb] = VERBS, package: str = "exitplan.cli.commands") -> None:
+        """Start with none loaded; their modules are in ``package``."""
+        self._verbs, self._package = verbs, package
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the class of Typer's commands has no public name
         """Return a verb, loading it; raises KeyError for a name that is none."""
         name = HIDDEN.get(name, name)
-        if name not in self._loaded and name in VERBS:
-            command = typer.main.get_command(
-                importlib.import_module(f"exitplan.cli.commands.{name.replace('-', '_')}").app
-            )
+        if name not in self._loaded and name in self._verbs:
+            module = importlib.import_module(f"{self._package}.{self._verbs[name].module}")
+            command = typer.main.get_command(module.app)
             command.name = name
             self._loaded[name] = command
         return self._loaded[name]
@@ -111,11 +141,11 @@ class LoadedVerbs(MutableMapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         """Walk the names, in the order of the help."""
-        return iter(VERBS)
+        return iter(self._verbs)
 
     def __len__(self) -> int:
         """Count the verbs."""
-        return len(VERBS)
+        return len(self._verbs)
 
 
 def verb_app(*, has_verbs: bool = False) -> typer.Typer:

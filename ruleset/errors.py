@@ -22,6 +22,7 @@
     |   |-- PlanIsUnsigned             6   it lacks a signature that its account requires
     |   `-- PlanIsUsed                 6   its run has ended already
     |-- AccountIsLocked                7   somebody else is writing to this account
+    |   `-- TickIsRunning              7   the fleet is at work on an earlier tick
     |-- CancelledByUser                8   the person said no, or pressed Ctrl-C
     |-- OutcomeUnknown                 9   the venue has not told what became of an order
     |-- UsageError                    64   the command line asks for something impossible
@@ -160,6 +161,10 @@ class AccountIsLocked(ExitplanError):
     """Another process holds the account's lease."""
 
     exit_code = 7
+
+
+class TickIsRunning(AccountIsLocked):
+    """The fleet is at work on an earlier tick, so no other is begun."""
 
 
 class CancelledByUser(ExitplanError):

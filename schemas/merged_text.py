@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from exitplan.ruleset.language.problems import Path
-from exitplan.ruleset.model.values import plain
-from exitplan.schemas.loading.scalars import is_bare_text
+from exitplan.schemas.layout.writing import inline
 from exitplan.schemas.policies import LoadedPolicy
 
 _LISTS = ("classification", "orders", "exits", "protect", "never", "always", "escalation")
@@ -61,19 +58,3 @@ def _place(marks: Mapping[Path, Any], path: Path) -> str | None:
     if mark is None:
         return None
     return f"{mark.file}:{mark.line}" if mark.line else str(mark.file)
-
-
-def inline(value: Any) -> str:  # noqa: ANN401 - a node of a document
-    """Write a value on one line, in a way that reads back as the same."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_text(key)}: {inline(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(inline(entry) for entry in value) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return plain(value) if isinstance(value, Decimal) else str(value) if isinstance(value, int) else _text(value)
-
-
-def _text(text: str) -> str:
-    """Quote a text unless it can be nothing else."""
-    return text if is_bare_text(text) else json.dumps(text, ensure_ascii=False)

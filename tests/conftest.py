@@ -12,6 +12,10 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgres.fixtures import new_database, postgres_database, postgres_server, postgres_url
+
+__all__ = ["new_database", "postgres_database", "postgres_server", "postgres_url"]
+
 PROFILE = os.environ.get("TEST_PROFILE", "ci")
 """``ci`` is what `make test` runs; ``thorough`` adds the marked tests and gives every law more examples."""
 

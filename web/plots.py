@@ -25,14 +25,16 @@ class Series:
     values: Sequence[Decimal | None]
 
 
-def lines_plot(title: str, moments: Sequence[datetime], series: Sequence[Series], unit: str = "") -> Markup:
-    """Draw values over time as lines, from zero; returns nothing where there are fewer than two moments."""
+def lines_plot(
+    title: str, moments: Sequence[datetime], series: Sequence[Series], unit: str = "", *, from_zero: bool = True
+) -> Markup:
+    """Draw values over time as lines, from zero or from the least; nothing where there are fewer than two moments."""
     shown = [one for one in series if any(value is not None for value in one.values)]
     if len(moments) < 2 or not shown:  # noqa: PLR2004 - a line has two ends
         return Markup()
     known = [value for one in shown for value in one.values if value is not None]
-    scale = _Scale.of(moments, min(known), max(known))
-    parts = [_grid(scale, moments, unit)]
+    scale = _Scale.of(moments, min(known), max(known), from_zero=from_zero)
+    parts = [_grid(scale, moments)]
     for one in shown:
         points = [
             (scale.x(at), scale.y(value)) for at, value in zip(moments, one.values, strict=True) if value is not None
@@ -53,7 +55,7 @@ def bars_plot(title: str, moments: Sequence[datetime], series: Series, unit: str
         return Markup()
     scale = _Scale.of(moments, min(known), max(known))
     width = max(2.0, min(28.0, (WIDTH - _LEFT - _RIGHT) / max(1, len(moments)) * 0.7))
-    zero, parts = scale.y(Decimal(0)), [_grid(scale, moments, unit)]
+    zero, parts = scale.y(Decimal(0)), [_grid(scale, moments)]
     for place, value in enumerate(series.values):
         if value is not None:
             x, y = scale.slot(place, len(moments)) - width / 2, scale.y(value)
@@ -86,8 +88,12 @@ class _Scale:
     high: Decimal
 
     @classmethod
-    def of(cls, moments: Sequence[datetime], low: Decimal, high: Decimal) -> _Scale:
-        low, high = min(low, Decimal(0)), max(high, Decimal(0))
+    def of(cls, moments: Sequence[datetime], low: Decimal, high: Decimal, *, from_zero: bool = True) -> _Scale:
+        if from_zero:
+            low, high = min(low, Decimal(0)), max(high, Decimal(0))
+        else:
+            margin = max((high - low) / 4, abs(high) / 200)
+            low, high = low - margin, high + margin
         if low == high:
             high = low + 1
         return cls(moments[0].timestamp(), moments[-1].timestamp(), low, high)
@@ -105,7 +111,7 @@ class _Scale:
         return HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
 
 
-def _grid(scale: _Scale, moments: Sequence[datetime], unit: str) -> Markup:
+def _grid(scale: _Scale, moments: Sequence[datetime]) -> Markup:
     """Draw three lines with their amounts, and the first and last day."""
     parts = []
     for step in range(_FEW):
@@ -116,7 +122,6 @@ def _grid(scale: _Scale, moments: Sequence[datetime], unit: str) -> Markup:
                 '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}">{}</text>'
             ).format(_LEFT, WIDTH - _RIGHT, f"{y:.1f}", f"{y:.1f}", _LEFT - 6, f"{y + 4:.1f}", _short(value))
         )
-    del unit
     for at, x, tone in ((moments[0], _LEFT, "from"), (moments[-1], WIDTH - _RIGHT, "to")):
         parts.append(
             Markup('<text class="day {}" x="{}" y="{}">{}</text>').format(tone, x, HEIGHT - 8, f"{at:%Y-%m-%d %H:%M}")

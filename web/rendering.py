@@ -12,10 +12,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from exitplan.ruleset.model.visible import printable_lines
+from exitplan.ruleset.planning.words import clock_time, duration, exact, money, percent, rounded_percent
 from exitplan.ruleset.version import VERSION
 from exitplan.web.security.roles import Role
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+_FILTERS = {
+    "clock_time": clock_time,
+    "duration": duration,
+    "exact": exact,
+    "money": money,
+    "percent": percent,
+    "rounded_percent": rounded_percent,
+}
 
 
 def visible(value: object) -> object:
@@ -34,7 +44,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"visible": visible, "capitalize_first": _capitalised}
+    made.filters |= {"visible": visible, "capitalize_first": _capitalised, **_FILTERS}
     made.globals |= {"Role": Role, "version": VERSION}
     return made
 

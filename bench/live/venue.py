@@ -54,9 +54,9 @@ class Loopback:
 
 
 @contextmanager
-def venue_apart(venue: str, positions: int) -> Iterator[Loopback]:
+def venue_apart(venue: str, positions: int, module: str = "bench.live.venue") -> Iterator[Loopback]:
     """Serve the account of the benchmark from another process until the block ends."""
-    command = [sys.executable, "-m", "bench.live.venue", venue, str(positions)]
+    command = [sys.executable, "-m", module, venue, str(positions)]
     with subprocess.Popen(  # noqa: S603 - Python itself
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as process:

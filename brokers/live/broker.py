@@ -28,6 +28,7 @@ from exitplan.brokers.live.listings import (
 from exitplan.brokers.live.parsing import BadReply, amount_of, report_of
 from exitplan.brokers.live.reading import Reader, VenueReply
 from exitplan.brokers.live.redaction import Redactor
+from exitplan.brokers.live.sharing import shared_prices
 from exitplan.brokers.live.writing import Writer, refuse
 from exitplan.brokers.protocol import (
     Capabilities,
@@ -80,7 +81,8 @@ class LiveBroker:
         self._live = not connection.sandbox
         kinds, owner = connection.market_types, credentials.fingerprint()
         fees = FeeShelf(dialect, self._exchange, connection.place, owner, kinds, connection.clock)
-        self._reader = Reader(dialect, self._exchange, account, quote, kinds, self._ask, keep, fees)
+        shared, ask = shared_prices(self._shelf.place), self._ask
+        self._reader = Reader(dialect, self._exchange, account, quote, kinds, ask, self._clock, shared, keep, fees)
         self._writer = Writer(dialect, self._exchange, self._redact, self._pause)
         self._markets: Mapping[str, Market] = {}
         self._triggers: frozenset[str] = frozenset()

@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import LoggedCall
 from exitplan.brokers.clock_offset import TOLERATED, ClockOffset, offset_in
+from exitplan.brokers.live.buckets import Bucket, LevelsUnknown
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
-from exitplan.brokers.live.limits import SHORTEST_SLEEP, TokenBucket, read_headers, retry_after
+from exitplan.brokers.live.limits import SHORTEST_SLEEP, read_headers, retry_after
 from exitplan.brokers.live.reply_text import without_controls
 from exitplan.brokers.protocol import Clock, RefusalReason
 
@@ -53,6 +55,28 @@ def _ordered_and_left(
     return amount, remaining
 
 
+@dataclass(slots=True)
+class Turn:
+    """What all clients of a key have in common: whose turn it is to call, and the last number that signed a call."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    last_nonce: int = 0
+
+    def __enter__(self) -> None:
+        """Wait until no other thread has the turn."""
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one have it."""
+        self.lock.release()
+
+    def next_nonce(self, least: int) -> int:
+        """Return a number above all that were given out, and no smaller than ``least``."""
+        with self.lock:
+            self.last_nonce = max(self.last_nonce + 1, least)
+            return self.last_nonce
+
+
 class Writes(threading.local):
     """How far the write of a thread has come: nothing sent, sent, or taken by the venue; None where it writes nothing.
 
@@ -82,9 +106,9 @@ class CheckedClient:
 
     id: str
     dialect: Dialect
-    bucket: TokenBucket
+    bucket: Bucket
     clock: Clock
-    turn: threading.RLock
+    turn: Turn
     writes: Writes
     pause: float | None
     offset: ClockOffset | None
@@ -109,6 +133,10 @@ class CheckedClient:
         """Return the same in microseconds."""
         return int(self.clock().timestamp() * 1_000_000)
 
+    def incrementing_nonce(self) -> int:
+        """Return a nonce that rises for the key, whichever of its clients asks: ccxt counts for each by itself."""
+        return self.turn.next_nonce(int(self.nonce()))  # type: ignore[attr-defined] # ccxt's, behind this class
+
     def throttle(self, cost: float | None = None) -> None:
         """Wait until the venue takes another request of this cost; ccxt's own way allows no bursts."""
         weight = 1.0 if cost is None else float(cost)
@@ -117,7 +145,7 @@ class CheckedClient:
             self.pause = None  # what an earlier reply asked for is over
         started = time.perf_counter()
         if wait <= LONGEST_WAIT:  # or until then, unless a reply to another request asks for a longer rest meanwhile
-            wait = self.bucket.take(weight, LONGEST_WAIT)
+            wait = self._take(weight)
         if wait > LONGEST_WAIT:
             from ccxt.base.errors import RateLimitExceeded  # noqa: PLC0415 - ccxt is loaded only where it is used
 
@@ -125,6 +153,16 @@ class CheckedClient:
             raise RateLimitExceeded(f"{self.id} wants a rest of {wait:.0f} more seconds")
         waited = time.perf_counter() - started
         self._turns.weight, self._turns.waited = weight, waited if waited >= SHORTEST_SLEEP else 0.0
+
+    def _take(self, weight: float) -> float:
+        """Take the tokens of a request; where nobody knows what is left it is like one that comes too often."""
+        try:
+            return self.bucket.take(weight, LONGEST_WAIT)
+        except LevelsUnknown as problem:
+            from ccxt.base.errors import RateLimitExceeded  # noqa: PLC0415 - as above
+
+            self.pause = None
+            raise RateLimitExceeded(f"{self.id} was not asked: {problem}") from None
 
     def safe_ticker(self, ticker: Wire, market: Wire = None) -> Wire:
         """Return the prices that are read without what ccxt works out besides: a reply tells of hundreds of markets.

@@ -13,10 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from exitplan.brokers.live.checked import CheckedClient, Writes
+import orjson
+
+from exitplan.brokers.live.buckets import Bucket, bucket_for, forget_buckets
+from exitplan.brokers.live.checked import CheckedClient, Turn, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
-from exitplan.brokers.live.limits import TokenBucket, bucket_for, forget_buckets
+from exitplan.brokers.live.egress import Egress
+from exitplan.brokers.live.moulds import Mould, forget_moulds, mould_for
+from exitplan.brokers.live.sharing import forget_prices
 from exitplan.brokers.live.tokens import TokenSigner
 from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.errors import UsageError
@@ -45,6 +50,7 @@ class Connection:
     market_types: tuple[MarketType, ...] = ("spot",)
     options: Mapping[str, Any] = field(default_factory=dict)
     pace: Pace | None = None
+    egress: Egress = field(default_factory=Egress)
 
     @property
     def place(self) -> str:
@@ -54,10 +60,10 @@ class Connection:
 
 @dataclass(slots=True)
 class _Shared:
-    """What all clients of one place have in common."""
+    """What all clients of one place have in common, by their way out and by their keys."""
 
-    session: Any
-    turns: dict[str, threading.RLock] = field(default_factory=dict)
+    sessions: dict[Egress, Any] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
 
 
 _SHARED: dict[str, _Shared] = {}
@@ -81,55 +87,73 @@ def open_exchange(dialect: Dialect, connection: Connection) -> Exchange:
 
     Raises UsageError for a venue that ccxt does not know, that has no sandbox, or whose proxy is none.
     """
+    exchange: Exchange = _mould(dialect, connection).cast()
+    exchange.session = _session(connection)
+    exchange.clock = connection.clock
+    exchange.dialect = dialect
+    exchange.turn = _shared(connection.place).turns.setdefault(_owner(connection), Turn())
+    exchange.writes = Writes()
+    exchange.pause = exchange.offset = exchange.told_offset = None
+    credentials = connection.credentials
+    if credentials is not None:
+        exchange.apiKey, exchange.secret = credentials.api_key.reveal(), credentials.api_secret.reveal()
+        if credentials.api_password is not None:
+            exchange.password = credentials.api_password.reveal()
+    exchange.session.check_proxies(_addresses(exchange.urls["api"], exchange.hostname or ""))
+    exchange.bucket = _bucket(exchange, dialect, connection)
+    return exchange
+
+
+def _mould(dialect: Dialect, connection: Connection) -> Mould:
+    config = dialect.config(connection.market_types)
+    config["options"] = {**config.get("options", {}), **connection.options}
+    config |= {"enableRateLimit": True, "timeout": READ_SECONDS * 1000}
+    settings = orjson.dumps(config, option=orjson.OPT_NON_STR_KEYS, default=str)
+    return mould_for(connection.place, settings, lambda: _made(connection, config))
+
+
+def _made(connection: Connection, config: dict[str, Any]) -> Exchange:
+    """Make a client that knows no account; raises as :func:`open_exchange`."""
     import ccxt  # noqa: PLC0415 - as above
 
     if connection.venue not in ccxt.exchanges:
         raise no_such_venue(connection.venue)
     base = getattr(ccxt, connection.venue)
-    exchange: Exchange = type(base.__name__, (CheckedClient, TokenSigner, base), {})(_config(dialect, connection))
+    config = {**config, "session": _session(connection)}  # else ccxt opens one of its own
+    exchange: Exchange = type(base.__name__, (CheckedClient, TokenSigner, base), {})(config)
     exchange.logger = _LOGGER
     exchange.number = str  # amounts come as text, never as floats
-    exchange.clock = connection.clock
-    exchange.dialect = dialect
-    exchange.turn = _shared(connection.place).turns.setdefault(_owner(connection), threading.RLock())
-    exchange.writes = Writes()
-    exchange.pause = exchange.offset = exchange.told_offset = None
     if connection.sandbox:
         _use_sandbox(exchange, connection.venue)
     if connection.base_url is not None:
         exchange.urls["api"] = _rebased(exchange.urls["api"], connection.base_url)
-    _shared(connection.place).session.check_proxies(_addresses(exchange.urls["api"], exchange.hostname or ""))
-    exchange.bucket = _bucket(exchange, dialect, connection)
     return exchange
 
 
-def _config(dialect: Dialect, connection: Connection) -> dict[str, Any]:
-    config = dialect.config(connection.market_types)
-    config["options"] = {**config.get("options", {}), **connection.options}
-    config |= {"enableRateLimit": True, "timeout": READ_SECONDS * 1000, "session": _shared(connection.place).session}
-    credentials = connection.credentials
-    if credentials is not None:
-        config |= {"apiKey": credentials.api_key.reveal(), "secret": credentials.api_secret.reveal()}
-        if credentials.api_password is not None:
-            config["password"] = credentials.api_password.reveal()
-    return config
-
-
 def _shared(place: str) -> _Shared:
+    with _SHARING:
+        return _SHARED.setdefault(place, _Shared())
+
+
+def _session(connection: Connection) -> Any:  # noqa: ANN401 - loaded below
     from exitplan.brokers.live.session import VenueSession  # noqa: PLC0415 - loads requests, which comes with ccxt
 
+    sessions = _shared(connection.place).sessions
     with _SHARING:
-        if place not in _SHARED:
-            _SHARED[place] = _Shared(VenueSession())
-        return _SHARED[place]
+        if connection.egress not in sessions:
+            sessions[connection.egress] = VenueSession(connection.egress)
+        return sessions[connection.egress]
 
 
 def forget_connections(base_url: str) -> None:
     """Close what is kept for a venue that is no longer there: connections and buckets hold files open."""
     with _SHARING:
         for place in [place for place in _SHARED if place.endswith(f" {base_url}")]:
-            _SHARED.pop(place).session.close()
+            for session in _SHARED.pop(place).sessions.values():
+                session.close()
             forget_buckets(place)
+            forget_moulds(place)
+            forget_prices(place)
 
 
 def _use_sandbox(exchange: Exchange, venue: str) -> None:
@@ -159,13 +183,19 @@ def _addresses(urls: object, hostname: str) -> Iterator[str]:
         yield urls.replace("{hostname}", hostname)
 
 
-def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> TokenBucket:
+def _bucket(exchange: Exchange, dialect: Dialect, connection: Connection) -> Bucket:
     """Return the token bucket of an account: shared by all behind one key, or one address, of a venue."""
     traits = dialect.traits
     refill = traits.refill or 1000 / float(exchange.rateLimit)
-    owner = _owner(connection) if traits.limited_by == "key" else "address"
+    is_by_key = traits.limited_by == "key" and connection.credentials is not None
+    owner = _owner(connection) if is_by_key else _way_out(connection)
     pace = connection.pace or Pace(traits.burst or max(refill, 1.0), refill)
     return bucket_for(f"{connection.place} {owner}", pace.burst, pace.refill)
+
+
+def _way_out(connection: Connection) -> str:
+    """Distinguish the addresses that a venue sees; where none is named all machines are taken for one."""
+    return f"address {connection.egress.name}" if connection.egress.name else "address"
 
 
 def _owner(connection: Connection) -> str:

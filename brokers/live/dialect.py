@@ -116,7 +116,11 @@ class Traits:
     limits_known: tuple[str, ...] = ()
 
 
-def side_by_side(tasks: Sequence[Callable[[], T]], *, most: int = 8) -> list[T]:
+AT_ONCE = 8
+"""How many questions go side by side where nothing says otherwise."""
+
+
+def side_by_side(tasks: Sequence[Callable[[], T]], *, most: int = AT_ONCE) -> list[T]:
     """Do tasks at the same time and give their results in order; the first failure is raised once all have ended."""
     if len(tasks) < 2 or most < 2:  # noqa: PLR2004 - nothing to do at the same time
         return [task() for task in tasks]

@@ -6,7 +6,6 @@ bucket, because the venue counts them together, in whatever process of this mach
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import threading
@@ -20,7 +19,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
-from exitplan.brokers.live.cache import cache_folder
 from exitplan.brokers.live.shared_level import Level, SharedLevel
 
 LONGEST_WINDOW = 86_400.0
@@ -40,6 +38,33 @@ _RETRY_AFTER = "retry-after"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 ResetUnit = Literal["s", "ms", "epoch_s", "epoch_ms"]
+
+
+class Line:
+    """A line of threads: whoever came first goes first; a plain lock would let anybody pass."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: deque[threading.Event] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Stand in line until it is one's turn, which ends with the block."""
+        turn = threading.Event()
+        with self._lock:
+            self._queue.append(turn)
+            self._queue[0].set()
+        try:
+            turn.wait()
+            yield
+        finally:
+            with self._lock:
+                self._queue.remove(turn)
+                if self._queue:
+                    self._queue[0].set()
 
 
 class TokenBucket:
@@ -64,14 +89,14 @@ class TokenBucket:
         ``refill`` is in tokens a second. ``clock`` gives seconds that never go back, ``wall`` those since 1970, which
         all processes of a machine agree about and which may jump.
         """
-        _require_positive(capacity, refill)
+        require_positive(capacity, refill)
         self._capacity, self._refill = capacity, refill
         self._clock, self._wall, self._sleep = clock, wall, sleep
         self._shared = SharedLevel(capacity, file, wall=wall)
         self._seen = -math.inf
         self._waiting: _Place | None = None
         self._lock = threading.Lock()
-        self._queue: deque[threading.Event] = deque()
+        self._line = Line()
 
     def take(self, cost: float = 1.0, longest: float = math.inf) -> float:
         """Wait until a request of this weight may go, and take its tokens.
@@ -79,8 +104,8 @@ class TokenBucket:
         Returns 0; or, where that would take more than ``longest`` seconds from some moment on, how long, and takes
         nothing: the venue may want a rest only after somebody has begun to wait.
         """
-        _require_cost(cost)
-        with self._turn():
+        require_cost(cost)
+        with self._line.turn():
             place = _Place(cost)
             taken = False
             try:
@@ -97,7 +122,7 @@ class TokenBucket:
 
     def ready_in(self, cost: float = 1.0) -> float:
         """Return how many seconds a request of this weight would wait now if nobody stood before it."""
-        _require_cost(cost)
+        require_cost(cost)
         with self._present() as level:
             return max(self._rest(cost, level), self._missing(cost, level.level + self._reserved(level), level))
 
@@ -130,25 +155,9 @@ class TokenBucket:
 
     def hold_to(self, capacity: float, refill: float) -> None:
         """Never be looser than these figures; what is tighter already stays."""
-        _require_positive(capacity, refill)
+        require_positive(capacity, refill)
         with self._lock:
             self._capacity, self._refill = min(self._capacity, capacity), min(self._refill, refill)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Stand in line; a plain lock would let anybody pass."""
-        turn = threading.Event()
-        with self._lock:
-            self._queue.append(turn)
-            self._queue[0].set()
-        try:
-            turn.wait()
-            yield
-        finally:
-            with self._lock:
-                self._queue.remove(turn)
-                if self._queue:
-                    self._queue[0].set()
 
     def _take_or_wait(self, place: _Place) -> float:
         """Take a place in the line of all processes, and go where it is reached; gives the seconds until then.
@@ -233,40 +242,16 @@ class _Place:
     era: bytes | None = None
 
 
-def _require_positive(capacity: float, refill: float) -> None:
+def require_positive(capacity: float, refill: float) -> None:
+    """Raise ValueError for figures that no bucket can have."""
     if not (0 < capacity < math.inf and 0 < refill < math.inf):
         raise ValueError(f"a bucket needs a capacity and a refill above 0, not {capacity} and {refill}")
 
 
-def _require_cost(cost: float) -> None:
+def require_cost(cost: float) -> None:
+    """Raise ValueError for what no request weighs."""
     if not 0 <= cost < math.inf:
         raise ValueError(f"a request weighs 0 or more, not {cost}")
-
-
-_BUCKETS: dict[str, TokenBucket] = {}
-_BUCKETS_LOCK = threading.Lock()
-
-
-def bucket_for(scope: str, capacity: float, refill: float) -> TokenBucket:
-    """Return the one bucket of this process for a scope; where figures differ, the tighter ones hold.
-
-    A scope is a venue's host and what it counts by: the address, or the fingerprint of a key, never the key. All
-    processes of this user draw from it, each at its own figures.
-    """
-    with _BUCKETS_LOCK:
-        bucket = _BUCKETS.get(scope)
-        if bucket is None:
-            name = hashlib.blake2b(scope.encode(), digest_size=12).hexdigest()
-            bucket = _BUCKETS[scope] = TokenBucket(capacity, refill, file=cache_folder() / "limits" / name)
-    bucket.hold_to(capacity, refill)
-    return bucket
-
-
-def forget_buckets(place: str) -> None:
-    """Let go of the buckets of a place that is no longer there, and of their files."""
-    with _BUCKETS_LOCK:
-        for scope in [scope for scope in _BUCKETS if scope.startswith(f"{place} ")]:
-            del _BUCKETS[scope]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

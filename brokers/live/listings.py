@@ -106,6 +106,11 @@ class MarketCache:
         return hashlib.sha256(place).hexdigest()[:24]
 
     @property
+    def place(self) -> str:
+        """Name what the listings are of: clients of the same see the same markets and prices."""
+        return f"{self.connection.place} {self._key}"
+
+    @property
     def _path(self) -> Path:
         return cache_folder() / "markets" / f"{self.connection.venue}-{self._key}.json"
 

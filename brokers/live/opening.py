@@ -12,6 +12,7 @@ from exitplan.brokers.live.broker import LiveBroker
 from exitplan.brokers.live.client import Connection, Pace, exchange_ids, no_such_venue
 from exitplan.brokers.live.credentials import read_credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType
+from exitplan.brokers.live.egress import egress_of
 from exitplan.brokers.protocol import Clock
 from exitplan.brokers.venues import dialect_of
 from exitplan.ruleset.errors import CredentialsMissing, FileIsInvalid
@@ -60,6 +61,7 @@ def connection_of(account: Mapping[str, Any], clock: Clock) -> Connection:
         market_types=_market_types(account, options),
         options=options,
         pace=_pace(account.get("rate_limit")),
+        egress=egress_of(account),
     )
 
 

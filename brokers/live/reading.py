@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from exitplan.brokers.attempts import attempt
-from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType, Order, side_by_side
+from exitplan.brokers.live.dialect import AT_ONCE, Dialect, Exchange, MarketType, Order, side_by_side
 from exitplan.brokers.live.fees import FeeShelf
 from exitplan.brokers.live.listings import Listings
 from exitplan.brokers.live.parsing import (
@@ -21,7 +21,10 @@ from exitplan.brokers.live.parsing import (
     open_order_of,
     position_of,
 )
+from exitplan.brokers.live.prices import TickerReply
 from exitplan.brokers.live.rates import find_rate, rate_symbols
+from exitplan.brokers.live.sharing import SharedPrices, manner
+from exitplan.brokers.protocol import Clock
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
@@ -29,19 +32,6 @@ from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 _MAX_GAPS = 5
 """Markets that may be missing among all tickers; more, and the answer is not believed."""
 _SILENT = Ticker()
-
-
-@dataclass(frozen=True, slots=True)
-class TickerReply:
-    """The prices that a venue told; a symbol in ``unanswered``, or any where ``failed``, could not be asked for."""
-
-    tickers: Mapping[str, Ticker]
-    failed: bool = False
-    unanswered: frozenset[str] = frozenset()
-
-    def is_known(self, symbol: str) -> bool:
-        """Check that the question for a symbol's price was answered, be it by no price."""
-        return not self.failed and symbol not in self.unanswered
 
 
 @dataclass(frozen=True)
@@ -106,7 +96,8 @@ class VenueReply:
 class Reader:
     """Reads one account; ``ask`` wraps every question, so that what goes wrong is told as an error of ours.
 
-    ``keep`` are the currencies that are money and not positions, first those to sell into.
+    ``keep`` are the currencies that are money and not positions, first those to sell into. ``shared`` are the prices
+    that other accounts of the place have asked for.
     """
 
     dialect: Dialect
@@ -115,6 +106,8 @@ class Reader:
     quote: str
     market_types: tuple[MarketType, ...]
     ask: Callable[[str, Callable[[], Any]], Any]
+    clock: Clock
+    shared: SharedPrices
     keep: tuple[str, ...] = CASH_KEPT
     fees: FeeShelf | None = None
 
@@ -128,15 +121,19 @@ class Reader:
         tasks += [self._question("the open orders", "read_open_orders", kind) for kind in self.market_types]
         tasks += [self._question("the positions", "read_positions", kind) for kind in derivatives]
         if self.dialect.reads_all_tickers(self.exchange):
-            tasks.append(self.all_prices)
+            tasks.append(self._all_or_shared_prices)
         if self.fees is not None and self.dialect.traits.tells_fees:
             tasks.append(self.fees.fill)  # last, as no other answer stands behind it
-        answers = iter(side_by_side(tasks))
+        answers = iter(side_by_side(tasks, most=1 if manner().in_turn else AT_ONCE))
         balances = self.dialect.distinct_wallets({kind: next(answers) for kind in wallets})
         orders = _once([(kind, next(answers)) for kind in self.market_types])
         positions = [entry for _ in derivatives for entry in next(answers)]
         prices = next(answers) if self.dialect.reads_all_tickers(self.exchange) else None
         return VenueReply(balances, orders, positions, prices)
+
+    def _all_or_shared_prices(self) -> TickerReply:
+        age = manner().prices_for
+        return self.shared.read(self.all_prices, self.clock, age) if age else self.all_prices()
 
     def all_prices(self) -> TickerReply:
         """Read the prices of all markets; where the question fails, no price is known."""
@@ -170,7 +167,12 @@ class Reader:
         return lambda: self.ask(what, lambda: question(self.exchange, kind))
 
     def snapshot(self, reply: VenueReply, listings: Listings, taken_at: datetime) -> Snapshot:
-        """Put together what was told; prices that are still missing are asked for here."""
+        """Put together what was told; prices that are still missing are asked for here.
+
+        It is as old as the prices, where those were asked for before.
+        """
+        if reply.prices is not None and reply.prices.asked_at is not None:
+            taken_at = min(taken_at, reply.prices.asked_at)
         traded, held = reply.spot, reply.held
         money = {name for name in held if self._is_money(name, listings, is_traded=name in traded)} - {self.quote}
         balances = {name: balance for name, balance in held.items() if name not in {*money, self.quote}}

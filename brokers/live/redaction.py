@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Protocol
 from urllib.parse import quote, quote_plus
 
@@ -63,12 +64,21 @@ class Redactor:
     An account without credentials is None; what only looks signed is still taken out.
     """
 
-    __slots__ = ("_forms", "_pieces")
-
     def __init__(self, *credentials: Secretive | None) -> None:
-        values = {secret.reveal() for one in credentials if one is not None for secret in one.secrets()}
-        self._forms = sorted({form for value in values for form in _forms_of(value)})
-        self._pieces = frozenset(piece for value in values for piece in _pieces_of(value))
+        self._secretive = credentials
+
+    @cached_property
+    def _values(self) -> frozenset[str]:
+        return frozenset(secret.reveal() for one in self._secretive if one is not None for secret in one.secrets())
+
+    @cached_property
+    def _forms(self) -> list[str]:
+        """The forms in which secrets travel, worked out for the first text: most accounts never have one."""
+        return sorted({form for value in self._values for form in _forms_of(value)})
+
+    @cached_property
+    def _pieces(self) -> frozenset[str]:
+        return frozenset(piece for value in self._values for piece in _pieces_of(value))
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._forms)} forms)"

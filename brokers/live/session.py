@@ -13,15 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
-from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests.exceptions import ProxyError, TooManyRedirects
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.util import parse_url
 
+from exitplan.brokers.live.egress import Egress
+from exitplan.brokers.live.lean_adapter import LeanAdapter
 from exitplan.ruleset.errors import UsageError
 
-_CONNECTIONS = 32
 _WHOLE = 1 << 24
 """Bytes; a reply that is longer is read in several pieces."""
 _PROXY_WANTS_A_PASSWORD = 407
@@ -36,15 +36,16 @@ class VenueSession(Session):
     ``trust_env`` stays off, as in ccxt: no netrc may put its password where a signature belongs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, egress: Egress = Egress()) -> None:  # noqa: B008 - it is frozen
+        """Reach venues by a way out; its proxy goes before those of the environment."""
         super().__init__()
         self.max_redirects = 0  # a signed request is for the venue alone, and a write is sent once
         self.trust_env = False
         # No cookies: none goes from one account to another, and no thread finds them changed while it reads them.
         self.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            # No retries in there: a write that is repeated by itself is an order that is doubled.
-            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0))
+            self.mount(scheme, LeanAdapter(egress.source_address))
+        self._egress = egress
         self._proxy_of: dict[str, str | None] = {}
         self._authorities = _authorities()
 
@@ -92,11 +93,17 @@ class VenueSession(Session):
             raise TooManyRedirects("it points elsewhere", request=request, response=response)
         return response
 
+    def _proxy_of_origin(self, origin: str) -> str | None:
+        """Return the proxy for an address: that of our way out, none from an address of our own, the environment's."""
+        if self._egress.source_address is not None:
+            return None
+        return self._egress.proxy or _proxy_for(origin)
+
     def _proxies(self, url: str) -> dict[str, str]:
         scheme, place, *_ = urlsplit(url)
         origin = f"{scheme}://{place}"
         if origin not in self._proxy_of:
-            self._proxy_of[origin] = _proxy_for(origin)
+            self._proxy_of[origin] = self._proxy_of_origin(origin)
         proxy = self._proxy_of[origin]
         return {} if proxy is None else {scheme: proxy}
 

@@ -141,7 +141,7 @@ class Binance(Dialect):
         reply = exchange.fetch_balance(self.of_type(market_type))
         exchange.options[_FEE] = _fee_of_sales(reply.get("info"))
         balances = {balance.currency: balance for balance in balances_of(reply)}
-        listed = {market[part] for market in exchange.markets.values() for part in ("base", "quote")}
+        listed = _currencies_of(exchange.markets)
         for name in list(balances):
             currency = _earning_of(name, listed)
             if currency is not None:
@@ -295,6 +295,20 @@ def _futures_wallet(exchange: Exchange) -> list[VenueBalance]:
         currency = exchange.safe_currency_code(entry.get("asset"))
         balances.append(balance_of(currency, {part: entry.get(name) for part, name in told.items()}))
     return balances
+
+
+_CURRENCIES: list[tuple[Mapping[str, Any], frozenset[str]]] = []
+"""Of the markets that were asked about last: all accounts have the same."""
+
+
+def _currencies_of(markets: Mapping[str, Any]) -> frozenset[str]:
+    """Return what is traded or paid with in any market."""
+    for known, currencies in tuple(_CURRENCIES):
+        if known is markets:
+            return currencies
+    currencies = frozenset(str(market[part]) for market in markets.values() for part in ("base", "quote"))
+    _CURRENCIES[:] = [(markets, currencies)]
+    return currencies
 
 
 def _earning_of(name: str, listed: Collection[str]) -> str | None:

@@ -58,6 +58,8 @@ _NO_ANSWER = frozenset({408, 409, 499})
 _PREVIEW = "PREVIEW_"
 _NOTHING_SAID = frozenset({"UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"})
 _TRADABLE, _VAULT = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT"}), "ACCOUNT_TYPE_VAULT"
+_NOTHING = frozenset(("0", *(f"0.{'0' * places}" for places in range(1, 19))))
+"""How the venue writes that nothing is there."""
 _SPOT_PLATFORMS = frozenset({None, "", "ACCOUNT_PLATFORM_UNSPECIFIED", "ACCOUNT_PLATFORM_CONSUMER"})
 _FUTURES_PLATFORM = "ACCOUNT_PLATFORM_CFM_CONSUMER"
 _SIDES = frozenset({"LONG", "SHORT"})
@@ -149,7 +151,7 @@ class Coinbase(Dialect):
         accounts = _all(exchange.v3PrivateGetBrokerageAccounts, "accounts", {"limit": 250})
         portfolios, balances = set(), dict[str, VenueBalance]()
         for entry in accounts:
-            balance = _balance(exchange, entry)
+            balance = None if _holds_nothing(entry) else _balance(exchange, entry)
             if balance is None or not (balance.total or balance.debt):
                 continue
             portfolios.update([entry["retail_portfolio_id"]] if entry.get("retail_portfolio_id") else [])
@@ -342,6 +344,16 @@ def _reads_futures(exchange: Exchange, market_type: MarketType) -> bool:
     return kinds[:1] == [market_type]
 
 
+def _holds_nothing(entry: Mapping[str, Any]) -> bool:
+    """Check whether one account plainly says so, as nearly all do: there is one for each currency of the venue."""
+    free, held = entry.get("available_balance"), entry.get("hold")
+    if type(free) is not dict or type(held) is not dict:
+        return False
+    free, held = free.get("value"), held.get("value")
+    is_plain = type(free) is str and type(held) is str and free in _NOTHING and held in _NOTHING
+    return is_plain and entry.get("type") in _TRADABLE and bool(entry.get("currency"))
+
+
 def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance | None:
     """Read one account; None for one in the wallet of futures. ccxt leaves out what it does not know.
 
@@ -352,7 +364,7 @@ def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance | Non
     if not currency or not kind or None in amounts or "" in amounts:
         raise BadReply(f"the account of {currency} is not told whole")
     free, held = (amount_of(amount) or ZERO for amount in amounts)
-    if kind in _TRADABLE and not (free or held):  # nearly all of them: there is one for each currency of the venue
+    if kind in _TRADABLE and not (free or held):
         return None
     if platform == _FUTURES_PLATFORM:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,12 +15,12 @@ from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOpt
 from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.account import find_account, read_account_files
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.account import find_account
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.escalation.acknowledging import acknowledge
 from exitplan.executor.escalation.climbing import Ack
 from exitplan.executor.people import actor
-from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.words import clock_time
@@ -81,11 +80,11 @@ def _ack_of(why: str | None, span: str | None, *, undo: bool) -> Ack:
     return Ack(0, actor(os.environ), now, (why or "").strip(), until, undo)
 
 
-def _stores(accounts: Sequence[str] | None, data: Path) -> dict[str, FileStore]:
+def _stores(accounts: Sequence[str] | None, data: DataPlace) -> dict[str, AccountStore]:
     """Find the stores of the accounts that were named, else of all; those of broken account files too."""
     if accounts:
-        names = [find_account(request_of(AccountRef(name))).id for name in accounts]
+        names = [find_account(request_of(AccountRef(name, data=data))).id for name in accounts]
     else:
-        files = read_account_files(project_root())
+        files = data.files("incidents")
         names = [*files.sound, *(broken.id for broken in files.broken if broken.id is not None)]
-    return {name: FileStore.of(data, name) for name in names}
+    return {name: data.store_of(name) for name in names}

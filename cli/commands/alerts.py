@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.account_set import AccountSet, report_of
-from exitplan.cli.alert_delivery import told_of
+from exitplan.cli.alert_delivery import channels_root, told_of
 from exitplan.cli.arguments import present, read_duration, read_time
 from exitplan.cli.completion import complete_channel
 from exitplan.cli.failures import warn
@@ -32,19 +32,11 @@ from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
-from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.accounts.project import project_of
+from exitplan.executor.accounts.places import Alerts
 from exitplan.executor.alerting.channels import Channel, load_channels
-from exitplan.executor.alerting.delivery import (
-    Wanted,
-    channel_states,
-    deliver,
-    has_begun,
-    known_accounts,
-    try_channel,
-)
+from exitplan.executor.alerting.delivery import Wanted, channel_states, deliver_post, has_begun, try_channel
 from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES
-from exitplan.executor.store.alert_log import Alert, AlertFilter, AlertLog
+from exitplan.executor.store.alert_log import Alert, AlertFilter
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.planning.words import counted
@@ -97,10 +89,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if context.invoked_subcommand is not None:
         return
     wanted = AlertFilter(frozenset(map(_kind, kind or ())), _severity(severity), _since(since))
-    logs: list[AlertLog] = []
-    for who in AccountSet.of(account, tag, every=every).select():
+    logs: list[Alerts] = []
+    for who in AccountSet.of(account, tag, every=every, data=data).select():
         if isinstance(who.file, AccountFile):
-            logs.append(AlertLog(DataFolder.of(data, who.file.id).alerts))
+            logs.append(data.alerts_of(who.file.id))
         else:
             report_of(who.name, who.file)
     show_alerts(logs, wanted, AlertOutput(limit, follow, as_json))
@@ -121,10 +113,11 @@ def try_channels(
 
     Exits with 1 if a message could not be sent.
     """
-    root, now = project_of(data), present()
+    root, now = channels_root(data), present()
     chosen = _chosen(_channels(root), names or ())
+    post = data.post(root)
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        problems = list(pool.map(lambda channel: try_channel(root, data, channel, now), chosen))
+        problems = list(pool.map(lambda channel: try_channel(root, post, channel, now), chosen))
     tried = {channel.name: problem for channel, problem in zip(chosen, problems, strict=True)}
     if as_json:
         write_json({"channels": [{"channel": name, "problem": problem} for name, problem in tried.items()]})
@@ -155,12 +148,12 @@ def send(
     Commands that raise alerts deliver them at once. Let cron run this, to send what had to wait. Exits with 1 if a
     channel failed.
     """
-    root, begins = project_of(data), _since(since)
+    root, begins = channels_root(data), _since(since)
     _channels(root)
-    if begins is not None and has_begun(data):
+    if begins is not None and has_begun(data.post(root)):
         hint = "to list older alerts: exitplan alerts --since"
         raise UsageError("--since is only for the first delivery, which is over", hint=hint)
-    report = deliver(root, data, known_accounts(data), present(), budget=None, how=Wanted(begins, everything))
+    report = deliver_post(root, data.post(root), present(), budget=None, how=Wanted(begins, everything))
     if report.problem is not None:
         raise ExitplanError(report.problem)
     if as_json:
@@ -175,9 +168,9 @@ def send(
 @app.command("channels")
 def list_channels(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """List the channels: what each gets, how many alerts wait for it, and whether it works."""
-    root, now = project_of(data), present()
+    root, now = channels_root(data), present()
     _channels(root)
-    states = channel_states(root, data)
+    states = channel_states(root, data.post(root))
     if as_json:
         write_json({"channels": [channel_document(channel, state) for channel, state in states]})
     else:
@@ -222,7 +215,7 @@ def _since(text: str | None) -> datetime | None:
     return present() - read_duration("--since", text) if is_duration else read_time("--since", text)
 
 
-def show_alerts(logs: Sequence[AlertLog], wanted: AlertFilter, output: AlertOutput) -> None:
+def show_alerts(logs: Sequence[Alerts], wanted: AlertFilter, output: AlertOutput) -> None:
     """Show the newest alerts, and those to come where that is asked for."""
     alerts = _new(logs, wanted)[-output.limit :]
     if output.follow:
@@ -236,15 +229,15 @@ def show_alerts(logs: Sequence[AlertLog], wanted: AlertFilter, output: AlertOutp
         say("No alerts.")
     for log in logs:
         if log.unreadable:
-            warn(f"{log.path}: {counted(log.unreadable, 'line')} cannot be read as alerts", as_json=output.as_json)
+            warn(f"{log.place}: {counted(log.unreadable, 'line')} cannot be read as alerts", as_json=output.as_json)
 
 
-def _new(logs: Sequence[AlertLog], wanted: AlertFilter) -> list[Alert]:
+def _new(logs: Sequence[Alerts], wanted: AlertFilter) -> list[Alert]:
     alerts = [alert for log in logs for alert in log.new() if wanted.wants(alert)]
     return sorted(alerts, key=lambda alert: str(alert["timestamp"]))
 
 
-def _follow(logs: Sequence[AlertLog], wanted: AlertFilter, *, as_json: bool) -> None:
+def _follow(logs: Sequence[Alerts], wanted: AlertFilter, *, as_json: bool) -> None:
     try:
         while True:
             time.sleep(_POLL_SECONDS)

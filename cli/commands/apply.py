@@ -33,7 +33,6 @@ from exitplan.executor.accounts.account import (
     find_account,
     no_such_account,
     open_account_file,
-    read_account_files,
 )
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import Selected
@@ -95,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     by side, and shown in a table. A failure is reported for its account and does not stop the others. Each account is
     asked about on its own. With --json every event names its account, and the last line sums up.
     """
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     where = AccountRef(policy=policy, data=data)
     how = Showing(
         as_json,
@@ -131,7 +130,7 @@ def apply_requested(
 def apply_saved(path: Path, account: str | None, where: AccountRef, how: Showing, *, refresh: bool) -> int:
     """Apply one saved plan to the account that it names, or with ``refresh`` one made anew within its scope."""
     plan = load_plan(path)
-    file = find_account(request_of(AccountRef(account or plan.account.id)))
+    file = find_account(request_of(AccountRef(account or plan.account.id, data=where.data)))
 
     def task(account_file: AccountFile) -> tuple[Account, Operation]:
         opened = open_account_file(account_file, request_of(where, overrides_of(plan)))
@@ -155,9 +154,7 @@ def apply_files(paths: Sequence[Path], account_set: AccountSet, where: AccountRe
         raise UsageError(
             "several plans name their accounts themselves", hint="leave out --account, --tag and --all, or the plans"
         )
-    plans, origins, selected = _find_accounts(
-        list(_each_plan(paths, as_json=how.as_json)), read_account_files(project_root())
-    )
+    plans, origins, selected = _find_accounts(list(_each_plan(paths, as_json=how.as_json)), where.data.files())
 
     def task(file: AccountFile) -> tuple[Account, Operation]:
         plan = plans[file.id]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from exitplan.cli.requests import person, requested, what_follows
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.staleness import ensure_fresh
 from exitplan.executor.approvals.book import requests_of
@@ -81,7 +81,7 @@ def approval_text(found: Found) -> str:
     return f"Approved{again} as {name} ({count}): {request.account}, {plan_text(request.plan)}."
 
 
-def apply_now(found: Found, data: Path, *, as_json: bool) -> ExitCode:
+def apply_now(found: Found, data: DataPlace, *, as_json: bool) -> ExitCode:
     """Carry an approved plan out as it waits; raises PlanIsExpired, before anything is sent."""
     plan, file = found.request.plan, found.file
     try:

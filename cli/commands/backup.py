@@ -46,14 +46,14 @@ def command(
     Each account is copied as of one moment. The copies lie as in a data folder: `exitplan history --data DIR` looks
     into them. docs/safety.md says how one is put back.
     """
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file", hint="name a new folder with --out DIR")
-    if out.resolve() == data.resolve():
+    if out.resolve() == data.folder.resolve():
         raise UsageError(f"{out} is the data folder itself", hint="name a new folder with --out DIR")
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[Backup, int]:
-        return back_up(DataFolder.of(data, file.id), out), 0
+        return back_up(DataFolder.of(data.folder, file.id), out), 0
 
     answers = account_set.ask(work, quiet=as_json)
     if not account_set.is_one:

@@ -41,12 +41,12 @@ def command(
     The channels of alerts are checked as well. Nothing is traded, and nothing sent.
     Exit code 1 where there is a problem.
     """
-    selected = AccountSet.of(account, tag, every=every).select()
+    selected = AccountSet.of(account, tag, every=every, data=data).select()
     where = AccountRef(data=data)
     examined = {"this machine": examine_machine()}
-    root = project_of(data)
+    root = project_of(data.folder)
     if (root / CHANNELS_FILE).is_file():
-        examined["alerts"] = examine_channels(root, data)
+        examined["alerts"] = examine_channels(root, data.post(root))
     for who in selected:
         with waiting(f"Asking {who.venue} about {who.name}", is_shown=not offline):
             examined[who.name] = _examined(who, where, asks_venue=not offline)

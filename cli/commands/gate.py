@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,9 +17,9 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, find_account, find_account_files
 from exitplan.executor.accounts.env_accounts import ensure_account_id
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
+from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.gate import GateAnswer, gate_document, trading_gate
-from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
 from exitplan.ruleset.exit_codes import ExitCode
 
@@ -49,7 +48,7 @@ def command(
     the keys are at hand, they must be those that it was verified with. It does not stop a bot that is running.
     """
     age = read_duration("--max-age", max_age)
-    account_set = AccountSet.of(account, tag, every=every)
+    account_set = AccountSet.of(account, tag, every=every, data=data)
     if account_set.is_one:
         name, file = find_gated(account_set.only_name, data)
         raise typer.Exit(show_gate([_answer(name, file, age, data)], age, as_json=as_json, is_one=True))
@@ -57,28 +56,28 @@ def command(
     raise typer.Exit(show_gate(answers, age, as_json=as_json))
 
 
-def find_gated(name: str | None, data: Path) -> tuple[str, AccountFile | None]:
+def find_gated(name: str | None, data: DataPlace) -> tuple[str, AccountFile | None]:
     """Find an account's id and file; one without a file, and so without a policy to look at, must have a data folder.
 
     Raises NoSuchAccount, FileIsInvalid for a broken account file.
     """
     try:
-        file = find_account(request_of(AccountRef(name)))
+        file = find_account(request_of(AccountRef(name, data=data)))
     except NoSuchAccount:
-        if name is None and find_account_files(project_root()):
+        if not isinstance(data, FilePlace) or (name is None and find_account_files(project_root())):
             raise
         ensure_account_id(name or PLATFORM)
-        folder = DataFolder.of(data, name or PLATFORM)
+        folder = DataFolder.of(data.folder, name or PLATFORM)
         if folder.journal.exists() or folder.state.exists():
             return name or PLATFORM, None
         raise
     return file.id, file
 
 
-def _answer(name: str, file: AccountFile | ExitplanError | None, age: timedelta, data: Path) -> Answer[GateAnswer]:
+def _answer(name: str, file: AccountFile | ExitplanError | None, age: timedelta, data: DataPlace) -> Answer[GateAnswer]:
     if isinstance(file, ExitplanError):
         return Answer(name, None, file.exit_code, problem=file)
-    store, moment = FileStore.of(data, name), present()
+    store, moment = data.store_of(name), present()
     if file is None:
         answer = trading_gate(store, age, moment)
     else:

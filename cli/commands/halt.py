@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import AccountRef, find_requested, only_one, present
+from exitplan.cli.arguments import AccountRef, only_one, present, request_of
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.account import AccountFiles, no_such_account, read_account_files
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.account import find_account, no_such_account
+from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_root
-from exitplan.executor.store.halt import halt
+from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import nearest
 
@@ -36,27 +38,26 @@ def command(
 
     Without --account every account is halted, until `exitplan resume`. A run that is under way stops before its next
     group of orders. Plans can still be made and shown. The halt is a file in the data folder, HALT; making it with any
-    other tool does the same.
+    other tool does the same. For a fleet it is a row in its database.
     """
     named = only_one(account)
-    files = read_account_files(project_root())
+    ids = data.ids()
     if reason != _NO_REASON:
-        _ensure_reason(reason, files)
+        _ensure_reason(reason, ids)
         why = reason if why is None else f"{reason}: {why}"
-    folder = halted_folder(named, data)
-    if named is None and not (files.sound or files.broken or data.is_dir()):
+    store = halted_store(named, data)
+    if named is None and not ids and not (isinstance(data, FilePlace) and data.folder.is_dir()):
         raise no_such_account(None, [], project_root())
-    path = halt(folder.path, why or _NO_REASON, present()).absolute()
+    made = (data if store is None else store).halt(why or _NO_REASON, present())
     if as_json:
-        write_json({"halted": True, "file": str(path), "account": named})
+        write_json({"halted": True, "file": made.place, "account": named})
         return
-    whose, ending = ("any account", "") if is_for_all(folder) else (named, f" --account {named}")
-    say(f"Halted by {path}: nothing is sent for {whose} until `exitplan resume{ending}`.")
+    whose, ending = ("any account", "") if store is None or is_for_all(store) else (named, f" --account {named}")
+    say(f"Halted by {made.place}: nothing is sent for {whose} until `exitplan resume{ending}`.")
 
 
-def _ensure_reason(reason: str, files: AccountFiles) -> None:
+def _ensure_reason(reason: str, ids: Sequence[str]) -> None:
     """Raise UsageError for a reason that is an account: it would halt all the others too."""
-    ids = [*files.sound, *(broken.id for broken in files.broken if broken.id is not None)]
     meant: str | None = reason
     if reason not in ids and not is_account_file(reason):
         meant = nearest(reason, ids) if len(reason.split()) == 1 else None
@@ -72,11 +73,13 @@ def is_account_file(text: str) -> bool:
     return Path(text).suffix in {".yaml", ".yml"} and Path(text).is_file()
 
 
-def halted_folder(account: str | None, data: Path) -> DataFolder:
-    """Return the folder that a halt is about: the data folder, or that of one account."""
-    return DataFolder(data, data) if account is None else find_requested(AccountRef(account, data=data))
+def halted_store(account: str | None, data: DataPlace) -> AccountStore | None:
+    """Return the store of the account that a halt is about; None for a halt of all."""
+    if account is None:
+        return None
+    return data.store_of(find_account(request_of(AccountRef(account, data=data))).id)
 
 
-def is_for_all(folder: DataFolder) -> bool:
-    """Check whether a halt of a folder halts every account; the platform account's own does."""
-    return folder.path == folder.root
+def is_for_all(store: AccountStore) -> bool:
+    """Check whether a halt of an account halts every account; the platform account's own file does."""
+    return isinstance(store, FileStore) and store.folder.path == store.folder.root

@@ -17,8 +17,8 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import history_table, run_parts
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.store.audit import audit_trail
-from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.planning.words import counted
@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     --export writes the history of one or several accounts for audit: who made each run, the hashes of its policy and
     plan, and every order with what was asked, filled and paid. docs/reports.md lists its columns.
     """
-    account_set = AccountSet.of(account, tag, every=every)
+    account_set = AccountSet.of(account, tag, every=every, data=data)
     if export is not None:
         if run is not None:
             raise UsageError("--export writes all runs", hint="leave out the run's number")
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         show_run(find_run(runs, run), as_json=as_json)
 
 
-def export_history(account_set: AccountSet, path: Path, since: str | None, data: Path, *, as_json: bool) -> None:
+def export_history(account_set: AccountSet, path: Path, since: str | None, data: DataPlace, *, as_json: bool) -> None:
     """Write the history of accounts into a file whole, or leave what was there."""
     form = form_of(path)
     ensure_output(path)
@@ -82,7 +82,7 @@ def export_history(account_set: AccountSet, path: Path, since: str | None, data:
         for who in account_set.select():
             if isinstance(who.file, ExitplanError):
                 raise who.file
-            for entry in audit_trail(FileStore.of(data, who.file.id), begin):
+            for entry in audit_trail(data.store_of(who.file.id), begin):
                 count["runs"] += 1
                 count["orders"] += len(entry["orders"])
                 yield entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +15,9 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.escalation.shown import Shown, shown_incidents
-from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import ExitplanError
 
 app = verb_app()
@@ -39,7 +38,7 @@ def command(
     and round of the watcher checks them; this command does not contact the venue.
     """
     shown, worst = list[Shown](), 0
-    for who in AccountSet.of(account, tag, every=every or not (account or tag)).select():
+    for who in AccountSet.of(account, tag, every=every or not (account or tag), data=data).select():
         try:
             shown += _shown_of(_sound(who), data, ended=ended)
         except ExitplanError as problem:  # the incidents of the other accounts are listed all the same
@@ -64,5 +63,5 @@ def _sound(who: Selected) -> AccountFile:
     return who.file
 
 
-def _shown_of(file: AccountFile, data: Path, *, ended: bool) -> list[Shown]:
-    return shown_incidents(file, FileStore.of(data, file.id), present(), ended=ended)
+def _shown_of(file: AccountFile, data: DataPlace, *, ended: bool) -> list[Shown]:
+    return shown_incidents(file, data.store_of(file.id), present(), ended=ended)

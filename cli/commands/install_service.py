@@ -45,9 +45,9 @@ def command(
     """
     if timer and cron:
         raise UsageError("--timer and --cron cannot be used together", hint="choose one of them")
-    account_set = AccountSet.of(account, tag, every=not (account or tag))
+    account_set = AccountSet.of(account, tag, every=not (account or tag), data=data)
     account_set.select()
-    where, pause = Installation.here(data), read_duration("--every", every)
+    where, pause = Installation.here(data.folder), read_duration("--every", every)
     words = list(_words(account_set, ["--cut-off", cut_off] if cut_off != "5m" else []))
     limit = read_duration("--cut-off", cut_off)
     if cron:

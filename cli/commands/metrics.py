@@ -60,7 +60,7 @@ def command(
     selection = AccountSelection(tuple(account or ()), tuple(tag or ()), every=not account and not tag)
     accounts = MeasuredAccounts(selection, project_root())
     accounts.find()  # what is mistyped is told at once
-    collector = ProjectCollector(accounts.find, data, symbols)
+    collector = ProjectCollector(accounts.find, data.folder, symbols)
     if listen is not None:
         serve_metrics(collector, listen, anywhere=anywhere)
     elif textfile is not None:

@@ -60,10 +60,10 @@ from exitplan.cli.plan_output import (
 from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.offline_warnings import tracker_warnings
 from exitplan.executor.plan import Planned, plan_account
-from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
@@ -126,7 +126,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     narrowing = Narrowing(target or (), exclude or (), rule or (), phase)
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
-    account_set, recording = AccountSet.of(account, tag, every=every, jobs=jobs), Recording(snapshot, progress, now)
+    account_set, recording = (
+        AccountSet.of(account, tag, every=every, jobs=jobs, data=data),
+        Recording(snapshot, progress, now),
+    )
     where = AccountRef(policy=policy, data=data)
     if stable and (not as_json or not account_set.is_one):
         raise UsageError("--stable goes with --json, for one account")
@@ -137,7 +140,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     where = replace(where, account=account_set.only_name)
     planned, _ = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
-        for warning in _tracker_warnings(planned, FileStore.of(where.data, planned.plan.account.id)):
+        for warning in _tracker_warnings(planned, where.data.store_of(planned.plan.account.id)):
             say(f"warning: {warning.text}", err=True)
     next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
@@ -216,6 +219,6 @@ def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) ->
         line += ["--account", where.account]
     if where.policy is not None:
         line += ["--policy", str(where.policy)]
-    if where.data != project_data(filter(None, [where.account])):
+    if where.data != FilePlace(project_data(filter(None, [where.account]))):
         line += ["--data", str(where.data)]
     return f"To carry {'them' if saved.is_dir() else 'it'} out: {shlex.join(line)}"

@@ -53,10 +53,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     plans, unresolved orders, the newest run, the state, and the ids of all plans and orders stay. exitplan never prunes
     on its own.
     """
-    account_set = AccountSet.of(account, tag, every=every)
+    account_set = AccountSet.of(account, tag, every=every, data=data)
     if export is not None and not account_set.is_one:
         raise UsageError("--export is for one account at a time", hint="name it with --account")
-    wish = _Wish.of(older_than, export, data, dry_run=dry_run)
+    wish = _Wish.of(older_than, export, data.folder, dry_run=dry_run)
     answers = account_set.ask(wish.work, quiet=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, wish.table, as_json=as_json))

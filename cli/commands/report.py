@@ -64,9 +64,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     for path in filter(None, (csv, html)):
         ensure_output(path)
-    account_set, where = AccountSet.of(account, tag, every=every, jobs=jobs), AccountRef(data=data)
+    account_set, where = AccountSet.of(account, tag, every=every, jobs=jobs, data=data), AccountRef(data=data)
     begin = read_since(since)
-    source = None if prices is None else PriceSource(prices, data / "prices")
+    source = None if prices is None else PriceSource(prices, data.folder / "prices")
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[AccountReport, int]:
         opened = open_account_file(file, request_of(where, offline=True))

@@ -31,6 +31,7 @@ from exitplan.cli.options import (
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, find_account_files, open_account_file
 from exitplan.executor.accounts.env_accounts import ensure_venue
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import Operation
@@ -101,7 +102,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
     chosen = Phase.VERIFY if verify_only else ensure_phase(phase)
-    account_set = accounts_of_mode(AccountSet.of(account, tag, every=every, jobs=jobs), mode, user_id)
+    account_set = accounts_of_mode(AccountSet.of(account, tag, every=every, jobs=jobs, data=data), mode, user_id)
     where = AccountRef(policy=policy, data=data)
     venue = None if broker is None else broker.casefold()
     if account_set.is_one:
@@ -130,7 +131,8 @@ def accounts_of_mode(account_set: AccountSet, mode: Mode | None, user: str | Non
     named = user is not None or account_set.selection.names
     if mode is Mode.USER_BACKGROUND and not named and account_set.is_one:
         raise UsageError("--mode user-background is about a user's account", hint="name it with --user-id")
-    if mode is Mode.FULL and not named and account_set.is_one and find_account_files(project_root()):
+    has_files = not isinstance(account_set.data, FilePlace) or bool(find_account_files(project_root()))
+    if mode is Mode.FULL and not named and account_set.is_one and has_files:
         return replace(account_set, selection=replace(account_set.selection, every=True))
     return account_set
 

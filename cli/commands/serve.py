@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
     secret = os.environ.get("EXITPLAN_PROXY_SECRET", "")
     wish = Wish(listen, public_url, certificate, key, behind_proxy, proxy_header, secret, no_login)
-    serve(wish, users_path(users, data), data)
+    serve(wish, users_path(users, data.folder), data.folder)
 
 
 def serve(wish: Wish, users: Path, data: Path) -> None:

@@ -18,6 +18,7 @@ from exitplan.cli.plan_output import plans_in, show_plan, signatures_document
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import read_account_files
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.executor.signing.approval import Checked, SignatureRule, check_signatures, load_signatures
 from exitplan.ruleset.errors import FileIsInvalid
@@ -44,7 +45,7 @@ def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
     if plan.suffix in {".yaml", ".yml"}:
         hint = f"`exitplan policy show --policy {plan}` shows it merged, `exitplan validate {plan}` checks it"
         raise FileIsInvalid(f"{plan}: this is a policy; `show` draws saved plans", hint=hint)
-    warn_of_halts(project_data(), as_json=as_json)
+    warn_of_halts(FilePlace(project_data()), as_json=as_json)
     if not plan.is_dir():
         show_saved(load_document(plan, "plan"), plan, as_json=as_json)
         return

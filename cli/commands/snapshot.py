@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
     `exitplan plan --snapshot FILE` plans from it at any time, and a paper account can start from it.
     """
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     if not account_set.is_one:
         raise typer.Exit(snapshot_many(account_set, AccountRef(policy=policy, data=data), out, as_json=as_json))
     opened = open_requested(AccountRef(account_set.only_name, policy, data))

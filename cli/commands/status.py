@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
-from exitplan.cli.alert_delivery import SEE
+from exitplan.cli.alert_delivery import SEE, channels_root
 from exitplan.cli.arguments import AccountRef, present, request_of
 from exitplan.cli.failures import warn
 from exitplan.cli.options import (
@@ -29,7 +29,6 @@ from exitplan.cli.rendering.status import status_parts
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
-from exitplan.executor.accounts.project import project_of
 from exitplan.executor.alerting.examining import failing_channels
 from exitplan.executor.known_status import KnownStatus, known_status
 from exitplan.ruleset.planning.words import clock_time
@@ -50,14 +49,15 @@ def command(
 
     This is what exitplan remembers; the venue is not contacted.
     """
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     where = AccountRef(data=data)
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
         return known_status(open_account_file(file, request_of(where, offline=True)), file), 0
 
     answers = account_set.ask(work, quiet=as_json)
-    for told in failing_channels(project_of(data), data):
+    root = channels_root(data)
+    for told in failing_channels(root, data.post(root)):
         warn(told, hint=SEE, as_json=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, _TABLE, as_json=as_json))

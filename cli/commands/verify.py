@@ -109,7 +109,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Exits with 0 only if it is CLEAN. Several accounts are verified side by side and shown in a table.
     """
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
-    account_set = AccountSet.of(account, tag, every=every, jobs=jobs)
+    account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     where = AccountRef(policy=policy, data=data)
     raise typer.Exit(verify_each(account_set.select(policy), where, overrides, account_set, as_json=as_json))
 

@@ -37,6 +37,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.accounts.known_folders import ensure_history, note_folder
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
 from exitplan.executor.escalation.ladder import tend
@@ -108,19 +109,20 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Ctrl-C and SIGTERM stop it after orders in flight are finished. A project has one watcher. --once exits with the
     worst exit code of all accounts: 2 means that a plan waits or an account is not CLEAN.
     """
-    account_set = AccountSet.of(account, tag, every=all_accounts)
+    account_set = AccountSet.of(account, tag, every=all_accounts, data=data)
     pace = read_pace(every, jitter, cut_off, jobs)
     selected = account_set.select()
     selection = account_set.selection
     if account_set.is_one:
         selection = AccountSelection((account_set.only_name or selected[0].name,))
     service = ServiceManager(os.environ)
-    lock, given = DataFolder(data, data).watch_lock, surroundings(selection, data, service, as_json=as_json)
+    folder = data.folder
+    lock, given = DataFolder(folder, folder).watch_lock, surroundings(selection, folder, service, as_json=as_json)
     with (
         watch_lease(lock, present()),
         waiting_for_no_reader(),
         asking_to_stop() as stopped,
-        serving_metrics(metrics, selection, data),
+        serving_metrics(metrics, selection, folder),
     ):
         watcher = Watcher(replace(given, ensure_kept=staying_in_place(lock)), pace)
         if once:
@@ -169,7 +171,7 @@ def read_pace(every: str, jitter: str | None, cut_off: str, jobs: int) -> Pace:
 
 def surroundings(selection: AccountSelection, data: Path, service: ServiceManager, *, as_json: bool) -> Surroundings:
     """Collect what a watcher of this project is given."""
-    root, where = project_root(), AccountRef(data=data)
+    root, where = project_root(), AccountRef(data=FilePlace(data))
     deliveries = Deliveries(data)
 
     looked_at = set[str]()

@@ -13,7 +13,7 @@ from exitplan.cli.editor.project import Project, block_ids, extendable, kind_of_
 from exitplan.cli.editor.shape import keys_at, parts_at, values_at
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS
-from exitplan.schemas.merged_text import inline
+from exitplan.schemas.layout.writing import inline
 from exitplan.schemas.policies import SHIPPED, LoadedPolicy
 
 Sort = Literal["key", "fact", "operator", "value", "parameter", "definition", "rule", "file"]

@@ -13,7 +13,7 @@ from exitplan.ruleset.language.conditions import OPERATORS
 from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, POSITION_FACTS, UNITS, Fact
-from exitplan.schemas.merged_text import inline
+from exitplan.schemas.layout.writing import inline
 from exitplan.schemas.merging.policy_merge import LISTS
 from exitplan.schemas.policies import LoadedPolicy
 from exitplan.workbench.lint.files import lint_loaded

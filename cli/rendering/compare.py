@@ -15,7 +15,8 @@ from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.values import plain
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.words import counted, money
-from exitplan.workbench.comparing.recordings import Planned, PositionChange, RecordingChange, Recordings
+from exitplan.workbench.comparing.drafts import Act, ActionChange, DraftChange, Planned, PositionChange
+from exitplan.workbench.comparing.recordings import RecordingChange, Recordings
 from exitplan.workbench.comparing.settings import SettingChange
 from exitplan.workbench.comparing.treatments import Comparison, Difference, Treatment
 
@@ -146,21 +147,32 @@ def _recorded_parts(recordings: Recordings) -> Iterator[RenderableType]:
 
 def _recorded_rows(changes: Sequence[RecordingChange]) -> Iterator[tuple[str, ...]]:
     for change in changes:
-        where = change.file.name
-        for position in change.positions:
-            name = position.symbol if position.side == "long" else f"{position.symbol} short"
-            value = money(position.value)
-            yield where, name, value, planned_text(position.before), planned_text(position.after)
-        for order in change.orders:
-            name = f"order {order.order_id} ({order.symbol})"
-            yield (
-                where,
-                name,
-                "",
-                *(f"cancelled by {rule}" if rule else "stays" for rule in (order.before, order.after)),
-            )
-        if change.guards_before != change.guards_after:
-            yield where, "guards", "", _guards(change.guards_before), _guards(change.guards_after)
+        for row in _account_rows(change.drafts):
+            yield change.file.name, *row
+
+
+def _account_rows(change: DraftChange) -> Iterator[tuple[str, str, str, str]]:
+    for position in change.positions:
+        name = position.symbol if position.side == "long" else f"{position.symbol} short"
+        yield name, money(position.value), planned_text(position.before), planned_text(position.after)
+    for order in change.orders:
+        was, becomes = (f"cancelled by {rule}" if rule else "stays" for rule in (order.before, order.after))
+        yield f"order {order.order_id} ({order.symbol})", "", was, becomes
+    for action in _of_money(change.actions):
+        was, becomes = (
+            f"{act.kind} {plain(act.quantity)}" if act else "stays" for act in (action.before, action.after)
+        )
+        yield f"money ({action.symbol})", "", was, becomes
+    if change.guards[0] != change.guards[1]:
+        yield "guards", "", _guards(change.guards[0]), _guards(change.guards[1])
+    if change.states[0] is not change.states[1]:
+        yield "state", "", change.states[0].value, change.states[1].value
+
+
+def _of_money(changes: Sequence[ActionChange]) -> list[ActionChange]:
+    """Choose the actions that are about no position and no order."""
+    kinds = [{act.kind for act in (change.before, change.after) if act is not None} for change in changes]
+    return [change for change, kind in zip(changes, kinds, strict=True) if "convert_cash" in kind]
 
 
 def _guards(names: Sequence[str]) -> str:
@@ -273,18 +285,38 @@ def _recordings_document(recordings: Recordings) -> dict[str, Any]:
         "changes": [
             {
                 "file": str(change.file),
-                "account": change.account,
-                "positions": [_position_document(position) for position in change.positions],
-                "orders": [
-                    {"symbol": one.symbol, "order_id": one.order_id, "before": one.before, "after": one.after}
-                    for one in change.orders
-                ],
-                "refused_before": list(change.guards_before),
-                "refused_after": list(change.guards_after),
+                **change_document(change.drafts),
             }
             for change in recordings.changes
         ],
     }
+
+
+def change_document(change: DraftChange) -> dict[str, Any]:
+    """Return what changes on an account in its JSON form."""
+    return {
+        "account": change.account,
+        "positions": [_position_document(position) for position in change.positions],
+        "orders": [
+            {"symbol": one.symbol, "order_id": one.order_id, "before": one.before, "after": one.after}
+            for one in change.orders
+        ],
+        "actions": [
+            {"symbol": one.symbol, "before": _act_document(one.before), "after": _act_document(one.after)}
+            for one in change.actions
+        ],
+        "refused_before": list(change.guards[0]),
+        "refused_after": list(change.guards[1]),
+        "state_before": change.states[0].value,
+        "state_after": change.states[1].value,
+    }
+
+
+def _act_document(act: Act | None) -> Mapping[str, Any] | None:
+    if act is None:
+        return None
+    value = None if act.value is None else plain(act.value)
+    return {"kind": act.kind, "rule": act.rule, "quantity": plain(act.quantity), "value": value}
 
 
 def _position_document(change: PositionChange) -> dict[str, Any]:

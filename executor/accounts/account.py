@@ -36,7 +36,8 @@ _NO_FILES = "name the project's folder with -C DIR or EXITPLAN_HOME; make one to
 class AccountRequest:
     """Which account is meant and how: ``account`` is an id or a path, ``policy`` replaces the account's own policy.
 
-    ``store_of`` finds where an account keeps its data; without it that is in files below ``data``.
+    ``find`` finds it where accounts are in no files, and ``store_of`` where it keeps its data; without them that is in
+    files below ``root`` and ``data``.
     ``overrides`` are parameters set over the policy. An account that is opened ``offline`` needs no keys and cannot ask
     its venue: for those who read the account's files and nothing else.
     """
@@ -46,6 +47,7 @@ class AccountRequest:
     policy: Path | None = None
     data: Path = Path("data")
     store_of: StoreOpener | None = None
+    find: Callable[[str | None], AccountFile] | None = None
     overrides: Mapping[str, Decimal | int] = field(default_factory=dict)
     root: Path = Path()
     offline: bool = False
@@ -94,10 +96,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountFile:
-    """An account file that is sound; ``loaded`` is its policy, with nothing set over it."""
+    """An account file that is sound; ``loaded`` is its policy, with nothing set over it.
+
+    ``load`` loads it anew with parameters set over it, where it is in no file; ``path`` is then what messages call it.
+    """
 
     path: Path
     loaded: LoadedPolicy
+    load: Callable[[Mapping[str, Decimal | int]], LoadedPolicy] | None = field(default=None, repr=False, compare=False)
 
     @property
     def block(self) -> Mapping[str, Any]:
@@ -123,6 +129,10 @@ class AccountFile:
     def signature_rule(self) -> SignatureRule | None:
         """Who has to sign the account's plans; None where nobody has."""
         return SignatureRule.of(self.block, self.path)
+
+    def loaded_with(self, overrides: Mapping[str, Decimal | int]) -> LoadedPolicy:
+        """Load its policy with parameters set over it; raises FileHasProblems."""
+        return load_policy(self.path, overrides) if self.load is None else self.load(overrides)
 
     def identity(self, *, keyring: bool = False) -> Identity:
         """Identify the account at its venue; its key is read where it is at hand, from a keyring only when told so."""
@@ -225,7 +235,7 @@ def open_account_file(file: AccountFile, request: AccountRequest) -> Account:
     if request.policy is not None:
         loaded = load_policy(request.policy, request.overrides, account=file.loaded)
     elif request.overrides:
-        loaded = load_policy(file.path, request.overrides)
+        loaded = file.loaded_with(request.overrides)
     return Account(
         id=file.id,
         venue=file.venue,
@@ -277,6 +287,8 @@ def find_account(request: AccountRequest) -> AccountFile:
     Where there are no account files, a policy that was named and has an account block is one.
     """
     wanted = request.account
+    if request.find is not None:
+        return request.find(wanted)
     if wanted is not None and is_path(wanted):
         return load_account_file(Path(wanted))
     paths = find_account_files(request.root)

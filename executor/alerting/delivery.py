@@ -11,17 +11,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
-from exitplan.executor.accounts.account import read_account_files
-from exitplan.executor.accounts.folder import DELIVERIES, PLATFORM, DataFolder
+from exitplan.executor.accounts.folder import PLATFORM
 from exitplan.executor.alerting.addresses import read_address
 from exitplan.executor.alerting.channels import Channel, load_channels
-from exitplan.executor.alerting.intake import CHANNEL_FAILED, CHANNEL_RECOVERED, Router, begin, take_in
+from exitplan.executor.alerting.intake import CHANNEL_FAILED, CHANNEL_RECOVERED, Router, begin
 from exitplan.executor.alerting.messages import Message, compose, test_message
-from exitplan.executor.alerting.outbox import ChannelState, Entry, Outbox, open_outbox
+from exitplan.executor.alerting.outbox import ChannelState, Entry, Outbox
+from exitplan.executor.alerting.post import FilePost, Post
 from exitplan.executor.alerting.sending import send
 from exitplan.executor.alerting.timing import Hold, hold_of, is_group_open, pause_after
 from exitplan.executor.logs import ALERTS, note
-from exitplan.executor.store.alerts import raise_alert
 from exitplan.ruleset.errors import CredentialsMissing, ExitplanError
 from exitplan.schemas.validation import CHANNELS_FILE
 
@@ -76,22 +75,35 @@ def deliver(
     budget: float | None = 5.0,
     how: Wanted = Wanted(),
 ) -> DeliveryReport:
-    """Deliver the alerts of accounts to the channels of a project; nothing where it has none. Raises nothing.
+    """Deliver the alerts of accounts below a data folder; see :func:`deliver_post`."""
+    post = FilePost(project_root, data, tuple(account_ids))
+    return deliver_post(project_root, post, now, sleep=sleep, budget=budget, how=how)
+
+
+def deliver_post(
+    project_root: Path,
+    post: Post,
+    now: datetime,
+    *,
+    sleep: Sleep = time.sleep,
+    budget: float | None = 5.0,
+    how: Wanted = Wanted(),
+) -> DeliveryReport:
+    """Deliver alerts to the channels of a project; nothing where it has none. Raises nothing.
 
     ``budget`` is how many seconds are waited for the channels, None as long as they need; what is not out by then goes
-    with the next delivery.
+    with the next delivery. Several may deliver at once: what one is sending no other one sends.
     """
     try:
         channels = load_channels(project_root)
         if channels is None:
             return DeliveryReport()
         by_name = {channel.name: channel for channel in channels}
-        delivery = _Delivery(project_root, data, tuple(account_ids), by_name, now, sleep, how)
-        return delivery.run(budget)
+        return _Delivery(project_root, post, by_name, now, sleep, how).run(budget)
     except ExitplanError as error:
         return DeliveryReport(problem=str(error))
     except OSError as error:
-        return DeliveryReport(problem=f"{error.filename or data}: {error.strerror or error}")
+        return DeliveryReport(problem=f"{error.filename or project_root}: {error.strerror or error}")
 
 
 def known_accounts(data: Path) -> tuple[str, ...]:
@@ -101,7 +113,7 @@ def known_accounts(data: Path) -> tuple[str, ...]:
     return (PLATFORM, *others)
 
 
-def try_channel(project_root: Path, data: Path, channel: Channel, now: datetime) -> str | None:
+def try_channel(project_root: Path, post: Post, channel: Channel, now: datetime) -> str | None:
     """Send a test message to a channel; returns why it did not get through, None where it did.
 
     One that gets through again is no longer left alone: what waits for it goes with the next delivery.
@@ -110,39 +122,37 @@ def try_channel(project_root: Path, data: Path, channel: Channel, now: datetime)
         problem = send(read_address(channel.url, project_root, os.environ), test_message(channel.name, now))
     except CredentialsMissing as error:
         return str(error)
-    if problem is None and (data / DELIVERIES).exists():
-        with open_outbox(data) as outbox, outbox.transaction():
+    if problem is None and post.has_outbox():
+        with post.outbox() as outbox, outbox.transaction():
             outbox.put_state(replace(outbox.state(channel.name), next_try=now))
     return problem
 
 
-def has_begun(data: Path) -> bool:
-    """Check whether anything was ever delivered from a data folder; raises DataFolderUnusable."""
-    if not (data / DELIVERIES).exists():
+def has_begun(post: Post) -> bool:
+    """Check whether anything was ever delivered; raises DataFolderUnusable."""
+    if not post.has_outbox():
         return False
-    with open_outbox(data) as outbox:
+    with post.outbox() as outbox:
         return outbox.since() is not None
 
 
-def channel_states(project_root: Path, data: Path) -> list[tuple[Channel, ChannelState]]:
+def channel_states(project_root: Path, post: Post) -> list[tuple[Channel, ChannelState]]:
     """Return how each channel of a project stands; raises ExitplanError."""
     channels = load_channels(project_root) or ()
-    if not (data / DELIVERIES).exists():
+    if not post.has_outbox():
         return [(channel, ChannelState(channel.name)) for channel in channels]
-    with open_outbox(data) as outbox:
+    with post.outbox() as outbox:
         return [(channel, outbox.state(channel.name)) for channel in channels]
 
 
 @dataclass(slots=True)
 class _Delivery:
     root: Path
-    data: Path
-    accounts: tuple[str, ...]
+    post: Post
     channels: Mapping[str, Channel]
     now: datetime
     sleep: Sleep
     how: Wanted
-    _tags: dict[str, frozenset[str]] | None = None
 
     def run(self, budget: float | None) -> DeliveryReport:
         """Take in and send; what a failing channel gives the others to tell is sent in a second round."""
@@ -158,18 +168,17 @@ class _Delivery:
             if not any(outcome.has_news for outcome in outcomes.values()):
                 break
             self._take_in()
-        with open_outbox(self.data) as outbox:
+        with self.post.outbox() as outbox:
             waiting = {name: outbox.state(name).waiting for name in self.channels}
         return replace(report, waiting={name: count for name, count in waiting.items() if count})
 
     def _take_in(self) -> DeliveryReport:
-        with open_outbox(self.data) as outbox, outbox.transaction():
+        with self.post.outbox() as outbox, outbox.transaction():
             dropped = outbox.drop_others(self.channels)
             outbox.end_repeats(self.now)
             is_first = outbox.since() is None
             begins = begin(outbox, self.root / CHANNELS_FILE, self.now, self.how.since)
-            router = Router(self.channels, self._tags_of)
-            taken = take_in(outbox, self.data, self.accounts, router, begins, self.now)
+            taken = self.post.take_in(outbox, Router(self.channels, self.post.tags_of), begins, self.now)
         warnings = [
             f"{count} alerts waited for the channel {name}, which {CHANNELS_FILE} no longer has"
             for name, count in dropped.items()
@@ -180,14 +189,9 @@ class _Delivery:
         left_out = taken.too_old if is_first else 0
         return DeliveryReport(taken.alerts, too_old=left_out, since=begins, warnings=tuple(warnings))
 
-    def _tags_of(self, account: str) -> frozenset[str] | None:
-        if self._tags is None:
-            self._tags = {name: file.tags for name, file in read_account_files(self.root).sound.items()}
-        return self._tags.get(account)
-
     def _send_to_all(self, budget: float | None) -> dict[str, _Outcome]:
         """Send to each channel that has something, in a thread of its own, which nothing waits for in the end."""
-        with open_outbox(self.data) as outbox:
+        with self.post.outbox() as outbox:
             batches = {name: batch for name in self.channels if (batch := self._claim(outbox, name))}
         futures: dict[str, Future[_Outcome]] = {name: Future() for name in batches}
         for name, future in futures.items():
@@ -225,7 +229,7 @@ class _Delivery:
 
     def _settle(self, channel: Channel, entries: list[Entry], attempts: int, problem: str | None) -> _Outcome:
         """Note what came of a delivery to a channel; without entries it is still under way."""
-        with open_outbox(self.data) as outbox, outbox.transaction():
+        with self.post.outbox() as outbox, outbox.transaction():
             old = outbox.state(channel.name)
             if problem is None:
                 outbox.mark_sent(channel.name, entries, self.now, channel.repeat)
@@ -259,7 +263,7 @@ class _Delivery:
         figures = {"channel": new.name, "failures": max(old.failures, new.failures)}
         if new.is_told:
             figures["reason"] = new.problem or ""
-        raise_alert(DataFolder.of(self.data, PLATFORM).alerts, kind, PLATFORM, self.now, figures)
+        self.post.tell(kind, figures, self.now)
         return True
 
 

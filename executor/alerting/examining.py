@@ -10,24 +10,25 @@ from exitplan.executor.alerting.addresses import read_address
 from exitplan.executor.alerting.channels import Channel
 from exitplan.executor.alerting.delivery import channel_states
 from exitplan.executor.alerting.outbox import ChannelState
+from exitplan.executor.alerting.post import Post
 from exitplan.executor.alerting.sending import ensure_usable
 from exitplan.executor.doctor import Finding, Grade
 from exitplan.ruleset.errors import ExitplanError
 
 
-def examine_channels(project_root: Path, data: Path) -> list[Finding]:
+def examine_channels(project_root: Path, post: Post) -> list[Finding]:
     """Check the channels of a project, without sending anything; none where it has none."""
     try:
-        states = channel_states(project_root, data)
+        states = channel_states(project_root, post)
     except ExitplanError as error:
         return [Finding("alerts.yaml", Grade.PROBLEM, str(error), error.hint)]
     return [_examined(channel, state, project_root) for channel, state in states]
 
 
-def failing_channels(project_root: Path, data: Path) -> Iterator[str]:
+def failing_channels(project_root: Path, post: Post) -> Iterator[str]:
     """Say which channels fail, a sentence each; of a file that is broken nothing is said."""
     try:
-        states = channel_states(project_root, data)
+        states = channel_states(project_root, post)
     except ExitplanError:
         return
     for channel, state in states:

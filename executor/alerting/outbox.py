@@ -1,4 +1,4 @@
-"""What is to be delivered and what was: ``deliveries.db`` in the data folder, kept over restarts.
+"""What is to be delivered and what was, kept over restarts: ``deliveries.db`` in the data folder, or rows of a fleet.
 
 An alert is taken in, and the place in its file moved on, in one transaction; it is marked after it was sent. So it is
 delivered at least once, and one with an id never again once it is marked.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ import orjson
 
 from exitplan.brokers.private_files import create_private, keep_private, make_private_folder
 from exitplan.executor.accounts.folder import DELIVERIES
+from exitplan.executor.store.port import Rows, StoreError, Tables
+from exitplan.executor.store.sqlite_tables import SqliteTables
 from exitplan.ruleset.errors import DataFolderUnusable
 
 _VERSION = 1
@@ -87,70 +89,75 @@ class ChannelState:
 
 
 class Outbox:
-    """The open file of deliveries; every method that writes is called within :meth:`transaction`."""
+    """The open tables of deliveries; every method that writes is called within :meth:`transaction`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Work on an open file."""
-        self._connection = connection
+    def __init__(self, tables: Tables, prefix: str = "") -> None:
+        """Work on open tables, whose names begin with a prefix."""
+        self._tables, self._prefix = tables, prefix
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all that is written in the block one step."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:  # where the disk is full, SQLite has taken it back already
-                self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make all that is written in the block one step, one writer at a time."""
+        return self._tables.writing()
+
+    def _run(self, sql: str, values: Sequence[object] = ()) -> Rows:
+        """Run a statement, in which ``{}`` stands before the name of each table."""
+        return self._tables.execute(sql.replace("{}", self._prefix), values)
+
+    def _one(self, sql: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401 - a value of a table
+        """Return the first value of the first row; None where there is none."""
+        row = self._run(sql, values).fetchone()
+        return None if row is None else row[0]
 
     def since(self) -> datetime | None:
         """Return since when alerts are delivered; None before the first delivery."""
-        row = self._connection.execute("SELECT since FROM started").fetchone()
-        return None if row is None else _time(row[0])
+        known = self._one("SELECT since FROM {}started")
+        return None if known is None else _time(known)
 
     def start(self, since: datetime) -> None:
         """Note since when alerts are delivered."""
-        self._connection.execute("INSERT INTO started VALUES (1, ?)", (_number(since),))
+        self._run("INSERT INTO {}started VALUES (1, ?)", (_number(since),))
 
     def cursor(self, account: str) -> Cursor:
         """Return how far an account's file was read."""
-        columns = "SELECT position, inode, newest FROM cursors WHERE account = ?"
-        row = self._connection.execute(columns, (account,)).fetchone()
+        row = self._run("SELECT position, inode, newest FROM {}cursors WHERE account = ?", (account,)).fetchone()
         return Cursor() if row is None else Cursor(row[0], row[1], _time(row[2]))
 
     def move_cursor(self, account: str, cursor: Cursor) -> None:
         """Note how far an account's file was read."""
         values = (account, cursor.position, cursor.inode, _number(cursor.newest))
-        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", values)
+        self._run(
+            "INSERT INTO {}cursors (account, position, inode, newest) VALUES (?, ?, ?, ?) ON CONFLICT (account)"
+            " DO UPDATE SET position = excluded.position, inode = excluded.inode, newest = excluded.newest",
+            values,
+        )
 
     def take(self, channel: str, alert: Alert, raised_at: datetime, *, key: str | None, is_named: bool) -> None:
         """Take in an alert for a channel; where the same is there already, it is counted."""
         at = _number(raised_at)
-        self._connection.execute(
-            "INSERT INTO entries (channel, repeat_key, alert, is_named, raised_at, last_at) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (channel, repeat_key) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
-            (channel, key, orjson.dumps(alert), is_named, at, at),
+        self._run(
+            "INSERT INTO {}entries AS known (channel, repeat_key, alert, is_named, raised_at, last_at)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (channel, repeat_key)"
+            " DO UPDATE SET times = known.times + 1, last_at = excluded.last_at",
+            (channel, key, orjson.dumps(alert), int(is_named), at, at),
         )
 
     def is_new_id(self, channel: str, alert_id: str, now: datetime) -> bool:
         """Note an id that a channel gets; false where it had it before."""
-        statement = "INSERT OR IGNORE INTO known_ids VALUES (?, ?, ?)"
-        return self._connection.execute(statement, (channel, alert_id, _number(now))).rowcount == 1
+        statement = "INSERT INTO {}known_ids VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        return self._run(statement, (channel, alert_id, _number(now))).rowcount == 1
 
     def end_repeats(self, now: datetime) -> None:
         """End the windows that are over: what was raised again in one waits as a repeat, the rest is forgotten."""
         at = _number(now)
-        self._connection.execute("DELETE FROM entries WHERE until <= ? AND times = 0", (at,))
-        self._connection.execute("UPDATE entries SET until = NULL, is_repeat = 1 WHERE until <= ?", (at,))
-        self._connection.execute("DELETE FROM known_ids WHERE taken_at < ?", (_number(now - _IDS_KEPT),))
-        self._connection.execute("DELETE FROM messages WHERE sent_at < ?", (_number(now - _LONGEST_PERIOD),))
+        self._run("DELETE FROM {}entries WHERE until <= ? AND times = 0", (at,))
+        self._run("UPDATE {}entries SET until = NULL, is_repeat = 1 WHERE until <= ?", (at,))
+        self._run("DELETE FROM {}known_ids WHERE taken_at < ?", (_number(now - _IDS_KEPT),))
+        self._run("DELETE FROM {}messages WHERE sent_at < ?", (_number(now - _LONGEST_PERIOD),))
 
     def waiting(self, channel: str) -> list[Entry]:
         """List what waits for a channel, the oldest first."""
-        rows = self._connection.execute(
-            "SELECT id, alert, is_named, raised_at, last_at, times, is_repeat, held FROM entries"
+        rows = self._run(
+            "SELECT id, alert, is_named, raised_at, last_at, times, is_repeat, held FROM {}entries"
             " WHERE channel = ? AND until IS NULL ORDER BY raised_at, id",
             (channel,),
         )
@@ -161,33 +168,32 @@ class Outbox:
 
     def hold(self, numbers: Iterable[int], why: str) -> None:
         """Note why entries wait; the first reason stays."""
-        statement = "UPDATE entries SET held = coalesce(held, ?) WHERE id = ?"
-        self._connection.executemany(statement, [(why, number) for number in numbers])
+        for number in numbers:
+            self._run("UPDATE {}entries SET held = coalesce(held, ?) WHERE id = ?", (why, number))
 
     def mark_sent(self, channel: str, entries: Sequence[Entry], now: datetime, repeat: timedelta) -> None:
         """Mark entries as sent: each is forgotten, or kept for as long as its repeats are only counted."""
         for entry in entries:
             if entry.is_named or not repeat:
-                self._connection.execute("DELETE FROM entries WHERE id = ?", (entry.number,))
+                self._run("DELETE FROM {}entries WHERE id = ?", (entry.number,))
             else:
-                self._connection.execute(
-                    "UPDATE entries SET until = ?, times = times - ?, is_repeat = 0, held = NULL, raised_at = ?"
+                self._run(
+                    "UPDATE {}entries SET until = ?, times = times - ?, is_repeat = 0, held = NULL, raised_at = ?"
                     " WHERE id = ?",
                     (_number(now + repeat), entry.times, _number(now), entry.number),
                 )
-        self._connection.execute("INSERT INTO messages VALUES (?, ?)", (channel, _number(now)))
+        self._run("INSERT INTO {}messages VALUES (?, ?)", (channel, _number(now)))
 
     def sent_since(self, channel: str, since: datetime) -> int:
         """Count the messages that a channel got after a moment."""
-        count = "SELECT count(*) FROM messages WHERE channel = ? AND sent_at > ?"
-        return int(self._connection.execute(count, (channel, _number(since))).fetchone()[0])
+        count = "SELECT count(*) FROM {}messages WHERE channel = ? AND sent_at > ?"
+        return int(self._one(count, (channel, _number(since))))
 
     def state(self, channel: str) -> ChannelState:
         """Return how a channel stands."""
-        count = "SELECT count(*) FROM entries WHERE channel = ? AND until IS NULL"
-        (waiting,) = self._connection.execute(count, (channel,)).fetchone()
-        row = self._connection.execute(
-            "SELECT failures, next_try, problem, failed_since, sent_at, is_told, claimed_until FROM channels"
+        waiting = int(self._one("SELECT count(*) FROM {}entries WHERE channel = ? AND until IS NULL", (channel,)))
+        row = self._run(
+            "SELECT failures, next_try, problem, failed_since, sent_at, is_told, claimed_until FROM {}channels"
             " WHERE name = ?",
             (channel,),
         ).fetchone()
@@ -208,8 +214,11 @@ class Outbox:
 
     def put_state(self, state: ChannelState) -> None:
         """Note how a channel stands."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        self._run("DELETE FROM {}channels WHERE name = ?", (state.name,))
+        self._run(
+            "INSERT INTO {}channels"
+            " (name, failures, next_try, problem, failed_since, sent_at, is_told, claimed_until)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 state.name,
                 state.failures,
@@ -217,19 +226,19 @@ class Outbox:
                 state.problem,
                 None if state.failed_since is None else _number(state.failed_since),
                 None if state.sent_at is None else _number(state.sent_at),
-                state.is_told,
+                int(state.is_told),
                 _number(state.claimed_until),
             ),
         )
 
     def drop_others(self, channels: Iterable[str]) -> dict[str, int]:
         """Forget channels that are no longer named; returns how much waited for each."""
-        names = orjson.dumps(list(channels)).decode()
-        gone = "NOT IN (SELECT value FROM json_each(?))"
-        counts = f"SELECT channel, count(*) FROM entries WHERE until IS NULL AND channel {gone} GROUP BY channel"  # noqa: S608 - no value is in it
-        dropped = dict(self._connection.execute(counts, (names,)).fetchall())
-        self._connection.execute(f"DELETE FROM entries WHERE channel {gone}", (names,))  # noqa: S608 - as above
-        self._connection.execute(f"DELETE FROM channels WHERE name {gone}", (names,))  # noqa: S608 - as above
+        names = list(channels)
+        gone = f"NOT IN ({', '.join('?' * len(names))})" if names else "IS NOT NULL"
+        counts = f"SELECT channel, count(*) FROM {{}}entries WHERE until IS NULL AND channel {gone} GROUP BY channel"  # noqa: S608 - no value is in it
+        dropped = {str(name): int(count) for name, count in self._run(counts, names)}
+        self._run(f"DELETE FROM {{}}entries WHERE channel {gone}", names)  # noqa: S608 - as above
+        self._run(f"DELETE FROM {{}}channels WHERE name {gone}", names)  # noqa: S608 - as above
         return dropped
 
 
@@ -244,10 +253,10 @@ def open_outbox(data: Path) -> Iterator[Outbox]:
         keep_private(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
         _prepare(connection, path)
-        yield Outbox(connection)
+        yield Outbox(SqliteTables(connection))
     except OSError as error:
         raise DataFolderUnusable(f"cannot open {path}: {error.strerror or error}") from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes broken bytes in its messages
+    except (sqlite3.Error, StoreError, UnicodeDecodeError) as error:  # SQLite quotes broken bytes in its messages
         hint = "move it away: then only new alerts are delivered; the alert files keep the old ones"
         raise DataFolderUnusable(f"cannot use {path}: {error}", hint=hint) from error
     finally:

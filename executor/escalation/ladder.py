@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from exitplan.brokers.clock_offset import TOLD
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.escalation.climbing import Incident, Situation, Trouble, tend_incidents
 from exitplan.executor.escalation.clock import compare_clocks
@@ -42,9 +43,12 @@ def tend(account: Account, now: datetime) -> tuple[Incident, ...]:
 
 
 def _tended(account: Account, now: datetime) -> tuple[Incident, ...]:
+    ladders, offset = account.rulebook.policy.escalation, account.clock_offset
+    is_right = offset is None or offset.problem(TOLD) is None
+    if is_right and not ladders and not account.store.may_have_incidents():
+        return ()
     if not account.store.has_journal():
         return ()  # nothing was ever remembered of it
-    ladders = account.rulebook.policy.escalation
     with open_incidents(account.store) as file:
         compare_clocks(account, file, now)
         if not ladders and not file.has_work():

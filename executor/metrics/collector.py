@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -146,7 +147,19 @@ def _histogram(spec: MetricSpec, calls: dict[CallFigure, float]) -> Metric:
     return family
 
 
-def registry_of(collector: ProjectCollector) -> CollectorRegistry:
+class Collects(Protocol):
+    """Whoever has metrics."""
+
+    def describe(self) -> Iterable[Metric]:
+        """Describe what there is beforehand, or nothing."""
+        ...
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every metric that has a figure."""
+        ...
+
+
+def registry_of(collector: Collects) -> CollectorRegistry:
     """Return a registry of prometheus-client with nothing in it but this collector."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)

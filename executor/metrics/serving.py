@@ -16,7 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import make_wsgi_app
 
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.metrics.collector import ProjectCollector, registry_of
+from exitplan.executor.metrics.collector import Collects, registry_of
 from exitplan.ruleset.errors import ExitplanError, UsageError
 
 _LONGEST_REQUEST = 10
@@ -84,7 +84,7 @@ class _Handler(WSGIRequestHandler):
 
 
 @contextmanager
-def serve(address: Address, collector: ProjectCollector) -> Iterator[Address]:
+def serve(address: Address, collector: Collects) -> Iterator[Address]:
     """Serve metrics for the time of the block, in a thread of its own; gives the address with its port.
 
     Raises ExitplanError where nobody can listen there.
@@ -106,7 +106,7 @@ def serve(address: Address, collector: ProjectCollector) -> Iterator[Address]:
         server.server_close()
 
 
-def _app(collector: ProjectCollector) -> Callable[[Mapping[str, Any], Respond], Iterable[bytes]]:
+def _app(collector: Collects) -> Callable[[Mapping[str, Any], Respond], Iterable[bytes]]:
     metrics = make_wsgi_app(registry_of(collector))
 
     def answer(environ: Mapping[str, Any], respond: Respond) -> Iterable[bytes]:

@@ -194,9 +194,9 @@ _KINDS = (
     AlertKind(
         "ROUND_FAILED",
         "WARNING",
-        "A round of `exitplan watch` failed. Each cause is reported once.",
+        "A round of `exitplan watch`, or of a fleet's cycle, failed. Each cause is reported once.",
         (_REASON, _HINT, Figure("exit_code", "exit code")),
-        "The watcher tries again, less often each time. Find out why it failed.",
+        "It is tried again: by the watcher less often each time, in a fleet with each cycle. Find out why it failed.",
         "exitplan status --account {account}",
     ),
     AlertKind(
@@ -206,6 +206,14 @@ _KINDS = (
         (Figure("seconds", "time so far", "s"), Figure("cut_off", "time allowed", "s")),
         "It sends nothing more. The account gets no other round until it ends. If it never ends, restart the watcher.",
         "exitplan status --account {account}",
+    ),
+    AlertKind(
+        "ACCOUNT_SET_ASIDE",
+        "CRITICAL",
+        "An account of a fleet ended or held up the process that worked on it, again and again, and was set aside.",
+        (_REASON, Figure("tries", "how often")),
+        "It gets no cycle until it is revived; the others go on. Orders may be in flight: look at it first.",
+        "exitplan fleet dead",
     ),
     AlertKind(
         "ESCALATION",
@@ -238,6 +246,22 @@ _KINDS = (
         (_VENUE,),
         "There is nothing to do.",
         "exitplan status --account {account}",
+    ),
+    AlertKind(
+        "ROLLOUT_STOPPED",
+        "CRITICAL",
+        "The rollout of a policy has stopped by itself: too many accounts fail under it.",
+        (
+            Figure("rollout", "rollout"),
+            Figure("policy", "policy"),
+            Figure("share", "stage"),
+            Figure("moved", "accounts under the new policy"),
+            Figure("failing", "of them fail that did not before"),
+            _REASON,
+            Figure("accounts", "such as"),
+        ),
+        "No further account gets the policy. See what fails; then put the old policies back, or go on all the same.",
+        "exitplan fleet rollout status {rollout}",
     ),
     AlertKind(
         "OVERSIZED_HIGH_EXPOSURE",

@@ -42,6 +42,11 @@ class AlertLog:
     offset: int = 0
     unreadable: int = 0
 
+    @property
+    def place(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
     def new(self) -> Iterator[Alert]:
         """Return the alerts since the last call, the oldest first; raises DataFolderUnusable.
 

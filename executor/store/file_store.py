@@ -53,6 +53,14 @@ class FileStore:
         """Check whether there is a journal."""
         return self.folder.journal.exists()
 
+    def may_have_requests(self, *, rejected: bool = False) -> bool:  # noqa: ARG002 - as its protocol
+        """Check whether there is a journal, which alone can tell."""
+        return self.has_journal()
+
+    def may_have_incidents(self) -> bool:
+        """Check whether there is a journal, which alone can tell."""
+        return self.has_journal()
+
     def open_journal(self) -> AbstractContextManager[Journal]:
         """Open the journal, beginning it where there is none."""
         return open_journal(self.folder.journal)

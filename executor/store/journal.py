@@ -455,7 +455,7 @@ class Journal:
             (content,),
         ).rowcount
         if not is_there:
-            db.execute("INSERT INTO state (only, document, revision) VALUES (1, ?, 1)", (content,))
+            db.execute("INSERT INTO state (document, revision) VALUES (?, 1)", (content,))
         db.execute("DELETE FROM state_changes")
 
 

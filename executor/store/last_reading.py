@@ -45,7 +45,7 @@ class LastReading:
     """What an account was at its last reading; amounts are in its quote, None where not known.
 
     ``locked`` is what open orders hold, ``counted`` and ``cap`` are the positions that the cap counts and allows.
-    ``clean_at`` is when a verification last found the account CLEAN.
+    ``clean_at`` is when a verification last found the account CLEAN, ``refused_by`` the guards that refuse the plan.
     """
 
     at: datetime
@@ -57,6 +57,7 @@ class LastReading:
     cap: int
     positions: tuple[PositionRead, ...]
     clean_at: Annotated[datetime | None, Key(sparse=True)] = None
+    refused_by: Annotated[tuple[str, ...], Key(sparse=True)] = ()
 
 
 def reading_of(draft: Draft) -> LastReading:
@@ -74,6 +75,7 @@ def reading_of(draft: Draft) -> LastReading:
             PositionRead(one.view.position.symbol, one.view.position.side, one.category, one.view.value)
             for one in draft.decisions
         ),
+        refused_by=tuple(verdict.name for verdict in draft.guards if not verdict.ok),
     )
 
 
@@ -115,6 +117,23 @@ def _locked(account: AccountView) -> Decimal | None:
         )
 
 
+def next_reading(draft: Draft, before: LastReading | None, *, is_verification: bool) -> bytes:
+    """Write the figures of a reading as they are kept, given those of the one ``before``."""
+    reading = reading_of(draft)
+    is_clean = is_verification and draft.checks.state is AccountState.CLEAN
+    clean_at = reading.at if is_clean else None if before is None else before.clean_at
+    return orjson.dumps(write_record(replace(reading, clean_at=clean_at)))
+
+
+def kept_reading(content: bytes) -> LastReading | None:
+    """Read figures that were kept; None where they are damaged."""
+    try:
+        document: Mapping[str, object] = orjson.loads(content)
+        return read_record(LastReading, document)
+    except (ValueError, TypeError, ArithmeticError):
+        return None
+
+
 def keep_reading(folder: DataFolder, draft: Draft, *, is_verification: bool = False) -> None:
     """Keep the figures of a reading; where that cannot be done it is logged, and the work goes on.
 
@@ -122,11 +141,8 @@ def keep_reading(folder: DataFolder, draft: Draft, *, is_verification: bool = Fa
     """
     if not folder.journal.exists():
         return
-    reading, before = reading_of(draft), read_last_reading(folder)
-    is_clean = is_verification and draft.checks.state is AccountState.CLEAN
-    clean_at = reading.at if is_clean else None if before is None else before.clean_at
     try:
-        content = orjson.dumps(write_record(replace(reading, clean_at=clean_at)))
+        content = next_reading(draft, read_last_reading(folder), is_verification=is_verification)
         write_atomically(folder.reading, content, is_durable=False)
     except DataFolderUnusable as error:
         note(RUN, "reading_not_kept", level=logging.DEBUG, message=str(error))
@@ -136,7 +152,6 @@ def read_last_reading(folder: DataFolder) -> LastReading | None:
     """Return the figures of the last reading; None where none were kept, or the file is damaged."""
     try:
         with folder.reading.open("rb") as file:
-            document: Mapping[str, object] = orjson.loads(file.read(_LARGEST))
-        return read_record(LastReading, document)
-    except (OSError, ValueError, TypeError, ArithmeticError):
+            return kept_reading(file.read(_LARGEST))
+    except OSError:
         return None

@@ -92,10 +92,15 @@ def machine_lock(identity: Identity) -> Path | None:
 
     It is told by venue, address and key; None where the key is not known, or there is none.
     """
+    name = venue_account(identity)
+    return None if name is None else cache_folder() / "locks" / f"{name}.lock"
+
+
+def venue_account(identity: Identity) -> str | None:
+    """Name an account at its venue, whatever it is called here; None where its key is not known, or there is none."""
     if identity.key is None:
         return None
-    name = hashlib.sha256(orjson.dumps([identity.venue, identity.address, identity.key])).hexdigest()[:24]
-    return cache_folder() / "locks" / f"{name}.lock"
+    return hashlib.sha256(orjson.dumps([identity.venue, identity.address, identity.key])).hexdigest()[:24]
 
 
 @contextmanager

@@ -108,6 +108,17 @@ class AccountStore(Protocol):
         """Check whether a journal was begun."""
         ...
 
+    def may_have_requests(self, *, rejected: bool = False) -> bool:
+        """Check whether a plan may be open, or a request wait for people; or, where asked for, whether one is rejected.
+
+        False only where it is known that there is none.
+        """
+        ...
+
+    def may_have_incidents(self) -> bool:
+        """Check whether there may be anything of incidents, or to be told; false only where it is known."""
+        ...
+
     def open_journal(self) -> AbstractContextManager[Journal]:
         """Open the journal, beginning it where there is none, and check that it is sound."""
         ...

@@ -188,7 +188,7 @@ def load_state(journal: Journal, path: Path) -> State:
     known = journal.state()
     if known is None:
         return state_from_file(path).unverified if path.exists() else State()
-    state = _understood(known, "the journal is damaged: its state")
+    state = understood(known, "the journal is damaged: its state")
     # A crash may fall between writing the file and noting its hash, so what the journal would write now is no edit
     # either.
     ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state, journal.mark())).hexdigest()}
@@ -251,11 +251,12 @@ def state_from_file(path: Path) -> State:
     """
     published = published_state(path)
     if published is not None:
-        return _understood(parse_document(published, "state", str(path)), str(path))
-    return _understood(load_document(path, "state"), str(path))
+        return understood(parse_document(published, "state", str(path)), str(path))
+    return understood(load_document(path, "state"), str(path))
 
 
-def _understood(document: Mapping[str, Any], name: str) -> State:
+def understood(document: Mapping[str, Any], name: str) -> State:
+    """Read a state; raises FileIsInvalid where it cannot be made sense of, or written again."""
     try:
         state = state_from_document(document)
         state_bytes(state)

@@ -88,8 +88,12 @@ def with_tracker(snapshot: Snapshot, path: Path) -> Snapshot:
 
 def load_records(path: Path) -> dict[str, TrackerRecord]:
     """Load the records of a tracker's file by unified symbol; raises FileIsInvalid for a broken one."""
-    positions = load_document(path, "tracker")["positions"]
-    return tracker_from_document({symbol: with_zone(record) for symbol, record in positions.items()})
+    return records_of(load_document(path, "tracker"))
+
+
+def records_of(document: Mapping[str, Any]) -> dict[str, TrackerRecord]:
+    """Read the records of a tracker's document, which is sound, by unified symbol."""
+    return tracker_from_document({symbol: with_zone(record) for symbol, record in document["positions"].items()})
 
 
 def with_zone(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,17 +113,18 @@ def update_tracker(
     All else in the file stays as its other writers wrote it, names and numbers included. Where there is no file yet,
     ``records`` go into it first. Raises FileIsInvalid for a broken file, DataFolderUnusable.
     """
-
-    def replace_records(positions: Document) -> None:
-        names = {unified_symbol(name): name for name in positions}
-        for symbol, record in changes.items():
-            name = names.get(symbol, symbol)
-            positions.pop(name, None)
-            if record is not None:
-                positions[name] = tracker_to_document({symbol: record})[symbol]
-
     with changed_tracker(path, now, lambda: tracker_to_document(records)) as positions:
-        replace_records(positions)
+        replace_records(positions, changes)
+
+
+def replace_records(positions: Document, changes: Mapping[str, TrackerRecord | None]) -> None:
+    """Replace records among the positions of a tracker's document, or remove them where a change is None."""
+    names = {unified_symbol(name): name for name in positions}
+    for symbol, record in changes.items():
+        name = names.get(symbol, symbol)
+        positions.pop(name, None)
+        if record is not None:
+            positions[name] = tracker_to_document({symbol: record})[symbol]
 
 
 def take_over_tracker(source: Path, target: Path) -> int:
@@ -146,13 +151,23 @@ def changed_tracker(path: Path, now: datetime, before: Callable[[], Document] = 
     with _writing(path):
         if path.exists() and not is_blank(path):
             load_document(path, "tracker")
-            document = json.loads(path.read_bytes(), parse_float=Digits, parse_int=Digits)
+            document = read_with_digits(path.read_bytes())
         else:
             document = {"positions": before()}
         yield document["positions"]
         document["last_updated"] = time_text(now)
-        content = orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        write_atomically(path, with_escapes(content))
+        write_atomically(path, write_with_digits(document))
+
+
+def read_with_digits(content: bytes) -> Document:
+    """Read a tracker's document with its numbers as they stand."""
+    document: Document = json.loads(content, parse_float=Digits, parse_int=Digits)
+    return document
+
+
+def write_with_digits(document: Document) -> bytes:
+    """Write a tracker's document with its numbers as they stood."""
+    return with_escapes(orjson.dumps(document, _as_number, orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import ApplyResult
@@ -46,6 +47,7 @@ Kind = Literal[
     "removed",
 ]
 Stopped = Callable[[], bool]
+T = TypeVar("T")
 
 _NO_FAILURES: Mapping[type[ExitplanError], Kind] = {
     AccountIsHalted: "halted",
@@ -104,17 +106,39 @@ class Round:
         return self.kind in {"failed", "hangs"}
 
 
+GoOn = Callable[[], Round]
+"""Does the rest of a round."""
+
+
 def round_of(account: Account, stopped: Stopped, sleep: Sleep) -> Round:
     """Do one round of an account; what goes wrong is told in it, and nothing is raised but what nobody foresaw."""
-    begun = account.clock()
+    begun = begin_round(account, stopped, sleep)
+    return begun if isinstance(begun, Round) else begun()
+
+
+def begin_round(account: Account, stopped: Stopped, sleep: Sleep) -> Round | GoOn:
+    """Plan an account, and do its round where nothing is to be sent or asked; else return what does the rest of it.
+
+    That may be called in another thread. Nothing is raised as in :func:`round_of`.
+    """
+    began, turn = account.clock(), _Turn(account, stopped, sleep)
+    begun = _told(account, began, turn.begin)
+    return begun if isinstance(begun, Round) else partial(_told, account, began, begun)
+
+
+def _told(account: Account, began: datetime, task: Callable[[], T]) -> T | Round:
+    """Do a round or a part of it; what goes wrong is told in it."""
+    done: T | Round
     try:
-        done = _Turn(account, stopped, sleep).take()
+        done = task()
     except ExitplanError as problem:
         kinds: list[Kind] = [kind for error, kind in _NO_FAILURES.items() if isinstance(problem, error)]
         kind = kinds[0] if kinds else "failed"
-        done = Round(account.id, account.venue, begun, kind, problem.exit_code, problem=problem)
+        done = Round(account.id, account.venue, began, kind, problem.exit_code, problem=problem)
+    if not isinstance(done, Round):
+        return done
     ended = account.clock()
-    return replace(done, at=ended, seconds=(ended - begun).total_seconds())
+    return replace(done, at=ended, seconds=(ended - began).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +147,7 @@ class _Turn:
     stopped: Stopped
     sleep: Sleep
 
-    def take(self) -> Round:
+    def begin(self) -> Round | GoOn:
         account = self.account
         halt = account.store.find_halt()
         if halt is not None and not account.rulebook.policy.halt_allows_exits:
@@ -140,6 +164,10 @@ class _Turn:
         if not planned.has_changes:
             self._withdraw(planned)
             return self._left(planned, "quiet")
+        return partial(self._carry_out, planned)
+
+    def _carry_out(self, planned: Planned) -> Round:
+        """Apply a plan, unless people have a word in it, or have said theirs."""
         plan = planned.plan
         reasons = self._reasons(plan)
         if reasons:
@@ -169,7 +197,7 @@ class _Turn:
     def _resumed(self) -> Round | None:
         """Finish what people have approved and a stop has interrupted; None where there is nothing of the kind."""
         account = self.account
-        if not account.store.has_journal():
+        if not account.store.may_have_requests():
             return None
         with open_book(account.store) as book:
             request = book.interrupted()
@@ -220,7 +248,7 @@ class _Turn:
     def _withdraw(self, planned: Planned) -> Request | None:
         """Note that nobody is asked any more; returns by which request a person has rejected the plan, if one has."""
         account = self.account
-        if not account.store.has_journal():
+        if not account.store.may_have_requests(rejected=planned.has_changes):
             return None
         with open_book(account.store) as book:
             book.withdraw(account.clock())

@@ -12,7 +12,7 @@ from exitplan.ruleset.exit_codes import ExitCode
 
 KEPT_AT_MOST = timedelta(hours=1)
 """How long rounds may be kept from their work, by whoever holds the account, until that is a failure."""
-_KEPT = frozenset({"locked", "stale"})
+KEPT_FROM_WORK = frozenset({"locked", "stale"})
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Track:
 
     def is_kept_too_long(self, done: Round, now: datetime) -> bool:
         """Check whether rounds have been kept from their work for so long that a person should hear of it."""
-        if done.kind not in _KEPT:
+        if done.kind not in KEPT_FROM_WORK:
             self.kept_since = None
             return False
         self.kept_since = now if self.kept_since is None else min(self.kept_since, now)

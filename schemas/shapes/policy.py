@@ -404,6 +404,16 @@ def _rate_limit() -> Schema:
     return record(properties, ("burst", "per_second"), about=about)
 
 
+def _route() -> Schema:
+    address = text("An address of the machine, which requests are sent from.", pattern="^[0-9a-fA-F:.]+$")
+    proxy = text("A proxy that all requests go through: http://host:port.", pattern="^https?://[^\\s@]+$")
+    properties = {
+        "source_address": address | {"patternErrorMessage": "an IP address is expected, such as 10.0.0.5"},
+        "proxy": proxy | {"patternErrorMessage": "a proxy without user and password is expected: http://host:port"},
+    }
+    return record(properties, about="What egress stands for on this machine, where that is not its own address.")
+
+
 def _signatures() -> Schema:
     key = text(
         "A public key, as the line of its .pub file.",
@@ -451,6 +461,12 @@ def account_schema() -> Schema:
             "default": ["spot"],
         },
         "rate_limit": _rate_limit(),
+        "egress": text(
+            "In a fleet: the name of the address that requests have to leave by; workers with it take the account.",
+            pattern=_ID_PATTERN,
+        )
+        | {"patternErrorMessage": _ID_MESSAGE},
+        "route": _route(),
         "options": {
             "type": "object",
             "description": "Settings of the venue, for ccxt's client; never credentials.",

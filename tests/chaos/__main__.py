@@ -10,11 +10,14 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 from tests.chaos.experiment import Experiment
-from tests.chaos.kinds import LIVE, PAPER
+from tests.chaos.in_postgres import shared_database
+from tests.chaos.kinds import LIVE, PAPER, POSTGRES
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.suite import Result, Tally, in_all, run_safely, run_suite, tries_until_caught
+from tools.postgres import NoPostgres
 
 _SHOWN = 20
 _TRIES = 30
@@ -23,10 +26,20 @@ _TRIES = 30
 def main() -> int:
     """Run the suite; 1 where anything was lost, doubled, broken or slow, or a mutant survives."""
     options = _parser().parse_args()
-    if options.repeat:
-        return _repeat(options.repeat)
+    in_postgres = options.store == POSTGRES or (options.repeat or "").startswith(POSTGRES)
+    try:
+        with shared_database() if in_postgres else nullcontext():
+            return _repeat(options.repeat) if options.repeat else _run(options)
+    except NoPostgres as why:
+        say(f"left out: {why}")
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     wanted = {PAPER: options.kills, **dict.fromkeys(LIVE, options.live_kills)}
+    if options.store == POSTGRES:
+        wanted = {POSTGRES: options.kills}
     results = {
         venue: run_suite(kills, options.seed, options.seconds, venue) for venue, kills in wanted.items() if kills
     }
@@ -36,7 +49,7 @@ def main() -> int:
     failures = [failure for result in results.values() for failure in result.failures]
     for experiment, violations in failures[:_SHOWN]:
         say(f"{violations[0].kind}: {violations[0].text}\n  repeat it with: --repeat '{written(experiment)}'")
-    survivors = _bite(options.seed)
+    survivors = _bite(options.seed, is_in_postgres=options.store == POSTGRES)
     slow = [venue for venue, result in results.items() if result.kills < wanted[venue]]
     if slow:
         say(f"too few kills within {options.seconds:.0f} s: {', '.join(slow)}")
@@ -78,10 +91,12 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [row[0].ljust(widths[0]), *numbers]
 
 
-def _bite(seed: int) -> list[str]:
+def _bite(seed: int, *, is_in_postgres: bool) -> list[str]:
     """Take the safeties out one at a time and tell which are not missed."""
     survivors = []
     for name, mutant in MUTANTS.items():
+        if (mutant.venue == POSTGRES) is not is_in_postgres:
+            continue
         tries = tries_until_caught(name, seed, _TRIES)
         told = "SURVIVES" if tries is None else f"caught after {tries} experiment{'s' * (tries > 1)}"
         say(f"without {mutant.safety}: {told}")
@@ -113,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=1000, help="how many processes are to die at least")
     parser.add_argument("--live-kills", type=int, default=1000, help="the same for each live venue, over HTTP")
+    parser.add_argument("--store", choices=("files", POSTGRES), default="files", help="where the account is kept")
     parser.add_argument("--seed", type=int, default=1, help="what chance starts from")
     parser.add_argument("--seconds", type=float, default=3600, help="give up on a venue after this time")
     parser.add_argument("--repeat", metavar="EXPERIMENT", help="run one experiment again, as a failure names it")

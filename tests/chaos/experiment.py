@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, OutcomeUnknown, PlanIsUnusable
-from tests.chaos.kinds import PAPER, kinds_at
+from tests.chaos.disturbances import build_in_postgres, disturb
+from tests.chaos.kinds import PAPER, POSTGRES, kinds_at
 from tests.chaos.live_world import build_live
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.oracle import Violation, broken_files, judge, judge_progress, judge_rest
@@ -112,6 +112,8 @@ def _world(root: Path, experiment: Experiment, troubles: Record) -> World:
     kind, account = kinds_at(experiment.venue)[experiment.kind], experiment.account
     if experiment.venue == PAPER:
         return build(root, account, troubles, kind.options)
+    if experiment.venue == POSTGRES:
+        return build_in_postgres(root, account, troubles, kind)
     return build_live(root, experiment.venue, account, troubles, kind.options)
 
 
@@ -361,19 +363,13 @@ def _two_writers(stage: _Stage) -> None:
     first = stage._child(hang)
     if not first.wait_until_stopped():
         return
-    for lock in (stage.world.folder.lock, *stage.world.root.glob("cache/locks/*.lock")):  # as `exitplan unlock` does
-        break_lease(lock)
+    stage.world.break_leases()
     stage._ended(stage._child(lambda: None))
-    told = _content(stage.world.folder.journal)
+    told = stage.world.journal_content()
     first.wake()
     stage._ended(first)
-    if _content(stage.world.folder.journal) != told:
+    if stage.world.journal_content() != told:
         stage.report.violations.append(Violation("lost", "who was replaced has written to the journal"))
-
-
-def _content(journal: Path) -> list[str]:
-    with closing(sqlite3.connect(journal)) as db:
-        return list(db.iterdump())
 
 
 def _race(stage: _Stage) -> None:
@@ -394,4 +390,5 @@ _DEATHS: Mapping[str, Callable[[_Stage], None]] = {
     "corrupted": _corrupt,
     "writers": _two_writers,
     "race": _race,
+    "disturbed": disturb,
 }

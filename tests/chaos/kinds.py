@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
@@ -11,12 +11,14 @@ from tests.chaos.wire import Record
 
 PAPER = "paper"
 LIVE = ("kraken", "coinbase", "binance", "bybit")
+POSTGRES = "postgres"
+"""The paper venue, with the account kept in Postgres."""
 PLAYED = ("slices", "busy", "stops", "grouped")
 """The accounts that can be at any venue."""
 PLAYED_AT: Mapping[str, tuple[str, ...]] = {"binance": ("hedged",), "bybit": ("hedged",)}
 """Those that can be only where contracts are traded."""
 
-Death = Literal["point", "twice", "random", "disk full", "read-only", "corrupted", "writers", "race"]
+Death = Literal["point", "twice", "random", "disk full", "read-only", "corrupted", "writers", "race", "disturbed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,29 @@ OVER_HTTP: Mapping[str, Kind] = {
 }
 """What goes wrong with a live account over HTTP; ``Record`` names the faults of :mod:`tests.chaos.loopback`."""
 
+_OF_FILES = frozenset({"disk full", "read-only", "corrupted"})
+IN_POSTGRES: Mapping[str, Kind] = {
+    **{name: replace(kind, venues=(POSTGRES,)) for name, kind in KINDS.items() if kind.death not in _OF_FILES},
+    **{
+        name: Kind(name, "disturbed", venues=(POSTGRES,), accounts=("slices", "grouped"))
+        for name in (
+            "server restarted",
+            "server crashes",
+            "server restarted at any moment",
+            "sessions ended",
+            "server paused",
+            "network cut",
+            "lease ends",
+            "dies elsewhere",
+        )
+    },
+}
+"""What goes wrong with an account that is kept in Postgres; :mod:`tests.chaos.disturbances` does the last ones."""
+
 
 def kinds_at(venue: str) -> Mapping[str, Kind]:
     """Give the kinds of experiment with accounts of a venue."""
-    known = KINDS if venue == PAPER else OVER_HTTP
+    known = {PAPER: KINDS, POSTGRES: IN_POSTGRES}.get(venue, OVER_HTTP)
     return {name: kind for name, kind in known.items() if venue in kind.venues}
 
 

@@ -16,8 +16,11 @@ from exitplan.brokers.venues.kraken import Kraken
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Intent, Settlement
+from exitplan.executor.store.postgres import database
+from exitplan.executor.store.postgres.leases import Lease
+from exitplan.executor.store.postgres.tables import PostgresTables
 from exitplan.ruleset.model.values import ZERO, plain, time_text
-from tests.chaos.kinds import PAPER
+from tests.chaos.kinds import PAPER, POSTGRES
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,30 @@ def _without_window(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Kraken, "window_parameters", lambda *_: {})
 
 
+def _without_own_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lease, "ensure", lambda _: None)
+
+
+def _without_leases(patch: pytest.MonkeyPatch) -> None:
+    """Take the lease's own fence out, so that the journal's stands alone."""
+    patch.setattr(Lease, "ensure", lambda _: None)
+    patch.setattr(PostgresTables, "_ensure_leased", lambda _: None)
+
+
+def _without_any_fence(patch: pytest.MonkeyPatch) -> None:
+    _without_leases(patch)
+    _without_fence(patch)
+
+
+def _without_any_swap(patch: pytest.MonkeyPatch) -> None:
+    _without_leases(patch)
+    _without_swap(patch)
+
+
+def _without_durability(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(database, "_SETTINGS", f"{database._SETTINGS}; SET synchronous_commit = off")
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "no look-up": Mutant("asking the venue for an order of unknown outcome", "reply lost after", _without_look_up),
     "no wait": Mutant("waiting until the venue can no longer accept it", "late execution", _without_wait),
@@ -170,4 +197,30 @@ MUTANTS: Mapping[str, Mutant] = {
         venue="kraken",
         seed=2,
     ),
+    **{
+        f"{name} in Postgres": Mutant(safety, kind, install, account, at, POSTGRES)
+        for name, safety, kind, install, account, at in (
+            ("no look-up", "asking the venue, in Postgres", "reply lost after", _without_look_up, "slices", 12),
+            ("no wait", "waiting out the window, in Postgres", "late execution", _without_wait, "slices", 12),
+            ("no swap", "compare-and-swap and fences, in Postgres", "two writers", _without_any_swap, "slices", 12),
+            ("no fence", "all fences, in Postgres", "two writers", _without_any_fence, "slices", 12),
+            (
+                "one of a group",
+                "journalling all of a group, in Postgres",
+                "killed twice",
+                _without_the_others,
+                "grouped",
+                50,
+            ),
+            (
+                "no own clock",
+                "looking at the lease right before a send",
+                "lease ends",
+                _without_own_clock,
+                "slices",
+                12,
+            ),
+            ("not durable", "commits that are on the disk", "server crashes", _without_durability, "slices", 12),
+        )
+    },
 }

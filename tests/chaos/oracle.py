@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.snapshot import Snapshot, position_key
-from exitplan.schemas.documents import load_document
 from tests.chaos.world import World
 
 STEP = Decimal("0.001")
@@ -31,13 +30,13 @@ class Violation:
 
 
 def broken_files(world: World) -> list[Violation]:
-    """Check the files that others read, whoever has just died."""
+    """Check what others read, whoever has just died."""
     found = []
     try:
-        if world.folder.state.exists():
-            load_document(world.folder.state, "state")
-        if world.folder.tracker.exists():
-            load_document(world.folder.tracker, "tracker")
+        if world.has_state():
+            world.state_document()
+        if world.has_tracker():
+            world.tracked()
     except ExitplanError as error:
         found.append(Violation("invalid", str(error)))
     return found + _false_clean(world)
@@ -45,13 +44,13 @@ def broken_files(world: World) -> list[Violation]:
 
 def _false_clean(world: World) -> list[Violation]:
     """CLEAN while the venue holds what nobody manages; the file may be older than what others have done since."""
-    if world.has_foreign_trades() or not world.folder.state.exists():
+    if world.has_foreign_trades() or not world.has_state():
         return []
     try:
-        clean = load_document(world.folder.state, "state").get("account_state") == "CLEAN"
+        clean = world.state_document().get("account_state") == "CLEAN"
     except ExitplanError:
         return []
-    stray = _sellable(world) - set(world.tracked() if world.folder.tracker.exists() else KEPT) - KEPT
+    stray = _sellable(world) - set(world.tracked() if world.has_tracker() else KEPT) - KEPT
     return [Violation("invalid", f"CLEAN with {', '.join(sorted(stray))}")] if clean and stray else []
 
 
@@ -153,7 +152,7 @@ def judge_rest(world: World, start: Snapshot) -> list[Violation]:
         for symbol in gone
         if gone[symbol] != told.get(symbol, Decimal(0))
     ]
-    managed = set(world.tracked() if world.folder.tracker.exists() else KEPT) | KEPT | set(world.state().escalated)
+    managed = set(world.tracked() if world.has_tracker() else KEPT) | KEPT | set(world.state().escalated)
     left = _sellable(world) - managed
     if left and not foreign:
         found.append(Violation("lost", f"at rest with {', '.join(sorted(left))}"))

@@ -18,6 +18,7 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
+from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.model.snapshot import Snapshot, position_key
 from tests.builders import order, position, record, snapshot
 from tests.chaos.wire import WINDOW, Record, Wire, WireClock, WireFile
@@ -138,6 +139,24 @@ class World(Scene):
             journal.row_factory = sqlite3.Row
             return [dict(row) for row in journal.execute("SELECT * FROM intents")]
 
+    def journal_content(self) -> list[str]:
+        """All that the journal holds, read without exitplan."""
+        with closing(sqlite3.connect(self.folder.journal)) as db:
+            return list(db.iterdump())
+
+    def has_state(self) -> bool:
+        """Tell whether a state is shown to people."""
+        return self.folder.state.exists()
+
+    def has_tracker(self) -> bool:
+        """Tell whether there is a position tracker."""
+        return self.folder.tracker.exists()
+
+    def break_leases(self) -> None:
+        """Take the account away from whoever works on it, as `exitplan unlock` does."""
+        for lock in (self.folder.lock, *self.root.glob("cache/locks/*.lock")):
+            break_lease(lock)
+
 
 def busy() -> Snapshot:
     """A bit of everything: a zombie, dust, one too many with an order in its way, unwinds, a stale order."""
@@ -215,10 +234,17 @@ ACCOUNTS = {
 }
 
 
-def build(root: Path, account: str, troubles: Record, options: Mapping[str, Any] | None = None) -> World:
+def build(
+    root: Path,
+    account: str,
+    troubles: Record,
+    options: Mapping[str, Any] | None = None,
+    *,
+    made: Callable[..., World] = World,
+) -> World:
     """Build a world in an empty folder."""
     play = ACCOUNTS[account]
     scene = stage(root, play.account(), base=play.base, parameters=dict(play.parameters), options=dict(options or {}))
     wire = WireFile(root / "wire.json")
     wire.write(replace(troubles, at_once=play.at_once))
-    return World(root, WireClock(wire=wire), scene.trouble, scene.policy, wire=wire)
+    return made(root, WireClock(wire=wire), scene.trouble, scene.policy, wire=wire)

@@ -26,7 +26,7 @@ from exitplan.ruleset.model.values import parse_decimal
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
 from exitplan.ruleset.planning.plan_words import CATEGORIES
-from exitplan.ruleset.planning.words import duration, reason_text
+from exitplan.ruleset.planning.words import duration, reason_text, rounded_percent
 from exitplan.web.acts.desk import Desk, Look, desk_of
 from exitplan.web.pages.accounts import account_row, is_live
 from exitplan.web.pages.history import run_line
@@ -60,10 +60,10 @@ class PositionLine:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One cycle of an unwind: its number, what it leaves, whether it is done, and when it is due at the earliest."""
+    """One cycle of an unwind: its number, a note, whether it is done, and when it is due at the earliest."""
 
     number: int
-    left: Decimal
+    note: str
     is_done: bool
     due: datetime | None
 
@@ -142,12 +142,18 @@ def _cycles(progress: UnwindProgress, of: int, interval: timedelta) -> list[Cycl
     return [
         Cycle(
             number,
-            Decimal(of - number) / of,
+            _note(progress, number, of),
             number <= progress.cycle,
             None if number <= progress.cycle else since + interval * (number - progress.cycle),
         )
         for number in range(1, of + 1)
     ]
+
+
+def _note(progress: UnwindProgress, number: int, of: int) -> str:
+    if number == progress.cycle:
+        return f"left {rounded_percent(progress.remaining_pct)}"
+    return "closes what is left" if number == of else ""
 
 
 def last_alerts(store: AccountStore) -> list[Alert]:
@@ -198,7 +204,7 @@ def account_page(request: Request) -> Response:
         row=account_row(desk.file(name), account.store, now),
         account=account,
         is_live=is_live(desk.file(name)),
-        status=status,
+        known=status,
         reading=account.store.last_reading(),
         halt=account.store.find_halt(),
         waiting=waiting,

@@ -83,7 +83,13 @@ def plots_of(figures: Sequence[RunFigures], runs: Sequence[Mapping[str, Any]], q
     """Draw what is known: equity, value by category, and the cost of each run; ``runs`` are the newest first."""
     moments = [one.at for one in figures]
     drawn = [
-        lines_plot(f"Equity in {quote}", moments, [Series("equity", "equity", [one.equity for one in figures])], quote),
+        lines_plot(
+            f"Equity in {quote}",
+            moments,
+            [Series("equity", "equity", [one.equity for one in figures])],
+            quote,
+            from_zero=False,
+        ),
         lines_plot(
             f"Value by category in {quote}",
             moments,

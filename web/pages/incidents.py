@@ -8,10 +8,9 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exitplan.executor.escalation.climbing import Incident, next_step_at
-from exitplan.executor.escalation.ladder import incidents_in
+from exitplan.executor.escalation.climbing import Incident
+from exitplan.executor.escalation.shown import Shown, shown_incidents
 from exitplan.ruleset.errors import ExitplanError
-from exitplan.ruleset.language.escalation import Ladder
 from exitplan.ruleset.planning.words import reason_text
 from exitplan.web.acts.desk import Desk, desk_of
 from exitplan.web.acts.halting import ACK_HOURS, take_incident
@@ -30,12 +29,19 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class IncidentLine:
-    """An incident of an account as it stands now; the ladder is None where the policy has it no more."""
+    """An incident of an account as it stands now, as a page draws it."""
 
-    account: str
-    incident: Incident
-    ladder: Ladder | None
-    now: datetime
+    shown: Shown
+
+    @property
+    def account(self) -> str:
+        """The account that it is of."""
+        return self.shown.account
+
+    @property
+    def incident(self) -> Incident:
+        """The incident."""
+        return self.shown.incident
 
     @property
     def what(self) -> str:
@@ -48,31 +54,24 @@ class IncidentLine:
     @property
     def is_taken(self) -> bool:
         """Whether somebody has taken it, and that holds."""
-        return self.incident.is_silenced(self.now)
+        return self.incident.is_silenced(self.shown.now)
 
     @property
     def next_at(self) -> datetime | None:
         """When the next step is told unless it is over before; None where none is."""
-        incident, ack = self.incident, self.incident.ack
-        if self.ladder is None or incident.ended_at is not None:
-            return None
-        if ack is not None and ack.silences(self.now) and ack.until is None:
-            return None
-        return next_step_at(incident, self.ladder)
+        return self.shown.next_at
 
     @property
     def rungs(self) -> list[Rung]:
         """The steps of its ladder."""
-        steps = () if self.ladder is None else self.ladder.steps
+        steps = () if self.shown.ladder is None else self.shown.ladder.steps
         return [Rung(step.text, number <= self.incident.step) for number, step in enumerate(steps, 1)]
 
 
 def incident_lines(desk: Desk, account: str, *, ended: bool = False) -> list[IncidentLine]:
     """Return the incidents of an account, open or ended."""
-    now = desk.given.clock()
-    ladders = {ladder.id: ladder for ladder in desk.file(account).loaded.policy.escalation}
-    incidents = incidents_in(desk.store(account), ended=ended)
-    return [IncidentLine(account, incident, ladders.get(incident.ladder), now) for incident in incidents]
+    shown = shown_incidents(desk.file(account), desk.store(account), desk.given.clock(), ended=ended)
+    return [IncidentLine(one) for one in shown]
 
 
 def incidents_page(request: Request) -> Response:

@@ -11,24 +11,14 @@ from starlette.responses import RedirectResponse, Response
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.halt import find_halt
 from exitplan.ruleset.model.values import parse_time
-from exitplan.ruleset.planning.words import clock_time, duration, exact, money, percent, rounded_percent
+from exitplan.ruleset.planning.words import duration
 from exitplan.web.given import given_of
-from exitplan.web.rendering import environment, render
-
-_FILTERS = {
-    "clock_time": clock_time,
-    "money": money,
-    "exact": exact,
-    "percent": percent,
-    "rounded_percent": rounded_percent,
-    "duration": duration,
-}
+from exitplan.web.rendering import render
 
 
 def show(request: Request, template: str, **values: Any) -> Response:  # noqa: ANN401 - what templates show
     """Write a page with its frame, which tells of a halt of all accounts."""
     given = given_of(request)
-    environment().filters.update(_FILTERS)
     now = given.clock()
 
     def ago(moment: Any) -> str:  # noqa: ANN401 - a time, or its text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,75 +13,22 @@ from pathlib import Path
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.snapshot import Side, Snapshot, snapshot_from_document
-from exitplan.ruleset.model.values import ZERO, plain
-from exitplan.ruleset.planning.actions import Exit
-from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
+from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.values import ZERO
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems
-from exitplan.workbench.comparing.treatments import Treatment
+from exitplan.workbench.comparing.drafts import Books, DraftChange
 
 _FEWEST_EACH = 100
 """Accounts for which it is worth to start a process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """What a plan has for one position: how it is treated, and what is sent, or why nothing is.
-
-    ``sends`` are kind and quantity of each order; ``blocked`` is the reason of an exit that cannot run.
-    """
-
-    treatment: Treatment
-    sends: tuple[str, ...] = ()
-    blocked: str | None = None
-
-    @property
-    def means(self) -> tuple[object, ...]:
-        """What has to be the same for nothing to have changed."""
-        return (self.treatment.means, self.sends, self.blocked)
-
-
-@dataclass(frozen=True, slots=True)
-class PositionChange:
-    """A position of a recorded account that is treated otherwise; None where it is money under one of the policies.
-
-    ``value`` is in the account's quote currency, None where nobody can tell it.
-    """
-
-    symbol: str
-    side: Side
-    value: Decimal | None
-    before: Planned | None
-    after: Planned | None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderChange:
-    """An order that only one of the two policies cancels, by the rule named there."""
-
-    symbol: str
-    order_id: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class RecordingChange:
-    """What changes on one recorded account; guards are those that refuse the plan."""
+    """What changes on one recorded account."""
 
     file: Path
-    account: str
-    quote: str
-    positions: tuple[PositionChange, ...] = ()
-    orders: tuple[OrderChange, ...] = ()
-    guards_before: tuple[str, ...] = ()
-    guards_after: tuple[str, ...] = ()
-
-    @property
-    def is_change(self) -> bool:
-        """Check whether anything changes."""
-        return bool(self.positions or self.orders or self.guards_before != self.guards_after)
+    drafts: DraftChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +42,17 @@ class Recordings:
     @property
     def changed_positions(self) -> int:
         """How many positions are treated otherwise, in all accounts."""
-        return sum(len(change.positions) for change in self.changes)
+        return sum(len(change.drafts.positions) for change in self.changes)
 
     @property
     def values(self) -> dict[str, Decimal]:
         """What the positions that are treated otherwise are worth, by the currency of their accounts."""
         sums: dict[str, Decimal] = {}
         for change in self.changes:
-            known = [position.value for position in change.positions if position.value is not None]
+            known = [position.value for position in change.drafts.positions if position.value is not None]
             if known:
-                sums[change.quote] = sums.get(change.quote, ZERO) + sum(known, ZERO)
+                quote = change.drafts.quote
+                sums[quote] = sums.get(quote, ZERO) + sum(known, ZERO)
         return sums
 
 
@@ -115,30 +63,26 @@ def compare_recordings(old: Policy, new: Policy, files: Sequence[Path], jobs: in
     file that is no snapshot.
     """
     wanted = jobs or min(os.cpu_count() or 1, len(files) // _FEWEST_EACH)
-    counted = list(_in_processes(old, new, files, wanted) if wanted > 1 else map(_Books.of(old, new).change, files))
-    changes = tuple(change for change, _ in counted if change.is_change)
+    counted = list(_in_processes(old, new, files, wanted) if wanted > 1 else map(_change_of(_books(old, new)), files))
+    changes = tuple(change for change, _ in counted if change.drafts.is_change)
     return Recordings(len(files), sum(positions for _, positions in counted), changes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Books:
-    """Both policies, loaded into the engine."""
+def _books(old: Policy, new: Policy) -> Books:
+    return Books(Rulebook.of(old), Rulebook.of(new))
 
-    old: Rulebook
-    new: Rulebook
 
-    @classmethod
-    def of(cls, old: Policy, new: Policy) -> _Books:
-        return cls(Rulebook.of(old), Rulebook.of(new))
+def _change_of(books: Books) -> Callable[[Path], tuple[RecordingChange, int]]:
+    """Return what plans a recorded account under both, and gives what changes, and how many positions there are."""
 
-    def change(self, file: Path) -> tuple[RecordingChange, int]:
-        """Plan an account under both; gives what changes, and how many positions there are."""
+    def change(file: Path) -> tuple[RecordingChange, int]:
         snapshot = snapshot_from_document(load_document(file, "snapshot"))
-        given = (PlanInput(book, snapshot, snapshot.taken_at, is_recorded=True) for book in (self.old, self.new))
-        return _change(file, snapshot, *map(draft_plan, given)), len(snapshot.positions)
+        return RecordingChange(file, books.change(snapshot, snapshot.taken_at)), len(snapshot.positions)
+
+    return change
 
 
-_LOADED: list[_Books] = []
+_LOADED: list[Books] = []
 """In a process of its own: the policies that it was started for."""
 
 
@@ -162,57 +106,11 @@ class _Problems:
 
 def _start(old: Policy, new: Policy) -> None:
     gc.set_threshold(50_000, 20, 100)  # as in the command itself: plans leave nothing behind that refers to itself
-    _LOADED[:] = [_Books.of(old, new)]
+    _LOADED[:] = [_books(old, new)]
 
 
 def _change_or_problems(file: Path) -> tuple[RecordingChange, int] | _Problems:
     try:
-        return _LOADED[0].change(file)
+        return _change_of(_LOADED[0])(file)
     except FileHasProblems as error:
         return _Problems(error.diagnostics)
-
-
-def _change(file: Path, snapshot: Snapshot, before: Draft, after: Draft) -> RecordingChange:
-    return RecordingChange(
-        file,
-        snapshot.account,
-        snapshot.quote,
-        tuple(_positions(snapshot, before, after)),
-        tuple(_orders(before, after)),
-        *(tuple(verdict.name for verdict in draft.guards if not verdict.ok) for draft in (before, after)),
-    )
-
-
-def _positions(snapshot: Snapshot, before: Draft, after: Draft) -> Iterator[PositionChange]:
-    old, new = _planned(before), _planned(after)
-    values = {decision.key: decision.view.value for draft in (after, before) for decision in draft.decisions}
-    for position in snapshot.positions:
-        was, becomes = old.get(position.key), new.get(position.key)
-        if (was and was.means) != (becomes and becomes.means):
-            yield PositionChange(position.symbol, position.side, values.get(position.key), was, becomes)
-
-
-def _planned(draft: Draft) -> dict[str, Planned]:
-    return {
-        decision.key: _of_exit(Treatment.of_decision(decision), draft.exits[decision.key])
-        for decision in draft.decisions
-    }
-
-
-def _of_exit(treatment: Treatment, exit_: Exit) -> Planned:
-    sends = tuple(
-        f"{action.kind} {plain(action.quantity)}" for action in exit_.actions if action.kind != "cancel_order"
-    )
-    return Planned(treatment, sends, exit_.blocked.reason if exit_.blocked else None)
-
-
-def _orders(before: Draft, after: Draft) -> Iterator[OrderChange]:
-    old, new = _cancels(before), _cancels(after)
-    for key in sorted({*old, *new}):
-        if (key in old) != (key in new):
-            yield OrderChange(*key, old.get(key), new.get(key))
-
-
-def _cancels(draft: Draft) -> dict[tuple[str, str], str]:
-    cancels = [action for action in draft.actions if action.order_id is not None]
-    return {(action.symbol, str(action.order_id)): action.rule for action in cancels}

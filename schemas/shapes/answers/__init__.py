@@ -23,6 +23,14 @@ from exitplan.schemas.shapes.answers.alerts import (
     incidents_schema,
 )
 from exitplan.schemas.shapes.answers.failures import accounts_schema, error_schema
+from exitplan.schemas.shapes.answers.fleet import (
+    fleet_accounts_schema,
+    fleet_dead_schema,
+    fleet_import_schema,
+    fleet_moves_schema,
+    fleet_status_schema,
+    fleet_tick_schema,
+)
 from exitplan.schemas.shapes.answers.plans import diff_schema, keygen_schema, sign_schema
 from exitplan.schemas.shapes.answers.policies import (
     compare_schema,
@@ -33,6 +41,7 @@ from exitplan.schemas.shapes.answers.policies import (
     test_schema,
     validate_schema,
 )
+from exitplan.schemas.shapes.answers.rollouts import fleet_plan_schema, fleet_rollout_schema, fleet_rollouts_schema
 from exitplan.schemas.shapes.answers.runs import (
     audit_schema,
     event_schema,
@@ -80,6 +89,15 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "pending": pending_schema,
     "request": request_schema,
     "round": round_schema,
+    "fleet-accounts": fleet_accounts_schema,
+    "fleet-dead": fleet_dead_schema,
+    "fleet-import": fleet_import_schema,
+    "fleet-moves": fleet_moves_schema,
+    "fleet-status": fleet_status_schema,
+    "fleet-tick": fleet_tick_schema,
+    "fleet-plan": fleet_plan_schema,
+    "fleet-rollout": fleet_rollout_schema,
+    "fleet-rollouts": fleet_rollouts_schema,
     "accounts": accounts_schema,
     "error": error_schema,
 }

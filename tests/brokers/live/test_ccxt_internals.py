@@ -23,6 +23,7 @@ OVERRIDDEN = {
     "handle_errors": "self statusCode statusText url method responseHeaders responseBody response requestHeaders "
     "requestBody",
     "handle_option_integer_and_params": "self params methodName optionName defaultValue",
+    "incrementing_nonce": "self",
     "jwt": "request secret algorithm is_rsa opts",
     "microseconds": "",
     "milliseconds": "",

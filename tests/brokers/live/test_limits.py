@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exitplan.brokers.live.buckets import bucket_for
 from exitplan.brokers.live.limits import (
     LONGEST_WINDOW,
     HeaderNames,
     Learned,
     ResetUnit,
     TokenBucket,
-    bucket_for,
     read_headers,
     retry_after,
 )
@@ -295,7 +295,7 @@ def test_whoever_came_first_goes_first() -> None:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
     for n, thread in enumerate(threads):
         thread.start()
-        while len(bucket._queue) <= n:
+        while len(bucket._line) <= n:
             pass
     waiting.set()
     for thread in threads:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exitplan.brokers.live import limits
+from exitplan.brokers.live import buckets
 
 
 @pytest.fixture(autouse=True)
@@ -16,4 +16,4 @@ def _listings_of_this_test_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(autouse=True)
 def _limits_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_BUCKETS", {})
+    monkeypatch.setattr(buckets, "_BUCKETS", {})

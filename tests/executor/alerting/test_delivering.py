@@ -10,6 +10,7 @@ import pytest
 
 from exitplan.executor.alerting.delivery import Wanted, channel_states, known_accounts
 from exitplan.executor.alerting.outbox import open_outbox
+from exitplan.executor.alerting.post import FilePost
 from exitplan.schemas.policies import shipped_policy
 from tests.executor.alerting.conftest import Desk
 
@@ -222,7 +223,12 @@ def test_no_part_of_an_address_is_in_what_is_told_of_a_failure(desk: Desk, monke
     desk.alert()
     report = desk.deliver()
     kept = (desk.data / "alerts.jsonl").read_bytes() + (desk.data / "deliveries.db").read_bytes()
-    told = str(report) + repr(channel_states(desk.root, desk.data)) + kept.decode("latin-1") + str(desk.receiver.got)
+    told = (
+        str(report)
+        + repr(channel_states(desk.root, FilePost(desk.root, desk.data)))
+        + kept.decode("latin-1")
+        + str(desk.receiver.got)
+    )
     assert report.failed["desk"]
     for secret in ("trader", "hunter2", "hookhook", "tokentoken"):
         assert secret not in told
@@ -233,8 +239,8 @@ def test_a_process_that_died_before_it_marked_what_it_sent_sends_it_again_later(
     desk.alert()
     desk.deliver()
     with open_outbox(desk.data) as outbox, outbox.transaction():  # as it was before the mark
-        outbox._connection.execute("UPDATE entries SET until = NULL, times = 1")
-        outbox._connection.execute("UPDATE channels SET claimed_until = claimed_until + 60000000")
+        outbox._tables.execute("UPDATE entries SET until = NULL, times = 1")
+        outbox._tables.execute("UPDATE channels SET claimed_until = claimed_until + 60000000")
     assert desk.deliver(after=timedelta(seconds=30)).sent == {"desk": 1}
 
 
@@ -258,7 +264,7 @@ def test_a_channel_that_hangs_holds_nobody_up_and_counts_as_failed(desk: Desk) -
     desk.receiver.let_go.set()
     desk.receiver.hanging.clear()
     assert report.failed["desk"] == "it did not answer in time"
-    ((_, state), _) = channel_states(desk.root, desk.data)
+    ((_, state), _) = channel_states(desk.root, FilePost(desk.root, desk.data))
     assert state.failures <= 1
 
 

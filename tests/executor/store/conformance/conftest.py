@@ -12,8 +12,11 @@ import pytest
 
 from exitplan.executor.store.file_store import files_below, folder_of
 from exitplan.executor.store.port import AccountStore, StoreOpener
+from exitplan.executor.store.postgres.postgres_store import PostgresStore, stores_in
+from exitplan.executor.store.postgres.records import Records
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.executor.scene import Scene, stage
+from tests.postgres.fixtures import empty
 
 Alerts = list[dict[str, Any]]
 Stage = Callable[..., Scene]
@@ -37,7 +40,18 @@ def _alerts_of_file(store: AccountStore) -> Alerts:
     return [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
-KINDS: Mapping[str, Callable[[pytest.FixtureRequest], Ground]] = {"files": _files}
+def _postgres(request: pytest.FixtureRequest) -> Ground:
+    database = request.getfixturevalue("postgres_database")
+    empty(database)
+    return Ground(stores_in(database), _alerts_in_rows)
+
+
+def _alerts_in_rows(store: AccountStore) -> Alerts:
+    assert isinstance(store, PostgresStore)
+    return [alert for _, alert in Records(store.database, store.account).alerts()]
+
+
+KINDS: Mapping[str, Callable[[pytest.FixtureRequest], Ground]] = {"files": _files, "postgres": _postgres}
 
 
 @pytest.fixture(params=list(KINDS))

@@ -38,8 +38,10 @@ def begin(store: AccountStore, plan: Plan) -> None:
 
 def test_nobody_is_asked_where_there_is_no_journal_and_to_ask_begins_one(store: AccountStore) -> None:
     assert (requests_of(store), store.has_journal()) == ([], False)
+    assert not store.may_have_requests()
     ask(store)
     assert store.has_journal()
+    assert store.may_have_requests()
 
 
 def test_what_is_asked_is_read_as_it_was_written(store: AccountStore, again: AccountStore) -> None:

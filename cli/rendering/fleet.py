@@ -1,0 +1,205 @@
+"""A fleet, drawn: its workers, shards, accounts, and what waits for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from exitplan.cli.rendering.screen import heading, rows, section, titled, words
+from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted, duration
+
+if TYPE_CHECKING:
+    from exitplan.fleet.registry import FleetAccount
+    from exitplan.fleet.status import FleetStatus, TickStatus, WorkerStatus
+
+SILENT_SECONDS = 60
+"""A worker that was not seen for so long is drawn as one that may be gone."""
+_HASH = 12
+_STANDINGS = {"active": "green", "drained": "yellow", "dead": "bold red", "draining": "yellow"}
+
+
+def accounts_table(accounts: Sequence[FleetAccount]) -> Table:
+    """Draw accounts, one a row."""
+    table = titled("account", "venue", "quote", "policy", "shard", "egress", "tags", "standing", justify="llllrlll")
+    for account in accounts:
+        table.add_row(
+            words(account.id, "bold"),
+            words(account.venue),
+            words(account.quote),
+            words(account.policy_sha256[:_HASH]),
+            words("-" if account.shard is None else account.shard),
+            words(account.egress or "-"),
+            words(" ".join(account.tags) or "-"),
+            _standing(account.standing),
+        )
+    return table
+
+
+def dead_table(accounts: Sequence[FleetAccount]) -> Table:
+    """Draw accounts that were set aside, with why."""
+    table = titled("account", "venue", "shard", "tries", "why", justify="llrrl")
+    for account in accounts:
+        shard = "-" if account.shard is None else account.shard
+        table.add_row(
+            words(account.id, "bold"),
+            words(account.venue),
+            words(shard),
+            words(account.tries),
+            words(account.why or "?"),
+        )
+    return table
+
+
+def account_document(account: FleetAccount) -> dict[str, Any]:
+    """Return an account of the registry in its JSON form; what its block says of options is left out."""
+    return {
+        "account": account.id,
+        "venue": account.venue,
+        "quote": account.quote,
+        "policy": account.policy_sha256,
+        "tags": list(account.tags),
+        "egress": account.egress,
+        "shard": account.shard,
+        "standing": account.standing,
+        "tries": account.tries,
+        "why": account.why,
+    }
+
+
+def status_parts(status: FleetStatus) -> list[RenderableType | None]:
+    """Draw how a fleet stands."""
+    return [
+        _workers(status.workers),
+        _lanes(status),
+        _drains(status),
+        _tick(status.tick),
+        _limits(status),
+        _accounts(status),
+    ]
+
+
+def _workers(workers: Sequence[WorkerStatus]) -> RenderableType:
+    if not workers:
+        return heading("Workers", "none at work; start one with: exitplan fleet worker")
+    table = titled("worker", "host", "egress", "processes", "shards", "seen", "standing", justify="lllrrll")
+    for worker in workers:
+        is_silent = worker.silent_for > SILENT_SECONDS
+        table.add_row(
+            words(worker.worker, "bold"),
+            words(f"{worker.host}:{worker.pid}"),
+            words(worker.egress or "-"),
+            words(worker.processes),
+            words(worker.shards),
+            words(f"{duration(worker.silent_for)} ago", "bold red" if is_silent else ""),
+            _standing(worker.standing),
+        )
+    return Group(heading("Workers", counted(len(workers), "worker")), table)
+
+
+def _lanes(status: FleetStatus) -> RenderableType:
+    table = titled("venue", "egress", "shards", "accounts", "drained", "dead", justify="llrrrr")
+    for lane in status.lanes:
+        table.add_row(
+            words(lane.venue, "bold"),
+            words(lane.egress or "-"),
+            *(words(f"{count:,}") for count in (lane.shards, lane.accounts)),
+            words(f"{lane.drained:,}", "yellow" if lane.drained else ""),
+            words(f"{lane.dead:,}", "bold red" if lane.dead else ""),
+        )
+    total = sum(lane.accounts for lane in status.lanes)
+    if not total:
+        return heading("Shards", "no accounts yet; take some in with: exitplan fleet import")
+    note = f"{counted(total, 'account')} under {counted(status.policies, 'policy', 'policies')}"
+    return Group(heading("Shards", note), table)
+
+
+def _drains(status: FleetStatus) -> RenderableType | None:
+    if not status.drains:
+        return None
+    table = rows("l", "l", "l")
+    for drain in status.drains:
+        table.add_row(
+            words(f"{drain.kind} {drain.name}", "yellow"),
+            words(f"by {drain.drained_by}, {clock_time(drain.drained_at)}"),
+            words(drain.why),
+        )
+    return section("Drained", "gets no new cycle until: exitplan fleet drain --undo", table)
+
+
+def _tick(tick: TickStatus | None) -> RenderableType | None:
+    if tick is None:
+        return None
+    ended = f"ended {clock_time(tick.ended_at)}" if tick.ended_at else "under way"
+    note = f"begun {clock_time(tick.begun_at)}, {ended}; {tick.done:,} of {counted(tick.shards, 'shard')} done"
+    figures = {name.replace("_", " ").replace(".", " "): f"{figure:,.10g}" for name, figure in tick.figures.items()}
+    return section(f"Tick {tick.tick}", note, _pairs(figures))
+
+
+def _limits(status: FleetStatus) -> RenderableType | None:
+    if not status.limits:
+        return None
+    table = titled("host", "counts by", "resting", "for", "lowest", "allowed", justify="lrrlrr")
+    for limit in status.limits:
+        table.add_row(
+            words(limit.host, "bold"),
+            words(f"{limit.buckets:,}"),
+            words(f"{limit.resting:,}", "yellow" if limit.resting else ""),
+            words(duration(limit.rest_seconds) if limit.resting else "-"),
+            words(f"{limit.lowest:,.1f}"),
+            words(f"{limit.granted:.0%}", "yellow" if limit.granted < 1 else ""),
+        )
+    return Group(heading("Limits", "what venues have left for keys and addresses"), table)
+
+
+def _accounts(status: FleetStatus) -> RenderableType | None:
+    counts = {**status.states, "plans that wait": status.waiting, "halts": status.halted, "incidents": status.incidents}
+    if status.unplaced:
+        counts["in no shard"] = status.unplaced
+    shown = {name.replace("_", " "): f"{count:,}" for name, count in counts.items() if count}
+    hint = "exitplan pending lists the plans" if status.waiting else "by their last run"
+    return section("Accounts", hint, _pairs(shown)) if shown else None
+
+
+def _pairs(figures: Mapping[str, str]) -> Table:
+    table = rows("l", "r", "l")
+    for name, figure in figures.items():
+        table.add_row(words(name), words(figure), "")
+    return table
+
+
+def _standing(word: str) -> Text:
+    return words(word, _STANDINGS.get(word, ""))
+
+
+def status_document(status: FleetStatus) -> dict[str, Any]:
+    """Return how a fleet stands in its JSON form."""
+    tick = status.tick
+    return {
+        "workers": [
+            {**asdict(worker), "started_at": time_text(worker.started_at), "silent_for": round(worker.silent_for, 3)}
+            for worker in status.workers
+        ],
+        "lanes": [asdict(lane) for lane in status.lanes],
+        "drains": [{**asdict(drain), "drained_at": time_text(drain.drained_at)} for drain in status.drains],
+        "policies": status.policies,
+        "unplaced": status.unplaced,
+        "tick": None
+        if tick is None
+        else {
+            **asdict(tick),
+            "begun_at": time_text(tick.begun_at),
+            "ended_at": None if tick.ended_at is None else time_text(tick.ended_at),
+            "figures": dict(tick.figures),
+        },
+        "limits": [asdict(limit) for limit in status.limits],
+        "states": dict(status.states),
+        "waiting": status.waiting,
+        "halted": status.halted,
+        "incidents": status.incidents,
+    }

@@ -1,0 +1,325 @@
+"""A store that answers from what its shard has loaded, and collects what a quiet account remembers.
+
+It opens nothing. What goes beyond that (orders, questions to people, open plans, incidents) it hands to the account's
+full store, and from then on everything: a round is either collected as a whole, or done on the full store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from exitplan.brokers.identity import Identity
+from exitplan.executor.store.alerts import make_alert
+from exitplan.executor.store.halt import Halt
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal_values import JournalMark
+from exitplan.executor.store.last_reading import LastReading
+from exitplan.executor.store.port import AccountStore, Tables
+from exitplan.executor.store.state import State, state_from_document
+from exitplan.executor.store.tracker import Tracker, records_of
+from exitplan.executor.watching.rounds import Round
+from exitplan.fleet.batch.loading import Loaded
+from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
+from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.visible import printable
+from exitplan.ruleset.planning.planner import Draft
+from exitplan.schemas.documents import parse_document
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Collected:
+    """What an account has to remember of its round: a state where it changed, a reading, and alerts.
+
+    ``is_verified`` says that the state holds the answer of a verification, with which the mark goes.
+    """
+
+    state: State | None = None
+    at: datetime = _NEVER
+    is_verified: bool = False
+    draft: Draft | None = None
+    is_verification: bool = False
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTracker:
+    """A tracker as it was loaded, of which None means that there is none; what changes goes to the full one."""
+
+    content: bytes | None
+    name: str
+    full: Tracker
+
+    def with_records(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot the tracker's records; raises FileIsInvalid where they are damaged."""
+        if self.content is None:
+            return snapshot
+        return replace(snapshot, tracker=records_of(parse_document(self.content, "tracker", self.name)))
+
+    def update(
+        self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
+    ) -> None:
+        """Change the full tracker."""
+        self.full.update(records, changes, now)
+
+
+class BatchedStore:
+    """The store of one account of a shard, for one round.
+
+    An account that somebody is in the middle of when its shard is loaded is left to the full store from the start.
+    """
+
+    def __init__(self, full: AccountStore, loaded: Loaded) -> None:
+        """Answer from what was ``loaded``, and leave to ``full`` what goes beyond."""
+        self.full = full
+        self.loaded = loaded
+        self.collected = Collected()
+        self.round: Round | None = None
+        self.has_passed_on = loaded.is_busy
+        self._known: State | None = None
+
+    @property
+    def account(self) -> str:
+        """The account's id."""
+        return self.loaded.account
+
+    @property
+    def place(self) -> str:
+        """The database without its password."""
+        return self.full.place
+
+    @property
+    def trouble(self) -> RoundTrouble | None:
+        """What is wrong with the account's rounds, after the one that was done."""
+        before = self.loaded.trouble
+        return before if self.round is None else trouble_after(before, self.round)
+
+    @property
+    def tracker(self) -> Tracker:
+        """The account's own position tracker, as it was loaded."""
+        if self.has_passed_on:
+            return self.full.tracker
+        return LoadedTracker(self.loaded.tracker, f"the tracker of {self.account}", self.full.tracker)
+
+    def _passed_on(self) -> AccountStore:
+        """Hand what was collected to the full store, which does the rest of the round, and return it.
+
+        A reading stays here: nothing is decided by it, and it is written with the others'. Raises AccountIsLocked where
+        somebody has changed the state since it was loaded: what was planned is older.
+        """
+        if not self.has_passed_on:
+            self.has_passed_on = True
+            collected, self.collected = self.collected, replace(self.collected, state=None, alerts=[])
+            if collected.state is not None:
+                self._hand_over(collected.state, collected)
+            for alert in collected.alerts:
+                self.full.write_alert(alert)
+        return self.full
+
+    def _hand_over(self, state: State, collected: Collected) -> None:
+        before = self._remembered()
+        if state == replace(before, last_prices=state.last_prices):
+            return  # prices alone are read again before anything is sent
+
+        def unless_changed(known: State) -> State:
+            if known != before:
+                raise AccountIsLocked(
+                    f"the account {self.account} was changed by another process since it was read",
+                    hint="the next round tries again",
+                )
+            return state
+
+        self.full.change_state(unless_changed, collected.at, lifts_mark=collected.is_verified)
+
+    def _remembered(self) -> State:
+        """Return the state as it was loaded; raises FileIsInvalid where it is damaged."""
+        if self._known is None:
+            self._known = _state_of(self.loaded, self.full)
+        return self._known
+
+    # --- the journal ---
+
+    def has_journal(self) -> bool:
+        """Check whether a journal was begun, or will be with what was collected."""
+        if self.has_passed_on:
+            return self.full.has_journal()
+        return self.loaded.writer is not None or self.collected.state is not None
+
+    def may_have_requests(self, *, rejected: bool = False) -> bool:
+        """Check whether a plan was open or a request waited, or one was rejected, when the shard was loaded."""
+        return self.loaded.is_busy or (rejected and self.loaded.has_rejected)
+
+    def may_have_incidents(self) -> bool:
+        """Check whether there was anything of incidents when the shard was loaded."""
+        return self.loaded.has_incidents
+
+    def open_journal(self) -> AbstractContextManager[Journal]:
+        """Open the journal of the full store."""
+        return self._passed_on().open_journal()
+
+    def open_tables(self, *, may_begin: bool = False) -> AbstractContextManager[Tables]:
+        """Open the tables of the full store."""
+        return self._passed_on().open_tables(may_begin=may_begin)
+
+    def ensure_journal(self) -> None:
+        """Ask the full store, where it is at work."""
+        if self.has_passed_on:
+            self.full.ensure_journal()
+
+    def ensure_ready(self) -> None:
+        """Ask the full store, unless the journal was loaded from it just now: something is about to be sent."""
+        full = self._passed_on()
+        if self.loaded.is_busy or self.loaded.writer is None:
+            full.ensure_ready()
+
+    # --- the state ---
+
+    def read_state(self) -> State:
+        """Return what is remembered, with what was collected."""
+        return self.full.read_state() if self.has_passed_on else self.collected.state or self._remembered()
+
+    def load_state(self, journal: Journal) -> State:
+        """Return what is remembered, of a journal of the full store."""
+        return self._passed_on().load_state(journal)
+
+    def take_state(self, journal: Journal) -> State:
+        """Load the state of a journal of the full store, in order to change it."""
+        return self._passed_on().take_state(journal)
+
+    def export_state(self, journal: Journal, state: State, *, over_edits: bool = False) -> None:
+        """Do what the full store does."""
+        self._passed_on().export_state(journal, state, over_edits=over_edits)
+
+    def change_state(self, change: Callable[[State], State], now: datetime, *, lifts_mark: bool = False) -> State:
+        """Collect a change of the state."""
+        if self.has_passed_on:
+            return self.full.change_state(change, now, lifts_mark=lifts_mark)
+        state = change(self.collected.state or self._remembered())
+        self.collected.state, self.collected.at = state, now
+        self.collected.is_verified |= lifts_mark
+        return state
+
+    # --- one writer ---
+
+    def lease(self, now: datetime) -> AbstractContextManager[None]:
+        """Take the lease at the full store."""
+        return self._passed_on().lease(now)
+
+    def trading_lease(self, identity: Identity, now: datetime) -> AbstractContextManager[None]:
+        """Take the leases at the full store."""
+        return self._passed_on().trading_lease(identity, now)
+
+    def ensure_leased(self, journal: Journal) -> None:
+        """Ask the full store."""
+        self.full.ensure_leased(journal)
+
+    def holder(self, identity: Identity | None = None) -> str | None:
+        """Ask the full store, where it is at work; else nobody did when the shard was loaded."""
+        return self.full.holder(identity) if self.has_passed_on else None
+
+    def seems_held(self, identity: Identity | None = None) -> str | None:
+        """Ask the full store, where it is at work; else nobody did when the shard was loaded."""
+        return self.full.seems_held(identity) if self.has_passed_on else None
+
+    def is_held_by(self, pid: int, host: str) -> bool:
+        """Ask the full store."""
+        return self.full.is_held_by(pid, host)
+
+    def break_lease(self, identity: Identity | None = None) -> str | None:
+        """Break the leases at the full store."""
+        return self.full.break_lease(identity)
+
+    def ensure_newest_traded(self, identity: Identity, mark: JournalMark) -> None:
+        """Ask the full store."""
+        self.full.ensure_newest_traded(identity, mark)
+
+    def note_journal(self, identity: Identity, mark: JournalMark) -> None:
+        """Note it at the full store."""
+        self.full.note_journal(identity, mark)
+
+    # --- halts, and the mark that no verification stands ---
+
+    def find_halt(self) -> Halt | None:
+        """Find the halt that was in force when the shard was loaded; once there is a plan, the one in force now."""
+        if self.has_passed_on or self.collected.draft is not None:
+            return self.full.find_halt()
+        return None if self.loaded.halt is None else _halt_of(self.loaded, self.loaded.halt, self.place)
+
+    def halt(self, reason: str, now: datetime) -> Halt:
+        """Halt the account at once."""
+        return self.full.halt(reason, now)
+
+    def resume(self) -> bool:
+        """End the account's halt at once."""
+        return self.full.resume()
+
+    def mark_gate_closed(self, reason: str, now: datetime) -> None:
+        """Close the gate at once; what was collected is then not written over it."""
+        self.full.mark_gate_closed(reason, now)
+
+    def lift_mark(self) -> None:
+        """Lift the mark at the full store."""
+        self._passed_on().lift_mark()
+
+    def find_mark(self) -> str | None:
+        """Return what the mark says, unless a verification was collected that lifts it."""
+        if self.has_passed_on:
+            return self.full.find_mark()
+        return None if self.collected.is_verified else self.loaded.mark
+
+    # --- what others look at ---
+
+    def raise_alert(
+        self, kind: str, now: datetime, figures: Mapping[str, Any], severity: str | None = None
+    ) -> dict[str, Any]:
+        """Collect an alert."""
+        if self.has_passed_on:
+            return self.full.raise_alert(kind, now, figures, severity)
+        alert = make_alert(kind, self.account, now, figures, severity)
+        self.write_alert(alert)
+        return alert
+
+    def write_alert(self, alert: Mapping[str, Any]) -> bool:
+        """Collect an alert that was made before."""
+        if self.has_passed_on:
+            return self.full.write_alert(alert)
+        self.collected.alerts.append(dict(alert))
+        return True
+
+    def keep_reading(self, draft: Draft, *, is_verification: bool = False) -> None:
+        """Collect a reading."""
+        self.collected.draft, self.collected.is_verification = draft, is_verification
+
+    def last_reading(self) -> LastReading | None:
+        """Return what the full store has."""
+        return self.full.last_reading()
+
+    def save_reproducer(self, name: str, content: bytes) -> None:
+        """Keep it at once."""
+        self.full.save_reproducer(name, content)
+
+
+def _state_of(loaded: Loaded, full: AccountStore) -> State:
+    """Read the state that was loaded; raises FileIsInvalid where it is damaged."""
+    if loaded.document is None:
+        return State()
+    try:
+        return state_from_document(orjson.loads(loaded.document))
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileIsInvalid(
+            f"{full.place}: the state of {loaded.account} is damaged: {error}",
+            hint="restore the database from a backup",
+        ) from error
+
+
+def _halt_of(loaded: Loaded, text: str, place: str) -> Halt:
+    """Return the halt that was in force; everybody's counts before an account's own."""
+    return Halt(place, printable(text), None if loaded.halts_all else loaded.account)

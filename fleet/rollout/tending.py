@@ -1,0 +1,90 @@
+"""Look after the rollouts of a fleet, once a tick: go on, wait, or stop and tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from exitplan.fleet.registry import Registry
+from exitplan.fleet.rollout.alerting import raise_stopped
+from exitplan.fleet.rollout.book import Noted, Rollout, change_rollout, clocks, note, rollout_numbers, take_rollout
+from exitplan.fleet.rollout.health import Health, moved_members
+from exitplan.fleet.rollout.moving import move
+from exitplan.fleet.rollout.stages import Clocks, Decision, Standing, Step, credited, decide
+
+ITSELF = "exitplan"
+"""Who is noted where no person has decided."""
+ReadClocks = Callable[[Connection[Any], datetime], Clocks]
+
+
+@dataclass(frozen=True, slots=True)
+class Tended:
+    """What was done with a rollout at a look."""
+
+    rollout: Rollout
+    decision: Decision
+    moved: int = 0
+
+
+def tend_rollout(registry: Registry, now: datetime, *, read_clocks: ReadClocks = clocks) -> list[Tended]:
+    """Look after every rollout that is running, each in a transaction of its own; to be called once a tick.
+
+    One that somebody else is at is left to the next tick. Raises psycopg.Error where the database cannot be used; then
+    nothing has moved.
+    """
+    with registry.transaction() as connection:
+        numbers = rollout_numbers(connection, running=True)
+    tended = []
+    for number in numbers:
+        with registry.transaction() as connection:
+            rollout = take_rollout(connection, number, wait=False)
+            if rollout is not None and rollout.standing is Standing.RUNNING:
+                tended.append(_tend(connection, rollout, read_clocks(connection, now)))
+    return tended
+
+
+def _tend(connection: Connection[Any], rollout: Rollout, at: Clocks) -> Tended:
+    health = Health.of(moved_members(connection, rollout))
+    held = rollout.held + credited(rollout.pace.hold, rollout.looked, at)
+    decision = decide(rollout.pace, rollout.stage, held, health.counts)
+    looked = replace(rollout, held=held, looked=at, why=decision.why)
+    match decision.step:
+        case Step.NEXT:
+            return begin_stage(connection, looked, ITSELF, decision)
+        case Step.FINISH:
+            return finish(connection, looked, ITSELF, decision)
+        case Step.STOP:
+            return _stop(connection, looked, decision, health)
+        case Step.WAIT:
+            change_rollout(connection, looked)
+            return Tended(looked, decision)
+
+
+def begin_stage(connection: Connection[Any], rollout: Rollout, who: str, decision: Decision) -> Tended:
+    """Move on to the next stage: its accounts get their new policies, and its hold begins."""
+    begun = replace(rollout, stage=rollout.stage + 1, standing=Standing.RUNNING, why="", held=rollout.held * 0)
+    moved = move(connection, begun, begun.looked.ours)
+    change_rollout(connection, begun)
+    told = f"stage {begun.stage + 1} of {len(begun.pace.stages)}: {moved} accounts moved"
+    note(connection, begun.number, Noted(begun.looked.ours, who, told, decision.why))
+    return Tended(begun, decision, moved)
+
+
+def finish(connection: Connection[Any], rollout: Rollout, who: str, decision: Decision) -> Tended:
+    """End a rollout whose last stage was held."""
+    done = replace(rollout, standing=Standing.DONE, why="", ended_at=rollout.looked.ours)
+    change_rollout(connection, done)
+    note(connection, done.number, Noted(done.looked.ours, who, "done", decision.why))
+    return Tended(done, decision)
+
+
+def _stop(connection: Connection[Any], rollout: Rollout, decision: Decision, health: Health) -> Tended:
+    stopped = replace(rollout, standing=Standing.STOPPED)
+    change_rollout(connection, stopped)
+    note(connection, stopped.number, Noted(stopped.looked.ours, ITSELF, "stopped", decision.why))
+    raise_stopped(connection, stopped, health)
+    return Tended(stopped, decision)

@@ -1,0 +1,71 @@
+"""The performer of a fleet: opens the accounts of a shard from the registry, and gives each a round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.store.postgres.database import open_database
+from exitplan.executor.store.postgres.postgres_store import PostgresStore
+from exitplan.fleet.batch.shard_batch import ShardBatch
+from exitplan.fleet.batch.writing import ShardLease
+from exitplan.fleet.cycle import run_shard
+from exitplan.fleet.opening import registry_in
+from exitplan.fleet.place import open_fleet_account
+from exitplan.fleet.registry import FleetAccount
+from exitplan.fleet.runner.performing import WORST, AtWork, Figures, Means, ShardTask, Stopped
+from exitplan.fleet.runner.shift import add_up
+from exitplan.fleet.venues import venues_of_fleet
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
+
+
+class Shards:
+    """Works on the shards of the fleet in one database; policies and listings are kept from shard to shard."""
+
+    def __init__(self, means: Means) -> None:
+        """Reach the database, for as long as this process lives; raises DataFolderUnusable."""
+        self._database = open_database(means.url)
+        self._venues = ExitStack()
+        self._venues.enter_context(venues_of_fleet(means.url))
+        self._registry = registry_in(self._database)
+
+    def accounts(self, task: ShardTask) -> Sequence[FleetAccount]:
+        """Return the accounts of a task that get a cycle, by id."""
+        return [account for account in self._registry.accounts_of(task.shard) if task.wants(account.id)]
+
+    def perform(self, task: ShardTask, accounts: Sequence[FleetAccount], at_work: AtWork, stopped: Stopped) -> Figures:
+        """Give the accounts a round; one that cannot be opened is told as failed, and the others go on."""
+        opened: list[Account] = []
+        places: list[int] = []
+        figures: dict[str, Any] = {}
+        for place, account in enumerate(accounts):
+            at_work(place)
+            try:
+                opened.append(self._opened(account))
+            except DataFolderUnusable:
+                raise
+            except ExitplanError as problem:
+                add_up(figures, _failed(account, problem))
+            else:
+                places.append(place)
+        batch = ShardBatch(self._database, lease=ShardLease(f"shard:{task.shard}", task.fence))
+        done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped)
+        add_up(figures, {**done.document, "failures": [list(failure) for failure in done.failures]})
+        return figures
+
+    def _opened(self, account: FleetAccount) -> Account:
+        store = PostgresStore(self._database, account.id)
+        return open_fleet_account(self._registry, store, account, lambda: datetime.now(UTC))
+
+
+def _failed(account: FleetAccount, problem: ExitplanError) -> Figures:
+    cause = f"{type(problem).__name__}: {problem}"
+    return {"accounts": 1, "kinds": {"failed": 1}, WORST: int(problem.exit_code), "failures": [[account.id, cause]]}
+
+
+def make_performer(means: Means) -> Shards:
+    """Make the performer of a child."""
+    return Shards(means)

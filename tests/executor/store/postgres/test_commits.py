@@ -1,0 +1,72 @@
+"""One durable commit for the orders that go out together, with the outcomes of those before them: as on files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from exitplan.executor.store.port import Rows
+from exitplan.executor.store.postgres.database import Database, open_database
+from exitplan.executor.store.postgres.migrations import create_journal
+from exitplan.executor.store.postgres.postgres_store import stores_in
+from exitplan.executor.store.postgres.tables import PostgresTables
+from tests.builders import position, snapshot
+from tests.executor.scene import stage
+from tests.postgres.fixtures import empty
+from tests.postgres.server import temporary_server
+from tools.postgres import Server
+
+FEW, MANY = 3, 12
+
+
+def run(database: Database, folder: Path, orders: int, at_once: int) -> None:
+    """Send so many orders for an account of its own."""
+    folder.mkdir()
+    scene = stage(folder, snapshot(*(position(f"A{number:02}/USD", 100) for number in range(orders))))
+    scene.store_of = stores_in(database)
+    scene.trouble.at_once = at_once
+    assert scene.apply().exit_code == 0
+    assert len(scene.fills()) == orders
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_orders_that_go_out_together_cost_one_commit(
+    postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    commits: list[int] = []
+    execute = PostgresTables.execute
+
+    def counting(tables: PostgresTables, sql: str, values: tuple[object, ...] = ()) -> Rows:
+        commits[-1] += sql == "COMMIT"
+        return execute(tables, sql, values)
+
+    monkeypatch.setattr(PostgresTables, "execute", counting)
+    for orders in (FEW, MANY):
+        empty(postgres_database)
+        commits.append(0)
+        run(postgres_database, tmp_path / str(orders), orders, at_once)
+    assert commits[1] - commits[0] == (MANY - FEW) / at_once
+
+
+@pytest.mark.usefixtures("postgres_server")  # skipped where there is none; this one needs a server to itself
+def test_the_server_flushes_its_log_no_more_often_than_that(tmp_path: Path) -> None:
+    def flushes(server: Server) -> int:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            row = connection.execute("SELECT wal_sync FROM pg_stat_wal").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    counted = []
+    with temporary_server(wal_writer_delay="10s") as server:  # nothing is flushed beside it
+        for orders in (FEW, MANY):
+            with open_database(server.url()) as database:
+                create_journal(database)
+                empty(database)
+            before = flushes(server)
+            with open_database(server.url()) as database:
+                run(database, tmp_path / str(orders), orders, 1)
+            counted.append(flushes(server) - before)
+    own = 2  # an alert of the larger account, and what the server writes for itself
+    assert counted[1] - counted[0] <= MANY - FEW + own

@@ -1,0 +1,1 @@
+"""Fleets: their tables, shards, workers and commands."""

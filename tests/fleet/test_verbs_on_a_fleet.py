@@ -1,0 +1,102 @@
+"""Every verb on accounts finds them in a fleet's database, and keeps all that it knows there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from exitplan.executor.approvals.book import open_book, requests_of
+from exitplan.executor.plan import plan_account
+from exitplan.executor.store.postgres.postgres_store import PostgresStore
+from exitplan.fleet.opening import open_fleet
+from exitplan.fleet.place import open_fleet_account
+from tests.cli.conftest import nothing, xp
+
+__all__ = ["nothing"]
+
+
+@pytest.fixture
+def fleet(postgres_url: str, nothing: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A project's two paper accounts, taken into a fleet."""
+    assert xp("init").code == 0
+    monkeypatch.setenv("EXITPLAN_DATA", postgres_url)
+    assert xp("fleet", "init").code == 0
+    assert xp("fleet", "import", "policies/accounts").code == 0
+    return postgres_url
+
+
+def test_the_protocol_runs_and_leaves_everything_in_the_database(fleet: str) -> None:
+    assert "verified" in xp("gate").out
+    assert "4 orders to cancel" in xp("plan", "--out", "plan.json").out
+    assert xp("apply", "plan.json").code in {0, 2}
+    assert "unwind" in xp("history", "1").out
+    assert "NEEDS_CLEANUP" in xp("status").out
+    assert "the account was NEEDS_CLEANUP when it was last verified" in xp("gate").out
+    assert "ZOMBIE_ESCALATED" in xp("alerts").out
+    assert "over-cap" in xp("report").out
+    assert xp("fleet", "status", "--json").json["states"] == {"NEEDS_CLEANUP": 1, "not run yet": 1}
+    assert xp("apply", "plan.json").code == 6
+    assert [path.name for path in Path("data").iterdir()] == ["paper"]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_accounts_are_found_by_id_and_tag_and_all() -> None:
+    assert xp("positions", "--account", "user123").code == 0
+    assert [one["account"] for one in xp("verify", "--all", "--json").json["accounts"]] == ["platform", "user123"]
+    tagged = xp("plan", "--tag", "desk-1", "--account", "platform", "--json").json["accounts"]
+    assert [one["account"] for one in tagged] == ["platform", "user123"]
+    assert "did you mean 'user123'?" in xp("plan", "--account", "user12").err
+    assert "carries the tag 'desk'" in xp("plan", "--tag", "desk").err
+    assert "name the account by its id" in xp("plan", "--account", "policies/accounts/demo.yaml").err
+    xp("fleet", "remove", "platform")
+    assert "user123 at paper" in xp("plan").out
+    xp("fleet", "remove", "user123")
+    assert "has no accounts" in xp("plan").err
+
+
+@pytest.mark.usefixtures("fleet")
+def test_parameters_and_another_policy_go_over_the_account_s_own() -> None:
+    assert "the cap is 3" in xp("plan", "--max-positions", "3").out
+    shown = xp("plan", "--account", "user123", "--policy", "policies/default.yaml").out
+    assert "Policy   default" in shown
+    assert "BTC/USD" in xp("explain", "BTC/USD", "--account", "user123", "--policy", "policies/default.yaml").out
+    assert "# from   the fleet's account user123" in xp("policy", "show", "--account", "user123").out
+
+
+@pytest.mark.usefixtures("fleet")
+def test_halts_are_rows_that_every_machine_sees() -> None:
+    assert "nothing is sent for any account" in xp("halt", "a venue is down").out
+    assert "everything is halted by postgresql://" in xp("status").err
+    assert xp("run").code == 5
+    assert "'user123' is no reason but an account" in xp("halt", "user123").err
+    xp("halt", "--account", "user123", "--why", "asked for")
+    assert "still halts every account" in xp("resume", "--account", "user123").out
+    assert xp("resume").out == "Resumed: orders are sent again for every account.\n"
+    xp("halt", "--account", "user123")
+    assert "Still halted on their own: user123." in xp("resume").out
+    assert xp("run").code == 2
+
+
+def test_a_plan_that_waits_is_approved_in_the_database(fleet: str) -> None:
+    with open_fleet(fleet) as place:
+        now = datetime.now(UTC)
+        store = PostgresStore(place.database, "platform")
+        account = open_fleet_account(place.registry, store, place.registry.account("platform"), lambda: now)
+        plan = plan_account(account).plan
+        with open_book(store) as book:
+            book.ask(plan, ("it is not automatic",), 1, now)
+        (asked,) = requests_of(store)
+    assert asked.id in xp("pending").out
+    assert "A worker of the fleet applies it" in xp("approve", asked.id).out
+    assert xp("approve", asked.id, "--apply").code in {0, 2}
+    assert xp("pending").out == "No plan waits.\n"
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize("verb", ["backup --out x", "watch --once", "doctor", "metrics", "prune --older-than 1d"])
+def test_what_works_on_files_says_so(verb: str) -> None:
+    shown = xp(*verb.split())
+    assert shown.code == 64
+    assert "this works on the files of a data folder, and postgresql://" in shown.err
