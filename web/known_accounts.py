@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from exitplan.executor.accounts.account import AccountFiles, find_account_files, read_account_files
+from exitplan.executor.accounts.account import AccountFile, AccountFiles, find_account_files, read_account_files
 
-_Seen = tuple[object, ...]
+_Mark = tuple[object, ...] | None
+"""What differs when a file has changed; None of one that is not there."""
 
 
 @dataclass(slots=True)
@@ -16,7 +18,7 @@ class KnownAccounts:
     """The account files below a folder, as they were when one of them, or a policy they extend, changed last."""
 
     root: Path
-    _seen: _Seen | None = None
+    _seen: Mapping[Path, _Mark] | None = None
     _files: AccountFiles = field(default_factory=lambda: AccountFiles({}, ()))
     _lock: Lock = field(default_factory=Lock)
 
@@ -28,15 +30,24 @@ class KnownAccounts:
                 self._seen = self._look()
             return self._files
 
-    def _look(self) -> _Seen:
+    def find(self, account: str) -> AccountFile | None:
+        """Return the file of an account; of thousands the others are not looked at, unless it has changed."""
+        seen, known = self._seen, self._files.sound.get(account)
+        if seen is not None and known is not None:
+            paths = (known.path, *known.loaded.files)
+            if all(seen.get(path) == _look_at(path) for path in paths):
+                return known
+        return self.files().sound.get(account)
+
+    def _look(self) -> Mapping[Path, _Mark]:
         """Return what changes with a file that the accounts were made of."""
         extended = {path for file in self._files.sound.values() for path in file.loaded.files}
-        return tuple(map(_look_at, sorted({*find_account_files(self.root), *extended})))
+        return {path: _look_at(path) for path in {*find_account_files(self.root), *extended}}
 
 
-def _look_at(path: Path) -> tuple[object, ...]:
+def _look_at(path: Path) -> _Mark:
     try:
         status = path.stat()
     except OSError:
-        return (path, None)
-    return (path, status.st_ino, status.st_mtime_ns, status.st_size)
+        return None
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
