@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -67,6 +68,7 @@ ACCOUNTS = (
 
 def main() -> None:
     """Make the project in a folder that is not there yet, or is empty."""
+    logging.disable()  # alerts of the past are no news
     root = Path(sys.argv[1])
     subprocess.run(["exitplan", "init", str(root)], check=True, stdout=subprocess.DEVNULL)  # noqa: S603, S607 - exitplan itself
     os.chdir(root)
@@ -83,6 +85,8 @@ def main() -> None:
     users = UsersFile(Path("data/users.json"))
     for name, role in PEOPLE.items():
         add_user(users, name, role, PASSWORD, now)
+    people = ", ".join(f"{name} ({role.word})" for name, role in PEOPLE.items())
+    print(f"Log in as {people}, with the password: {PASSWORD}")
 
 
 def _write_account(made: Made) -> None:

@@ -42,6 +42,14 @@ class KnownAccounts:
                 self._next_look = ended + min(_PATIENCE * (ended - begun), _LONGEST)
             return self._files
 
+    def find(self, account: str) -> AccountFile | None:
+        """Return the file of an account; of thousands the others are not looked at, unless it has changed."""
+        files, marks = self._files, self._marks
+        known = None if files is None else files.sound.get(account)
+        if known is not None and all(_is_as(marks.get(file), file) for file in (known.path, *known.loaded.files)):
+            return known
+        return self.files().sound.get(account)
+
     def _load(self, path: Path) -> AccountFile:
         """Return a file as it was loaded, unless it or a policy that it extends has changed; a broken one is tried."""
         known = self._loaded.get(path)
@@ -63,6 +71,10 @@ class KnownAccounts:
         if file not in self._looked:
             self._looked[file] = _mark_of(file)
         return self._looked[file]
+
+
+def _is_as(mark: _Seen, file: Path) -> bool:
+    return mark is not None and mark == _mark_of(file)
 
 
 def _mark_of(file: Path) -> _Seen:

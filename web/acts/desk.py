@@ -51,10 +51,10 @@ class Desk:
 
     def file(self, account: str) -> AccountFile:
         """Return an account's file; raises NoSuchAccount, and FileIsInvalid where it may be a broken one."""
-        files = self.given.accounts.files()
-        found = files.sound.get(account)
+        found = self.given.accounts.find(account)
         if found is not None:
             return found
+        files = self.given.accounts.files()
         problem: FileIsInvalid | None = files.problem_of(account)
         raise problem or no_such_account(account, list(files.sound), self.given.root)
 

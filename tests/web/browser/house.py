@@ -53,23 +53,30 @@ class House:
     clock: Moving
     browser: Browser
     faults: list[str] = field(default_factory=list)
+    _cookies: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def visit(self, name: str, path: str = "/", **manners: Any) -> Iterator[Page]:
         """Open a window in which somebody is logged in; what its console says is a fault."""
-        with self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **manners}) as context:
+        known = {"storage_state": self._cookies[name]} if name in self._cookies else {}
+        viewport = {"width": 1280, "height": 900}
+        with self.browser.new_context(**{"viewport": viewport, **known, **manners}) as context:
             page = context.new_page()
             page.set_default_timeout(15_000)
             page.on("pageerror", lambda error: self.faults.append(str(error)))
             page.on("console", self._hear)
-            page.goto(f"{self.url}/login")
-            page.get_by_label("Name").fill(name)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Log in").click()
-            page.wait_for_url(f"{self.url}/")
-            if path != "/":
-                page.goto(self.url + path)
+            if not known:
+                self._log_in(page, name)
+                self._cookies[name] = context.storage_state()
+            page.goto(self.url + path)
             yield page
+
+    def _log_in(self, page: Page, name: str) -> None:
+        page.goto(f"{self.url}/login")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{self.url}/")
 
     def _hear(self, said: ConsoleMessage) -> None:
         if said.type == "error":

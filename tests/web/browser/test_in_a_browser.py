@@ -16,7 +16,6 @@ from tests.web.browser.house import CHROMIUM, House, house_at
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 SHOTS = os.environ.get("EXITPLAN_SCREENSHOTS")
-PHONE = {"viewport": {"width": 375, "height": 760}}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def apply_plan(page: Page) -> None:
 def shoot(page: Page, name: str) -> None:
     """Keep a picture for the docs, where they are asked for."""
     if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+        page.screenshot(path=Path(SHOTS) / f"dashboard-{name}.png")
 
 
 def test_an_account_on_paper_is_cleaned_from_the_browser(house: House) -> None:
@@ -59,7 +58,6 @@ def test_an_account_on_paper_is_cleaned_from_the_browser(house: House) -> None:
             expect(page.locator("#result")).to_contain_text("Done, clean, or nothing to do.")
             page.get_by_role("link", name="Back to the account").click()
         expect(page.get_by_text("CLEAN", exact=True).first).to_be_visible()
-        shoot(page, "account")
         page.get_by_role("link", name="History and costs").click()
         expect(
             page.get_by_role("img", name="Value by category").or_(page.locator("figure.plot svg").nth(1))
@@ -94,6 +92,7 @@ def test_a_live_account_asks_for_its_id_and_a_closed_tab_finds_its_run(house: Ho
         page.get_by_role("button", name="Approve and apply").click()
         page.wait_for_url("**/work/**")
         work = page.url
+        shoot(page, "applying")
     with house.visit("vera", work.removeprefix(house.url)) as page:
         expect(page.locator("#result")).to_be_visible()
         expect(page.locator("#events")).to_contain_text("run ended")
@@ -201,6 +200,8 @@ def test_a_page_is_used_with_keys_alone(house: House) -> None:
         expect(page.get_by_text("Skip to the content")).to_be_focused()
 
 
+SHOWN = {"/": "accounts", "/accounts/late": "account"}
+"""Of which pages there are pictures in the docs."""
 PAGES = ("/", "/incidents", "/policies", "/accounts/late", "/accounts/late/policy", "/accounts/late/runs")
 MORE = ("/accounts/late/runs/1", "/accounts/late/positions/DOT/USD", "/?q=nothing-fits")
 
@@ -216,9 +217,12 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(house: House, schem
             page.goto(house.url + path)
             found = Axe().run(page)
             assert not found.violations_count, f"{path}: {found.generate_report()}"
+            if path in SHOWN:
+                shoot(page, f"{SHOWN[path]}-{scheme}")
             page.set_viewport_size({"width": 375, "height": 760})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-            shoot(page, f"phone-{scheme}") if path == "/" else None
+            if path == "/":
+                shoot(page, f"phone-{scheme}")
 
 
 def test_the_log_in_page_is_clean_too(house: House) -> None:
