@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from exitplan.web.api.rows import API_ROWS
+from exitplan.web.delivering import Deliveries
 from exitplan.web.given import Given
 from exitplan.web.pages.rows import PAGES
 from exitplan.web.refusals import NoSuchPage
@@ -36,6 +37,7 @@ def make_app(given: Given, rows: tuple[Row, ...] = ROWS) -> Starlette:
     app.state.given = given
     app.state.sessions = Sessions(given.clock, given.idle, given.longest)
     app.state.limits = LogInLimits(given.clock)
+    app.state.deliveries = Deliveries(given)
     return app
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import xp
+from tests.cli.test_answer_schemas import ensure
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 
@@ -30,8 +31,11 @@ def test_a_user_is_added_and_the_password_is_nowhere() -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert PASSWORD not in file.read_text()
     assert "$argon2id$" in file.read_text()
-    (user,) = xp("users", "list", "--json").json["users"]
-    assert (user["name"], user["role"], user["has_password"], user["tokens"]) == ("anna", "approver", True, [])
+    ensure("token", xp("users", "token", "anna", "--json").json)
+    listed = xp("users", "list", "--json").json
+    ensure("users-shown", listed)
+    (user,) = listed["users"]
+    assert (user["name"], user["role"], user["has_password"], len(user["tokens"])) == ("anna", "approver", True, 1)
 
 
 def test_a_role_a_password_and_a_user_can_be_changed() -> None:

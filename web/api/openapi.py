@@ -22,7 +22,7 @@ _OWN: Mapping[str, Callable[[], Schema]] = {
     "acknowledged": acknowledged_schema,
     "openapi": lambda: {"type": "object", "description": "This description."},
 }
-_FAILURES = {
+FAILURES = {
     400: "The request cannot be understood.",
     401: "There is no token, or it is none, has expired, or belongs to nobody any more.",
     403: "The token may not do this.",
@@ -56,7 +56,7 @@ def description() -> dict[str, Any]:
         "components": {
             "schemas": {kind: _schema(kind) for kind in kinds},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "responses": {f"failure_{status}": _answer(text, "error") for status, text in _FAILURES.items()},
+            "responses": {f"failure_{status}": _answer(text, "error") for status, text in FAILURES.items()},
         },
     }
 
@@ -69,7 +69,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": list(_parameters(endpoint)),
         "responses": {
             "200": _answer(endpoint.summary, endpoint.answers),
-            **{str(status): {"$ref": f"#/components/responses/failure_{status}"} for status in _FAILURES},
+            **{str(status): {"$ref": f"#/components/responses/failure_{status}"} for status in FAILURES},
         },
     }
     if endpoint.method == "POST":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,6 +21,47 @@ from exitplan.web.given import Given, given_of
 WEB = logging.getLogger("exitplan.web")
 FILE = "web_audit.jsonl"
 _LONGEST = 300
+_TAIL = 2**20
+"""Bytes at the end of the file that are looked at: some 5,000 acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastAct:
+    """Something that somebody did, as the file has it; what is not told is empty."""
+
+    at: str
+    event: str
+    person: str
+    path: str
+    role: str = ""
+    address: str = ""
+    status: str = ""
+
+
+def past_acts(data: Path, most: int) -> list[PastAct]:
+    """Return what people did, the newest first; a line that was cut short, or spoilt, is passed over.
+
+    Raises DataFolderUnusable where the file cannot be read.
+    """
+    path = data / FILE
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataFolderUnusable(f"cannot read {path}: {error.strerror or error}") from error
+    return list(filter(None, map(_act_of, reversed(lines[-most:]))))
+
+
+def _act_of(line: bytes) -> PastAct | None:
+    try:
+        told = orjson.loads(line)
+        return PastAct(**{name: str(told.get(name) or "") for name in PastAct.__slots__})
+    except (ValueError, AttributeError):
+        return None
 
 
 def tell_act(request: Request, status: int) -> None:

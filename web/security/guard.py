@@ -52,7 +52,8 @@ def guarded(row: Row) -> Callable[[Request], Awaitable[Response]]:
         except Exception as problem:  # noqa: BLE001 - the last place where it can be worded
             return _told(row, request, problem)
         if row.changes and row.role is not None:
-            tell_act(request, response.status_code)
+            await run_in_threadpool(tell_act, request, response.status_code)
+            request.app.state.deliveries.soon()
         return response
 
     return endpoint

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from threading import Event
 
 import pytest
 
+from exitplan.executor.alerting.delivery import DeliveryReport
 from tests.web.visit import Desk
 
 
@@ -53,3 +55,32 @@ def test_an_act_is_done_even_if_the_audit_cannot_be_kept(desk: Desk, caplog: pyt
     assert browser.post("/test/approver").status_code == 303
     assert desk.done == ["approver by anna"]
     assert "audit_not_kept" in caplog.text
+
+
+def test_an_admin_sees_what_people_did(desk: Desk) -> None:
+    assert "Nobody has done anything yet" not in desk.browser("ada").get("/audit").text
+    browser = desk.browser("anna")
+    browser.post("/test/approver")
+    with (desk.given.data / "web_audit.jsonl").open("ab") as file:
+        file.write(b'\xff{\n[]\n{"event": "<b>", "person": {"x": 1}}\nhalf')
+    page = desk.browser("ada").get("/audit")
+    assert page.status_code == 200
+    assert "act <code>/test/approver</code>" in page.text
+    assert "&lt;b&gt;" in page.text
+    assert page.text.index("&lt;b&gt;") < page.text.index("/test/approver")
+    assert browser.get("/audit").status_code == 403
+
+
+def test_what_an_act_has_raised_is_delivered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered = Event()
+
+    def deliver(*_: object) -> DeliveryReport:
+        delivered.set()
+        return DeliveryReport()
+
+    monkeypatch.setattr("exitplan.web.delivering.deliver", deliver)
+    desk.browser("anna").post("/test/approver")
+    assert not delivered.wait(0.05)  # the project names no channels
+    (desk.root / "alerts.yaml").write_text("version: 1\nchannels: {desk: {url: env:DESK}}\n")
+    desk.browser("anna").post("/test/approver")
+    assert delivered.wait(20)
