@@ -18,6 +18,7 @@ from exitplan.executor.logs import RUN, note
 from exitplan.executor.operation import Operation, Outcome, Unobserved, Watch, operate
 from exitplan.executor.people import acting_as
 from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan_types import Plan
 
 _KEPT = 200
@@ -55,7 +56,9 @@ class Work:
             return f"{str(self.problem).rstrip('.')}."
         if self.outcome is None:
             return ""
-        return f"{self.outcome.exit_code.meaning} The account is {self.outcome.state.value}."
+        code, state = self.outcome.exit_code, self.outcome.state.value
+        said = "Everything was done." if code is ExitCode.DONE else code.meaning
+        return f"{said} The account is {state}."
 
     @property
     def is_well(self) -> bool:

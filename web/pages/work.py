@@ -53,14 +53,19 @@ def event_line(event: Mapping[str, Any]) -> EventLine:
 
 
 def _text_of(event: Mapping[str, Any]) -> str:
-    kind = str(event.get("kind") or event.get("alert_type") or "").replace("_", " ")
-    about = " ".join(str(part) for part in (event.get("symbol"), kind) if part)
+    kind = str(event.get("action") or event.get("alert_type") or "").replace("_", " ").lower()
+    is_sent = event["event"] == "action_started"
+    amount = f"{event['side']} {exact(str(event['quantity']))}" if is_sent else ""
+    about = " ".join(str(part) for part in (event.get("symbol") or event.get("position"), kind, amount) if part)
     figures = []
-    for label, name in (("filled", "filled"), ("at", "average_price")):
-        if event.get(name) is not None:
-            figures.append(f"{label} {exact(str(event[name]))}")
+    if event.get("filled") not in {None, "0"}:
+        figures.append(f"filled {exact(str(event['filled']))}")
+    if event.get("average_price") is not None:
+        figures.append(f"at {exact(str(event['average_price']))}")
     if event.get("state"):
         figures.append(f"the account is {event['state']}")
+    if event.get("cycle"):
+        figures.append(f"cycle {event['cycle']} of {event['cycles']}")
     figures += [str(event[name]) for name in ("reason", "message", "because") if event.get(name)]
     return ": ".join(part for part in (about, ", ".join(figures)) if part)
 
