@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import parse_qsl, quote
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from exitplan.executor.logs import note
 from exitplan.executor.people import acting_as
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.web.given import given_of
 from exitplan.web.refusals import (
     FormIsForeign,
+    NoSuchPage,
     NotLoggedIn,
     OnlyLooking,
     RequestTooLarge,
@@ -29,7 +30,7 @@ from exitplan.web.refusals import (
     status_of,
 )
 from exitplan.web.rendering import render
-from exitplan.web.routes import READING, Handler, Row
+from exitplan.web.routes import API, READING, Handler, Row
 from exitplan.web.security.audit import WEB, tell_act, tell_refusal
 from exitplan.web.security.csrf import comes_from_here, is_mark
 from exitplan.web.security.visitors import NOBODY, Visitor, owner_of_token, visitor_of
@@ -62,6 +63,17 @@ def guarded(row: Row) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
+async def nothing_here(request: Request, problem: Exception) -> Response:
+    """Tell that there is no such page, or that it is not asked for so; who is logged in stays so."""
+    as_json = request.url.path.startswith(API)
+    if not as_json:
+        with suppress(ExitplanError):
+            _note(request, await run_in_threadpool(visitor_of, request))
+    said = failure(request, NoSuchPage("there is no such page", hint="begin at /"), as_json=as_json)
+    said.status_code = problem.status_code if isinstance(problem, HTTPException) else said.status_code
+    return said
+
+
 async def _admit(row: Row, request: Request) -> None:
     """Let a request in, with who asks and what they send in its state; raises Refused, and UsageError."""
     request.state.form, request.state.body = ImmutableMultiDict(), {}
@@ -71,7 +83,7 @@ async def _admit(row: Row, request: Request) -> None:
         return
     find = owner_of_token if row.is_for_programs else visitor_of
     visitor = await run_in_threadpool(find, request)
-    request.state.person, request.state.role, request.state.csrf = visitor.name, visitor.role, visitor.csrf
+    _note(request, visitor)
     _ensure_may(row, request, visitor)
     if request.method in READING:
         return
@@ -80,6 +92,10 @@ async def _admit(row: Row, request: Request) -> None:
     else:
         request.state.form = await _form(request)
         _ensure_ours(request, visitor)
+
+
+def _note(request: Request, visitor: Visitor) -> None:
+    request.state.person, request.state.role, request.state.csrf = visitor.name, visitor.role, visitor.csrf
 
 
 def _ensure_may(row: Row, request: Request, visitor: Visitor) -> None:
@@ -173,8 +189,3 @@ def failure(request: Request, problem: ExitplanError, *, as_json: bool) -> Respo
 def _to_log_in(request: Request) -> Response:
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}", 303)
-
-
-def note_start(host: str) -> None:
-    """Log that the dashboard is there."""
-    note(WEB, "serving", level=logging.INFO, host=host)

@@ -53,6 +53,11 @@ def test_what_a_venue_or_person_says_is_text(desk: Desk) -> None:
         assert "{{7*7}}" in page.text
 
 
+def test_who_is_logged_in_stays_so_where_there_is_no_page(desk: Desk) -> None:
+    assert "vera" in desk.browser("vera").get("/nothing").text
+    assert "Log in" in desk.browser().get("/nothing").text
+
+
 def test_a_path_is_no_text_of_the_page(desk: Desk) -> None:
     page = desk.browser("vera").get("/nothing/<script>alert(1)</script>")
     assert page.status_code == 404
