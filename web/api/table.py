@@ -12,7 +12,7 @@ _FLAG: Schema = {"type": "boolean"}
 _WHY: Schema = {
     "type": "string",
     "description": "The reason; it is kept and told.",
-    "pattern": r"^[ -~]*[!-~][ -~]*$",
+    "pattern": r"[^\s\u0000-\u001f\u007f\u0085\ufeff]",
     "maxLength": MOST_WORDS,
 }
 _REASON = record({"why": _WHY}, ("why",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -35,6 +36,8 @@ from exitplan.web.security.visitors import NOBODY, Visitor, owner_of_token, visi
 
 MOST_BYTES = 65_536
 """Of a form or document; the longest reason is 500 characters."""
+LONGEST = 20.0
+"""Seconds that sending one may take."""
 _MOST_FIELDS = 600
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -121,10 +124,14 @@ async def _document(request: Request) -> dict[str, object]:
 async def _body(request: Request, kind: str) -> bytes:
     sent = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise RequestTooLarge(f"the request has more than {MOST_BYTES:,} bytes")
+    try:
+        async with asyncio.timeout(LONGEST):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise RequestTooLarge(f"the request has more than {MOST_BYTES:,} bytes")
+    except TimeoutError:
+        raise RequestUnreadable(f"the request was not sent within {LONGEST:g} seconds: nothing was done") from None
     if body and sent != kind:
         raise RequestUnreadable(f"the request is {sent or 'of no kind'}; {kind} is taken here")
     return bytes(body)

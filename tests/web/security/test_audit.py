@@ -9,6 +9,9 @@ from threading import Event
 import pytest
 
 from exitplan.executor.alerting.delivery import DeliveryReport
+from exitplan.executor.api import apply
+from exitplan.executor.people import acting_as, actor
+from exitplan.executor.store.history import past_runs
 from tests.web.visit import Desk
 
 
@@ -84,3 +87,15 @@ def test_what_an_act_has_raised_is_delivered(desk: Desk, monkeypatch: pytest.Mon
     (desk.root / "alerts.yaml").write_text("version: 1\nchannels: {desk: {url: env:DESK}}\n")
     desk.browser("anna").post("/test/approver")
     assert delivered.wait(20)
+
+
+def test_whoever_is_logged_in_is_who_runs_and_halts(desk: Desk) -> None:
+    account = desk.account()
+    with acting_as("anna"):
+        apply(account)
+        account.store.halt("odd prices", desk.clock())
+    assert past_runs(account)[0]["actor"] == "anna"
+    halt = account.store.find_halt()
+    assert halt is not None
+    assert halt.text.startswith("odd prices (anna, ")
+    assert actor({"EXITPLAN_USER": "bob"}) == "bob"
