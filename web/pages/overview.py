@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Condition, Thread
@@ -65,8 +65,16 @@ class Overview:
 
     def renew(self, account: str) -> None:
         """Read one account anew now: something was done to it here."""
-        self._known.pop(account, None)
-        self.look()
+        file = self.given.accounts.find(account)
+        if file is None:
+            self.look()
+            return
+        store = self.given.store_of(account)
+        entry = _mark_of(file, store), account_row(file, store, self.given.clock())
+        with self._changed:
+            self._known[account] = entry
+            others = [row for row in self._seen.rows if row.id != account]
+            self._seen = replace(self._seen, rows=tuple(sort_rows([*others, entry[1]])))
 
     def renew_all(self) -> None:
         """Read all accounts anew now: something was done to all of them."""

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from exitplan.executor.approvals.deciding import Found
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.web.acts.deciding import apply_request, approve_request, reject_request
 from exitplan.web.acts.desk import Desk, desk_of
 from exitplan.web.acts.planning import Made, make_plan, narrowed
@@ -66,9 +67,13 @@ def _show(request: Request, desk: Desk, plan: Plan, found: Found | None) -> Resp
 
 
 def make_act(request: Request) -> Response:
-    """Have a plan made: the venue is asked."""
+    """Have a plan made: the venue is asked. What a person leaves out of the plan made before is not in it."""
     desk, name = desk_of(request), request.path_params["account"]
-    return _after_making(name, make_plan(desk, name, request.state.person))
+    kept, look = request.state.form.getlist("keep"), desk.look(name)
+    scope = PlanScope()
+    if kept and look is not None:  # of a plan that its guards refuse something may be left out
+        scope = narrowed(look.planned.plan, kept, symbols_of(look.planned.plan))
+    return _after_making(name, make_plan(desk, name, request.state.person, scope))
 
 
 def narrow_act(request: Request) -> Response:

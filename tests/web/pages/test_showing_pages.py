@@ -104,6 +104,18 @@ def test_what_is_left_out_is_not_planned(demo: Desk) -> None:
     assert "A later plan took its place" in browser.get(place).text
 
 
+def test_of_what_guards_refuse_something_is_left_out(demo: Desk) -> None:
+    policy = demo.root / "accounts/main.yaml"
+    policy.write_text(policy.read_text() + "guards: {max_actions: 3}\n")
+    browser = demo.browser("olga")
+    assert browser.post("/accounts/main/plan").headers["location"] == "/accounts/main/plan"
+    page = browser.get("/accounts/main/plan").text
+    assert "refused by its guards" in page
+    assert "A narrower one may pass" in page
+    narrower = browser.post("/accounts/main/plan", {"keep": "NEAR/USD"}).headers["location"]
+    assert "waits for 1 more" in browser.get(narrower).text
+
+
 def test_a_form_leads_to_no_other_site(demo: Desk) -> None:
     browser = demo.browser("olga")
     for place in ("https://elsewhere", "//elsewhere", "/\\elsewhere"):
