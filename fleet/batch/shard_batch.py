@@ -147,8 +147,9 @@ def _troubles_of(stores: Iterable[BatchedStore]) -> dict[str, RoundTrouble | Non
 
 
 def _alerts_of(store: BatchedStore, written: Collection[str]) -> list[Mapping[str, Any]]:
-    """Return the alerts of an account: those about what was written, and that its rounds fail."""
-    alerts: list[Mapping[str, Any]] = [*store.collected.alerts] if store.account in written else []
+    """Return the alerts of an account: those about its state where that was written, and that its rounds fail."""
+    collected = store.collected
+    alerts: list[Mapping[str, Any]] = [*collected.told, *(collected.alerts if store.account in written else ())]
     if store.round is not None and is_news(store.loaded.trouble, store.trouble):
         alerts.append(failure_alert(store.round))
     return alerts
