@@ -86,9 +86,8 @@ CREATE TABLE exitplan.snapshots (
 );
 CREATE TABLE exitplan.round_troubles (  -- accounts whose rounds fail or are kept from their work
     account TEXT PRIMARY KEY,
-    cause TEXT NOT NULL,
-    since TIMESTAMPTZ NOT NULL,
-    is_told BOOLEAN NOT NULL
+    causes TEXT[] NOT NULL,  -- of failures that were told since it last went well
+    kept_since TIMESTAMPTZ
 );
 """
 

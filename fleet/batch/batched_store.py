@@ -25,7 +25,6 @@ from exitplan.executor.store.state import State, state_from_document
 from exitplan.executor.store.tracker import Tracker, records_of
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.loading import Loaded
-from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
 from exitplan.ruleset.model.visible import printable
@@ -97,12 +96,6 @@ class BatchedStore:
     def place(self) -> str:
         """The database without its password."""
         return self.full.place
-
-    @property
-    def trouble(self) -> RoundTrouble | None:
-        """What is wrong with the account's rounds, after the one that was done."""
-        before = self.loaded.trouble
-        return before if self.round is None else trouble_after(before, self.round)
 
     @property
     def tracker(self) -> Tracker:

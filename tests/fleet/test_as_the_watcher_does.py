@@ -86,7 +86,9 @@ class FailingWorld(ToldWorld):
         if self.fails is not None:
             raise AccountUnreadable(self.fails)
         snapshot = super().read(number, account)
-        return replace(snapshot, cash=replace(snapshot.cash, free=snapshot.cash.free / 10)) if self.is_poor else snapshot
+        return (
+            replace(snapshot, cash=replace(snapshot.cash, free=snapshot.cash.free / 10)) if self.is_poor else snapshot
+        )
 
 
 class LawShard(Shard):
