@@ -44,9 +44,11 @@ approval: {approval}
 escalation:
   - id: clean
     on: not_clean
+    after: {{minutes: 7}}
     steps: [{{channels: [desk]}}, {{after: 10m, channels: [phone], severity: CRITICAL}}]
   - id: zombie
     on: zombie_exit_failed
+    after: {{failures: 1}}
     steps: [{{channels: [desk]}}]
 """
 
