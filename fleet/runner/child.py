@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from threading import Lock
@@ -25,6 +25,9 @@ from exitplan.fleet.runner.performing import Means, Performer, ShardTask, make_p
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+Tell = Callable[[Mapping[str, Any]], None]
 
 
 class Talk:
@@ -105,7 +108,7 @@ def _made(means: Means, tell: Talk) -> Performer | None:
     return None
 
 
-def _worked(performer: Performer, task: ShardTask, tell: Talk, board: Board) -> dict[str, Any]:
+def _worked(performer: Performer, task: ShardTask, tell: Tell, board: Board) -> dict[str, Any]:
     """Work on a shard; whatever goes wrong is told, and whether asking again may help."""
     has_stopped = False
 
