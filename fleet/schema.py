@@ -107,6 +107,7 @@ CREATE TABLE exitplan.buckets (  -- what a venue has left for a key, or an egres
 _OUTBOX = """
 CREATE TABLE exitplan.outbox_started ("only" INTEGER PRIMARY KEY CHECK ("only" = 1), since BIGINT NOT NULL);
 CREATE INDEX alerts_to_deliver ON exitplan.alerts (tx, number);
+CREATE INDEX alerts_by_time ON exitplan.alerts USING brin (at);  -- a rollout looks for those since it began
 CREATE TABLE exitplan.outbox_cursors (  -- one, of all accounts: transaction and number of the last alert taken in
     account TEXT PRIMARY KEY, position BIGINT NOT NULL, inode BIGINT NOT NULL, newest BIGINT NOT NULL
 );
