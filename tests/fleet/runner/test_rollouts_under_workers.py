@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from exitplan.executor.alerting.delivery import deliver_post
 from exitplan.fleet.opening import open_fleet
