@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from exitplan.executor.approvals.book import open_book, requests_of
@@ -12,6 +13,8 @@ from exitplan.executor.plan import plan_account
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet.opening import open_fleet
 from exitplan.fleet.place import open_fleet_account
+from exitplan.fleet.platform_alerts import raise_for_fleet
+from tests.builders import NOW
 from tests.cli.conftest import nothing, xp
 
 __all__ = ["nothing"]
@@ -92,6 +95,31 @@ def test_a_plan_that_waits_is_approved_in_the_database(fleet: str) -> None:
     assert "A worker of the fleet applies it" in xp("approve", asked.id).out
     assert xp("approve", asked.id, "--apply").code in {0, 2}
     assert xp("pending").out == "No plan waits.\n"
+
+
+def test_alerts_of_all_are_also_those_about_the_fleet_as_a_whole(fleet: str) -> None:
+    xp("fleet", "remove", "platform")
+    with open_fleet(fleet) as place:
+        for number in range(3):
+            PostgresStore(place.database, "user123").raise_alert("EXIT_FAILED", NOW, {"symbol": f"S{number}"})
+        with place.registry.transaction() as connection:
+            raise_for_fleet(connection, "TICK_SKIPPED", NOW, {"tick": 5, "running": 4, "left": 2})
+        log = place.all_alerts()
+        assert len(list(log.new())) == 4
+        with psycopg.connect(fleet) as late, psycopg.connect(fleet) as early:
+            raise_for_fleet(late, "TICK_SKIPPED", NOW, {"tick": 7})
+            raise_for_fleet(early, "TICK_SKIPPED", NOW, {"tick": 8})
+            early.commit()
+            assert [alert["tick"] for alert in log.new()] == [8]
+            late.commit()
+        assert [alert["tick"] for alert in log.new()] == [7]
+        assert list(log.new()) == []
+    assert [one["user_id"] for one in xp("alerts", "--all", "--json").json["alerts"]] == ["user123"] * 3 + [
+        "platform"
+    ] * 3
+    assert [one["tick"] for one in xp("alerts", "--all", "--json", "--limit", "2").json["alerts"]] == [7, 8]
+    assert "TICK_SKIPPED" in xp("alerts", "--all", "--kind", "tick_skipped").out
+    assert "TICK_SKIPPED" not in xp("alerts", "--account", "user123").out
 
 
 @pytest.mark.usefixtures("fleet")
