@@ -167,8 +167,12 @@ def test_the_metrics_are_those_of_the_fleet(fleet: str) -> None:
 
 
 @pytest.mark.usefixtures("fleet")
-@pytest.mark.parametrize("verb", ["backup --out x", "watch --once", "prune --older-than 1d"])
-def test_what_works_on_files_says_so(verb: str) -> None:
-    shown = xp(*verb.split())
-    assert shown.code == 64
-    assert "this works on the files of a data folder, and postgresql://" in shown.err
+def test_a_tracker_is_taken_over_changed_and_forgotten_in_the_database() -> None:
+    Path("positions.json").write_text('{"positions": {"XYZ/USD": {"entry_price": 3.10}}}', encoding="utf-8")
+    take = ("state", "take-tracker", "positions.json", "--account", "platform")
+    assert "Took over 1 records of positions.json into the tracker of platform in postgresql://" in xp(*take).out
+    assert xp("adopt", "ETH/USD", "--entry-price", "2000").code == 0
+    assert "has records already" in xp(*take).err
+    assert xp("forget", "XYZ/USD").out == "Forgot XYZ/USD of platform: to a plan it is registered by nobody now.\n"
+    assert "has no record of XYZ/USD" in xp("forget", "XYZ/USD").err
+    assert "registered by nobody" in xp("forget", "ETH/USD").out
