@@ -96,9 +96,9 @@ def _tests(options: argparse.Namespace) -> str:
 
 
 def _fleet(options: argparse.Namespace) -> str:
-    from bench.fleet.measure import fleet_table  # noqa: PLC0415 - only this needs Postgres
+    from bench.fleet.report import cycles_table  # noqa: PLC0415 - only this needs Postgres
 
-    table = fleet_table(options.accounts, range(1, options.workers + 1))
+    table = cycles_table(options.accounts, range(1, options.workers + 1))
     return f"{describe_machine()}\n{_load()}\n\n{table}"
 
 

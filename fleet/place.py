@@ -82,7 +82,7 @@ class FleetPlace:
         """Raise UsageError: there is no data folder."""
         raise UsageError(
             f"this works on the files of a data folder, and {self.database.place} is a database",
-            hint="docs/postgres.md says what takes its place: pg_dump for a backup, exitplan fleet for many accounts",
+            hint="a database is copied by pg_dump, and old runs stay in it: docs/postgres.md",
         )
 
     def find(self, name: str | None) -> AccountFile:

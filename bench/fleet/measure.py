@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ import psycopg
 
 from bench.fleet.worker import shards_of
 from bench.fleet.world import name_of
-from bench.tables import aligned, figure
 from exitplan.executor.store.postgres.database import open_database
 from exitplan.executor.store.postgres.migrations import create_journal, migrate
 from exitplan.fleet import schema
@@ -63,41 +62,6 @@ def measure_floor(accounts: int) -> Cycle:
     with new_server() as server, psycopg.connect(server.url(), autocommit=True) as connection:
         done = [_bare(server, connection, accounts) for _ in range(_WARM_UP + CYCLES)]
     return min(done[_WARM_UP:], key=lambda cycle: cycle.cpu)
-
-
-def fleet_table(accounts: int, workers: Sequence[int]) -> str:
-    """Measure and format quiet fleets and fleets in which one account in ten has an order, for numbers of workers."""
-    floor = measure_floor(accounts)
-    rows = [_row("bare SQL", 1, floor, floor)]
-    for sells, name in ((False, "all quiet"), (True, "1 in 10 sells")):
-        rows += [_row(name, count, measure_fleet(accounts, count, sells=sells), floor) for count in workers]
-    header = [
-        f"{accounts:,} accounts",
-        "workers",
-        "accounts/s",
-        "us CPU each",
-        "x floor",
-        "us Postgres each",
-        "WAL B each",
-        "flushes an order",
-        "MB a worker",
-    ]
-    return aligned(header, rows)
-
-
-def _row(name: str, workers: int, cycle: Cycle, floor: Cycle) -> list[str]:
-    each = cycle.cpu / cycle.accounts
-    return [
-        name,
-        str(workers),
-        f"{cycle.accounts / cycle.seconds:,.0f}",
-        figure(each * 1e6),
-        figure(each / (floor.cpu / floor.accounts)),
-        figure(cycle.postgres / cycle.accounts * 1e6),
-        f"{cycle.wal / cycle.accounts:,.0f}",
-        f"{cycle.flushes / cycle.orders:.2f}" if cycle.orders else "",
-        figure(cycle.mb) if cycle.mb else "",
-    ]
 
 
 @contextmanager
@@ -194,15 +158,14 @@ def usage_of(server: Server) -> tuple[float, int, int]:
     return cpu_of(server.pid), int(flushes), int(wal)
 
 
-def cpu_of(postmaster: int) -> float:
-    """Return the CPU seconds of a server, of its sessions that live and of those that have ended."""
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    spent = sum(_times(postmaster, 4))
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process, of its children that live and of those that have ended."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    spent = sum(_times(pid, 4))
     for child in children:
-        try:
-            spent += sum(_times(int(child), 2))
-        except OSError:
-            continue
+        with suppress(OSError):  # it has ended meanwhile
+            spent += sum(_times(child, 2))
     return spent
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from exitplan.cli.failures import warn
+from exitplan.cli.fleet import fleet_of
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, TagOption
 from exitplan.cli.output import say
 from exitplan.cli.streams import ensure_output, save
@@ -81,7 +82,9 @@ def _collector(data: DataPlace, selection: AccountSelection, symbols: int) -> Co
     if not selection.every or symbols:
         hint = "leave out --account, --tag and --symbols; exitplan fleet status and exitplan report tell more"
         raise UsageError("the metrics of a fleet are about all of its accounts together", hint=hint)
-    return data.collector()
+    from exitplan.fleet.metrics import FleetCollector  # noqa: PLC0415 - a project has no fleet
+
+    return FleetCollector(fleet_of(data).database)
 
 
 def write_textfile(collector: Collects, textfile: Path) -> None:

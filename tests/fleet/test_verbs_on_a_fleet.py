@@ -14,8 +14,10 @@ from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet.opening import open_fleet
 from exitplan.fleet.place import open_fleet_account
 from exitplan.fleet.platform_alerts import raise_for_fleet
+from exitplan.fleet.runner import ticks
 from tests.builders import NOW
 from tests.cli.conftest import nothing, xp
+from tests.cli.test_answer_schemas import ensure
 
 __all__ = ["nothing"]
 
@@ -122,9 +124,55 @@ def test_alerts_of_all_are_also_those_about_the_fleet_as_a_whole(fleet: str) -> 
     assert "TICK_SKIPPED" not in xp("alerts", "--account", "user123").out
 
 
+def test_the_doctor_says_how_the_database_and_what_is_in_it_stands(fleet: str) -> None:
+    shown = xp("doctor")
+    assert shown.code == 0
+    for said in ("UTF8", "tables of version fleet", "synchronous_commit = on", "agree to a second", "none is at work"):
+        assert said in shown.out
+    assert "none was begun yet" in shown.out
+    with open_fleet(fleet) as place:
+        place.registry.set_aside("user123", "its process was killed by SIGSEGV twice")
+        ticks.begin(place.database, 60, "")
+        assert ticks.take(place.database, "w", ("",)) is not None
+        ticks.begin(place.database, 120, "")
+        held = place.store_of("platform").lease(NOW)
+        with held:
+            shown = xp("doctor", "--account", "platform", "--json")
+    assert shown.code == 1
+    ensure("doctor", shown.json)
+    told = {check["check"]: check["text"] for check in shown.json["checks"] if check["about"] == "fleet"}
+    assert told["set aside"] == "user123: its process was killed by SIGSEGV twice"
+    assert told["leases"] == "held: of shards 1, of accounts 1"
+    assert told["tick"].endswith("is at work, 1 of 1 shards are not done; skipped since: 1")
+    assert {check["text"] for check in shown.json["checks"] if check["about"] == "platform"} >= {"no run was made yet"}
+
+
+def test_a_unit_is_printed_for_workers_of_the_fleet(fleet: str, tmp_path: Path) -> None:
+    unit = xp("install-service", "--fleet", "--egress", "eu-1").out
+    assert f"-C {tmp_path} fleet worker --egress eu-1 --every 5m\n" in unit
+    assert f"EXITPLAN_DATA={fleet.replace('%', '%%')}" in unit
+    assert "# The password of the database: ~/.pgpass" in unit
+    cron = xp("install-service", "--fleet", "--cron", "--every", "15m").out
+    assert cron.startswith("*/15 * * * * env ")
+    assert cron.endswith("fleet tick\n")
+    assert "fleet tick" in xp("install-service", "--fleet", "--timer").out
+    assert "add --fleet, for a worker" in xp("install-service").err
+    assert "leave out --account" in xp("install-service", "--fleet", "--account", "platform").err
+    assert "data is a folder: a fleet is kept in Postgres" in xp("install-service", "--fleet", "--data", "data").err
+
+
+def test_the_metrics_are_those_of_the_fleet(fleet: str) -> None:
+    assert 'exitplan_fleet_accounts{standing="active"} 2.0' in xp("metrics").out
+    assert "are about all of its accounts together" in xp("metrics", "--account", "platform").err
+
+
 @pytest.mark.usefixtures("fleet")
-@pytest.mark.parametrize("verb", ["backup --out x", "watch --once", "doctor", "metrics", "prune --older-than 1d"])
-def test_what_works_on_files_says_so(verb: str) -> None:
-    shown = xp(*verb.split())
-    assert shown.code == 64
-    assert "this works on the files of a data folder, and postgresql://" in shown.err
+def test_a_tracker_is_taken_over_changed_and_forgotten_in_the_database() -> None:
+    Path("positions.json").write_text('{"positions": {"XYZ/USD": {"entry_price": 3.10}}}', encoding="utf-8")
+    take = ("state", "take-tracker", "positions.json", "--account", "platform")
+    assert "Took over 1 records of positions.json into the tracker of platform in postgresql://" in xp(*take).out
+    assert xp("adopt", "ETH/USD", "--entry-price", "2000").code == 0
+    assert "has records already" in xp(*take).err
+    assert xp("forget", "XYZ/USD").out == "Forgot XYZ/USD of platform: to a plan it is registered by nobody now.\n"
+    assert "has no record of XYZ/USD" in xp("forget", "XYZ/USD").err
+    assert "registered by nobody" in xp("forget", "ETH/USD").out

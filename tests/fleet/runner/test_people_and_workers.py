@@ -1,4 +1,4 @@
-"""Rollouts go on by themselves under a worker that begins ticks, and stop where guards refuse."""
+"""What people say to a fleet while a worker is at work: rollouts go on and stop by themselves, halts are kept."""
 
 from __future__ import annotations
 
@@ -87,3 +87,34 @@ def test_a_rollout_stops_by_itself_where_guards_refuse_and_people_hear_of_it(
     assert "fail that did not before: " in desk.bodies("desk")[0]
     assert standing(data) == ("stopped", 19)
     assert xp("fleet", "rollout", "status").code == 2
+
+
+def test_workers_send_nothing_while_a_person_has_halted_the_fleet_or_an_account(data: str) -> None:
+    def counted(sql: str) -> int:
+        with psycopg.connect(data) as connection:
+            row = connection.execute(sql.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def sent() -> int:
+        return counted("SELECT count(*) FROM exitplan.intents")
+
+    def states() -> dict[str, int]:
+        found: dict[str, int] = xp("fleet", "status", "--json").json["states"]
+        return found
+
+    def wait_for_ticks(count: int) -> None:
+        ended = "SELECT count(*) FROM exitplan.ticks WHERE ended_at IS NOT NULL AND why NOT LIKE 'skipped%'"
+        before = counted(ended)
+        wait_for(lambda: counted(ended) >= before + count)
+
+    assert xp("halt", "a venue is down").code == 0
+    assert xp("halt", "--account", "user-00010", "--why", "asked for").code == 0
+    with at_work():
+        wait_for_ticks(2)
+        assert sent() == 0
+        assert xp("resume").code == 0
+        wait_for(lambda: states().get("CLEAN") == 19)
+        assert sent() == 2
+        assert xp("resume", "--account", "user-00010").code == 0
+        wait_for(lambda: states() == {"CLEAN": 20})
