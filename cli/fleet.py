@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exitplan.executor.store.postgres.url import is_database_url
+from exitplan.executor.store.postgres.url import ensure_scheme, is_database_url
 from exitplan.ruleset.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def _database(url: str) -> str:
     """Check that a database is named; completion and help ask for none."""
+    ensure_scheme(url)
     if not is_database_url(url):
         said = f"{url} is a folder: a fleet is kept in Postgres" if url else "which fleet?"
         raise UsageError(said, hint="name its database: --data postgresql://ROLE@HOST/DATABASE, or set EXITPLAN_DATA")

@@ -59,7 +59,7 @@ def command(
         begun = worker.begin(tick, "by hand")
         if begun.running is not None:
             raise TickIsRunning(
-                f"tick {begun.running} still runs: {begun.left:,} of its shards are not done",
+                f"tick {begun.running} still runs, {ticks.left_of(begun.left)}",
                 hint="exitplan fleet status shows it",
             )
         _attend(worker, tick, database, stopped, wait_only=wait_only)
@@ -70,7 +70,7 @@ def command(
     if progress is not None and as_json:
         write_json(tick_document(progress, figures, unserved))
     elif progress is not None:
-        show(*tick_parts(progress, figures, unserved))
+        show(*tick_parts(progress, figures, unserved, is_stopped=stopped()))
     raise typer.Exit(_code(figures, unserved, is_over=progress is not None and progress.is_over, is_stopped=stopped()))
 
 

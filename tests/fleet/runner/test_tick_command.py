@@ -81,7 +81,7 @@ def test_a_tick_while_another_runs_is_refused(data: str) -> None:
         assert ticks.take(database, "somebody", ("",)) is not None
     shown = xp("fleet", "tick")
     assert shown.code == 7
-    assert "error: tick 60 still runs: 4 of its shards are not done" in shown.err
+    assert "error: tick 60 still runs, 4 of its shards are not done" in shown.err
 
 
 @pytest.mark.parametrize(
