@@ -276,6 +276,18 @@ _KINDS = (
         "exitplan fleet status",
     ),
     AlertKind(
+        "SHARDS_LEFT",
+        "CRITICAL",
+        "Shards of a fleet had no worker: their accounts got no round. Of several in a row the first is reported.",
+        (
+            Figure("tick", "tick"),
+            Figure("left", "shards without a worker"),
+            Figure("egress", "egress of these shards"),
+        ),
+        "Start a worker that may take them: one with their --egress, or without it for those that have none.",
+        "exitplan fleet status",
+    ),
+    AlertKind(
         "OVERSIZED_HIGH_EXPOSURE",
         "CRITICAL",
         "One high-exposure coin is a large share of the account.",

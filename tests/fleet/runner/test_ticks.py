@@ -141,13 +141,41 @@ def test_a_tick_of_an_empty_fleet_is_over_at_once(pool: Pool) -> None:
     assert ticks.begin(pool, 120, "").running is None
 
 
+def alerts_in(pool: Pool) -> list[dict[str, Any]]:
+    with pool.connection() as connection:
+        rows = connection.execute("SELECT document FROM exitplan.alerts ORDER BY number").fetchall()
+    return [json.loads(row[0]) for row in rows]
+
+
+def test_shards_that_nobody_takes_are_told_once(pool: Pool, fleet: Fill) -> None:
+    fleet(shards=1)
+    fleet(shards=2, egress="eu", first=2)
+
+    def told() -> list[Any]:
+        return [(one["alert_type"], one["tick"], one["left"], one["egress"]) for one in alerts_in(pool)]
+
+    def do(*egress: str) -> None:
+        while (claim := take(pool, egress=egress)) is not None:
+            ticks.end(pool, "a", claim, {})
+        ticks.close(pool)
+
+    for tick in (60, 120, 180):
+        assert ticks.begin(pool, tick, "").missed == (2 if tick > 60 else 0)
+        do("")
+    assert told() == [("SHARDS_LEFT", 60, 2, "eu")]
+    ticks.begin(pool, 240, "")
+    do("", "eu")
+    ticks.begin(pool, 300, "")
+    do("eu")
+    ticks.begin(pool, 360, "")
+    assert told()[1:] == [("SHARDS_LEFT", 300, 1, "none")]
+
+
 def test_a_row_of_ticks_that_are_skipped_is_told_once(pool: Pool, fleet: Fill) -> None:
     fleet(shards=2)
 
     def told() -> list[Any]:
-        with pool.connection() as connection:
-            rows = connection.execute("SELECT document FROM exitplan.alerts ORDER BY number").fetchall()
-        alerts = [json.loads(row[0]) for row in rows]
+        alerts = alerts_in(pool)
         return [(one["alert_type"], one["user_id"], one["tick"], one["running"], one["left"]) for one in alerts]
 
     def finish() -> None:
