@@ -168,14 +168,6 @@ def _rollouts(status: FleetStatus) -> RenderableType | None:
     return Group(heading("Rollouts", "exitplan fleet rollout status shows more"), rollouts_table(status.rollouts))
 
 
-def _rollouts(status: FleetStatus) -> RenderableType | None:
-    if not status.rollouts:
-        return None
-    from exitplan.cli.rendering.rollout import rollouts_table  # noqa: PLC0415 - accounts are drawn without the driver
-
-    return Group(heading("Rollouts", "exitplan fleet rollout status shows more"), rollouts_table(status.rollouts))
-
-
 def _limits(status: FleetStatus) -> RenderableType | None:
     if not status.limits:
         return None
