@@ -98,9 +98,7 @@ def _workers(workers: Sequence[WorkerStatus]) -> RenderableType:
             _standing(worker.standing),
         )
     lost = sum(worker.standing == "lost" for worker in workers)
-    note = f"{len(workers) - lost:,} at work" + (
-        f"; {lost:,} lost, killed or cut off" if lost else ""
-    )
+    note = f"{len(workers) - lost:,} at work" + (f"; {lost:,} lost, killed or cut off" if lost else "")
     return Group(heading("Workers", note), table)
 
 
@@ -192,7 +190,7 @@ def _accounts(status: FleetStatus) -> RenderableType | None:
         ("in no shard", status.unplaced, "exitplan fleet rebalance"),
         ("plans that wait", status.waiting, "exitplan pending"),
         ("incidents", status.incidents, "exitplan incidents"),
-        ("halts", status.halted, "exitplan resume ends that of all accounts"),
+        ("halts", status.halted, "exitplan resume, or exitplan resume --account ID"),
     ):
         if count:
             table.add_row(words(name), words(f"{count:,}"), words(hint, "dim"))

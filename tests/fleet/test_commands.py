@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,6 +175,28 @@ def test_a_role_that_is_not_there_and_a_server_that_is_away_have_hints_of_their_
     away = xp("fleet", "status", "--data", "postgresql://exitplan@127.0.0.1:1/exitplan")
     assert (away.code, "start the server or mend the way to it" in away.err) == (1, True)
     assert "Is the server running" not in away.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fleet status",
+        "fleet tick",
+        "fleet worker",
+        "fleet import policies/accounts",
+        "fleet plan --policy x",
+        "plan",
+        "pending",
+    ],
+)
+def test_without_the_packages_of_a_fleet_it_is_said_what_to_install(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    write_accounts(nothing, 1)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    shown = xp(*words.split(), "--data", "postgresql://exitplan@127.0.0.1:1/exitplan")
+    assert (shown.code, shown.err.splitlines()[0]) == (64, "error: the packages that a fleet needs are not installed")
+    assert "pip install 'exitplan[fleet]'" in shown.err
 
 
 def test_the_dead_are_listed_and_revived(registry: Registry) -> None:
