@@ -58,12 +58,15 @@ def account_file(registry: Registry, account: FleetAccount) -> AccountFile:
     return AccountFile(place, bound(policy), load)
 
 
-def open_fleet_account(registry: Registry, store: AccountStore, account: FleetAccount, clock: Clock) -> Account:
-    """Open an account of the registry with its broker, over a store of it.
+def open_fleet_account(
+    registry: Registry, store: AccountStore, account: FleetAccount, clock: Clock, *, offline: bool = False
+) -> Account:
+    """Open an account of the registry with its broker, over a store of it; ``offline`` without its venue.
 
     Raises FileIsInvalid, UsageError for a venue that is not known, CredentialsMissing.
     """
-    return open_account_file(account_file(registry, account), AccountRequest(clock, store_of=lambda _: store))
+    request = AccountRequest(clock, store_of=lambda _: store, offline=offline)
+    return open_account_file(account_file(registry, account), request)
 
 
 @dataclass(frozen=True, slots=True)

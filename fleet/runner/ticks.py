@@ -198,13 +198,14 @@ def end(pool: Pool, worker: str, claim: Claim, figures: Mapping[str, object] | N
 
 def free(pool: Pool) -> None:
     """End the leases of workers that were processes of this system and are none any more: nobody waits for those."""
-    statement = "SELECT DISTINCT token, process FROM exitplan.leases WHERE name LIKE 'shard:%' AND until > now()"
+    # By their names: the leases of all accounts that were ever traded are in the table.
+    theirs = "name = ANY (ARRAY(SELECT 'shard:' || shard FROM exitplan.shards))"
+    statement = f"SELECT DISTINCT token, process FROM exitplan.leases WHERE {theirs} AND until > now()"  # noqa: S608 - our own words
     with pool.connection() as connection:
         dead = [token for token, process in connection.execute(statement).fetchall() if has_died(process)]
         if dead:
             connection.execute(
-                "UPDATE exitplan.leases SET until = 'epoch', token = ''"
-                " WHERE name LIKE 'shard:%%' AND token = ANY (%s)",
+                f"UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE {theirs} AND token = ANY (%s)",  # noqa: S608 - as above
                 (dead,),
             )
             connection.execute("UPDATE exitplan.workers SET standing = 'gone' WHERE worker = ANY (%s)", (dead,))
