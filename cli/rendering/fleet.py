@@ -137,7 +137,8 @@ def _tick(tick: TickStatus | None) -> RenderableType | None:
         return None
     ended = f"ended {clock_time(tick.ended_at)}" if tick.ended_at else "under way"
     note = f"begun {clock_time(tick.begun_at)}, {ended}; {tick.done:,} of {counted(tick.shards, 'shard')} done"
-    return section(f"Tick {tick.tick}", note, _tick_figures(tick.figures))
+    title = f"Tick {tick.tick}"
+    return section(title, note, _tick_figures(tick.figures)) if tick.done else heading(title, note)
 
 
 def _tick_figures(figures: Mapping[str, float]) -> Table:
