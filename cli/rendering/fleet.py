@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
-from exitplan.cli.rendering.words import clock_time, counted, duration
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted, duration
 
 if TYPE_CHECKING:
     from exitplan.fleet.registry import FleetAccount
