@@ -86,7 +86,8 @@ def show_import(read: Read, done: Imported | None, *, as_json: bool) -> None:
         say(f"Added {done.added:,}, changed {done.changed:,}, unchanged {done.unchanged:,}; {policies}{opened}.")
     elif read.problems:
         broken = counted(len(read.problems), "problem")
-        say(f"Nothing was imported: {broken} in the files. --keep-going takes in the others.", err=True)
+        sound = f" --keep-going takes in the {counted(len(read.drafts), 'sound account')}." if read.drafts else ""
+        say(f"Nothing was imported: {broken} in the files.{sound}", err=True)
     else:
         say(f"{counted(len(read.drafts), 'account')} can be imported; nothing was changed.")
 

@@ -36,4 +36,4 @@ def command(
         return
     moved, opened = counted(len(moves.placed), "account"), counted(len(moves.opened), "shard")
     said = f"Would move {moved} and open {opened}." if dry_run else f"Moved {moved} and opened {opened}."
-    say(f"{said if moves.placed else 'Nothing to move.'} {counted(shards, 'shard')} at work.")
+    say(f"{said if moves.placed else 'Nothing to move.'} The fleet has {counted(shards, 'shard')}.")
