@@ -27,6 +27,7 @@ from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import Capabilities, OrderRequest, Outcome, RefusalReason, Refused, Unknown
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.postgres.database import open_database
+from exitplan.executor.store.postgres.leases import Lease, LeaseKeeper
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet import opening
 from exitplan.fleet.batch import shard_batch, writing
@@ -111,6 +112,7 @@ class Trouble:
         self.witness = Witness(Path(settings.root))
         self.chance = Random()  # noqa: S311 - chance, no secret
         self.looked: dict[str, float] = {}
+        self.checked: dict[str, float] = {}
         self.stopping = threading.Lock()
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
@@ -126,7 +128,8 @@ class Trouble:
             patch.setattr(shards, "datetime", _Skewed(self.settings.skew))
             patch.setattr(due, "time", _Skewed(self.settings.skew))
         self._install_venue(patch)
-        self._install_witness(patch)
+        self._install_sending(patch)
+        self._install_leases(patch)
         if self.settings.mutant:
             MUTANTS[self.settings.mutant].install(patch)
 
@@ -150,16 +153,11 @@ class Trouble:
         patch.setattr(PaperBroker, "place_order", placed)
         patch.setattr(PaperBroker, "read_account", was_read)
 
-    def _install_witness(self, patch: pytest.MonkeyPatch) -> None:
-        trouble, witness = self, self.witness
-        about_to_send = threading.local()
-        begin, claimed, find, take, write = (
-            Journal.begin_sending,
-            Journal.ensure_claimed,
-            PostgresStore.find_halt,
-            ticks.take,
-            writing.write_entries,
-        )
+    def _install_sending(self, patch: pytest.MonkeyPatch) -> None:
+        """Note what is looked at before a send, and stop between the looks at the database and at the clock."""
+        trouble, about_to_send = self, threading.local()
+        begin, claimed = Journal.begin_sending, Journal.ensure_claimed
+        leased, find = PostgresStore.ensure_leased, PostgresStore.find_halt
 
         def began(journal: Journal, *asked: Any) -> Any:
             intents = begin(journal, *asked)
@@ -168,13 +166,34 @@ class Trouble:
 
         def was_claimed(journal: Journal) -> None:
             claimed(journal)
-            if getattr(about_to_send, "is_so", False):  # what is looked at after this is the process's own clock
+            if getattr(about_to_send, "is_so", False):
                 about_to_send.is_so = False
                 trouble.maybe_stop(trouble.settings.stops, "send")
+
+        def was_leased(store: PostgresStore, journal: Journal) -> None:
+            leased(store, journal)
+            trouble.checked[store.account] = time.time()
 
         def found(store: PostgresStore) -> Any:
             trouble.looked[store.account] = time.time()
             return find(store)
+
+        patch.setattr(Journal, "begin_sending", began)
+        patch.setattr(Journal, "ensure_claimed", was_claimed)
+        patch.setattr(PostgresStore, "ensure_leased", was_leased)
+        patch.setattr(PostgresStore, "find_halt", found)
+
+    def _install_leases(self, patch: pytest.MonkeyPatch) -> None:
+        """Note who takes a shard or an account, and who writes what a shard came to."""
+        trouble, witness = self, self.witness
+        lease, take, write = LeaseKeeper.take, ticks.take, writing.write_entries
+
+        def leased(keeper: LeaseKeeper, names: Sequence[str], *more: Any, **named: Any) -> Lease:
+            lent = lease(keeper, names, *more, **named)
+            for name in names:
+                if name.startswith("account:"):
+                    witness.note("leased", account=name.removeprefix("account:"))
+            return lent
 
         def took(*asked: Any) -> Any:
             claim = take(*asked)
@@ -191,9 +210,7 @@ class Trouble:
                 witness.note("wrote", shard=lease.name, fence=lease.fence, began=before, accounts=len(done))
             return done
 
-        patch.setattr(Journal, "begin_sending", began)
-        patch.setattr(Journal, "ensure_claimed", was_claimed)
-        patch.setattr(PostgresStore, "find_halt", found)
+        patch.setattr(LeaseKeeper, "take", leased)
         patch.setattr(ticks, "take", took)
         patch.setattr(shard_batch, "write_entries", written)
 
@@ -210,7 +227,11 @@ class Trouble:
         if time.monotonic() - signed > WINDOW:
             return Refused(RefusalReason.TRY_AGAIN, "signed too long ago")
         self.witness.note(
-            "arrived", account=account, id=request.client_order_id, symbol=request.symbol, looked=looked or time.time()
+            "arrived",
+            account=account,
+            id=request.client_order_id,
+            looked=looked or time.time(),
+            checked=self.checked.get(account, 0.0),
         )
         outcome = act()
         return Unknown("the reply timed out") if fault else outcome

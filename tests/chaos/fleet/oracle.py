@@ -50,6 +50,7 @@ def judge(fleet: Fleet) -> list[Violation]:
         *_arrivals(fleet, book),
         *_under_halts(fleet),
         *_fenced(fleet),
+        *_without_lease(fleet),
         *late_cycles(fleet),
         *_at_rest(fleet, book),
         *_broken(fleet),
@@ -136,6 +137,19 @@ def _fenced(fleet: Fleet) -> list[Violation]:
         later = [t for t, fence in taken[note["shard"]] if fence > note["fence"] and t < note["began"]]
         if later:
             found.append(Violation("invalid", f"{note['shard']} was written {note['began'] - later[0]:.1f} s too late"))
+    return found
+
+
+def _without_lease(fleet: Fleet) -> list[Violation]:
+    """Find orders of those who looked at their lease of the account for the last time when another one had taken it."""
+    found = []
+    holders: dict[str, tuple[int, float]] = {}
+    for note in fleet.witness.read("leased", "arrived"):
+        pid, since = holders.get(note["account"], (note["pid"], note["t"]))
+        if note["what"] == "leased":
+            holders[note["account"]] = (note["pid"], note["t"])
+        elif pid != note["pid"] and since < note["checked"]:
+            found.append(Violation("invalid", f"{note['account']}: an order without a lease"))
     return found
 
 

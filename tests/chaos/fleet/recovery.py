@@ -15,7 +15,7 @@ from statistics import median
 from tests.chaos.fleet.entry import Settings
 from tests.chaos.fleet.world import Fleet, NotSettled, Slot, fleet_of, signal_all, wake
 
-_TIMES = 3
+_TIMES = 2
 _PATIENCE = 60.0
 
 

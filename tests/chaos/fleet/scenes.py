@@ -72,16 +72,19 @@ def _noted(fleet: Fleet, what: str, seconds: float = 90) -> dict[str, object]:
 
 
 def _zombie_sends(fleet: Fleet, settings: Settings) -> list[Violation]:
-    """A worker stops between journal and venue, and wakes when another one has its shard."""
+    """A worker stops between journal and venue, and wakes when another one has its accounts."""
     grant_all(fleet)
     first = fleet.hire(replace(settings, stops=1.0))
     note = _noted(fleet, "stopping")
     fleet.seen = len(fleet.witness.read("stopping"))
     quiet_from_now_on(fleet.root)
     fleet.hire(replace(settings, mutant=""))
-    arrived = _noted(fleet, "arrived")
-    assert arrived["pid"] != note["pid"]
-    time.sleep(0.5)
+    leased = fleet.witness.read("leased")
+    waiting = {entry["account"] for entry in leased if entry["pid"] == note["pid"]}
+    until = time.monotonic() + 90
+    while waiting and time.monotonic() < until:
+        waiting -= {entry["account"] for entry in fleet.witness.read("leased") if entry["pid"] != note["pid"]}
+        time.sleep(0.02)
     wake([int(str(note["worker"])), int(str(note["pid"]))])
     first.settings = settings
     time.sleep(2)

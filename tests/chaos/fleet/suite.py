@@ -23,12 +23,12 @@ from tests.chaos.oracle import Violation
 ACCOUNTS = 60
 SKEWS = (0.0, 3.0, -2.0)
 """How far the clocks of the workers are ahead, in seconds."""
-_LOST = 0.2
+_LOST = 0.25
 _STOPS = 0.02
 _KILLS = frozenset({"worker killed", "child killed", "server crashes", "person killed"})
-_AGAIN = 0.4
+_AGAIN = 0.3
 """Seconds between two faults at most, once accounts were worked on after the last one."""
-_PATIENCE = 2.5
+_PATIENCE = 2.0
 """Seconds after which the next fault comes though none was."""
 
 
@@ -132,7 +132,7 @@ class _Breaking:
                 self.waiting.remove((process, then))
                 then()
         if self._is_due():
-            for account in self.chance.sample(self.fleet.accounts, 6):
+            for account in self.chance.sample(self.fleet.accounts, 15):
                 self.fleet.grant(account, self.chance)
             names = list(_FAULTS)
             name = self.chance.choices(names, [_FAULTS[one][0] for one in names])[0]
