@@ -20,6 +20,7 @@ _BEGIN = "SELECT max(tick) FROM exitplan.ticks"
 def play(scene: str, mutant: str = "") -> list[Violation]:
     """Play a scene, without one of the safeties if one is named, and judge it."""
     with fleet_of(12, size=12) as fleet:
+        fleet.every = "1s"
         settings = Settings(str(fleet.root), mutant=mutant)
         try:
             found = SCENES[scene](fleet, settings)
