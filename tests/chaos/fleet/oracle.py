@@ -208,5 +208,6 @@ def _broken(fleet: Fleet) -> list[Violation]:
     output = (fleet.root / "output.log").read_text(errors="replace")
     words = ("Traceback", "this is a bug", "round_broke", "shard_broke")
     found = [Violation("invalid", line[:600]) for line in output.splitlines() if any(word in line for word in words)]
-    codes = [note["code"] for note in fleet.witness.read("ended")]
+    began = {note["pid"] for note in fleet.witness.read("took")}  # who finds no database when it comes may leave
+    codes = [note["code"] for note in fleet.witness.read("ended") if note["code"] != 1 or note["process"] in began]
     return found[:10] + [Violation("invalid", f"a worker ended by itself with {code}") for code in codes]

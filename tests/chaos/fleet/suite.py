@@ -209,7 +209,7 @@ class _Breaking:
             with suppress(subprocess.TimeoutExpired):
                 slot.process.wait(30)
             if slot.process.returncode:
-                self.fleet.witness.note("ended", code=slot.process.returncode)
+                self.fleet.witness.note("ended", code=slot.process.returncode, process=slot.process.pid)
 
     # --- what goes wrong; each tells whether it did ---
 

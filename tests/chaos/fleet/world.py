@@ -163,7 +163,7 @@ class Fleet:
         for slot in self.slots:
             if slot.process is not None and slot.process.poll() is not None:
                 if slot.process.pid not in slot.ended and slot.process.returncode:
-                    self.witness.note("ended", code=slot.process.returncode)
+                    self.witness.note("ended", code=slot.process.returncode, process=slot.process.pid)
                 self.restart(slot)
         self.people = [person for person in self.people if person.poll() is None]
 
