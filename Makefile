@@ -22,6 +22,11 @@ demo: set-up  ## show exitplan at work on a paper account
 fleet-demo: set-up  ## show a fleet at work: Postgres, two workers, 2,000 paper accounts, and one worker killed
 	@$(BIN)/python -m tools.fleet_demo $(FLEET)
 
+demo-web: set-up  ## serve the dashboard on demo accounts with a made-up past; prints address and log-in
+	@rm -rf demo/web
+	@$(RUN) $(BIN)/python -m tools.demo_past demo/web
+	@cd demo/web && $(RUN) exitplan serve
+
 venue: set-up  ## serve the demo account on loopback as a real venue does (VENUE=kraken, coinbase, binance or bybit)
 	@$(BIN)/python -m tests.venues $(VENUE)
 
@@ -83,7 +88,7 @@ lock: set-up-lock  ## renew the locked requirements from PyPI
 	@$(BIN)/python -m tools.locks --update
 
 clean:  ## remove .venv and everything built or cached (never data/)
-	@rm -rf .venv .venv.lock build dist *.egg-info .*_cache .hypothesis .coverage .coverage.* htmlcov demo/out
+	@rm -rf .venv .venv.lock build dist *.egg-info .*_cache .hypothesis .coverage .coverage.* htmlcov demo/out demo/web
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # tools/venv.py knows what stands already, and lets one process at a time work on .venv.

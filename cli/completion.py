@@ -34,7 +34,7 @@ def complete_account(incomplete: str) -> Offers:
 
 def complete_symbol(ctx: typer.Context, incomplete: str) -> Offers:
     """Offer what the account held, or had an order for, when it was last read on this machine."""
-    from exitplan.cli.offline_warnings import latest_reading  # noqa: PLC0415 - as above
+    from exitplan.executor.offline_warnings import latest_reading  # noqa: PLC0415 - as above
 
     with suppress(Exception):
         reading = latest_reading(_account_file(ctx))

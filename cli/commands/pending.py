@@ -12,12 +12,13 @@ from exitplan.cli.completion import complete_request
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.plan_output import show_plan
-from exitplan.cli.rendering.pending import request_document, request_parts, requests_table
+from exitplan.cli.rendering.pending import request_parts, requests_table
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.requests import known_requests, requested, what_follows
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.approvals.deciding import Found
+from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.signing.approval import forget_signatures
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.planning.plan import plan_bytes

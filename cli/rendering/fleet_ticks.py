@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from exitplan.cli.rendering.screen import heading, rows, words
-from exitplan.cli.rendering.words import counted, duration
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import counted, duration
 
 if TYPE_CHECKING:
     from exitplan.fleet.runner.port import ShardCycle

@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import RenderableType
 
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
-from exitplan.cli.rendering.words import clock_time, counted, duration, percent
 from exitplan.fleet.rollout.book import Rollout
 from exitplan.fleet.rollout.stages import Standing
 from exitplan.fleet.rollout.status import RolloutStatus
 from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.planning.words import clock_time, counted, duration, percent
 
 _HASH = 12
 _STYLES = {
@@ -85,7 +85,7 @@ def rollouts_table(rollouts: Sequence[Rollout]) -> RenderableType:
             words(f"{one.name} {one.policy[:_HASH]}"),
             words(f"{one.accounts:,}"),
             words(percent(one.pace.stages[one.stage])),
-            words(one.standing.value, _STYLES[one.standing]),
+            words(f"{one.standing.value}{_why(one)}", _STYLES[one.standing]),
             words(clock_time(one.started_at)),
         )
     return table

@@ -14,10 +14,10 @@ from exitplan.cli.fleet import FleetOption, SizeOption, opened_registry
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.many import AccountsBar
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
+from exitplan.ruleset.planning.words import counted
 
 if TYPE_CHECKING:
     from exitplan.fleet.importing import Imported, Read

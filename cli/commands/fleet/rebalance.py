@@ -9,9 +9,9 @@ import typer
 from exitplan.cli.fleet import FleetOption, SizeOption, opened_registry
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.planning.words import counted
 
 app = verb_app()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,6 +13,8 @@ import psycopg
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.tracker import (
     Document,
+    ensure_no_others,
+    load_records,
     read_with_digits,
     records_of,
     replace_records,
@@ -57,19 +60,33 @@ class TrackerRow:
             document["last_updated"] = time_text(now)
             connection.execute(_PUT, (self.account, write_with_digits(document)))
 
+    @property
+    def place(self) -> str:
+        """Where the row is."""
+        return f"the tracker of {self.account} in {self.database.place}"
+
+    def records(self) -> dict[str, TrackerRecord]:
+        """Return the records of the row."""
+        content = self.content()
+        return {} if content is None else records_of(self._sound(content))
+
+    def take_over(self, source: Path) -> int:
+        """Take the content of a tracker's file, one writer at a time."""
+        taken, content = load_records(source), source.read_bytes()
+        with self.database.connection() as connection, connection.transaction():
+            connection.execute(_BEGIN, (self.account, _EMPTY))
+            present = _content(connection, self.account, " FOR UPDATE") or _EMPTY
+            ensure_no_others(records_of(self._sound(present)), taken, self.place)
+            connection.execute(_PUT, (self.account, content))
+        return len(taken)
+
     def content(self) -> bytes | None:
         """Return the document as a file would hold it; None where there is none."""
         with self.database.connection() as connection:
             return _content(connection, self.account)
 
-    def put(self, content: bytes) -> None:
-        """Take the content of a tracker's file; raises FileIsInvalid for a broken one."""
-        self._sound(content)
-        with self.database.connection() as connection:
-            connection.execute(_PUT, (self.account, content))
-
     def _sound(self, content: bytes) -> Document:
-        return parse_document(content, "tracker", f"the tracker of {self.account} in {self.database.place}")
+        return parse_document(content, "tracker", self.place)
 
 
 def _content(connection: psycopg.Connection[Any], account: str, more: str = "") -> bytes | None:
