@@ -28,7 +28,15 @@ from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
-from exitplan.executor.store.postgres.records import EVERYBODY, alerts_in, halt_accounts, halts_of, resume_accounts
+from exitplan.executor.store.postgres.records import (
+    EVERYBODY,
+    Records,
+    alerts_in,
+    halt_accounts,
+    halts_of,
+    newest_alerts,
+    resume_accounts,
+)
 from exitplan.fleet.delivering import FleetPost
 from exitplan.fleet.policies import bound_policy
 from exitplan.fleet.registry import AccountFilter, FleetAccount, Registry
@@ -183,6 +191,14 @@ class FleetPlace:
     def halts(self) -> list[Halt]:
         """List the halts."""
         return halts_of(self.database)
+
+    def halt_of_all(self) -> Halt | None:
+        """Find the halt of all accounts; where that cannot be looked at, there is one."""
+        return Records(self.database, EVERYBODY).find_halt()
+
+    def newest_alerts(self, account: str, most: int) -> list[dict[str, Any]]:
+        """Return the newest alerts of an account, the newest first."""
+        return newest_alerts(self.database, account, most)
 
     def halt(self, reason: str, now: datetime) -> Halt:
         """Halt all accounts of the fleet."""

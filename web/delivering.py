@@ -23,8 +23,11 @@ class Deliveries:
     _lock: Lock = field(default_factory=Lock)
 
     def soon(self) -> None:
-        """Deliver what waits by then; where a delivery has not begun yet, that one does."""
-        if not (self.given.root / CHANNELS_FILE).is_file():
+        """Deliver what waits by then; where a delivery has not begun yet, that one does.
+
+        The alerts of a fleet are delivered by whoever runs ``exitplan alerts send`` for it.
+        """
+        if self.given.fleet is not None or not (self.given.root / CHANNELS_FILE).is_file():
             return
         with self._lock:
             if self._next is None or self._next.running() or self._next.done():

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 from exitplan.executor.accounts.account import AccountFile, AccountFiles, load_account_file, read_account_files
 
@@ -16,6 +17,18 @@ _LONGEST = 1.0
 _NEW = 2.0
 """Seconds; a file system may give two writes within that the same time."""
 _Seen = tuple[int, int, int] | None
+
+
+class Accounts(Protocol):
+    """The accounts that the dashboard serves, as they are now."""
+
+    def files(self) -> AccountFiles:
+        """Return all accounts; one that is broken does not hide the others."""
+        ...
+
+    def find(self, account: str) -> AccountFile | None:
+        """Return one account; None, or NoSuchAccount raised, where it is not there."""
+        ...
 
 
 @dataclass(slots=True)

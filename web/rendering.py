@@ -50,12 +50,14 @@ def environment() -> Environment:
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401 - what templates show
-    """Write a page from a template, which also has ``request``, ``person``, ``role`` and ``csrf``.
+    """Write a page from a template, which also has ``request``, ``has_fleet``, ``person``, ``role``, ``csrf``.
 
     Where nobody is logged in ``person`` and ``role`` are None.
     """
+    app = request.scope.get("app")
+    has_fleet = app is not None and app.state.given.fleet is not None
     known = {name: getattr(request.state, name, None) for name in ("person", "role", "csrf")}
-    text = environment().get_template(template).render({"request": request, **known, **values})
+    text = environment().get_template(template).render({"request": request, "has_fleet": has_fleet, **known, **values})
     return HTMLResponse(text, status)
 
 

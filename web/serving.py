@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,9 +21,12 @@ from exitplan.executor.store.file_store import files_below
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.web.app import make_app
 from exitplan.web.given import Given
-from exitplan.web.known_accounts import KnownAccounts
+from exitplan.web.known_accounts import Accounts, KnownAccounts
 from exitplan.web.security.proxy import SECRET_VARIABLE, SHORTEST, ProxyRule
 from exitplan.web.security.users_file import UsersFile
+
+if TYPE_CHECKING:  # a dashboard of files needs none of it
+    from exitplan.fleet.place import FleetPlace
 
 _PUBLIC = re.compile(r"https://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?/?")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
@@ -128,23 +132,35 @@ def _named(files: Mapping[str, Path | None]) -> dict[str, Path]:
     return {name: path for name, path in files.items() if path is not None}
 
 
-def application(wish: Wish, place: Place, users: Path, data: Path, root: Path, clock: Clock) -> Starlette:
-    """Make the application of a project; raises FileIsInvalid for a broken file of users, UsageError."""
+def application(
+    wish: Wish, place: Place, users: Path, data: Path, root: Path, clock: Clock, fleet: FleetPlace | None = None
+) -> Starlette:
+    """Make the application of a project, or of a ``fleet``, whose ``data`` has the dashboard's own files alone.
+
+    Raises FileIsInvalid for a broken file of users, UsageError.
+    """
     proxy, known = proxy_of(wish), None if wish.no_login else UsersFile(users)
     if known is not None and not known.read():
         raise UsageError(f"{users} has no users", hint="make the first one: exitplan users add NAME --role admin")
     given = Given(
         root=root,
         data=data,
-        store_of=files_below(data),
+        store_of=files_below(data) if fleet is None else fleet.store_of,
         clock=clock,
         users=known,
         hosts=place.hosts,
-        accounts=KnownAccounts(root),
+        accounts=KnownAccounts(root) if fleet is None else _accounts_of(fleet),
         is_https=place.is_https,
         proxy=proxy,
+        fleet=fleet,
     )
     return make_app(given)
+
+
+def _accounts_of(fleet: FleetPlace) -> Accounts:
+    from exitplan.web.fleet_accounts import FleetAccounts  # noqa: PLC0415 - a dashboard of files needs none of it
+
+    return FleetAccounts(fleet)
 
 
 @contextmanager

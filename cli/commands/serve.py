@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from exitplan.cli.arguments import present
+from exitplan.cli.fleet import fleet_of
 from exitplan.cli.interrupts import ended_by_signal
 from exitplan.cli.options import DEFAULT_DATA, DataOption
 from exitplan.cli.output import say
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.project import project_root
+from exitplan.executor.accounts.places import DataPlace, FilePlace
+from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.ruleset.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,17 +79,17 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
     secret = os.environ.get("EXITPLAN_PROXY_SECRET", "")
     wish = Wish(listen, public_url, certificate, key, behind_proxy, proxy_header, secret, no_login)
-    serve(wish, users_path(users, data.folder), data.folder)
+    serve(wish, users_path(users, data), data)
 
 
-def serve(wish: Wish, users: Path, data: Path) -> None:
+def serve(wish: Wish, users: Path, data: DataPlace) -> None:
     """Serve until somebody ends it; raises UsageError for what is unsafe, FileIsInvalid for a broken file of users."""
     from exitplan.web.serving import address_of, application, listening, place_of, serving  # noqa: PLC0415 - as above
 
-    address = address_of(wish)
+    address, fleet = address_of(wish), None if isinstance(data, FilePlace) else fleet_of(data)
     with ended_by_signal() as ended, listening(address) as (listener, bound):
         place = place_of(wish, bound)
-        app = application(wish, place, users, data, project_root(), present)
+        app = application(wish, place, users, own_folder(data), project_root(), present, fleet)
         with serving(app, place, listener) as thread:
             say(f"Serving {place.url}. Press Ctrl-C to stop.", err=True)
             if wish.no_login:
@@ -96,9 +98,14 @@ def serve(wish: Wish, users: Path, data: Path) -> None:
                 pass
 
 
-def users_path(users: Path | None, data: Path) -> Path:
+def users_path(users: Path | None, data: DataPlace) -> Path:
     """Return the file of users: the one that is named, else that of the data folder."""
-    return users or data / USERS_FILE
+    return users or own_folder(data) / USERS_FILE
+
+
+def own_folder(data: DataPlace) -> Path:
+    """Return where the dashboard keeps its own files: the data folder; of a fleet that of the project."""
+    return data.folder if isinstance(data, FilePlace) else project_data()
 
 
 def with_web_server() -> None:

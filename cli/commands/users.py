@@ -54,7 +54,7 @@ def add(
     from exitplan.web.security.changing_users import add_user  # noqa: PLC0415 - needs the extra
 
     given = read_role(role)
-    file = UsersFile(users_path(users, data.folder))
+    file = UsersFile(users_path(users, data))
     add_user(file, name, given, None if no_password else read_password(name), present())
     say(f"Added {name} as {given.word} to {file.path}. {given.meaning}")
 
@@ -62,7 +62,7 @@ def add(
 @app.command("list")
 def list_users(as_json: JsonOption = False, users: UsersOption = None, data: DataOption = DEFAULT_DATA) -> None:
     """List users, their roles and their tokens."""
-    known = UsersFile(users_path(users, data.folder)).read().values()
+    known = UsersFile(users_path(users, data)).read().values()
     if as_json:
         write_json({"users": [user_document(user) for user in known]})
     else:
@@ -81,7 +81,7 @@ def change_role(
     from exitplan.web.security.changing_users import set_role  # noqa: PLC0415 - as above
 
     given = read_role(role)
-    set_role(UsersFile(users_path(users, data.folder)), name, given)
+    set_role(UsersFile(users_path(users, data)), name, given)
     say(f"{name} is {given.word} now. {given.meaning}")
 
 
@@ -91,7 +91,7 @@ def change_password(name: NameArgument, users: UsersOption = None, data: DataOpt
     with_web_server()
     from exitplan.web.security.changing_users import known_user, set_password  # noqa: PLC0415 - as above
 
-    file = UsersFile(users_path(users, data.folder))
+    file = UsersFile(users_path(users, data))
     known_user(file.read(), name)
     set_password(file, name, read_password(name))
     say(f"The password of {name} is another one now.")
@@ -103,7 +103,7 @@ def remove(name: NameArgument, users: UsersOption = None, data: DataOption = DEF
     with_web_server()
     from exitplan.web.security.changing_users import remove_user  # noqa: PLC0415 - as above
 
-    remove_user(UsersFile(users_path(users, data.folder)), name)
+    remove_user(UsersFile(users_path(users, data)), name)
     say(f"Removed {name}.")
 
 
@@ -125,7 +125,7 @@ def token(
     with_web_server()
     from exitplan.web.security.changing_users import made_token  # noqa: PLC0415 - as above
 
-    file = UsersFile(users_path(users, data.folder))
+    file = UsersFile(users_path(users, data))
     made = made_token(file, name, about, read_role(role), present(), timedelta(days=days))
     if as_json:
         write_json({"token": made, "id": made.split("_")[1]})
@@ -144,7 +144,7 @@ def revoke(
     with_web_server()
     from exitplan.web.security.changing_users import revoke_token  # noqa: PLC0415 - as above
 
-    owner = revoke_token(UsersFile(users_path(users, data.folder)), token_id)
+    owner = revoke_token(UsersFile(users_path(users, data)), token_id)
     say(f"Took back the token {token_id} of {owner.name}.")
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from exitplan.executor.escalation.acknowledging import acknowledge
 from exitplan.executor.escalation.climbing import Ack
-from exitplan.executor.store.halt import halt, resume
 from exitplan.ruleset.errors import UsageError
 from exitplan.web.acts.deciding import said
 from exitplan.web.acts.desk import Desk
@@ -15,11 +14,14 @@ ACK_HOURS = (1, 4, 12, 24)
 """For how long an incident can be taken, in hours; else until it is over."""
 
 
-def halt_accounts(desk: Desk, account: str | None, person: str, why: str) -> None:
-    """Send nothing for an account, or for none at all, until somebody resumes; raises DataFolderUnusable."""
-    reason = f"{why.strip() or 'halted'} - {person}, in the dashboard"
+def halt_accounts(desk: Desk, account: str | None, why: str) -> None:
+    """Send nothing for an account, or for none at all, until somebody resumes; raises DataFolderUnusable.
+
+    The halt itself says who is logged in.
+    """
+    reason = f"{why.strip() or 'halted'}, in the dashboard"
     if account is None:
-        halt(desk.given.data, reason, desk.given.clock())
+        desk.given.place.halt(reason, desk.given.clock())
         desk.overview.renew_all()
     else:
         desk.store(account).halt(reason, desk.given.clock())
@@ -29,7 +31,7 @@ def halt_accounts(desk: Desk, account: str | None, person: str, why: str) -> Non
 def resume_accounts(desk: Desk, account: str | None) -> bool:
     """End a halt; false where there was none."""
     if account is None:
-        ended = resume(desk.given.data)
+        ended = desk.given.place.resume()
         desk.overview.renew_all()
         return ended
     ended = desk.store(account).resume()

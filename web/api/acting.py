@@ -47,7 +47,7 @@ def take_incident(asked: Asked) -> Document:
 
 def _account_of(asked: Asked, incident: str) -> str:
     """Return the account of an open incident, by its whole id; raises NoSuchPage."""
-    for account in asked.given.accounts.files().sound:
+    for account in asked.given.with_incidents():
         with suppress(ExitplanError):  # what cannot be read hides no incident of another
             if any(one.id == incident for one in incidents_in(asked.given.store_of(account))):
                 return account
@@ -56,7 +56,7 @@ def _account_of(asked: Asked, incident: str) -> str:
 
 def halt_all(asked: Asked) -> Document:
     """Send nothing for any account until somebody resumes."""
-    halt_accounts(desk_of(asked.request), None, asked.person, said(asked.body["why"], "a halt"))
+    halt_accounts(desk_of(asked.request), None, said(asked.body["why"], "a halt"))
     return {"account": None, "halted": True, "changed": True}
 
 
@@ -68,7 +68,7 @@ def resume_all(asked: Asked) -> Document:
 def halt_one(asked: Asked) -> Document:
     """Send nothing for an account until somebody resumes; raises NoSuchAccount."""
     name = file_of(asked).id
-    halt_accounts(desk_of(asked.request), name, asked.person, said(asked.body["why"], "a halt"))
+    halt_accounts(desk_of(asked.request), name, said(asked.body["why"], "a halt"))
     return {"account": name, "halted": True, "changed": True}
 
 

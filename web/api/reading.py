@@ -12,15 +12,13 @@ from exitplan.executor.accounts.account import (
     no_such_account,
     open_account_file,
 )
-from exitplan.executor.approvals.deciding import Found, all_requests
+from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.escalation.shown import shown_incidents
 from exitplan.executor.gate import gate_document, trading_gate
 from exitplan.executor.known_status import known_status
-from exitplan.executor.store.alert_log import AlertFilter, AlertLog
-from exitplan.executor.store.file_store import folder_of
+from exitplan.executor.store.alert_log import AlertFilter
 from exitplan.executor.store.history import past_runs
-from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import time_text
@@ -104,7 +102,7 @@ def policy(asked: Asked) -> Document:
 
 def alerts(asked: Asked) -> Document:
     """Tell the newest alerts of an account, the oldest of them first."""
-    log = AlertLog(folder_of(store_of(asked)).alerts)
+    log = asked.given.place.alerts_of(file_of(asked).id)
     wanted = AlertFilter(severity=asked.query["severity"].upper())
     found = [alert for alert in log.new() if wanted.wants(alert)]
     return {"alerts": found[-asked.query["limit"] :]}
@@ -112,8 +110,7 @@ def alerts(asked: Asked) -> Document:
 
 def requests(asked: Asked) -> Document:
     """Tell the plans that wait for a person, of all accounts that can be read."""
-    now = asked.given.clock()
-    known = [one for one in _all_requests(asked) if asked.query["closed"] or one.request.standing == "waiting"]
+    now, known = asked.given.clock(), asked.given.requests(closed=asked.query["closed"])
     return {"requests": [request_document(one, now) for one in known]}
 
 
@@ -127,7 +124,7 @@ def incidents(asked: Asked) -> Document:
     """Tell what has gone wrong for too long, of all accounts that can be read."""
     given, now = asked.given, asked.given.clock()
     shown: list[dict[str, Any]] = []
-    for name, file in given.accounts.files().sound.items():
+    for name, file in given.with_incidents().items():
         try:
             found = shown_incidents(file, given.store_of(name), now, ended=asked.query["ended"])
         except ExitplanError:  # GET /accounts tells of it
@@ -139,16 +136,11 @@ def incidents(asked: Asked) -> Document:
 def file_of(asked: Asked, name: str | None = None) -> AccountFile:
     """Return the file of the account that is asked about; raises NoSuchAccount, FileIsInvalid where it is broken."""
     wanted = name or asked.path["account"]
-    files = asked.given.accounts.files()
-    file = files.sound.get(wanted)
+    file = asked.given.accounts.find(wanted)
     if file is None:
+        files = asked.given.accounts.files()
         raise files.problem_of(wanted) or no_such_account(wanted, list(files.sound), asked.given.root)
     return file
-
-
-def store_of(asked: Asked) -> AccountStore:
-    """Return where the account that is asked about keeps its data; raises as :func:`file_of` does."""
-    return asked.given.store_of(file_of(asked).id)
 
 
 def opened(asked: Asked) -> Account:
@@ -161,12 +153,7 @@ def opened(asked: Asked) -> Account:
 def requested(asked: Asked) -> Found:
     """Return the request that is asked about, by its whole id; raises NoSuchPage."""
     wanted = asked.path["request"]
-    found = next((one for one in _all_requests(asked) if one.request.id == wanted), None)
+    found = next((one for one in asked.given.requests() if one.request.id == wanted), None)
     if found is None:
         raise NoSuchPage(f"no plan has the id {wanted!r}", hint="GET /api/v1/requests lists those that wait")
-    return found
-
-
-def _all_requests(asked: Asked) -> list[Found]:
-    found, _ = all_requests(asked.given.accounts.files().sound, asked.given.store_of)
     return found

@@ -16,7 +16,7 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.approvals.book import requests_of
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.store.alert_log import Alert, AlertLog
-from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.file_store import folder_of
 from exitplan.executor.store.history import account_status, past_runs
 from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.language.policy import Policy
@@ -28,6 +28,7 @@ from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
 from exitplan.ruleset.planning.plan_words import CATEGORIES
 from exitplan.ruleset.planning.words import duration, reason_text, rounded_percent
 from exitplan.web.acts.desk import Desk, Look, desk_of
+from exitplan.web.given import Given
 from exitplan.web.pages.accounts import account_row, is_live
 from exitplan.web.pages.history import run_line
 from exitplan.web.pages.plan_sections import check_lines
@@ -156,11 +157,11 @@ def _note(progress: UnwindProgress, number: int, of: int) -> str:
     return "closes what is left" if number == of else ""
 
 
-def last_alerts(store: AccountStore) -> list[Alert]:
-    """Return the newest alerts of an account that keeps them in a file, the newest first."""
-    if not isinstance(store, FileStore):
-        return []
-    path = store.folder.alerts
+def last_alerts(given: Given, store: AccountStore) -> list[Alert]:
+    """Return the newest alerts of an account, the newest first; of a file its end is read."""
+    if given.fleet is not None:
+        return list(given.fleet.newest_alerts(store.account, _ALERTS))
+    path = folder_of(store).alerts
     size = path.stat().st_size if path.is_file() else 0
     return list(AlertLog(path, max(0, size - _TAIL)).new())[::-1][:_ALERTS]
 
@@ -217,7 +218,7 @@ def account_page(request: Request) -> Response:
         checks=[] if newest is None else check_lines(newest.plan.checks, newest.plan.forecast),
         unwinds=unwind_lines(status.state.unwinds, account.loaded.policy),
         given_up=_given_up(status.state.escalated, status.state.failed_exits),
-        alerts=last_alerts(account.store),
+        alerts=last_alerts(desk.given, account.store),
         runs=[run_line(run, account.quote) for run in runs[:_RUNS]],
         all_runs=len(runs),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -13,6 +13,7 @@ from exitplan.executor.approvals.book import ApprovalBook
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.escalation.incidents import IncidentFile
 from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.last_reading import LastReading
 from exitplan.executor.store.port import AccountStore, StoreError
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.ruleset.errors import ExitplanError
@@ -163,8 +164,26 @@ def account_row(file: AccountFile, store: AccountStore, now: datetime) -> Accoun
         reading, halt = store.last_reading(), store.find_halt()
         under_way = store.seems_held() is not None
     except (ExitplanError, StoreError, ValueError, KeyError, TypeError) as problem:
-        return AccountRow(file.id, file.venue, is_live=is_live(file), tags=_tags(file), problem=str(problem))
-    state = remembered.state
+        return unreadable_row(file, str(problem))
+    return replace(
+        row_of(file, remembered.state, reading),
+        incidents=remembered.incidents,
+        taken=remembered.taken,
+        request=remembered.request,
+        missing=remembered.missing,
+        halt=None if halt is None else halt.text or "halted",
+        open_plans=remembered.open_plans,
+        under_way=under_way,
+    )
+
+
+def unreadable_row(file: AccountFile, problem: str) -> AccountRow:
+    """Return the row of an account that cannot be read."""
+    return AccountRow(file.id, file.venue, is_live=is_live(file), tags=_tags(file), problem=problem)
+
+
+def row_of(file: AccountFile, state: State, reading: LastReading | None) -> AccountRow:
+    """Return the row of an account by its state and last reading: without what waits, is wrong or under way."""
     return AccountRow(
         id=file.id,
         venue=file.venue,
@@ -178,13 +197,6 @@ def account_row(file: AccountFile, store: AccountStore, now: datetime) -> Accoun
         cap=None if reading is None else reading.cap,
         unwinds=len(state.unwinds),
         escalated=len(state.escalated),
-        incidents=remembered.incidents,
-        taken=remembered.taken,
-        request=remembered.request,
-        missing=remembered.missing,
-        halt=None if halt is None else halt.text or "halted",
-        open_plans=remembered.open_plans,
-        under_way=under_way,
         last_run=state.last_cleanup_run,
         verified_at=state.last_verified_at,
     )

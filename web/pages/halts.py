@@ -12,7 +12,7 @@ from exitplan.web.pages.showing import address, place_in, see
 
 def halt_all_act(request: Request) -> Response:
     """Halt every account."""
-    halt_accounts(desk_of(request), None, request.state.person, request.state.form.get("why", ""))
+    halt_accounts(desk_of(request), None, request.state.form.get("why", ""))
     return see(place_in(request, "/"))
 
 
@@ -25,7 +25,7 @@ def resume_all_act(request: Request) -> Response:
 def halt_act(request: Request) -> Response:
     """Halt one account."""
     name = request.path_params["account"]
-    halt_accounts(desk_of(request), name, request.state.person, request.state.form.get("why", ""))
+    halt_accounts(desk_of(request), name, request.state.form.get("why", ""))
     return see(place_in(request, address(name)))
 
 

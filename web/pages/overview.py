@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from exitplan.executor.accounts.account import AccountFile, AccountFiles
 from exitplan.executor.logs import RUN, note
@@ -21,6 +22,10 @@ from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.port import AccountStore
 from exitplan.web.given import Given
 from exitplan.web.pages.accounts import AccountRow, account_row, broken_row, sort_rows
+
+if TYPE_CHECKING:  # a dashboard of files needs none of it
+    from exitplan.fleet.place import FleetPlace
+    from exitplan.web.pages.fleet_rows import FleetRows
 
 PAUSE = 3.0
 """Seconds between two looks at all accounts."""
@@ -51,6 +56,7 @@ class Overview:
     _changed: Condition = field(default_factory=Condition)
     _asked_at: float = 0.0
     _thread: Thread | None = None
+    _fleet: FleetRows | None = None
 
     def now(self) -> Seen:
         """Return the rows; the first to ask waits until all accounts were looked at, or for some seconds."""
@@ -86,14 +92,24 @@ class Overview:
         given, rows = self.given, list[AccountRow]()
         files: AccountFiles = given.accounts.files()
         known: dict[str, tuple[Hashable, AccountRow]] = {}
-        for name, file in files.sound.items():
-            known[name] = self._row(file, given.store_of(name))
-            rows.append(known[name][1])
+        if given.fleet is not None:
+            rows += self._of_fleet(given.fleet, files)
+        else:
+            known = {name: self._row(file, given.store_of(name)) for name, file in files.sound.items()}
+            rows += [row for _, row in known.values()]
         rows += [broken_row(broken) for broken in files.broken]
         with self._changed:
             self._known = known
             self._seen = Seen(tuple(sort_rows(rows)), given.clock(), is_whole=True)
             self._changed.notify_all()
+
+    def _of_fleet(self, fleet: FleetPlace, files: AccountFiles) -> list[AccountRow]:
+        """Read what has changed of a fleet in a few questions, rather than account by account."""
+        from exitplan.web.pages.fleet_rows import FleetRows  # noqa: PLC0415 - a dashboard of files needs none of it
+
+        if self._fleet is None:
+            self._fleet = FleetRows(fleet)
+        return self._fleet.look(files.sound, self.given.clock())
 
     def _row(self, file: AccountFile, store: AccountStore) -> tuple[Hashable, AccountRow]:
         mark = _mark_of(file, store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exitplan.web.pages import account, explaining, halts, history, incidents, listing, plans, policies, work
+from exitplan.web.pages import account, explaining, fleet, halts, history, incidents, listing, plans, policies, work
 from exitplan.web.routes import Row
 from exitplan.web.security.roles import Role
 
@@ -14,6 +14,7 @@ PAGES: tuple[Row, ...] = (
     Row("/", "GET", listing.accounts_page, Role.VIEWER),
     Row("/incidents", "GET", incidents.incidents_page, Role.VIEWER),
     Row("/policies", "GET", policies.policies_page, Role.VIEWER),
+    Row("/fleet", "GET", fleet.fleet_page, Role.VIEWER),
     Row(_ONE, "GET", account.account_page, Role.VIEWER),
     Row(f"{_ONE}/policy", "GET", policies.policy_page, Role.VIEWER),
     Row(f"{_ONE}/runs", "GET", history.history_page, Role.VIEWER),

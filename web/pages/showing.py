@@ -8,8 +8,6 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from exitplan.executor.accounts.folder import DataFolder
-from exitplan.executor.store.halt import find_halt
 from exitplan.ruleset.model.values import parse_time
 from exitplan.ruleset.planning.words import duration
 from exitplan.web.given import given_of
@@ -27,7 +25,7 @@ def show(request: Request, template: str, **values: Any) -> Response:  # noqa: A
         return f"in {duration(seconds)}" if seconds < 0 else f"{duration(seconds)} ago"
 
     told: dict[str, Any] = {
-        "halt_of_all": find_halt(DataFolder(given.data, given.data)),
+        "halt_of_all": given.halt_of_all(),
         "ago": ago,
         "now": now,
         "here": request.url.path,

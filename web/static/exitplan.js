@@ -26,6 +26,30 @@ if (list) {
     source.close();
     location.reload();
   });
+  // The run is the server's: a connection that is lost stops nothing. The browser connects anew from the last event;
+  // where it has given up, the page is loaded again as soon as the server answers.
+  const lost = document.getElementById("lost");
+  const comeBack = () =>
+    fetch(location.href, { cache: "no-store" }).then(
+      () => location.reload(),
+      () => setTimeout(comeBack, 2000),
+    );
+  const lose = () => {
+    lost.textContent = "The connection is lost. The run goes on; this page catches up when it is back.";
+    lost.hidden = false;
+  };
+  source.addEventListener("error", () => {
+    lose();
+    if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 2000);
+  });
+  source.addEventListener("open", () => {
+    lost.hidden = true;
+    lost.textContent = "";
+  });
+  window.addEventListener("offline", lose);
+  window.addEventListener("online", () => {
+    if (!lost.hidden) location.reload();
+  });
 }
 
 // --- a form is sent once, and one that waits for a venue says so ---

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from exitplan.executor.logs import RUN, note
+from exitplan.executor.people import proven_actor
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.postgres.database import Database
 from exitplan.ruleset.errors import ExitplanError
@@ -120,7 +121,7 @@ class Records:
 
 def halt_accounts(database: Database, account: str, reason: str, now: datetime) -> None:
     """Halt one account, or :data:`EVERYBODY`; raises DataFolderUnusable."""
-    who = f"{getpass.getuser()} on {socket.gethostname()}, {time_text(now)}"
+    who = f"{proven_actor() or f'{getpass.getuser()} on {socket.gethostname()}'}, {time_text(now)}"
     with database.connection() as connection:
         connection.execute(_PUT_HALT, (account, f"{printable(reason)} ({who})", now))
 
@@ -136,6 +137,13 @@ def halts_of(database: Database) -> list[Halt]:
     with database.connection() as connection:
         rows = connection.execute("SELECT account, text FROM exitplan.halts ORDER BY account").fetchall()
     return [Halt(database.place, printable(text), account or None) for account, text in rows]
+
+
+def newest_alerts(database: Database, account: str, most: int) -> list[dict[str, Any]]:
+    """Read the newest alerts of an account, the newest first; raises DataFolderUnusable."""
+    asked = "SELECT document FROM exitplan.alerts WHERE account = %s ORDER BY number DESC LIMIT %s"
+    with database.connection() as connection:
+        return [orjson.loads(document) for (document,) in connection.execute(asked, (account, most))]
 
 
 def alerts_in(database: Database, account: str | None, after: int) -> Iterator[tuple[int, dict[str, Any]]]:

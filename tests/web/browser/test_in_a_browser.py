@@ -100,6 +100,22 @@ def test_a_live_account_asks_for_its_id_and_a_closed_tab_finds_its_run(house: Ho
     assert house.runs("live") == 1
 
 
+def test_a_lost_connection_is_told_and_the_page_catches_up(house: House) -> None:
+    with house.visit("anna", "/accounts/live") as page:
+        make_plan(page)
+        page.get_by_label("Real money moves").fill("live")
+        page.get_by_role("button", name="Approve and apply").click()
+        page.wait_for_url("**/work/**")
+        expect(page.locator("#events li").first).to_be_visible()
+        page.context.set_offline(True)
+        expect(page.get_by_text("The connection is lost. The run goes on")).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.locator("#result")).to_be_visible()
+        expect(page.locator("#events")).to_contain_text("run ended")
+        expect(page.get_by_text("The connection is lost")).to_have_count(0)
+    house.faults.clear()  # the console tells of the network
+
+
 def test_a_second_click_applies_nothing_twice(house: House) -> None:
     with house.visit("anna", "/accounts/live") as page:
         make_plan(page)
