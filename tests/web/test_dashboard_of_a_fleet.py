@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exitplan.cli.commands.serve import users_path
 from exitplan.executor.store.halt import Halt
 from exitplan.fleet.importing import import_accounts, read_accounts, texts_of
 from exitplan.fleet.opening import init_fleet, open_fleet
@@ -18,7 +19,6 @@ from exitplan.fleet.runner import ticks
 from exitplan.web.acts.desk import Desk as WebDesk
 from exitplan.web.fleet_accounts import FleetAccounts
 from exitplan.web.pages.accounts import account_row
-from exitplan.web.security.roles import Role
 from tests.web.visit import Desk, set_up
 
 PAPER = {"options": {"file": "../paper.json", "start_from": "demo"}}
@@ -86,7 +86,7 @@ def test_the_list_says_of_a_fleet_what_it_says_of_each_account(fleet: tuple[Desk
             assert seen[name] == account_row(file, place.store_of(name), desk.clock()), name
     assert (seen["second"].taken, seen["main"].request is not None, seen["third"].under_way) == (1, True, True)
     place.registry.remove(["main"])
-    desk.given.accounts._next_look = 0  # type: ignore[attr-defined]  # noqa: SLF001 - a second later
+    desk.given.accounts._next_look = 0  # type: ignore[attr-defined]
     overview.look()
     assert "main" not in {row.id for row in overview.now().rows}
 
@@ -122,6 +122,15 @@ def test_the_fleet_has_a_page(fleet: tuple[Desk, FleetPlace]) -> None:
     assert 'href="/fleet"' in vera.get("/").text
 
 
+def test_users_of_a_fleet_are_in_a_file_of_the_project(
+    fleet: tuple[Desk, FleetPlace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, place = fleet
+    monkeypatch.setenv("EXITPLAN_HOME", str(desk.root))
+    assert users_path(None, place) == desk.root / "data" / "users.json"
+    assert users_path(Path("ours.json"), place) == Path("ours.json")
+
+
 def test_without_a_fleet_there_is_no_such_page(desk: Desk) -> None:
     vera = desk.browser("vera")
     assert vera.get("/fleet").status_code == 404
@@ -146,6 +155,6 @@ def test_a_venue_that_is_away_is_a_clear_page(tmp_path: Path, monkeypatch: pytes
         anna = desk.browser("anna")
         answer = anna.post("/accounts/main/plan")
     assert answer.status_code == 502
-    print(answer.text)
-    assert "<h1>" in answer.text
-    assert Role.APPROVER
+    assert "No plan of main was made: kraken could not be read" in answer.text
+    assert "can it be reached from here?</p>" in answer.text
+    assert not desk.given.store_of("main").has_journal()

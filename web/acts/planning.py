@@ -10,7 +10,7 @@ from exitplan.executor.approvals.request import Request as Question
 from exitplan.executor.escalation.ladder import tended_after
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.standing import remember
-from exitplan.ruleset.errors import AccountIsLocked, UsageError
+from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, ClockIsOff, UsageError
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.ruleset.planning.self_approval import may_apply_alone
@@ -32,15 +32,34 @@ def make_plan(desk: Desk, name: str, person: str, scope: PlanScope = PlanScope()
     """
     account = desk.open(name)
     _ensure_alone(account)
-    with tended_after(account):
-        planned = plan_account(account, scope)
-        remember(account, planned.draft.checks.state, blocked=planned.draft.blocked)
+    planned = _planned(account, scope)
     desk.keep(Look(planned, desk.file(name), person, account.clock()))
     question = None
     if planned.has_changes and not planned.refusals:
         question = _ask(account, planned.plan, person)
     desk.overview.renew(name)
     return Made(planned, question)
+
+
+def _planned(account: Account, scope: PlanScope) -> Planned:
+    """Plan and remember how the account stands; where its venue cannot be read it is said what that means."""
+    try:
+        with tended_after(account):
+            planned = plan_account(account, scope)
+            remember(account, planned.draft.checks.state, blocked=planned.draft.blocked)
+    except ClockIsOff:
+        raise
+    except AccountUnreadable as problem:
+        raise _not_planned(account, problem) from problem
+    return planned
+
+
+def _not_planned(account: Account, problem: AccountUnreadable) -> AccountUnreadable:
+    asked = f"; {problem.hint}" if problem.hint else ""
+    return AccountUnreadable(
+        f"no plan of {account.id} was made: {account.venue} could not be read",
+        hint=f"nothing was sent. {problem}{asked}",
+    )
 
 
 def _ensure_alone(account: Account) -> None:

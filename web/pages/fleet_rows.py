@@ -42,7 +42,8 @@ class FleetRows:
         for request in requests_in(self.fleet.registry, closed=False):
             if request.account in files:
                 one = Found(request, files[request.account], self.fleet.store_of(request.account))
-                found[request.account] = request.id, one.missing(now)
+                # Of a plan nothing is parsed but to see how far prices have moved since somebody approved it.
+                found[request.account] = request.id, one.missing(now) if request.votes else request.people
         return found
 
 

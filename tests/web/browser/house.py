@@ -104,6 +104,7 @@ def house_at(root: Path, patch: pytest.MonkeyPatch) -> Iterator[House]:
             more = {"approval": {"mode": "manual", "people": 2}} if name == "pair" else {}
             _add(root, name, {"venue": "paper", "options": options}, **more)
         _add(root, "live", {"venue": "kraken", **live})
+        _add(root, "away", {"venue": "kraken", **live, "base_url": "http://127.0.0.1:1"})
         users, clock = UsersFile(root / "data" / "users.json"), Moving()
         users.change(lambda _: {name: User(name, role, password_hash(), clock()) for name, role in PEOPLE.items()})
         listener, bound = stack.enter_context(listening(Address("127.0.0.1", 0)))

@@ -100,22 +100,6 @@ def test_a_live_account_asks_for_its_id_and_a_closed_tab_finds_its_run(house: Ho
     assert house.runs("live") == 1
 
 
-def test_a_lost_connection_is_told_and_the_page_catches_up(house: House) -> None:
-    with house.visit("anna", "/accounts/live") as page:
-        make_plan(page)
-        page.get_by_label("Real money moves").fill("live")
-        page.get_by_role("button", name="Approve and apply").click()
-        page.wait_for_url("**/work/**")
-        expect(page.locator("#events li").first).to_be_visible()
-        page.context.set_offline(True)
-        expect(page.get_by_text("The connection is lost. The run goes on")).to_be_visible()
-        page.context.set_offline(False)
-        expect(page.locator("#result")).to_be_visible()
-        expect(page.locator("#events")).to_contain_text("run ended")
-        expect(page.get_by_text("The connection is lost")).to_have_count(0)
-    house.faults.clear()  # the console tells of the network
-
-
 def test_a_second_click_applies_nothing_twice(house: House) -> None:
     with house.visit("anna", "/accounts/live") as page:
         make_plan(page)
@@ -132,12 +116,38 @@ def test_a_second_click_applies_nothing_twice(house: House) -> None:
     assert house.runs("live") == 2
 
 
+def test_a_lost_connection_is_told_and_the_page_catches_up(house: House) -> None:
+    with house.visit("anna", "/accounts/live") as page:
+        make_plan(page)
+        page.get_by_label("Real money moves").fill("live")
+        page.get_by_role("button", name="Approve and apply").click()
+        page.wait_for_url("**/work/**")
+        expect(page.locator("#events li").first).to_be_visible()
+        page.context.set_offline(True)
+        expect(page.get_by_text("The connection is lost. The run goes on")).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.locator("#result")).to_be_visible()
+        expect(page.locator("#events")).to_contain_text("run ended")
+        expect(page.get_by_text("The connection is lost")).to_have_count(0)
+    house.faults.clear()  # the console tells of the network
+
+
+def test_a_venue_that_is_away_is_told_and_nothing_waits(house: House) -> None:
+    with house.visit("anna", "/accounts/away") as page:
+        page.get_by_role("button", name="Make a plan").click()
+        expect(page.get_by_role("heading", name="No plan of away was made: kraken could not be read")).to_be_visible()
+        expect(page.get_by_text("Nothing was sent")).to_be_visible()
+        page.get_by_role("link", name="All accounts").click()
+        expect(page.get_by_role("row", name="away")).to_contain_text("not verified yet")
+    house.faults.clear()  # the console tells of the status
+
+
 def test_a_halted_account_is_not_traded(house: House) -> None:
     with house.visit("olga", "/accounts/stopped") as olga, house.visit("anna") as anna:
         olga.get_by_text("Halt", exact=True).click()
         olga.get_by_label("Stop sending orders for stopped").fill("<b>venue is late</b>")
         olga.get_by_role("button", name="Halt stopped").click()
-        expect(olga.get_by_text("<b>venue is late</b> - olga")).to_be_visible()
+        expect(olga.get_by_text("<b>venue is late</b>, in the dashboard (olga, ")).to_be_visible()
         anna.goto(f"{house.url}/accounts/stopped")
         make_plan(anna)
         anna.get_by_role("button", name="Approve and apply").click()
