@@ -86,7 +86,7 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     from exitplan.fleet.runner.worker import Wanted, Worker  # noqa: PLC0415 - as above
 
     with open_fleet(work.data) as place:
-        blame = RegistryBlame(place.registry, place.database)
+        blame = RegistryBlame(place.registry)
         wanted = Wanted(Means(work.data), work.processes or cores(), work.egress, work.cut_off, work.every)
         runner = make_runner(work.runner, work.data)
 

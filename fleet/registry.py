@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exitplan.fleet.platform_alerts import raise_for
 from exitplan.fleet.policies import policy_of, policy_text, read_canonical
 from exitplan.fleet.sharding import USUAL_SIZE, Lane, Member, Moves, Sizes, assign, rebalance
 from exitplan.ruleset.errors import NoSuchAccount
@@ -143,14 +144,25 @@ class Registry:
 
     # --- standing ---
 
-    def count_try(self, account: str, why: str) -> int:
-        """Count that a process died or hung with an account in hand; returns how often now. At the most it is dead."""
+    def count_try(self, account: str, why: str, death: str) -> int:
+        """Count that a process died or hung with an account in hand; returns how often now. At the most it is dead.
+
+        ``death`` names which one it was: told again, because the answer was lost, it counts once. With the last try
+        the alert that the account is set aside is raised.
+        """
         query = (
-            "UPDATE exitplan.accounts SET tries = tries + 1, why = %s, changed_at = now(),"
-            " standing = CASE WHEN tries + 1 >= %s THEN 'dead' ELSE standing END WHERE account = %s RETURNING tries"
+            "UPDATE exitplan.accounts SET tries = tries + 1, why = %s, death = %s, changed_at = now(),"
+            " standing = CASE WHEN tries + 1 >= %s THEN 'dead' ELSE standing END"
+            " WHERE account = %s AND death IS DISTINCT FROM %s RETURNING tries, now()"
         )
         with self.transaction() as connection:
-            row = connection.execute(query, [why, MOST_TRIES, account]).fetchone()
+            row = connection.execute(query, [why, death, MOST_TRIES, account, death]).fetchone()
+            if row is None:
+                known = "SELECT tries FROM exitplan.accounts WHERE account = %s"
+                row = connection.execute(known, [account]).fetchone()
+            elif row[0] >= MOST_TRIES:
+                figures = {"reason": why, "tries": int(row[0])}
+                raise_for(connection, account, "ACCOUNT_SET_ASIDE", row[1], figures)
         return 0 if row is None else int(row[0])
 
     def clear_tries(self, accounts: Sequence[str]) -> None:

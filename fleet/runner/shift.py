@@ -37,8 +37,11 @@ _T = TypeVar("_T")
 class Blame(Protocol):
     """What becomes of accounts that kill children."""
 
-    def count_try(self, account: str, why: str) -> bool:
-        """Count a death; returns whether the account is set aside now: until a person puts it back, with an alert."""
+    def count_try(self, account: str, why: str, death: str) -> bool:
+        """Count a death; returns whether the account is set aside now: until a person puts it back, with an alert.
+
+        ``death`` names it: one that is told twice counts once.
+        """
         ...
 
     def clear_tries(self, account: str) -> None:
@@ -217,7 +220,8 @@ class _Attempt:
             return []
         alone = replace(task, skip=(), only=(died.account,))
         why = f"the process that worked on it {died.how}"
-        is_dead = self._surely(lambda: self.blame.count_try(str(died.account), why))
+        death = f"{self.worker} {self.claim.cycle.id} {self.claim.fence} {self.deaths}"
+        is_dead = self._surely(lambda: self.blame.count_try(str(died.account), why, death))
         if is_dead:
             add_up(self.sums, {"set_aside": [died.account], WORST: int(ExitCode.UNKNOWN)})
         suspects = [] if is_dead else [alone]
