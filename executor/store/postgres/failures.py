@@ -37,6 +37,15 @@ def text_of(error: Exception) -> str:
     return _plain(error)
 
 
+def passes(problem: BaseException | None) -> bool:
+    """Check whether what cannot be used may be usable again by itself: not where a right or the tables are missing."""
+    while problem is not None:
+        if isinstance(problem, (errors.InsufficientPrivilege, *_NOT_SET_UP)):
+            return False
+        problem = problem.__cause__
+    return True
+
+
 def _plain(error: Exception) -> str:
     diagnosed = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     text = " ".join((diagnosed or str(error)).split()) or type(error).__name__
