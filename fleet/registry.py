@@ -105,7 +105,7 @@ class Registry:
         with self.transaction() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} FROM exitplan.accounts WHERE account = %s", [name]).fetchone()  # noqa: S608 - names of columns
             if row is None:
-                raise self._missing(connection, name)
+                raise self.missing(connection, name)
         return account_of(row)
 
     def find(self, wanted: AccountFilter = AccountFilter(), *, limit: int | None = None) -> list[FleetAccount]:
@@ -121,22 +121,9 @@ class Registry:
         with self.transaction() as connection:
             return [account_of(row) for row in connection.execute(query, [shard])]
 
-    def remove(self, names: Sequence[str]) -> list[str]:
-        """Take accounts out of the registry; what was done with them stays in their journals. Returns those it had."""
-        query = "DELETE FROM exitplan.accounts WHERE account = ANY (%s) RETURNING account"
-        with self.transaction() as connection:
-            return sorted(account for (account,) in connection.execute(query, [list(names)]))
-
-    def with_open_runs(self, names: Sequence[str]) -> list[str]:
-        """List those of some accounts that have a plan whose run has not ended: orders of it may be at the venue."""
-        query = (
-            "SELECT DISTINCT account FROM exitplan.plans WHERE account = ANY (%s) AND ended_at IS NULL ORDER BY account"
-        )
-        with self.transaction() as connection:
-            return [account for (account,) in connection.execute(query, [list(names)])]
-
     @staticmethod
-    def _missing(connection: Connection[Row], name: str) -> NoSuchAccount:
+    def missing(connection: Connection[Row], name: str) -> NoSuchAccount:
+        """Make the error that an account is not there, with the nearest id that is."""
         query = "SELECT account FROM exitplan.accounts WHERE left(lower(account), 1) = left(lower(%s), 1) LIMIT 10000"
         near = nearest(name, [str(account) for (account,) in connection.execute(query, [name])])
         hint = f"did you mean {near!r}?" if near else "exitplan fleet accounts lists them"

@@ -11,6 +11,7 @@ import pytest
 from exitplan.fleet.draining import drain, drains, undo_drain
 from exitplan.fleet.importing import Imported, export_accounts, import_accounts, read_accounts, texts_of
 from exitplan.fleet.registry import AccountFilter, Registry
+from exitplan.fleet.removing import remove_accounts
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
 from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.fleet.database import registry_at, write_accounts
@@ -161,7 +162,7 @@ def test_accounts_are_found_by_what_they_have(registry: Registry, tmp_path: Path
     assert [account.id for account in registry.find(AccountFilter(tag="desk-1", venue="binance"))] == ["u1", "u4"]
     assert [account.id for account in registry.find(AccountFilter(shard=2))] == ["u4", "u5"]
     assert [account.id for account in registry.find(limit=2)] == ["u0", "u1"]
-    assert registry.remove(["u0", "nobody"]) == ["u0"]
+    assert remove_accounts(registry, ["u0"]) == ["u0"]
     with pytest.raises(NoSuchAccount, match="no account 'u0'"):
         registry.account("u0")
 
