@@ -25,9 +25,9 @@ def fleet(postgres_url: str, tmp_path: Path) -> Iterator[FleetPlace]:
         yield place
 
 
-def do(fleet: FleetPlace, sql: str) -> None:
+def do(fleet: FleetPlace, sql: str, *values: object) -> None:
     with fleet.registry.transaction() as connection:
-        connection.execute(sql.encode())
+        connection.execute(sql.encode(), values)
 
 
 def shard_is_held(fleet: FleetPlace) -> None:
@@ -66,9 +66,13 @@ def test_an_account_with_an_order_of_which_nobody_knows_stays(fleet: FleetPlace,
     do(
         fleet,
         "INSERT INTO exitplan.plans (account, plan_id, sha256, document, added_at, ended_at)"
-        " VALUES ('u1', 'p', '', '', '', 'then');"
+        " VALUES ('u1', 'p', '', '', '', 'then')",
+    )
+    do(
+        fleet,
         "INSERT INTO exitplan.intents (account, plan_id, action_id, number, status, attempt)"
-        f" VALUES ('u1', 'p', 'a', 1, '{status}', 1)",
+        " VALUES ('u1', 'p', 'a', 1, %s, 1)",
+        status,
     )
     with pytest.raises(UsageError, match="unknown what became of an order of u1"):
         remove_accounts(fleet.registry, ["u0", "u1"])
