@@ -37,6 +37,16 @@ class StoreBroken(StoreError):
     """What is in them cannot be right. Becomes FileIsInvalid."""
 
 
+ASK_WRITER = "SELECT writer FROM origin"
+
+
+def writer_of(row: Row | None) -> int:
+    """Return the number of a writer as it was read; raises StoreBroken where the row that has it is missing."""
+    if row is None:
+        raise StoreBroken("a row of it is missing")
+    return int(row[0])
+
+
 class Rows(Protocol):
     """The rows that a statement gives; each once. Reading them raises what running it does."""
 
@@ -74,6 +84,10 @@ class Tables(Protocol):
 
         Where the block raises, or the commit does, nothing of it is written. Blocks are not nested.
         """
+        ...
+
+    def newest_writer(self) -> int:
+        """Return the number of the writer that has claimed the journal last: in :meth:`writing` it stays that."""
         ...
 
     def reading(self) -> AbstractContextManager[None]:

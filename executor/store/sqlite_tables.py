@@ -6,7 +6,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 
-from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreError, StoreUnusable
+from exitplan.executor.store.port import (
+    ASK_WRITER,
+    Row,
+    Rows,
+    StoreBroken,
+    StoreError,
+    StoreUnusable,
+    writer_of,
+)
 
 _FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
 """SQLite quotes broken bytes in its messages, which cannot always be decoded."""
@@ -38,6 +46,10 @@ class SqliteTables:
     def writing(self) -> AbstractContextManager[None]:
         """Run a block as one transaction that no other writer of the file comes into."""
         return _Transaction(self._db, "BEGIN IMMEDIATE")
+
+    def newest_writer(self) -> int:
+        """Return the number of the writer that has claimed the journal last."""
+        return writer_of(self.execute(ASK_WRITER).fetchone())
 
     def reading(self) -> AbstractContextManager[None]:
         """Run a block of questions as of the moment of the first."""

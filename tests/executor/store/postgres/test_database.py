@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from exitplan.executor.store.postgres import database as module
+from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore, stores_in
 from exitplan.executor.store.postgres.url import ensure_no_password, is_database_url, is_remote, place_of
@@ -169,7 +170,7 @@ def test_over_the_network_nothing_is_said_in_the_clear(monkeypatch: pytest.Monke
         asked.update(options)
         raise psycopg.OperationalError("no")
 
-    monkeypatch.setattr(module._Connection, "connect", connect)
+    monkeypatch.setattr(StoreConnection, "connect", connect)
     for url, mode in (
         ("postgresql://me@far/x", "require"),
         ("postgresql://me@far/x?sslmode=verify-full", "verify-full"),
