@@ -58,10 +58,10 @@ class Journal:
         self._has_claimed = False
 
     @contextmanager
-    def _transaction(self) -> Iterator[Tables]:
-        """Run a block as one durable transaction."""
+    def _transaction(self, *, is_durable: bool = True) -> Iterator[Tables]:
+        """Run a block as one transaction."""
         try:
-            with self._db.writing():
+            with self._db.writing(is_durable=is_durable):
                 self._ensure_newest()
                 if not self._has_claimed:
                     self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
@@ -77,9 +77,10 @@ class Journal:
     def claim(self) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
 
-        To be done before anything is read that is acted on: until then another one may still change it.
+        To be done before anything is read that is acted on: until then another one may still change it. It need not be
+        durable: a crash that loses it has lost what came after it too, so nothing was sent.
         """
-        with self._transaction():
+        with self._transaction(is_durable=False):
             pass
 
     def ensure_claimed(self) -> None:

@@ -79,10 +79,11 @@ class Tables(Protocol):
         """Run one statement for each of the values, within :meth:`writing`."""
         ...
 
-    def writing(self) -> AbstractContextManager[None]:
+    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[None]:
         """Run a block as one transaction, durable when the block has ended, one writer of the account at a time.
 
-        Where the block raises, or the commit does, nothing of it is written. Blocks are not nested.
+        Where the block raises, or the commit does, nothing of it is written. Blocks are not nested. One that need not
+        be durable may be lost in a crash, until the next one that is.
         """
         ...
 

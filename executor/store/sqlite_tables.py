@@ -43,7 +43,7 @@ class SqliteTables:
         except _FAILURES as error:
             raise as_store_error(error) from error
 
-    def writing(self) -> AbstractContextManager[None]:
+    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[None]:  # noqa: ARG002 - all of them are
         """Run a block as one transaction that no other writer of the file comes into."""
         return _Transaction(self._db, "BEGIN IMMEDIATE")
 

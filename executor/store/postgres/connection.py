@@ -93,6 +93,12 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
             prepared[key] = name
         self.pgconn.send_query_prepared(name, params, formats, pq.Format.BINARY)
 
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        """Do what the driver does; after a rollback it lets go of all that is prepared, also of what it has not."""
+        if name is None:
+            self._prepared_here.clear()
+        yield from super()._deallocate(name)
+
     @cached_property
     def _prepared_here(self) -> dict[tuple[bytes, tuple[int, ...]], bytes]:
         """The names of what is prepared, by statement and types; empty where it was asked for once."""
@@ -107,10 +113,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         result: PGresult = self.wait(generators.execute(self.pgconn))[-1]
         if result.status in _DONE:
             return result
-        error = errors.error_from_result(result, self.info.encoding)
-        if isinstance(error, errors.InvalidSqlStatementName):  # the driver has let go of all that was prepared
-            self._prepared_here.clear()
-        raise error
+        raise errors.error_from_result(result, self.info.encoding)
 
 
 def _rows_of(result: PGresult, values_of: Values) -> ReadRows:

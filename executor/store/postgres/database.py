@@ -140,13 +140,16 @@ class Database:
         return connection
 
     def _idle_one(self, account: str) -> StoreConnection | None:
-        """Take one that lies idle, sooner one that was last used for the same account; None where there is none."""
+        """Take one that lies idle, best one that was last used for the same account; None where there is none.
+
+        One that is of no account is left to those who ask across accounts.
+        """
         while True:
             with self._lock:
                 if not self._idle:
                     return None
-                fit = (at for at in range(len(self._idle) - 1, -1, -1) if self._idle[at].account == account)
-                connection = self._idle.pop(next(fit, -1))
+                fit = [(one.account == account, bool(one.account), at) for at, one in enumerate(self._idle)]
+                connection = self._idle.pop(max(fit)[-1])
             if not _has_news(connection):
                 return connection
             connection.close()

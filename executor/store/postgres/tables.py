@@ -38,7 +38,7 @@ class PostgresTables:
     def execute(self, sql: str, values: Sequence[object] = ()) -> Rows:
         """Run one statement."""
         try:
-            return self._connection.run(_marked(sql), values)
+            return self._connection.run(marked(sql), values)
         except psycopg.DataError as error:
             cleaned = _without_nul(values)
             if cleaned == list(values):
@@ -53,9 +53,14 @@ class PostgresTables:
             self.execute(sql, each)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Run a block as one transaction, while which no other one of the account is run."""
+    def writing(self, *, is_durable: bool = True) -> Iterator[None]:
+        """Run a block as one transaction, while which no other one of the account is run.
+
+        The log is written in its order: what is durable takes along all that came before.
+        """
         with self._transaction("BEGIN"):
+            if not is_durable:
+                self.execute("SET LOCAL synchronous_commit = off")
             row = self.execute(_LOCK).fetchone()
             if row is None:
                 raise StoreUnusable("the account has no journal here")
@@ -99,7 +104,7 @@ class PostgresTables:
 
 
 @lru_cache(maxsize=512)
-def _marked(sql: str) -> bytes:
+def marked(sql: str) -> bytes:
     """Write a statement's marks as the server wants them."""
     first, *others = sql.split("?")
     return (first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))).encode()

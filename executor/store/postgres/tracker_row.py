@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-import psycopg
 
 from exitplan.executor.store.postgres.database import Database
+from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.tracker import (
     Document,
     read_with_digits,
@@ -23,7 +21,8 @@ from exitplan.schemas.documents import parse_document
 
 _EMPTY = b'{"positions":{}}'
 _BEGIN = "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-_READ = "SELECT document FROM exitplan.trackers WHERE account = %s"
+_LOOK = b"SELECT document FROM exitplan.trackers WHERE account = $1"
+_LOCK = "SELECT document FROM exitplan.trackers WHERE account = %s FOR UPDATE"
 _PUT = (
     "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s)"
     " ON CONFLICT (account) DO UPDATE SET document = excluded.document"
@@ -48,7 +47,8 @@ class TrackerRow:
         """Change records of the row, one writer at a time; where there is none yet, ``records`` go into it first."""
         with self.database.connection() as connection, connection.transaction():
             is_new = connection.execute(_BEGIN, (self.account, _EMPTY)).rowcount == 1
-            content = _content(connection, self.account, " FOR UPDATE") or _EMPTY
+            row = connection.execute(_LOCK, (self.account,)).fetchone()
+            content = _EMPTY if row is None else bytes(row[0])
             self._sound(content)
             document = read_with_digits(content)
             if is_new:
@@ -59,8 +59,9 @@ class TrackerRow:
 
     def content(self) -> bytes | None:
         """Return the document as a file would hold it; None where there is none."""
-        with self.database.connection() as connection:
-            return _content(connection, self.account)
+        with told(self.database.place), self.database.session(self.account) as connection:
+            row = connection.run(_LOOK, (self.account,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def put(self, content: bytes) -> None:
         """Take the content of a tracker's file; raises FileIsInvalid for a broken one."""
@@ -70,8 +71,3 @@ class TrackerRow:
 
     def _sound(self, content: bytes) -> Document:
         return parse_document(content, "tracker", f"the tracker of {self.account} in {self.database.place}")
-
-
-def _content(connection: psycopg.Connection[Any], account: str, more: str = "") -> bytes | None:
-    row = connection.execute((_READ + more).encode(), (account,)).fetchone()
-    return None if row is None else bytes(row[0])

@@ -281,3 +281,15 @@ def test_statements_are_prepared_once(ground: Ground, opened: Opened) -> None:
     with database.connection() as connection:
         rows = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
     assert any("UPDATE state SET document" in statement for (statement,) in rows)
+
+
+def test_what_a_rollback_lets_go_of_is_prepared_anew(ground: Ground, opened: Opened) -> None:
+    ground.set_up()
+    database = opened(ground.url)
+    store = stores_in(database)("desk")
+    for _ in range(4):
+        store.change_state(lambda state: state, NOW)
+        with database.session("desk") as connection, connection.transaction():
+            connection.execute("SELECT 1", prepare=True)
+            raise psycopg.Rollback
+    assert store.has_journal()
