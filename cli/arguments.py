@@ -15,8 +15,7 @@ from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.options import ALL_PHASES, DEFAULT_DATA
 from exitplan.cli.output import say
 from exitplan.cli.rendering.waiting import waiting
-from exitplan.executor.accounts.account import Account, AccountRequest, find_account, find_account_files, open_account
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.account import Account, AccountRequest, find_account_files, open_account
 from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import AccountSelection
@@ -77,12 +76,6 @@ def present() -> datetime:
 def only_one(accounts: Sequence[str] | None) -> str | None:
     """Return the one account that was named, None where none was; raises UsageError for several."""
     return AccountSelection(tuple(accounts or ())).only_name
-
-
-def find_requested(where: AccountRef) -> DataFolder:
-    """Find where an account keeps its files, with no need of its venue; raises NoSuchAccount, FileIsInvalid."""
-    file = find_account(request_of(where))
-    return DataFolder.of(where.data.folder, file.id)
 
 
 def request_of(where: AccountRef, overrides: Overrides | None = None, *, offline: bool = False) -> AccountRequest:

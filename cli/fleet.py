@@ -13,6 +13,7 @@ from exitplan.executor.store.postgres.url import is_database_url
 from exitplan.ruleset.errors import UsageError
 
 if TYPE_CHECKING:
+    from exitplan.executor.accounts.places import DataPlace
     from exitplan.fleet.place import FleetPlace
     from exitplan.fleet.registry import AccountFilter, Registry
 
@@ -86,6 +87,16 @@ def opened_place(url: str) -> Iterator[FleetPlace]:
 
     with open_fleet(url) as place:
         yield place
+
+
+def fleet_of(place: DataPlace) -> FleetPlace:
+    """Return the fleet that a place is; raises UsageError for a data folder."""
+    from exitplan.fleet.place import FleetPlace  # noqa: PLC0415 - as above
+
+    if not isinstance(place, FleetPlace):
+        _database(str(place))
+        raise UsageError(f"{place} is no fleet")
+    return place
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     """Open a worker, which has not come yet, and its database; raises UsageError, DataFolderUnusable."""
     ensure_driver()
     from exitplan.fleet.opening import open_fleet  # noqa: PLC0415 - help needs none of it
-    from exitplan.fleet.rollout.at_ticks import LookingAfterRollouts  # noqa: PLC0415 - as above
+    from exitplan.fleet.rollout.at_ticks import look_after_rollouts  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.blame import RegistryBlame  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.children import cores  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.performing import Means  # noqa: PLC0415 - as above
@@ -88,8 +88,12 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     with open_fleet(work.data) as place:
         blame = RegistryBlame(place.registry, place.database)
         wanted = Wanted(Means(work.data), work.processes or cores(), work.egress, work.cut_off, work.every)
-        tells = LookingAfterRollouts(told, place.registry, present)
-        yield Worker(place.database, wanted, make_runner(work.runner, work.data), blame, tells), place.database
+        runner = make_runner(work.runner, work.data)
+
+        def tend() -> None:
+            look_after_rollouts(place.registry, present())
+
+        yield Worker(place.database, wanted, runner, blame, told, tend), place.database
 
 
 @contextmanager

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from docs.markdown import code, codes, page, section, table
-from exitplan.executor.metrics.registry import ABOUT, CALLS, COUNTED, LABELS, PROTOCOL, READING, STANDING, MetricSpec
+from exitplan.executor.metrics.registry import (
+    ABOUT,
+    CALLS,
+    COUNTED,
+    FLEET,
+    LABELS,
+    PROTOCOL,
+    READING,
+    STANDING,
+    MetricSpec,
+)
 from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES, AlertKind
 from exitplan.ruleset import errors
 from exitplan.ruleset.exit_codes import ExitCode
@@ -194,6 +204,7 @@ def metrics_page() -> str:
         ("The counters of the protocol", "Since the account's state file began.", PROTOCOL),
         ("What has happened", "Since the account's journal began.", COUNTED),
         ("Calls to venues", "From every command of the project.", CALLS),
+        ("Fleets", "From the database of a fleet; of its accounts one by one there are none.", FLEET),
         ("The program", "", ABOUT),
     )
     labels = ([code(name), meaning] for name, meaning in LABELS.items())

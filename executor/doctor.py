@@ -24,9 +24,11 @@ from exitplan.brokers.registry import PAPER
 from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import plan_snapshot, read_account
-from exitplan.executor.store.halt import find_halt
+from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import open_journal
-from exitplan.executor.store.state import load_state
+from exitplan.executor.store.port import AccountStore
+from exitplan.executor.store.state import State, load_state
 from exitplan.executor.store.tracker import load_records
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.version import VERSION
@@ -60,26 +62,28 @@ class Finding:
 
 def examine_machine() -> list[Finding]:
     """Check what all accounts need: the rule engine, versions, and the folder in which locks are kept."""
-    return [*_careful("engine", _engine), *_careful("versions", _versions), *_careful("locks", _locks)]
+    return [*careful("engine", _engine), *careful("versions", _versions), *careful("locks", _locks)]
 
 
 def examine_account(account: Account, file: AccountFile, *, asks_venue: bool) -> list[Finding]:
-    """Check the files of an account, and whether its venue answers; nothing is traded."""
-    folder = account.folder
-    found = [
-        *_careful("halt", lambda: _halt(folder)),
-        *_careful("data folder", lambda: _folder(folder)),
-        *_careful("journal", lambda: _journal(folder)),
-        *_careful("tracker", lambda: _tracker(folder)),
-    ]
+    """Check what is kept of an account, and whether its venue answers; nothing is traded."""
+    store = account.store
+    found = [*careful("halt", lambda: _halt(store))]
+    if isinstance(store, FileStore):
+        folder = store.folder
+        found += careful("data folder", lambda: _folder(folder))
+        found += careful("journal", lambda: _journal(folder))
+        found += careful("tracker", lambda: _tracker(folder))
+    else:
+        found += careful("journal", lambda: _journal_of(store))
     if account.venue != PAPER:
-        found += _careful("credentials", lambda: _credentials(file))
+        found += careful("credentials", lambda: _credentials(file))
     if asks_venue and all(finding.check != "credentials" or finding.grade is Grade.OK for finding in found):
-        found += _careful("venue", lambda: examine_venue(account))
+        found += careful("venue", lambda: examine_venue(account))
     return found
 
 
-def _careful(check: str, run: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def careful(check: str, run: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """Run a check; what it raises is what it found."""
     try:
         return list(run())
@@ -114,8 +118,8 @@ def _locks() -> Iterator[Finding]:
         yield Finding("locks", Grade.OK, f"{folder} is ours alone")
 
 
-def _halt(folder: DataFolder) -> Iterator[Finding]:
-    halt = find_halt(folder)
+def _halt(store: AccountStore) -> Iterator[Finding]:
+    halt = store.find_halt()
     if halt is None:
         yield Finding("halt", Grade.OK, "nothing is halted")
     else:
@@ -158,16 +162,41 @@ def _journal(folder: DataFolder) -> Iterator[Finding]:
         return
     with open_journal(folder.journal) as journal:
         state = load_state(journal, folder.state)
-        runs, waiting = len(journal.runs()), journal.open_plan_ids()
-        intents = [intent for plan in waiting for intent in journal.intents(plan).values()]
-    unresolved = sum(intent.status in _UNRESOLVED for intent in intents)
+        runs, open_plans = _runs(journal)
     size = folder.journal.stat().st_size
     yield Finding("journal", Grade.OK, f"whole, {size / _MEGABYTE:.1f} MB, runs: {runs}; the state agrees with it")
+    yield from open_plans
+    yield from _escalated(state)
+
+
+def _journal_of(store: AccountStore) -> Iterator[Finding]:
+    """Look at a journal that is no file."""
+    if not store.has_journal():
+        yield Finding("journal", Grade.OK, "no run was made yet")
+        return
+    state = store.read_state()
+    with store.open_journal() as journal:
+        runs, open_plans = _runs(journal)
+    yield Finding("journal", Grade.OK, f"in {store.place}, runs: {runs}")
+    yield from open_plans
+    yield from _escalated(state)
+
+
+def _runs(journal: Journal) -> tuple[int, list[Finding]]:
+    """Return how many runs there were, and what is open."""
+    runs, waiting = len(journal.runs()), journal.open_plan_ids()
+    intents = [intent for plan in waiting for intent in journal.intents(plan).values()]
+    unresolved = sum(intent.status in _UNRESOLVED for intent in intents)
     if unresolved:
         text = f"the outcome of {unresolved} orders is unknown"
-        yield Finding("journal", Grade.PROBLEM, text, "apply the plan again, or see docs/safety.md, Exit 9")
-    elif waiting:
-        yield Finding("journal", Grade.WARNING, f"open plans: {', '.join(waiting)}", "apply them again, to the end")
+        return runs, [Finding("journal", Grade.PROBLEM, text, "apply the plan again, or see docs/safety.md, Exit 9")]
+    if waiting:
+        text = f"open plans: {', '.join(waiting)}"
+        return runs, [Finding("journal", Grade.WARNING, text, "apply them again, to the end")]
+    return runs, []
+
+
+def _escalated(state: State) -> Iterator[Finding]:
     if state.escalated:
         text = f"escalated: {', '.join(sorted(state.escalated))}"
         yield Finding("journal", Grade.WARNING, text, "a person has to look: exitplan explain SYMBOL")

@@ -9,7 +9,6 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.plan import read_account, read_state
-from exitplan.executor.store.tracker import load_records
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.facts import observe
@@ -77,17 +76,17 @@ def register_position(account: Account, wanted: Registration) -> tuple[str, Trac
 
 
 def forget_position(account: Account, symbol: str) -> tuple[str, TrackerRecord]:
-    """Take the record of a position out of the tracker's file; returns its symbol and the record.
+    """Take the record of a position out of the tracker; returns its symbol and the record.
 
     The venue is not asked: what is no longer held may be forgotten too. Raises NoSuchSymbol where there is no record,
     FileIsInvalid for a broken tracker, AccountIsLocked.
     """
     with account.store.lease(account.clock()):
-        path = account.folder.tracker
-        records = load_records(path) if path.exists() else {}
+        tracker = account.store.tracker
+        records = tracker.records()
         name = meant_symbol(symbol, records)
         if name not in records:
-            hint = did_you_mean(name, sorted(records)) or f"the tracker is {path}"
+            hint = did_you_mean(name, sorted(records)) or f"the tracker is {tracker.place}"
             raise NoSuchSymbol(f"the tracker of {account.id} has no record of {name}", hint=hint)
         account.tracker.update(records, {name: None}, account.clock())
     note(RUN, "forgotten", account=account.id, symbol=name)

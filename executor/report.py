@@ -12,6 +12,7 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.proceeds import proceeds_of
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Fill, Resolution
+from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.values import EXACT, ZERO, parse_time
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
@@ -211,7 +212,11 @@ def _outcomes(journal: Journal, since: datetime, pricing: _Pricing) -> Iterator[
         if plan_id not in plans:
             plan = parse_plan(journal.plan_document(plan_id))
             plans[plan_id] = {action.id: action for action in plan.actions}
-        return plans[plan_id][action_id]
+        try:
+            return plans[plan_id][action_id]
+        except KeyError:
+            said = f"the journal tells of an action {action_id} that the plan {plan_id} does not have"
+            raise FileIsInvalid(said) from None
 
     for fill in journal.fills_since(since):
         yield _of_fill(action_of(fill.plan_id, fill.action_id), fill, pricing), fill

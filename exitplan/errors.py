@@ -26,6 +26,7 @@ from exitplan.ruleset.errors import (
     PlanIsUnusable,
     PlanIsUsed,
     RefusedByGuard,
+    TickIsRunning,
     UsageError,
 )
 
@@ -55,5 +56,6 @@ __all__ = [
     "PlanIsUnusable",
     "PlanIsUsed",
     "RefusedByGuard",
+    "TickIsRunning",
     "UsageError",
 ]

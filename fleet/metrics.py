@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from exitplan.executor.logs import RUN, note
+from exitplan.executor.metrics.registry import METRICS
 from exitplan.fleet.runner.presence import LOST
 from exitplan.fleet.runner.ticks import Pool
 from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.version import VERSION
 
-_ACCOUNTS = "SELECT standing, count(*)::float8 FROM exitplan.accounts GROUP BY standing"
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Row = tuple[Any, ...]
+
+_ACCOUNTS = "SELECT standing, count(*) FROM exitplan.accounts GROUP BY standing"
 _WORKERS = """
-SELECT CASE WHEN seen_at < now() - %s THEN 'lost' ELSE standing END AS stands, count(*)::float8, sum(processes)::float8
+SELECT CASE WHEN seen_at < now() - %s THEN 'lost' ELSE standing END AS stands, count(*), sum(processes)
   FROM exitplan.workers WHERE standing <> 'gone' GROUP BY stands"""
+_ROLLOUTS = "SELECT standing, count(*) FROM exitplan.rollouts GROUP BY standing"
+_NEWEST = "SELECT tick FROM exitplan.ticks WHERE coalesce(why, '') NOT LIKE 'skipped%%' ORDER BY tick DESC LIMIT 2"
 _TICK = """
-SELECT extract(epoch FROM t.begun_at)::float8, extract(epoch FROM coalesce(t.ended_at, now()) - t.begun_at)::float8,
-       count(c.shard)::float8, count(c.ended_at)::float8, coalesce(sum((c.figures ->> 'accounts')::float8), 0)
-  FROM exitplan.ticks t LEFT JOIN exitplan.cycles c USING (tick)
- WHERE t.tick = (SELECT max(tick) FROM exitplan.ticks WHERE coalesce(why, '') NOT LIKE 'skipped%%')
- GROUP BY t.tick"""
-_SKIPPED = "SELECT count(*)::float8 FROM exitplan.ticks WHERE why LIKE 'skipped%'"
+SELECT extract(epoch FROM t.begun_at), extract(epoch FROM coalesce(t.ended_at, now()) - t.begun_at),
+       count(c.shard), count(c.ended_at), coalesce(sum((c.figures ->> 'accounts')::float8), 0),
+       (SELECT count(*) FROM exitplan.ticks s WHERE s.tick > t.tick),
+       (SELECT count(*) FROM exitplan.cycles b WHERE b.tick = %(before)s AND b.figures ? 'missed')
+  FROM exitplan.ticks t LEFT JOIN exitplan.cycles c USING (tick) WHERE t.tick = %(tick)s GROUP BY t.tick"""
 _OF_A_TICK = (
-    ("exitplan_fleet_tick_begin_timestamp_seconds", "When the newest tick began."),
-    ("exitplan_fleet_tick_duration_seconds", "How long the newest tick took, or has taken until now."),
-    ("exitplan_fleet_tick_shards", "Shards in the newest tick."),
-    ("exitplan_fleet_tick_shards_done", "Shards of the newest tick that are done."),
-    ("exitplan_fleet_tick_accounts", "Accounts of the newest tick that had their round."),
+    "fleet_tick_begin_timestamp_seconds",
+    "fleet_tick_duration_seconds",
+    "fleet_tick_shards",
+    "fleet_tick_shards_done",
+    "fleet_tick_accounts",
+    "fleet_ticks_skipped",
+    "fleet_shards_left",
 )
+_STATES = """
+SELECT key, sum(value::text::numeric) FROM exitplan.cycles, jsonb_each(figures -> 'states')
+ WHERE tick = %s AND jsonb_typeof(figures -> 'states') = 'object' GROUP BY key"""
+_COUNTS = """
+SELECT (SELECT count(*) FROM exitplan.requests WHERE standing = 'waiting'),
+       (SELECT count(*) FROM exitplan.incidents WHERE ended_at IS NULL),
+       (SELECT count(*) FROM exitplan.halts)"""
 
 
 class FleetCollector:
@@ -45,29 +64,52 @@ class FleetCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Return every metric that has a figure; where the database is away, that alone."""
-        up = GaugeMetricFamily("exitplan_fleet_database_up", "Whether the database of the fleet answers.")
+        yield _family("build_info", {VERSION: 1})
         try:
-            metrics = list(self._read())
+            with self._pool.connection() as connection:
+                metrics = list(_read(connection))
         except ExitplanError as problem:
             note(RUN, "fleet_not_measured", level=logging.WARNING, message=str(problem))
             metrics = []
-        up.add_metric([], float(bool(metrics)))
-        yield from (up, *metrics)
+        yield _figure("fleet_database_up", bool(metrics))
+        yield from metrics
 
-    def _read(self) -> Iterator[Metric]:
-        accounts = GaugeMetricFamily("exitplan_fleet_accounts", "Accounts by their standing.", labels=["standing"])
-        workers = GaugeMetricFamily("exitplan_fleet_workers", "Workers by their standing.", labels=["standing"])
-        processes = GaugeMetricFamily("exitplan_fleet_processes", "Processes of workers.", labels=["standing"])
-        with self._pool.connection() as connection:
-            for standing, count in connection.execute(_ACCOUNTS).fetchall():
-                accounts.add_metric([standing], count)
-            for standing, count, has in connection.execute(_WORKERS, (LOST,)).fetchall():
-                workers.add_metric([standing], count)
-                processes.add_metric([standing], has)
-            tick = connection.execute(_TICK, ()).fetchone()
-            skipped = connection.execute(_SKIPPED).fetchone()
-        yield from (accounts, workers, processes)
-        if skipped is not None:
-            yield GaugeMetricFamily("exitplan_fleet_ticks_skipped", "Ticks of two days that were skipped.", skipped[0])
-        for (name, meaning), value in zip(_OF_A_TICK, tick or (), strict=False):
-            yield GaugeMetricFamily(name, meaning, value)
+
+def _read(connection: Connection[Any]) -> Iterator[Metric]:
+    workers = connection.execute(_WORKERS, (LOST,)).fetchall()
+    standings = ("active", "draining", "lost")
+    yield _by_label("fleet_accounts", connection.execute(_ACCOUNTS).fetchall(), ("active", "drained", "dead"))
+    yield _by_label("fleet_workers", [(standing, number) for standing, number, _ in workers], standings)
+    yield _by_label("fleet_processes", [(standing, processes) for standing, _, processes in workers], standings)
+    yield _by_label("fleet_rollouts", connection.execute(_ROLLOUTS).fetchall(), ("running", "paused", "stopped"))
+    counts = connection.execute(_COUNTS).fetchone() or ()
+    names = ("fleet_waiting_plans", "fleet_open_incidents", "fleet_halts")
+    yield from (_figure(name, figure) for name, figure in zip(names, counts, strict=False))
+    ticks = [tick for (tick,) in connection.execute(_NEWEST, ()).fetchall()]
+    if ticks:
+        yield from _of_tick(connection, ticks[0], ticks[1] if ticks[1:] else None)
+
+
+def _of_tick(connection: Connection[Any], tick: int, before: int | None) -> Iterator[Metric]:
+    figures = connection.execute(_TICK, {"tick": tick, "before": before}).fetchone() or ()
+    yield from (_figure(name, figure) for name, figure in zip(_OF_A_TICK, figures, strict=False))
+    yield _by_label("fleet_tick_states", connection.execute(_STATES, (tick,)).fetchall(), [*map(str, AccountState)])
+
+
+def _by_label(name: str, rows: Iterable[Row], known: Sequence[str]) -> Metric:
+    """Return a metric with one label, of whose known values none is missing."""
+    found: dict[str, float] = dict(rows)
+    return _family(name, {value: found.get(value, 0) for value in known})
+
+
+def _figure(name: str, figure: float) -> Metric:
+    spec = METRICS[f"exitplan_{name}"]
+    return GaugeMetricFamily(spec.name, spec.meaning, float(figure))
+
+
+def _family(name: str, figures: Mapping[str, float]) -> Metric:
+    spec = METRICS[f"exitplan_{name}"]
+    family = GaugeMetricFamily(spec.name, spec.meaning, labels=spec.labels)
+    for label, figure in figures.items():
+        family.add_metric([label], float(figure))
+    return family

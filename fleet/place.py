@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,7 +27,7 @@ from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
-from exitplan.executor.store.postgres.records import EVERYBODY, Records, halt_accounts, halts_of, resume_accounts
+from exitplan.executor.store.postgres.records import EVERYBODY, alerts_in, halt_accounts, halts_of, resume_accounts
 from exitplan.fleet.delivering import FleetPost
 from exitplan.fleet.policies import bound_policy
 from exitplan.fleet.registry import AccountFilter, FleetAccount, Registry
@@ -34,6 +35,8 @@ from exitplan.ruleset.errors import NoSuchAccount, UsageError
 from exitplan.schemas.policies import LoadedPolicy, policy_from_document
 
 _MOST_LISTED = 10
+_LATE = 1_000
+"""So many numbers of alerts back it is looked for those that were committed late."""
 _HAVING = {
     "requests": "SELECT DISTINCT account FROM exitplan.requests",
     "incidents": "SELECT DISTINCT account FROM exitplan.incidents",
@@ -78,7 +81,7 @@ class FleetPlace:
         """Raise UsageError: there is no data folder."""
         raise UsageError(
             f"this works on the files of a data folder, and {self.database.place} is a database",
-            hint="docs/postgres.md says what takes its place: pg_dump for a backup, exitplan fleet for many accounts",
+            hint="a database is copied by pg_dump, and old runs stay in it: docs/postgres.md",
         )
 
     def find(self, name: str | None) -> AccountFile:
@@ -148,7 +151,11 @@ class FleetPlace:
 
     def alerts_of(self, account: str) -> Alerts:
         """Return the rows of an account's alerts."""
-        return AlertRows(Records(self.database, account))
+        return AlertRows(self.database, account)
+
+    def all_alerts(self) -> Alerts:
+        """Return the rows of all alerts, also those about the fleet as a whole."""
+        return AlertRows(self.database)
 
     def post(self, root: Path) -> Post:  # noqa: ARG002 - the tags are in the registry
         """Return the alerts of all accounts."""
@@ -170,19 +177,30 @@ class FleetPlace:
 
 @dataclass(slots=True)
 class AlertRows:
-    """The alerts of one account in the database, each read once."""
+    """The alerts of one account in the database, or of all, each read once."""
 
-    records: Records
+    database: Database
+    account: str | None = None
     number: int = 0
     unreadable: int = 0
+    _seen: frozenset[int] = frozenset()
 
     @property
     def place(self) -> str:
         """Where the database is."""
-        return self.records.database.place
+        return self.database.place
 
     def new(self) -> Iterator[Mapping[str, Any]]:
-        """Return the alerts since the last call, the oldest first."""
-        for number, alert in self.records.alerts(self.number):
-            self.number = number
-            yield alert
+        """Return the alerts since the last call, the oldest first.
+
+        Numbers are given before they are committed, so an alert may come after later ones: it is looked for anew.
+        """
+        seen: deque[int] = deque(maxlen=_LATE)
+        before, newest = self._seen, self.number
+        for number, alert in alerts_in(self.database, self.account, max(self.number - _LATE, 0)):
+            newest = max(newest, number)
+            seen.append(number)
+            if number not in before:
+                yield alert
+        self.number = newest
+        self._seen = frozenset(seen)

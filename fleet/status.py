@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exitplan.fleet.draining import Drain, drains
 from exitplan.fleet.registry import Registry, Row
+from exitplan.fleet.rollout.book import Rollout, rollouts_under_way
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -71,7 +72,10 @@ class LimitStatus:
 
 @dataclass(frozen=True, slots=True)
 class FleetStatus:
-    """How a fleet stands; ``states`` counts accounts by what their last run or verification found."""
+    """How a fleet stands; ``states`` counts accounts by what their last run or verification found.
+
+    ``rollouts`` are those that are not over.
+    """
 
     workers: tuple[WorkerStatus, ...]
     lanes: tuple[LaneStatus, ...]
@@ -80,6 +84,7 @@ class FleetStatus:
     unplaced: int
     tick: TickStatus | None
     limits: tuple[LimitStatus, ...]
+    rollouts: tuple[Rollout, ...]
     states: Mapping[str, int]
     waiting: int
     halted: int
@@ -137,6 +142,7 @@ def fleet_status(registry: Registry) -> FleetStatus:
             unplaced=_count(connection, "SELECT count(*) FROM exitplan.accounts WHERE shard IS NULL"),
             tick=_last_tick(connection),
             limits=tuple(LimitStatus(*row) for row in connection.execute(_LIMITS)),
+            rollouts=tuple(rollouts_under_way(connection)),
             states={str(state): int(count) for state, count in connection.execute(_STATES)},
             waiting=_count(connection, "SELECT count(*) FROM exitplan.requests WHERE standing = 'waiting'"),
             halted=_count(connection, "SELECT count(*) FROM exitplan.halts"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 from pathlib import Path
 from typing import Annotated
 
@@ -84,18 +85,29 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """List alerts, follow them, or deliver them to channels.
 
-    The oldest come first. The venue is not contacted. With --follow and --json every alert is one line of JSON.
+    The oldest come first. The venue is not contacted. Of a fleet, --all also lists what is about the fleet as a whole,
+    as alerts of the account platform. With --follow and --json every alert is one line of JSON.
     """
     if context.invoked_subcommand is not None:
         return
     wanted = AlertFilter(frozenset(map(_kind, kind or ())), _severity(severity), _since(since))
+    logs = _logs(AccountSet.of(account, tag, every=every, data=data))
+    show_alerts(logs, wanted, AlertOutput(limit, follow, as_json))
+
+
+def _logs(accounts: AccountSet) -> list[Alerts]:
+    """Return the alerts of accounts; of a fleet all of them have one log, with those about the fleet itself."""
+    data = accounts.data
+    of_all = data.all_alerts() if accounts.selection.every else None
+    if of_all is not None:
+        return [of_all]
     logs: list[Alerts] = []
-    for who in AccountSet.of(account, tag, every=every, data=data).select():
+    for who in accounts.select():
         if isinstance(who.file, AccountFile):
             logs.append(data.alerts_of(who.file.id))
         else:
             report_of(who.name, who.file)
-    show_alerts(logs, wanted, AlertOutput(limit, follow, as_json))
+    return logs
 
 
 @app.command("test")
@@ -217,7 +229,7 @@ def _since(text: str | None) -> datetime | None:
 
 def show_alerts(logs: Sequence[Alerts], wanted: AlertFilter, output: AlertOutput) -> None:
     """Show the newest alerts, and those to come where that is asked for."""
-    alerts = _new(logs, wanted)[-output.limit :]
+    alerts = _newest(_new(logs, wanted), output.limit)
     if output.follow:
         _write(alerts, as_json=output.as_json)
         _follow(logs, wanted, as_json=output.as_json)
@@ -232,16 +244,21 @@ def show_alerts(logs: Sequence[Alerts], wanted: AlertFilter, output: AlertOutput
             warn(f"{log.place}: {counted(log.unreadable, 'line')} cannot be read as alerts", as_json=output.as_json)
 
 
-def _new(logs: Sequence[Alerts], wanted: AlertFilter) -> list[Alert]:
-    alerts = [alert for log in logs for alert in log.new() if wanted.wants(alert)]
-    return sorted(alerts, key=lambda alert: str(alert["timestamp"]))
+def _new(logs: Sequence[Alerts], wanted: AlertFilter) -> Iterator[Alert]:
+    return (alert for log in logs for alert in log.new() if wanted.wants(alert))
+
+
+def _newest(alerts: Iterable[Alert], limit: int) -> list[Alert]:
+    """Return the newest alerts, the oldest of them first, and keep no others."""
+    numbered = ((str(alert["timestamp"]), number, alert) for number, alert in enumerate(alerts))
+    return [alert for _, _, alert in reversed(nlargest(limit, numbered, key=lambda entry: entry[:2]))]
 
 
 def _follow(logs: Sequence[Alerts], wanted: AlertFilter, *, as_json: bool) -> None:
     try:
         while True:
             time.sleep(_POLL_SECONDS)
-            _write(_new(logs, wanted), as_json=as_json)
+            _write(sorted(_new(logs, wanted), key=lambda alert: str(alert["timestamp"])), as_json=as_json)
     except KeyboardInterrupt:
         return
 

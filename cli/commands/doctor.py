@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from exitplan.cli.account_set import AccountSet
-from exitplan.cli.arguments import AccountRef, request_of
+from exitplan.cli.alert_delivery import channels_root
+from exitplan.cli.arguments import AccountRef, present, request_of
+from exitplan.cli.fleet import fleet_of
 from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOption, JsonOption, TagOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import rows, show, words
@@ -15,7 +17,7 @@ from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
-from exitplan.executor.accounts.project import project_of
+from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.alerting.examining import examine_channels
 from exitplan.executor.doctor import Finding, Grade, examine_account, examine_machine
@@ -38,13 +40,20 @@ def command(
 ) -> None:
     """Check the engine, the files of accounts, and their venues.
 
-    The channels of alerts are checked as well. Nothing is traded, and nothing sent.
+    The channels of alerts are checked as well. Nothing is traded, and nothing sent. Of a fleet the database is
+    checked, with how its workers and ticks stand, and those accounts alone that are named.
     Exit code 1 where there is a problem.
     """
-    selected = AccountSet.of(account, tag, every=every, data=data).select()
+    is_fleet = not isinstance(data, FilePlace)
+    accounts = AccountSet.of(account, tag, every=every, data=data)
+    selected = () if is_fleet and accounts.is_one and accounts.only_name is None else accounts.select()
     where = AccountRef(data=data)
     examined = {"this machine": examine_machine()}
-    root = project_of(data.folder)
+    if is_fleet:
+        from exitplan.fleet.doctor import examine_fleet  # noqa: PLC0415 - only who names a database needs it
+
+        examined["fleet"] = examine_fleet(fleet_of(data), present)
+    root = channels_root(data)
     if (root / CHANNELS_FILE).is_file():
         examined["alerts"] = examine_channels(root, data.post(root))
     for who in selected:

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import AccountRef, find_requested, only_one, open_offline
+from exitplan.cli.arguments import AccountRef, only_one, open_offline, request_of
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption
 from exitplan.cli.output import say
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.accounts.account import find_account
 from exitplan.executor.store.history import import_state, restore_state
-from exitplan.executor.store.tracker import take_over_tracker
 
 app = verb_app(has_verbs=True)
 
@@ -38,12 +38,12 @@ def take_tracker(
 ) -> None:
     """Take over the position tracker of another account or program.
 
-    The file is checked and copied to where the account has its own; the original stays. Refused where the account has
-    a tracker with other records already.
+    The file is checked and copied to where the account has its own, in a fleet too; the original stays. Refused where
+    the account has a tracker with other records already.
     """
-    folder = find_requested(AccountRef(only_one(account), data=data))
-    count = take_over_tracker(file, folder.tracker)
-    say(f"Took over {count} records of {file} into {folder.tracker}.")
+    found = find_account(request_of(AccountRef(only_one(account), data=data)))
+    tracker = data.store_of(found.id).tracker
+    say(f"Took over {tracker.take_over(file)} records of {file} into {tracker.place}.")
 
 
 @app.command("export")

@@ -109,6 +109,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Ctrl-C and SIGTERM stop it after orders in flight are finished. A project has one watcher. --once exits with the
     worst exit code of all accounts: 2 means that a plan waits or an account is not CLEAN.
     """
+    if not isinstance(data, FilePlace):
+        hint = "exitplan fleet worker --every 5m, or exitplan fleet tick for one round"
+        raise UsageError(f"{data} is the database of a fleet, and its workers watch it", hint=hint)
     account_set = AccountSet.of(account, tag, every=all_accounts, data=data)
     pace = read_pace(every, jitter, cut_off, jobs)
     selected = account_set.select()

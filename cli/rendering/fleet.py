@@ -79,6 +79,7 @@ def status_parts(status: FleetStatus) -> list[RenderableType | None]:
         _lanes(status),
         _drains(status),
         _tick(status.tick),
+        _rollouts(status),
         _limits(status),
         _accounts(status),
     ]
@@ -141,6 +142,14 @@ def _tick(tick: TickStatus | None) -> RenderableType | None:
     return section(f"Tick {tick.tick}", note, _pairs(figures))
 
 
+def _rollouts(status: FleetStatus) -> RenderableType | None:
+    if not status.rollouts:
+        return None
+    from exitplan.cli.rendering.rollout import rollouts_table  # noqa: PLC0415 - accounts are drawn without the driver
+
+    return Group(heading("Rollouts", "exitplan fleet rollout status shows more"), rollouts_table(status.rollouts))
+
+
 def _limits(status: FleetStatus) -> RenderableType | None:
     if not status.limits:
         return None
@@ -179,6 +188,8 @@ def _standing(word: str) -> Text:
 
 def status_document(status: FleetStatus) -> dict[str, Any]:
     """Return how a fleet stands in its JSON form."""
+    from exitplan.cli.rendering.rollout import rollout_document  # noqa: PLC0415 - as above
+
     tick = status.tick
     return {
         "workers": [
@@ -197,6 +208,7 @@ def status_document(status: FleetStatus) -> dict[str, Any]:
             "ended_at": None if tick.ended_at is None else time_text(tick.ended_at),
             "figures": dict(tick.figures),
         },
+        "rollouts": [rollout_document(rollout) for rollout in status.rollouts],
         "limits": [asdict(limit) for limit in status.limits],
         "states": dict(status.states),
         "waiting": status.waiting,

@@ -85,7 +85,7 @@ def rollouts_table(rollouts: Sequence[Rollout]) -> RenderableType:
             words(f"{one.name} {one.policy[:_HASH]}"),
             words(f"{one.accounts:,}"),
             words(percent(one.pace.stages[one.stage])),
-            words(one.standing.value, _STYLES[one.standing]),
+            words(f"{one.standing.value}{_why(one)}", _STYLES[one.standing]),
             words(clock_time(one.started_at)),
         )
     return table

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # `exitplan --help` needs none of it
 
 
 class Alerts(Protocol):
-    """The alerts of one account, each read once; ``unreadable`` counts what is none."""
+    """The alerts of one account, or of all, each read once; ``unreadable`` counts what is none."""
 
     unreadable: int
 
@@ -63,6 +63,13 @@ class DataPlace(Protocol):
 
     def alerts_of(self, account: str) -> Alerts:
         """Return the alerts of an account, from the first on."""
+        ...
+
+    def all_alerts(self) -> Alerts | None:
+        """Return the alerts of all accounts in one, with those about no account that is there.
+
+        None where each account keeps its own.
+        """
         ...
 
     def post(self, root: Path) -> Post:
@@ -125,6 +132,10 @@ class FilePlace:
         from exitplan.executor.store.alert_log import AlertLog  # noqa: PLC0415 - as above
 
         return AlertLog(DataFolder.of(self.folder, account).alerts)
+
+    def all_alerts(self) -> Alerts | None:
+        """Return None: each account has a file."""
+        return None
 
     def post(self, root: Path) -> Post:
         """Return the alert files of all accounts that have any in the folder."""

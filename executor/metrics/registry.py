@@ -15,6 +15,7 @@ MetricKind = Literal["counter", "gauge", "histogram"]
 ACCOUNT = ("account", "venue")
 MONEY = (*ACCOUNT, "currency")
 ENDPOINT = ("venue", "endpoint")
+STANDING_OF = ("standing",)
 
 LABELS: Mapping[str, str] = {
     "account": "The id of the account.",
@@ -30,6 +31,7 @@ LABELS: Mapping[str, str] = {
     "symbol": "The market of the position; only with `--symbols`.",
     "side": "long or short.",
     "version": "The version of exitplan.",
+    "standing": "How an account, a worker or a rollout of a fleet stands; one that none has is 0.",
 }
 
 LATENCY_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -194,6 +196,34 @@ CALLS = _named(
 )
 """Calls to venues, of every command of the project."""
 
+FLEET = _named(
+    (
+        _gauge(
+            "fleet_database_up", (), "1 if the database of the fleet answers; 0 if not, and then there are no others."
+        ),
+        _gauge(
+            "fleet_accounts",
+            STANDING_OF,
+            "Accounts in the registry: active, drained, or dead, which is set aside.",
+        ),
+        _gauge("fleet_workers", STANDING_OF, "Workers: active, draining, or lost, which is not heard of any more."),
+        _gauge("fleet_processes", STANDING_OF, "Processes of these workers."),
+        _gauge("fleet_tick_begin_timestamp_seconds", (), "When the newest tick began; absent if none has."),
+        _gauge("fleet_tick_duration_seconds", (), "How long the newest tick took, or has taken until now."),
+        _gauge("fleet_tick_shards", (), "Shards in the newest tick."),
+        _gauge("fleet_tick_shards_done", (), "Shards of the newest tick that are done."),
+        _gauge("fleet_tick_accounts", (), "Accounts of the newest tick that had their round."),
+        _gauge("fleet_tick_states", ("state",), "Accounts of the newest tick by the state that their round found."),
+        _gauge("fleet_shards_left", (), "Shards of the tick before the newest that no worker took."),
+        _gauge("fleet_ticks_skipped", (), "Ticks that were due since the newest one began, and were skipped."),
+        _gauge("fleet_rollouts", STANDING_OF, "Rollouts that are not over: running, paused or stopped."),
+        _gauge("fleet_waiting_plans", (), "Plans that wait for a person to approve them."),
+        _gauge("fleet_open_incidents", (), "Open incidents."),
+        _gauge("fleet_halts", (), "Halts in force: of all accounts, or of single ones."),
+    )
+)
+"""How a fleet stands, by its database."""
+
 ABOUT = _named((_gauge("build_info", ("version",), "Always 1; the label has the version of exitplan."),))
 
-METRICS: Mapping[str, MetricSpec] = {**ABOUT, **STANDING, **READING, **PROTOCOL, **COUNTED, **CALLS}
+METRICS: Mapping[str, MetricSpec] = {**ABOUT, **STANDING, **READING, **PROTOCOL, **COUNTED, **CALLS, **FLEET}

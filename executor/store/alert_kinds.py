@@ -264,6 +264,30 @@ _KINDS = (
         "exitplan fleet rollout status {rollout}",
     ),
     AlertKind(
+        "TICK_SKIPPED",
+        "WARNING",
+        "A tick of a fleet was skipped: an earlier one was still running. Of several in a row the first is reported.",
+        (
+            Figure("tick", "tick"),
+            Figure("running", "tick that still runs"),
+            Figure("left", "shards of it that are not done"),
+        ),
+        "Accounts get fewer rounds than you want. See what holds it up; add workers, or let ticks be further apart.",
+        "exitplan fleet status",
+    ),
+    AlertKind(
+        "SHARDS_LEFT",
+        "CRITICAL",
+        "Shards of a fleet had no worker: their accounts got no round. Of several in a row the first is reported.",
+        (
+            Figure("tick", "tick"),
+            Figure("left", "shards without a worker"),
+            Figure("egress", "egress of these shards"),
+        ),
+        "Start a worker that may take them: one with their --egress, or without it for those that have none.",
+        "exitplan fleet status",
+    ),
+    AlertKind(
         "OVERSIZED_HIGH_EXPOSURE",
         "CRITICAL",
         "One high-exposure coin is a large share of the account.",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a store is made of what its tables are the ground of
     from exitplan.executor.store.journal_values import JournalMark
     from exitplan.executor.store.last_reading import LastReading
     from exitplan.executor.store.state import State
-    from exitplan.executor.store.tracker import Tracker
+    from exitplan.executor.store.tracker import OwnTracker
     from exitplan.ruleset.planning.planner import Draft
 
 Row = tuple[Any, ...]
@@ -113,7 +113,7 @@ class AccountStore(Protocol):
         ...
 
     @property
-    def tracker(self) -> Tracker:
+    def tracker(self) -> OwnTracker:
         """The account's own position tracker."""
         ...
 

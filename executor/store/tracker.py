@@ -49,6 +49,26 @@ class Tracker(Protocol):
         ...
 
 
+class OwnTracker(Tracker, Protocol):
+    """The tracker that is kept with an account's data; ``place`` says where, for messages."""
+
+    @property
+    def place(self) -> str:
+        """Where it is kept."""
+        ...
+
+    def records(self) -> dict[str, TrackerRecord]:
+        """Return its records by unified symbol, none where there is no tracker yet; raises FileIsInvalid."""
+        ...
+
+    def take_over(self, source: Path) -> int:
+        """Take the file of another tracker in place of none, or one that registers nothing; gives how many records.
+
+        Raises FileIsInvalid for a broken file, UsageError where there are other records already, DataFolderUnusable.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrackerFile:
     """The tracker that is a file; where it ``may_be_blank``, one without any content has no records."""
@@ -67,6 +87,19 @@ class TrackerFile:
     ) -> None:
         """Change records of the file."""
         update_tracker(self.path, records, changes, now)
+
+    @property
+    def place(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
+    def records(self) -> dict[str, TrackerRecord]:
+        """Return the records of the file."""
+        return load_records(self.path) if self.path.exists() else {}
+
+    def take_over(self, source: Path) -> int:
+        """Copy another tracker's file."""
+        return take_over_tracker(source, self.path)
 
 
 def is_blank(path: Path) -> bool:
@@ -134,10 +167,15 @@ def take_over_tracker(source: Path, target: Path) -> int:
     """
     with _writing(target):
         records = load_records(source)
-        if target.exists() and load_records(target) not in ({}, records):
-            raise UsageError(f"{target} has records already", hint="put the two together by hand, or move it away")
+        ensure_no_others(load_records(target) if target.exists() else {}, records, str(target))
         write_atomically(target, source.read_bytes())
     return len(records)
+
+
+def ensure_no_others(present: Mapping[str, TrackerRecord], taken: Mapping[str, TrackerRecord], place: str) -> None:
+    """Raise UsageError where a tracker has other records than those that are to be taken over."""
+    if present not in ({}, taken):
+        raise UsageError(f"{place} has records already", hint="put the two together by hand, or take its records out")
 
 
 @contextmanager

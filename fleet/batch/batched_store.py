@@ -22,15 +22,14 @@ from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_reading import LastReading
 from exitplan.executor.store.port import AccountStore, Tables
 from exitplan.executor.store.state import State, state_from_document
-from exitplan.executor.store.tracker import Tracker, records_of
+from exitplan.executor.store.tracker import OwnTracker
 from exitplan.executor.watching.rounds import Round
+from exitplan.fleet.batch.loaded_tracker import LoadedTracker
 from exitplan.fleet.batch.loading import Loaded
 from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
-from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.planner import Draft
-from exitplan.schemas.documents import parse_document
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -48,27 +47,6 @@ class Collected:
     draft: Draft | None = None
     is_verification: bool = False
     alerts: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedTracker:
-    """A tracker as it was loaded, of which None means that there is none; what changes goes to the full one."""
-
-    content: bytes | None
-    name: str
-    full: Tracker
-
-    def with_records(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot the tracker's records; raises FileIsInvalid where they are damaged."""
-        if self.content is None:
-            return snapshot
-        return replace(snapshot, tracker=records_of(parse_document(self.content, "tracker", self.name)))
-
-    def update(
-        self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
-    ) -> None:
-        """Change the full tracker."""
-        self.full.update(records, changes, now)
 
 
 class BatchedStore:
@@ -103,7 +81,7 @@ class BatchedStore:
         return before if self.round is None else trouble_after(before, self.round)
 
     @property
-    def tracker(self) -> Tracker:
+    def tracker(self) -> OwnTracker:
         """The account's own position tracker, as it was loaded."""
         if self.has_passed_on:
             return self.full.tracker

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from psycopg import Connection
 
-from exitplan.executor.accounts.folder import PLATFORM
-from exitplan.executor.store.alerts import make_alert
+from exitplan.fleet.platform_alerts import raise_for_fleet
 from exitplan.fleet.rollout.book import Rollout
 from exitplan.fleet.rollout.health import Health, Member
 from exitplan.ruleset.model.values import plain
@@ -17,11 +15,7 @@ _NAMED = 10
 
 
 def raise_stopped(connection: Connection[Any], rollout: Rollout, health: Health) -> None:
-    """Raise the alert that a rollout has stopped, in the transaction that stops it.
-
-    Like all that is about no single account it is one of the platform account.
-    """
-    now = rollout.looked.ours
+    """Raise the alert that a rollout has stopped, in the transaction that stops it."""
     figures = {
         "rollout": rollout.number,
         "policy": rollout.name,
@@ -31,10 +25,7 @@ def raise_stopped(connection: Connection[Any], rollout: Rollout, health: Health)
         "reason": rollout.why,
         "accounts": ", ".join(_named(member) for member in health.failing[:_NAMED]) or "none by name",
     }
-    alert = make_alert("ROLLOUT_STOPPED", PLATFORM, now, figures)
-    connection.execute(
-        "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", (PLATFORM, now, orjson.dumps(alert))
-    )
+    raise_for_fleet(connection, "ROLLOUT_STOPPED", rollout.looked.ours, figures)
 
 
 def _named(member: Member) -> str:

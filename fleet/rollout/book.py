@@ -91,6 +91,13 @@ def read_rollout(connection: Connection[Any], number: int) -> Rollout:
     return _rollout(row)
 
 
+def rollouts_under_way(connection: Connection[Any]) -> list[Rollout]:
+    """Read the rollouts that are not over, the newest first."""
+    over = [standing.value for standing in Standing if standing.is_over]
+    rows = connection.execute(f"{_SELECT} WHERE standing <> ALL (%s) ORDER BY rollout DESC", (over,))
+    return [_rollout(row) for row in rows]
+
+
 def take_rollout(connection: Connection[Any], number: int, *, wait: bool) -> Rollout | None:
     """Read a rollout in order to change it; None where somebody else is at it, and is not waited for."""
     skip = "" if wait else " SKIP LOCKED"

@@ -57,6 +57,7 @@ class ShardsOfWorker:
     may_take: Callable[[], bool]
     told: Callable[[ShardCycle, Mapping[str, Any]], None] = lambda _cycle, _figures: None
     begun: Callable[[ticks.Begun], None] = lambda _begun: None
+    tend: Callable[[], object] = lambda: None
     _free: SimpleQueue[Child] = field(default_factory=SimpleQueue)
     _claims: dict[int, tuple[Claim, Child]] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
@@ -85,9 +86,15 @@ class ShardsOfWorker:
 
     def begin(self, tick: int, why: str) -> None:
         """Begin a tick, once in the whole fleet, or tell why it is skipped."""
-        begun = patiently(lambda: ticks.begin(self.pool, tick, why), self._given_up.is_set)
+        begun = patiently(lambda: self.begin_now(tick, why), self._given_up.is_set)
         if begun.is_new:
             self.begun(begun)
+
+    def begin_now(self, tick: int, why: str) -> ticks.Begun:
+        """Begin a tick, with what has to be tended before its shards are handed out; raises DataFolderUnusable."""
+        if not ticks.is_begun(self.pool, tick):
+            self.tend()
+        return ticks.begin(self.pool, tick, why)
 
     def take(self, cycle: ShardCycle | None = None) -> Claim | None:
         """Take a shard; None also where the database is away."""

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exitplan.executor.store.postgres.holders import has_died, this_process
+from exitplan.fleet.platform_alerts import raise_for_fleet
 from exitplan.fleet.runner.port import Claim, ShardCycle
 
 if TYPE_CHECKING:
@@ -42,8 +43,14 @@ SELECT t.tick, count(*), count(*) FILTER (WHERE l.until > now() OR EXISTS (
   FROM exitplan.ticks t JOIN exitplan.cycles c USING (tick) JOIN exitplan.shards s USING (shard)
   LEFT JOIN exitplan.leases l ON l.name = 'shard:' || c.shard
  WHERE t.ended_at IS NULL AND c.ended_at IS NULL GROUP BY t.tick"""
+_LAST = """
+SELECT coalesce(why, '') LIKE 'skipped%%', now() FROM exitplan.ticks WHERE tick < %s ORDER BY tick DESC LIMIT 1"""
 _LEAVE = """
-UPDATE exitplan.cycles SET ended_at = now(), figures = '{"missed": true}' WHERE tick = %(tick)s AND ended_at IS NULL"""
+UPDATE exitplan.cycles c SET ended_at = now(), figures = '{"missed": true}' FROM exitplan.shards s
+ WHERE c.tick = %(tick)s AND c.ended_at IS NULL AND s.shard = c.shard RETURNING s.egress, now()"""
+_WERE_LEFT = """
+SELECT FROM exitplan.cycles WHERE figures ? 'missed' AND tick = (
+  SELECT max(tick) FROM exitplan.ticks WHERE tick < %s AND coalesce(why, '') NOT LIKE 'skipped%%') LIMIT 1"""
 _ADD_CYCLES = """
 INSERT INTO exitplan.cycles (tick, shard) SELECT %(tick)s, shard FROM exitplan.shards s
  WHERE EXISTS (SELECT FROM exitplan.accounts a WHERE a.shard = s.shard AND a.standing = 'active')
@@ -147,15 +154,8 @@ def begin(pool: Pool, tick: int, why: str) -> Begun:
             return Begun(tick, is_new=False)
         rows = connection.execute(_UNDER_WAY, {"lease": LEASE}).fetchall()
         for running, left, _ in [row for row in rows if row[2]]:
-            skipped = Begun(tick, is_new=True, running=running, left=left)
-            connection.execute(
-                "INSERT INTO exitplan.ticks (tick, begun_at, ended_at, why) VALUES (%s, now(), now(), %s)",
-                (tick, skipped.why),
-            )
-            return skipped
-        for old, _, _ in rows:
-            connection.execute(_LEAVE, {"tick": old})
-        missed = sum(row[1] for row in rows)
+            return _skip(connection, Begun(tick, is_new=True, running=running, left=left))
+        missed = sum(_leave(connection, old) for old, _, _ in rows)
         connection.execute("INSERT INTO exitplan.ticks (tick, begun_at, why) VALUES (%s, now(), %s)", (tick, why))
         connection.execute(_ADD_CYCLES, {"tick": tick})
         connection.execute(_CLOSE)
@@ -261,6 +261,34 @@ def unserved(pool: Pool, tick: int) -> dict[str, int]:
      GROUP BY s.egress"""
     with pool.connection() as connection:
         return dict(connection.execute(statement, {"tick": tick, "lease": LEASE}).fetchall())
+
+
+def is_begun(pool: Pool, tick: int) -> bool:
+    """Check whether somebody has begun a tick, or skipped it."""
+    with pool.connection() as connection:
+        return connection.execute("SELECT FROM exitplan.ticks WHERE tick = %s", (tick,)).fetchone() is not None
+
+
+def _skip(connection: Connection[Any], skipped: Begun) -> Begun:
+    """Note that a tick is skipped, with an alert unless the one before was skipped too."""
+    last = connection.execute(_LAST, (skipped.tick,)).fetchone()
+    connection.execute(
+        "INSERT INTO exitplan.ticks (tick, begun_at, ended_at, why) VALUES (%s, now(), now(), %s)",
+        (skipped.tick, skipped.why),
+    )
+    if last is not None and not last[0]:
+        figures = {"tick": skipped.tick, "running": skipped.running, "left": skipped.left}
+        raise_for_fleet(connection, "TICK_SKIPPED", last[1], figures)
+    return skipped
+
+
+def _leave(connection: Connection[Any], tick: int) -> int:
+    """Give up the shards that no worker took; returns how many. An alert tells, unless some were left before."""
+    left = connection.execute(_LEAVE, {"tick": tick}).fetchall()
+    if left and connection.execute(_WERE_LEFT, (tick,)).fetchone() is None:
+        egress = ", ".join(sorted({name or "none" for name, _ in left}))
+        raise_for_fleet(connection, "SHARDS_LEFT", left[0][1], {"tick": tick, "left": len(left), "egress": egress})
+    return len(left)
 
 
 def _forget(connection: Connection[Any]) -> None:

@@ -54,6 +54,10 @@ class Told(Protocol):
         """Hear what came of a shard."""
         ...
 
+    def trouble(self, what: str) -> None:
+        """Hear of something that went wrong and stops nothing."""
+        ...
+
     def alive(self) -> None:
         """Hear, several times a second, that the worker is not stuck."""
         ...
@@ -68,6 +72,9 @@ class Untold:
     def shard(self, cycle: ShardCycle, figures: Mapping[str, Any]) -> None:
         """Say nothing."""
 
+    def trouble(self, what: str) -> None:
+        """Say nothing."""
+
     def alive(self) -> None:
         """Say nothing."""
 
@@ -75,16 +82,28 @@ class Untold:
 class Worker:
     """One worker, from its coming to its leaving."""
 
-    def __init__(self, pool: Pool, wanted: Wanted, runner: Runner, blame: Blame, told: Told) -> None:
-        """Take in what is wanted; nothing is begun yet."""
+    def __init__(
+        self,
+        pool: Pool,
+        wanted: Wanted,
+        runner: Runner,
+        blame: Blame,
+        told: Told,
+        tend: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take in what is wanted; nothing is begun yet. ``tend`` is called before the shards of a tick are handed out.
+
+        Whatever goes wrong in it is told, and the tick begins all the same.
+        """
         self._pool, self._runner, self._told = pool, runner, told
         self._wanted = wanted
         self.who = Identity.mine(wanted.egress)
         self._takes = True
         self._beat_at = 0.0
         self._shift = ShardsOfWorker(
-            pool, self.who, wanted.processes, blame, lambda: self._takes, told.shard, self._begun
+            pool, self.who, wanted.processes, blame, lambda: self._takes, told.shard, self._begun, self._tended
         )
+        self._tend = tend
 
     @property
     def processes(self) -> int:
@@ -113,9 +132,17 @@ class Worker:
 
     def begin(self, tick: int, why: str) -> ticks.Begun:
         """Begin a tick; the runner hears of it at once."""
-        begun = ticks.begin(self._pool, tick, why)
+        begun = self._shift.begin_now(tick, why)
         self._begun(begun)
         return begun
+
+    def _tended(self) -> None:
+        try:
+            self._tend()
+        except Exception as problem:  # noqa: BLE001 - accounts get their rounds whatever becomes of a rollout
+            what = f"rollouts were not tended: {' '.join(str(problem).split()) or type(problem).__name__}"
+            note(RUN, "not_tended", level=logging.ERROR, message=what)
+            self._told.trouble(what)
 
     def _begun(self, begun: ticks.Begun) -> None:
         if begun.running is None:

@@ -194,7 +194,7 @@ def test_a_unit_names_paths_as_systemd_reads_them() -> None:
 
 
 def test_a_line_for_cron_escapes_what_cron_would_take_for_a_new_line() -> None:
-    line = cron_line(WHERE, ["--all"], timedelta(minutes=15))
+    line = cron_line(WHERE, WHERE.line(["--once", "--all"]), timedelta(minutes=15))
     assert line == r"*/15 * * * * '/opt/my tools/exitplan' -C '/srv/50\% done' watch --once --all" + "\n"
 
 
@@ -205,9 +205,9 @@ def test_a_line_for_cron_escapes_what_cron_would_take_for_a_new_line() -> None:
 def test_cron_has_a_line_for_what_divides_an_hour_or_a_day(minutes: int, schedule: str | None) -> None:
     if schedule is None:
         with pytest.raises(UsageError, match="one line of cron cannot say"):
-            cron_line(WHERE, [], timedelta(minutes=minutes))
+            cron_line(WHERE, ["xp"], timedelta(minutes=minutes))
     else:
-        assert cron_line(WHERE, [], timedelta(minutes=minutes)).startswith(f"{schedule} '")
+        assert cron_line(WHERE, ["xp"], timedelta(minutes=minutes)) == f"{schedule} xp\n"
 
 
 @pytest.mark.usefixtures("folder")
@@ -228,4 +228,4 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     line = ["systemd-analyze", "verify", *(str(tmp_path / name) for name in units)]
     told = subprocess.run(line, capture_output=True, text=True, check=False)
     assert [said for said in told.stderr.splitlines() if str(tmp_path) in said or said.startswith("round")] == []
-    assert timer_units(WHERE, [], timedelta(minutes=15)).count("[Service]") == 1
+    assert timer_units(WHERE, WHERE.line([]), timedelta(minutes=15)).count("[Service]") == 1

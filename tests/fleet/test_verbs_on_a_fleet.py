@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from exitplan.executor.approvals.book import open_book, requests_of
@@ -12,7 +13,11 @@ from exitplan.executor.plan import plan_account
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet.opening import open_fleet
 from exitplan.fleet.place import open_fleet_account
+from exitplan.fleet.platform_alerts import raise_for_fleet
+from exitplan.fleet.runner import ticks
+from tests.builders import NOW
 from tests.cli.conftest import nothing, xp
+from tests.cli.test_answer_schemas import ensure
 
 __all__ = ["nothing"]
 
@@ -94,9 +99,80 @@ def test_a_plan_that_waits_is_approved_in_the_database(fleet: str) -> None:
     assert xp("pending").out == "No plan waits.\n"
 
 
+def test_alerts_of_all_are_also_those_about_the_fleet_as_a_whole(fleet: str) -> None:
+    xp("fleet", "remove", "platform")
+    with open_fleet(fleet) as place:
+        for number in range(3):
+            PostgresStore(place.database, "user123").raise_alert("EXIT_FAILED", NOW, {"symbol": f"S{number}"})
+        with place.registry.transaction() as connection:
+            raise_for_fleet(connection, "TICK_SKIPPED", NOW, {"tick": 5, "running": 4, "left": 2})
+        log = place.all_alerts()
+        assert len(list(log.new())) == 4
+        with psycopg.connect(fleet) as late, psycopg.connect(fleet) as early:
+            raise_for_fleet(late, "TICK_SKIPPED", NOW, {"tick": 7})
+            raise_for_fleet(early, "TICK_SKIPPED", NOW, {"tick": 8})
+            early.commit()
+            assert [alert["tick"] for alert in log.new()] == [8]
+            late.commit()
+        assert [alert["tick"] for alert in log.new()] == [7]
+        assert list(log.new()) == []
+    assert [one["user_id"] for one in xp("alerts", "--all", "--json").json["alerts"]] == ["user123"] * 3 + [
+        "platform"
+    ] * 3
+    assert [one["tick"] for one in xp("alerts", "--all", "--json", "--limit", "2").json["alerts"]] == [7, 8]
+    assert "TICK_SKIPPED" in xp("alerts", "--all", "--kind", "tick_skipped").out
+    assert "TICK_SKIPPED" not in xp("alerts", "--account", "user123").out
+
+
+def test_the_doctor_says_how_the_database_and_what_is_in_it_stands(fleet: str) -> None:
+    shown = xp("doctor")
+    assert shown.code == 0
+    for said in ("UTF8", "tables of version fleet", "synchronous_commit = on", "agree to a second", "none is at work"):
+        assert said in shown.out
+    assert "none was begun yet" in shown.out
+    with open_fleet(fleet) as place:
+        place.registry.set_aside("user123", "its process was killed by SIGSEGV twice")
+        ticks.begin(place.database, 60, "")
+        assert ticks.take(place.database, "w", ("",)) is not None
+        ticks.begin(place.database, 120, "")
+        held = place.store_of("platform").lease(NOW)
+        with held:
+            shown = xp("doctor", "--account", "platform", "--json")
+    assert shown.code == 1
+    ensure("doctor", shown.json)
+    told = {check["check"]: check["text"] for check in shown.json["checks"] if check["about"] == "fleet"}
+    assert told["set aside"] == "user123: its process was killed by SIGSEGV twice"
+    assert told["leases"] == "held: of shards 1, of accounts 1"
+    assert told["tick"].endswith("is at work, 1 of 1 shards are not done; skipped since: 1")
+    assert {check["text"] for check in shown.json["checks"] if check["about"] == "platform"} >= {"no run was made yet"}
+
+
+def test_a_unit_is_printed_for_workers_of_the_fleet(fleet: str, tmp_path: Path) -> None:
+    unit = xp("install-service", "--fleet", "--egress", "eu-1").out
+    assert f"-C {tmp_path} fleet worker --egress eu-1 --every 5m\n" in unit
+    assert f"EXITPLAN_DATA={fleet.replace('%', '%%')}" in unit
+    assert "# The password of the database: ~/.pgpass" in unit
+    cron = xp("install-service", "--fleet", "--cron", "--every", "15m").out
+    assert cron.startswith("*/15 * * * * env ")
+    assert cron.endswith("fleet tick\n")
+    assert "fleet tick" in xp("install-service", "--fleet", "--timer").out
+    assert "add --fleet, for a worker" in xp("install-service").err
+    assert "leave out --account" in xp("install-service", "--fleet", "--account", "platform").err
+    assert "data is a folder: a fleet is kept in Postgres" in xp("install-service", "--fleet", "--data", "data").err
+
+
+def test_the_metrics_are_those_of_the_fleet(fleet: str) -> None:
+    assert 'exitplan_fleet_accounts{standing="active"} 2.0' in xp("metrics").out
+    assert "are about all of its accounts together" in xp("metrics", "--account", "platform").err
+
+
 @pytest.mark.usefixtures("fleet")
-@pytest.mark.parametrize("verb", ["backup --out x", "watch --once", "doctor", "metrics", "prune --older-than 1d"])
-def test_what_works_on_files_says_so(verb: str) -> None:
-    shown = xp(*verb.split())
-    assert shown.code == 64
-    assert "this works on the files of a data folder, and postgresql://" in shown.err
+def test_a_tracker_is_taken_over_changed_and_forgotten_in_the_database() -> None:
+    Path("positions.json").write_text('{"positions": {"XYZ/USD": {"entry_price": 3.10}}}', encoding="utf-8")
+    take = ("state", "take-tracker", "positions.json", "--account", "platform")
+    assert "Took over 1 records of positions.json into the tracker of platform in postgresql://" in xp(*take).out
+    assert xp("adopt", "ETH/USD", "--entry-price", "2000").code == 0
+    assert "has records already" in xp(*take).err
+    assert xp("forget", "XYZ/USD").out == "Forgot XYZ/USD of platform: to a plan it is registered by nobody now.\n"
+    assert "has no record of XYZ/USD" in xp("forget", "XYZ/USD").err
+    assert "registered by nobody" in xp("forget", "ETH/USD").out

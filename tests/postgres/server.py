@@ -23,12 +23,12 @@ _OPTIONS = {"max_connections": "200", "shared_buffers": "32MB", "autovacuum": "o
 
 
 @contextmanager
-def temporary_server(*, port: int | None = None, fsync: bool = True) -> Iterator[Server]:
+def temporary_server(*, port: int | None = None, fsync: bool = True, **options: str) -> Iterator[Server]:
     """Start a server of one's own for the time of the block, to be killed and restarted at will."""
     folder = Path(tempfile.mkdtemp(prefix="exitplan-pg-"))
     server: Server | None = None
     try:
-        server = start_server(folder, port=port, fsync=fsync, options=_OPTIONS)
+        server = start_server(folder, port=port, fsync=fsync, options={**_OPTIONS, **options})
         yield server
     finally:
         if server is not None:

@@ -111,6 +111,10 @@ class Telling:
         """Tell what came of a shard."""
         self._tell(shard_document(cycle, figures), shard_line(cycle, figures))
 
+    def trouble(self, what: str) -> None:
+        """Tell what went wrong."""
+        self._tell({"event": "trouble", "message": what}, what)
+
     def alive(self) -> None:
         """Give a sign of life."""
         self.service.alive(present())

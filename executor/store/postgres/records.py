@@ -23,6 +23,8 @@ from exitplan.ruleset.model.visible import printable
 
 EVERYBODY = ""
 """Under which the halt of all accounts is kept."""
+_AT_ONCE = 5_000
+"""Alerts that are fetched at once."""
 # Of what nothing is decided by: an answer need not wait for the disk.
 LAZILY = "(SELECT set_config('synchronous_commit', 'off', true)) AS lazily"
 PUT_READING = (
@@ -97,14 +99,6 @@ class Records:
             return False
         return True
 
-    def alerts(self, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Return the account's alerts after a number, the oldest first, each with its number."""
-        asked = "SELECT number, document FROM exitplan.alerts WHERE account = %s AND number > %s ORDER BY number"
-        with self.database.connection() as connection:
-            rows = connection.execute(asked, (self.account, after)).fetchall()
-        for number, document in rows:
-            yield number, orjson.loads(document)
-
     def reading(self) -> bytes | None:
         """Return the figures of the last reading."""
         row = self._row("SELECT document FROM exitplan.readings WHERE account = ?", self.account)
@@ -143,3 +137,23 @@ def halts_of(database: Database) -> list[Halt]:
     with database.connection() as connection:
         rows = connection.execute("SELECT account, text FROM exitplan.halts ORDER BY account").fetchall()
     return [Halt(database.place, printable(text), account or None) for account, text in rows]
+
+
+def alerts_in(database: Database, account: str | None, after: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the alerts of an account, or of all, after a number, the oldest first, each with its number.
+
+    They are read as they are asked for. Raises DataFolderUnusable.
+    """
+    whose = "" if account is None else " AND account = %(account)s"
+    asked = (
+        f"SELECT number, document FROM exitplan.alerts WHERE number > %(after)s{whose} ORDER BY number LIMIT %(most)s"  # noqa: S608 - our own words
+    )
+    while True:
+        with database.connection() as connection:
+            values = {"after": after, "account": account, "most": _AT_ONCE}
+            rows = connection.execute(asked.encode(), values).fetchall()
+        for number, document in rows:
+            after = number
+            yield number, orjson.loads(document)
+        if len(rows) < _AT_ONCE:
+            return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exitplan.schemas.shapes.answers.parts import OBJECT, answer, whole
+from exitplan.schemas.shapes.answers.rollouts import rollout_shape
 from exitplan.schemas.shapes.common import Schema, flag, keyed, listed, moment, name, one_of, record, sha256, text
 
 _STANDINGS = {
@@ -96,6 +97,7 @@ def fleet_status_schema() -> Schema:
         "policies": whole("How many different policies accounts are under."),
         "unplaced": whole("How many accounts are in no shard."),
         "tick": tick,
+        "rollouts": listed(rollout_shape(), "The rollouts that are not over, the newest first."),
         "limits": listed(_limit(), "What venues have left for keys and addresses, by host."),
         "states": keyed(counts, "How many accounts stand how, by their last run or verification.", "^.*$"),
         "waiting": whole("How many plans wait for a person."),

@@ -111,6 +111,12 @@ def _rollout() -> dict[str, Schema]:
     }
 
 
+def rollout_shape() -> Schema:
+    """Describe a rollout in a list of them."""
+    one = _rollout()
+    return record(one, tuple(one), extra=True)
+
+
 def fleet_rollout_schema() -> Schema:
     """Describe what the verbs of ``exitplan fleet rollout`` print with ``--json``."""
     noted = {
@@ -137,6 +143,5 @@ def fleet_rollout_schema() -> Schema:
 
 def fleet_rollouts_schema() -> Schema:
     """Describe what ``exitplan fleet rollout status --all --json`` prints."""
-    one = _rollout()
-    properties = {"rollouts": listed(record(one, tuple(one), extra=True), "All rollouts, the newest first.")}
+    properties = {"rollouts": listed(rollout_shape(), "All rollouts, the newest first.")}
     return answer("fleet-rollouts", "Rollouts", "The rollouts of a fleet.", properties)

@@ -103,6 +103,8 @@ def test_every_verb_prints_how_the_rollout_stands(seen: Fleet, tighter: Path) ->
     start = verb("start", "--policy", tighter, "--canary", "5%", "--where", "venue=paper", "--yes")
     assert (start["standing"], start["moved"], start["not_planned_yet"]) == ("running", 1, 1)
     assert verb("pause", "--why", "lunch")["standing"] == "paused"
+    assert [one["standing"] for one in xp("fleet", "status", "--json").json["rollouts"]] == ["paused"]
+    assert "paused: lunch" in xp("fleet", "status").out
     assert verb("pause", "--undo")["standing"] == "running"
     assert verb("advance", "--yes")["moved"] == 2
     canary = min(seen.under(load_policy(tighter)))
@@ -111,6 +113,7 @@ def test_every_verb_prints_how_the_rollout_stands(seen: Fleet, tighter: Path) ->
     assert failing == [{"account": canary, "troubles": ["EXIT_FAILED"]}]
     aborted = verb("abort", "--roll-back", "--yes", "--why", "it fails")
     assert (aborted["standing"], aborted["put_back"]) == ("aborted", 2)
+    assert fits("fleet-status", xp("fleet", "status", "--json"))["rollouts"] == []
     assert seen.under(load_policy(tighter)) == set()
     assert xp("fleet", "rollout", "abort", "--yes").code == 64
     listed = fits("fleet-rollouts", xp("fleet", "rollout", "status", "--all", "--json"))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from exitplan.fleet.runner import presence, ticks
+from exitplan.fleet.runner.local import LocalRunner
+from exitplan.fleet.runner.performing import Means
 from exitplan.fleet.runner.port import Claim, ShardCycle
 from exitplan.fleet.runner.presence import Identity
 from exitplan.fleet.runner.ticks import Pool
+from exitplan.fleet.runner.worker import Untold, Wanted, Worker
+from tests.fleet.runner.database import opened
 
 Fill = Callable[..., None]
 
@@ -133,3 +139,80 @@ def test_a_tick_of_an_empty_fleet_is_over_at_once(pool: Pool) -> None:
     assert progress is not None
     assert progress.is_over
     assert ticks.begin(pool, 120, "").running is None
+
+
+def alerts_in(pool: Pool) -> list[dict[str, Any]]:
+    with pool.connection() as connection:
+        rows = connection.execute("SELECT document FROM exitplan.alerts ORDER BY number").fetchall()
+    return [json.loads(row[0]) for row in rows]
+
+
+def test_shards_that_nobody_takes_are_told_once(pool: Pool, fleet: Fill) -> None:
+    fleet(shards=1)
+    fleet(shards=2, egress="eu", first=2)
+
+    def told() -> list[Any]:
+        return [(one["alert_type"], one["tick"], one["left"], one["egress"]) for one in alerts_in(pool)]
+
+    def do(*egress: str) -> None:
+        while (claim := take(pool, egress=egress)) is not None:
+            ticks.end(pool, "a", claim, {})
+        ticks.close(pool)
+
+    for tick in (60, 120, 180):
+        assert ticks.begin(pool, tick, "").missed == (2 if tick > 60 else 0)
+        do("")
+    assert told() == [("SHARDS_LEFT", 60, 2, "eu")]
+    ticks.begin(pool, 240, "")
+    do("", "eu")
+    ticks.begin(pool, 300, "")
+    do("eu")
+    ticks.begin(pool, 360, "")
+    assert told()[1:] == [("SHARDS_LEFT", 300, 1, "none")]
+
+
+def test_a_row_of_ticks_that_are_skipped_is_told_once(pool: Pool, fleet: Fill) -> None:
+    fleet(shards=2)
+
+    def told() -> list[Any]:
+        alerts = alerts_in(pool)
+        return [(one["alert_type"], one["user_id"], one["tick"], one["running"], one["left"]) for one in alerts]
+
+    def finish() -> None:
+        while (claim := take(pool)) is not None:
+            ticks.end(pool, "a", claim, {})
+        ticks.close(pool)
+
+    ticks.begin(pool, 60, "")
+    assert take(pool, "slow") is not None
+    for tick in (120, 120, 180, 240):
+        ticks.begin(pool, tick, "")
+    assert told() == [("TICK_SKIPPED", "platform", 120, 60, 2)]
+    lose(pool)
+    finish()
+    ticks.begin(pool, 300, "")
+    assert take(pool, "slow") is not None
+    ticks.begin(pool, 360, "")
+    assert told()[1:] == [("TICK_SKIPPED", "platform", 360, 300, 2)]
+
+
+def test_a_tick_begins_whatever_becomes_of_what_is_tended_before_it(url: str) -> None:
+    order: list[str] = []
+
+    class Ears(Untold):
+        def begun(self, begun: ticks.Begun) -> None:
+            order.append(f"begun {begun.tick}")
+
+        def trouble(self, what: str) -> None:
+            order.append(what)
+
+    def tend() -> None:
+        order.append("tended")
+        raise ZeroDivisionError("a rollout\nis broken")
+
+    with opened(url) as (pool, blame):
+        worker = Worker(pool, Wanted(Means(""), 1), LocalRunner(), blame, Ears(), tend)
+        for tick in (60, 60):
+            worker.begin(tick, "")
+    assert order[:3] == ["tended", "rollouts were not tended: a rollout is broken", "begun 60"]
+    assert order.count("tended") == 1

@@ -13,7 +13,7 @@ import pytest
 from exitplan.executor.store.file_store import files_below, folder_of
 from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.store.postgres.postgres_store import PostgresStore, stores_in
-from exitplan.executor.store.postgres.records import Records
+from exitplan.executor.store.postgres.records import alerts_in
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.executor.scene import Scene, stage
 from tests.postgres.fixtures import empty
@@ -48,7 +48,7 @@ def _postgres(request: pytest.FixtureRequest) -> Ground:
 
 def _alerts_in_rows(store: AccountStore) -> Alerts:
     assert isinstance(store, PostgresStore)
-    return [alert for _, alert in Records(store.database, store.account).alerts()]
+    return [alert for _, alert in alerts_in(store.database, store.account, 0)]
 
 
 KINDS: Mapping[str, Callable[[pytest.FixtureRequest], Ground]] = {"files": _files, "postgres": _postgres}
