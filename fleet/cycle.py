@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.port import AccountStore
 from exitplan.executor.tracing import span
 from exitplan.executor.watching.rounds import GoOn, Round, begin_round
 from exitplan.fleet.batch.batched_store import BatchedStore
@@ -46,25 +47,40 @@ Stopped = Callable[[], bool]
 R = TypeVar("R")
 
 
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """An account that could not be opened, and the round that came of that.
+
+    ``offline`` it is opened without its venue, for its incidents; None where that cannot be done either.
+    """
+
+    store: AccountStore
+    round: Round
+    offline: Account | None
+
+
 def run_shard(
     accounts: Sequence[Account],
     batch: ShardBatch,
     at_work: AtWork,
     stopped: Stopped,
     *,
+    unopened: Sequence[Unopened] = (),
     sleep: Sleep = time.sleep,
     at_once: int | None = None,
 ) -> ShardFigures:
     """Give each account of a shard a round, and return what they came to.
 
-    ``at_work`` is told the place of each account before it is worked on: should the process die there, it is to blame.
-    All that was collected is gone with it then, so the others of the shard are to be done again, also those before it.
+    ``at_work`` is told the place of each account before it is worked on, and again while its orders are waited for:
+    should the process die there, it is to blame. All that was collected is gone with it then, so the others of the
+    shard are to be done again, also those before it. What is wrong with those ``unopened`` is told with the others'.
     Once ``stopped`` says so no further round begins, and what has ended is remembered. Raises DataFolderUnusable.
     """
     began = time.monotonic()
-    batch.load([account.id for account in accounts])
+    batch.load([*(account.id for account in accounts), *(one.store.account for one in unopened)])
     shard = _Shard(batch, at_work, stopped, sleep)
-    rounds = shard.run(accounts, at_once or (1 if all(one.venue == PAPER for one in accounts) else AT_ONCE))
+    at_once = at_once or (1 if all(one.venue == PAPER for one in accounts) else AT_ONCE)
+    rounds = [*shard.take_in(unopened), *shard.run(accounts, at_once)]
     written = batch.write()
     shard.tend()
     return ShardFigures.of(rounds, written, time.monotonic() - began)
@@ -91,7 +107,20 @@ class _Shard:
             coming = accounts if at_once == 1 else reading_ahead(accounts, self._is_read, readers, at_once)
             begun = self._begin(coming)
             rounds = [one if isinstance(one, Round) else senders.submit(as_caller(one)) for one in begun]
-            return [one.result() if isinstance(one, Future) else one for one in rounds]
+            return [self._awaited(place, one) if isinstance(one, Future) else one for place, one in enumerate(rounds)]
+
+    def take_in(self, unopened: Iterable[Unopened]) -> list[Round]:
+        """Note what came of accounts that could not be opened."""
+        for one in unopened:
+            store = self._batch.store_of(one.store)
+            store.round = one.round
+            if one.offline is not None:
+                self._begun.append((one.offline, store))
+        return [one.round for one in unopened]
+
+    def _awaited(self, place: int, ending: Future[Round]) -> Round:
+        self._at_work(place)
+        return ending.result()
 
     def tend(self) -> None:
         """Tend the incidents of those that may have some, once what was found is written."""

@@ -86,9 +86,8 @@ CREATE TABLE exitplan.snapshots (
 );
 CREATE TABLE exitplan.round_troubles (  -- accounts whose rounds fail or are kept from their work
     account TEXT PRIMARY KEY,
-    cause TEXT NOT NULL,
-    since TIMESTAMPTZ NOT NULL,
-    is_told BOOLEAN NOT NULL
+    causes TEXT[] NOT NULL,  -- of failures that were told since it last went well
+    kept_since TIMESTAMPTZ
 );
 """
 
@@ -108,6 +107,7 @@ CREATE TABLE exitplan.buckets (  -- what a venue has left for a key, or an egres
 _OUTBOX = """
 CREATE TABLE exitplan.outbox_started ("only" INTEGER PRIMARY KEY CHECK ("only" = 1), since BIGINT NOT NULL);
 CREATE INDEX alerts_to_deliver ON exitplan.alerts (tx, number);
+CREATE INDEX alerts_by_time ON exitplan.alerts USING brin (at);  -- a rollout looks for those since it began
 CREATE TABLE exitplan.outbox_cursors (  -- one, of all accounts: transaction and number of the last alert taken in
     account TEXT PRIMARY KEY, position BIGINT NOT NULL, inode BIGINT NOT NULL, newest BIGINT NOT NULL
 );

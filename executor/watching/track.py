@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import Pace
+from exitplan.executor.watching.troubles import Troubles
 from exitplan.ruleset.exit_codes import ExitCode
-
-KEPT_AT_MOST = timedelta(hours=1)
-"""How long rounds may be kept from their work, by whoever holds the account, until that is a failure."""
-KEPT_FROM_WORK = frozenset({"locked", "stale"})
 
 
 @dataclass(slots=True)
 class Track:
     """How it goes with one account: when its next round is due, and whether one is under way.
 
-    ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out. ``causes`` are those of
-    failures that were told since it last went well, ``kept_since`` is since when rounds have been kept from their work.
+    ``anchor`` is a moment of its even row of rounds, ``set_at`` when ``due`` was found out.
     """
 
     who: Selected
@@ -33,8 +29,7 @@ class Track:
     failures: int = 0
     worst: ExitCode = ExitCode.DONE
     told: tuple[object, ...] = ()
-    causes: set[tuple[str, str]] = field(default_factory=set)
-    kept_since: datetime | None = None
+    troubles: Troubles = Troubles()  # noqa: RUF009 - it is frozen
 
     @property
     def is_open(self) -> bool:
@@ -45,13 +40,10 @@ class Track:
         """Check whether a round takes too long that has not been cut off yet."""
         return self.began is not None and not self.is_cut and now - self.began > cut_off
 
-    def is_kept_too_long(self, done: Round, now: datetime) -> bool:
-        """Check whether rounds have been kept from their work for so long that a person should hear of it."""
-        if done.kind not in KEPT_FROM_WORK:
-            self.kept_since = None
-            return False
-        self.kept_since = now if self.kept_since is None else min(self.kept_since, now)
-        return now - self.kept_since >= KEPT_AT_MOST
+    def take_in(self, done: Round, now: datetime) -> Round:
+        """Take a round in; one that was kept from its work for so long that a person should hear of it has failed."""
+        self.troubles, done = self.troubles.taking_in(done, now)
+        return done
 
     def follow_clock(self, now: datetime) -> None:
         """Where the clock was put back, let what is due be due after the same time as before."""
@@ -64,13 +56,9 @@ class Track:
     def takes_for_news(self, done: Round) -> bool:
         """Check whether a round is worth telling after those before it, and remember it."""
         is_same, self.told = done.told_by == self.told, done.told_by
-        if not done.is_failure:
-            if done.state is not None or done.kind == "back":
-                self.causes.clear()
-            return not is_same or done.kind == "applied"
-        is_known = (done.kind, done.cause) in self.causes
-        self.causes.add((done.kind, done.cause))
-        return not is_known
+        is_known = self.troubles.knows(done)
+        self.troubles = self.troubles.after(done)
+        return not is_known if done.is_failure else not is_same or done.kind == "applied"
 
     def set_due(self, now: datetime, pace: Pace) -> None:
         """Find out when the next round is due: in the even row, or later where it fails again and again."""

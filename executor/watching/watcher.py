@@ -16,13 +16,13 @@ from exitplan.executor.accounts.account import Account, AccountFile, is_path
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.store.alerts import make_alert
 from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.tracing import span
 from exitplan.executor.watching.rounds import Round, Stopped, round_of
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.threads import Workers
 from exitplan.executor.watching.track import Track
+from exitplan.executor.watching.troubles import failure_alert
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, ExitplanError, RefusedByGuard
 from exitplan.ruleset.exit_codes import ExitCode
 
@@ -216,8 +216,7 @@ class Watcher:
                 self._tell(track, Round(name, track.who.venue, now, "hangs", ExitCode.UNKNOWN, took))
 
     def _take_in(self, track: Track, done: Round, now: datetime) -> None:
-        if track.is_kept_too_long(done, now):
-            done = replace(done, kind="failed")
+        done = track.take_in(done, now)
         if track.is_cut and track.began is not None:
             took = (now - track.began).total_seconds()
             self._tell(track, Round(done.account, done.venue, now, "back", seconds=took))
@@ -237,12 +236,7 @@ class Watcher:
         self._given.notify(replace(done, is_news=is_news))
 
     def _raise_alert(self, done: Round) -> None:
-        cut_off = int(self._pace.cut_off.total_seconds())
-        figures: Mapping[str, object] = {"seconds": int(done.seconds), "cut_off": cut_off}
-        if done.problem is not None:
-            figures = {"reason": str(done.problem), "hint": done.problem.hint, "exit_code": int(done.exit_code)}
-        kind = "ACCOUNT_HANGS" if done.kind == "hangs" else "ROUND_FAILED"
-        self._unwritten.append((self._given.store_of(done.account), make_alert(kind, done.account, done.at, figures)))
+        self._unwritten.append((self._given.store_of(done.account), failure_alert(done, self._pace.cut_off)))
         self._write_alerts()
 
     def _write_alerts(self) -> None:

@@ -26,7 +26,6 @@ from exitplan.executor.store.tracker import OwnTracker
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.loaded_tracker import LoadedTracker
 from exitplan.fleet.batch.loading import Loaded
-from exitplan.fleet.round_troubles import RoundTrouble, trouble_after
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.planner import Draft
@@ -38,7 +37,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Collected:
     """What an account has to remember of its round: a state where it changed, a reading, and alerts.
 
-    ``is_verified`` says that the state holds the answer of a verification, with which the mark goes.
+    ``is_verified`` says that the state holds the answer of a verification, with which the mark goes. ``alerts`` are
+    those about the state, which are told with it alone; what is ``told`` stands whatever becomes of that.
     """
 
     state: State | None = None
@@ -47,6 +47,7 @@ class Collected:
     draft: Draft | None = None
     is_verification: bool = False
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
 
 
 class BatchedStore:
@@ -75,12 +76,6 @@ class BatchedStore:
         return self.full.place
 
     @property
-    def trouble(self) -> RoundTrouble | None:
-        """What is wrong with the account's rounds, after the one that was done."""
-        before = self.loaded.trouble
-        return before if self.round is None else trouble_after(before, self.round)
-
-    @property
     def tracker(self) -> OwnTracker:
         """The account's own position tracker, as it was loaded."""
         if self.has_passed_on:
@@ -95,10 +90,10 @@ class BatchedStore:
         """
         if not self.has_passed_on:
             self.has_passed_on = True
-            collected, self.collected = self.collected, replace(self.collected, state=None, alerts=[])
+            collected, self.collected = self.collected, replace(self.collected, state=None, alerts=[], told=[])
             if collected.state is not None:
                 self._hand_over(collected.state, collected)
-            for alert in collected.alerts:
+            for alert in (*collected.told, *collected.alerts):
                 self.full.write_alert(alert)
         return self.full
 
@@ -180,9 +175,15 @@ class BatchedStore:
         """Collect a change of the state."""
         if self.has_passed_on:
             return self.full.change_state(change, now, lifts_mark=lifts_mark)
-        state = change(self.collected.state or self._remembered())
-        self.collected.state, self.collected.at = state, now
-        self.collected.is_verified |= lifts_mark
+        collected = self.collected
+        told, collected.told = collected.told, []
+        try:
+            state = change(collected.state or self._remembered())
+        finally:
+            told, collected.told = collected.told, told
+        collected.state, collected.at = state, now
+        collected.alerts += told
+        collected.is_verified |= lifts_mark
         return state
 
     # --- one writer ---
@@ -269,7 +270,7 @@ class BatchedStore:
         """Collect an alert that was made before."""
         if self.has_passed_on:
             return self.full.write_alert(alert)
-        self.collected.alerts.append(dict(alert))
+        self.collected.told.append(dict(alert))
         return True
 
     def keep_reading(self, draft: Draft, *, is_verification: bool = False) -> None:

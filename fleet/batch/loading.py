@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from exitplan.fleet.round_troubles import RoundTrouble
+from exitplan.executor.watching.troubles import Troubles
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -21,8 +21,8 @@ class Loaded:
     revision where there is no state. ``halt`` is the text of the halt in force and ``halts_all`` whether that is
     everybody's. ``is_busy`` says that somebody holds its lease, a plan is open, a request waits, outcomes are not in
     the state yet, or its journal is gone; ``has_rejected`` that people have rejected a request; ``has_incidents`` that
-    there is something of incidents. ``digest`` and ``taken_at`` are those of the snapshot that is kept, ``trouble`` is
-    what was wrong with its rounds.
+    there is something of incidents. ``digest`` and ``taken_at`` are those of the snapshot that is kept, ``troubles``
+    are what was wrong with its rounds.
     """
 
     account: str
@@ -39,7 +39,7 @@ class Loaded:
     has_incidents: bool = False
     digest: bytes | None = None
     taken_at: datetime | None = None
-    trouble: RoundTrouble | None = None
+    troubles: Troubles = Troubles()  # noqa: RUF009 - it is frozen
 
 
 _QUERY = """
@@ -55,7 +55,7 @@ SELECT asked.account, origin.writer, state.document, state.revision, readings.do
     EXISTS (SELECT FROM exitplan.incidents AS i WHERE i.account = asked.account AND i.ended_at IS NULL)
         OR EXISTS (SELECT FROM exitplan.untold_alerts AS u WHERE u.account = asked.account)
         OR EXISTS (SELECT FROM exitplan.troubles AS t WHERE t.account = asked.account),
-    snapshots.digest, snapshots.taken_at, troubles.cause, troubles.since, troubles.is_told
+    snapshots.digest, snapshots.taken_at, troubles.causes, troubles.kept_since
 FROM unnest(%s::text[]) AS asked (account)
 LEFT JOIN exitplan.origin ON origin.account = asked.account
 LEFT JOIN exitplan.state ON state.account = asked.account
@@ -77,6 +77,6 @@ def load_accounts(connection: Connection[Any], accounts: Sequence[str]) -> dict[
 
 
 def _loaded(*row: Any) -> Loaded:  # noqa: ANN401 - a row of Postgres
-    *known, cause, since, is_told = row
+    *known, causes, kept_since = row
     loaded = Loaded(*known)
-    return loaded if cause is None else replace(loaded, trouble=RoundTrouble(cause, since, is_told))
+    return loaded if causes is None else replace(loaded, troubles=Troubles(tuple(causes), kept_since))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,7 @@ import orjson
 from exitplan.executor.store.last_reading import kept_reading, next_reading
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.state import state_to_document
+from exitplan.executor.watching.troubles import Troubles, failure_alert
 from exitplan.fleet.batch.batched_store import BatchedStore
 from exitplan.fleet.batch.loading import Loaded, load_accounts
 from exitplan.fleet.batch.snapshots import KEPT_FOR, snapshot_to_keep, write_snapshots
@@ -24,7 +25,6 @@ from exitplan.fleet.batch.writing import (
     write_readings,
     write_troubles,
 )
-from exitplan.fleet.round_troubles import RoundTrouble, failure_alert, is_news
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.checks import AccountState
 
@@ -88,13 +88,14 @@ class ShardBatch:
         seen = [(store.loaded, draft.account.snapshot) for store in stores if (draft := store.collected.draft)]
         kept = [one for known, snapshot in seen if (one := snapshot_to_keep(known, snapshot, self._kept_for))]
         readings = {store.account: _reading_of(store) for store in stores if store.has_passed_on}
+        troubles, failures = _troubles_of(stores)
         accounts = frozenset(entry.account for entry in entries)
         with self._transaction() as connection:
             written = write_entries(connection, entries, self._lease)
             if written is None:
                 return Written(lost=accounts)
-            write_troubles(connection, _troubles_of(stores))
-            write_alerts(connection, [alert for store in stores for alert in _alerts_of(store, written)])
+            write_troubles(connection, troubles)
+            write_alerts(connection, [*(alert for store in stores for alert in _alerts_of(store, written)), *failures])
             write_readings(connection, readings)
             write_snapshots(connection, kept)
         return Written(written, accounts - written)
@@ -140,15 +141,23 @@ def _reading_of(store: BatchedStore) -> bytes | None:
     return next_reading(collected.draft, before, is_verification=collected.is_verification)
 
 
-def _troubles_of(stores: Iterable[BatchedStore]) -> dict[str, RoundTrouble | None]:
-    """Return what has changed of what is wrong with rounds, by account."""
-    after = {store.account: (store.loaded.trouble, store.trouble) for store in stores}
-    return {account: trouble for account, (before, trouble) in after.items() if trouble != before}
+def _troubles_of(stores: Iterable[BatchedStore]) -> tuple[dict[str, Troubles], list[dict[str, Any]]]:
+    """Return what has changed of what is wrong with rounds, by account, and the alerts of what fails anew."""
+    changed: dict[str, Troubles] = {}
+    failures = []
+    for store in stores:
+        if store.round is not None:
+            before = store.loaded.troubles
+            known, done = before.taking_in(store.round, store.round.at)
+            after = known.after(done)
+            if done.is_failure and not known.knows(done):
+                failures.append(failure_alert(done))
+            if after != before:
+                changed[store.account] = after
+    return changed, failures
 
 
-def _alerts_of(store: BatchedStore, written: Collection[str]) -> list[Mapping[str, Any]]:
-    """Return the alerts of an account: those about what was written, and that its rounds fail."""
-    alerts: list[Mapping[str, Any]] = [*store.collected.alerts] if store.account in written else []
-    if store.round is not None and is_news(store.loaded.trouble, store.trouble):
-        alerts.append(failure_alert(store.round))
-    return alerts
+def _alerts_of(store: BatchedStore, written: Collection[str]) -> list[dict[str, Any]]:
+    """Return the alerts of an account: of those about its state none where that was not written."""
+    collected = store.collected
+    return [*collected.told, *(collected.alerts if store.account in written else ())]

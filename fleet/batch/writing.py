@@ -7,14 +7,15 @@ not CLEAN is that noted as a mark: an earlier answer must not open the gate then
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exitplan.fleet.round_troubles import RoundTrouble
+from exitplan.executor.watching.troubles import Troubles
 from exitplan.ruleset.model.visible import with_escapes
 
 if TYPE_CHECKING:
@@ -66,10 +67,10 @@ FROM unnest(%s::text[], %s::bytea[]) AS told (account, document) JOIN exitplan.o
 ON CONFLICT (account) DO UPDATE SET document = excluded.document
 """
 _TROUBLES = """
-INSERT INTO exitplan.round_troubles (account, cause, since, is_told)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::bool[])
-ON CONFLICT (account) DO UPDATE
-    SET cause = excluded.cause, since = excluded.since, is_told = excluded.is_told
+INSERT INTO exitplan.round_troubles (account, causes, kept_since)
+SELECT account, ARRAY(SELECT jsonb_array_elements_text(causes)), kept_since
+FROM unnest(%s::text[], %s::jsonb[], %s::timestamptz[]) AS told (account, causes, kept_since)
+ON CONFLICT (account) DO UPDATE SET causes = excluded.causes, kept_since = excluded.kept_since
 """
 
 _WRITE = """
@@ -148,10 +149,14 @@ def write_alerts(connection: Connection[Any], alerts: Sequence[Mapping[str, Any]
         connection.execute(_ALERTS, (names, times, documents))
 
 
-def write_troubles(connection: Connection[Any], troubles: Mapping[str, RoundTrouble | None]) -> None:
-    """Write what is wrong with the rounds of accounts; None where nothing is any more."""
-    gone = [account for account, trouble in troubles.items() if trouble is None]
-    there = [(account, *astuple(trouble)) for account, trouble in sorted(troubles.items()) if trouble is not None]
+def write_troubles(connection: Connection[Any], troubles: Mapping[str, Troubles]) -> None:
+    """Write what is wrong with the rounds of accounts; a row goes where nothing is any more."""
+    gone = [account for account, now in troubles.items() if now == Troubles()]
+    there = [
+        (account, json.dumps([cause.replace("\0", "\ufffd") for cause in now.causes]), now.kept_since)
+        for account, now in sorted(troubles.items())
+        if now != Troubles()
+    ]
     if gone:
         connection.execute("DELETE FROM exitplan.round_troubles WHERE account = ANY (%s)", (gone,))
     if there:

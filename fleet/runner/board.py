@@ -16,6 +16,11 @@ _IN_HAND, _STEPS, _UNTIL, _STOP = range(4)
 _SIZE = 64
 
 
+def _now() -> int:
+    """Return nanoseconds by a clock that all processes of a machine share, and that goes on while it sleeps."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic_ns()
+
+
 class Board:
     """Four numbers, shared by the processes that have the same file open."""
 
@@ -56,8 +61,8 @@ class Board:
         return self._numbers[_STEPS]
 
     def allow(self, seconds: float) -> None:
-        """Let the child work for this long from now; counted by a clock that all processes of a machine share."""
-        self._numbers[_UNTIL] = time.monotonic_ns() + int(seconds * 1e9)
+        """Let the child work for this long from now."""
+        self._numbers[_UNTIL] = _now() + int(seconds * 1e9)
 
     def ask_to_stop(self, *, is_wanted: bool = True) -> None:
         """Have the child end after the account in hand."""
@@ -65,7 +70,7 @@ class Board:
 
     def is_to_stop(self) -> bool:
         """Check whether somebody wants the child to end, or the shard's lease is not sure any more."""
-        return bool(self._numbers[_STOP]) or time.monotonic_ns() > self._numbers[_UNTIL]
+        return bool(self._numbers[_STOP]) or _now() > self._numbers[_UNTIL]
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from threading import Lock
@@ -25,6 +25,9 @@ from exitplan.fleet.runner.performing import Means, Performer, ShardTask, make_p
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+Tell = Callable[[Mapping[str, Any]], None]
 
 
 class Talk:
@@ -105,19 +108,26 @@ def _made(means: Means, tell: Talk) -> Performer | None:
     return None
 
 
-def _worked(performer: Performer, task: ShardTask, tell: Talk, board: Board) -> dict[str, Any]:
+def _worked(performer: Performer, task: ShardTask, tell: Tell, board: Board) -> dict[str, Any]:
     """Work on a shard; whatever goes wrong is told, and whether asking again may help."""
+    has_stopped = False
+
+    def is_to_stop() -> bool:
+        nonlocal has_stopped  # a lease that is renewed later does not make up for the accounts that were left out
+        has_stopped = has_stopped or board.is_to_stop()
+        return has_stopped
+
     try:
         accounts = performer.accounts(task)
         tell({"accounts": [account.id for account in accounts]})
-        figures = performer.perform(task, accounts, board.take_in_hand, board.is_to_stop)
+        figures = performer.perform(task, accounts, board.take_in_hand, is_to_stop)
     except DataFolderUnusable as problem:
         return {"problem": str(problem), "again": True}
     except ExitplanError as problem:
         return {"problem": str(problem), "again": False}
     except Exception as problem:  # noqa: BLE001 - a fault of ours in one shard must not stop the others
         return {"problem": f"{type(problem).__name__}: {problem}", "again": False}
-    return {"figures": dict(figures), "stopped": board.is_to_stop()}
+    return {"figures": dict(figures), "stopped": is_to_stop()}
 
 
 def _die_with_parent(parent: int) -> None:

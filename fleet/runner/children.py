@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,6 +26,8 @@ _LOOK = 0.2
 """How often, in seconds, it is looked at whether a child still works."""
 _START = 120.0
 """How long, in seconds, a child may take to be ready."""
+_STARTER = ThreadPoolExecutor(1, "exitplan children")
+"""Starts all children: they end with the thread that started them, and this one ends with the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,9 @@ class Child:
         inherited = (theirs.fileno(), self.board.descriptor)
         command = [sys.executable, "-m", "exitplan.fleet.runner.child", *map(str, (*inherited, os.getpid()))]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                command, pass_fds=inherited, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
+            self._process = _STARTER.submit(
+                subprocess.Popen, command, pass_fds=inherited, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            ).result()
         except OSError:
             ours.close()
             raise

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.postgres.database import open_database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
+from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.fleet.batch.writing import ShardLease
-from exitplan.fleet.cycle import run_shard
+from exitplan.fleet.cycle import Unopened, run_shard
 from exitplan.fleet.opening import registry_in
 from exitplan.fleet.place import open_fleet_account
 from exitplan.fleet.registry import FleetAccount
-from exitplan.fleet.runner.performing import WORST, AtWork, Figures, Means, ShardTask, Stopped
-from exitplan.fleet.runner.shift import add_up
+from exitplan.fleet.runner.performing import AtWork, Figures, Means, ShardTask, Stopped
 from exitplan.fleet.venues import venues_of_fleet
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError
 
@@ -39,8 +38,8 @@ class Shards:
     def perform(self, task: ShardTask, accounts: Sequence[FleetAccount], at_work: AtWork, stopped: Stopped) -> Figures:
         """Give the accounts a round; one that cannot be opened is told as failed, and the others go on."""
         opened: list[Account] = []
+        unopened: list[Unopened] = []
         places: list[int] = []
-        figures: dict[str, Any] = {}
         for place, account in enumerate(accounts):
             at_work(place)
             try:
@@ -48,22 +47,32 @@ class Shards:
             except DataFolderUnusable:
                 raise
             except ExitplanError as problem:
-                add_up(figures, _failed(account, problem))
+                unopened.append(self._unopened(account, problem))
             else:
                 places.append(place)
         batch = ShardBatch(self._database, lease=ShardLease(f"shard:{task.shard}", task.fence))
-        done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped)
-        add_up(figures, {**done.document, "failures": [list(failure) for failure in done.failures]})
-        return figures
+        done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped, unopened=unopened)
+        return {**done.document, "failures": [list(failure) for failure in done.failures]}
 
-    def _opened(self, account: FleetAccount) -> Account:
+    def close(self) -> None:
+        """Let go of the database."""
+        self._venues.close()
+        self._database.close()
+
+    def _opened(self, account: FleetAccount, *, offline: bool = False) -> Account:
         store = PostgresStore(self._database, account.id)
-        return open_fleet_account(self._registry, store, account, lambda: datetime.now(UTC))
+        return open_fleet_account(self._registry, store, account, _now, offline=offline)
+
+    def _unopened(self, account: FleetAccount, problem: ExitplanError) -> Unopened:
+        offline: Account | None = None
+        with suppress(ExitplanError):
+            offline = self._opened(account, offline=True)
+        failed = Round(account.id, account.venue, _now(), "failed", problem.exit_code, problem=problem)
+        return Unopened(PostgresStore(self._database, account.id), failed, offline)
 
 
-def _failed(account: FleetAccount, problem: ExitplanError) -> Figures:
-    cause = f"{type(problem).__name__}: {problem}"
-    return {"accounts": 1, "kinds": {"failed": 1}, WORST: int(problem.exit_code), "failures": [[account.id, cause]]}
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def make_performer(means: Means) -> Shards:

@@ -124,10 +124,12 @@ class ShardsOfWorker:
             held = dict(self._claims)
         if not held:
             return
+        asked_at = time.monotonic()
         still = ticks.renew(self.pool, self.worker, list(held))
+        took = time.monotonic() - asked_at  # the lease may have begun anew when that was asked
         for shard, (_, child) in held.items():
             if shard in still:
-                child.board.allow(ticks.LEASE.total_seconds() - MARGIN)
+                child.board.allow(ticks.LEASE.total_seconds() - MARGIN - took)
             else:
                 note(RUN, "shard_lost", level=logging.WARNING, shard=shard)
                 child.board.ask_to_stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from threading import Barrier, current_thread, main_thread
+from threading import Barrier, Event, current_thread, main_thread
 from typing import Any
 
 import psycopg
@@ -282,7 +282,28 @@ def test_accounts_are_read_and_their_orders_sent_side_by_side(shard: Shard, monk
         at_once=3,
     )
     assert (figures.kinds, figures.orders) == ({"applied": 3}, 3)
-    assert planned == [(place, main_thread().name) for place in range(3)]
+    assert planned == [(place, main_thread().name) for place in range(3)] * 2
+
+
+def test_whose_orders_are_waited_for_is_in_hand(shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_hand: list[int] = []
+    waited_for = Event()
+
+    def take_in_hand(place: int) -> None:
+        in_hand.append(place)
+        if in_hand[-2:] == [2, 0]:
+            waited_for.set()
+
+    place = SimulatedBroker.place_orders
+
+    def place_slowly(broker: SimulatedBroker, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        assert waited_for.wait(20)
+        return place(broker, requests)
+
+    monkeypatch.setattr(SimulatedBroker, "place_orders", place_slowly)
+    shard.world.selling = {shard.first}
+    figures = run_shard(shard.accounts, ShardBatch(shard.database), take_in_hand, lambda: False)
+    assert (figures.kinds, in_hand) == ({"applied": 1, "quiet": 2}, [0, 1, 2, 0])
 
 
 def test_a_halted_account_is_not_read_ahead(shard: Shard) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_reading import LastReading, kept_reading, next_reading
-from exitplan.executor.store.lease import venue_account
+from exitplan.executor.store.lease import account_lease, machine_lock, venue_account
 from exitplan.executor.store.port import StoreOpener, Tables
 from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database
@@ -167,9 +168,15 @@ class PostgresStore:
             yield
 
     @contextmanager
-    def trading_lease(self, identity: Identity, now: datetime) -> Iterator[None]:  # noqa: ARG002 - as above
-        """Hold the account's lease and that of the account at its venue, for all machines."""
-        with self._leased(self._names(identity)):
+    def trading_lease(self, identity: Identity, now: datetime) -> Iterator[None]:
+        """Hold the account's lease and that of the account at its venue, for all machines.
+
+        Where the account was traded from files on this machine, whoever does so again is kept out too.
+        """
+        lock = machine_lock(identity)
+        was_in_files = lock is not None and os.path.exists(lock)  # noqa: PTH110 - a folder of others is no error here
+        in_files = account_lease(lock, self.account, now) if lock is not None and was_in_files else nullcontext()
+        with in_files, self._leased(self._names(identity)):
             yield
 
     @contextmanager

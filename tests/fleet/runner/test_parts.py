@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.fleet.runner.board import Board
-from exitplan.fleet.runner.children import Child, Refused
+from exitplan.fleet.runner.child import _worked
+from exitplan.fleet.runner.children import Child, Done, Refused
 from exitplan.fleet.runner.dbos_runner import cron_of, queue_of
 from exitplan.fleet.runner.due import due_at
-from exitplan.fleet.runner.performing import Means, ShardTask
+from exitplan.fleet.runner.performing import AtWork, Means, ShardTask, Stopped
 from exitplan.fleet.runner.runners import make_runner
 from exitplan.fleet.runner.shift import add_up
 from exitplan.ruleset.errors import UsageError
+from tests.fleet.runner.stand_ins import Idle, Name
 
 FIGURES = st.fixed_dictionaries(
     {
@@ -121,3 +125,30 @@ def test_a_child_that_cannot_begin_says_why_and_is_no_account_s_fault(means: Mea
     child.end()
     assert isinstance(refused, Refused)
     assert (refused.problem.startswith(said.problem), refused.again) == (True, said.again)
+
+
+def test_a_shard_that_was_left_half_way_is_not_done_though_its_lease_is_sure_again() -> None:
+    board = Board.make()
+
+    class Halfway(Idle):
+        def perform(
+            self, task: ShardTask, accounts: Sequence[Name], at_work: AtWork, stopped: Stopped
+        ) -> Mapping[str, object]:
+            board.allow(-1)
+            assert stopped()
+            board.allow(60)
+            return {}
+
+    assert _worked(Halfway(), ShardTask(60, 1, "w", 1), lambda _: None, board)["stopped"]
+    board.close()
+
+
+def test_a_child_outlives_the_thread_that_had_it_started() -> None:
+    child, task = Child(Means("", "tests.fleet.runner.stand_ins:make_idle"), 60), ShardTask(60, 1, "w", 1)
+    first = Thread(target=child.work, args=(task,))
+    first.start()
+    first.join()
+    pid = child.pid
+    outcomes = [child.work(task) for _ in range(3)]
+    assert (outcomes, child.pid) == ([Done({}, is_partly=True)] * 3, pid)
+    child.end()

@@ -8,10 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from exitplan.brokers.identity import Identity
+from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.postgres import holders, leases
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.leases import Lease
@@ -23,6 +26,7 @@ from tests.postgres.fixtures import empty
 from tests.postgres.server import temporary_server
 from tools.postgres import Server
 
+LIVE = Identity("binance", "production", "the fingerprint of a key")
 SHORT = 0.6
 """How long leases last here, in seconds."""
 
@@ -204,3 +208,19 @@ def test_what_could_not_be_given_back_is_when_the_database_is_there_again(postgr
         while database.leases.holder("a") is not None and time.monotonic() < until:
             time.sleep(0.05)
         assert take(database, "a").fence == 2
+
+
+def test_who_trades_an_account_from_files_on_this_machine_keeps_the_database_out_and_the_other_way_round(
+    postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty(postgres_database)
+    monkeypatch.setenv("EXITPLAN_CACHE_DIR", str(tmp_path / "cache"))
+    here, there = FileStore.of(tmp_path / "data", "desk"), PostgresStore(postgres_database, "other")
+    with there.trading_lease(LIVE, NOW):
+        assert not (tmp_path / "cache").exists()  # an account that was never in files needs none
+    for one, another in ((here, there), (there, here)):
+        told = pytest.raises(AccountIsLocked, match="is in use by process")
+        with one.trading_lease(LIVE, NOW), told, another.trading_lease(LIVE, NOW):
+            pass
+    with there.trading_lease(LIVE, NOW):
+        pass
