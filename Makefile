@@ -22,6 +22,11 @@ demo: set-up  ## show exitplan at work on a paper account
 fleet-demo: set-up  ## show a fleet at work: Postgres, two workers, 2,000 paper accounts, and one worker killed
 	@$(BIN)/python -m tools.fleet_demo $(FLEET)
 
+demo-web: set-up  ## serve the dashboard on demo accounts with a made-up past; prints address and log-in
+	@rm -rf demo/web
+	@$(RUN) $(BIN)/python -m tools.demo_past demo/web
+	@cd demo/web && $(RUN) exitplan serve
+
 venue: set-up  ## serve the demo account on loopback as a real venue does (VENUE=kraken, coinbase, binance or bybit)
 	@$(BIN)/python -m tests.venues $(VENUE)
 
@@ -43,6 +48,7 @@ test-thorough: lint types  ## the slow tests too, 1,000 examples per law, then t
 	@TEST_PROFILE=thorough $(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --timeout 1800
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos --store postgres
+	@$(BIN)/python -m tests.chaos --fleet
 
 coverage: set-up  ## the tests with branch coverage
 	@$(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --cov --cov-report term-missing:skip-covered
@@ -53,9 +59,10 @@ docs: set-up  ## write the generated docs
 docs-check: set-up  ## fail where the generated docs are out of date
 	@$(BIN)/python -m docs.generate --check
 
-chaos: set-up  ## 1,000 kills and faults on paper, at each live venue and in Postgres: nothing lost, nothing doubled
+chaos: set-up  ## 1,000 kills and faults on paper, at each live venue, in Postgres and in a fleet: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos --store postgres
+	@$(BIN)/python -m tests.chaos --fleet
 
 model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group")
 	@$(BIN)/python -m tests.model $(MODEL)
@@ -81,7 +88,7 @@ lock: set-up-lock  ## renew the locked requirements from PyPI
 	@$(BIN)/python -m tools.locks --update
 
 clean:  ## remove .venv and everything built or cached (never data/)
-	@rm -rf .venv .venv.lock build dist *.egg-info .*_cache .hypothesis .coverage .coverage.* htmlcov demo/out
+	@rm -rf .venv .venv.lock build dist *.egg-info .*_cache .hypothesis .coverage .coverage.* htmlcov demo/out demo/web
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # tools/venv.py knows what stands already, and lets one process at a time work on .venv.

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 
 from exitplan.cli.arguments import present
-from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.executor.accounts.account import NEEDED, AccountFile, is_account_file
 from exitplan.executor.accounts.block_checks import block_problems, venue_problems
 from exitplan.executor.accounts.project import project_data
 from exitplan.executor.alerting.channels import read_channels
+from exitplan.executor.offline_warnings import offline_warnings
 from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.language.problems import Path, Problem

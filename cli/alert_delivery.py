@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from exitplan.cli.arguments import present
 from exitplan.cli.failures import as_error, warn
-from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_of, project_root
+from exitplan.ruleset.planning.words import clock_time, counted
 
 if TYPE_CHECKING:
     from exitplan.executor.alerting.delivery import DeliveryReport

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import save
 from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.workbench.cases.case_file import CaseFile, load_cases
 from exitplan.workbench.cases.suite import FileReport

@@ -34,7 +34,7 @@ def complete_account(incomplete: str) -> Offers:
 
 def complete_symbol(ctx: typer.Context, incomplete: str) -> Offers:
     """Offer what the account held, or had an order for, when it was last read on this machine."""
-    from exitplan.cli.offline_warnings import latest_reading  # noqa: PLC0415 - as above
+    from exitplan.executor.offline_warnings import latest_reading  # noqa: PLC0415 - as above
 
     with suppress(Exception):
         reading = latest_reading(_account_file(ctx))
@@ -78,12 +78,9 @@ def complete_incident(ctx: typer.Context, incomplete: str) -> Offers:
 
 def complete_request(ctx: typer.Context, incomplete: str) -> Offers:
     """Offer the plans of all accounts that wait for a person."""
-    from exitplan.executor.approvals.deciding import all_requests  # noqa: PLC0415 - as above
-
     with suppress(Exception):
-        place = _place_of(ctx)
-        found, _ = all_requests(place.files("requests").sound, place.store_of)
-        waiting = [one.request for one in found if one.request.standing == "waiting"]
+        found, _ = _place_of(ctx).requests(closed=False)
+        waiting = [one.request for one in found]
         return _fitting({request.id: request.account for request in waiting}, incomplete)
     return []
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exitplan.executor.store.postgres.url import is_database_url
+from exitplan.executor.store.postgres.url import ensure_scheme, is_database_url
 from exitplan.ruleset.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def _database(url: str) -> str:
     """Check that a database is named; completion and help ask for none."""
+    ensure_scheme(url)
     if not is_database_url(url):
         said = f"{url} is a folder: a fleet is kept in Postgres" if url else "which fleet?"
         raise UsageError(said, hint="name its database: --data postgresql://ROLE@HOST/DATABASE, or set EXITPLAN_DATA")
@@ -74,9 +75,15 @@ def filter_of(
 
 
 def ensure_driver() -> None:
-    """Raise UsageError where the packages of a fleet are not installed."""
-    if importlib.util.find_spec("psycopg") is None:
-        raise UsageError("the packages that a fleet needs are not installed", hint="pip install 'exitplan[fleet]'")
+    """Raise UsageError where the packages of a fleet are not installed, or do not find what they need."""
+    hint = "pip install 'exitplan[fleet]', into the environment that exitplan is in"
+    try:
+        importlib.import_module("psycopg")
+    except ModuleNotFoundError as error:
+        raise UsageError("the packages that a fleet needs are not installed", hint=hint) from error
+    except ImportError as error:  # such as one without the library of Postgres
+        said = " ".join(str(error).split())
+        raise UsageError(f"the packages that a fleet needs cannot be used: {said}", hint=hint) from error
 
 
 @contextmanager

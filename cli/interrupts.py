@@ -1,10 +1,11 @@
-"""Ctrl-C during a run: the first asks it to stop after the orders in flight, the second breaks off."""
+"""Ctrl-C: during a run the first asks it to stop after the orders in flight, the second breaks off; servers it ends."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from threading import Event
 from types import FrameType
 
 from exitplan.cli.output import say
@@ -28,6 +29,22 @@ def asking_to_stop() -> Iterator[Callable[[], bool]]:
     before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:
         yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[Event]:
+    """Return what is set by Ctrl-C or SIGTERM, which end the command with exit code 0."""
+    ended = Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in _SIGNALS}
+    try:
+        yield ended
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

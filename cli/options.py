@@ -10,7 +10,7 @@ import typer
 from exitplan.cli.completion import complete_account, complete_rule, complete_symbol
 from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_data, project_root
-from exitplan.executor.store.postgres.url import is_database_url
+from exitplan.executor.store.postgres.url import ensure_scheme, is_database_url
 
 AccountOption = Annotated[
     list[str] | None,
@@ -65,7 +65,10 @@ PolicyOption = Annotated[
 
 def _read_place(value: DataPlace | str) -> DataPlace | str:
     """Read where data is kept; a database is opened once the command line is understood."""
-    return FilePlace(Path(value)) if isinstance(value, str) and not is_database_url(value) else value
+    if not isinstance(value, str) or is_database_url(value):
+        return value
+    ensure_scheme(value)
+    return FilePlace(Path(value))
 
 
 def _data_of_project(context: typer.Context, value: DataPlace | str) -> DataPlace | str:

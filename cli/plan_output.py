@@ -14,9 +14,8 @@ from exitplan.brokers.private_files import make_private_folder
 from exitplan.cli.failures import warn
 from exitplan.cli.output import say
 from exitplan.cli.rendering.many import TableSpec
-from exitplan.cli.rendering.plan import plan_parts, refused_guards
+from exitplan.cli.rendering.plan import plan_parts
 from exitplan.cli.rendering.screen import show, words
-from exitplan.cli.rendering.words import money
 from exitplan.cli.streams import ensure_output, json_bytes, save, write_bytes, write_json
 from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.signing.approval import Checked, forget_signatures, sign_plan
@@ -24,7 +23,9 @@ from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.plan_words import refused_guards
 from exitplan.ruleset.planning.stable import stable_document
+from exitplan.ruleset.planning.words import money
 
 if TYPE_CHECKING:
     from exitplan.executor.signing.keys import SigningKey

@@ -6,27 +6,26 @@ import os
 
 from exitplan.cli.failures import warn
 from exitplan.executor.accounts.places import DataPlace
-from exitplan.executor.approvals.deciding import Found, all_requests, find_request
+from exitplan.executor.approvals.deciding import Found, find_request
 from exitplan.executor.people import actor
 from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.lease import seems_held
 from exitplan.ruleset.errors import ExitplanError, UsageError
 
 
-def known_requests(data: DataPlace, *, as_json: bool) -> tuple[list[Found], ExitplanError | None]:
+def known_requests(
+    data: DataPlace, name: str | None = None, *, closed: bool = True, as_json: bool
+) -> tuple[list[Found], ExitplanError | None]:
     """Return the requests of all accounts; warn of accounts that cannot be read, and return why the first of them."""
-    files = data.files("requests")
-    found, unread = all_requests(files.sound, data.store_of)
-    problems = [broken.error for broken in files.broken] + [problem for _, problem in unread]
-    said = [str(broken.error) for broken in files.broken] + [f"{name}: {problem}" for name, problem in unread]
-    for problem, text in zip(problems, said, strict=True):
-        warn(text, hint=problem.hint, as_json=as_json)
-    return found, next(iter(problems), None)
+    found, unread = data.requests(name, closed=closed)
+    for account, problem in unread:
+        warn(f"{account}: {problem}" if account else str(problem), hint=problem.hint, as_json=as_json)
+    return found, next((problem for _, problem in unread), None)
 
 
 def requested(name: str, data: DataPlace, *, as_json: bool) -> Found:
     """Return the request that is named; raises UsageError, or why it may be one of those that cannot be read."""
-    found, problem = known_requests(data, as_json=as_json)
+    found, problem = known_requests(data, name, as_json=as_json)
     try:
         return find_request(name, found)
     except UsageError:

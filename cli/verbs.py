@@ -56,6 +56,8 @@ VERBS = {
         Verb("alerts", _ALONE, "List alerts, follow them, or deliver them to channels."),
         Verb("incidents", _ALONE, "List incidents: what has gone wrong for too long."),
         Verb("ack", _ALONE, "Acknowledge an incident: no further step is told."),
+        Verb("serve", _ALONE, "Serve the dashboard: look, approve and halt in a browser."),
+        Verb("users", _ALONE, "Say who may use the dashboard, and make tokens for programs."),
         Verb("fleet", _ALONE, "Work on many accounts, kept in Postgres, with many workers."),
         Verb("metrics", _ALONE, "Show Prometheus how the accounts stand and what was done."),
         Verb("install-service", _ALONE, "Print a systemd unit or cron line that watches accounts."),

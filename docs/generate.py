@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from docs.api_page import api_page
 from docs.commands import commands_page
 from docs.file_formats import schemas_page
 from docs.lint_page import lint_page
@@ -44,6 +45,7 @@ def generated_files() -> dict[str, str]:
         "README": index_page(),
         "commands": commands_page(),
         "schemas": schemas_page(),
+        "api": api_page(),
     }
     return {
         **{f"docs/reference/{name}.md": text for name, text in pages.items()},

@@ -261,6 +261,7 @@ INDEX = {
     "../venues": ("Venues", "what each of them can do"),
     "commands": ("Commands", "every verb with its options"),
     "schemas": ("Files", "every key of every file, and of what commands print with `--json`"),
+    "api": ("API", "what the dashboard tells programs, and what they may do"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from exitplan.brokers.identity import Identity
 from exitplan.executor.apply.manual_resolution import unresolved_in
@@ -114,3 +115,14 @@ def _time_or_unknown(at: datetime | None) -> str:
 
 def _to_the_second(at: datetime) -> str:
     return time_text(at.replace(microsecond=0))
+
+
+def gate_document(answer: GateAnswer, age: timedelta) -> dict[str, Any]:
+    """Write an answer in its JSON form, with how old a verification may be."""
+    return {
+        "open": answer.open,
+        "reason": answer.reason,
+        "state": None if answer.state is None else answer.state.value,
+        "verified_at": None if answer.verified_at is None else time_text(answer.verified_at),
+        "max_age_seconds": int(age.total_seconds()),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -22,6 +23,15 @@ class Drain:
     why: str
     drained_by: str
     drained_at: datetime
+
+
+def ensure_all_known(registry: Registry, named: Sequence[tuple[Kind, str]]) -> None:
+    """Raise UsageError, NoSuchAccount for the first of several that the fleet does not have."""
+    for kind, name in named:
+        if kind == "account":
+            registry.account(name)
+        else:
+            _ensure_known(registry, kind, name)
 
 
 def drain(registry: Registry, kind: Kind, name: str, why: str, who: str) -> bool:

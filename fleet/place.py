@@ -23,6 +23,7 @@ from exitplan.executor.accounts.folder import PLATFORM
 from exitplan.executor.accounts.places import Alerts
 from exitplan.executor.accounts.selection import AccountSelection, Selected
 from exitplan.executor.alerting.post import Post
+from exitplan.executor.approvals.deciding import Found, Unread
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.postgres.database import Database
@@ -31,14 +32,14 @@ from exitplan.executor.store.postgres.records import EVERYBODY, alerts_in, halt_
 from exitplan.fleet.delivering import FleetPost
 from exitplan.fleet.policies import bound_policy
 from exitplan.fleet.registry import AccountFilter, FleetAccount, Registry
-from exitplan.ruleset.errors import NoSuchAccount, UsageError
+from exitplan.fleet.requests import requests_in
+from exitplan.ruleset.errors import ExitplanError, NoSuchAccount, UsageError
 from exitplan.schemas.policies import LoadedPolicy, policy_from_document
 
 _MOST_LISTED = 10
 _LATE = 1_000
 """So many numbers of alerts back it is looked for those that were committed late."""
 _HAVING = {
-    "requests": "SELECT DISTINCT account FROM exitplan.requests",
     "incidents": "SELECT DISTINCT account FROM exitplan.incidents",
 }
 
@@ -129,7 +130,7 @@ class FleetPlace:
         return tuple(Selected(file.id, file) for file in files)
 
     def files(self, having: str | None = None) -> AccountFiles:
-        """Return all accounts, or those alone that have requests or incidents."""
+        """Return all accounts, or those alone that have incidents."""
         if having is None:
             accounts = self.registry.find()
         else:
@@ -137,6 +138,21 @@ class FleetPlace:
                 ids = tuple(account for (account,) in connection.execute(_HAVING[having].encode()))
             accounts = self.registry.find(AccountFilter(ids=ids)) if ids else []
         return AccountFiles({account.id: account_file(self.registry, account) for account in accounts}, ())
+
+    def requests(self, name: str | None = None, *, closed: bool = True) -> tuple[list[Found], list[Unread]]:
+        """Read the plans that wait of all accounts at once."""
+        known = requests_in(self.registry, name, closed=closed)
+        accounts = tuple({request.account for request in known})
+        files: dict[str, AccountFile] = {}
+        unread: list[Unread] = []
+        for account in self.registry.find(AccountFilter(ids=accounts)) if accounts else ():
+            try:
+                files[account.id] = account_file(self.registry, account)
+            except ExitplanError as problem:
+                unread.append((account.id, problem))
+        readable = (request for request in known if request.account in files)
+        found = [Found(request, files[request.account], self.store_of(request.account)) for request in readable]
+        return found, unread
 
     def ids(self) -> list[str]:
         """Return the ids in the registry."""

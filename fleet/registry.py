@@ -115,6 +115,13 @@ class Registry:
         with self.transaction() as connection:
             return [account_of(row) for row in connection.execute(query, [*values, limit])]
 
+    def count(self, wanted: AccountFilter = AccountFilter()) -> int:
+        """Count accounts."""
+        condition, values = wanted.condition()
+        with self.transaction() as connection:
+            query = f"SELECT count(*) FROM exitplan.accounts WHERE {condition}"  # noqa: S608 - as above
+            return int(next(connection.execute(query, values))[0])
+
     def accounts_of(self, shard: int) -> list[FleetAccount]:
         """List the accounts of a shard that get a cycle: none that is set aside or drained, by id."""
         query = f"SELECT {_COLUMNS} FROM exitplan.accounts a WHERE shard = %s AND {_RUNS} ORDER BY account"  # noqa: S608 - as above

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exitplan.fleet.draining import Drain, drains
 from exitplan.fleet.registry import Registry, Row
 from exitplan.fleet.rollout.book import Rollout, rollouts_under_way
+from exitplan.fleet.runner.presence import LOST
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -92,10 +93,10 @@ class FleetStatus:
 
 
 _WORKERS = """
-SELECT worker, host, pid, egress, processes, standing, started_at,
+SELECT worker, host, pid, egress, processes, CASE WHEN seen_at < now() - %s THEN 'lost' ELSE standing END, started_at,
     extract(epoch FROM now() - seen_at)::float8,
     (SELECT count(*) FROM exitplan.cycles c WHERE c.worker = w.worker AND c.ended_at IS NULL
-        AND c.tick = (SELECT max(tick) FROM exitplan.ticks WHERE coalesce(why, '') NOT LIKE 'skipped%'))
+        AND c.tick = (SELECT max(tick) FROM exitplan.ticks WHERE coalesce(why, '') NOT LIKE 'skipped%%'))
 FROM exitplan.workers w WHERE standing <> 'gone' ORDER BY worker
 """
 _LANES = """
@@ -132,7 +133,7 @@ def fleet_status(registry: Registry) -> FleetStatus:
     """Look at the registry and the accounts' journals; the venues are not asked."""
     drained = drains(registry)
     with registry.transaction() as connection:
-        workers = tuple(WorkerStatus(*row) for row in connection.execute(_WORKERS))
+        workers = tuple(WorkerStatus(*row) for row in connection.execute(_WORKERS, [LOST]))
         lanes = tuple(LaneStatus(*row) for row in connection.execute(_LANES))
         return FleetStatus(
             workers,

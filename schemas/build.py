@@ -13,6 +13,7 @@ from exitplan.schemas.shapes.common import Schema
 from exitplan.schemas.shapes.policy import policy_schema
 from exitplan.schemas.shapes.snapshot import alert_schema, snapshot_schema, tracker_schema
 from exitplan.schemas.shapes.state import state_schema
+from exitplan.schemas.shapes.users import users_schema
 
 FOLDER = Path(__file__).parent
 
@@ -38,6 +39,7 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "alert": alert_schema,
     "cases": _cases_schema,
     "alerts": alerting_schema,
+    "users": users_schema,
 }
 
 

@@ -14,7 +14,7 @@ from exitplan.schemas.loading.text import decoded
 from exitplan.schemas.semantic_checks import check_snapshot, check_state, check_tracker
 from exitplan.schemas.validators import passes
 
-Kind = Literal["snapshot", "plan", "state", "tracker", "alert"]
+Kind = Literal["snapshot", "plan", "state", "tracker", "alert", "users"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _CROSS_CHECKS: Mapping[Kind, Callable[[dict[str, Any]], list[Problem]]] = {
@@ -61,6 +61,7 @@ def kind_of(value: object) -> Kind | None:
         ("unwind_progress", "state"),
         ("alert_type", "alert"),
         ("last_updated", "tracker"),
+        ("users", "users"),
     )
     kind = next((kind for key, kind in signs if key in keys), None)
     if kind is None and isinstance(value, dict) and isinstance(value.get("positions"), dict):  # of a snapshot a list

@@ -51,6 +51,12 @@ class LoadedPolicy:
     account: Mapping[str, Any] | None = None
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False)
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The policy as programs are shown it."""
+        files = [str(file) for file in self.files]
+        return {"name": self.policy.name, "sha256": self.policy.sha256, "files": files, "policy": self.document}
+
 
 def load_policy(
     path: FilePath,

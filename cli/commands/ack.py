@@ -13,7 +13,6 @@ from exitplan.cli.arguments import AccountRef, present, read_duration, request_o
 from exitplan.cli.completion import complete_incident
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import find_account
@@ -24,6 +23,7 @@ from exitplan.executor.people import actor
 from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time
 
 app = verb_app()
 

@@ -12,13 +12,13 @@ from exitplan.cli.completion import complete_symbol
 from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import exact
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.registration import Registration, register_position
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.snapshot import Side, TrackerRecord, tracker_to_document
+from exitplan.ruleset.planning.words import exact
 
 app = verb_app()
 

@@ -30,7 +30,6 @@ from exitplan.cli.rendering.channels import (
     tests_table,
 )
 from exitplan.cli.rendering.screen import console, show
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
@@ -41,6 +40,7 @@ from exitplan.executor.store.alert_kinds import ALERT_KINDS, SEVERITIES
 from exitplan.executor.store.alert_log import Alert, AlertFilter
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.validation import CHANNELS_FILE
 
 _POLL_SECONDS = 0.5

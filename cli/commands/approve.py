@@ -13,7 +13,6 @@ from exitplan.cli.failures import warn
 from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.pending import request_document
 from exitplan.cli.rendering.watching import plan_text
 from exitplan.cli.requests import person, requested, what_follows
 from exitplan.cli.streams import write_line
@@ -24,6 +23,7 @@ from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.staleness import ensure_fresh
 from exitplan.executor.approvals.book import requests_of
 from exitplan.executor.approvals.deciding import Found, approve
+from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.operation import Operation
 from exitplan.ruleset.errors import PlanIsExpired
 from exitplan.ruleset.exit_codes import ExitCode

@@ -20,13 +20,13 @@ from exitplan.cli.options import (
 )
 from exitplan.cli.output import say
 from exitplan.cli.rendering.many import TableSpec
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.backup import Backup, back_up
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.words import counted
 
 app = verb_app()
 

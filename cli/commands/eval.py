@@ -15,7 +15,6 @@ from exitplan.cli.arguments import (
     only_one,
 )
 from exitplan.cli.completion import complete_symbol
-from exitplan.cli.explanation import trace_document
 from exitplan.cli.options import (
     DEFAULT_DATA,
     AccountOption,
@@ -33,6 +32,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.engine.trace import trace
 from exitplan.ruleset.model.fact_registry import POSITION_FACTS
 from exitplan.ruleset.model.values import meant_symbol
+from exitplan.workbench.explaining.explanation import trace_document
 from exitplan.workbench.typed_condition import read_condition
 
 app = verb_app()

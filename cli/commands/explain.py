@@ -17,7 +17,6 @@ from exitplan.cli.arguments import (
     read_overrides,
 )
 from exitplan.cli.completion import complete_symbol
-from exitplan.cli.explanation import ExplainedPlan, explain_symbol
 from exitplan.cli.options import (
     DEFAULT_DATA,
     AccountOption,
@@ -36,6 +35,7 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.model.values import meant_symbol
+from exitplan.workbench.explaining.explanation import ExplainedPlan, explain_symbol
 
 app = verb_app()
 

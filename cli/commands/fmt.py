@@ -14,12 +14,12 @@ import typer
 from exitplan.cli.failures import report
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import OUTPUT, say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.layout.printing import laid_out
 from exitplan.schemas.loading.text import display_name, read_limited
 from exitplan.schemas.loading.yaml_loader import MOST_BYTES

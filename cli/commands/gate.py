@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,10 +19,9 @@ from exitplan.executor.accounts.env_accounts import ensure_account_id
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_root
-from exitplan.executor.gate import GateAnswer, trading_gate
+from exitplan.executor.gate import GateAnswer, gate_document, trading_gate
 from exitplan.ruleset.errors import ExitplanError, NoSuchAccount
 from exitplan.ruleset.exit_codes import ExitCode
-from exitplan.ruleset.model.values import time_text
 
 app = verb_app()
 
@@ -90,7 +89,7 @@ def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json:
     """Show of each account in one line whether its gate is open, and why; returns the exit code."""
     code = ExitCode.worst(answer.exit_code for answer in answers)
     if as_json:
-        document = answers_document(answers, lambda answer: _document(answer, age))
+        document = answers_document(answers, lambda answer: gate_document(answer, age))
         write_json(document["accounts"][0] if is_one else document)
         return code
     for answer in answers:
@@ -100,13 +99,3 @@ def show_gate(answers: Sequence[Answer[GateAnswer]], age: timedelta, *, as_json:
         elif answer.problem is not None:
             report_of(answer.account, answer.problem)
     return code
-
-
-def _document(answer: GateAnswer, age: timedelta) -> dict[str, Any]:
-    return {
-        "open": answer.open,
-        "reason": answer.reason,
-        "state": None if answer.state is None else answer.state.value,
-        "verified_at": None if answer.verified_at is None else time_text(answer.verified_at),
-        "max_age_seconds": int(age.total_seconds()),
-    }

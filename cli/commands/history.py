@@ -15,13 +15,13 @@ from exitplan.cli.output import say
 from exitplan.cli.rendering.audit import form_of
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import history_table, run_parts
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import ExitplanError, UsageError
+from exitplan.ruleset.planning.words import counted
 
 app = verb_app()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -11,14 +10,14 @@ from exitplan.cli.account_set import AccountSet, report_of
 from exitplan.cli.arguments import present
 from exitplan.cli.options import DEFAULT_DATA, AllOption, DataOption, HaltedOption, JsonOption, TagOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.incidents import Shown, ended_table, incidents_table
+from exitplan.cli.rendering.incidents import ended_table, incidents_table
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
 from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.accounts.selection import Selected
-from exitplan.executor.escalation.ladder import incidents_in
+from exitplan.executor.escalation.shown import Shown, shown_incidents
 from exitplan.ruleset.errors import ExitplanError
 
 app = verb_app()
@@ -41,7 +40,7 @@ def command(
     shown, worst = list[Shown](), 0
     for who in AccountSet.of(account, tag, every=every or not (account or tag), data=data).select():
         try:
-            shown += shown_of(_sound(who), data, present(), ended=ended)
+            shown += _shown_of(_sound(who), data, ended=ended)
         except ExitplanError as problem:  # the incidents of the other accounts are listed all the same
             worst = problem.exit_code
             report_of(who.name, problem)
@@ -64,8 +63,5 @@ def _sound(who: Selected) -> AccountFile:
     return who.file
 
 
-def shown_of(file: AccountFile, data: DataPlace, now: datetime, *, ended: bool = False) -> list[Shown]:
-    """Return the incidents of an account, each with its ladder."""
-    ladders = {ladder.id: ladder for ladder in file.loaded.policy.escalation}
-    incidents = incidents_in(data.store_of(file.id), ended=ended)
-    return [Shown(file.id, incident, ladders.get(incident.ladder), now) for incident in incidents]
+def _shown_of(file: AccountFile, data: DataPlace, *, ended: bool) -> list[Shown]:
+    return shown_incidents(file, data.store_of(file.id), present(), ended=ended)

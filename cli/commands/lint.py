@@ -14,11 +14,11 @@ from exitplan.cli.arguments import named_policies, outer_invariants
 from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.findings import FORMS, LintReport, finding_text, lint_document
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.policies import shipped_policy
 from exitplan.workbench.lint.files import lint_files

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from exitplan.cli.failures import warn
 from exitplan.cli.fleet import fleet_of
+from exitplan.cli.interrupts import ended_by_signal
 from exitplan.cli.options import DEFAULT_DATA, DataOption, HaltedOption, TagOption
 from exitplan.cli.output import say
 from exitplan.cli.streams import ensure_output, save
@@ -102,7 +98,7 @@ def write_textfile(collector: Collects, textfile: Path) -> None:
 def serve_metrics(collector: Collects, listen: str, *, anywhere: bool) -> None:
     """Serve until somebody ends it."""
     address = parse_address("--listen", listen, anywhere=anywhere)
-    with _ended() as ended, serve(address, collector) as place:
+    with ended_by_signal() as ended, serve(address, collector) as place:
         say(f"Serving http://{place}/metrics. Press Ctrl-C to stop.", err=True)
         ended.wait()
 
@@ -111,19 +107,3 @@ def _exposition(collector: Collects) -> bytes:
     from prometheus_client import generate_latest  # noqa: PLC0415 - loaded with the collector, named where it is used
 
     return generate_latest(registry_of(collector))
-
-
-@contextmanager
-def _ended() -> Iterator[Event]:
-    """Return what is set by Ctrl-C or SIGTERM, which end the command with exit code 0."""
-    ended = Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

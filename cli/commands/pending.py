@@ -12,16 +12,20 @@ from exitplan.cli.completion import complete_request
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.plan_output import show_plan
-from exitplan.cli.rendering.pending import request_document, request_parts, requests_table
+from exitplan.cli.rendering.pending import request_parts, requests_table
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.requests import known_requests, requested, what_follows
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.approvals.deciding import Found
+from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.signing.approval import forget_signatures
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.planning.plan import plan_bytes
 
+LimitOption = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, help="List at most so many, the oldest first; --json lists all.")
+]
 ClosedOption = Annotated[bool, typer.Option("--closed", help="Also list closed requests, and how each ended.")]
 
 app = verb_app()
@@ -38,6 +42,7 @@ def command(
         ),
     ] = None,
     closed: ClosedOption = False,
+    limit: LimitOption = 50,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="With an ID: save the plan, to sign or apply it.")
     ] = None,
@@ -52,8 +57,8 @@ def command(
     if request is None:
         if out is not None:
             raise UsageError("--out saves one plan", hint="name the request: exitplan pending ID --out plan.json")
-        known, problem = known_requests(data, as_json=as_json)
-        show_requests([one for one in known if closed or _waits(one)], as_json=as_json)
+        known, problem = known_requests(data, closed=closed, as_json=as_json)
+        show_requests(known, limit, as_json=as_json)
         if problem is not None:
             raise typer.Exit(problem.exit_code)
         return
@@ -65,19 +70,17 @@ def command(
     show_request(found, out, as_json=as_json)
 
 
-def _waits(found: Found) -> bool:
-    return found.request.standing == "waiting"
-
-
-def show_requests(found: list[Found], *, as_json: bool) -> None:
-    """Show requests, the oldest first."""
+def show_requests(found: list[Found], limit: int, *, as_json: bool) -> None:
+    """Show requests, the oldest first, so many at most; as JSON all of them."""
     now = present()
     if as_json:
         write_json({"requests": [request_document(one, now) for one in found]})
     elif not found:
         say("No plan waits.")
     else:
-        show(requests_table(found, now))
+        show(requests_table(found[:limit], now))
+        if len(found) > limit:
+            say(f"\nThese are the {limit:,} oldest of {len(found):,}; --limit shows more.")
 
 
 def show_request(found: Found, out: Path | None, *, as_json: bool) -> None:

@@ -25,7 +25,6 @@ from exitplan.cli.arguments import (
 )
 from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
-from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -63,6 +62,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_data
+from exitplan.executor.offline_warnings import tracker_warnings
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError

@@ -16,7 +16,6 @@ from exitplan.cli.options import DEFAULT_DATA, AccountsOption, AllOption, DataOp
 from exitplan.cli.output import say
 from exitplan.cli.rendering.audit import Form, form_of
 from exitplan.cli.rendering.many import TableSpec
-from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
@@ -24,6 +23,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.prune import Pruned, prune
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted
 
 app = verb_app()
 _MEGABYTE = 2**20

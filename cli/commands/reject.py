@@ -11,14 +11,14 @@ from exitplan.cli.arguments import present, read_duration
 from exitplan.cli.commands.approve import RequestArgument
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.pending import request_document
 from exitplan.cli.rendering.watching import plan_text
-from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.requests import person, requested
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.approvals.deciding import reject
+from exitplan.executor.approvals.documents import request_document
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.words import clock_time
 
 WhyOption = Annotated[
     str, typer.Option("--why", metavar="TEXT", help="Your reason: it is recorded, and told to the others.")

@@ -12,12 +12,12 @@ from exitplan.cli.arguments import AccountRef, only_one, open_requested
 from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import rows, show, words
-from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.folder import PLATFORM, DataFolder
 from exitplan.executor.restore import Restored, restore
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted
 
 app = verb_app()
 

@@ -15,7 +15,6 @@ from exitplan.cli.halts import warn_of_halts
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.plan_output import plans_in, show_plan, signatures_document
-from exitplan.cli.rendering.words import clock_time, duration
 from exitplan.cli.streams import write_json, write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import read_account_files
@@ -26,6 +25,7 @@ from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.plan import ensure_unaltered, parse_plan
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.words import clock_time, duration
 from exitplan.schemas.documents import load_document
 
 PlanArgument = Annotated[

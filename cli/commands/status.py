@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import typer
 from rich.text import Text
 
@@ -12,7 +9,6 @@ from exitplan.cli.account_set import AccountSet, Stopped, deliver_answers
 from exitplan.cli.alert_delivery import SEE, channels_root
 from exitplan.cli.arguments import AccountRef, present, request_of
 from exitplan.cli.failures import warn
-from exitplan.cli.offline_warnings import offline_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -30,35 +26,12 @@ from exitplan.cli.rendering.incidents import incidents_line
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.status import status_parts
-from exitplan.cli.rendering.words import clock_time
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.alerting.examining import failing_channels
-from exitplan.executor.store.halt import Halt
-from exitplan.executor.store.history import AccountStatus, account_status
-from exitplan.ruleset.model.records import write_record
-from exitplan.ruleset.planning.warnings import PlanWarning
-
-
-@dataclass(frozen=True, slots=True)
-class KnownStatus:
-    """What is remembered of an account, and what a person should know of its files."""
-
-    status: AccountStatus
-    warnings: tuple[PlanWarning, ...]
-    halt: Halt | None = None
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The status in its JSON form."""
-        halted = None if self.halt is None else self.halt.document
-        return {
-            **self.status.document,
-            "halt": halted,
-            "warnings": [write_record(warning) for warning in self.warnings],
-        }
-
+from exitplan.executor.known_status import KnownStatus, known_status
+from exitplan.ruleset.planning.words import clock_time
 
 app = verb_app()
 
@@ -80,9 +53,7 @@ def command(
     where = AccountRef(data=data)
 
     def work(file: AccountFile, _stopped: Stopped) -> tuple[KnownStatus, int]:
-        opened = open_account_file(file, request_of(where, offline=True))
-        warnings = offline_warnings(file, opened.store, opened.clock())
-        return KnownStatus(account_status(opened), tuple(warnings), opened.store.find_halt()), 0
+        return known_status(open_account_file(file, request_of(where, offline=True)), file), 0
 
     answers = account_set.ask(work, quiet=as_json)
     root = channels_root(data)

@@ -16,13 +16,13 @@ from exitplan.cli.ladder_checks import with_ladders_checked
 from exitplan.cli.lint_warnings import with_lint
 from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from exitplan.ruleset.language.policy import Invariant
 from exitplan.ruleset.language.problems import Problem
+from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.loading.diagnostics import Diagnostic, Mark, locate
 from exitplan.schemas.policies import load_policy
 from exitplan.schemas.validation import CHANNELS_FILE, Validated, validate_paths

@@ -14,7 +14,6 @@ from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, Overrides, present, read_overrides, request_of
 from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
-from exitplan.cli.offline_warnings import tracker_warnings
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -43,6 +42,7 @@ from exitplan.executor.accounts.account import Account, AccountFile, open_accoun
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.ladder import incidents_in
+from exitplan.executor.offline_warnings import tracker_warnings
 from exitplan.executor.operation import code_of_state
 from exitplan.executor.verify import examine_account
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused

@@ -31,7 +31,6 @@ from exitplan.cli.options import (
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.watching import round_document, round_line, round_row
-from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
 from exitplan.cli.unhurried import waiting_for_no_reader
 from exitplan.cli.verbs import verb_app
@@ -52,6 +51,7 @@ from exitplan.executor.watching.service_manager import ServiceManager
 from exitplan.executor.watching.threads import Threads
 from exitplan.executor.watching.watcher import Surroundings, Watcher
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.words import counted, duration
 
 EveryOption = Annotated[
     str, typer.Option("--every", metavar="DURATION", help="How often each account is planned: 90s, 5m, 1h, 1d.")

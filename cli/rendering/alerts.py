@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import rows, words
-from exitplan.cli.rendering.words import clock_time, reason_text
 from exitplan.executor.store.alert_kinds import ALERT_KINDS
+from exitplan.ruleset.planning.words import clock_time, reason_text
 
 _STYLES = {"CRITICAL": "bold red", "WARNING": "yellow"}
 _HEAD = frozenset(

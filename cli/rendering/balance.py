@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import RenderableType
 
 from exitplan.cli.rendering.screen import heading, titled, words
-from exitplan.cli.rendering.words import clock_time, exact, money
 from exitplan.ruleset.model.progress import Balance
 from exitplan.ruleset.model.values import ZERO
+from exitplan.ruleset.planning.words import clock_time, exact, money
 
 
 def balance_parts(account: str, quote: str, then: Balance | None, now: Balance) -> list[RenderableType]:

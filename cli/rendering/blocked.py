@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import rows, section, words
-from exitplan.cli.rendering.words import blocked_text, clock_time
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.planning.actions import Blocked, BlockedReason
 from exitplan.ruleset.planning.exits import HELD_BY
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.remedies import protect_lines
+from exitplan.ruleset.planning.words import blocked_text, clock_time
 
 MOST_LISTED = 60
 _MOST_NAMED = 5

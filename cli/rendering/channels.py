@@ -9,11 +9,11 @@ from typing import Any
 from rich.table import Table
 
 from exitplan.cli.rendering.screen import rows, titled, words
-from exitplan.cli.rendering.words import clock_time, counted
 from exitplan.executor.alerting.channels import Channel
 from exitplan.executor.alerting.delivery import DeliveryReport
 from exitplan.executor.alerting.outbox import ChannelState
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted
 
 States = Sequence[tuple[Channel, ChannelState]]
 

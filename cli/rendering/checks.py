@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from exitplan.cli.rendering.fitting import short_id
 from exitplan.cli.rendering.screen import titled, words
-from exitplan.cli.rendering.words import counted
+from exitplan.ruleset.planning.check_words import (
+    CHECK_NAMES,
+    FURTHER,
+    Check,
+    check_notes,
+    found_by,
+    named,
+)
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import (
     CheckReport,
-    PositionCount,
-    RegisteredPositions,
-    StaleOrders,
-    ZombiePositions,
 )
 from exitplan.ruleset.planning.remedies import protect_lines
 
-Check = PositionCount | ZombiePositions | RegisteredPositions | StaleOrders
-_MOST_NAMED = 4
 _NO = Text("no", "bold red")
 STATE_STYLES = {
     "CLEAN": "bold green",
@@ -30,61 +29,19 @@ STATE_STYLES = {
     "NEEDS_CLEANUP": "bold red",
     "UNKNOWN": "bold magenta",
 }
-_NAMES = {
-    "position_count": "within the cap",
-    "zombie_positions": "no zombies",
-    "registered_positions": "all registered",
-    "stale_orders": "no stale orders",
-}
-_FAILURES = {
-    "position_count": "too many positions",
-    "zombie_positions": "zombies",
-    "registered_positions": "unregistered positions",
-    "stale_orders": "stale orders",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FurtherCheck:
-    """A check beside the four, shown only where it fails: its name, what fails, and what it has found."""
-
-    label: str
-    failure: str
-    failing: Callable[[CheckReport], Sequence[str]]
-
-
-def _surprise(checks: CheckReport) -> Sequence[str]:
-    return () if checks.balance_surprise is None else (checks.balance_surprise,)
-
-
-def _short(orders: Sequence[str]) -> Sequence[str]:
-    return [short_id(order) for order in orders]
-
-
-FURTHER = (
-    FurtherCheck("prices agree", "prices that contradict each other", lambda checks: checks.implausible),
-    FurtherCheck("no debts", "debts", lambda checks: checks.debts),
-    FurtherCheck("orders have a time", "orders of unknown age", lambda checks: _short(checks.unjudged_orders)),
-    FurtherCheck(
-        "nothing reopens", "orders that open again what is closed", lambda checks: _short(checks.reopening_orders)
-    ),
-    FurtherCheck("paid in money", "proceeds that are no money", lambda checks: checks.proceeds),
-    FurtherCheck("balance as left", "a balance that nobody expected", _surprise),
-    FurtherCheck("all was read", "what exitplan cannot read at this venue", lambda checks: checks.unread),
-)
 
 
 def checks_table(checks: CheckReport) -> Table:
     """Draw the checks as they stand, and the state they come to."""
     table = titled("Checks", "", "found")
-    for name, label in _NAMES.items():
+    for name, label in CHECK_NAMES.items():
         check: Check = getattr(checks.checks, name)
         table.add_row(Text(f"  {label}", no_wrap=True), _verdict(checks, check), words(found_by(check)))
     for further in FURTHER:
         names = further.failing(checks)
         if names:
             table.add_row(Text(f"  {further.label}", no_wrap=True), _NO.copy(), words(named(names)))
-    for label, note in _notes(checks):
+    for label, note in check_notes(checks):
         table.add_row(words(f"  {label}", "dim"), "", words(note, "dim"))
     return table
 
@@ -92,7 +49,7 @@ def checks_table(checks: CheckReport) -> Table:
 def before_and_after(before: CheckReport, after: CheckReport) -> Table:
     """Draw the checks as they stand and as they would stand."""
     table = titled("Checks", "", "now", "", "after this plan")
-    for name, label in _NAMES.items():
+    for name, label in CHECK_NAMES.items():
         now: Check = getattr(before.checks, name)
         then: Check = getattr(after.checks, name)
         table.add_row(
@@ -117,13 +74,6 @@ def state_text(state: AccountState | None) -> Text:
     text = words(state.value if state else "not verified yet", STATE_STYLES.get(state, "") if state else "")
     text.no_wrap = state is not None
     return text
-
-
-def failures(checks: CheckReport) -> str:
-    """Name what keeps the account from being clean."""
-    failed = [failure for name, failure in _FAILURES.items() if not getattr(checks.checks, name).passed]
-    failed += ["positions that could not be judged"] if checks.deferred else []
-    return ", ".join([*failed, *(further.failure for further in FURTHER if further.failing(checks))])
 
 
 def next_step(checks: CheckReport) -> tuple[str, ...]:
@@ -158,34 +108,7 @@ def _further_cells(failing: Sequence[str]) -> tuple[Text, Text]:
     return (_NO.copy(), words(named(failing))) if failing else (Text("ok", "green"), Text("none"))
 
 
-def found_by(check: Check) -> str:
-    """Return what one check found."""
-    if isinstance(check, PositionCount):
-        return f"{check.current:,} of {check.max:,}"
-    if isinstance(check, ZombiePositions):
-        return named(check.symbols) or "none"
-    if isinstance(check, RegisteredPositions):
-        under_way = f"; {len(check.unwinding):,} unwinding" if check.unwinding else ""
-        return f"{check.registered:,}" if check.passed else f"not {named(check.unregistered)}{under_way}"
-    if not check.stale:
-        return f"none of {counted(check.total, 'order')}"
-    return f"{len(check.stale):,} of {check.total:,}: {named(_short(check.stale))}"
-
-
-def named(names: Sequence[str]) -> str:
-    """List names, of many the first few."""
-    rest = len(names) - _MOST_NAMED
-    shown = ", ".join(names[:_MOST_NAMED])
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
-
-
 def _verdict(checks: CheckReport, check: Check) -> Text:
     if checks.deferred:
         return Text("?", "magenta")
     return Text("ok", "green") if check.passed else Text("no", "bold red")
-
-
-def _notes(checks: CheckReport) -> list[tuple[str, str]]:
-    dust = checks.checks.zombie_positions.tolerated_dust
-    notes = [("tolerated dust", dust), ("could not be judged", checks.deferred)]
-    return [(label, named(keys)) for label, keys in notes if keys]

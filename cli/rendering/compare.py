@@ -10,11 +10,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
-from exitplan.cli.rendering.words import counted, money
 from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.values import plain
 from exitplan.ruleset.model.visible import printable
+from exitplan.ruleset.planning.words import counted, money
 from exitplan.workbench.comparing.drafts import Act, ActionChange, DraftChange, Planned, PositionChange
 from exitplan.workbench.comparing.recordings import RecordingChange, Recordings
 from exitplan.workbench.comparing.settings import SettingChange

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, words
-from exitplan.cli.rendering.words import blocked_text, clock_time, counted, exact, money
 from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.planning.actions import Action, Blocked
+from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money
 
 Document = Mapping[str, Any]
 _MOST_RANKED = 10

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from exitplan.cli.rendering.github import annotation
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import json_bytes
 from exitplan.ruleset.engine.trace import fact_text
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.visible import printable
+from exitplan.ruleset.planning.words import counted
 from exitplan.ruleset.version import VERSION
 from exitplan.schemas.loading.diagnostics import Mark
 from exitplan.schemas.loading.text import display_name

@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from exitplan.ruleset.model.visible import printable
+from exitplan.ruleset.planning.check_words import short_id
 
 LONGEST_WORD = 32
 """Cells up to this long, such as the id of a plan, are words and not long texts."""
@@ -27,8 +28,6 @@ _GAP = "  "
 _LEAST_BESIDE = 31
 """Cells that a text needs to stand beside its row."""
 _INDENT = 4
-_LONGEST_ID = 12
-_ID_END = 4
 
 
 class TextWithId(Text):
@@ -38,11 +37,6 @@ class TextWithId(Text):
         """Take a text that ends with the id, which stands in brackets behind it."""
         super().__init__(f"{text} ({order_id})")
         self.short = Text(f"{text} ({short_id(order_id)})")
-
-
-def short_id(order_id: str) -> str:
-    """Shorten a long id to its two ends: ids that follow each other differ in the last digits only."""
-    return order_id if len(order_id) <= _LONGEST_ID else f"{order_id[:_ID_END]}..{order_id[-_ID_END:]}"
 
 
 class StackedRows(Table):

@@ -11,17 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
-from exitplan.cli.rendering.words import clock_time, counted, duration
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import clock_time, counted, duration
 
 if TYPE_CHECKING:
     from exitplan.fleet.registry import FleetAccount
     from exitplan.fleet.status import FleetStatus, TickStatus, WorkerStatus
 
-SILENT_SECONDS = 60
-"""A worker that was not seen for so long is drawn as one that may be gone."""
 _HASH = 12
-_STANDINGS = {"active": "green", "drained": "yellow", "dead": "bold red", "draining": "yellow"}
+_STANDINGS = {"active": "green", "drained": "yellow", "dead": "bold red", "draining": "yellow", "lost": "bold red"}
 
 
 def accounts_table(accounts: Sequence[FleetAccount]) -> Table:
@@ -90,17 +88,18 @@ def _workers(workers: Sequence[WorkerStatus]) -> RenderableType:
         return heading("Workers", "none at work; start one with: exitplan fleet worker")
     table = titled("worker", "host", "egress", "processes", "shards", "seen", "standing", justify="lllrrll")
     for worker in workers:
-        is_silent = worker.silent_for > SILENT_SECONDS
         table.add_row(
             words(worker.worker, "bold"),
             words(f"{worker.host}:{worker.pid}"),
             words(worker.egress or "-"),
             words(worker.processes),
             words(worker.shards),
-            words(f"{duration(worker.silent_for)} ago", "bold red" if is_silent else ""),
+            words(f"{duration(worker.silent_for)} ago"),
             _standing(worker.standing),
         )
-    return Group(heading("Workers", counted(len(workers), "worker")), table)
+    lost = sum(worker.standing == "lost" for worker in workers)
+    note = f"{len(workers) - lost:,} at work" + (f"; {lost:,} lost, killed or cut off" if lost else "")
+    return Group(heading("Workers", note), table)
 
 
 def _lanes(status: FleetStatus) -> RenderableType:
@@ -138,8 +137,26 @@ def _tick(tick: TickStatus | None) -> RenderableType | None:
         return None
     ended = f"ended {clock_time(tick.ended_at)}" if tick.ended_at else "under way"
     note = f"begun {clock_time(tick.begun_at)}, {ended}; {tick.done:,} of {counted(tick.shards, 'shard')} done"
-    figures = {name.replace("_", " ").replace(".", " "): f"{figure:,.10g}" for name, figure in tick.figures.items()}
-    return section(f"Tick {tick.tick}", note, _pairs(figures))
+    title = f"Tick {tick.tick}"
+    return section(title, note, _tick_figures(tick.figures)) if tick.done else heading(title, note)
+
+
+def _tick_figures(figures: Mapping[str, float]) -> Table:
+    kinds = {name.removeprefix("rounds."): count for name, count in figures.items() if name.startswith("rounds.")}
+    said = ", ".join(f"{count:,.0f} {kind}" for kind, count in sorted(kinds.items(), key=lambda entry: -entry[1]))
+    lost = figures.get("lost", 0)
+    shown = {
+        "accounts": f"{figures.get('accounts', 0):,.0f}",
+        "rounds": said,
+        "orders": f"{figures.get('orders', 0):,.0f}",
+        "left to the next": f"{lost:,.0f}, which somebody else was at" if lost else "",
+        "work": f"{figures.get('seconds', 0):,.1f} seconds, of all processes together",
+    }
+    table = rows("l", "l")
+    for name, text in shown.items():
+        if text:
+            table.add_row(words(name), words(text))
+    return table
 
 
 def _rollouts(status: FleetStatus) -> RenderableType | None:
@@ -167,19 +184,18 @@ def _limits(status: FleetStatus) -> RenderableType | None:
 
 
 def _accounts(status: FleetStatus) -> RenderableType | None:
-    counts = {**status.states, "plans that wait": status.waiting, "halts": status.halted, "incidents": status.incidents}
-    if status.unplaced:
-        counts["in no shard"] = status.unplaced
-    shown = {name.replace("_", " "): f"{count:,}" for name, count in counts.items() if count}
-    hint = "exitplan pending lists the plans" if status.waiting else "by their last run"
-    return section("Accounts", hint, _pairs(shown)) if shown else None
-
-
-def _pairs(figures: Mapping[str, str]) -> Table:
     table = rows("l", "r", "l")
-    for name, figure in figures.items():
-        table.add_row(words(name), words(figure), "")
-    return table
+    for state, count in status.states.items():
+        table.add_row(words(state.replace("_", " ")), words(f"{count:,}"), "")
+    for name, count, hint in (
+        ("in no shard", status.unplaced, "exitplan fleet rebalance"),
+        ("plans that wait", status.waiting, "exitplan pending"),
+        ("incidents", status.incidents, "exitplan incidents"),
+        ("halts", status.halted, "exitplan resume, or exitplan resume --account ID"),
+    ):
+        if count:
+            table.add_row(words(name), words(f"{count:,}"), words(hint, "dim"))
+    return section("Accounts", "by their last run", table) if table.row_count else None
 
 
 def _standing(word: str) -> Text:

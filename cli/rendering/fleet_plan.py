@@ -12,10 +12,10 @@ from rich.console import RenderableType
 
 from exitplan.cli.rendering.compare import change_document
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
-from exitplan.cli.rendering.words import counted, duration, money
 from exitplan.fleet.rollout.forecast import UNKNOWN, AccountForecast, Forecast, Tally
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.values import plain
+from exitplan.ruleset.planning.words import counted, duration, money
 from exitplan.workbench.comparing.drafts import Sold
 
 _HASH = 12

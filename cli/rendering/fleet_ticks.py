@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from exitplan.cli.rendering.screen import heading, rows, words
-from exitplan.cli.rendering.words import counted, duration
 from exitplan.ruleset.model.values import time_text
+from exitplan.ruleset.planning.words import counted, duration
 
 if TYPE_CHECKING:
     from exitplan.fleet.runner.port import ShardCycle
@@ -42,8 +42,10 @@ def shard_line(cycle: ShardCycle, figures: Mapping[str, Any]) -> str | None:
     return f"tick {cycle.tick}  shard {cycle.shard}  {wrong[0]}{more}"
 
 
-def tick_parts(progress: Progress, figures: Mapping[str, Any], unserved: Mapping[str, int]) -> list[RenderableType]:
-    """Draw what a tick came to."""
+def tick_parts(
+    progress: Progress, figures: Mapping[str, Any], unserved: Mapping[str, int], *, is_stopped: bool = False
+) -> list[RenderableType]:
+    """Draw what a tick came to; it was stopped where a person has said so before its end."""
     accounts, seconds = int(figures.get("accounts", 0)), progress.seconds
     done = sum(1 for shard in progress.shards if shard.ended_at)
     workers = {shard.worker for shard in progress.shards if shard.worker}
@@ -52,7 +54,12 @@ def tick_parts(progress: Progress, figures: Mapping[str, Any], unserved: Mapping
     parts: list[RenderableType] = [
         Group(heading(f"Tick {progress.tick}", f"{said}, {counted(len(workers), 'worker')}"), _counts(figures))
     ]
-    wrong = _wrong(progress, figures, unserved)
+    if not progress.shards:
+        parts.append(words("No account gets a cycle: exitplan fleet status shows what is drained or set aside."))
+    wrong = _wrong(progress, figures, {} if is_stopped else unserved)
+    if is_stopped and not progress.is_over:
+        left = counted(len(progress.shards) - done, "shard")
+        wrong.add_row(words("stopped", "yellow"), words(f"{left} left to workers that are there, or to the next tick"))
     return [*parts, wrong] if wrong.row_count else parts
 
 

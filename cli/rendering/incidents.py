@@ -3,63 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import titled, words
-from exitplan.cli.rendering.words import clock_time, counted, reason_text
-from exitplan.executor.escalation.climbing import Incident, next_step_at
-from exitplan.ruleset.language.escalation import Ladder
-from exitplan.ruleset.model.values import time_text
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An incident of an account as it stands now; the ladder is None where its policy has none for it any more."""
-
-    account: str
-    incident: Incident
-    ladder: Ladder | None
-    now: datetime
-
-    @property
-    def next_at(self) -> datetime | None:
-        """When the next step is told unless it is over before; None where none is."""
-        incident, ack = self.incident, self.incident.ack
-        if self.ladder is None or incident.ended_at is not None:
-            return None
-        if ack is not None and ack.silences(self.now) and ack.until is None:
-            return None
-        return next_step_at(incident, self.ladder)
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The incident in its JSON form."""
-        incident, ack = self.incident, self.incident.ack
-        is_taken = ack is not None and ack.silences(self.now)
-        taken = {"by": ack.by, "at": _time(ack.at), "until": _time(ack.until), "why": ack.why} if ack else None
-        return {
-            "id": incident.id,
-            "account": self.account,
-            "ladder": incident.ladder,
-            "about": incident.kind,
-            "subject": incident.subject,
-            "reason": incident.reason,
-            "since": _time(incident.since),
-            "opened_at": _time(incident.opened_at),
-            "step": incident.step,
-            "steps": None if self.ladder is None else len(self.ladder.steps),
-            "told_at": _time(incident.told_at),
-            "told": list(incident.told),
-            "next_at": _time(self.next_at),
-            "acknowledged": taken if is_taken else None,
-            "ended_at": _time(incident.ended_at),
-            "ended_how": incident.ended_how,
-        }
+from exitplan.executor.escalation.climbing import Incident
+from exitplan.executor.escalation.shown import Shown
+from exitplan.ruleset.planning.words import clock_time, counted, reason_text
 
 
 def incidents_table(shown: Sequence[Shown]) -> Table:
@@ -121,7 +73,3 @@ def _taken(one: Shown) -> Text:
         return words("nobody", "red")
     until = f" until {clock_time(ack.until)}" if ack.until else ""
     return words(f"{ack.by}{until}: {ack.why}")
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else time_text(moment)

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.blocked import MOST_LISTED, add_rest
-from exitplan.cli.rendering.head import warning_text
 from exitplan.cli.rendering.screen import console, rows, section, show, titled, words
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.planning.plan_words import warning_text
 from exitplan.ruleset.planning.warnings import PlanWarning
 
 if TYPE_CHECKING:

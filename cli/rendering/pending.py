@@ -1,21 +1,18 @@
-"""Plans that wait for a person: a table of them, the end of one of them, and their JSON form."""
+"""Plans that wait for a person: a table of them, and the end of one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 
 from exitplan.cli.rendering.screen import rows, section, words
 from exitplan.cli.rendering.watching import plan_text
-from exitplan.cli.rendering.words import clock_time, counted, duration
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.request import Vote
-from exitplan.ruleset.model.values import plain, time_text
-from exitplan.ruleset.planning.self_approval import moved_value
+from exitplan.ruleset.planning.words import clock_time, counted, duration
 
 
 def requests_table(found: Sequence[Found], now: datetime) -> Table:
@@ -71,32 +68,6 @@ def vote_text(vote: Vote) -> str:
     """Say who has said what, and when."""
     said = {"approve": "approved", "reject": "rejected"}[vote.kind]
     return f"{said} by {vote.person}, {clock_time(vote.at)}" + (f": {vote.why}" if vote.why else "")
-
-
-def request_document(found: Found, now: datetime) -> dict[str, Any]:
-    """Write a request in its JSON form, without its plan."""
-    request, plan = found.request, found.request.plan
-    value = moved_value(plan)
-    return {
-        "request": request.id,
-        "account": request.account,
-        "plan_id": request.plan_id,
-        "standing": request.standing,
-        "asked_at": time_text(request.asked_at),
-        "expires_at": time_text(plan.expires_at),
-        "changed_at": time_text(request.changed_at),
-        "actions": len(plan.actions),
-        "value": None if value is None else plain(value),
-        "reasons": list(request.reasons),
-        "approvals": len(found.approvals(now)),
-        "needed": request.people,
-        "replaced_by": request.replaced_by,
-        "until": None if request.until is None else time_text(request.until),
-        "votes": [
-            {"vote": one.kind, "person": one.person, "at": time_text(one.at), "plan_id": one.plan_id, "why": one.why}
-            for one in request.votes
-        ],
-    }
 
 
 def _ago(moment: datetime, now: datetime) -> str:

@@ -10,12 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exitplan.cli.rendering.head import CATEGORIES, positions_text
 from exitplan.cli.rendering.screen import heading, titled, words
-from exitplan.cli.rendering.words import duration, exact, money, rounded_percent
 from exitplan.ruleset.model.values import parse_decimal
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
+from exitplan.ruleset.planning.plan_words import CATEGORIES, positions_text
+from exitplan.ruleset.planning.words import duration, exact, money, rounded_percent
 
 _STYLES = {
     "STRATEGY_ALIGNED": "green",

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from exitplan.cli.rendering.plan import summary_line
 from exitplan.cli.rendering.screen import rows, section, show, words
-from exitplan.cli.rendering.words import counted, exact
 from exitplan.executor.apply.refresh import PlanChange
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.words import counted, exact
 
 _NAMES = {
     "quantity": "quantity",

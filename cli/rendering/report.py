@@ -16,9 +16,9 @@ from exitplan.cli.rendering.cells import spreadsheet_cell
 from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.page import html_page, html_table, html_text
 from exitplan.cli.rendering.screen import heading, titled, words
-from exitplan.cli.rendering.words import clock_time, counted, duration, money
 from exitplan.executor.report import AccountReport, CleanTimes, Comparison, Outcomes
 from exitplan.ruleset.model.values import ZERO, plain, time_text
+from exitplan.ruleset.planning.words import clock_time, counted, duration, money
 
 _BASIS_POINT = Decimal("0.0001")
 _TENTH = Decimal("0.1")

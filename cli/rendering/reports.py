@@ -11,8 +11,8 @@ from rich.text import Text
 
 from exitplan.cli.rendering.github import annotation
 from exitplan.cli.rendering.screen import console, show
-from exitplan.cli.rendering.words import counted
 from exitplan.ruleset.model.visible import printable, printable_lines
+from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.loading.diagnostics import Mark
 from exitplan.workbench.cases.running import Result
 from exitplan.workbench.cases.suite import FileReport

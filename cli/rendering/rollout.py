@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import RenderableType
 
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
-from exitplan.cli.rendering.words import clock_time, counted, duration, percent
 from exitplan.fleet.rollout.book import Rollout
 from exitplan.fleet.rollout.stages import Standing
 from exitplan.fleet.rollout.status import RolloutStatus
 from exitplan.ruleset.model.values import plain, time_text
+from exitplan.ruleset.planning.words import clock_time, counted, duration, percent
 
 _HASH = 12
 _STYLES = {

@@ -13,15 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from exitplan.cli.rendering.checks import checks_table, next_step, state_text
-from exitplan.cli.rendering.head import positions_text
 from exitplan.cli.rendering.screen import console, heading, rows, show, titled, words
-from exitplan.cli.rendering.words import counted, exact, money, percent, reason_text
 from exitplan.executor.apply.costs import Costs, costs_of
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
 from exitplan.ruleset.planning.actions import Action, Phase
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan import report_of
 from exitplan.ruleset.planning.plan_types import CheckReport, Plan
+from exitplan.ruleset.planning.plan_words import positions_text
+from exitplan.ruleset.planning.words import counted, exact, money, percent, reason_text
 
 Document = Mapping[str, Any]
 _BASIS_POINT = Decimal("0.0001")

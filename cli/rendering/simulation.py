@@ -16,10 +16,10 @@ from rich.text import Text
 
 from exitplan.cli.output import OUTPUT
 from exitplan.cli.rendering.screen import console, section, titled, words
-from exitplan.cli.rendering.words import counted, duration, money, percent, reason_text
 from exitplan.cli.simulation import Simulation
 from exitplan.ruleset.model.values import plain
 from exitplan.ruleset.model.visible import printable
+from exitplan.ruleset.planning.words import counted, duration, money, percent, reason_text
 from exitplan.workbench.simulation.paths import Timing
 from exitplan.workbench.simulation.running import PathResult
 from exitplan.workbench.simulation.shortfall import PARTS

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from exitplan.cli.rendering.checks import STATE_STYLES, state_text
 from exitplan.cli.rendering.screen import heading, rows, titled, words
-from exitplan.cli.rendering.words import clock_time, exact, money, percent, reason_text, total
 from exitplan.executor.store.history import AccountStatus
 from exitplan.executor.store.state import Metrics, State
 from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.values import parse_decimal
+from exitplan.ruleset.planning.words import clock_time, exact, money, percent, reason_text, total
 
 Document = Mapping[str, Any]
 _MEANINGS = {

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from exitplan.cli.failures import error_document
 from exitplan.cli.rendering.screen import rows, words
-from exitplan.cli.rendering.words import clock_time, counted, duration, money
 from exitplan.executor.watching.rounds import Kind, Round
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.self_approval import moved_value
+from exitplan.ruleset.planning.words import clock_time, counted, duration, money
 
 _STYLES: Mapping[Kind, str] = {
     "quiet": "green",

@@ -176,13 +176,16 @@ def is_account_file(path: Path) -> bool:
     return any(folder.endswith(f"/{name}") for name in ACCOUNT_FOLDERS)
 
 
-def read_account_files(root: Path) -> AccountFiles:
-    """Load the account files below a folder; of two that carry one id neither can be used."""
+def read_account_files(root: Path, load: Callable[[Path], AccountFile] | None = None) -> AccountFiles:
+    """Load the account files below a folder; of two that carry one id neither can be used.
+
+    ``load`` loads one of them, for who knows which have changed; it raises FileIsInvalid.
+    """
     sound: dict[str, AccountFile] = {}
     broken: list[BrokenFile] = []
     for path in find_account_files(root):
         try:
-            file = load_account_file(path)
+            file = (load or load_account_file)(path)
         except FileIsInvalid as error:
             broken.append(BrokenFile(path, error))
             continue

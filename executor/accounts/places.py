@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # `exitplan --help` needs none of it
     from exitplan.executor.accounts.account import AccountFiles, AccountRequest
     from exitplan.executor.accounts.selection import AccountSelection, Selected
     from exitplan.executor.alerting.post import Post
+    from exitplan.executor.approvals.deciding import Found, Unread
     from exitplan.executor.store.halt import Halt
     from exitplan.executor.store.port import AccountStore
 
@@ -46,7 +47,15 @@ class DataPlace(Protocol):
         ...
 
     def files(self, having: str | None = None) -> AccountFiles:
-        """Return all accounts; with ``having``, at least those that have ``requests`` or ``incidents``."""
+        """Return all accounts; with ``having``, at least those that have ``incidents``."""
+        ...
+
+    def requests(self, name: str | None = None, *, closed: bool = True) -> tuple[list[Found], list[Unread]]:
+        """Return the plans that wait for people, the oldest first, and the accounts whose own cannot be read.
+
+        With ``closed`` also those that wait no more. Where one is named, by its id, the start of it or the id of its
+        plan, others may be left out.
+        """
         ...
 
     def ids(self) -> list[str]:
@@ -110,6 +119,15 @@ class FilePlace:
         from exitplan.executor.accounts.account import read_account_files  # noqa: PLC0415 - as above
 
         return read_account_files(project_root())
+
+    def requests(self, name: str | None = None, *, closed: bool = True) -> tuple[list[Found], list[Unread]]:  # noqa: ARG002 - all are looked at
+        """Read the journals of all accounts."""
+        from exitplan.executor.approvals.deciding import all_requests  # noqa: PLC0415 - as above
+
+        files = self.files()
+        found, unread = all_requests(files.sound, self.store_of)
+        kept = [one for one in found if closed or one.request.standing == "waiting"]
+        return kept, [*(("", broken.error) for broken in files.broken), *unread]
 
     def ids(self) -> list[str]:
         """Return the ids in the account files."""

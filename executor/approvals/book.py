@@ -27,7 +27,10 @@ from exitplan.ruleset.model.values import parse_time, time_text
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
-_COLUMNS = "request_id, content, plan_id, document, reasons, people, asked_at, standing, changed_at, replaced_by, until"
+REQUEST_COLUMNS = (
+    "request_id, content, plan_id, document, reasons, people, asked_at, standing, changed_at, replaced_by, until"
+)
+VOTE_COLUMNS = "vote, person, at, plan_id, prices, why"
 _ID_LENGTH = 8
 KEPT = timedelta(days=7)
 """How long a request stays that waits no more and that nobody has said anything of."""
@@ -137,7 +140,7 @@ class ApprovalBook:
             raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
 
     def _select(self, condition: str, *values: str) -> list[Request]:
-        asked = f"SELECT {_COLUMNS} FROM requests WHERE {condition} ORDER BY number"  # noqa: S608 - our own words
+        asked = f"SELECT {REQUEST_COLUMNS} FROM requests WHERE {condition} ORDER BY number"  # noqa: S608 - our own words
         return [self._request(*row) for row in self._db.execute(asked, values)]
 
     def _known(self, name: str) -> Request:
@@ -176,7 +179,7 @@ class ApprovalBook:
         name = hashlib.sha256(f"{self._store.account} {plan.plan_id}".encode()).hexdigest()[:_ID_LENGTH]
         moment = time_text(now)
         self._db.execute(
-            f"INSERT INTO requests ({_COLUMNS}, number) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, NULL, NULL,"  # noqa: S608 - as above
+            f"INSERT INTO requests ({REQUEST_COLUMNS}, number) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, NULL, NULL,"  # noqa: S608 - as above
             " (SELECT coalesce(max(number), 0) + 1 FROM requests))",
             (
                 *(name, content, plan.plan_id, plan_bytes(plan)),
@@ -199,22 +202,27 @@ class ApprovalBook:
             )
 
     def _votes(self, name: str) -> tuple[Vote, ...]:
-        rows = self._db.execute(
-            "SELECT vote, person, at, plan_id, prices, why FROM votes WHERE request_id = ? ORDER BY number", (name,)
-        )
-        return tuple(
-            Vote(kind, person, parse_time(at), plan_id, _json(prices), why)
-            for kind, person, at, plan_id, prices, why in rows
-        )
+        asked = f"SELECT {VOTE_COLUMNS} FROM votes WHERE request_id = ? ORDER BY number"  # noqa: S608 - our own words
+        return tuple(read_vote(*row) for row in self._db.execute(asked, (name,)))
 
     def _request(self, *row: Any) -> Request:  # noqa: ANN401 - a row of the journal
-        name, content, plan_id, written, reasons, people, asked_at, standing, changed_at, replaced_by, until = row
-        return Request(
-            *(name, self._store.account, content, plan_id, written, tuple(_json(reasons)), people),
-            *(parse_time(asked_at), standing, parse_time(changed_at), replaced_by),
-            until=None if until is None else parse_time(until),
-            votes=self._votes(name),
-        )
+        return read_request(self._store.account, row, self._votes(row[0]))
+
+
+def read_vote(kind: Any, person: str, at: str, plan_id: str, prices: bytes, why: str | None) -> Vote:  # noqa: ANN401 - as it is written
+    """Read a vote from a row of VOTE_COLUMNS; raises StoreBroken."""
+    return Vote(kind, person, parse_time(at), plan_id, _json(prices), why)
+
+
+def read_request(account: str, row: Sequence[Any], votes: tuple[Vote, ...]) -> Request:
+    """Read a request of an account from a row of REQUEST_COLUMNS; raises StoreBroken."""
+    name, content, plan_id, written, reasons, people, asked_at, standing, changed_at, replaced_by, until = row
+    return Request(
+        *(name, account, content, plan_id, written, tuple(_json(reasons)), people),
+        *(parse_time(asked_at), standing, parse_time(changed_at), replaced_by),
+        until=None if until is None else parse_time(until),
+        votes=votes,
+    )
 
 
 def _json(text: bytes) -> Any:  # noqa: ANN401 - any JSON value

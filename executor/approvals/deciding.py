@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,8 @@ from exitplan.ruleset.model.visible import printable
 
 MOST_WORDS = 500
 """The longest reason that is kept."""
+MOST_LISTED = 10
+"""So many requests are named where the one that is meant is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ def find_request(name: str, known: Iterable[Found]) -> Found:
     raise UsageError(f"no waiting plan has the id {name!r}", hint=_listed(waiting) if waiting else "no plan waits")
 
 
-def _listed(found: Iterable[Found]) -> str:
-    return "which one: " + ", ".join(f"{one.request.id} ({one.request.account})" for one in found) + "?"
+def _listed(found: Sequence[Found]) -> str:
+    named = ", ".join(f"{one.request.id} ({one.request.account})" for one in found[:MOST_LISTED])
+    return f"which one: {named}{' ...; exitplan pending lists them' if len(found) > MOST_LISTED else '?'}"
 
 
 def approve(found: Found, person: str, now: datetime) -> Found:

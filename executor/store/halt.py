@@ -15,6 +15,7 @@ from pathlib import Path
 
 from exitplan.brokers.private_files import OWN
 from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.people import proven_actor
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import AccountIsHalted, DataFolderUnusable, ExitplanError
 from exitplan.ruleset.language.policy import Policy
@@ -82,7 +83,7 @@ def _halt_in(place: Path, root: Path) -> Halt | None:
 def halt(folder: Path, reason: str, now: datetime) -> Path:
     """Halt a folder: the data folder for every account, or one account's own; raises DataFolderUnusable."""
     path = folder / NAME
-    who = f"{getpass.getuser()} on {socket.gethostname()}, {time_text(now)}"
+    who = f"{proven_actor() or f'{getpass.getuser()} on {socket.gethostname()}'}, {time_text(now)}"
     try:
         write_atomically(path, f"{printable(reason)} ({who})\n".encode())
     except DataFolderUnusable:

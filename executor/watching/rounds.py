@@ -163,8 +163,23 @@ class _Turn:
                 ensure_not_refused(planned.plan)
         if not planned.has_changes:
             self._withdraw(planned)
+            if self._is_left_open():
+                return partial(self._applied, planned.plan)
             return self._left(planned, "quiet")
         return partial(self._carry_out, planned)
+
+    def _is_left_open(self) -> bool:
+        """Check whether a run that died has left a plan open which nobody has to look at: applying nothing ends it.
+
+        Else the gate would stay closed until there is something to send again.
+        """
+        account = self.account
+        if not account.store.may_have_requests() or account.signature_rule is not None:
+            return False
+        with account.store.open_journal() as journal:
+            plans = [journal.intents(plan_id) for plan_id in journal.open_plan_ids()]
+        asks = any(intent.status == "needs_human" for intents in plans for intent in intents.values())
+        return bool(plans) and not asks and account.store.find_halt() is None
 
     def _carry_out(self, planned: Planned) -> Round:
         """Apply a plan, unless people have a word in it, or have said theirs."""

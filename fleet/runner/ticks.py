@@ -91,6 +91,11 @@ _PROGRESS = """
 SELECT t.begun_at, t.ended_at, t.why, now() FROM exitplan.ticks t WHERE t.tick = %s"""
 
 
+def left_of(count: int) -> str:
+    """Say how many shards of a tick are not done."""
+    return "1 of its shards is not done" if count == 1 else f"{count:,} of its shards are not done"
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """What beginning a tick came to: it runs, or it is skipped because an earlier one still does.
@@ -108,8 +113,9 @@ class Begun:
     def why(self) -> str:
         """Say in a sentence why it is skipped, or what of the one before was left; empty where all is well."""
         if self.running is not None:
-            return f"skipped: tick {self.running} still runs, {self.left} of its shards are not done"
-        return f"{self.missed} shards of the tick before had no worker" if self.missed else ""
+            return f"skipped: tick {self.running} still runs, {left_of(self.left)}"
+        shards = "1 shard" if self.missed == 1 else f"{self.missed:,} shards"
+        return f"{shards} of the tick before had no worker" if self.missed else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 from tests.chaos.experiment import Experiment
+from tests.chaos.fleet.mutants import MUTANTS as FLEET_MUTANTS
+from tests.chaos.fleet.scenes import SCENES, play
+from tests.chaos.fleet.suite import fleet_table, run_long
 from tests.chaos.in_postgres import shared_database
 from tests.chaos.kinds import LIVE, PAPER, POSTGRES
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.suite import Result, Tally, in_all, run_safely, run_suite, tries_until_caught
-from tools.postgres import NoPostgres
+from tools.postgres import NoPostgres, find_binaries
 
 _SHOWN = 20
 _TRIES = 30
@@ -26,6 +29,8 @@ _TRIES = 30
 def main() -> int:
     """Run the suite; 1 where anything was lost, doubled, broken or slow, or a mutant survives."""
     options = _parser().parse_args()
+    if options.fleet:
+        return _run_fleet(options)
     in_postgres = options.store == POSTGRES or (options.repeat or "").startswith(POSTGRES)
     try:
         with shared_database() if in_postgres else nullcontext():
@@ -54,6 +59,30 @@ def _run(options: argparse.Namespace) -> int:
     if slow:
         say(f"too few kills within {options.seconds:.0f} s: {', '.join(slow)}")
     return int(bool(failures) or bool(survivors) or bool(slow))
+
+
+def _run_fleet(options: argparse.Namespace) -> int:
+    """Break a fleet until it has had enough, then show that each of its safeties is missed."""
+    try:
+        find_binaries()
+    except NoPostgres as why:
+        say(f"left out: {why}")
+        return 0
+    tale = run_long(options.kills, options.seed, options.seconds, say)
+    say(fleet_table(tale))
+    for violation in tale.violations[:_SHOWN]:
+        say(f"{violation.kind}: {violation.text}")
+    broken = {scene: play(scene) for scene in SCENES}
+    for scene, violations in broken.items():
+        say(f"{scene}: {'; '.join(entry.text for entry in violations) or 'as it should be'}")
+    survivors = []
+    for name, mutant in FLEET_MUTANTS.items():
+        is_caught = bool(play(mutant.scene, name))
+        say(f"without {mutant.safety}: {'caught' if is_caught else 'SURVIVES'}")
+        survivors += [] if is_caught else [name]
+    if tale.faults < options.kills:
+        say(f"too few kills and faults within {options.seconds:.0f} s")
+    return int(bool(tale.violations or any(broken.values()) or survivors or tale.faults < options.kills))
 
 
 def table(results: Mapping[str, Result]) -> str:
@@ -129,6 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=1000, help="how many processes are to die at least")
     parser.add_argument("--live-kills", type=int, default=1000, help="the same for each live venue, over HTTP")
     parser.add_argument("--store", choices=("files", POSTGRES), default="files", help="where the account is kept")
+    parser.add_argument(
+        "--fleet", action="store_true", help="break a fleet of workers in Postgres; --kills counts its faults too"
+    )
     parser.add_argument("--seed", type=int, default=1, help="what chance starts from")
     parser.add_argument("--seconds", type=float, default=3600, help="give up on a venue after this time")
     parser.add_argument("--repeat", metavar="EXPERIMENT", help="run one experiment again, as a failure names it")

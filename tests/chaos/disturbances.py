@@ -235,6 +235,9 @@ class Proxy:
     def cut(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
 
+    def mend(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
 
 def _forward(listening: socket.socket, server: str) -> None:
     """Carry what is said both ways, until the process is killed."""
@@ -248,6 +251,11 @@ def _forward(listening: socket.socket, server: str) -> None:
     while True:
         client, _ = listening.accept()
         beyond = socket.socket(socket.AF_UNIX)
-        beyond.connect(server)
+        try:
+            beyond.connect(server)
+        except OSError:  # the server is away
+            client.close()
+            beyond.close()
+            continue
         for source, target in ((client, beyond), (beyond, client)):
             threading.Thread(target=carry, args=(source, target), daemon=True).start()

@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from exitplan.cli.rendering.plan import plan_parts, summary_line
-from exitplan.cli.rendering.words import blocked_text
 from exitplan.ruleset.model.snapshot import Conversion
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.words import blocked_text
 from tests.builders import position, snapshot, typed_plan_of
 from tests.cli.test_rendering import drawn
 

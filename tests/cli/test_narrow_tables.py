@@ -7,9 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from exitplan.cli.rendering.fitting import TextWithId, short_id
+from exitplan.cli.rendering.fitting import TextWithId
 from exitplan.cli.rendering.plan import plan_parts
 from exitplan.cli.rendering.screen import rows, show, titled, words
+from exitplan.ruleset.planning.check_words import short_id
 from exitplan.ruleset.planning.plan_types import Plan
 from tests.builders import order, position, snapshot, typed_plan_of
 from tests.cli.conftest import xp

@@ -15,11 +15,10 @@ from rich.console import Console, RenderableType
 from syrupy.assertion import SnapshotAssertion
 
 from exitplan.cli.rendering.explain import explanation_parts
-from exitplan.cli.rendering.plan import guard_text, plan_parts, summary_line
+from exitplan.cli.rendering.plan import plan_parts, summary_line
 from exitplan.cli.rendering.run import RunScreen, result_parts
 from exitplan.cli.rendering.screen import console, show
 from exitplan.cli.rendering.status import history_table, status_parts
-from exitplan.cli.rendering.words import counted, duration, exact, money, percent
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event
 from exitplan.executor.store.history import AccountStatus
 from exitplan.executor.store.state import Metrics, State
@@ -29,7 +28,9 @@ from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
 from exitplan.ruleset.model.values import parse_time
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan
+from exitplan.ruleset.planning.plan_words import guard_text
 from exitplan.ruleset.planning.planner import PlanScope, draft_plan
+from exitplan.ruleset.planning.words import counted, duration, exact, money, percent
 from tests.builders import NOW, ago, failed, market, order, plan_input, position, record, typed_plan_of, unwound
 from tests.builders import snapshot as account_of
 from tests.cli.conftest import write_snapshot, xp

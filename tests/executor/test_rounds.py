@@ -19,10 +19,12 @@ from exitplan.executor.plan import Planned
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.store.halt import halt
 from exitplan.executor.store.history import past_runs
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.executor.watching.rounds import Round, round_of
 from exitplan.ruleset.errors import NotWaiting, PlanIsStale, PlanIsUnsigned
+from exitplan.ruleset.planning.checks import AccountState
 from tests.builders import position, record, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.crashes import Points
@@ -79,6 +81,27 @@ def test_a_quiet_round_is_a_verification(on_stage: Stage) -> None:
     scene = on_stage(snapshot(), **AUTO)
     assert go(scene).state == scene.says()
     assert len(past_runs(scene.open())) == 0
+
+
+def test_a_run_that_died_after_its_last_order_is_ended_by_the_next_round(on_stage: Stage) -> None:
+    scene = on_stage(zombie(), **AUTO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "end_run", _die)
+        with pytest.raises(Crash):
+            go(scene)
+    assert (scene.held(), _open_plans(scene)) == ("0", 1)
+    assert go(scene).state is AccountState.CLEAN
+    assert _open_plans(scene) == 0  # which would keep the gate closed
+    assert go(scene).kind == "quiet"
+
+
+def _die(*_: object, **__: object) -> None:
+    raise Crash
+
+
+def _open_plans(scene: Scene) -> int:
+    with open_journal(scene.folder.journal) as journal:
+        return len(journal.open_plan_ids())
 
 
 def test_a_plan_that_does_nothing_is_written_only_for_whoever_asks(on_stage: Stage) -> None:

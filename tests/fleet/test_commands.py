@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def test_import_is_all_or_nothing_unless_told_to_go_on(database: str, tmp_path: 
     assert f"{broken.relative_to(tmp_path)}" in shown.err or str(broken) in shown.err
     assert "did you mean 'binance'?" in shown.err
     assert "Nothing was imported: 1 problem in the files." in shown.err
-    assert xp("fleet", "accounts").out == "The fleet has no such account.\n"
+    assert "--keep-going takes in the 2 sound accounts." in shown.err
+    assert "The fleet has no accounts yet" in xp("fleet", "accounts").out
     kept = xp("fleet", "import", folder, "--keep-going")
     assert (kept.code, kept.out) == (65, "Added 2, changed 0, unchanged 0; 1 policy, 1 new shard.\n")
     checked = xp("fleet", "import", folder / "u0.yaml", "--dry-run")
@@ -109,7 +111,9 @@ def test_export_and_import_are_each_other_s_way_back(tmp_path: Path) -> None:
 def test_accounts_are_listed_and_narrowed() -> None:
     shown = xp("fleet", "accounts", "--shard", "2")
     assert [line.split()[0] for line in shown.out.splitlines()] == ["account", "u2", "u3"]
-    assert "These are the first 2" in xp("fleet", "accounts", "--limit", "2").out
+    assert "These are the first 2 of 6;" in xp("fleet", "accounts", "--limit", "2").out
+    assert xp("fleet", "accounts", "--venue", "kraken").out == "The fleet has no such account.\n"
+    assert "the fleet has no such account" in xp("fleet", "export", "none", "--venue", "kraken").err
     assert "there is no standing 'alive'" in xp("fleet", "accounts", "--standing", "alive").err
 
 
@@ -129,16 +133,70 @@ def test_what_is_drained_is_told_and_undone(registry: Registry) -> None:
     assert registry.shards() == [1, 2, 3]
     assert "was not drained" in xp("fleet", "drain", "--account", "u1", "--undo").out
     assert "did you mean 'binance'?" in xp("fleet", "drain", "--venue", "binanse").err
+    assert xp("fleet", "drain", "--account", "u1", "--account", "u9").code == 64
+    assert xp("fleet", "accounts", "--standing", "drained").out == "The fleet has no such account.\n"
     assert "what is to be drained?" in xp("fleet", "drain").err
 
 
 def test_a_worker_is_drained(registry: Registry) -> None:
     with registry.transaction() as connection:
         connection.execute("INSERT INTO exitplan.workers (worker, host, pid, processes) VALUES ('w1', 'h', 7, 2)")
-    assert xp("fleet", "drain", "--worker", "w1").out == "The worker w1 gets no new cycle.\n"
+    assert (
+        xp("fleet", "drain", "--worker", "w1").out
+        == "The worker w1 takes no new shard, and leaves when those it has are done.\n"
+    )
     assert "draining" in xp("fleet", "status").out
-    assert xp("fleet", "drain", "--worker", "w1", "--undo").out == "The worker w1 has cycles again.\n"
+    assert xp("fleet", "drain", "--worker", "w1", "--undo").out == "The worker w1 takes shards again.\n"
     assert "it has w1" in xp("fleet", "drain", "--worker", "zz").err
+
+
+def test_a_worker_that_was_killed_is_told_as_lost(registry: Registry) -> None:
+    with registry.transaction() as connection:
+        connection.execute(
+            "INSERT INTO exitplan.workers (worker, host, pid, processes, seen_at)"
+            " VALUES ('w1', 'h', 7, 2, now() - interval '16 s'), ('w2', 'h', 8, 2, now())"
+        )
+    assert "1 at work; 1 lost, killed or cut off" in xp("fleet", "status").out
+    told = xp("fleet", "status", "--json").json
+    assert [worker["standing"] for worker in told["workers"]] == ["lost", "active"]
+
+
+def test_an_address_of_something_else_is_refused(nothing: Path) -> None:
+    for verb in (("fleet", "status"), ("status",), ("plan",)):
+        shown = xp(*verb, "--data", "postgre://exitplan@db/exitplan")
+        assert (shown.code, "postgre:// is no address of Postgres" in shown.err) == (64, True)
+    assert not list(nothing.glob("postgre*"))
+
+
+def test_a_role_that_is_not_there_and_a_server_that_is_away_have_hints_of_their_own(postgres_url: str) -> None:
+    database = postgres_url.rpartition("/")[2].partition("?")[0]
+    unknown = xp("fleet", "status", "--data", postgres_url.replace(f"/{database}", "/nowhere", 1))
+    assert (unknown.code, "docs/postgres.md shows how role and database are set up" in unknown.err) == (1, True)
+    away = xp("fleet", "status", "--data", "postgresql://exitplan@127.0.0.1:1/exitplan")
+    assert (away.code, "start the server or mend the way to it" in away.err) == (1, True)
+    assert "Is the server running" not in away.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fleet status",
+        "fleet tick",
+        "fleet worker",
+        "fleet import policies/accounts",
+        "fleet plan --policy x",
+        "plan",
+        "pending",
+    ],
+)
+def test_without_the_packages_of_a_fleet_it_is_said_what_to_install(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    write_accounts(nothing, 1)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    shown = xp(*words.split(), "--data", "postgresql://exitplan@127.0.0.1:1/exitplan")
+    assert (shown.code, shown.err.splitlines()[0]) == (64, "error: the packages that a fleet needs are not installed")
+    assert "pip install 'exitplan[fleet]'" in shown.err
 
 
 def test_the_dead_are_listed_and_revived(registry: Registry) -> None:
@@ -156,10 +214,10 @@ def test_the_dead_are_listed_and_revived(registry: Registry) -> None:
 
 def test_shards_are_rebalanced(registry: Registry) -> None:
     assert xp("fleet", "rebalance", "--size", "6", "--dry-run").out == (
-        "Would move 4 accounts and open 0 shards. 3 shards at work.\n"
+        "Would move 4 accounts and open 0 shards. The fleet has 3 shards.\n"
     )
-    assert xp("fleet", "rebalance", "--size", "6").out == "Moved 4 accounts and opened 0 shards. 1 shard at work.\n"
-    assert xp("fleet", "rebalance", "--size", "6").out == "Nothing to move. 1 shard at work.\n"
+    assert xp("fleet", "rebalance", "--size", "6").out.startswith("Moved 4 accounts and opened 0 shards.")
+    assert xp("fleet", "rebalance", "--size", "6").out == "Nothing to move. The fleet has 1 shard.\n"
 
 
 def test_an_account_with_an_open_run_is_not_removed(registry: Registry) -> None:

@@ -47,6 +47,25 @@ def test_the_protocol_runs_and_leaves_everything_in_the_database(fleet: str) -> 
 
 
 @pytest.mark.usefixtures("fleet")
+def test_the_plans_that_wait_of_all_accounts_are_listed_and_found_by_id() -> None:
+    xp("fleet", "tick", "-p", "1")
+    listed = xp("pending", "--json").json["requests"]
+    assert {one["account"] for one in listed} == {"platform", "user123"}
+    assert "These are the 1 oldest of 2; --limit shows more." in xp("pending", "--limit", "1").out
+    first, second = (one["request"] for one in listed)
+    assert "which one: " in xp("approve", "zz").err
+    assert xp("approve", first[:6]).code == 0
+    approved = xp("pending", first, "--json").json
+    assert (approved["approvals"], [vote["vote"] for vote in approved["votes"]]) == (1, ["approve"])
+    assert xp("reject", second, "--why", "not today").code == 0
+    assert [one["request"] for one in xp("pending", "--json").json["requests"]] == [first]
+    closed = xp("pending", "--closed", "--json").json["requests"]
+    assert sorted(one["standing"] for one in closed) == ["rejected", "waiting"]
+    xp("fleet", "remove", "platform", "user123")
+    assert xp("pending", "--closed").out == "No plan waits.\n"
+
+
+@pytest.mark.usefixtures("fleet")
 def test_accounts_are_found_by_id_and_tag_and_all() -> None:
     assert xp("positions", "--account", "user123").code == 0
     assert [one["account"] for one in xp("verify", "--all", "--json").json["accounts"]] == ["platform", "user123"]

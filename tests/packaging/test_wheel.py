@@ -18,7 +18,7 @@ from tests.packaging.wheels import (
 )
 from tools.locks import ROOT
 
-ROOMS = ("brokers", "cli", "dropin", "executor", "fleet", "policies", "ruleset", "schemas", "workbench")
+ROOMS = ("brokers", "cli", "dropin", "executor", "fleet", "policies", "ruleset", "schemas", "web", "workbench")
 HELD = 20
 BOT = """
 import brokers, cli, executor, ruleset, schemas

@@ -24,6 +24,8 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 
+NONE_FIT = "The fleet has no such account."
+NONE_YET = "The fleet has no accounts yet; take some in with: exitplan fleet import"
 app = verb_app()
 
 
@@ -48,12 +50,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     wanted = filter_of(venue, tag, policy, standing, shard, egress)
     with opened_registry(data) as registry:
-        accounts = registry.find(wanted, limit=None if as_json else limit + 1)
+        accounts = registry.find(wanted, limit=None if as_json else limit)
+        count = registry.count(wanted)
+        hint = NONE_FIT if count or registry.count() else NONE_YET
     if as_json:
         write_json({"accounts": [account_document(account) for account in accounts]})
     elif not accounts:
-        say("The fleet has no such account.")
+        say(hint)
     else:
-        show(accounts_table(accounts[:limit]))
-        if len(accounts) > limit:
-            say(f"\nThese are the first {limit:,}; --limit shows more.")
+        show(accounts_table(accounts))
+        if count > limit:
+            say(f"\nThese are the first {limit:,} of {count:,}; --limit shows more.")

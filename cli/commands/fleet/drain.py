@@ -44,11 +44,21 @@ def command(
     ]
     if not named:
         raise UsageError("what is to be drained?", hint="name it with --worker, --account, --shard or --venue")
-    from exitplan.fleet.draining import drain, undo_drain  # noqa: PLC0415 - help needs none of it
+    from exitplan.fleet.draining import drain, ensure_all_known, undo_drain  # noqa: PLC0415 - help needs none of it
 
     with opened_registry(data) as registry:
+        if not undo:
+            ensure_all_known(registry, named)
         for kind, name in named:
             is_news = undo_drain(registry, kind, name) if undo else drain(registry, kind, name, why, actor(os.environ))
-            stands = "has cycles again" if undo else "gets no new cycle"
-            said = stands if is_news else "was not drained" if undo else "was drained or set aside already"
+            said = _said(kind, undo=undo) if is_news else _NO_NEWS[undo]
             say(f"The {kind} {name} {said}.")
+
+
+_NO_NEWS = {False: "was drained or set aside already", True: "was not drained"}
+
+
+def _said(kind: Kind, *, undo: bool) -> str:
+    if kind == "worker":
+        return "takes shards again" if undo else "takes no new shard, and leaves when those it has are done"
+    return "has cycles again" if undo else "gets no new cycle"

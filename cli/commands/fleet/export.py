@@ -19,9 +19,9 @@ from exitplan.cli.fleet import (
     opened_registry,
 )
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.words import counted
 
 app = verb_app()
 
@@ -48,5 +48,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         raise UsageError(f"{folder} is not empty", hint="name a folder that is not there yet")
     with opened_registry(data) as registry:
         accounts = registry.find(filter_of(venue, tag, policy, standing, shard, egress))
+        if not accounts:
+            raise UsageError("the fleet has no such account", hint="exitplan fleet accounts lists those that it has")
         count = export_accounts(registry, accounts, folder)
     say(f"Wrote {counted(count, 'account')} into {folder / 'accounts'}.")

@@ -14,10 +14,10 @@ from exitplan.cli.fleet import FleetOption, SizeOption, opened_registry
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.many import AccountsBar
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
+from exitplan.ruleset.planning.words import counted
 
 if TYPE_CHECKING:
     from exitplan.fleet.importing import Imported, Read
@@ -86,7 +86,8 @@ def show_import(read: Read, done: Imported | None, *, as_json: bool) -> None:
         say(f"Added {done.added:,}, changed {done.changed:,}, unchanged {done.unchanged:,}; {policies}{opened}.")
     elif read.problems:
         broken = counted(len(read.problems), "problem")
-        say(f"Nothing was imported: {broken} in the files. --keep-going takes in the others.", err=True)
+        sound = f" --keep-going takes in the {counted(len(read.drafts), 'sound account')}." if read.drafts else ""
+        say(f"Nothing was imported: {broken} in the files.{sound}", err=True)
     else:
         say(f"{counted(len(read.drafts), 'account')} can be imported; nothing was changed.")
 

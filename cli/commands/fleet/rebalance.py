@@ -9,9 +9,9 @@ import typer
 from exitplan.cli.fleet import FleetOption, SizeOption, opened_registry
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.planning.words import counted
 
 app = verb_app()
 
@@ -36,4 +36,4 @@ def command(
         return
     moved, opened = counted(len(moves.placed), "account"), counted(len(moves.opened), "shard")
     said = f"Would move {moved} and open {opened}." if dry_run else f"Moved {moved} and opened {opened}."
-    say(f"{said if moves.placed else 'Nothing to move.'} {counted(shards, 'shard')} at work.")
+    say(f"{said if moves.placed else 'Nothing to move.'} The fleet has {counted(shards, 'shard')}.")

@@ -8,8 +8,8 @@ import typer
 
 from exitplan.cli.fleet import FleetOption, opened_registry
 from exitplan.cli.output import say
-from exitplan.cli.rendering.words import counted
 from exitplan.cli.verbs import verb_app
+from exitplan.ruleset.planning.words import counted
 
 app = verb_app()
 

@@ -17,12 +17,12 @@ from exitplan.cli.fleet import FleetOption, ensure_driver, opened_registry
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show
-from exitplan.cli.rendering.words import money, percent
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.people import actor
 from exitplan.ruleset.errors import RefusedByGuard, UsageError
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.planning.words import money, percent
 
 if TYPE_CHECKING:
     from exitplan.fleet.registry import Registry

@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from exitplan.cli.arguments import present
-from exitplan.cli.fleet import FleetOption
+from exitplan.cli.fleet import FleetOption, ensure_driver
 from exitplan.cli.fleet_work import EgressOption, FleetCutOffOption, ProcessesOption, Work, opened_worker, seldom
 from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import JsonOption
@@ -49,6 +49,7 @@ def command(
     exits with 7. Otherwise it exits with the worst code of all accounts, as `exitplan watch --once` does: 2 means that
     a plan waits or an account is not CLEAN.
     """
+    ensure_driver()
     from exitplan.fleet.runner import ticks  # noqa: PLC0415 - help needs none of it
     from exitplan.fleet.runner.shift import add_up  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.worker import Untold  # noqa: PLC0415 - as above
@@ -59,7 +60,7 @@ def command(
         begun = worker.begin(tick, "by hand")
         if begun.running is not None:
             raise TickIsRunning(
-                f"tick {begun.running} still runs: {begun.left:,} of its shards are not done",
+                f"tick {begun.running} still runs, {ticks.left_of(begun.left)}",
                 hint="exitplan fleet status shows it",
             )
         _attend(worker, tick, database, stopped, wait_only=wait_only)
@@ -70,14 +71,14 @@ def command(
     if progress is not None and as_json:
         write_json(tick_document(progress, figures, unserved))
     elif progress is not None:
-        show(*tick_parts(progress, figures, unserved))
+        show(*tick_parts(progress, figures, unserved, is_stopped=stopped()))
     raise typer.Exit(_code(figures, unserved, is_over=progress is not None and progress.is_over, is_stopped=stopped()))
 
 
 def _code(figures: Mapping[str, Any], unserved: Mapping[str, int], *, is_over: bool, is_stopped: bool) -> ExitCode:
     """Return the worst exit code of all accounts, and of what was left."""
-    left = ExitCode.CANCELLED if is_stopped and not is_over else ExitCode.DONE
-    return ExitCode.worst([figures.get("exit_code", 0), ExitCode.ERROR if unserved else ExitCode.DONE, left])
+    left = ExitCode.CANCELLED if is_stopped and not is_over else ExitCode.ERROR if unserved else ExitCode.DONE
+    return ExitCode.worst([figures.get("exit_code", 0), left])
 
 
 def _attend(worker: Worker, tick: int, pool: Pool, stopped: Callable[[], bool], *, wait_only: bool) -> None:

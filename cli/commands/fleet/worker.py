@@ -28,11 +28,11 @@ from exitplan.cli.interrupts import asking_to_stop
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.fleet_ticks import begun_document, begun_line, shard_document, shard_line
-from exitplan.cli.rendering.words import counted, duration
 from exitplan.cli.streams import write_line
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.watching.service_manager import ServiceManager
 from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.planning.words import counted, duration
 
 if TYPE_CHECKING:
     from exitplan.fleet.runner.port import ShardCycle

@@ -20,6 +20,17 @@ _UNUSABLE = (
 """What says nothing of the data itself."""
 
 SET_UP = "set it up, or bring it to this version, with: exitplan fleet init --data URL"
+_HINTS = (
+    (("it is not set up",), SET_UP),
+    (("lacks a right",), "grant it as docs/postgres.md shows, or use the role that owns the tables"),
+    (
+        ("password authentication failed", "no password supplied"),
+        "the password is taken from PGPASSWORD, ~/.pgpass or a service file (PGSERVICE)",
+    ),
+    (("does not exist", "pg_hba.conf"), "docs/postgres.md shows how role and database are set up"),
+)
+"""What to do, by what the server or the driver says, where it says it in English."""
+_QUESTION = " Is the server running on that host and accepting TCP/IP connections?"
 
 
 def as_store_error(error: Exception) -> StoreError:
@@ -37,18 +48,15 @@ def text_of(error: Exception) -> str:
     return _plain(error)
 
 
-def passes(problem: BaseException | None) -> bool:
-    """Check whether what cannot be used may be usable again by itself: not where a right or the tables are missing."""
-    while problem is not None:
-        if isinstance(problem, (errors.InsufficientPrivilege, *_NOT_SET_UP)):
-            return False
-        problem = problem.__cause__
-    return True
+def passes(problem: DataFolderUnusable) -> bool:
+    """Check whether what cannot be used may be usable again by itself: not where it refuses us, or lacks tables."""
+    return not any(phrase in str(problem) for phrases, _ in _HINTS for phrase in phrases)
 
 
 def _plain(error: Exception) -> str:
     diagnosed = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     text = " ".join((diagnosed or str(error)).split()) or type(error).__name__
+    text = text.removeprefix("connection failed: ").replace(_QUESTION, "")
     password = os.environ.get("PGPASSWORD")
     return text.replace(password, "***") if password else text
 
@@ -64,10 +72,9 @@ def for_people(error: StoreError, place: str) -> ExitplanError:
 
 
 def _hint(text: str) -> str:
-    if "it is not set up" in text:
-        return SET_UP
-    if "lacks a right" in text:
-        return "grant it as docs/postgres.md shows, or use the role that owns the tables"
+    for phrases, hint in _HINTS:
+        if any(phrase in text for phrase in phrases):
+            return hint
     return "nothing was sent that is not in the journal; start the server or mend the way to it, then try again"
 
 

@@ -10,12 +10,19 @@ from exitplan.ruleset.errors import UsageError
 _SCHEMES = ("postgresql://", "postgres://")
 _SECRETS = ("password", "sslpassword", "passfile")
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
+_SHAPE = "postgresql://ROLE@HOST:PORT/DATABASE"
 _HINT = "put it into PGPASSWORD, ~/.pgpass or a service file (PGSERVICE): a command line is seen by everybody"
 
 
 def is_database_url(text: str) -> bool:
     """Check whether what names a place for data names a database rather than a folder."""
     return text.startswith(_SCHEMES)
+
+
+def ensure_scheme(text: str) -> None:
+    """Raise UsageError for an address of something else, or one with a slip in it: no folder has a name like that."""
+    if "://" in text and not is_database_url(text):
+        raise UsageError(f"{text.partition('://')[0]}:// is no address of Postgres", hint=f"write it as {_SHAPE}")
 
 
 def ensure_no_password(url: str) -> None:
@@ -26,7 +33,7 @@ def ensure_no_password(url: str) -> None:
     except ValueError:
         raise UsageError(
             "the address of the database cannot be read",
-            hint="write it as postgresql://ROLE@HOST:PORT/DATABASE, or postgresql:///DATABASE?host=/folder/of/socket",
+            hint=f"write it as {_SHAPE}, or postgresql:///DATABASE?host=/folder/of/socket",
         ) from None
     if has_one:
         raise UsageError("the address of the database carries a password", hint=_HINT)

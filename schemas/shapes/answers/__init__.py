@@ -22,6 +22,7 @@ from exitplan.schemas.shapes.answers.alerts import (
     deliveries_schema,
     incidents_schema,
 )
+from exitplan.schemas.shapes.answers.dashboard import token_schema, users_shown_schema
 from exitplan.schemas.shapes.answers.failures import accounts_schema, error_schema
 from exitplan.schemas.shapes.answers.fleet import (
     fleet_accounts_schema,
@@ -98,6 +99,8 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fleet-plan": fleet_plan_schema,
     "fleet-rollout": fleet_rollout_schema,
     "fleet-rollouts": fleet_rollouts_schema,
+    "users-shown": users_shown_schema,
+    "token": token_schema,
     "accounts": accounts_schema,
     "error": error_schema,
 }

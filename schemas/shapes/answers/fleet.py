@@ -6,6 +6,11 @@ from exitplan.schemas.shapes.answers.parts import OBJECT, answer, whole
 from exitplan.schemas.shapes.answers.rollouts import rollout_shape
 from exitplan.schemas.shapes.common import Schema, flag, keyed, listed, moment, name, one_of, record, sha256, text
 
+_WORKER_STANDINGS = {
+    "active": "",
+    "draining": "it takes no new shard",
+    "lost": "it was not heard of for 15 seconds: it was killed, or is cut off; others take its shards",
+}
 _STANDINGS = {
     "active": "it gets cycles.",
     "drained": "somebody wants it to get none.",
@@ -149,7 +154,7 @@ def _worker() -> Schema:
         "pid": whole("Its process."),
         "egress": text("The egress whose shards it takes; empty for those without one."),
         "processes": whole("How many shards it works on at once."),
-        "standing": one_of({"active": "", "draining": "it takes no new shard"}, "Whether it takes shards."),
+        "standing": one_of(_WORKER_STANDINGS, "Whether it takes shards."),
         "started_at": moment("When it started.", optional=False),
         "silent_for": _SECONDS,
         "shards": whole("How many shards it has in hand."),

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -81,7 +82,29 @@ def test_a_tick_while_another_runs_is_refused(data: str) -> None:
         assert ticks.take(database, "somebody", ("",)) is not None
     shown = xp("fleet", "tick")
     assert shown.code == 7
-    assert "error: tick 60 still runs: 4 of its shards are not done" in shown.err
+    assert "error: tick 60 still runs, 4 of its shards are not done" in shown.err
+
+
+def test_a_tick_of_a_fleet_that_is_drained_says_why_nothing_was_done(data: str) -> None:
+    with psycopg.connect(data) as connection:
+        (venue,) = connection.execute("SELECT min(venue) FROM exitplan.accounts").fetchone() or ("",)
+    xp("fleet", "drain", "--venue", venue)
+    shown = xp("fleet", "tick")
+    assert (shown.code, "No account gets a cycle: exitplan fleet status" in shown.out) == (0, True)
+
+
+def test_a_tick_that_somebody_stops_leaves_the_rest_and_says_so(data: str) -> None:
+    command = [sys.executable, "-m", "exitplan", "fleet", "tick", "--wait-only", "--data", data]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tick:
+        with psycopg.connect(data, autocommit=True) as connection:
+            while connection.execute("SELECT count(*) FROM exitplan.cycles").fetchone() != (4,):
+                assert tick.poll() is None
+                time.sleep(0.05)
+        tick.send_signal(signal.SIGINT)
+        out, _ = tick.communicate(timeout=30)
+    assert tick.returncode == 8
+    assert "stopped  4 shards left to workers that are there, or to the next tick" in out
+    assert "no worker may take them" not in out
 
 
 @pytest.mark.parametrize(

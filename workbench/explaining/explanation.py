@@ -8,8 +8,6 @@ from datetime import datetime
 from decimal import localcontext
 from typing import Any
 
-from exitplan.cli.fact_sources import fact_sources
-from exitplan.cli.why_not import exits_meant, reasons_against
 from exitplan.ruleset.engine.trace import Trace, fact_text, trace
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Rule
 from exitplan.ruleset.language.problems import Path
@@ -26,6 +24,8 @@ from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft, PlanInput
 from exitplan.ruleset.planning.unwind import coming_cycles
 from exitplan.workbench.alternatives import find_alternatives
+from exitplan.workbench.explaining.fact_sources import fact_sources
+from exitplan.workbench.explaining.why_not import exits_meant, reasons_against
 
 
 @dataclass(frozen=True, slots=True)

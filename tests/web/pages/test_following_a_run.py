@@ -1,0 +1,60 @@
+"""A run that is followed: its events from any place on, its end, and its actor."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.web.visit import Browser, Desk, set_up
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Desk:
+    return set_up(tmp_path, options={"file": "../data/paper/main.json", "start_from": "demo"})
+
+
+def applied(desk: Desk, browser: Browser) -> str:
+    """Have a plan made and applied; returns the page of the run, once that is over."""
+    place = browser.post("/accounts/main/plan").headers["location"]
+    work = str(browser.post(f"{place}/approve", {"then": "apply"}).headers["location"])
+    known = desk.app.state.desk.works.find(work.rpartition("/")[2])
+    for _ in range(1000):
+        if known.is_over:
+            return work
+        time.sleep(0.01)
+    raise AssertionError("the run does not end")
+
+
+def test_events_go_on_after_the_last_one_that_was_seen(demo: Desk) -> None:
+    browser = demo.browser("anna")
+    events = f"{applied(demo, browser)}/events"
+    everything = browser.get(events).text
+    count = everything.count("event: line")
+    rest = browser.get(events, headers={"Last-Event-ID": str(count - 2)}).text
+    assert rest.count("event: line") == 2
+    assert everything.endswith(rest)
+    assert rest.endswith("event: over\ndata: {}\n\n")
+
+
+def test_a_run_is_that_of_whoever_had_it_applied(demo: Desk) -> None:
+    browser = demo.browser("anna")
+    page = browser.get(applied(demo, browser)).text
+    assert "Everything was done." in page
+    assert "by anna" in browser.get("/accounts/main/runs/1").text
+
+
+def test_a_plan_that_was_applied_is_not_applied_again(demo: Desk) -> None:
+    browser = demo.browser("anna")
+    place = browser.post("/accounts/main/plan").headers["location"]
+    applied(demo, browser)
+    assert browser.post(f"{place}/apply").status_code == 409
+    assert browser.post(f"{place}/approve").status_code == 409
+
+
+def test_a_run_of_another_account_or_server_is_not_found(demo: Desk) -> None:
+    browser = demo.browser("anna")
+    work = applied(demo, browser)
+    assert browser.get(work.replace("/main/", "/other/")).status_code == 404
+    assert browser.get(f"{work}0").status_code == 404

@@ -1,0 +1,84 @@
+"""The accounts of the project: as they are now, and read anew only where something of theirs has changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exitplan.executor.accounts.account import AccountFile, load_account_file
+from exitplan.schemas.policies import shipped_policy
+from exitplan.web.known_accounts import KnownAccounts
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownAccounts:
+    monkeypatch.setattr("exitplan.web.known_accounts._PATIENCE", 0)
+    (tmp_path / "accounts").mkdir()
+    write(tmp_path / "house.yaml", f"version: 1\nname: house\nextends: {shipped_policy('default')}\n")
+    for name in ("a", "b"):
+        text = f"version: 1\nname: {name}\nextends: ../house.yaml\naccount: {{id: {name}, venue: paper, quote: USD}}\n"
+        write(tmp_path / f"accounts/{name}.yaml", text)
+    return KnownAccounts(tmp_path)
+
+
+def write(path: Path, text: str, *, age: int = 60) -> None:
+    path.write_text(text)
+    now = path.stat().st_mtime
+    os.utime(path, (now - age, now - age))
+
+
+def edited(path: Path, old: str, new: str, *, age: int = 30) -> None:
+    write(path, path.read_text().replace(old, new), age=age)
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+
+    def load(path: Path) -> AccountFile:
+        names.append(path.stem)
+        return load_account_file(path)
+
+    monkeypatch.setattr("exitplan.web.known_accounts.load_account_file", load)
+    return names
+
+
+def test_what_has_not_changed_is_read_once(known: KnownAccounts, loads: list[str]) -> None:
+    assert known.files().sound.keys() == {"a", "b"}
+    known.files()
+    assert loads == ["a", "b"]
+
+
+def test_only_what_has_changed_is_read_anew(known: KnownAccounts, loads: list[str]) -> None:
+    known.files()
+    edited(known.root / "accounts/a.yaml", "quote: USD", "quote: EUR")
+    assert known.files().sound["a"].block["quote"] == "EUR"
+    assert loads == ["a", "b", "a"]
+
+
+def test_a_policy_that_is_extended_changes_all_that_extend_it(known: KnownAccounts, loads: list[str]) -> None:
+    known.files()
+    edited(known.root / "house.yaml", "name: house", "name: house\nparameters: {max_positions: 3}")
+    policies = [file.loaded.shown["policy"] for file in known.files().sound.values()]
+    assert [policy["parameters"]["max_positions"] for policy in policies] == [3, 3]
+    assert loads == ["a", "b", "a", "b"]
+
+
+def test_a_broken_file_hides_no_other_and_comes_back(known: KnownAccounts) -> None:
+    known.files()
+    edited(known.root / "house.yaml", "version: 1", "version: x")
+    assert known.files().sound == {}
+    assert len(known.files().broken) == 2
+    edited(known.root / "house.yaml", "version: x", "version: 1", age=20)
+    assert known.files().sound.keys() == {"a", "b"}
+
+
+def test_a_file_that_goes_is_gone_and_one_that_is_new_is_trusted_later(known: KnownAccounts, loads: list[str]) -> None:
+    known.files()
+    (known.root / "accounts/a.yaml").unlink()
+    edited(known.root / "accounts/b.yaml", "id: b", "id: c", age=0)
+    assert known.files().sound.keys() == {"c"}
+    known.files()
+    assert loads == ["a", "b", "b", "b"]

@@ -1,0 +1,104 @@
+"""What the dashboard holds while it is up: the rows of all accounts, the plans it made, and those it applies."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+
+from starlette.requests import Request
+
+from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, no_such_account, open_account_file
+from exitplan.executor.approvals.book import requests_of
+from exitplan.executor.approvals.deciding import Found
+from exitplan.executor.plan import Planned
+from exitplan.executor.store.port import AccountStore
+from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.web.acts.works import Work, Works
+from exitplan.web.given import Given, given_of
+from exitplan.web.pages.overview import Overview
+from exitplan.web.refusals import NoSuchPage
+
+_LOOKS = 64
+"""How many accounts' newest plans are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A plan that was made here: by whom and when, and the file it was made by."""
+
+    planned: Planned
+    file: AccountFile
+    person: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Desk:
+    """What pages and acts share; nothing of it is needed to go on after a restart."""
+
+    given: Given
+    overview: Overview = field(init=False)
+    works: Works = field(init=False)
+    _looks: OrderedDict[str, Look] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        """Make what depends on what is given."""
+        self.overview = Overview(self.given)
+        self.works = Works(self._end)
+
+    def file(self, account: str) -> AccountFile:
+        """Return an account's file; raises NoSuchAccount, and FileIsInvalid where it may be a broken one."""
+        found = self.given.accounts.find(account)
+        if found is not None:
+            return found
+        files = self.given.accounts.files()
+        problem: FileIsInvalid | None = files.problem_of(account)
+        raise problem or no_such_account(account, list(files.sound), self.given.root)
+
+    def store(self, account: str) -> AccountStore:
+        """Return where an account that there is keeps its data."""
+        return self.given.store_of(self.file(account).id)
+
+    def open(self, account: str, *, offline: bool = False) -> Account:
+        """Open an account; ``offline`` for those who only look at what is remembered."""
+        given = self.given
+        request = AccountRequest(
+            clock=given.clock, data=given.data, store_of=given.store_of, root=given.root, offline=offline
+        )
+        return open_account_file(self.file(account), request)
+
+    def request(self, account: str, name: str) -> Found:
+        """Return a plan that waits or has waited, by its id; raises NoSuchPage."""
+        file, store = self.file(account), self.store(account)
+        for request in requests_of(store):
+            if request.id == name:
+                return Found(request, file, store)
+        raise NoSuchPage(f"{account} has no plan {name!r} that waits", hint="it may be too old: see the account")
+
+    def look(self, account: str) -> Look | None:
+        """Return the newest plan that was made here of an account."""
+        return self._looks.get(account)
+
+    def keep(self, look: Look) -> None:
+        """Keep a plan that was made."""
+        with self._lock:
+            self._looks[look.file.id] = look
+            self._looks.move_to_end(look.file.id)
+            while len(self._looks) > _LOOKS:
+                self._looks.popitem(last=False)
+
+    def _end(self, work: Work) -> None:
+        self._looks.pop(work.account, None)  # the account is another one now
+        self.overview.renew(work.account)
+
+
+def desk_of(request: Request) -> Desk:
+    """Return the desk of the dashboard that answers a request."""
+    state = request.app.state
+    if not hasattr(state, "desk"):
+        state.desk = Desk(given_of(request))
+    desk: Desk = state.desk
+    return desk

@@ -1,0 +1,1 @@
+"""The pages: each module builds what is shown in pure functions, of what the executor remembers."""

@@ -1,0 +1,138 @@
+"""The rows of all accounts, kept in memory and read anew where something of an account has changed.
+
+A page must not open thousands of journals. So a thread looks after them for as long as somebody looks at pages; what
+the dashboard itself does to an account is read anew at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from threading import Condition, Thread
+from time import monotonic
+
+from exitplan.executor.accounts.account import AccountFile, AccountFiles
+from exitplan.executor.logs import RUN, note
+from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.port import AccountStore
+from exitplan.web.given import Given
+from exitplan.web.pages.accounts import AccountRow, account_row, broken_row, sort_rows
+
+PAUSE = 3.0
+"""Seconds between two looks at all accounts."""
+UNWATCHED = 600.0
+"""Seconds without anybody looking after which the thread ends."""
+FIRST_WAIT = 20.0
+"""Seconds that the first page waits for the first look."""
+_ANEW = 30.0
+"""Seconds after which an account is read again whose changes cannot be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All accounts as they were at a time, in the order of the list."""
+
+    rows: tuple[AccountRow, ...] = ()
+    at: datetime | None = None
+    is_whole: bool = False
+
+
+@dataclass(slots=True)
+class Overview:
+    """The rows of the accounts of a dashboard."""
+
+    given: Given
+    _known: dict[str, tuple[Hashable, AccountRow]] = field(default_factory=dict)
+    _seen: Seen = field(default_factory=Seen)
+    _changed: Condition = field(default_factory=Condition)
+    _asked_at: float = 0.0
+    _thread: Thread | None = None
+
+    def now(self) -> Seen:
+        """Return the rows; the first to ask waits until all accounts were looked at, or for some seconds."""
+        with self._changed:
+            self._asked_at = monotonic()
+            if self._thread is None or not self._thread.is_alive():
+                self._seen = Seen(self._seen.rows, self._seen.at)  # what nobody looked after is looked at first
+                self._thread = Thread(target=self._look_after, name="overview", daemon=True)
+                self._thread.start()
+            self._changed.wait_for(lambda: self._seen.is_whole, FIRST_WAIT)
+            return self._seen
+
+    def renew(self, account: str) -> None:
+        """Read one account anew now: something was done to it here."""
+        file = self.given.accounts.find(account)
+        if file is None:
+            self.look()
+            return
+        store = self.given.store_of(account)
+        entry = _mark_of(file, store), account_row(file, store, self.given.clock())
+        with self._changed:
+            self._known[account] = entry
+            others = [row for row in self._seen.rows if row.id != account]
+            self._seen = replace(self._seen, rows=tuple(sort_rows([*others, entry[1]])))
+
+    def renew_all(self) -> None:
+        """Read all accounts anew now: something was done to all of them."""
+        self._known.clear()
+        self.look()
+
+    def look(self) -> None:
+        """Look at all accounts, and read those anew that have changed."""
+        given, rows = self.given, list[AccountRow]()
+        files: AccountFiles = given.accounts.files()
+        known: dict[str, tuple[Hashable, AccountRow]] = {}
+        for name, file in files.sound.items():
+            known[name] = self._row(file, given.store_of(name))
+            rows.append(known[name][1])
+        rows += [broken_row(broken) for broken in files.broken]
+        with self._changed:
+            self._known = known
+            self._seen = Seen(tuple(sort_rows(rows)), given.clock(), is_whole=True)
+            self._changed.notify_all()
+
+    def _row(self, file: AccountFile, store: AccountStore) -> tuple[Hashable, AccountRow]:
+        mark = _mark_of(file, store)
+        old = self._known.get(file.id)
+        if old is not None and old[0] == mark:
+            return old
+        return mark, account_row(file, store, self.given.clock())
+
+    def _look_after(self) -> None:
+        while monotonic() - self._asked_at < UNWATCHED:
+            try:
+                self.look()
+            except Exception as problem:  # noqa: BLE001 - the next look may well do it, and nobody waits for this thread
+                note(RUN, "accounts_not_looked_at", level=logging.ERROR, message=str(problem))
+                with self._changed:
+                    self._seen = Seen(self._seen.rows, self._seen.at, is_whole=True)
+                    self._changed.notify_all()
+            with self._changed:
+                self._changed.wait(PAUSE)
+
+
+def _mark_of(file: AccountFile, store: AccountStore) -> Hashable:
+    """Return what differs when an account has changed: of files their times, else the time in steps."""
+    if not isinstance(store, FileStore):
+        return id(file), int(monotonic() / _ANEW)
+    folder = store.folder
+    wal = folder.journal.with_name(folder.journal.name + "-wal")
+    places = (folder.journal, wal, folder.reading, folder.path / "HALT", folder.root / "HALT", folder.lock)
+    return (id(file), int(monotonic() / (10 * _ANEW)), *map(_look_at, places))
+
+
+def _look_at(path: Path) -> Hashable:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of times
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def rows_by_id(seen: Seen) -> Mapping[str, AccountRow]:
+    """Return the rows by the id of their account."""
+    return {row.id: row for row in seen.rows}

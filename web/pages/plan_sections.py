@@ -1,0 +1,373 @@
+"""A plan as sections of rows, in the order and words of the terminal: what goes, what stays, what cannot. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.planning.actions import Action, Blocked, Phase
+from exitplan.ruleset.planning.check_words import CHECK_NAMES, FURTHER, Check, failures, found_by, named
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import CheckReport, Plan, PlannedPosition
+from exitplan.ruleset.planning.plan_words import (
+    CATEGORIES,
+    CONVERSIONS,
+    SUMMARY,
+    as_exits,
+    bare_reason,
+    cash_text,
+    conversion_cost,
+    count_kinds,
+    debt_text,
+    expected_cost,
+    guard_text,
+    orders_text,
+    policy_text,
+    positions_text,
+    protection_text,
+    reason_shown,
+    scope_text,
+    shared_reason,
+    warning_text,
+)
+from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money, total
+
+_TONES = {
+    "cancel_order": ("-", "goes"),
+    "close": ("-", "goes"),
+    "convert_dust": ("-", "goes"),
+    "convert_cash": ("~", "shrinks"),
+    "unwind": ("~", "shrinks"),
+    "attach_stop": ("+", "comes"),
+    "adopt": ("+", "comes"),
+}
+SIGNS = {"-": "goes", "~": "shrinks", "+": "comes", "=": "stays", "!": "blocked", "?": "not judged", "x": "refused"}
+"""What each sign says, for those who hear a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a section: its sign, the symbol, what is done, what that is worth, and why; ``tone`` colours it."""
+
+    sign: str
+    tone: str
+    symbol: str
+    what: str = ""
+    value: str = ""
+    why: str = ""
+
+    @property
+    def said(self) -> str:
+        """The sign in a word."""
+        return SIGNS.get(self.sign, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a plan: its title, a note beside it, its rows, and what helps."""
+
+    title: str
+    note: str
+    lines: tuple[Line, ...]
+    helps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One check as it stands, and as it would stand after the plan."""
+
+    label: str
+    verdict: str
+    found: str
+    verdict_then: str
+    found_then: str
+
+
+def head_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Return what a plan is about: label and text."""
+    account, snapshot = plan.account, plan.snapshot
+    equity = "unknown" if snapshot.equity is None else money(snapshot.equity, account.quote)
+    lines = [("Account", f"{account.id} at {account.venue}"), ("Equity", f"{equity}, {positions_text(plan)}")]
+    if snapshot.managed_equity is not None and snapshot.managed_equity != snapshot.equity:
+        managed = money(snapshot.managed_equity, account.quote)
+        lines.append(("Managed", f"{managed}, without what is protected or does not trade"))
+    lines += [("Cash", cash_text(line, account.quote)) for line in plan.other_cash]
+    lines += [("Debt", debt_text(debt, account.quote)) for debt in plan.debts]
+    lines += [("Policy", policy_text(plan.policy)), ("Plan", plan.plan_id)]
+    lines.append(("Made", f"{clock_time(plan.created_at)}, valid until {clock_time(plan.expires_at)}"))
+    if snapshot.recorded:
+        lines.append(("From", "a file, and not from what the venue tells now"))
+    if scope := scope_text(plan.scope):
+        lines.append(("Only", scope))
+    return lines
+
+
+def summary_text(plan: Plan) -> str:
+    """Say in one line what the plan does."""
+    if not plan.actions:
+        return _nothing_to_do(plan)
+    kinds = count_kinds(action.kind for action in as_exits(plan.actions))
+    said = [form.format(f"{kinds[kind]:,}") for kind, form in SUMMARY.items() if kinds[kind]]
+    if kinds["cancel_order"]:
+        said.append(f"{counted(kinds['cancel_order'], 'order')} to cancel")
+    value = money(plan.summary.est_value, plan.account.quote)
+    return ", ".join(said) + (f", ~ {value} to be sold." if kinds["close"] + kinds["unwind"] else ".")
+
+
+def cost_lines(plan: Plan) -> list[str]:
+    """Say what selling takes of the value, as far as it is known beforehand."""
+    return expected_cost(plan)
+
+
+def plan_sections(plan: Plan) -> list[Section]:
+    """Return the sections of a plan that have anything in them, in the order of the terminal."""
+    parts = [
+        _warnings(plan),
+        _cancels(plan),
+        *_exits(plan),
+        _dust(plan),
+        _cash(plan),
+        _counting(plan),
+        _waiting(plan),
+        _blocked(plan),
+        _left(plan),
+        _deferred(plan),
+        _protected(plan),
+        _unchanged(plan),
+        _refusals(plan),
+    ]
+    return [part for part in parts if part.lines]
+
+
+def check_lines(before: CheckReport, after: CheckReport) -> list[CheckLine]:
+    """Return the checks as they stand and as they would stand, those beside the four only where one fails."""
+    lines = []
+    for name, label in CHECK_NAMES.items():
+        now: Check = getattr(before.checks, name)
+        then: Check = getattr(after.checks, name)
+        lines.append(CheckLine(label, _verdict(before, now), found_by(now), _verdict(after, then), found_by(then)))
+    for further in FURTHER:
+        found, later = further.failing(before), further.failing(after)
+        if found or later:
+            verdicts = ["no" if names else "ok" for names in (found, later)]
+            lines.append(
+                CheckLine(further.label, verdicts[0], named(found) or "none", verdicts[1], named(later) or "none")
+            )
+    return lines
+
+
+def _verdict(checks: CheckReport, check: Check) -> str:
+    if checks.deferred:
+        return "?"
+    return "ok" if check.passed else "no"
+
+
+def _nothing_to_do(plan: Plan) -> str:
+    counting = sum(position.counts for position in plan.positions)
+    if counting:
+        return f"Nothing to send, but {counted(counting, 'unwind cycle')} to count."
+    due = [blocked.until for blocked in plan.blocked if blocked.until is not None]
+    if due:
+        return f"Nothing to do before {clock_time(min(due))}."
+    if plan.checks.state is AccountState.CLEAN:
+        return "No changes. The account is clean."
+    where = " within its scope" if scope_text(plan.scope) else ""
+    return f"No changes{where}. The account is not clean: {failures(plan.checks)}."
+
+
+def _line(action: Action, what: str, why: str) -> Line:
+    sign, tone = _TONES.get(action.kind, ("?", "unknown"))
+    return Line(sign, tone, action.symbol, what, _value(action), why)
+
+
+def _value(action: Action) -> str:
+    if action.kind == "adopt" or (action.kind == "cancel_order" and action.est_value is None):
+        return ""
+    return f"~ {money(action.est_value)}"
+
+
+def _what(action: Action) -> str:
+    quantity = exact(action.quantity)
+    if action.kind == "cancel_order":
+        return f"cancel {action.side} {quantity} ({action.order_id})"
+    if action.kind == "attach_stop":
+        return f"stop {quantity}" + (f" at {exact(action.trigger_price)}" if action.trigger_price else "")
+    short = " short" if action.position_side == "short" else ""
+    return f"{action.kind.replace('_dust', '')} {quantity}{short}"
+
+
+def _warnings(plan: Plan) -> Section:
+    lines = tuple(Line("!", "warns", "", why=warning_text(warning)) for warning in plan.warnings)
+    return Section("Warnings", "worth a look", lines)
+
+
+def _cancels(plan: Plan) -> Section:
+    cancels = plan.of_phase(Phase.CANCEL)
+    lines = tuple(_line(action, _what(action), action.because) for action in cancels)
+    return Section("Stale orders", counted(len(cancels), "order") + " to cancel", lines)
+
+
+def _exits(plan: Plan) -> Iterator[Section]:
+    """Give one section for each exit rule, in the order in which they act; a cancel stands before its close."""
+    by_rule: dict[str, list[Action]] = defaultdict(list)
+    exits = [action for action in plan.actions if action.phase != Phase.CANCEL and action.kind not in CONVERSIONS]
+    for action in sorted(exits, key=lambda action: action.kind == "cancel_order"):
+        by_rule[action.rule].append(action)
+    for rule, parts in by_rule.items():
+        actions = sorted(as_exits(parts), key=lambda action: (action.symbol, action.kind != "cancel_order"))
+        yield _exit(rule, actions, plan)
+
+
+def _exit(rule: str, actions: Sequence[Action], plan: Plan) -> Section:
+    main = [action for action in actions if action.kind != "cancel_order"]
+    shared = shared_reason(main)
+    lines = tuple(
+        _line(
+            action,
+            _what(action) + orders_text(plan, action),
+            reason_shown(action, plan.by_key.get(action.key), shared),
+        )
+        for action in actions
+    )
+    worth = total([action.est_value for action in main if action.kind in {"close", "unwind"}])
+    sold = f", ~ {money(worth, plan.account.quote)}" if worth else ""
+    note = counted(len({action.symbol for action in actions}), "position") + sold
+    return Section(f"Exit {rule}", f"{note}{f' - {shared}' if shared else ''}", lines)
+
+
+def _dust(plan: Plan) -> Section:
+    dust = [action for action in plan.actions if action.kind == "convert_dust"]
+    lines = tuple(
+        _line(action, _what(action), f"{conversion_cost(action)}; {action.because.partition('; ')[0]}")
+        for action in dust
+    )
+    return Section("Dust to convert", f"{counted(len(dust), 'position')}, too small to sell", lines)
+
+
+def _cash(plan: Plan) -> Section:
+    conversions = as_exits([action for action in plan.actions if action.kind == "convert_cash"])
+    lines = tuple(
+        _line(
+            action,
+            f"{action.side} {exact(action.quantity)} {action.symbol.partition('/')[0]}{orders_text(plan, action)}",
+            bare_reason(action),
+        )
+        for action in conversions
+    )
+    worth = total([action.est_value for action in conversions])
+    return Section("Cash to convert", f"~ {money(worth, plan.account.quote)}, into {plan.account.quote}", lines)
+
+
+def _counting(plan: Plan) -> Section:
+    lines = tuple(
+        Line(
+            "~",
+            "shrinks",
+            position.symbol,
+            why=f"cycle {step.cycle} of {step.cycles} is reached already: at most {exact(step.target)} is held",
+        )
+        for position in plan.positions
+        if (step := position.unwind) is not None and step.counts
+    )
+    return Section("Unwind cycles that count", "nothing is sent", lines)
+
+
+def _waiting(plan: Plan) -> Section:
+    lines = tuple(
+        Line(
+            "~",
+            "shrinks",
+            _held(blocked),
+            blocked.rule,
+            why=f"next cycle due at {clock_time(blocked.until)}" if blocked.until else "next cycle not due yet",
+        )
+        for blocked in plan.blocked
+        if blocked.reason == "waiting"
+    )
+    return Section("Waiting", "nothing to do before then", lines)
+
+
+def _blocked(plan: Plan) -> Section:
+    tolerated = set(plan.checks.checks.zombie_positions.tolerated_dust)
+    entries = [blocked for blocked in plan.blocked if blocked.reason != "waiting"]
+
+    def why(blocked: Blocked) -> str:
+        notes = [blocked_text(blocked)]
+        notes += ["tolerated"] if blocked.key in tolerated else []
+        notes += ["raises an alert"] if blocked.escalate else []
+        return "; ".join(notes)
+
+    lines = tuple(Line("!", "blocked", _held(blocked), blocked.rule, why=why(blocked)) for blocked in entries)
+    return Section("Blocked", "wanted, but not possible", lines)
+
+
+def _left(plan: Plan) -> Section:
+    lines = tuple(
+        Line(
+            "=",
+            "stays",
+            order.symbol,
+            f"{order.side} {exact(order.quantity)} ({order.order_id})",
+            why=f"stale, but {order.reason}",
+        )
+        for order in plan.left_orders
+    )
+    return Section("Orders that stay", "", lines)
+
+
+def _deferred(plan: Plan) -> Section:
+    deferred = _of(plan, lambda position: position.category is Category.DEFERRED and not position.is_protected)
+    waits = any(position.facts.get("price_status") == "unavailable" for position in deferred)
+    note = "nothing is sold, and the cap waits for the missing answers" if waits else "nothing is sold"
+    lines = tuple(Line("?", "unknown", position.symbol, why=position.because) for position in deferred)
+    return Section("Not judged", note, lines)
+
+
+def _protected(plan: Plan) -> Section:
+    lines = tuple(
+        Line(
+            "=",
+            "stays",
+            position.symbol,
+            CATEGORIES.get(position.category, position.category),
+            why=protection_text(position),
+        )
+        for position in plan.positions
+        if position.is_protected
+    )
+    return Section("Protected", "never touched", lines)
+
+
+def _unchanged(plan: Plan) -> Section:
+    aligned = _of(plan, lambda position: position.category is Category.STRATEGY_ALIGNED and not position.is_protected)
+    lines = tuple(
+        Line(
+            "=",
+            "stays",
+            position.symbol,
+            "suspended" if position.facts.get("market_active") is False else "",
+            why=position.because,
+        )
+        for position in aligned
+    )
+    return Section("Unchanged", counted(len(aligned), "position"), lines)
+
+
+def _refusals(plan: Plan) -> Section:
+    lines = tuple(Line("x", "refused", guard.name, why=guard_text(guard)) for guard in plan.refusals)
+    return Section("Refused", "this plan is not applied", lines)
+
+
+def _of(plan: Plan, wanted: Callable[[PlannedPosition], bool]) -> list[PlannedPosition]:
+    return [position for position in plan.positions if wanted(position)]
+
+
+def _held(blocked: Blocked) -> str:
+    return f"{blocked.symbol} short" if blocked.side == "short" else blocked.symbol
+
+
+def symbols_of(plan: Plan) -> list[str]:
+    """Return the symbols that the plan acts on, each once, in its order."""
+    return list(dict.fromkeys(action.symbol for action in plan.actions))
