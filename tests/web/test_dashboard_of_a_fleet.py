@@ -15,6 +15,7 @@ from exitplan.executor.store.halt import Halt
 from exitplan.fleet.importing import import_accounts, read_accounts, texts_of
 from exitplan.fleet.opening import init_fleet, open_fleet
 from exitplan.fleet.place import FleetPlace
+from exitplan.fleet.removing import remove_accounts
 from exitplan.fleet.runner import ticks
 from exitplan.web.acts.desk import Desk as WebDesk
 from exitplan.web.fleet_accounts import FleetAccounts
@@ -85,7 +86,7 @@ def test_the_list_says_of_a_fleet_what_it_says_of_each_account(fleet: tuple[Desk
             assert file is not None
             assert seen[name] == account_row(file, place.store_of(name), desk.clock()), name
     assert (seen["second"].taken, seen["main"].request is not None, seen["third"].under_way) == (1, True, True)
-    place.registry.remove(["main"])
+    remove_accounts(place.registry, ["main"])
     desk.given.accounts._next_look = 0  # type: ignore[attr-defined]
     overview.look()
     assert "main" not in {row.id for row in overview.now().rows}

@@ -138,9 +138,12 @@ def account_page(rows: Sequence[AccountRow], search: str = "", wanted: str = "",
     words = search.casefold().split()
     found = [row for row in rows if row.answers(words)] if words else rows
     by_attention: dict[Attention, int] = {}
-    for row in found:
-        by_attention[row.attention] = by_attention.get(row.attention, 0) + 1
-    fitting = [row for row in found if row.attention.name == wanted] if wanted in Attention.__members__ else found
+    attentions = [row.attention for row in found]
+    for attention in attentions:
+        by_attention[attention] = by_attention.get(attention, 0) + 1
+    fitting: Sequence[AccountRow] = found
+    if wanted in Attention.__members__:
+        fitting = [row for row, attention in zip(found, attentions, strict=True) if attention.name == wanted]
     pages = max(1, -(-len(fitting) // PER_PAGE))
     number = min(max(number, 1), pages)
     start = (number - 1) * PER_PAGE
