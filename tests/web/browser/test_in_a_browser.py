@@ -238,6 +238,10 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(house: House, schem
     with house.visit("anna", color_scheme=scheme) as page:
         page.goto(f"{house.url}/accounts/late")
         make_plan(page)
+        if not house.runs("late"):  # where no other test has applied one yet
+            apply_plan(page)
+            page.get_by_role("link", name="Back to the account").click()
+            make_plan(page)
         plan = page.url.removeprefix(house.url)
         for path in (*PAGES, *MORE, plan) if scheme == "light" else ("/", "/accounts/late", plan):
             page.set_viewport_size({"width": 1280, "height": 900})
