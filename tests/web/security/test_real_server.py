@@ -91,3 +91,20 @@ def test_who_is_slow_rude_or_gone_disturbs_nobody(desk: Desk, monkeypatch: pytes
                 answer = slow.recv(65_536)
             assert answer.startswith(b"HTTP/1.1 400")
             assert httpx.get(f"{place.url}/login", timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize("said", ["", "GET /login HTTP/1.1\r\nHost: x\r\n"])
+def test_who_never_asks_gives_up_the_place_to_others(desk: Desk, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr("exitplan.web.connections.LONGEST_HEAD", 0.2)
+    with served(desk) as place, socket.create_connection((place.address.host, place.address.port), 10) as idle:
+        idle.sendall(said.encode())
+        assert not idle.recv(100)
+
+
+def test_a_head_that_dribbles_in_after_an_answer_is_not_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.web.connections.LONGEST_HEAD", 0.2)
+    with served(desk) as place, socket.create_connection((place.address.host, place.address.port), 10) as slow:
+        slow.sendall(f"HEAD /static/icon.svg HTTP/1.1\r\nHost: {place.address}\r\n\r\n".encode())
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 200")
+        slow.sendall(b"GET / HTTP")
+        assert not slow.recv(100)
