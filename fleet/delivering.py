@@ -41,7 +41,7 @@ class OutboxTables(PostgresTables):
     """The tables of the outbox, which belong to no account."""
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, *, is_durable: bool = True) -> Iterator[None]:  # noqa: ARG002 - all of them are
         """Run a block as one transaction, one deliverer at a time."""
         with self._transaction("BEGIN"):
             self.execute(_ALONE)

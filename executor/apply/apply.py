@@ -36,7 +36,7 @@ from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.journal_values import Intent
+from exitplan.executor.store.journal_values import Intent, planned_intents
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.executor.tracing import span, tell_event
 from exitplan.executor.verify import draft_of
@@ -113,9 +113,10 @@ def apply_plan(
 
 
 def _ensure_not_used(journal: Journal, plan: Plan) -> None:
-    if journal.plan_status(plan.plan_id) == "ended":
+    status = journal.plan_status(plan.plan_id)
+    if status == "ended":
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
-    if journal.plan_sha256(plan.plan_id) not in {None, plan.sha256}:
+    if status == "open" and journal.plan_sha256(plan.plan_id) != plan.sha256:
         raise PlanIsAltered(
             "the plan is not the one that was begun under its id",
             hint="apply the file that was begun, or make a new plan",
@@ -165,14 +166,14 @@ class _Application:
         resumed = journal.plan_status(plan.plan_id) == "open"
         if not resumed:
             ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
-        intents = journal.intents(plan.plan_id)
+        intents = journal.intents(plan.plan_id) if resumed else {}
         state, judged = self._judged(state, intents)
         self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
         state = self._alerted(self._classified(still_held(state, judged.draft.account)))
         number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=resumed)
         account.store.export_state(journal, state)
         account.store.note_journal(account.identity, journal.mark())
-        intents = intents or journal.intents(plan.plan_id)
+        intents = intents or planned_intents(plan)
         run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
         with telling_where_it_was_cut(run):
             run.execute()

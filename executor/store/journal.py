@@ -58,10 +58,10 @@ class Journal:
         self._has_claimed = False
 
     @contextmanager
-    def _transaction(self) -> Iterator[Tables]:
-        """Run a block as one durable transaction."""
+    def _transaction(self, *, is_durable: bool = True) -> Iterator[Tables]:
+        """Run a block as one transaction."""
         try:
-            with self._db.writing():
+            with self._db.writing(is_durable=is_durable):
                 self._ensure_newest()
                 if not self._has_claimed:
                     self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
@@ -72,15 +72,15 @@ class Journal:
         self._has_claimed = True
 
     def _newest_writer(self) -> int:
-        (number,) = _row(self._db.execute("SELECT writer FROM origin"))
-        return int(number)
+        return self._db.newest_writer()
 
     def claim(self) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
 
-        To be done before anything is read that is acted on: until then another one may still change it.
+        To be done before anything is read that is acted on: until then another one may still change it. It need not be
+        durable: a crash that loses it has lost what came after it too, so nothing was sent.
         """
-        with self._transaction():
+        with self._transaction(is_durable=False):
             pass
 
     def ensure_claimed(self) -> None:
@@ -351,12 +351,18 @@ class Journal:
 
     @staticmethod
     def _close_requests(db: Tables, plan: Plan, now: datetime) -> None:
-        is_given_up = "SELECT 1 FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')"
-        if db.execute(is_given_up, (plan.plan_id,)).fetchone():
+        asked = (
+            "SELECT (SELECT count(*) FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')),"
+            " (SELECT count(*) FROM requests WHERE standing = 'waiting')"
+        )
+        given_up, waiting = _row(db.execute(asked, (plan.plan_id,)))
+        if given_up:
             raise PlanIsStale(
                 "a person has rejected the plan, or another one was carried out in its place",
                 hint="see exitplan pending --closed; to go on all the same, make a new plan",
             )
+        if not waiting:
+            return
         moment = time_text(now)
         db.execute(
             "UPDATE requests SET standing = 'applied', changed_at = ? WHERE standing = 'waiting' AND plan_id = ?",
@@ -413,10 +419,12 @@ class Journal:
 
     def state(self) -> dict[str, Any] | None:
         """Return the account's state document; None before the first run."""
-        row = self._db.execute("SELECT document FROM state").fetchone()
+        row = self._db.execute("SELECT document, (SELECT count(*) FROM state_changes) FROM state").fetchone()
         if row is None:
             return None
         document = _document(row[0])
+        if not row[1]:
+            return document
         for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
             _change(document, _document(change))
         return document
@@ -428,11 +436,10 @@ class Journal:
 
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
-        (name,) = _row(self._db.execute("SELECT journal_id FROM origin"))
         # Each change is a revision; to write it into the row of the document would write all of that anew.
         asked = "SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state"
-        row = self._db.execute(asked).fetchone()
-        return JournalMark(str(name), 0 if row is None else int(row[0]))
+        name, revision = _row(self._db.execute(f"SELECT journal_id, ({asked}) FROM origin"))  # noqa: S608 - our own words
+        return JournalMark(str(name), int(revision or 0))
 
     def exported_sha256(self) -> str | None:
         """Return the hash of the state file as it was last exported."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from exitplan.executor.store.port import StoreBroken
 from exitplan.ruleset.model.values import parse_time, plain
+from exitplan.ruleset.planning.plan_types import Plan
 
 Status = Literal["planned", "sending", "done", "refused", "skipped", "needs_human"]
 RESOLVED: frozenset[str] = frozenset({"done", "refused", "skipped"})
@@ -37,6 +38,11 @@ class Intent:
     order_id: str | None = None
     message: str | None = None
     fence: int | None = None
+
+
+def planned_intents(plan: Plan) -> dict[str, Intent]:
+    """Return the intents of a plan as it is begun, by action id, in its order."""
+    return {action.id: Intent(plan.plan_id, action.id, "planned") for action in plan.actions}
 
 
 @dataclass(frozen=True, slots=True)

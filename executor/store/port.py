@@ -37,6 +37,16 @@ class StoreBroken(StoreError):
     """What is in them cannot be right. Becomes FileIsInvalid."""
 
 
+ASK_WRITER = "SELECT writer FROM origin"
+
+
+def writer_of(row: Row | None) -> int:
+    """Return the number of a writer as it was read; raises StoreBroken where the row that has it is missing."""
+    if row is None:
+        raise StoreBroken("a row of it is missing")
+    return int(row[0])
+
+
 class Rows(Protocol):
     """The rows that a statement gives; each once. Reading them raises what running it does."""
 
@@ -69,11 +79,16 @@ class Tables(Protocol):
         """Run one statement for each of the values, within :meth:`writing`."""
         ...
 
-    def writing(self) -> AbstractContextManager[None]:
+    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[None]:
         """Run a block as one transaction, durable when the block has ended, one writer of the account at a time.
 
-        Where the block raises, or the commit does, nothing of it is written. Blocks are not nested.
+        Where the block raises, or the commit does, nothing of it is written. Blocks are not nested. One that need not
+        be durable may be lost in a crash, until the next one that is.
         """
+        ...
+
+    def newest_writer(self) -> int:
+        """Return the number of the writer that has claimed the journal last: in :meth:`writing` it stays that."""
         ...
 
     def reading(self) -> AbstractContextManager[None]:

@@ -6,7 +6,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 
-from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreError, StoreUnusable
+from exitplan.executor.store.port import (
+    ASK_WRITER,
+    Row,
+    Rows,
+    StoreBroken,
+    StoreError,
+    StoreUnusable,
+    writer_of,
+)
 
 _FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
 """SQLite quotes broken bytes in its messages, which cannot always be decoded."""
@@ -35,9 +43,13 @@ class SqliteTables:
         except _FAILURES as error:
             raise as_store_error(error) from error
 
-    def writing(self) -> AbstractContextManager[None]:
+    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[None]:  # noqa: ARG002 - all of them are
         """Run a block as one transaction that no other writer of the file comes into."""
         return _Transaction(self._db, "BEGIN IMMEDIATE")
+
+    def newest_writer(self) -> int:
+        """Return the number of the writer that has claimed the journal last."""
+        return writer_of(self.execute(ASK_WRITER).fetchone())
 
     def reading(self) -> AbstractContextManager[None]:
         """Run a block of questions as of the moment of the first."""

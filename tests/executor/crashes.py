@@ -53,9 +53,9 @@ class Points:
         """Give a transaction that may die before it begins, before it commits, and after."""
 
         @contextmanager
-        def transacting(journal: Journal) -> Iterator[Any]:
+        def transacting(journal: Journal, **how: Any) -> Iterator[Any]:
             self.point()
-            with transaction(journal) as db:
+            with transaction(journal, **how) as db:
                 yield db
                 self.point()
             self.point()

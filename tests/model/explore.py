@@ -155,9 +155,9 @@ def install(patch: pytest.MonkeyPatch, world: ModelWorld) -> None:
     transaction, begin_sending = Journal._transaction, Journal.begin_sending
 
     @contextmanager
-    def transacting(journal: Journal) -> Iterator[Any]:
+    def transacting(journal: Journal, **how: Any) -> Iterator[Any]:
         world.border("commits")
-        with transaction(journal) as db, world.locking():
+        with transaction(journal, **how) as db, world.locking():
             yield db
 
     def beginning(journal: Journal, *args: Any) -> list[Intent]:

@@ -13,24 +13,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import psycopg
-from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from exitplan.executor.store.postgres.connection import LEASE_SECONDS, StoreConnection
 from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.postgres.leases import LeaseKeeper
 from exitplan.executor.store.postgres.url import ensure_no_password, is_remote, names_encryption, place_of
 from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 
-V = TypeVar("V")
-
 OLDEST = 14
 """The first version of Postgres that is known to do."""
-LEASE_SECONDS = 30.0
-"""How long a lease lasts that is not renewed."""
 _OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -52,26 +48,7 @@ _DEMANDED = (
     "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),"
     " current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(), pg_backend_pid()"
 )
-_TAKE = "SELECT set_config('exitplan.account', %s, false)"
-
-
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that gives up on a server which does not answer for some seconds."""
-
-    patience = LEASE_SECONDS
-    account: str | None = None
-    """Whose tables are seen."""
-
-    def wait(self, gen: PQGen[V], interval: float = 0.1, timeout: float | None = None) -> V:
-        """Wait as the driver does, and not for ever; what became of the statement is then unknown."""
-        try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - the driver's word for it has no public name
-            if timeout is None:
-                self.pgconn.finish()  # its answer, should one come, must not be taken for that of another question
-                text = f"the server has not answered for {self.patience:.0f} s"
-                raise psycopg.OperationalError(text) from None
-            raise
+_TAKE = b"SELECT set_config('exitplan.account', $1, false)"
 
 
 @dataclass
@@ -84,7 +61,7 @@ class Database:
     url: str = field(repr=False)
     most: int = 8
     lease_seconds: float = LEASE_SECONDS
-    _idle: list[_Connection] = field(default_factory=list, repr=False)
+    _idle: list[StoreConnection] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _pid: int = field(default_factory=os.getpid, repr=False)
 
@@ -96,7 +73,7 @@ class Database:
         """Close it."""
         self.close()
 
-    @property
+    @cached_property
     def place(self) -> str:
         """Where it is, for messages."""
         return place_of(self.url)
@@ -116,7 +93,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def session(self, account: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    def session(self, account: str) -> Iterator[StoreConnection]:
         """Lend a connection in which the tables of one account are seen; the driver's errors come out as they are."""
         connection = self._taken(account)
         try:
@@ -124,12 +101,12 @@ class Database:
         finally:
             self._put_back(connection)
 
-    def connect(self) -> _Connection:
+    def connect(self) -> StoreConnection:
         """Open a further connection, to be closed by whoever asked for it; raises the driver's errors."""
         options = {**_OPTIONS, **conninfo_to_dict(self.url)}
         if is_remote(self.url) and not names_encryption(self.url):
             options["sslmode"] = "require"
-        connection = _Connection.connect(**options, autocommit=True)
+        connection = StoreConnection.connect(**options, autocommit=True)
         connection.patience = self.lease_seconds
         connection.prepare_threshold = 2
         try:
@@ -148,33 +125,36 @@ class Database:
         for connection in idle:
             connection.close()
 
-    def _taken(self, account: str) -> _Connection:
+    def _taken(self, account: str) -> StoreConnection:
         """Take a connection in which the account is set: one that the server has closed meanwhile is replaced."""
         if os.getpid() != self._pid:
             raise RuntimeError("a database must be opened by the process that uses it")
         connection = self._idle_one(account) or self.connect()
         try:
             if connection.account != account:
-                connection.execute(_TAKE, (account,))
+                connection.run(_TAKE, (account,))
                 connection.account = account
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _idle_one(self, account: str) -> _Connection | None:
-        """Take one that lies idle, sooner one that was last used for the same account; None where there is none."""
+    def _idle_one(self, account: str) -> StoreConnection | None:
+        """Take one that lies idle, best one that was last used for the same account; None where there is none.
+
+        One that is of no account is left to those who ask across accounts.
+        """
         while True:
             with self._lock:
                 if not self._idle:
                     return None
-                fit = (at for at in range(len(self._idle) - 1, -1, -1) if self._idle[at].account == account)
-                connection = self._idle.pop(next(fit, -1))
+                fit = [(one.account == account, bool(one.account), at) for at, one in enumerate(self._idle)]
+                connection = self._idle.pop(max(fit)[-1])
             if not _has_news(connection):
                 return connection
             connection.close()
 
-    def _put_back(self, connection: _Connection) -> None:
+    def _put_back(self, connection: StoreConnection) -> None:
         if connection.info.transaction_status is not TransactionStatus.IDLE:
             with suppress(psycopg.Error):
                 connection.rollback()
@@ -186,7 +166,7 @@ class Database:
         connection.close()
 
 
-def _has_news(connection: _Connection) -> bool:
+def _has_news(connection: StoreConnection) -> bool:
     """Check whether the server has said something that nobody asked for: mostly that it closes the connection."""
     asked = select.poll()
     asked.register(connection.fileno(), select.POLLIN | select.POLLHUP)

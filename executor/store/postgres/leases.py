@@ -45,7 +45,7 @@ _RENEW = """
 UPDATE exitplan.leases SET until = clock_timestamp() + make_interval(secs => %s)
 WHERE name = ANY(%s) AND token = %s RETURNING name
 """
-_END = "UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE name = ANY(%s) AND token = %s"
+_END = "UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE name IN (%s, %s) AND token = %s"
 _LOOK = (
     "SELECT token, holder, host, pid, process, taken_at, until > clock_timestamp() FROM exitplan.leases WHERE name = %s"
 )
@@ -262,7 +262,7 @@ def _renewed(connection: psycopg.Connection[Any], values: Sequence[object]) -> l
 
 
 def _ended(connection: psycopg.Connection[Any], lease: Lease) -> None:
-    connection.execute(_END, (list(lease.names), lease.token))
+    connection.execute(_END, (lease.names[0], lease.names[-1], lease.token))
 
 
 def _look(connection: psycopg.Connection[Any], name: str) -> Holder | None:

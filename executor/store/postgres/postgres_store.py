@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from exitplan.brokers.identity import Identity
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.alerts import make_alert
@@ -21,6 +19,7 @@ from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_reading import LastReading, kept_reading, next_reading
 from exitplan.executor.store.lease import account_lease, machine_lock, venue_account
 from exitplan.executor.store.port import StoreOpener, Tables
+from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.postgres.holders import Holder
@@ -44,7 +43,7 @@ _STANDING = (
     " NOT EXISTS (SELECT FROM origin) AND EXISTS (SELECT FROM exitplan.last_traded WHERE account = %s)"
 )
 _LAST_READING = "SELECT (SELECT document FROM exitplan.readings WHERE account = %s) FROM origin"
-_IS_BEGUN = "SELECT 1 FROM origin"
+_IS_BEGUN = b"SELECT 1 FROM origin"
 _LAST_TRADED = "SELECT account, journal, revision FROM exitplan.last_traded WHERE venue_account = %s"
 _NOTE_TRADED = (
     "INSERT INTO exitplan.last_traded (venue_account, account, journal, revision) SELECT %s, %s, %s, %s FROM "  # noqa: S608 - our own words
@@ -322,5 +321,5 @@ def stores_in(database: Database) -> StoreOpener:
     return lambda account: PostgresStore(database, account)
 
 
-def _is_begun(connection: psycopg.Connection[Any]) -> bool:
-    return connection.execute(_IS_BEGUN).fetchone() is not None
+def _is_begun(connection: StoreConnection) -> bool:
+    return connection.run(_IS_BEGUN).fetchone() is not None

@@ -15,6 +15,8 @@ import orjson
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.postgres.database import Database
+from exitplan.executor.store.postgres.failures import told
+from exitplan.executor.store.postgres.tables import marked
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import parse_time, time_text
 from exitplan.ruleset.model.visible import printable
@@ -34,7 +36,7 @@ _PUT_HALT = (
     " ON CONFLICT (account) DO UPDATE SET text = excluded.text, at = excluded.at"
 )
 _PUT_MARK = (
-    "INSERT INTO exitplan.gate_marks (account, text) VALUES (%s, %s)"
+    "INSERT INTO exitplan.gate_marks (account, text) VALUES (?, ?)"
     " ON CONFLICT (account) DO UPDATE SET text = excluded.text"
 )
 
@@ -50,7 +52,7 @@ class Records:
 
     def find_halt(self) -> Halt | None:
         """Find the halt in force, of all accounts or this one; where that cannot be looked at, there is one."""
-        asked = "SELECT account, text FROM exitplan.halts WHERE account IN ('', %s) ORDER BY account"
+        asked = "SELECT account, text FROM exitplan.halts WHERE account IN ('', ?) ORDER BY account"
         try:
             row = self._row(asked, self.account)
         except ExitplanError as error:
@@ -72,12 +74,12 @@ class Records:
 
     def lift_mark(self) -> None:
         """Take the note away."""
-        self._row("DELETE FROM exitplan.gate_marks WHERE account = %s", self.account)
+        self._row("DELETE FROM exitplan.gate_marks WHERE account = ?", self.account)
 
     def find_mark(self) -> str | None:
         """Return the note; where it cannot be looked at, there is one."""
         try:
-            row = self._row("SELECT text FROM exitplan.gate_marks WHERE account = %s", self.account)
+            row = self._row("SELECT text FROM exitplan.gate_marks WHERE account = ?", self.account)
         except ExitplanError as error:
             return f"{self._place} cannot be looked at: {error}"
         return None if row is None else str(row[0])
@@ -86,7 +88,7 @@ class Records:
 
     def write_alert(self, alert: Mapping[str, Any]) -> bool:
         """Add an alert, durably; false, and logged, where that cannot be done."""
-        added = "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)"
+        added = "INSERT INTO exitplan.alerts (account, at, document) VALUES (?, ?, ?)"
         try:
             self._row(added, self.account, parse_time(alert["timestamp"]), orjson.dumps(alert))
         except ExitplanError as error:
@@ -99,12 +101,12 @@ class Records:
 
     def reading(self) -> bytes | None:
         """Return the figures of the last reading."""
-        row = self._row("SELECT document FROM exitplan.readings WHERE account = %s", self.account)
+        row = self._row("SELECT document FROM exitplan.readings WHERE account = ?", self.account)
         return None if row is None else bytes(row[0])
 
     def put_reproducer(self, name: str, content: bytes) -> None:
         """Keep a case; one that is there already stays."""
-        added = "INSERT INTO exitplan.reproducers (account, name, document) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+        added = "INSERT INTO exitplan.reproducers (account, name, document) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         self._row(added, self.account, name, content)
 
     @property
@@ -112,10 +114,9 @@ class Records:
         return self.database.place
 
     def _row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        """Run one statement, and give the first of its rows, where it has any."""
-        with self.database.connection() as connection:
-            rows = connection.execute(sql, values)
-            return None if rows.description is None else rows.fetchone()
+        """Run one statement, whose marks are ``?``, and give the first of its rows, where it has any."""
+        with told(self.database.place), self.database.session(self.account) as connection:
+            return connection.run(marked(sql), values).fetchone()
 
 
 def halt_accounts(database: Database, account: str, reason: str, now: datetime) -> None:

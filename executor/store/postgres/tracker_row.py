@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from exitplan.executor.store.postgres.database import Database
+from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.tracker import (
     Document,
     ensure_no_others,
@@ -26,7 +27,8 @@ from exitplan.schemas.documents import parse_document
 
 _EMPTY = b'{"positions":{}}'
 _BEGIN = "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-_READ = "SELECT document FROM exitplan.trackers WHERE account = %s"
+_LOOK = b"SELECT document FROM exitplan.trackers WHERE account = $1"
+_LOCK = "SELECT document FROM exitplan.trackers WHERE account = %s FOR UPDATE"
 _PUT = (
     "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s)"
     " ON CONFLICT (account) DO UPDATE SET document = excluded.document"
@@ -51,7 +53,7 @@ class TrackerRow:
         """Change records of the row, one writer at a time; where there is none yet, ``records`` go into it first."""
         with self.database.connection() as connection, connection.transaction():
             is_new = connection.execute(_BEGIN, (self.account, _EMPTY)).rowcount == 1
-            content = _content(connection, self.account, " FOR UPDATE") or _EMPTY
+            content = _locked(connection, self.account)
             self._sound(content)
             document = read_with_digits(content)
             if is_new:
@@ -75,20 +77,22 @@ class TrackerRow:
         taken, content = load_records(source), source.read_bytes()
         with self.database.connection() as connection, connection.transaction():
             connection.execute(_BEGIN, (self.account, _EMPTY))
-            present = _content(connection, self.account, " FOR UPDATE") or _EMPTY
+            present = _locked(connection, self.account)
             ensure_no_others(records_of(self._sound(present)), taken, self.place)
             connection.execute(_PUT, (self.account, content))
         return len(taken)
 
     def content(self) -> bytes | None:
         """Return the document as a file would hold it; None where there is none."""
-        with self.database.connection() as connection:
-            return _content(connection, self.account)
+        with told(self.database.place), self.database.session(self.account) as connection:
+            row = connection.run(_LOOK, (self.account,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def _sound(self, content: bytes) -> Document:
         return parse_document(content, "tracker", self.place)
 
 
-def _content(connection: psycopg.Connection[Any], account: str, more: str = "") -> bytes | None:
-    row = connection.execute((_READ + more).encode(), (account,)).fetchone()
-    return None if row is None else bytes(row[0])
+def _locked(connection: psycopg.Connection[Any], account: str) -> bytes:
+    """Return what is in the row now, and keep others from writing it until the transaction ends."""
+    row = connection.execute(_LOCK, (account,)).fetchone()
+    return _EMPTY if row is None else bytes(row[0])

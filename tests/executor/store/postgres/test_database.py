@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from exitplan.executor.store.postgres import database as module
+from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore, stores_in
 from exitplan.executor.store.postgres.url import ensure_no_password, is_database_url, is_remote, place_of
@@ -169,7 +170,7 @@ def test_over_the_network_nothing_is_said_in_the_clear(monkeypatch: pytest.Monke
         asked.update(options)
         raise psycopg.OperationalError("no")
 
-    monkeypatch.setattr(module._Connection, "connect", connect)
+    monkeypatch.setattr(StoreConnection, "connect", connect)
     for url, mode in (
         ("postgresql://me@far/x", "require"),
         ("postgresql://me@far/x?sslmode=verify-full", "verify-full"),
@@ -280,3 +281,15 @@ def test_statements_are_prepared_once(ground: Ground, opened: Opened) -> None:
     with database.connection() as connection:
         rows = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
     assert any("UPDATE state SET document" in statement for (statement,) in rows)
+
+
+def test_what_a_rollback_lets_go_of_is_prepared_anew(ground: Ground, opened: Opened) -> None:
+    ground.set_up()
+    database = opened(ground.url)
+    store = stores_in(database)("desk")
+    for _ in range(4):
+        store.change_state(lambda state: state, NOW)
+        with database.session("desk") as connection, connection.transaction():
+            connection.execute("SELECT 1", prepare=True)
+            raise psycopg.Rollback
+    assert store.has_journal()
