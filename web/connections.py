@@ -53,7 +53,7 @@ class Connection(H11Protocol):
 
     def _is_idle(self) -> bool:
         """Check whether nothing is being answered; a body that comes after its answer is of no use."""
-        is_answered = self.cycle is not None and self.cycle.response_complete
+        is_answered = getattr(self.cycle, "response_complete", False)  # it is None before the first request
         return self.conn.their_state is h11.IDLE or is_answered
 
     def _wait(self) -> None:
