@@ -78,7 +78,7 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     """Open a worker, which has not come yet, and its database; raises UsageError, DataFolderUnusable."""
     ensure_driver()
     from exitplan.fleet.opening import open_fleet  # noqa: PLC0415 - help needs none of it
-    from exitplan.fleet.rollout.at_ticks import look_after_rollouts  # noqa: PLC0415 - as above
+    from exitplan.fleet.rollout.tending import tend_rollout  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.blame import RegistryBlame  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.children import cores  # noqa: PLC0415 - as above
     from exitplan.fleet.runner.performing import Means  # noqa: PLC0415 - as above
@@ -86,12 +86,12 @@ def opened_worker(work: Work, told: Told) -> Iterator[tuple[Worker, Database]]:
     from exitplan.fleet.runner.worker import Wanted, Worker  # noqa: PLC0415 - as above
 
     with open_fleet(work.data) as place:
-        blame = RegistryBlame(place.registry, place.database)
+        blame = RegistryBlame(place.registry)
         wanted = Wanted(Means(work.data), work.processes or cores(), work.egress, work.cut_off, work.every)
         runner = make_runner(work.runner, work.data)
 
         def tend() -> None:
-            look_after_rollouts(place.registry, present())
+            tend_rollout(place.registry, present())
 
         yield Worker(place.database, wanted, runner, blame, told, tend), place.database
 

@@ -1,4 +1,4 @@
-"""Alerts about a fleet as a whole: of the platform account, also where the fleet has no account of that name."""
+"""Alerts that are raised in a transaction: of an account, or of the platform account about a fleet as a whole."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from exitplan.executor.store.alerts import make_alert
 
 
 def raise_for_fleet(connection: Connection[Any], kind: str, now: datetime, figures: Mapping[str, Any]) -> None:
+    """Raise an alert about the fleet as a whole, also where it has no account of the platform's name."""
+    raise_for(connection, PLATFORM, kind, now, figures)
+
+
+def raise_for(connection: Connection[Any], account: str, kind: str, now: datetime, figures: Mapping[str, Any]) -> None:
     """Raise an alert in the caller's transaction: it is told if, and only if, what it is about has come to pass."""
-    alert = make_alert(kind, PLATFORM, now, figures)
+    alert = make_alert(kind, account, now, figures)
     connection.execute(
-        "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", (PLATFORM, now, orjson.dumps(alert))
+        "INSERT INTO exitplan.alerts (account, at, document) VALUES (%s, %s, %s)", (account, now, orjson.dumps(alert))
     )

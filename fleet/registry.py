@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exitplan.fleet.platform_alerts import raise_for
 from exitplan.fleet.policies import policy_of, policy_text, read_canonical
 from exitplan.fleet.sharding import USUAL_SIZE, Lane, Member, Moves, Sizes, assign, rebalance
 from exitplan.ruleset.errors import NoSuchAccount
@@ -104,7 +105,7 @@ class Registry:
         with self.transaction() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} FROM exitplan.accounts WHERE account = %s", [name]).fetchone()  # noqa: S608 - names of columns
             if row is None:
-                raise self._missing(connection, name)
+                raise self.missing(connection, name)
         return account_of(row)
 
     def find(self, wanted: AccountFilter = AccountFilter(), *, limit: int | None = None) -> list[FleetAccount]:
@@ -127,22 +128,9 @@ class Registry:
         with self.transaction() as connection:
             return [account_of(row) for row in connection.execute(query, [shard])]
 
-    def remove(self, names: Sequence[str]) -> list[str]:
-        """Take accounts out of the registry; what was done with them stays in their journals. Returns those it had."""
-        query = "DELETE FROM exitplan.accounts WHERE account = ANY (%s) RETURNING account"
-        with self.transaction() as connection:
-            return sorted(account for (account,) in connection.execute(query, [list(names)]))
-
-    def with_open_runs(self, names: Sequence[str]) -> list[str]:
-        """List those of some accounts that have a plan whose run has not ended: orders of it may be at the venue."""
-        query = (
-            "SELECT DISTINCT account FROM exitplan.plans WHERE account = ANY (%s) AND ended_at IS NULL ORDER BY account"
-        )
-        with self.transaction() as connection:
-            return [account for (account,) in connection.execute(query, [list(names)])]
-
     @staticmethod
-    def _missing(connection: Connection[Row], name: str) -> NoSuchAccount:
+    def missing(connection: Connection[Row], name: str) -> NoSuchAccount:
+        """Make the error that an account is not there, with the nearest id that is."""
         query = "SELECT account FROM exitplan.accounts WHERE left(lower(account), 1) = left(lower(%s), 1) LIMIT 10000"
         near = nearest(name, [str(account) for (account,) in connection.execute(query, [name])])
         hint = f"did you mean {near!r}?" if near else "exitplan fleet accounts lists them"
@@ -150,14 +138,25 @@ class Registry:
 
     # --- standing ---
 
-    def count_try(self, account: str, why: str) -> int:
-        """Count that a process died or hung with an account in hand; returns how often now. At the most it is dead."""
+    def count_try(self, account: str, why: str, death: str) -> int:
+        """Count that a process died or hung with an account in hand; returns how often now. At the most it is dead.
+
+        ``death`` names which one it was: told again, because the answer was lost, it counts once. With the last try
+        the alert that the account is set aside is raised.
+        """
         query = (
-            "UPDATE exitplan.accounts SET tries = tries + 1, why = %s, changed_at = now(),"
-            " standing = CASE WHEN tries + 1 >= %s THEN 'dead' ELSE standing END WHERE account = %s RETURNING tries"
+            "UPDATE exitplan.accounts SET tries = tries + 1, why = %s, death = %s, changed_at = now(),"
+            " standing = CASE WHEN tries + 1 >= %s THEN 'dead' ELSE standing END"
+            " WHERE account = %s AND death IS DISTINCT FROM %s RETURNING tries, now()"
         )
         with self.transaction() as connection:
-            row = connection.execute(query, [why, MOST_TRIES, account]).fetchone()
+            row = connection.execute(query, [why, death, MOST_TRIES, account, death]).fetchone()
+            if row is None:
+                known = "SELECT tries FROM exitplan.accounts WHERE account = %s"
+                row = connection.execute(known, [account]).fetchone()
+            elif row[0] >= MOST_TRIES:
+                figures = {"reason": why, "tries": int(row[0])}
+                raise_for(connection, account, "ACCOUNT_SET_ASIDE", row[1], figures)
         return 0 if row is None else int(row[0])
 
     def clear_tries(self, accounts: Sequence[str]) -> None:

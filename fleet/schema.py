@@ -127,5 +127,9 @@ CREATE TABLE exitplan.outbox_messages (channel TEXT NOT NULL, sent_at BIGINT NOT
 CREATE INDEX outbox_messages_of_channel ON exitplan.outbox_messages (channel, sent_at);
 """
 
-UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS, ROLLOUTS)
+_DEATHS = """
+ALTER TABLE exitplan.accounts ADD COLUMN death TEXT;  -- the last that was counted: one told twice counts once
+"""
+
+UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS, ROLLOUTS, _DEATHS)
 """What leads from each version of these tables to the next, beginning with none."""

@@ -25,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     means = Means(url, "bench.fleet.performer:make_performer", {"accounts": accounts, "sells": sells})
     with open_database(url) as database:
-        blame = RegistryBlame(registry_in(database), database)
+        blame = RegistryBlame(registry_in(database))
         Worker(database, Wanted(means, 1), LocalRunner(), blame, Untold()).run(lambda: is_stopping)
 
 

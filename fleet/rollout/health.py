@@ -28,6 +28,8 @@ FAILURES = frozenset(
 )
 """The alerts that say that an account fails."""
 
+FAILED_BEFORE = "its rounds failed"
+"""The trouble of an account that could not be opened or read before it moved: nobody can tell whether it is planned."""
 _AT_ONCE = 1_000
 """Rows that are fetched at once: whole states and readings are in them."""
 _FIRST_MOVE = "SELECT min(moved_at) FROM exitplan.rollout_accounts WHERE rollout = %s"
@@ -35,11 +37,14 @@ _MEMBERS = """
 SELECT r.account, r.new, r.moved_at, r.troubles, a.policy, a.standing, j.document, d.document,
     a.standing <> 'active' OR EXISTS (
         SELECT FROM exitplan.drains b WHERE (b.kind = 'shard' AND b.name = a.shard::text)
-        OR (b.kind = 'venue' AND b.name = a.venue)) AS rests
+        OR (b.kind = 'venue' AND b.name = a.venue))
+        OR EXISTS (SELECT FROM exitplan.halts h WHERE h.account = a.account) AS rests,
+    coalesce(cardinality(t.causes), 0) > 0 AS fails
 FROM exitplan.rollout_accounts r
 JOIN exitplan.accounts a USING (account)
 LEFT JOIN exitplan.state j USING (account)
 LEFT JOIN exitplan.readings d USING (account)
+LEFT JOIN exitplan.round_troubles t USING (account)
 WHERE r.rollout = %s AND r.put_back_at IS NULL AND r.left_alone IS NULL
 """
 _MOVED = f"{_MEMBERS} AND r.moved_at IS NOT NULL AND a.policy = r.new"
@@ -54,7 +59,7 @@ WHERE at >= %s AND account IN (SELECT account FROM exitplan.rollout_accounts WHE
 class Member:
     """An account of a rollout: what is wrong with it, what was before it moved, and whether it was planned since.
 
-    One that ``rests`` gets no cycles, so none is waited for.
+    One that ``rests`` gets no cycles, or is halted, so none is waited for.
     """
 
     account: str
@@ -67,6 +72,11 @@ class Member:
     def new_troubles(self) -> frozenset[str]:
         """What is wrong with it that was not before."""
         return self.troubles - self.known
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it was not planned since it moved, although it was before as far as anybody can tell."""
+        return not (self.is_seen or self.rests or FAILED_BEFORE in self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ class Health:
             if member.new_troubles:
                 failing.append(member)
             else:
-                unseen += not (member.is_seen or member.rests)
+                unseen += member.is_silent
         return cls(Counts(moved, len(failing), unseen), tuple(sorted(failing, key=lambda member: member.account)))
 
 
@@ -117,7 +127,7 @@ def next_members(connection: Connection[Any], rollout: Rollout, reach: int, now:
 
 
 def _member(row: tuple[Any, ...], alerts: Mapping[str, list[tuple[datetime, str]]], since: datetime) -> Member:
-    account, new, moved_at, known, _, standing, state, reading, rests = row
+    account, new, moved_at, known, _, standing, state, reading, rests, fails = row
     remembered, read = _document(state), _document(reading)
     troubles = {kind for at, kind in alerts.get(account, ()) if at >= since}
     if moved_at is None or _is_after(read, "at", moved_at):
@@ -126,6 +136,8 @@ def _member(row: tuple[Any, ...], alerts: Mapping[str, list[tuple[datetime, str]
     is_seen = is_seen and _is_after(remembered, "last_verified_at", moved_at)
     if remembered.get("account_state") == AccountState.UNKNOWN.value and (is_seen or moved_at is None):
         troubles.add("UNKNOWN")
+    if fails and moved_at is None:  # what fails anew later raises an alert
+        troubles.add(FAILED_BEFORE)
     if standing == "dead":
         troubles.add("set aside")
     return Member(account, frozenset(troubles), frozenset(known), is_seen, rests)

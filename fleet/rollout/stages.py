@@ -86,10 +86,15 @@ class Decision:
     why: str = ""
 
 
-def decide(pace: Pace, stage: int, held: timedelta, counts: Counts) -> Decision:
-    """Decide what to do with a rollout that is running, in this stage since so long."""
+def decide(pace: Pace, stage: int, held: timedelta, counts: Counts, *, is_halted: bool = False) -> Decision:
+    """Decide what to do with a rollout that is running, in this stage since so long.
+
+    While all accounts are halted it may stop, and does nothing else.
+    """
     if _is_too_many(counts.failing, counts.moved, pace):
         return Decision(Step.STOP, f"{_part(counts.failing, counts)} fail that did not before{_limit(pace)}")
+    if is_halted:
+        return Decision(Step.WAIT, "all accounts are halted: the hold waits")
     if held < pace.hold:
         return Decision(Step.WAIT, "the stage is held")
     silent = counts.failing + counts.unseen

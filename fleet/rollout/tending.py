@@ -9,15 +9,20 @@ from typing import Any
 
 from psycopg import Connection
 
+from exitplan.executor.logs import RUN
+from exitplan.executor.logs import note as log
+from exitplan.executor.store.postgres.records import EVERYBODY
 from exitplan.fleet.registry import Registry
 from exitplan.fleet.rollout.alerting import raise_stopped
 from exitplan.fleet.rollout.book import Noted, Rollout, change_rollout, clocks, note, rollout_numbers, take_rollout
 from exitplan.fleet.rollout.health import Health, moved_members
 from exitplan.fleet.rollout.moving import move
 from exitplan.fleet.rollout.stages import Clocks, Decision, Standing, Step, credited, decide
+from exitplan.ruleset.errors import ExitplanError
 
 ITSELF = "exitplan"
 """Who is noted where no person has decided."""
+_HALTED = "SELECT FROM exitplan.halts WHERE account = %s"
 ReadClocks = Callable[[Connection[Any], datetime], Clocks]
 
 
@@ -33,24 +38,35 @@ class Tended:
 def tend_rollout(registry: Registry, now: datetime, *, read_clocks: ReadClocks = clocks) -> list[Tended]:
     """Look after every rollout that is running, each in a transaction of its own; to be called once a tick.
 
-    One that somebody else is at is left to the next tick. Raises psycopg.Error where the database cannot be used; then
-    nothing has moved.
+    One that somebody else is at is left to the next tick. Raises DataFolderUnusable where the database is away, and
+    ExitplanError that names those with which something is wrong, once the others are looked after: these have not
+    moved.
     """
     with registry.transaction() as connection:
         numbers = rollout_numbers(connection, running=True)
-    tended = []
+    tended, broken = [], []
     for number in numbers:
-        with registry.transaction() as connection:
-            rollout = take_rollout(connection, number, wait=False)
-            if rollout is not None and rollout.standing is Standing.RUNNING:
-                tended.append(_tend(connection, rollout, read_clocks(connection, now)))
+        try:
+            with registry.transaction() as connection:
+                rollout = take_rollout(connection, number, wait=False)
+                if rollout is None or rollout.standing is not Standing.RUNNING:
+                    continue
+                one = _tend(connection, rollout, read_clocks(connection, now))
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the other rollouts go on or stop all the same
+            broken.append(f"rollout {number}: {str(problem) or type(problem).__name__}")
+        else:
+            tended.append(one)
+            log(RUN, "rollout_tended", rollout=number, step=str(one.decision.step), moved=one.moved)
+    if broken:
+        raise ExitplanError("; ".join(broken))
     return tended
 
 
 def _tend(connection: Connection[Any], rollout: Rollout, at: Clocks) -> Tended:
     health = Health.of(moved_members(connection, rollout))
-    held = rollout.held + credited(rollout.pace.hold, rollout.looked, at)
-    decision = decide(rollout.pace, rollout.stage, held, health.counts)
+    is_halted = connection.execute(_HALTED, (EVERYBODY,)).fetchone() is not None
+    held = rollout.held if is_halted else rollout.held + credited(rollout.pace.hold, rollout.looked, at)
+    decision = decide(rollout.pace, rollout.stage, held, health.counts, is_halted=is_halted)
     looked = replace(rollout, held=held, looked=at, why=decision.why)
     match decision.step:
         case Step.NEXT:

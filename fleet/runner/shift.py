@@ -37,12 +37,23 @@ _T = TypeVar("_T")
 class Blame(Protocol):
     """What becomes of accounts that kill children."""
 
-    def count_try(self, account: str, why: str) -> bool:
-        """Count a death; returns whether the account is set aside now: until a person puts it back, with an alert."""
+    def count_try(self, account: str, why: str, death: str) -> bool:
+        """Count a death; returns whether the account is set aside now: until a person puts it back, with an alert.
+
+        ``death`` names it: one that is told twice counts once.
+        """
         ...
 
     def clear_tries(self, account: str) -> None:
         """Forget the deaths: the account went through alone."""
+        ...
+
+
+class Surely(Protocol):
+    """Asks the database until it answers, or the worker leaves: then it raises DataFolderUnusable."""
+
+    def __call__(self, ask: Callable[[], _T], /) -> _T:
+        """Return the answer."""
         ...
 
 
@@ -86,7 +97,7 @@ class ShardsOfWorker:
 
     def begin(self, tick: int, why: str) -> None:
         """Begin a tick, once in the whole fleet, or tell why it is skipped."""
-        begun = patiently(lambda: self.begin_now(tick, why), self._given_up.is_set)
+        begun = self._patiently(lambda: self.begin_now(tick, why))
         if begun.is_new:
             self.begun(begun)
 
@@ -152,17 +163,29 @@ class ShardsOfWorker:
         child = self._free.get()
         child.board.ask_to_stop(is_wanted=False)
         child.board.allow(ticks.LEASE.total_seconds() - MARGIN)
+        try:
+            figures = self._worked(child, claim)
+            self._patiently(lambda: ticks.end(self.pool, self.worker, claim, figures))
+        except DataFolderUnusable as problem:  # we leave: the shard is free when its lease ends
+            note(RUN, "shard_left", level=logging.WARNING, shard=claim.cycle.shard, message=str(problem))
+            return
+        if figures is not None:
+            self.told(claim.cycle, figures)
+
+    def _worked(self, child: Child, claim: Claim) -> Figures | None:
+        """Have a child work on a shard, which is at work for that time."""
         with self._lock:
             self._claims[claim.cycle.shard] = (claim, child)
         try:
-            figures = _Attempt(self.blame, child, claim, self.worker, self._given_up.is_set).figures()
+            return _Attempt(self.blame, child, claim, self.worker, self._given_up.is_set, self._patiently).figures()
         finally:
             with self._lock:
                 self._claims.pop(claim.cycle.shard, None)
             self._free.put(child)
-        patiently(lambda: ticks.end(self.pool, self.worker, claim, figures), self._given_up.is_set)
-        if figures is not None:
-            self.told(claim.cycle, figures)
+
+    def _patiently(self, ask: Callable[[], _T]) -> _T:
+        """Ask the database until it answers, or the worker leaves."""
+        return patiently(ask, self._given_up.is_set, lambda: not self.may_take())
 
 
 @dataclass(slots=True)
@@ -174,6 +197,7 @@ class _Attempt:
     claim: Claim
     worker: str
     given_up: Callable[[], bool]
+    surely: Surely
     sums: dict[str, Any] = field(default_factory=dict)
     deaths: int = 0
     again: int = 0
@@ -217,7 +241,8 @@ class _Attempt:
             return []
         alone = replace(task, skip=(), only=(died.account,))
         why = f"the process that worked on it {died.how}"
-        is_dead = self._surely(lambda: self.blame.count_try(str(died.account), why))
+        death = f"{self.worker} {self.claim.cycle.id} {self.claim.fence} {self.deaths}"
+        is_dead = self.surely(lambda: self.blame.count_try(str(died.account), why, death))
         if is_dead:
             add_up(self.sums, {"set_aside": [died.account], WORST: int(ExitCode.UNKNOWN)})
         suspects = [] if is_dead else [alone]
@@ -231,10 +256,7 @@ class _Attempt:
     def _clear(self, task: ShardTask) -> None:
         if task.only is not None and len(task.only) == 1:
             account = task.only[0]
-            self._surely(lambda: self.blame.clear_tries(account))
-
-    def _surely(self, ask: Callable[[], _T]) -> _T:
-        return patiently(ask, self.given_up)
+            self.surely(lambda: self.blame.clear_tries(account))
 
 
 def add_up(sums: dict[str, Any], figures: Figures) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exitplan.fleet.importing import Imported, export_accounts, import_accounts, read_accounts, texts_of
 from exitplan.fleet.registry import Registry
+from exitplan.fleet.removing import remove_accounts
 from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.conftest import examples
 from tests.fleet.database import registry_at
@@ -69,7 +70,7 @@ def test_importing_an_export_changes_nothing(
     for number, (name, (block, more)) in enumerate(fleet.items()):
         document = {"version": 1, "extends": str(shipped_policy("default")), **more, "account": {"id": name, **block}}
         (folder / f"{number}.yaml").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-    registry.remove([account.id for account in registry.find()])
+    remove_accounts(registry, [account.id for account in registry.find()])
     read = read_accounts(texts_of([folder]))
     assert not read.problems
     import_accounts(registry, read.drafts, size)

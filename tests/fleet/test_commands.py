@@ -229,8 +229,7 @@ def test_an_account_with_an_open_run_is_not_removed(registry: Registry) -> None:
     assert shown.code == 64
     assert "a run has not ended of u1" in shown.err
     assert xp("fleet", "remove", "u0").out == "Removed 1 account.\n"
-    assert xp("fleet", "remove", "u1", "--force").out == "Removed 1 account.\n"
-    assert "the fleet has no account 'u1'" in xp("fleet", "remove", "u1").err
+    assert "the fleet has no account 'u0'" in xp("fleet", "remove", "u1", "u0").err
 
 
 def test_the_last_tick_and_the_states_of_accounts_are_shown(registry: Registry) -> None:

@@ -11,6 +11,7 @@ import pytest
 from exitplan.fleet.draining import drain, drains, undo_drain
 from exitplan.fleet.importing import Imported, export_accounts, import_accounts, read_accounts, texts_of
 from exitplan.fleet.registry import AccountFilter, Registry
+from exitplan.fleet.removing import remove_accounts
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
 from exitplan.schemas.policies import load_policy, shipped_policy
 from tests.fleet.database import registry_at, write_accounts
@@ -95,10 +96,10 @@ def test_an_account_in_whose_hand_processes_die_is_set_aside_after_two_tries(
     registry: Registry, tmp_path: Path
 ) -> None:
     take_in(registry, write_accounts(tmp_path, 3))
-    assert registry.count_try("u1", "SIGSEGV") == 1
+    assert registry.count_try("u1", "SIGSEGV", "death 1") == 1
     assert len(registry.accounts_of(1)) == 3
     registry.clear_tries(["u1", "u2"])
-    assert [registry.count_try("u1", "SIGSEGV") for _ in range(2)] == [1, 2]
+    assert [registry.count_try("u1", "SIGSEGV", f"death {number}") for number in (2, 3)] == [1, 2]
     assert [account.id for account in registry.accounts_of(1)] == ["u0", "u2"]
     (dead,) = registry.find(AccountFilter(standing="dead"))
     assert (dead.id, dead.why, dead.tries) == ("u1", "SIGSEGV", 2)
@@ -109,6 +110,17 @@ def test_an_account_in_whose_hand_processes_die_is_set_aside_after_two_tries(
     assert registry.account("u1").tries == 0
     registry.set_aside("u1", "never answers")
     assert registry.account("u1").standing == "dead"
+
+
+def test_a_death_that_is_told_again_since_the_answer_was_lost_counts_once(registry: Registry, tmp_path: Path) -> None:
+    take_in(registry, write_accounts(tmp_path, 1))
+    assert [registry.count_try("u0", "SIGSEGV", "death 1") for _ in range(3)] == [1, 1, 1]
+    assert registry.account("u0").standing == "active"
+    assert [registry.count_try("u0", "SIGSEGV", "death 2") for _ in range(2)] == [2, 2]
+    with registry.transaction() as connection:
+        told = connection.execute("SELECT account, convert_from(document, 'UTF8') FROM exitplan.alerts").fetchall()
+    assert [account for account, _ in told] == ["u0"]
+    assert "ACCOUNT_SET_ASIDE" in told[0][1]
 
 
 def test_what_is_drained_gets_no_cycle_until_it_is_undone(registry: Registry, tmp_path: Path) -> None:
@@ -150,7 +162,7 @@ def test_accounts_are_found_by_what_they_have(registry: Registry, tmp_path: Path
     assert [account.id for account in registry.find(AccountFilter(tag="desk-1", venue="binance"))] == ["u1", "u4"]
     assert [account.id for account in registry.find(AccountFilter(shard=2))] == ["u4", "u5"]
     assert [account.id for account in registry.find(limit=2)] == ["u0", "u1"]
-    assert registry.remove(["u0", "nobody"]) == ["u0"]
+    assert remove_accounts(registry, ["u0"]) == ["u0"]
     with pytest.raises(NoSuchAccount, match="no account 'u0'"):
         registry.account("u0")
 

@@ -48,6 +48,11 @@ def text_of(error: Exception) -> str:
     return _plain(error)
 
 
+def passes(problem: DataFolderUnusable) -> bool:
+    """Check whether what cannot be used may be usable again by itself: not where it refuses us, or lacks tables."""
+    return not any(phrase in str(problem) for phrases, _ in _HINTS for phrase in phrases)
+
+
 def _plain(error: Exception) -> str:
     diagnosed = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     text = " ".join((diagnosed or str(error)).split()) or type(error).__name__

@@ -83,9 +83,18 @@ class Fleet:
     def under(self, policy: LoadedPolicy) -> set[str]:
         return {account for account, sha256 in self.policies().items() if sha256 == policy.policy.sha256}
 
-    def cycle(self, at: datetime, *, refused: Mapping[str, str] | None = None, unknown: tuple[str, ...] = ()) -> None:
-        """Let every account have a round, in which these are refused by a guard or come to be UNKNOWN."""
+    def cycle(
+        self,
+        at: datetime,
+        *,
+        refused: Mapping[str, str] | None = None,
+        unknown: tuple[str, ...] = (),
+        only: tuple[str, ...] | None = None,
+    ) -> None:
+        """Let accounts have a round, in which these are refused by a guard or come to be UNKNOWN."""
         for account, policy in self.policies().items():
+            if only is not None and account not in only:
+                continue
             state = "UNKNOWN" if account in unknown else "CLEAN"
             known = {"unwind_progress": {}, "account_state": state, "last_verified_at": time_text(at)}
             guard = (refused or {}).get(account)
@@ -98,6 +107,10 @@ class Fleet:
             " ON CONFLICT (account) DO UPDATE SET document = excluded.document",
             *(account, orjson.dumps(document)),
         )
+
+    def trouble(self, account: str, cause: str) -> None:
+        """Have the rounds of an account fail."""
+        self.do("INSERT INTO exitplan.round_troubles (account, causes) VALUES (%s, %s)", account, [cause])
 
     def alert(self, account: str, kind: str, at: datetime) -> None:
         alert = make_alert(kind, account, at, {"reason": "so it is"})

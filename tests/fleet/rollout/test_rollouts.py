@@ -23,7 +23,7 @@ from exitplan.fleet.rollout.stages import Clocks, Pace, Standing, Step
 from exitplan.fleet.rollout.starting import Wanted, start_rollout
 from exitplan.fleet.rollout.targets import Targets
 from exitplan.fleet.rollout.tending import tend_rollout
-from exitplan.ruleset.errors import UsageError
+from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.schemas.policies import load_policy
 from tests.builders import NOW
 from tests.conftest import examples
@@ -271,6 +271,57 @@ def test_two_ticks_at_once_begin_a_stage_once(fleet: Fleet, new: Path, postgres_
         assert look(fleet, end) is None  # somebody else is at it
     assert look(fleet, end) is Step.NEXT
     assert look(fleet, end) is Step.WAIT
+
+
+def test_a_rollout_that_is_broken_keeps_no_other_from_going_on(fleet: Fleet, new: Path) -> None:
+    fleet.add(*NAMES, venue="kraken")
+    fleet.add("b1", "b2", venue="okx")
+    assert [start(fleet, new, where=f"venue={venue}").number for venue in ("kraken", "okx")] == [1, 2]
+    fleet.do("UPDATE exitplan.rollouts SET stages = '{0.5}' WHERE rollout = 2")  # the newest is looked at first
+    end = NOW + HOLD
+    fleet.do("UPDATE exitplan.rollouts SET held = hold, looked_at = %s, looked_at_here = %s", end, end)
+    fleet.cycle(end)
+    for _ in range(2):
+        with pytest.raises(ExitplanError, match="rollout 2: "):
+            look(fleet, end)
+    assert now_of(fleet, 1).stage == 1
+
+
+@pytest.mark.parametrize("whose", ["", "*"], ids=["all", "each"])
+def test_while_accounts_are_halted_nobody_waits_for_them_in_vain(fleet: Fleet, new: Path, whose: str) -> None:
+    fleet.add(*NAMES)
+    start(fleet, new)
+    for name in [whose] if not whose else NAMES:
+        fleet.do("INSERT INTO exitplan.halts VALUES (%s, 'a venue is down', now())", name)
+    steps = [look(fleet, NOW + timedelta(minutes=10 * turn)) for turn in range(1, 13)]
+    assert Step.STOP not in steps
+    if whose:
+        return
+    assert set(steps) == {Step.WAIT}
+    assert (now_of(fleet).held, now_of(fleet).why) == (timedelta(), "all accounts are halted: the hold waits")
+    fleet.do("DELETE FROM exitplan.halts")
+    begun = NOW + timedelta(hours=2)
+    assert look(fleet, hold(fleet, begun)) is Step.NEXT
+
+
+def test_a_halt_of_all_keeps_no_rollout_from_stopping(fleet: Fleet, new: Path) -> None:
+    fleet.add(*NAMES)
+    start(fleet, new)
+    fleet.do("INSERT INTO exitplan.halts VALUES ('', 'something is wrong', now())")
+    fleet.alert(min(fleet.under(load_policy(new))), "EXIT_FAILED", NOW + timedelta(minutes=1))
+    assert look(fleet, NOW + timedelta(minutes=2)) is Step.STOP
+
+
+def test_accounts_whose_rounds_failed_before_they_moved_are_not_waited_for(fleet: Fleet, new: Path) -> None:
+    fleet.add(*NAMES)
+    for name in NAMES[::2]:
+        fleet.trouble(name, "failed CredentialsMissing")
+    whole = Pace((Decimal(1),), HOLD, Decimal("0.1"))
+    start(fleet, new, whole)
+    fleet.do("UPDATE exitplan.rollouts SET held = hold, looked_at = %s, looked_at_here = %s", NOW, NOW)
+    assert look(fleet, NOW + timedelta(minutes=1)) is Step.WAIT  # the others were not planned either
+    fleet.cycle(NOW + timedelta(minutes=2), only=NAMES[1::2])
+    assert look(fleet, NOW + timedelta(minutes=3)) is Step.FINISH
 
 
 def test_what_the_tables_hold_that_is_no_document_says_nothing(fleet: Fleet, new: Path) -> None:

@@ -13,4 +13,4 @@ from exitplan.fleet.runner.blame import RegistryBlame
 @contextmanager
 def opened(url: str) -> Iterator[tuple[Database, RegistryBlame]]:
     with open_fleet(url) as place:
-        yield place.database, RegistryBlame(place.registry, place.database)
+        yield place.database, RegistryBlame(place.registry)

@@ -68,6 +68,8 @@ def test_an_account_that_cannot_be_opened_is_told_once_as_by_the_watcher(postgre
         assert (figures["accounts"], figures["kinds"], figures["exit_code"]) == (1, {"failed": 1}, 3)
         assert "NOBODY" in figures["failures"][0][1]
     assert alerts(fleet, "keyless") == ["ROUND_FAILED"]
+    with fleet.database.connection() as connection:  # by which a rollout tells that it failed before it moved
+        assert connection.execute("SELECT account FROM exitplan.round_troubles").fetchall() == [("keyless",)]
     assert cycle(postgres_url, fleet, "good")["kinds"] != {"failed": 1}
 
 

@@ -175,6 +175,18 @@ def test_a_worker_that_drains_finishes_its_shard_and_leaves_the_others(
     assert worked(url).total() == 24
 
 
+def test_a_worker_that_the_database_refuses_can_be_stopped(pool: Pool, fleet: Fill, url: str, start: Start) -> None:
+    fleet(shards=1, size=5)
+    ticks.begin(pool, TICK, "")
+    worker = start(seconds=0.2)
+    wait_for(lambda: any(shard.worker for shard in tick_of(pool).shards))
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE exitplan.cycles RENAME TO gone")  # a superuser's rights cannot be taken away
+    wait_for(lambda: len(worked(url)) == 5)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+
+
 def test_a_worker_that_joins_gets_a_part_of_what_is_left(pool: Pool, fleet: Fill, url: str, start: Start) -> None:
     fleet(shards=30, size=2)
     ticks.begin(pool, TICK, "")
