@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from exitplan.web.acts.desk import Desk
 from exitplan.web.api.rows import API_ROWS
 from exitplan.web.delivering import Deliveries
 from exitplan.web.given import Given
@@ -32,6 +33,7 @@ def make_app(given: Given, rows: tuple[Row, ...] = ROWS) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.given = given
+    app.state.desk = Desk(given)
     app.state.sessions = Sessions(given.clock, given.idle, given.longest)
     app.state.limits = LogInLimits(given.clock)
     app.state.deliveries = Deliveries(given)

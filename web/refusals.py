@@ -66,6 +66,12 @@ class TooManyTries(Refused):
         self.headers = {"Retry-After": str(seconds)}
 
 
+class TooManyStreams(Refused):
+    """Somebody follows runs in more pages than one person looks at."""
+
+    status = 429
+
+
 class NoSuchPage(UsageError):
     """There is nothing at this address."""
 

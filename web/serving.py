@@ -20,6 +20,7 @@ from exitplan.executor.metrics.serving import Address, parse_address
 from exitplan.executor.store.file_store import files_below
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.web.app import make_app
+from exitplan.web.connections import Connection
 from exitplan.web.given import Given
 from exitplan.web.known_accounts import Accounts, KnownAccounts
 from exitplan.web.security.proxy import SECRET_VARIABLE, SHORTEST, ProxyRule
@@ -188,6 +189,8 @@ def serving(app: ASGIApp, place: Place, listener: socket.socket) -> Iterator[Thr
     try:
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             proxy_headers=False,

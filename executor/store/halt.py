@@ -24,7 +24,8 @@ from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.actions import Action, Phase
 
 NAME = "HALT"
-_LONGEST = 500
+_LONGEST = 2000
+"""Bytes of a halt file that are told: who made it stands behind the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Meddling(RuleBasedStateMachine):
         self.batch: ShardBatch | None = None
         self.stores: dict[int, BatchedStore] = {}
         self.touched: set[int] = set()
+        self.halts: dict[int, str | None] = {}
         self.leases: dict[int, Lease] = {}
         self.runs: dict[int, tuple[str, int]] = {}
         self.names = itertools.count()
@@ -82,6 +83,7 @@ class Meddling(RuleBasedStateMachine):
         world.cycle += 1
         world.unreadable = {self.shard.first + place for place in unreadable}
         self.batch, self.touched = ShardBatch(self.database), set()
+        self.halts = {place: self.halt_of(place) for place in range(SIZE)}
         self.batch.load([self.account(place).id for place in range(SIZE)])
         for place in sorted(done):
             account = self.account(place)
@@ -100,6 +102,7 @@ class Meddling(RuleBasedStateMachine):
             if name in written.remembered:
                 assert store is not None
                 assert place not in self.touched, "what somebody wrote is lost"
+                assert self.halts[place] == self.halt_of(place)  # one that came and went since is nobody's loss
                 assert place not in self.runs
                 assert place not in self.leases
                 assert self.kept(place) == store.collected.state
@@ -115,6 +118,10 @@ class Meddling(RuleBasedStateMachine):
     def kept(self, place: int) -> State | None:
         store = self.account(place).store
         return store.read_state() if store.has_journal() else None
+
+    def halt_of(self, place: int) -> str | None:
+        halt = self.account(place).store.find_halt()
+        return None if halt is None else halt.text
 
     # --- the others ---
 
@@ -140,12 +147,10 @@ class Meddling(RuleBasedStateMachine):
     @rule(place=places)
     def halt(self, place: int) -> None:
         self.account(place).store.halt(f"number {next(self.names)}", self.shard.world.now())
-        self.touched.add(place)
 
     @rule(place=places)
     def resume(self, place: int) -> None:
-        if self.account(place).store.resume():
-            self.touched.add(place)
+        self.account(place).store.resume()
 
     @rule(place=places)
     def close_gate(self, place: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,6 +26,7 @@ from exitplan.executor.plan import plan_account
 from exitplan.executor.store.file_store import files_below
 from exitplan.executor.verify import verify_account
 from exitplan.schemas.policies import shipped_policy
+from exitplan.web.acts.works import Work
 from exitplan.web.app import ROWS, make_app
 from exitplan.web.given import Given
 from exitplan.web.known_accounts import KnownAccounts
@@ -173,6 +175,15 @@ class Program:
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return Browser(self.app).ask(method, f"/api/v1{path}", headers=headers, **more)
+
+
+def over(work: Work) -> None:
+    """Wait until a run has ended."""
+    for _ in range(1000):
+        if work.is_over:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the run does not end")
 
 
 def set_up(root: Path, **account: Any) -> Desk:

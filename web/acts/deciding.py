@@ -29,9 +29,14 @@ def said(text: str, what: str) -> str:
     return words
 
 
-def approve_request(desk: Desk, found: Found, person: str, typed: str) -> Found:
-    """Write down that a person approves; raises NotWaiting, PlanIsUnsigned, UsageError."""
+def approve_request(desk: Desk, found: Found, person: str, typed: str, seen: str | None = None) -> Found:
+    """Write down that a person approves; raises NotWaiting, PlanIsUnsigned, UsageError.
+
+    ``seen`` is the id of the plan that the person looked at, where that is known.
+    """
     ensure_meant(found, typed)
+    if seen is not None:
+        desk.ensure_seen(found, seen)
     decided = approve(found, person, desk.given.clock())
     desk.overview.renew(found.request.account)
     return decided
@@ -65,4 +70,7 @@ def apply_request(desk: Desk, found: Found, person: str, typed: str) -> Work:
     ensure_fresh(request.plan, found.file.loaded.policy, now)
     account = desk.open(name)
     ensure_not_halted(account)
-    return desk.works.start(account, request.plan, person)
+    work = desk.works.start(account, request.plan, person)
+    if work.plan.plan_id != request.plan_id:
+        raise NotWaiting(f"another plan is being applied to {name}", hint="wait until it has ended")
+    return work

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -11,17 +12,21 @@ from starlette.requests import Request
 
 from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, no_such_account, open_account_file
 from exitplan.executor.approvals.book import requests_of
+from exitplan.executor.approvals.content import have_moved, prices_of
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.plan import Planned
 from exitplan.executor.store.port import AccountStore
-from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.errors import FileIsInvalid, NotWaiting
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.web.acts.works import Work, Works
-from exitplan.web.given import Given, given_of
+from exitplan.web.given import Given
 from exitplan.web.pages.overview import Overview
 from exitplan.web.refusals import NoSuchPage
 
 _LOOKS = 64
 """How many accounts' newest plans are held."""
+_SHOWN = 512
+"""Of how many plans that were shown the prices are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,10 @@ class Desk:
     given: Given
     overview: Overview = field(init=False)
     works: Works = field(init=False)
+    streams: Counter[str] = field(default_factory=Counter)
+    """How many streams of events each person has; only the event loop touches it."""
     _looks: OrderedDict[str, Look] = field(default_factory=OrderedDict)
+    _shown: OrderedDict[str, Mapping[str, str]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -90,6 +98,25 @@ class Desk:
             while len(self._looks) > _LOOKS:
                 self._looks.popitem(last=False)
 
+    def note_shown(self, plan: Plan) -> None:
+        """Note at which prices somebody sees a plan: another one of the same content may take its place meanwhile."""
+        with self._lock:
+            self._shown[plan.plan_id] = prices_of(plan)
+            self._shown.move_to_end(plan.plan_id)
+            while len(self._shown) > _SHOWN:
+                self._shown.popitem(last=False)
+
+    def ensure_seen(self, found: Found, plan_id: str) -> None:
+        """Raise NotWaiting where a request has another plan now than was seen, at prices that are not like those."""
+        if plan_id == found.request.plan_id:
+            return
+        seen = self._shown.get(plan_id)
+        if seen is None or have_moved(seen, prices_of(found.request.plan), found.most_move):
+            raise NotWaiting(
+                "the plan was made anew since this page was opened, at other prices: nothing was done",
+                hint="go back, load the page again and look at it as it is now",
+            )
+
     def _end(self, work: Work) -> None:
         self._looks.pop(work.account, None)  # the account is another one now
         self.overview.renew(work.account)
@@ -97,8 +124,5 @@ class Desk:
 
 def desk_of(request: Request) -> Desk:
     """Return the desk of the dashboard that answers a request."""
-    state = request.app.state
-    if not hasattr(state, "desk"):
-        state.desk = Desk(given_of(request))
-    desk: Desk = state.desk
+    desk: Desk = request.app.state.desk
     return desk

@@ -12,6 +12,8 @@ from exitplan.web.acts.desk import Desk
 
 ACK_HOURS = (1, 4, 12, 24)
 """For how long an incident can be taken, in hours; else until it is over."""
+_MOST_WORDS = 300
+"""Characters of a reason that are kept of a halt, which has to be possible with any: who it was stands behind it."""
 
 
 def halt_accounts(desk: Desk, account: str | None, why: str) -> None:
@@ -19,7 +21,7 @@ def halt_accounts(desk: Desk, account: str | None, why: str) -> None:
 
     The halt itself says who is logged in.
     """
-    reason = f"{why.strip() or 'halted'}, in the dashboard"
+    reason = f"{why.strip()[:_MOST_WORDS] or 'halted'}, in the dashboard"
     if account is None:
         desk.given.place.halt(reason, desk.given.clock())
         desk.overview.renew_all()
@@ -42,7 +44,7 @@ def resume_accounts(desk: Desk, account: str | None) -> bool:
 def take_incident(desk: Desk, account: str, incident: str, person: str, why: str, hours: str, *, undo: bool) -> None:
     """Note that a person has taken an incident, or gives it back; raises UsageError."""
     now = desk.given.clock()
-    reason = why.strip() if undo else said(why, "an acknowledgement")
+    reason = why.strip()[:_MOST_WORDS] if undo else said(why, "an acknowledgement")
     until = None if undo or not hours else now + timedelta(hours=_hours(hours))
     acknowledge({account: desk.store(account)}, incident, Ack(0, person, now, reason, until, undo))
     desk.overview.renew(account)

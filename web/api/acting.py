@@ -21,7 +21,8 @@ from exitplan.web.refusals import NoSuchPage
 def approve(asked: Asked) -> Document:
     """Approve a plan; raises NotWaiting, PlanIsUnsigned, UsageError unless a live account is named."""
     desk = desk_of(asked.request)
-    decided = approve_request(desk, requested(asked), asked.person, asked.body.get("account", ""))
+    typed, seen = asked.body.get("account", ""), asked.body.get("plan_id")
+    decided = approve_request(desk, requested(asked), asked.person, typed, seen)
     return request_document(decided, asked.given.clock())
 
 

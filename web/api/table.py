@@ -16,7 +16,12 @@ _WHY: Schema = {
     "maxLength": MOST_WORDS,
 }
 _REASON = record({"why": _WHY}, ("why",))
-_NAMED = record({"account": {"type": "string", "description": "The account's id, typed once more where it is live."}})
+_NAMED = record(
+    {
+        "account": {"type": "string", "description": "The account's id, typed once more where it is live."},
+        "plan_id": {"type": "string", "description": "The plan that was looked at: no other is approved."},
+    }
+)
 _SPAN: Schema = {**DURATION, "description": "For how long, such as 4h; else until it is over."}
 _TAKEN: Schema = {
     "type": "object",

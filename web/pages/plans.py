@@ -43,6 +43,7 @@ def request_page(request: Request) -> Response:
 
 def _show(request: Request, desk: Desk, plan: Plan, found: Found | None) -> Response:
     now, file = desk.given.clock(), desk.file(plan.account.id)
+    desk.note_shown(plan)
     return show(
         request,
         "plan.html",
@@ -92,7 +93,7 @@ def approve_act(request: Request) -> Response:
     under_way = desk.works.under_way(name)
     if under_way is not None and under_way.plan.plan_id == found.request.plan_id:  # a second click
         return see(address(name, "work", under_way.id))
-    decided = approve_request(desk, found, person, form.get("confirm", ""))
+    decided = approve_request(desk, found, person, form.get("confirm", ""), form.get("plan"))
     if form.get("then") == "apply" and not decided.missing(desk.given.clock()):
         work = apply_request(desk, decided, person, form.get("confirm", ""))
         return see(address(name, "work", work.id))

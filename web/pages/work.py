@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -16,10 +18,14 @@ from exitplan.ruleset.planning.words import exact
 from exitplan.web.acts.desk import desk_of
 from exitplan.web.acts.works import Work
 from exitplan.web.pages.showing import address, see, show
-from exitplan.web.refusals import NoSuchPage
+from exitplan.web.refusals import NoSuchPage, TooManyStreams
 
 _PAUSE = 0.15
 _HEARTBEAT = 15.0
+_LONGEST = 60.0
+"""Seconds after which a stream ends and the browser asks anew: whoever was logged out gets no more of it."""
+_MOST_OF_ONE = 20
+"""Streams that one person has at once, so that nobody takes all places."""
 _TONES = {
     "action_done": ("done", "good"),
     "action_refused": ("refused", "bad"),
@@ -95,16 +101,29 @@ def stop_act(request: Request) -> Response:
 
 async def events_stream(request: Request) -> Response:
     """Send the events from a number on, as they happen, until the run has ended."""
-    work = _work(request)
+    work, person, streams = _work(request), request.state.person, desk_of(request).streams
+    if streams[person] >= _MOST_OF_ONE:
+        raise TooManyStreams(f"{person} follows runs in {_MOST_OF_ONE} pages already", hint="close some of them")
     asked = request.headers.get("Last-Event-ID") or request.query_params.get("from", "0")
     begin = int(asked) if asked.isdecimal() and len(asked) < 9 else 0  # noqa: PLR2004 - no run has so many
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(work, begin), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _counted(_events(work, begin), streams, person), media_type="text/event-stream", headers=headers
+    )
+
+
+async def _counted(events: AsyncIterator[bytes], streams: Counter[str], person: str) -> AsyncIterator[bytes]:
+    streams[person] += 1
+    try:
+        async for event in events:
+            yield event
+    finally:
+        streams[person] -= 1
 
 
 async def _events(work: Work, number: int) -> AsyncIterator[bytes]:
-    quiet = 0.0
-    while True:
+    quiet, ends_at = 0.0, monotonic() + _LONGEST
+    while monotonic() < ends_at:
         is_over = work.is_over  # before the events are looked at: none comes after it
         for event in work.events[number:]:
             number += 1

@@ -40,6 +40,9 @@ MOST_BYTES = 65_536
 LONGEST = 20.0
 """Seconds that sending one may take."""
 _MOST_FIELDS = 600
+_OF_OURS = 500
+"""Where the statuses begin of what is wrong with us, and not with the request."""
+_HUSHED = ExitplanError("nobody can be let in now", hint="the log of exitplan serve says why")
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
@@ -164,7 +167,7 @@ async def _run(handler: Handler, request: Request) -> Response:
 def _told(row: Row, request: Request, problem: Exception) -> Response:
     """Tell a failure: as JSON to programs, as a page to people, who are sent to log in where they only looked."""
     if isinstance(problem, ExitplanError):
-        known = problem
+        known = problem if _may_hear(request, problem) else _HUSHED
         tell_refusal(request, problem)
     else:
         known = ExitplanError("something went wrong here", hint="the log of exitplan serve has the details")
@@ -174,6 +177,11 @@ def _told(row: Row, request: Request, problem: Exception) -> Response:
     if is_page and wants_page and isinstance(problem, NotLoggedIn) and request.method in READING:
         return _to_log_in(request)
     return failure(request, known, as_json=not is_page)
+
+
+def _may_hear(request: Request, problem: ExitplanError) -> bool:
+    """Check whether somebody may be told what is wrong here: who is not let in learns of no file."""
+    return getattr(request.state, "person", None) is not None or status_of(problem) < _OF_OURS
 
 
 def failure(request: Request, problem: ExitplanError, *, as_json: bool) -> Response:

@@ -12,6 +12,8 @@ from exitplan.brokers.protocol import Clock
 PERIOD = timedelta(minutes=15)
 _MOST_KEPT = 10_000
 """Names and addresses that are remembered; whoever makes up more makes the oldest forgotten."""
+_LONGEST_NAME = 100
+"""So much of a name is remembered; those of users are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +39,23 @@ class LogInLimits:
     _failures: OrderedDict[tuple[str, ...], deque[datetime]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def wait(self, name: str, address: str) -> timedelta | None:
-        """Return how long to wait before the next try; None where one may try now."""
-        now = self.clock()
-        with self._lock:
-            waits = [self._wait(limit, key, now) for limit, key in _keys(name, address)]
-        longest = max(waits)
-        return longest if longest > timedelta(0) else None
+    def begin_try(self, name: str, address: str) -> timedelta | None:
+        """Count a try that may be made now; else return how long to wait, and count nothing.
 
-    def note_try(self, name: str, address: str) -> None:
-        """Count a try, before the password is compared: many at once are counted too."""
+        Both are one step, before the password is compared: many tries at once are no more than one after another.
+        """
         now = self.clock()
         with self._lock:
+            longest = max(self._wait(limit, key, now) for limit, key in _keys(name, address))
+            if longest > timedelta(0):
+                return longest
             for limit, key in _keys(name, address):
                 tries = self._failures.setdefault(key, deque(maxlen=limit.most))
                 tries.append(now)
                 self._failures.move_to_end(key)
             while len(self._failures) > _MOST_KEPT:
                 self._failures.popitem(last=False)
+        return None
 
     def forgive(self, name: str, address: str) -> None:
         """Take back the last try, which was right, and those of the name from this address."""
@@ -72,7 +73,7 @@ class LogInLimits:
 
 
 def _keys(name: str, address: str) -> tuple[tuple[Limit, tuple[str, ...]], ...]:
-    name = name.casefold()
+    name = name.casefold()[:_LONGEST_NAME]
     return (
         (BY_PAIR, (BY_PAIR.of, name, address)),
         (BY_NAME, (BY_NAME.of, name)),

@@ -75,10 +75,9 @@ def _checked(request: Request, users: UsersFile, name: str, password: str) -> Us
     """Return who that is; None for a wrong name or password. Raises TooManyTries."""
     limits: LogInLimits = request.app.state.limits
     address = "" if request.client is None else request.client.host
-    wait = limits.wait(name, address)
+    wait = limits.begin_try(name, address)
     if wait is not None:
         raise TooManyTries(f"too many tries: try again {_in(wait)}", math.ceil(wait.total_seconds()))
-    limits.note_try(name, address)
     user = users.find(name)
     if not is_password(password, None if user is None else user.password):
         tell_failed_log_in(request, name)

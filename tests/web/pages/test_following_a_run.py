@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.web.visit import Browser, Desk, set_up
+from tests.web.visit import Browser, Desk, over, set_up
 
 
 @pytest.fixture
@@ -19,12 +18,8 @@ def applied(desk: Desk, browser: Browser) -> str:
     """Have a plan made and applied; returns the page of the run, once that is over."""
     place = browser.post("/accounts/main/plan").headers["location"]
     work = str(browser.post(f"{place}/approve", {"then": "apply"}).headers["location"])
-    known = desk.app.state.desk.works.find(work.rpartition("/")[2])
-    for _ in range(1000):
-        if known.is_over:
-            return work
-        time.sleep(0.01)
-    raise AssertionError("the run does not end")
+    over(desk.app.state.desk.works.find(work.rpartition("/")[2]))
+    return work
 
 
 def test_events_go_on_after_the_last_one_that_was_seen(demo: Desk) -> None:
@@ -58,3 +53,26 @@ def test_a_run_of_another_account_or_server_is_not_found(demo: Desk) -> None:
     work = applied(demo, browser)
     assert browser.get(work.replace("/main/", "/other/")).status_code == 404
     assert browser.get(f"{work}0").status_code == 404
+
+
+def test_a_stream_ends_after_a_while_so_that_it_outlives_no_session(
+    demo: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exitplan.web.pages.work._LONGEST", 0.2)
+    monkeypatch.setattr("exitplan.web.pages.work._PAUSE", 0.01)
+    browser = demo.browser("anna")
+    events = f"{applied(demo, browser)}/events"
+    demo.app.state.desk.works.find(events.split("/")[4]).is_over = False
+    answer = browser.get(events)
+    assert "event: over" not in answer.text
+    assert not +demo.app.state.desk.streams
+    demo.users.change(lambda users: {name: user for name, user in users.items() if name != "anna"})
+    assert browser.get(events, headers={"Accept": "text/event-stream"}).status_code == 401
+
+
+def test_nobody_takes_all_places_by_following(demo: Desk) -> None:
+    browser, other = demo.browser("anna"), demo.browser("bob")
+    events = f"{applied(demo, browser)}/events"
+    demo.app.state.desk.streams["anna"] = 20
+    assert browser.get(events).status_code == 429
+    assert other.get(events).status_code == 200

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
 
 from exitplan.web.security.changing_users import remove_user, set_password, set_role
+from exitplan.web.security.limits import BY_PAIR, LogInLimits
 from exitplan.web.security.roles import Role
 from exitplan.web.security.sessions import MOST_OF_ONE, Sessions
 from tests.web.visit import PASSWORD, Browser, Desk
@@ -197,3 +199,40 @@ def test_where_nobody_logs_in_there_is_no_such_page(desk: Desk) -> None:
     browser = desk.changed(users=None).browser()
     assert browser.get("/login").status_code == 404
     assert browser.post("/login", {"name": "anna", "password": PASSWORD}).status_code == 404
+
+
+def test_many_tries_at_once_are_no_more_than_one_after_another(desk: Desk) -> None:
+    limits, together, waits = LogInLimits(desk.clock), Barrier(40), list[timedelta | None]()
+
+    def attempt() -> None:
+        together.wait()
+        waits.append(limits.begin_try("anna", "10.0.0.1"))
+
+    threads = [Thread(target=attempt) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert waits.count(None) == BY_PAIR.most
+
+
+def test_of_an_endless_name_no_more_is_remembered_than_of_a_long_one(desk: Desk) -> None:
+    limits = LogInLimits(desk.clock)
+    limits.begin_try("x" * 60_000, "10.0.0.1")
+    assert max(len(part) for key in limits._failures for part in key) <= 100
+
+
+@pytest.mark.parametrize("broken", [None, "{"])
+def test_who_is_not_let_in_learns_of_no_file(desk: Desk, broken: str | None) -> None:
+    stranger, program = desk.browser(), desk.program("anna")
+    stranger.get("/login")
+    if broken is None:
+        desk.users.path.unlink()
+    else:
+        desk.users.path.write_text(broken)
+    answers = [stranger.post("/login", {"name": "anna", "password": PASSWORD}), program.get("/accounts")]
+    for answer in answers:
+        assert answer.status_code == 500
+        assert "nobody can be let in now" in answer.text.lower()
+        assert "users" not in answer.text.replace("exitplan users", "")
+        assert str(desk.root) not in answer.text

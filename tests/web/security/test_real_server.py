@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -91,3 +92,56 @@ def test_who_is_slow_rude_or_gone_disturbs_nobody(desk: Desk, monkeypatch: pytes
                 answer = slow.recv(65_536)
             assert answer.startswith(b"HTTP/1.1 400")
             assert httpx.get(f"{place.url}/login", timeout=20).status_code == 200
+
+
+def send_again(connection: socket.socket, what: bytes, times: int, pause: float = 0) -> None:
+    for _ in range(times):
+        connection.sendall(what)
+        time.sleep(pause)
+
+
+def ended(connection: socket.socket) -> bool:
+    """Wait until the other side has ended a connection."""
+    try:
+        while connection.recv(65_536):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize("said", ["", "GET /login HTTP/1.1\r\nHost: x\r\n"])
+def test_who_never_asks_gives_up_the_place_to_others(desk: Desk, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr("exitplan.web.connections.LONGEST_HEAD", 0.2)
+    with served(desk) as place, socket.create_connection((place.address.host, place.address.port), 10) as idle:
+        idle.sendall(said.encode())
+        assert ended(idle)
+
+
+def test_a_head_that_dribbles_in_after_an_answer_is_not_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.web.connections.LONGEST_HEAD", 0.2)
+    with served(desk) as place, socket.create_connection((place.address.host, place.address.port), 10) as slow:
+        slow.sendall(f"HEAD /static/icon.svg HTTP/1.1\r\nHost: {place.address}\r\n\r\n".encode())
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 200")
+        slow.sendall(b"GET / HTTP")
+        assert ended(slow)
+
+
+def test_a_body_that_dribbles_in_after_its_answer_holds_no_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.web.connections.LONGEST_HEAD", 0.3)
+    with served(desk) as place, socket.create_connection((place.address.host, place.address.port), 10) as slow:
+        slow.sendall(f"POST /nothing HTTP/1.1\r\nHost: {place.address}\r\nContent-Length: 9000\r\n\r\n".encode())
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 404")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            send_again(slow, b"x", 40, pause=0.05)
+
+
+def test_who_asks_and_never_reads_holds_no_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.web.connections.LONGEST_PAUSE", 0.3)
+    with served(desk) as place, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(5)
+        deaf.connect((place.address.host, place.address.port))
+        asked = f"GET /static/exitplan.css HTTP/1.1\r\nHost: {place.address}\r\n\r\n".encode()
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            send_again(deaf, asked * 10, 10_000)
