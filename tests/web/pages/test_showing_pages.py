@@ -151,6 +151,6 @@ def test_a_halt_says_who_however_long_the_reason_is(desk: Desk) -> None:
     browser = desk.browser("olga")
     for halted in ("/halt", "/accounts/main/halt"):
         browser.post(halted, {"why": "ä" * 10_000})
-    assert "olga, in the dashboard" in browser.get("/").text
-    assert "olga, in the dashboard" in (desk.given.data / "users/main/HALT").read_text()
+    assert "in the dashboard (olga, " in browser.get("/").text
+    assert "in the dashboard (olga, " in (desk.given.data / "users/main/HALT").read_text()
     assert (desk.given.data / "users/main/HALT").stat().st_size < 1000
