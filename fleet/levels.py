@@ -68,7 +68,7 @@ WITH asked AS MATERIALIZED (
     SELECT * FROM exitplan.buckets WHERE scope = ANY (%(scope)s::text[]) ORDER BY scope FOR UPDATE
 ), timed AS MATERIALIZED (  -- the time is looked up once the rows are ours
     SELECT *, greatest(at, coalesce(%(now)s, extract(epoch FROM clock_timestamp()))::float8) AS now,
-        coalesce(least(1, allowed, granted + {_LOOSENING}), granted) AS part
+        CASE WHEN allowed IS NULL THEN granted ELSE least(1, allowed, granted + {_LOOSENING}) END AS part
     FROM held JOIN asked USING (scope)
 ), sized AS (
     SELECT *, part * (capacity - held_back) AS room, part * refill AS rate,
@@ -76,7 +76,7 @@ WITH asked AS MATERIALIZED (
         greatest(rest_until, now + told_rest) AS resting_until, era + (told_rest > 0)::int AS new_era
     FROM timed
 ), filled AS (
-    SELECT *, least(room, level + (now - at) * rate
+    SELECT *, least(room, level + (now - at) * granted * refill  -- what has refilled did so as slowly as was granted
         + CASE WHEN back_era = era AND now - back_at <= 2 * hold THEN back ELSE 0 END) AS content
     FROM sized
 ), told AS (

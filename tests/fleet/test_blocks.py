@@ -112,6 +112,20 @@ def test_a_rest_holds_whoever_asks_once_what_was_in_hand_is_old(
             assert not begun + hold_of(45, 1) + SLACK < world.time.now < ends - SLACK
 
 
+def test_a_bucket_grows_with_replies_that_allow_it_and_with_nothing_else(make: Make) -> None:
+    world = make(240, 20)
+    process = world.process()
+    process.learn(None, 12, None)
+    process.take(288)  # after which nothing is left, at a twentieth of the pace
+    process.take(2.4)
+    assert world.row("granted") == 0.05
+    assert world.time.now == pytest.approx(1_277.8 + 2.4)
+    process.learn(None, 240, None)
+    process.take(2.4)
+    assert world.row("granted") == pytest.approx(0.15)
+    assert world.time.now == pytest.approx(1_277.8 + 2.4 + 2.4 / 3, abs=0.5)
+
+
 def test_a_block_is_good_for_some_requests_more(make: Make) -> None:
     world = make(45, 1)
     process, before = world.process(), world.levels.queries
