@@ -10,9 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, words
-from exitplan.ruleset.model.records import read_record
-from exitplan.ruleset.planning.actions import Action, Blocked
-from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money
+from exitplan.ruleset.planning.words import clock_time, exact, money
+from exitplan.workbench.explaining.words import cap_text, planned_lines
 
 Document = Mapping[str, Any]
 _MOST_RANKED = 10
@@ -39,10 +38,10 @@ def _position_parts(explained: Document, position: Document) -> Iterator[Rendera
     yield _facts(position["facts"], position["unknown_facts"], position["sources"])
     note = "the first rule that matches decides"
     yield section("Classification", note, _rules(position["classification"], "no rule matches: STRATEGY_ALIGNED"))
-    yield words(_cap_text(position["cap"]))
+    yield words(f"Cap: {cap_text(position['cap'])}")
     yield _ranking(explained["symbol"], position)
     yield section("Exits", note, _rules(position["exits"], "no rule matches: no exit"))
-    yield section("In the plan", "", Text("\n").join(words(line) for line in _planned(position)))
+    yield section("In the plan", "", Text("\n").join(words(line) for line in planned_lines(position)))
     yield _schedule(position["schedule"])
     if "why_not" in position:
         asked = position["why_not"]
@@ -169,38 +168,6 @@ def _comparison(condition: Document) -> Text:
 
 def _truth(holds: bool) -> Text:
     return Text("yes", "green") if holds else Text("no ", "dim")
-
-
-def _cap_text(cap: Document) -> str:
-    said = f"Cap: {counted(cap['counted'], 'position')} counted, {cap['max_positions']:,} allowed"
-    if cap["waits"]:
-        return f"{said}; it waits while the venue cannot be asked for a price"
-    if not cap["excess"]:
-        return f"{said}; nothing is chosen"
-    order = ", then ".join(name for name in cap["rank_by"])
-    who = "legacy positions first, then aligned ones" if cap["scope"] == "all" else "legacy positions only"
-    mine = "this one is chosen" if cap["over_cap"] else "this one is not"
-    return f"{said}; {cap['chosen']:,} chosen ({who}, each by {order}); {mine}"
-
-
-def _planned(position: Document) -> list[str]:
-    said = []
-    if position["protected"]:
-        entry = position["protection"] or {}
-        until = f" until {clock_time(entry['until'])}" if entry.get("until") else ""
-        said.append(f"protected{until}: {entry.get('reason') or 'no reason given'}; it is never touched")
-    for action in position["actions"]:
-        value = "" if action["kind"] in {"cancel_order", "adopt"} else f", ~ {money(action['est_value'])}"
-        fee = read_record(Action, action).est_fee
-        costs = "" if fee is None else f", fee ~ {money(fee)}"
-        said.append(f"{action['kind']} {action['side']} {exact(action['quantity'])}{value}{costs}: {action['because']}")
-    for blocked in position["blocked"]:
-        alert = "; an alert is raised" if blocked["escalate"] else ""
-        said.append(f"{blocked['rule']} is blocked: {blocked_text(read_record(Blocked, blocked))}{alert}")
-    step = position["unwind"] or {}
-    if step.get("counts"):
-        said.append(f"cycle {step['cycle']} of {step['cycles']} counts; nothing is sent")
-    return said or ["nothing is done with it"]
 
 
 def _order_parts(order: Document) -> Iterator[RenderableType]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -16,36 +13,30 @@ from exitplan.cli.rendering.screen import heading, rows, section, words
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.actions import Action, Phase
-from exitplan.ruleset.planning.check_words import failures
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import (
+    ALL_CLEAN,
     CATEGORIES,
-    CONVERSIONS,
-    SUMMARY,
+    SIGNS,
+    ExitPart,
     as_exits,
     bare_reason,
     conversion_cost,
-    count_kinds,
+    exit_parts,
     expected_cost,
     guard_text,
     orders_text,
     protection_text,
+    reached_text,
     reason_shown,
-    scope_text,
-    shared_reason,
+    summary_text,
+    value_text,
+    what_text,
 )
-from exitplan.ruleset.planning.words import clock_time, counted, exact, money, total
+from exitplan.ruleset.planning.words import counted, exact, money, total
 
-_SIGNS = {
-    "cancel_order": ("-", "red"),
-    "close": ("-", "red"),
-    "convert_dust": ("-", "red"),
-    "convert_cash": ("~", "yellow"),
-    "unwind": ("~", "yellow"),
-    "attach_stop": ("+", "green"),
-    "adopt": ("+", "green"),
-}
+_COLOURS = {"-": "red", "~": "yellow", "+": "green"}
 
 
 def plan_parts(plan: Plan) -> list[RenderableType]:
@@ -54,7 +45,7 @@ def plan_parts(plan: Plan) -> list[RenderableType]:
         plan_head(plan),
         warnings_section(plan.warnings),
         _cancels(plan),
-        *_exits(plan),
+        *(_exit_section(part, plan) for part in exit_parts(plan)),
         _dust_conversions(plan),
         _cash_conversions(plan),
         _counting(plan),
@@ -73,31 +64,10 @@ def plan_parts(plan: Plan) -> list[RenderableType]:
 
 def summary_line(plan: Plan) -> Text:
     """Format in one line what the plan does."""
-    if not plan.actions:
-        return _nothing_to_do(plan)
-    kinds = count_kinds(action.kind for action in as_exits(plan.actions))
-    said = [form.format(f"{kinds[kind]:,}") for kind, form in SUMMARY.items() if kinds[kind]]
-    if kinds["cancel_order"]:
-        said.append(f"{counted(kinds['cancel_order'], 'order')} to cancel")
-    value = money(plan.summary.est_value, plan.account.quote)
-    line = heading("Plan: ").append(", ".join(said), "bold")
-    line.append(f", ~ {value} to be sold." if kinds["close"] + kinds["unwind"] else ".", "bold")
-    return line
-
-
-def _nothing_to_do(plan: Plan) -> Text:
-    checks = plan.checks
-    counting = sum(position.counts for position in plan.positions)
-    if counting:
-        return heading(f"Nothing to send, but {counted(counting, 'unwind cycle')} to count.")
-    due = [blocked.until for blocked in plan.blocked if blocked.until is not None]
-    if due:
-        return heading(f"Nothing to do before {clock_time(min(due))}.")
-    if checks.state is AccountState.CLEAN:
-        return words("No changes. The account is clean.", "bold green")
-    where = "within its scope" if scope_text(plan.scope) else ""
-    line = heading(f"No changes {where}".rstrip() + ". ").append("The account is not clean: ", "bold")
-    return line.append(f"{failures(checks)}.")
+    said = summary_text(plan)
+    if plan.actions:
+        return heading("Plan: ").append(said, "bold")
+    return words(said, "bold green") if said == ALL_CLEAN else heading(said)
 
 
 def _cancels(plan: Plan) -> RenderableType | None:
@@ -107,54 +77,23 @@ def _cancels(plan: Plan) -> RenderableType | None:
     table = rows("l", "l", "l", "r", "l")
     for action in cancels:
         why = words(action.because, "dim")
-        table.add_row(_sign(action), words(action.symbol), _what(action), _value(action), why)
+        table.add_row(_sign(action), words(action.symbol), _what(action), value_text(action), why)
     return section("Stale orders", counted(len(cancels), "order") + " to cancel", table)
 
 
-def _exits(plan: Plan) -> Iterable[RenderableType]:
-    """Draw one section for each exit rule, in the order in which they act; a cancel stands before its close."""
-    by_rule: dict[str, list[Action]] = defaultdict(list)
-    exits = [action for action in plan.actions if action.phase != Phase.CANCEL and action.kind not in CONVERSIONS]
-    for action in sorted(exits, key=lambda action: action.kind == "cancel_order"):
-        by_rule[action.rule].append(action)
-    for rule, parts in by_rule.items():
-        actions = as_exits(parts)
-        actions.sort(key=lambda action: (action.symbol, action.kind != "cancel_order"))
-        yield _exit_section(rule, actions, plan)
-
-
-def _exit_section(rule: str, actions: Sequence[Action], plan: Plan) -> RenderableType:
-    main = [action for action in actions if action.kind != "cancel_order"]
-    shared = shared_reason(main)
+def _exit_section(part: ExitPart, plan: Plan) -> RenderableType:
     table = rows("l", "l", "l", "r", "l")
-    for action in actions:
-        why = words(reason_shown(action, plan.by_key.get(action.key), shared), "dim")
+    for action in part.actions:
+        why = words(reason_shown(action, plan.by_key.get(action.key), part.shared), "dim")
         what = _what(action).append(orders_text(plan, action))
-        table.add_row(_sign(action), words(action.symbol), what, _value(action), why)
-    worth = total([action.est_value for action in main if action.kind in {"close", "unwind"}])
-    sold = f", ~ {money(worth, plan.account.quote)}" if worth else ""
-    note = counted(len({action.symbol for action in actions}), "position") + sold
-    return section(f"Exit {rule}", f"{note}{f' - {shared}' if shared else ''}", table)
+        table.add_row(_sign(action), words(action.symbol), what, value_text(action), why)
+    return section(f"Exit {part.rule}", part.note, table)
 
 
 def _what(action: Action) -> Text:
     """Return what is done: the verb and the quantity."""
-    quantity = exact(action.quantity)
-    kind = action.kind
-    if kind == "cancel_order":
-        return TextWithId(f"cancel {action.side} {quantity}", printable(str(action.order_id)))
-    if kind == "attach_stop":
-        trigger = action.trigger_price
-        return words(f"stop {quantity}" + (f" at {exact(trigger)}" if trigger else ""))
-    short = " short" if action.position_side == "short" else ""
-    return words(f"{kind.replace('_dust', '')} {quantity}{short}")
-
-
-def _value(action: Action) -> str:
-    """Write what an action is worth; a cancel of unknown worth and an adoption need none."""
-    if action.kind == "adopt" or (action.kind == "cancel_order" and action.est_value is None):
-        return ""
-    return f"~ {money(action.est_value)}"
+    said = what_text(action)
+    return TextWithId(said, printable(str(action.order_id))) if action.kind == "cancel_order" else words(said)
 
 
 def _dust_conversions(plan: Plan) -> RenderableType | None:
@@ -164,7 +103,7 @@ def _dust_conversions(plan: Plan) -> RenderableType | None:
     for action in conversions:
         why = words(action.because.partition("; ")[0], "dim")
         table.add_row(
-            _sign(action), words(action.symbol), _what(action), _value(action), words(conversion_cost(action)), why
+            _sign(action), words(action.symbol), _what(action), value_text(action), words(conversion_cost(action)), why
         )
     note = f"{counted(len(conversions), 'position')}, too small to sell"
     return section("Dust to convert", note, table) if conversions else None
@@ -178,7 +117,7 @@ def _cash_conversions(plan: Plan) -> RenderableType | None:
         base = action.symbol.partition("/")[0]
         what = f"{action.side} {exact(action.quantity)} {base}{orders_text(plan, action)}"
         table.add_row(
-            _sign(action), words(action.symbol), words(what), _value(action), words(bare_reason(action), "dim")
+            _sign(action), words(action.symbol), words(what), value_text(action), words(bare_reason(action), "dim")
         )
     worth = total([action.est_value for action in conversions])
     note = f"~ {money(worth, plan.account.quote)}, into {plan.account.quote}"
@@ -191,9 +130,7 @@ def _counting(plan: Plan) -> RenderableType | None:
     for position in plan.positions:
         step = position.unwind
         if step is not None and step.counts:
-            target = exact(step.target)
-            said = f"cycle {step.cycle} of {step.cycles} is reached already: at most {target} is held"
-            table.add_row(Text("~", "yellow"), words(position.symbol), words(said, "dim"))
+            table.add_row(Text("~", "yellow"), words(position.symbol), words(reached_text(step), "dim"))
     return section("Unwind cycles that count", "nothing is sent", table) if table.row_count else None
 
 
@@ -246,5 +183,5 @@ def _refusals(plan: Plan) -> RenderableType | None:
 
 
 def _sign(action: Action) -> Text:
-    sign, style = _SIGNS.get(action.kind, ("?", ""))
-    return Text(sign, f"bold {style}")
+    sign = SIGNS.get(action.kind, "?")
+    return Text(sign, f"bold {_COLOURS.get(sign, '')}")

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.model.values import EXACT, plain
-from exitplan.ruleset.planning.actions import Action
-from exitplan.ruleset.planning.plan_types import CashLine, DebtLine, GuardResult, Plan, PlannedPosition, PlanPolicy
+from exitplan.ruleset.planning.actions import Action, Phase, UnwindStep
+from exitplan.ruleset.planning.check_words import failures
+from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.plan_types import (
+    CashLine,
+    DebtLine,
+    GuardResult,
+    Plan,
+    PlannedPosition,
+    PlanPolicy,
+)
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.ruleset.planning.warnings import PlanWarning
 from exitplan.ruleset.planning.words import clock_time, counted, exact, money, percent, total
@@ -34,6 +43,17 @@ SUMMARY = {
     "adopt": "{} to adopt",
 }
 """How the kinds of actions are summed up."""
+SIGNS = {
+    "cancel_order": "-",
+    "close": "-",
+    "convert_dust": "-",
+    "convert_cash": "~",
+    "unwind": "~",
+    "attach_stop": "+",
+    "adopt": "+",
+}
+"""The sign that each kind of action is drawn with: it goes, it shrinks, it comes."""
+ALL_CLEAN = "No changes. The account is clean."
 _IN_ORDERS = re.compile(r"; in \d+ orders, one may be \S+ at most")
 _BASIS_POINT = Decimal("0.0001")
 
@@ -83,6 +103,84 @@ def policy_text(policy: PlanPolicy) -> str:
     """Return by which policy a plan was made, and what was set over it."""
     overrides = ", ".join(f"{name} {plain(value)}" for name, value in policy.overrides.items())
     return f"{policy.name} {policy.sha256[:12]}" + (f", with {overrides}" if overrides else "")
+
+
+def summary_text(plan: Plan) -> str:
+    """Say in one line what the plan does."""
+    if not plan.actions:
+        return _nothing_to_do(plan)
+    kinds = count_kinds(action.kind for action in as_exits(plan.actions))
+    said = [form.format(f"{kinds[kind]:,}") for kind, form in SUMMARY.items() if kinds[kind]]
+    if kinds["cancel_order"]:
+        said.append(f"{counted(kinds['cancel_order'], 'order')} to cancel")
+    value = money(plan.summary.est_value, plan.account.quote)
+    return ", ".join(said) + (f", ~ {value} to be sold." if kinds["close"] + kinds["unwind"] else ".")
+
+
+def _nothing_to_do(plan: Plan) -> str:
+    counting = sum(position.counts for position in plan.positions)
+    if counting:
+        return f"Nothing to send, but {counted(counting, 'unwind cycle')} to count."
+    due = [blocked.until for blocked in plan.blocked if blocked.until is not None]
+    if due:
+        return f"Nothing to do before {clock_time(min(due))}."
+    if plan.checks.state is AccountState.CLEAN:
+        return ALL_CLEAN
+    where = " within its scope" if scope_text(plan.scope) else ""
+    return f"No changes{where}. The account is not clean: {failures(plan.checks)}."
+
+
+def what_text(action: Action) -> str:
+    """Say what is done, the verb and the quantity; of a cancelled order without its id."""
+    quantity = exact(action.quantity)
+    if action.kind == "cancel_order":
+        return f"cancel {action.side} {quantity}"
+    if action.kind == "attach_stop":
+        return f"stop {quantity}" + (f" at {exact(action.trigger_price)}" if action.trigger_price else "")
+    short = " short" if action.position_side == "short" else ""
+    return f"{action.kind.replace('_dust', '')} {quantity}{short}"
+
+
+def value_text(action: Action) -> str:
+    """Write what an action is worth; a cancel of unknown worth and an adoption need none."""
+    if action.kind == "adopt" or (action.kind == "cancel_order" and action.est_value is None):
+        return ""
+    return f"~ {money(action.est_value)}"
+
+
+def reached_text(step: UnwindStep) -> str:
+    """Say that a cycle of an unwind counts, though nothing is sent."""
+    return f"cycle {step.cycle} of {step.cycles} is reached already: at most {exact(step.target)} is held"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPart:
+    """The exits of one rule, each after what is cancelled for it, and the reason that all of them ``share``."""
+
+    rule: str
+    actions: tuple[Action, ...]
+    note: str
+    shared: str
+
+
+def exit_parts(plan: Plan) -> Iterator[ExitPart]:
+    """Return the exits by their rules, in the order in which they act; a cancel stands before its close."""
+    by_rule: dict[str, list[Action]] = defaultdict(list)
+    exits = [action for action in plan.actions if action.phase != Phase.CANCEL and action.kind not in CONVERSIONS]
+    for action in sorted(exits, key=lambda action: action.kind == "cancel_order"):
+        by_rule[action.rule].append(action)
+    for rule, parts in by_rule.items():
+        actions = sorted(as_exits(parts), key=lambda action: (action.symbol, action.kind != "cancel_order"))
+        yield _exit_part(rule, actions, plan)
+
+
+def _exit_part(rule: str, actions: Sequence[Action], plan: Plan) -> ExitPart:
+    main = [action for action in actions if action.kind != "cancel_order"]
+    shared = shared_reason(main)
+    worth = total([action.est_value for action in main if action.kind in {"close", "unwind"}])
+    sold = f", ~ {money(worth, plan.account.quote)}" if worth else ""
+    note = counted(len({action.symbol for action in actions}), "position") + sold
+    return ExitPart(rule, tuple(actions), f"{note}{f' - {shared}' if shared else ''}", shared)
 
 
 def expected_cost(plan: Plan) -> list[str]:

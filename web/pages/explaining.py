@@ -9,16 +9,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.model.values import meant_symbol
-from exitplan.ruleset.planning.actions import Blocked
-from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money
+from exitplan.ruleset.planning.words import exact
 from exitplan.web.acts.desk import Look, desk_of
 from exitplan.web.pages.account import newest_plan, waiting_of
 from exitplan.web.pages.plan_sections import Line, plan_sections
 from exitplan.web.pages.showing import show
 from exitplan.web.refusals import NoSuchPage
 from exitplan.workbench.explaining.explanation import ExplainedPlan, explain_symbol
+from exitplan.workbench.explaining.words import cap_text, planned_lines
 
 Document = Mapping[str, Any]
 
@@ -39,39 +38,6 @@ def comparisons(condition: Document, depth: int = 0) -> Iterator[Comparison]:
     yield Comparison(depth, condition["holds"], condition["text"], None if found is None else _number(found))
     for part in condition.get("parts", ()):
         yield from comparisons(part, depth + 1)
-
-
-def cap_text(cap: Document) -> str:
-    """Say what the cap does with a position."""
-    said = f"{counted(cap['counted'], 'position')} counted, {cap['max_positions']:,} allowed"
-    if cap["waits"]:
-        return f"{said}; it waits while the venue cannot be asked for a price"
-    if not cap["excess"]:
-        return f"{said}; nothing is chosen"
-    order = ", then ".join(name for name in cap["rank_by"])
-    who = "legacy positions first, then aligned ones" if cap["scope"] == "all" else "legacy positions only"
-    mine = "this one is chosen" if cap["over_cap"] else "this one is not"
-    return f"{said}; {cap['chosen']:,} chosen ({who}, each by {order}); {mine}"
-
-
-def planned_lines(position: Document) -> list[str]:
-    """Say what the plan does with a position."""
-    said = []
-    if position["protected"]:
-        entry = position["protection"] or {}
-        until = f" until {clock_time(entry['until'])}" if entry.get("until") else ""
-        said.append(f"protected{until}: {entry.get('reason') or 'no reason given'}; it is never touched")
-    for action in position["actions"]:
-        value = "" if action["kind"] in {"cancel_order", "adopt"} else f", ~ {money(action['est_value'])}"
-        kind = action["kind"].replace("_", " ")
-        said.append(f"{kind} {action['side']} {exact(action['quantity'])}{value}: {action['because']}")
-    for blocked in position["blocked"]:
-        alert = "; an alert is raised" if blocked["escalate"] else ""
-        said.append(f"{blocked['rule']} is blocked: {blocked_text(read_record(Blocked, blocked))}{alert}")
-    step = position["unwind"] or {}
-    if step.get("counts"):
-        said.append(f"cycle {step['cycle']} of {step['cycles']} counts; nothing is sent")
-    return said or ["nothing is done with it"]
 
 
 def _number(text: str) -> str:

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.planning.actions import Action, Blocked, Phase
-from exitplan.ruleset.planning.check_words import CHECK_NAMES, FURTHER, Check, failures, found_by, named
-from exitplan.ruleset.planning.checks import AccountState
+from exitplan.ruleset.planning.check_words import CHECK_NAMES, FURTHER, Check, found_by, named
 from exitplan.ruleset.planning.plan_types import CheckReport, Plan, PlannedPosition
 from exitplan.ruleset.planning.plan_words import (
     CATEGORIES,
-    CONVERSIONS,
-    SUMMARY,
+    SIGNS,
+    ExitPart,
     as_exits,
     bare_reason,
     cash_text,
     conversion_cost,
-    count_kinds,
     debt_text,
-    expected_cost,
+    exit_parts,
     guard_text,
     orders_text,
     policy_text,
     positions_text,
     protection_text,
+    reached_text,
     reason_shown,
     scope_text,
-    shared_reason,
+    value_text,
     warning_text,
+    what_text,
 )
 from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money, total
 
-_TONES = {
-    "cancel_order": ("-", "goes"),
-    "close": ("-", "goes"),
-    "convert_dust": ("-", "goes"),
-    "convert_cash": ("~", "shrinks"),
-    "unwind": ("~", "shrinks"),
-    "attach_stop": ("+", "comes"),
-    "adopt": ("+", "comes"),
-}
-SIGNS = {"-": "goes", "~": "shrinks", "+": "comes", "=": "stays", "!": "blocked", "?": "not judged", "x": "refused"}
+SAID = {"-": "goes", "~": "shrinks", "+": "comes", "=": "stays", "!": "blocked", "?": "not judged", "x": "refused"}
 """What each sign says, for those who hear a page."""
 
 
@@ -61,7 +51,7 @@ class Line:
     @property
     def said(self) -> str:
         """The sign in a word."""
-        return SIGNS.get(self.sign, "")
+        return SAID.get(self.sign, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +94,12 @@ def head_lines(plan: Plan) -> list[tuple[str, str]]:
     return lines
 
 
-def summary_text(plan: Plan) -> str:
-    """Say in one line what the plan does."""
-    if not plan.actions:
-        return _nothing_to_do(plan)
-    kinds = count_kinds(action.kind for action in as_exits(plan.actions))
-    said = [form.format(f"{kinds[kind]:,}") for kind, form in SUMMARY.items() if kinds[kind]]
-    if kinds["cancel_order"]:
-        said.append(f"{counted(kinds['cancel_order'], 'order')} to cancel")
-    value = money(plan.summary.est_value, plan.account.quote)
-    return ", ".join(said) + (f", ~ {value} to be sold." if kinds["close"] + kinds["unwind"] else ".")
-
-
-def cost_lines(plan: Plan) -> list[str]:
-    """Say what selling takes of the value, as far as it is known beforehand."""
-    return expected_cost(plan)
-
-
 def plan_sections(plan: Plan) -> list[Section]:
     """Return the sections of a plan that have anything in them, in the order of the terminal."""
     parts = [
         _warnings(plan),
         _cancels(plan),
-        *_exits(plan),
+        *(_exit(part, plan) for part in exit_parts(plan)),
         _dust(plan),
         _cash(plan),
         _counting(plan),
@@ -164,38 +137,13 @@ def _verdict(checks: CheckReport, check: Check) -> str:
     return "ok" if check.passed else "no"
 
 
-def _nothing_to_do(plan: Plan) -> str:
-    counting = sum(position.counts for position in plan.positions)
-    if counting:
-        return f"Nothing to send, but {counted(counting, 'unwind cycle')} to count."
-    due = [blocked.until for blocked in plan.blocked if blocked.until is not None]
-    if due:
-        return f"Nothing to do before {clock_time(min(due))}."
-    if plan.checks.state is AccountState.CLEAN:
-        return "No changes. The account is clean."
-    where = " within its scope" if scope_text(plan.scope) else ""
-    return f"No changes{where}. The account is not clean: {failures(plan.checks)}."
-
-
 def _line(action: Action, what: str, why: str) -> Line:
-    sign, tone = _TONES.get(action.kind, ("?", "unknown"))
-    return Line(sign, tone, action.symbol, what, _value(action), why)
-
-
-def _value(action: Action) -> str:
-    if action.kind == "adopt" or (action.kind == "cancel_order" and action.est_value is None):
-        return ""
-    return f"~ {money(action.est_value)}"
+    sign = SIGNS.get(action.kind, "?")
+    return Line(sign, SAID[sign] if action.kind in SIGNS else "unknown", action.symbol, what, value_text(action), why)
 
 
 def _what(action: Action) -> str:
-    quantity = exact(action.quantity)
-    if action.kind == "cancel_order":
-        return f"cancel {action.side} {quantity} ({action.order_id})"
-    if action.kind == "attach_stop":
-        return f"stop {quantity}" + (f" at {exact(action.trigger_price)}" if action.trigger_price else "")
-    short = " short" if action.position_side == "short" else ""
-    return f"{action.kind.replace('_dust', '')} {quantity}{short}"
+    return what_text(action) + (f" ({action.order_id})" if action.kind == "cancel_order" else "")
 
 
 def _warnings(plan: Plan) -> Section:
@@ -209,32 +157,16 @@ def _cancels(plan: Plan) -> Section:
     return Section("Stale orders", counted(len(cancels), "order") + " to cancel", lines)
 
 
-def _exits(plan: Plan) -> Iterator[Section]:
-    """Give one section for each exit rule, in the order in which they act; a cancel stands before its close."""
-    by_rule: dict[str, list[Action]] = defaultdict(list)
-    exits = [action for action in plan.actions if action.phase != Phase.CANCEL and action.kind not in CONVERSIONS]
-    for action in sorted(exits, key=lambda action: action.kind == "cancel_order"):
-        by_rule[action.rule].append(action)
-    for rule, parts in by_rule.items():
-        actions = sorted(as_exits(parts), key=lambda action: (action.symbol, action.kind != "cancel_order"))
-        yield _exit(rule, actions, plan)
-
-
-def _exit(rule: str, actions: Sequence[Action], plan: Plan) -> Section:
-    main = [action for action in actions if action.kind != "cancel_order"]
-    shared = shared_reason(main)
+def _exit(part: ExitPart, plan: Plan) -> Section:
     lines = tuple(
         _line(
             action,
             _what(action) + orders_text(plan, action),
-            reason_shown(action, plan.by_key.get(action.key), shared),
+            reason_shown(action, plan.by_key.get(action.key), part.shared),
         )
-        for action in actions
+        for action in part.actions
     )
-    worth = total([action.est_value for action in main if action.kind in {"close", "unwind"}])
-    sold = f", ~ {money(worth, plan.account.quote)}" if worth else ""
-    note = counted(len({action.symbol for action in actions}), "position") + sold
-    return Section(f"Exit {rule}", f"{note}{f' - {shared}' if shared else ''}", lines)
+    return Section(f"Exit {part.rule}", part.note, lines)
 
 
 def _dust(plan: Plan) -> Section:
@@ -266,7 +198,7 @@ def _counting(plan: Plan) -> Section:
             "~",
             "shrinks",
             position.symbol,
-            why=f"cycle {step.cycle} of {step.cycles} is reached already: at most {exact(step.target)} is held",
+            why=reached_text(step),
         )
         for position in plan.positions
         if (step := position.unwind) is not None and step.counts

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from exitplan.executor.approvals.deciding import Found
 from exitplan.ruleset.planning.plan_types import Plan
+from exitplan.ruleset.planning.plan_words import expected_cost, summary_text
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.web.acts.deciding import apply_request, approve_request, reject_request
 from exitplan.web.acts.desk import Desk, desk_of
@@ -14,10 +15,8 @@ from exitplan.web.acts.planning import Made, make_plan, narrowed
 from exitplan.web.pages.accounts import is_live
 from exitplan.web.pages.plan_sections import (
     check_lines,
-    cost_lines,
     head_lines,
     plan_sections,
-    summary_text,
     symbols_of,
 )
 from exitplan.web.pages.showing import address, see, show
@@ -57,7 +56,7 @@ def _show(request: Request, desk: Desk, plan: Plan, found: Found | None) -> Resp
         work=desk.works.under_way(plan.account.id),
         head=head_lines(plan),
         summary=summary_text(plan),
-        costs=cost_lines(plan),
+        costs=expected_cost(plan),
         sections=plan_sections(plan),
         checks=check_lines(plan.checks, plan.forecast),
         symbols=symbols_of(plan),
@@ -92,11 +91,11 @@ def approve_act(request: Request) -> Response:
     name = found.request.account
     under_way = desk.works.under_way(name)
     if under_way is not None and under_way.plan.plan_id == found.request.plan_id:  # a second click
-        return see(address(name, "work", under_way.id))
+        return see(address(name, "applying", under_way.id))
     decided = approve_request(desk, found, person, form.get("confirm", ""), form.get("plan"))
     if form.get("then") == "apply" and not decided.missing(desk.given.clock()):
         work = apply_request(desk, decided, person, form.get("confirm", ""))
-        return see(address(name, "work", work.id))
+        return see(address(name, "applying", work.id))
     return see(address(name, "plans", found.request.id))
 
 
@@ -111,7 +110,7 @@ def apply_act(request: Request) -> Response:
     """Apply an approved plan; a second click finds what is under way."""
     desk, found = _found(request)
     work = apply_request(desk, found, request.state.person, request.state.form.get("confirm", ""))
-    return see(address(found.request.account, "work", work.id))
+    return see(address(found.request.account, "applying", work.id))
 
 
 def _found(request: Request) -> tuple[Desk, Found]:

@@ -8,7 +8,7 @@ from exitplan.web.security.roles import Role
 
 _ONE = "/accounts/{account}"
 _ASKED = f"{_ONE}/plans/{{request}}"
-_WORK = f"{_ONE}/work/{{work}}"
+_WORK = f"{_ONE}/applying/{{work}}"
 
 PAGES: tuple[Row, ...] = (
     Row("/", "GET", listing.accounts_page, Role.VIEWER),

@@ -96,7 +96,7 @@ def stop_act(request: Request) -> Response:
     """Ask a run to stop after the orders that are in flight."""
     work = _work(request)
     work.stop()
-    return see(address(work.account, "work", work.id))
+    return see(address(work.account, "applying", work.id))
 
 
 async def events_stream(request: Request) -> Response:

@@ -91,7 +91,7 @@ def test_a_live_account_asks_for_its_id_and_a_closed_tab_finds_its_run(house: Ho
         page.goto(plan)
         page.get_by_label("Real money moves").fill("live")
         page.get_by_role("button", name="Approve and apply").click()
-        page.wait_for_url("**/work/**")
+        page.wait_for_url("**/applying/**")
         work = page.url
     with house.visit("vera", work.removeprefix(house.url)) as page:
         expect(page.locator("#result")).to_be_visible()
@@ -110,7 +110,7 @@ def test_a_second_click_applies_nothing_twice(house: House) -> None:
         origin = {"Origin": house.url}
         first, second = (page.request.post(f"{house.url}{action}", form=fields, headers=origin) for _ in range(2))
         assert first.url == second.url
-        assert "/work/" in first.url
+        assert "/applying/" in first.url
         page.goto(first.url)
         expect(page.locator("#result")).to_be_visible()
     assert house.runs("live") == 2
@@ -121,7 +121,7 @@ def test_a_lost_connection_is_told_and_the_page_catches_up(house: House) -> None
         make_plan(page)
         page.get_by_label("Real money moves").fill("live")
         page.get_by_role("button", name="Approve and apply").click()
-        page.wait_for_url("**/work/**")
+        page.wait_for_url("**/applying/**")
         expect(page.locator("#events li").first).to_be_visible()
         page.context.set_offline(True)
         expect(page.get_by_text("The connection is lost. The run goes on")).to_be_visible()
