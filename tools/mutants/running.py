@@ -110,6 +110,7 @@ class Mutants(Quickly):
         self._tracer.stop()
         on_import = {line for line, _ in _lines(self._tracer)}
         self._items = session.items
+        gc.unfreeze()  # what tests/conftest.py froze would not be found, and tried in a new process each time
         self._functions = _live_functions({mutant.file for mutant in self._mutants})
         gc.collect()
         gc.freeze()
