@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 import sys
 
 import pytest
 
+from exitplan.executor.apply.quantities import amount_step
 from tools.mutants.__main__ import print_scores
 from tools.mutants.faults import Mutant, mutants_of
 from tools.mutants.rooms import ROOMS, ROOT, known_survivors
-from tools.mutants.running import Outcome
+from tools.mutants.running import Outcome, _live_functions
 
 
 def changes(code: str) -> list[str]:
@@ -80,6 +82,13 @@ def test_a_survivor_without_a_reason_fails(
     outcomes = {"open": outcome, "closed": Outcome.KILLED}
     assert print_scores([OPEN, CLOSED], outcomes, known) is good
     assert ("50.0%" in capsys.readouterr().out) is not good
+
+
+def test_a_function_that_the_collection_of_tests_has_frozen_is_found_and_changed_in_a_fork() -> None:
+    gc.freeze()
+    found = _live_functions(["executor/apply/quantities.py"])
+    line = amount_step.__code__.co_firstlineno
+    assert found["executor/apply/quantities.py", "amount_step", line] == [amount_step]
 
 
 @pytest.mark.thorough

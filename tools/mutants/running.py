@@ -110,7 +110,6 @@ class Mutants(Quickly):
         self._tracer.stop()
         on_import = {line for line, _ in _lines(self._tracer)}
         self._items = session.items
-        gc.unfreeze()  # what tests/conftest.py froze would not be found, and tried in a new process each time
         self._functions = _live_functions({mutant.file for mutant in self._mutants})
         gc.collect()
         gc.freeze()
@@ -339,6 +338,7 @@ def _live_functions(files: Iterable[str]) -> Mapping[tuple[str, str, int], list[
     wanted = {str(ROOT / file): file for file in files}
     paths: dict[str, str] = {}
     functions = defaultdict[tuple[str, str, int], list[FunctionType]](list)
+    gc.unfreeze()  # the tests freeze what they import, and what is frozen is not listed
     for one in gc.get_objects():
         if isinstance(one, FunctionType):
             code = one.__code__
