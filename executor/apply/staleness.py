@@ -17,7 +17,7 @@ from exitplan.ruleset.model.snapshot import Position
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from exitplan.ruleset.planning.actions import SELLING
 from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after
-from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
+from exitplan.ruleset.planning.plan_types import GuardResult, Plan
 from exitplan.ruleset.planning.remedies import protect_line
 
 _OF_NO_POSITION = frozenset({"cancel_order", "convert_cash"})
@@ -80,12 +80,9 @@ def _way_out(plan: Plan) -> str:
 
 
 def _keep_unpriced(plan: Plan) -> str:
-    blind = [position.symbol for position in plan.positions if _is_blind(position) and not position.is_protected]
+    judged = [position for position in plan.positions if not position.is_protected]
+    blind = [position.symbol for position in judged if position.facts.get("price_status") == "missing"]
     return f"keep what nobody can price: write in the account's policy {protect_line(blind, 'delisted')}"
-
-
-def _is_blind(position: PlannedPosition) -> bool:
-    return position.facts.get("market_known") is False or position.facts.get("price_status") == "missing"
 
 
 def _keep_unvalued(plan: Plan) -> str:

@@ -81,8 +81,8 @@ def _held(lock: Path, name: str, now: datetime, taken: str, hint: str) -> Iterat
         write_atomically(_note(lock), _note_text(now), is_durable=False)
         yield
     finally:
-        with suppress(OSError):  # in a folder that has become read-only it stays, and means nothing without the lock
-            _note(lock).unlink(missing_ok=True)
+        with suppress(OSError):  # it may be gone; in a folder that has become read-only it stays, and means nothing
+            _note(lock).unlink()
         held.release()
         note(JOURNAL, "lease_released", level=logging.DEBUG, account=name)
 
@@ -128,15 +128,13 @@ def holder_of(lock: Path) -> str | None:
         return None
     from filelock import FileLock, Timeout  # noqa: PLC0415 - as above
 
-    probe = FileLock(lock, mode=OWN)
     try:
-        probe.acquire(blocking=False)
+        with FileLock(lock, mode=OWN).acquire(blocking=False):
+            return None
     except Timeout:
         return _holder(lock).strip()
     except OSError as error:
         raise DataFolderUnusable(f"cannot look at {lock}: {error.strerror or error}") from error
-    probe.release()
-    return None
 
 
 def seems_held_by(lock: Path, pid: int, host: str) -> bool:

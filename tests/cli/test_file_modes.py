@@ -94,27 +94,6 @@ def in_the_cache(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "locks"
 
 
-def linked(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir(mode=0o700)
-    in_the_cache(tmp_path).symlink_to(tmp_path / "elsewhere")
-
-
-def replaceable(tmp_path: Path) -> None:
-    in_the_cache(tmp_path).parent.chmod(0o777)
-
-
-def a_file(tmp_path: Path) -> None:
-    in_the_cache(tmp_path).write_bytes(b"")
-
-
-@pytest.mark.parametrize("prepare", [linked, replaceable, a_file])
-def test_a_machine_lock_that_another_user_could_swap_sends_nothing(tmp_path: Path, prepare: object) -> None:
-    assert callable(prepare)
-    prepare(tmp_path)
-    with pytest.raises(DataFolderUnusable, match="lock the account"), trading_lease(tmp_path / "l", IDENTITY, "a", NOW):
-        raise AssertionError("the lease was given")
-
-
 def test_a_folder_that_another_user_made_before_us_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = in_the_cache(tmp_path)
     folder.mkdir(mode=0o700)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from exitplan.executor.store.halt import halt, halts_in
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.model.values import parse_time
-from tests.builders import NOW
 from tests.cli.conftest import xp
 
 
@@ -179,17 +176,6 @@ def test_a_halt_where_there_is_nothing_to_halt_is_an_error(nothing: Path) -> Non
 def test_a_halt_without_account_files_is_one_where_there_is_data(nothing: Path) -> None:
     Path("data").mkdir()  # of an account that the keys in the environment imply
     assert xp("halt").code == 0
-
-
-def test_a_full_disk_keeps_nobody_from_halting(tmp_path: Path) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # a file may be made, and nothing written into it
-    try:
-        halt(tmp_path, "the disk is full", NOW)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    (found,) = halts_in(tmp_path)
-    assert found.text == ""
 
 
 @pytest.mark.usefixtures("folder")

@@ -287,6 +287,7 @@ VENUE = Capabilities(
     cancels_at_once=4,
 )
 CANCEL, CLOSE, UNWIND, STOP, ADOPT = "cancel_order", "close", "unwind", "attach_stop", "adopt"
+CASH = "convert_cash"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ CANCEL, CLOSE, UNWIND, STOP, ADOPT = "cancel_order", "close", "unwind", "attach_
         ([(UNWIND, name) for name in "ABCD"], [3, 1]),
         ([(UNWIND, "A"), (UNWIND, "A")], [1, 1]),
         ([(UNWIND, "A"), (UNWIND, "B"), (UNWIND, "A")], [2, 1]),
-        ([(CLOSE, "A"), (STOP, "B")], [2]),  # whatever is an order goes together
+        ([(CLOSE, "A"), (STOP, "B"), (CASH, "C")], [3]),  # whatever is an order goes together
         ([(CANCEL, "A"), (CLOSE, "B")], [1, 1]),
         ([(CLOSE, "A"), (CANCEL, "B")], [1, 1]),
         ([(ADOPT, "A"), (ADOPT, "B")], [1, 1]),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exitplan.executor.store.halt import NAME, find_halt, halt, halts_in, resume
-from exitplan.ruleset.errors import AccountIsHalted
-from tests.builders import NOW
+from exitplan.executor.store.halt import NAME, Halt, find_halt, halt, halts_in, resume
+from exitplan.ruleset.errors import AccountIsHalted, DataFolderUnusable
+from exitplan.ruleset.planning.actions import Kind, Phase
+from tests.builders import NOW, compiled, policy_document, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting, statuses
 
@@ -127,3 +130,53 @@ def test_a_link_that_leads_nowhere_in_an_accounts_own_folder_is_listed(tmp_path:
     own.mkdir(parents=True)
     (own / NAME).symlink_to("gone")
     assert [found.account for found in halts_in(tmp_path)] == ["user123"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "passes"),
+    [
+        ("close", Phase.EXIT, True),
+        ("unwind", Phase.EXIT, True),
+        ("convert_dust", Phase.EXIT, True),
+        ("cancel_order", Phase.EXIT, True),  # it frees the balance of an exit
+        ("cancel_order", Phase.CANCEL, False),
+        ("attach_stop", Phase.EXIT, False),
+        ("adopt", Phase.EXIT, False),
+        ("convert_cash", Phase.EXIT, False),
+    ],
+)
+def test_a_halt_lets_through_exits_and_what_frees_their_balance_where_the_policy_says_so(
+    kind: Kind, phase: Phase, passes: bool
+) -> None:
+    (unwind,) = typed_plan_of(snapshot(position())).actions
+    action, found = replace(unwind, kind=kind, phase=phase), Halt("data/HALT", "")
+    assert found.allows(action, compiled(policy_document(guards=EXITS))) is passes
+    assert not found.allows(action, compiled(policy_document()))
+
+
+def test_a_halt_without_a_reason_tells_where_it_is_and_no_more() -> None:
+    assert str(Halt("data/HALT", "").error()) == "everything is halted by data/HALT"
+    assert str(Halt("data/HALT", "fire drill").error()) == "everything is halted by data/HALT: fire drill"
+
+
+def test_of_a_long_reason_the_beginning_is_told(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("x" * 5000)
+    (found,) = halts_in(tmp_path)
+    assert found.text == "x" * 2000
+
+
+def test_a_full_disk_keeps_nobody_from_halting(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # a file may be made, and nothing written into it
+    try:
+        halt(tmp_path, "the disk is full", NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (found,) = halts_in(tmp_path)
+    assert found.text == ""
+
+
+def test_a_halt_that_could_not_be_made_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(DataFolderUnusable):
+        halt(tmp_path / "data", "stop", NOW)

@@ -8,13 +8,22 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from exitplan.executor.store.lease import account_lease, break_lease, holder_of, seems_held, seems_held_by
+from exitplan.brokers.identity import Identity
+from exitplan.executor.store.lease import (
+    account_lease,
+    break_lease,
+    holder_of,
+    seems_held,
+    seems_held_by,
+    staying_in_place,
+    trading_lease,
+)
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
 from tests.builders import NOW
 from tests.executor.conftest import Stage
@@ -100,6 +109,75 @@ def test_a_lease_is_given_back_when_its_block_fails(tmp_path: Path) -> None:
         raise KeyError
     with account_lease(lock, "platform", NOW):
         pass
+
+
+def test_a_holder_is_told_by_its_command_and_never_by_what_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/exitplan", "apply", "--note", "a secret"])
+    with account_lease(tmp_path / "lock", "platform", NOW):
+        assert str(holder_of(tmp_path / "lock")).endswith(" (exitplan apply)")
+
+
+def test_a_note_that_is_gone_does_not_keep_a_lease_from_being_given_back(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with account_lease(lock, "platform", NOW):
+        lock.with_suffix(".holder.json").unlink()
+    assert holder_of(lock) is None
+
+
+def test_the_folder_and_the_lock_of_an_account_are_private(tmp_path: Path) -> None:
+    lock = tmp_path / "data" / "users" / "account.lock"
+    with account_lease(lock, "platform", NOW):
+        modes = [path.stat().st_mode & 0o777 for path in (lock.parent, lock)]
+    assert modes == [0o700, 0o600]
+
+
+def test_a_lock_that_others_could_read_is_made_private_when_it_is_taken(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.touch(0o666)
+    lock.chmod(0o666)
+    with account_lease(lock, "platform", NOW):
+        assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def linked(locks: Path) -> None:
+    elsewhere = locks.with_name("elsewhere")
+    elsewhere.mkdir(mode=0o700)
+    locks.symlink_to(elsewhere)
+
+
+def replaceable(locks: Path) -> None:
+    locks.parent.chmod(0o777)
+
+
+def a_file(locks: Path) -> None:
+    locks.write_bytes(b"")
+
+
+@pytest.mark.parametrize("prepare", [linked, replaceable, a_file])
+def test_a_machine_lock_that_another_user_could_swap_sends_nothing(
+    tmp_path: Path, prepare: Callable[[Path], None]
+) -> None:
+    (tmp_path / "cache").mkdir()
+    prepare(tmp_path / "cache" / "locks")
+    traded = Identity("kraken", "production", "fingerprint")
+    with pytest.raises(DataFolderUnusable, match="lock the account"), trading_lease(tmp_path / "l", traded, "a", NOW):
+        raise AssertionError("the lease was given")
+
+
+@pytest.mark.parametrize("fate", ["gone", "another", "the same"])
+def test_a_lock_is_watched_while_it_is_worked_under(tmp_path: Path, fate: str) -> None:
+    lock, other = tmp_path / "lock", tmp_path / "other"
+    lock.touch()
+    other.touch()
+    ensure_kept = staying_in_place(lock)
+    if fate != "the same":
+        lock.rename(tmp_path / "away")
+    if fate == "another":
+        other.rename(lock)
+    with nullcontext() if fate == "the same" else pytest.raises(DataFolderUnusable, match="moved away or replaced"):
+        ensure_kept()
 
 
 def test_a_broken_note_does_not_hide_that_the_account_is_in_use(tmp_path: Path) -> None:

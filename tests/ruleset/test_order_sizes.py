@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.valuation import Price
-from exitplan.ruleset.planning.order_sizes import divide_order
+from exitplan.ruleset.model.values import DEFAULT_STEP
+from exitplan.ruleset.planning.order_sizes import MOST_ORDERS, divide_order
 from exitplan.ruleset.planning.unwind import Slice, next_step
 from tests.builders import NOW, Amount, Given, compiled, market, policy_document, position
 
@@ -77,6 +80,26 @@ def test_where_equal_parts_are_below_the_minimum_the_largest_order_goes_first() 
 def test_without_a_step_parts_have_eight_places_and_the_last_takes_the_rest() -> None:
     assert divided("5.000000001", step=None, max_amount=2) == ["1.66666667", "1.66666667", "1.666666661"]
     assert divided("0.5", step=None, last=3, max_notional=1, min_amount="0.3") == ["0.33333333"]
+
+
+@given(
+    steps=st.integers(1, 10**6),
+    most=st.integers(1, 10**4),
+    step=st.sampled_from([None, "0.5", "3"]),
+    beside=st.integers(0, 9),
+)
+def test_parts_add_up_larger_first_and_none_is_above_the_maximum(
+    steps: int, most: int, step: str | None, beside: int
+) -> None:
+    unit = DEFAULT_STEP if step is None else Decimal(step)
+    quantity = steps * unit + (beside * unit / 10 if step is None else 0)
+    listed = market(4, step=step, min_amount=None, min_notional=None, max_amount=most * unit)
+    parts = divide_order(view_of(listed, str(quantity)), quantity, None, at_market=True)
+    if len(parts) < MOST_ORDERS:
+        assert sum(parts) == quantity
+    assert list(parts) == sorted(parts, reverse=True)
+    assert 0 < parts[-1] <= parts[0] <= most * unit
+    assert parts[0] - parts[-1] < 2 * unit
 
 
 def sold(listed: Market | None, quantity: Amount = 10, price: Decimal | None = None) -> Decimal:

@@ -87,6 +87,7 @@ def test_a_survivor_without_a_reason_fails(
 def test_a_function_that_the_collection_of_tests_has_frozen_is_found_and_changed_in_a_fork() -> None:
     gc.freeze()
     found = _live_functions(["executor/apply/quantities.py"])
+    gc.freeze()  # as it was
     line = amount_step.__code__.co_firstlineno
     assert found["executor/apply/quantities.py", "amount_step", line] == [amount_step]
 
