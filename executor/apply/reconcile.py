@@ -93,8 +93,7 @@ class OrderReconciler:
                 resolved = self._reconcile(action, intent, outcome, group)
             group.unresolved.pop(action.id, None)
             known.append(((action, intent), resolved))
-        if known:
-            yield known
+        yield known
 
     def resolve_all(self, sent: Sequence[Sent]) -> Iterator[list[Settled]]:
         """Find out about orders that were sent, or may have been, by waiting and asking."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
@@ -147,21 +147,21 @@ def _max_run(limit: Decimal, actions: Sequence[Action], equity: Equity) -> Verdi
 
 
 def _max_zombies(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
-    judged = [decision for decision in decisions if not decision.is_protected]
-    unknown = len([decision for decision in judged if decision.is_zombie and _is_zombie_for_want(decision)])
-    if not judged:
-        return Verdict("max_zombie_pct", limit, ZERO, ok=True)
-    ok = len(judged) < _FEW or unknown <= limit * len(judged)
-    return Verdict("max_zombie_pct", limit, _share(Decimal(unknown), Decimal(len(judged))), ok)
+    return _judge_outage("max_zombie_pct", limit, decisions, _is_zombie_for_want)
 
 
 def _max_deferred(limit: Decimal, decisions: Sequence[Decision]) -> Verdict:
+    return _judge_outage("max_deferred_pct", limit, decisions, lambda decision: decision.is_deferred)
+
+
+def _judge_outage(
+    name: str, limit: Decimal, decisions: Sequence[Decision], is_part: Callable[[Decision], bool]
+) -> Verdict:
+    """Judge the share of the positions that an outage may be the reason of; a few positions are no outage yet."""
     judged = [decision for decision in decisions if not decision.is_protected]
-    deferred = len([decision for decision in judged if decision.is_deferred])
-    if not judged:
-        return Verdict("max_deferred_pct", limit, ZERO, ok=True)
-    ok = len(judged) < _FEW or deferred <= limit * len(judged)
-    return Verdict("max_deferred_pct", limit, _share(Decimal(deferred), Decimal(len(judged))), ok)
+    part = len([decision for decision in judged if is_part(decision)])
+    ok = len(judged) < _FEW or part <= limit * len(judged)
+    return Verdict(name, limit, _share(Decimal(part), Decimal(len(judged))), ok)
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:
@@ -175,10 +175,9 @@ def _rounded_up(share: Decimal) -> Decimal:
 
 
 def _is_zombie_for_want(decision: Decision) -> bool:
-    """Check whether the deciding rule called a zombie one for want of a price or a market."""
-    if decision.rule is None:
-        return False
-    return truth(decision.rule.when, decision.view.facts, _wanting(decision.view.facts)) is None
+    """Check whether a position is a zombie whose rule decided for want of a price or a market."""
+    facts, rule = decision.view.facts, decision.rule
+    return decision.is_zombie and rule is not None and truth(rule.when, facts, _wanting(facts)) is None
 
 
 def _wanting(facts: Facts) -> set[str]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.manual_resolution import resolve_by_hand, unresolved_orders
+from exitplan.executor.plan import read_account
 from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid, UsageError
+from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import NOW
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, over_cap, resting
@@ -36,7 +39,9 @@ def test_an_order_found_filled_counts_and_the_run_goes_on(on_stage: Stage) -> No
 
 def test_an_order_that_never_traded_is_left_out_and_planned_again(on_stage: Stage) -> None:
     scene, plan, name = stuck(on_stage, Fault.LOST_BEFORE)
+    assert scene.state().failed_exits == {}
     resolve_by_hand(scene.open(), name, Decimal(0))
+    assert scene.state().failed_exits == {}
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "100")
     assert (scene.apply().exit_code, scene.held()) == (0, "75")
 
@@ -56,7 +61,7 @@ def test_an_order_that_is_not_unresolved_is_refused_with_the_nearest_one(on_stag
 
 def test_where_nothing_is_unresolved_there_is_nothing_to_settle(on_stage: Stage) -> None:
     scene = on_stage(legacy())
-    assert unresolved_orders(scene.open()) == {}
+    assert (unresolved_orders(scene.open()), scene.folder.journal.exists()) == ({}, False)
     scene.apply()
     with pytest.raises(UsageError, match="no order of this account is unresolved"):
         resolve_by_hand(scene.open(), "platform-1", Decimal(0))
@@ -111,11 +116,19 @@ def test_a_cancel_that_nobody_can_tell_of_is_settled_too(on_stage: Stage) -> Non
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "0")
 
 
-def test_a_run_that_hung_sends_nothing_once_a_person_has_spoken(on_stage: Stage) -> None:
-    scene, _, name = stuck(on_stage, Fault.LOST_BEFORE)
+def test_a_run_that_hung_can_change_nothing_of_what_a_person_is_settling(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, _, name = stuck(on_stage, Fault.LOST_AFTER)
     with scene.store.lease(NOW), scene.store.open_journal() as hung:
         hung.claim()
         break_lease(scene.folder.lock)
-        resolve_by_hand(scene.open(), name, Decimal(0))
-        with pytest.raises(FileIsInvalid, match="taken over by another run"):
-            hung.ensure_claimed()
+
+        def read_meanwhile(account: Account) -> Snapshot:
+            with pytest.raises(FileIsInvalid, match="taken over by another run"):
+                hung.ensure_claimed()
+            return read_account(account)
+
+        monkeypatch.setattr("exitplan.executor.apply.manual_resolution.read_account", read_meanwhile)
+        resolve_by_hand(scene.open(), name, Decimal(25))
+    assert scene.state().unwinds["AAA/USD"].cycle == 1

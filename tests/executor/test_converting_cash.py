@@ -11,6 +11,7 @@ from exitplan.ruleset.model.snapshot import Cash
 from tests.builders import market, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, kinds, statuses
+from tests.faults import Fault
 
 
 def with_money(on_stage: Stage, symbol: str, rate: str, **options: Any) -> Scene:
@@ -62,3 +63,9 @@ def test_money_that_is_gone_at_apply_is_not_converted(on_stage: Stage) -> None:
     scene._write(document)
     result = scene.apply(plan)
     assert (statuses(result), [sent.quantity for sent in scene.trouble.orders]) == (["done"], [Decimal(400)])
+
+
+def test_money_that_the_venue_does_not_convert_is_no_exit_that_failed(on_stage: Stage) -> None:
+    scene = with_money(on_stage, "CHF/USD", "1.25")
+    scene.break_writes(Fault.REFUSED)
+    assert (statuses(scene.apply()), scene.state().failed_exits) == (["refused"], {})

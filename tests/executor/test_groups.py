@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exitplan.brokers.protocol import Capabilities, Done, OrderReport, Outcome, Unknown
+from exitplan.brokers.protocol import Capabilities, Done, LookUp, OrderReference, OrderReport, Outcome, Unknown
 from exitplan.executor.apply.orders import in_groups
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
@@ -28,7 +28,7 @@ from tests.builders import NOW, order, position, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, StillClock, stage, statuses
 from tests.executor.test_laws import accounts
-from tests.faults import GONE, SILENT, Crash, Fault
+from tests.faults import GONE, SILENT, Crash, Fault, FaultyBroker
 
 _NUMBERS = itertools.count()
 SYMBOLS = [f"{letter * 3}/USD" for letter in "ABCDE"]
@@ -72,8 +72,20 @@ def test_all_of_a_group_are_in_the_journal_before_the_first_is_sent(on_stage: St
     assert found == ["sending", "sending", "sending", "planned", "planned"]
 
 
-def test_the_outcomes_of_a_group_are_one_commit(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("faults", "settled"),
+    [
+        ([], [["done"] * 3, ["done"] * 2]),
+        ([Fault.LOST_AFTER], [["done"] * 3, ["done"] * 2]),
+        ([Fault.NONE, Fault.LOST_AFTER], [["done"], ["done"] * 2, ["done"] * 2]),
+    ],
+    ids=str,
+)
+def test_the_outcomes_of_a_group_that_are_known_are_one_commit(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, faults: list[Fault], settled: list[list[str]]
+) -> None:
     scene = grouped(on_stage(five()))
+    scene.break_writes(*faults)
     commits: list[list[str]] = []
     put = Journal._put_settlement
 
@@ -83,7 +95,14 @@ def test_the_outcomes_of_a_group_are_one_commit(on_stage: Stage, monkeypatch: py
 
     monkeypatch.setattr(Journal, "_put_settlement", classmethod(counted))
     assert scene.apply().exit_code == 0
-    assert commits == [["done"] * 3, ["done"] * 2]
+    assert commits == settled
+
+
+def test_who_is_found_at_once_is_not_asked_for_again(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()), 5)
+    scene.break_writes(Fault.NONE, Fault.LOST_AFTER, Fault.LOST_AFTER, Fault.LOST_BEFORE)
+    assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
+    assert scene.trouble.calls.count("look up") == 3 + 2  # of three at once, then twice of the one that was not found
 
 
 def test_what_is_known_is_in_the_journal_before_the_rest_of_its_group_is_waited_for(
@@ -110,6 +129,26 @@ def test_cancels_go_with_cancels_alone(on_stage: Stage) -> None:
     scene = grouped(on_stage(snapshot(position("AAA/USD", 100), position("CCC/USD", 100), orders=stale)))
     assert scene.apply().exit_code == 0
     assert scene.trouble.groups == [3, 2]
+
+
+def test_a_cancel_that_came_too_late_is_asked_about_once_the_others_are_recorded(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = [
+        order(name, symbol, "buy", 1, price=90, minutes=60) for name, symbol in (("1", "AAA/USD"), ("2", "BBB/USD"))
+    ]
+    scene = grouped(on_stage(snapshot(orders=stale)))
+    scene.trouble.before.extend([None, lambda: scene.touch("BBB/USD", "90")])
+    seen: list[list[str]] = []
+    ask = FaultyBroker.look_up_order
+
+    def look(broker: FaultyBroker, reference: OrderReference) -> LookUp:
+        seen.append([row["status"] for row in rows(scene, "intents")])
+        return ask(broker, reference)
+
+    monkeypatch.setattr(FaultyBroker, "look_up_order", look)
+    assert statuses(scene.apply()) == ["done", "done"]
+    assert seen == [["done", "sending"]]
 
 
 def test_one_position_on_both_sides_is_closed_one_side_after_the_other(on_stage: Stage) -> None:

@@ -355,3 +355,13 @@ def test_what_was_said_of_an_order_that_never_reached_the_venue_is_told(on_stage
     (outcome,) = scene.apply().outcomes
     assert "it never reached the venue: the request timed out" in str(outcome.reason)
     assert "the request timed out" in scene.alerts()[-1]["reason"]
+
+
+@pytest.mark.parametrize(("minutes", "code", "held"), [(5, 0, "75"), (None, 9, "100")])
+def test_at_a_venue_without_ids_an_order_from_before_is_not_taken_for_the_one_that_was_sent(
+    on_stage: Stage, minutes: int | None, code: int, held: str
+) -> None:
+    alike = order("old", "AAA/USD", "sell", 25, price=500, minutes=minutes)
+    scene = on_stage(legacy(orders=[alike]), options={"client_order_ids": "C"}, orders=[])
+    scene.break_writes(Fault.LOST_BEFORE)
+    assert (scene.apply().exit_code, scene.held()) == (code, held)

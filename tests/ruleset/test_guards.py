@@ -9,7 +9,19 @@ import pytest
 
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.guards import BalanceChange, Sale, Verdict, judge_change, judge_sales
-from tests.builders import Amount, Given, compiled, market, order, plan_of, policy_document, position, snapshot
+from tests.builders import (
+    Amount,
+    Given,
+    compiled,
+    judged,
+    market,
+    order,
+    plan_of,
+    policy_document,
+    position,
+    price_missing,
+    snapshot,
+)
 
 
 def verdict_on(*sales: Sale, **guards: Given) -> Verdict:
@@ -151,11 +163,39 @@ def test_a_share_beyond_all_digits_is_refused_and_told() -> None:
     [
         (snapshot(cash=0), (True, "0")),
         (snapshot(position(), cash=0, debt=2000), (False, None)),
+        (snapshot(position(), cash=0, debt=1000), (False, None)),
         (snapshot(position(), cash=0, debt="999.5"), (False, "500")),
     ],
-    ids=["nothing", "less than nothing", "next to nothing"],
+    ids=["nothing", "less than nothing", "as much as is owed", "next to nothing"],
 )
 def test_of_an_account_that_is_worth_nothing_nothing_of_value_is_sold(
     account: Snapshot, verdict: tuple[bool, str | None]
 ) -> None:
     assert guard_of(account, "max_run_pct", 1) == verdict
+
+
+@pytest.mark.parametrize(
+    ("when", "listed", "wants"),
+    [
+        ({"market_known": False}, None, True),
+        ({"market_active": False}, None, True),
+        ({"sellable": False}, None, True),
+        ({"market_active": False}, market(active=False), False),  # it is known to be a zombie
+        ({"sellable": False}, market(active=False), False),
+        ({"sellable": False}, market(None, active=False), False),
+        ({"price_status": "missing"}, market(None), True),
+        ({"price_missing_minutes": {"gte": 30}}, market(None), True),
+        ({"price_status": {"ne": "ok"}}, None, True),
+        ({"tracked": False}, market(None), False),
+    ],
+    ids=str,
+)
+def test_a_zombie_counts_where_a_market_or_a_price_might_have_told_otherwise(
+    when: dict[str, Given], listed: Given, wants: bool
+) -> None:
+    account = snapshot(position(), markets={"AAA/USD": listed})
+    for category, counted in (("ZOMBIE_LEGACY", wants), ("LEGACY_NON_COMPLIANT", False)):
+        rules = [{"id": "gone", "category": category, "when": when}]
+        plan = plan_of(account, price_missing(60), classification=rules, guards={"max_zombie_pct": Decimal(1)})
+        (verdict,) = (guard for guard in plan["guards"] if guard["name"] == "max_zombie_pct")
+        assert (judged(plan)[0], verdict["value"]) == (category, "1" if counted else "0")
