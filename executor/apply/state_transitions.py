@@ -110,4 +110,4 @@ def _after_close(state: State, plan: Plan, action: Action) -> State:
 
 
 def _without(mapping: Mapping[str, V], key: str) -> Mapping[str, V]:
-    return {name: value for name, value in mapping.items() if name != key} if key in mapping else mapping
+    return {name: value for name, value in mapping.items() if name != key}

@@ -9,7 +9,7 @@ import pytest
 from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.apply.state_transitions import after_action, after_escalating, is_shortage
 from exitplan.executor.store.journal_values import Resolution, Status
-from exitplan.executor.store.state import State
+from exitplan.executor.store.state import Metrics, State
 from exitplan.ruleset.planning.actions import Blocked
 from tests.builders import NOW, order, position, record, snapshot, typed_plan_of
 
@@ -51,10 +51,11 @@ def test_a_stop_that_the_venue_refuses_has_failed_and_one_that_it_takes_clears_w
 
 @pytest.mark.parametrize(("filled", "cleaned"), [("0.25", 0), ("0.999", 0), ("0.9995", 1), ("1", 1)])
 def test_a_position_is_closed_once_less_than_a_step_is_left(filled: str, cleaned: int) -> None:
-    plan = typed_plan_of(snapshot(position(quantity=1)))
+    plan = typed_plan_of(snapshot(position(quantity=1), cash=0))
     (unwind,) = plan.actions
     state = after_action(State(), plan, unwind, Resolution("done", Decimal(filled)), Decimal(1), Decimal("0.001"), NOW)
-    assert (state.metrics.total_positions_cleaned, len(state.unwinds)) == (cleaned, 1 - cleaned)
+    assert state.metrics == Metrics(total_positions_cleaned=cleaned, legacy_positions_unwound=cleaned)
+    assert len(state.unwinds) == 1 - cleaned
 
 
 @pytest.mark.parametrize(
