@@ -30,6 +30,7 @@ from exitplan.ruleset.language.parameters import (
     Setting,
 )
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.language.unwinding import Unwind, read_unwind
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
 from exitplan.ruleset.model.valuation import Belief
@@ -222,6 +223,7 @@ class Policy:
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
     escalation: tuple[Ladder, ...] = ()
+    unwind: Unwind = field(default_factory=Unwind)
     names: AssetNames = field(init=False, repr=False, compare=False)
     belief: Belief = field(init=False, repr=False, compare=False)
     money: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -313,6 +315,7 @@ class _Reader:
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
             approval=self._approval(),
             escalation=self._escalation(),
+            unwind=self._unwind(),
         )
         self._finish()
         return policy
@@ -544,6 +547,11 @@ class _Reader:
         ladders, problems = read_ladders(self.document)
         self.problems.extend(problems)
         return tuple(ladders)
+
+    def _unwind(self) -> Unwind:
+        unwind, problems = read_unwind(self.document.get("unwind") or {})
+        self.problems.extend(problems)
+        return unwind
 
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}

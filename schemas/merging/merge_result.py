@@ -19,6 +19,7 @@ ORDER = (
     "orders",
     "exits",
     *INVARIANTS,
+    "unwind",
     "cap",
     "dust",
     "cash",

@@ -21,6 +21,7 @@ HEADS = ("version", "name", "description")
 BLOCKS = (
     "parameters",
     "definitions",
+    "unwind",
     "cap",
     "dust",
     "guards",

@@ -45,6 +45,7 @@ from exitplan.schemas.shapes.conditions import (
     either,
     shared_definitions,
 )
+from exitplan.schemas.shapes.unwinding import unwind_schema
 
 _ABOUT_DUST = "What becomes of dust that is too small to sell."
 _NOTHING: Schema = {"not": {}}
@@ -87,6 +88,7 @@ def _top_level() -> dict[str, Schema]:
         "exits": listed(_rule("exits"), "What is done with a position. The first match decides."),
         "never": listed(_invariant(), "What is never done with a position. Files that extend this one can only add."),
         "always": listed(_invariant(), "What is always done with a position. Files that extend this one can only add."),
+        "unwind": unwind_schema(),
         "cap": _cap(),
         "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
         "cash": _cash(),
