@@ -8,13 +8,12 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from exitplan.ruleset.language.problems import Problem
+from exitplan.ruleset.model.market_data import VOLATILITY_DAYS, MarketDemand
 from exitplan.ruleset.model.values import ZERO, plain
 
 ScheduleName = Literal["published", "even", "adaptive"]
 Window = Literal["hour", "day", "book"]
 
-DAYS = 30
-"""Over how many closed days the volatility is taken, unless a policy says otherwise."""
 WITHIN = Decimal("0.01")
 """How far from the mid the book is counted, unless a policy says otherwise; as a fraction."""
 
@@ -96,27 +95,21 @@ class Unwind:
     calibrate: Calibration | None = None
     risk_aversion: Decimal | None = None
     impact: Decimal | None = None
-    days: int = DAYS
+    days: int = VOLATILITY_DAYS
     min_pct: Decimal = ZERO
     max_pct: Decimal = Decimal(1)
     max_participation: Participation | None = None
 
     @property
-    def volatility_days(self) -> int | None:
-        """Over how many days a volatility is needed; None where none is."""
-        return self.days if self.schedule == "adaptive" else None
-
-    @property
-    def volume_window(self) -> Literal["hour", "day"] | None:
-        """The time whose traded volume is needed; None where none is."""
+    def market_demand(self) -> MarketDemand:
+        """What an unwind needs to know of a market."""
+        days = self.days if self.schedule == "adaptive" else None
         limit = self.max_participation
-        return None if limit is None or limit.of == "book" else limit.of
-
-    @property
-    def depth_within(self) -> Decimal | None:
-        """How far from the mid the depth of the book is needed; None where it is not."""
-        limit = self.max_participation
-        return limit.within if limit is not None and limit.of == "book" else None
+        if limit is None:
+            return MarketDemand(days)
+        if limit.of == "book":
+            return MarketDemand(days, depth_within=limit.within)
+        return MarketDemand(days, frozenset({limit.of}))
 
 
 def read_unwind(raw: Mapping[str, Any]) -> tuple[Unwind, list[Problem]]:
@@ -129,7 +122,7 @@ def read_unwind(raw: Mapping[str, Any]) -> tuple[Unwind, list[Problem]]:
         else Calibration(Decimal(calibrate["pct"]), Decimal(calibrate["at_volatility"])),
         risk_aversion=_decimal(raw, "risk_aversion"),
         impact=_decimal(raw, "impact"),
-        days=int((raw.get("volatility") or {}).get("days", DAYS)),
+        days=int((raw.get("volatility") or {}).get("days", VOLATILITY_DAYS)),
         min_pct=_decimal(raw, "min_pct") or ZERO,
         max_pct=Decimal(raw.get("max_pct", 1)),
         max_participation=None

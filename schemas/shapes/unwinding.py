@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from exitplan.ruleset.language.unwinding import DAYS, SCHEDULES, VOLATILITY_SOURCES, WINDOWS, WITHIN
+from exitplan.ruleset.language.unwinding import SCHEDULES, VOLATILITY_SOURCES, WINDOWS, WITHIN
+from exitplan.ruleset.model.market_data import VOLATILITY_DAYS
 from exitplan.schemas.shapes.common import Schema, one_of, record
 
 _FEWEST_DAYS, _MOST_DAYS = 2, 365
@@ -70,7 +71,7 @@ def _volatility() -> Schema:
             "type": "integer",
             "minimum": _FEWEST_DAYS,
             "maximum": _MOST_DAYS,
-            "default": DAYS,
+            "default": VOLATILITY_DAYS,
             "description": "Over how many closed days.",
         },
     }

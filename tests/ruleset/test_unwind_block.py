@@ -10,6 +10,7 @@ import pytest
 from exitplan.ruleset.language.policy import compile_policy
 from exitplan.ruleset.language.problems import Problem
 from exitplan.ruleset.language.unwinding import SCHEDULES, Calibration, Participation, Unwind
+from exitplan.ruleset.model.market_data import NO_DEMAND, MarketDemand, VolumeOf
 from tests.builders import compiled, policy_document
 
 CALIBRATED = {"schedule": "adaptive", "calibrate": {"pct": Decimal("0.25"), "at_volatility": Decimal("0.04")}}
@@ -26,41 +27,36 @@ def problems_of(**block: Any) -> list[Problem]:
 def test_a_policy_without_the_block_unwinds_as_published() -> None:
     unwind = compiled(policy_document()).unwind
     assert unwind == Unwind()
-    assert (unwind.schedule, unwind.volatility_days, unwind.volume_window, unwind.depth_within) == (
-        "published",
-        None,
-        None,
-        None,
-    )
+    assert (unwind.schedule, unwind.market_demand) == ("published", NO_DEMAND)
 
 
 def test_an_adaptive_unwind_asks_for_thirty_days_of_volatility() -> None:
     unwind = unwind_of(**CALIBRATED)
     assert unwind.calibrate == Calibration(Decimal("0.25"), Decimal("0.04"))
-    assert unwind.volatility_days == 30
+    assert unwind.market_demand == MarketDemand(volatility_days=30)
     assert (unwind.min_pct, unwind.max_pct) == (Decimal(0), Decimal(1))
 
 
 def test_the_days_of_the_volatility_are_the_policys() -> None:
-    unwind = unwind_of(**CALIBRATED, volatility={"from": "candles", "days": 60})
-    assert unwind.volatility_days == 60
+    policy = compiled({**policy_document(), "unwind": {**CALIBRATED, "volatility": {"from": "candles", "days": 60}}})
+    assert (policy.volatility_days, policy.market_demand) == (60, MarketDemand(volatility_days=60))
 
 
 @pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "adaptive"])
 def test_no_other_schedule_asks_for_a_volatility(schedule: str) -> None:
-    assert unwind_of(schedule=schedule).volatility_days is None
+    assert not unwind_of(schedule=schedule).market_demand
 
 
 @pytest.mark.parametrize("window", ["hour", "day"])
-def test_a_share_of_the_volume_asks_for_that_volume(window: str) -> None:
+def test_a_share_of_the_volume_asks_for_that_volume(window: VolumeOf) -> None:
     unwind = unwind_of(max_participation={"share": Decimal("0.05"), "of": window})
-    assert (unwind.volume_window, unwind.depth_within) == (window, None)
+    assert unwind.market_demand == MarketDemand(volume=frozenset({window}))
 
 
 def test_a_share_of_the_book_asks_for_its_depth_near_the_mid() -> None:
     unwind = unwind_of(max_participation={"share": Decimal("0.2"), "of": "book"})
     assert unwind.max_participation == Participation(Decimal("0.2"), "book", Decimal("0.01"))
-    assert (unwind.volume_window, unwind.depth_within) == (None, Decimal("0.01"))
+    assert unwind.market_demand == MarketDemand(depth_within=Decimal("0.01"))
 
 
 def test_a_risk_aversion_stands_in_place_of_the_calibration() -> None:
