@@ -1,8 +1,9 @@
 """How much one cycle of an unwind may sell: at most a share of what its market trades, or of what its book takes.
 
-A share of the volume is a pace. Over an hour, or a day, no more than that share of its volume is sold, however often
-cycles come: a cycle may sell the part of it that has passed since the last one. What one cycle does not use, because
-the venue takes no order so small, is so still there for the next.
+A share of the volume is a pace: a cycle may sell that share of what was traded since the last one, as far as that can
+be told from the volume of one hour or day, and never the share of more than that. However often cycles come, they
+together keep the pace; and what one cycle does not use, because the venue takes no order so small, is there for the
+next.
 """
 
 from __future__ import annotations
