@@ -90,14 +90,28 @@ def scheduled(progress: UnwindProgress, policy: Policy, volatility: Decimal | No
     used = volatility if unwind.schedule == "adaptive" else None
     if last:
         return ScheduledSlice(ZERO, Decimal(1), used)
-    tau = EXACT.divide(policy.unwind_interval_minutes, Decimal(_MINUTES_PER_DAY))
-    k = urgency(unwind, volatility, tau) if unwind.schedule == "adaptive" else ZERO
+    k = urgency(unwind, volatility, cycle_days(policy)) if unwind.schedule == "adaptive" else ZERO
     share = share_of_rest(policy.unwind_cycles - progress.cycle, k)
     if unwind.schedule == "adaptive":
         share = bounded(share, unwind)
     left = EXACT.multiply(progress.remaining_pct, EXACT.subtract(Decimal(1), share))
     remaining = min(left.quantize(_TWELVE_PLACES, ROUND_HALF_EVEN, EXACT), progress.remaining_pct)
     return ScheduledSlice(remaining, share.quantize(_SIX_PLACES, ROUND_HALF_EVEN, EXACT), used)
+
+
+def coming_shares(progress: UnwindProgress, policy: Policy, volatility: Decimal | None) -> list[Decimal]:
+    """Return what each cycle of the schedule that is to come leaves of the initial quantity, the market willing."""
+    shares: list[Decimal] = []
+    while progress.cycle < policy.unwind_cycles:
+        left = scheduled(progress, policy, volatility).remaining
+        shares.append(left)
+        progress = replace(progress, cycle=progress.cycle + 1, remaining_pct=left)
+    return shares
+
+
+def cycle_days(policy: Policy) -> Decimal:
+    """Return the days from one cycle of an unwind to the next."""
+    return EXACT.divide(policy.unwind_interval_minutes, Decimal(_MINUTES_PER_DAY))
 
 
 def volatility_of(view: PositionView) -> Decimal | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
@@ -26,6 +27,7 @@ from exitplan.ruleset.model.values import parse_decimal
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
 from exitplan.ruleset.planning.plan_words import CATEGORIES
+from exitplan.ruleset.planning.unwind import coming_shares
 from exitplan.ruleset.planning.words import duration, reason_text, rounded_percent
 from exitplan.web.acts.desk import Desk, Look, desk_of
 from exitplan.web.given import Given
@@ -37,6 +39,7 @@ from exitplan.web.plots import progress_bar
 
 _RUNS, _ALERTS, _TAIL = 8, 12, 65_536
 _MINUTE = 60
+NONE_KNOWN: Mapping[str, Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,37 +127,46 @@ def _figure(position: PlannedPosition, fact: str) -> Decimal | None:
     return parse_decimal(text) if isinstance(text, str) else None
 
 
-def unwind_lines(unwinds: Mapping[str, UnwindProgress], policy: Policy) -> list[UnwindLine]:
-    """Return the unwinds under way, each cycle with when it is due at the earliest by the policy as it is now."""
+def unwind_lines(
+    unwinds: Mapping[str, UnwindProgress], policy: Policy, volatilities: Mapping[str, Decimal] = NONE_KNOWN
+) -> list[UnwindLine]:
+    """Return the unwinds under way, each cycle with when it is due at the earliest by the policy as it is now.
+
+    ``volatilities`` are those that are known, by position; an adaptive unwind is foreseen by them.
+    """
+    return [_unwind_line(key, progress, policy, volatilities.get(key)) for key, progress in sorted(unwinds.items())]
+
+
+def _unwind_line(key: str, progress: UnwindProgress, policy: Policy, volatility: Decimal | None) -> UnwindLine:
     interval = timedelta(seconds=float(policy.unwind_interval_minutes * _MINUTE))
-    return [
-        UnwindLine(
-            key,
-            progress,
-            progress_bar(key, progress.cycle, policy.unwind_cycles),
-            tuple(_cycles(progress, policy.unwind_cycles, interval)),
-        )
-        for key, progress in sorted(unwinds.items())
-    ]
-
-
-def _cycles(progress: UnwindProgress, of: int, interval: timedelta) -> list[Cycle]:
     since = progress.last_cycle_at or progress.started_at
-    return [
-        Cycle(
-            number,
-            _note(progress, number, of),
-            number <= progress.cycle,
-            None if number <= progress.cycle else since + interval * (number - progress.cycle),
-        )
-        for number in range(1, of + 1)
+    coming = coming_shares(progress, policy, volatility) or [Decimal(0)]  # a thin market may need further cycles
+    done = [
+        Cycle(number, _left(progress) if number == progress.cycle else "", is_done=True, due=None)
+        for number in range(1, progress.cycle + 1)
     ]
+    todo = [
+        Cycle(progress.cycle + ahead, _aim(share, policy), is_done=False, due=since + interval * ahead)
+        for ahead, share in enumerate(coming, start=1)
+    ]
+    cycles = (*done, *todo)
+    return UnwindLine(key, progress, progress_bar(key, progress.cycle, len(cycles)), cycles)
 
 
-def _note(progress: UnwindProgress, number: int, of: int) -> str:
-    if number == progress.cycle:
-        return f"left {rounded_percent(progress.remaining_pct)}"
-    return "closes what is left" if number == of else ""
+def _left(progress: UnwindProgress) -> str:
+    return f"left {rounded_percent(progress.remaining_pct)}"
+
+
+def _aim(share: Decimal, policy: Policy) -> str:
+    if share == 0:
+        return "closes what is left" + (" and the market takes" if policy.unwind.max_participation else "")
+    return "" if policy.gradual_unwind_pct == 0 else f"down to {rounded_percent(share)}"
+
+
+def _volatilities(plan: Plan) -> dict[str, Decimal]:
+    """Return the volatilities that a plan knows, by position."""
+    known = {position.key: _figure(position, "volatility_1d") for position in plan.positions}
+    return {key: volatility for key, volatility in known.items() if volatility is not None}
 
 
 def last_alerts(given: Given, store: AccountStore) -> list[Alert]:
@@ -216,7 +228,9 @@ def account_page(request: Request) -> Response:
         positions=[line for line in positions if line.answers(find.casefold().split())],
         held=len(positions),
         checks=[] if newest is None else check_lines(newest.plan.checks, newest.plan.forecast),
-        unwinds=unwind_lines(status.state.unwinds, account.loaded.policy),
+        unwinds=unwind_lines(
+            status.state.unwinds, account.loaded.policy, {} if newest is None else _volatilities(newest.plan)
+        ),
         given_up=_given_up(status.state.escalated, status.state.failed_exits),
         alerts=last_alerts(desk.given, account.store),
         runs=[run_line(run, account.quote) for run in runs[:_RUNS]],
