@@ -21,11 +21,13 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
 from exitplan.brokers.retrying import RetryBudget, RetryingBroker
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
 ACCOUNT = Snapshot("platform", "paper", "USD", datetime(2026, 2, 18, tzinfo=UTC))
@@ -42,6 +44,7 @@ class Wire:
     def __init__(self, *answers: Any, tier: Any = "A") -> None:
         self.answers = deque(answers)
         self.asked = 0
+        self.demands: list[Mapping[str, MarketDemand]] = []
         self.tier = tier
 
     @property
@@ -74,6 +77,11 @@ class Wire:
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         found: Mapping[str, Conversion] = self._answer()
+        return found
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        self.demands.append(demands)
+        found: ToldMarkets = self._answer()
         return found
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
