@@ -68,7 +68,7 @@ class Book:
         if not self.bids or not self.asks:
             return None
         bid, ask = max(price for price, _ in self.bids), min(price for price, _ in self.asks)
-        if bid >= ask:
+        if bid > ask:
             return None
         mid = EXACT.divide(EXACT.add(bid, ask), TWO)
         reach = EXACT.multiply(mid, within)

@@ -16,9 +16,14 @@ from exitplan.brokers.live import buckets
 from exitplan.brokers.live.market_data import forget_candles
 from exitplan.brokers.live.market_replies import Book
 from exitplan.brokers.protocol import ToldMarkets
+from exitplan.brokers.retrying import RetryingBroker
 from exitplan.ruleset.model.market_data import MarketData, MarketDemand
+from tests.brokers.live.accounts import VENUES, holding, priced
+from tests.brokers.live.conftest import Opener
 from tests.brokers.venues import binance_replies
 from tests.brokers.venues.recorded import GATEWAY_PAGE, Recorded, Reply, Sent, at_venue
+from tests.builders import position, snapshot
+from tests.venues.faults import fault
 
 d = Decimal
 NOON = datetime(2026, 2, 18, 12, tzinfo=UTC)
@@ -245,3 +250,45 @@ def test_the_depth_is_what_rests_near_the_mid(
 ) -> None:
     book = Book(tuple((d(price), d(size)) for price, size in bids), tuple((d(price), d(size)) for price, size in asks))
     assert book.depth(d("0.01")) == (None if depth is None else (d(depth[0]), d(depth[1])))
+
+
+# --- over HTTP ---
+
+SWINGS = ("100", "110") * 20
+A_SWING = d("0.095310")  # ln(1.1)
+EVERYTHING = MarketDemand(30, frozenset({"hour", "day"}), d("0.02"))
+READ = MarketData(A_SWING, 30, d(20), d(20), d(3), d(4), d("0.02"))
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_each_venue_tells_all_of_it_in_three_questions(open_at: Opener, name: str) -> None:
+    opened = open_at(name, holding("AAA/USD", "BBB/USD"))
+    opened.handle.venue.history["AAA/USD"] = SWINGS
+    opened.ready()
+    asked = {"AAA/USD": EVERYTHING, "BBB/USD": DAYS, "ZZZ/USD": DAYS}
+    told = opened.broker.read_market_data(asked)
+    assert told == ToldMarkets({"AAA/USD": READ, "BBB/USD": MarketData()})
+    assert len(opened.calls()) == 4
+    opened.forget_calls()
+    assert opened.broker.read_market_data(asked) == told
+    assert len(opened.calls()) == 1, "the book alone is asked for as it is now"
+
+
+def test_contracts_are_counted_as_the_position_is(open_at: Opener) -> None:
+    swap = "SOL/USDT:USDT"
+    account = snapshot(position(swap, 12), markets={swap: priced()}, quote="USDT")
+    opened = open_at("binance", account, broker={"quote": "USDT", "market_types": ["spot", "swap"]})
+    opened.handle.venue.history[swap] = SWINGS
+    assert opened.ready().broker.read_market_data({swap: EVERYTHING}) == ToldMarkets({swap: READ})
+
+
+def test_a_market_that_the_venue_does_not_answer_for_is_asked_again_and_given_up(open_at: Opener) -> None:
+    opened = open_at("kraken", holding("AAA/USD")).ready()
+    opened.handle.venue.history["AAA/USD"] = SWINGS
+    slept: list[float] = []
+    broker = RetryingBroker(opened.broker, slept.append)
+    opened.plan_faults("reads", *[fault("error_before", where="OHLC")] * 3)
+    assert broker.read_market_data({"AAA/USD": DAYS}) == ToldMarkets(failed=frozenset({"AAA/USD"}))
+    assert opened.paths() == ["OHLC"] * 3
+    opened.plan_faults("reads", fault("error_before", where="OHLC"))
+    assert broker.read_market_data({"AAA/USD": DAYS}).data["AAA/USD"].volatility_1d == A_SWING
