@@ -81,9 +81,10 @@ class CandleShelf:
 _SHELVES: defaultdict[str, CandleShelf] = defaultdict(CandleShelf)
 
 
-def forget_candles() -> None:
-    """Forget what is in memory, as a new process would have to."""
-    _SHELVES.clear()
+def forget_candles(place: str = "") -> None:
+    """Forget what is in memory of places, by the beginning of their names, as a new process would have to."""
+    for name in [name for name in _SHELVES if name.startswith(place)]:
+        _SHELVES.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
