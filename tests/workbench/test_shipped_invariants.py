@@ -13,7 +13,7 @@ from exitplan.workbench.proving.policy_model import PolicyModel, wanted_facts
 from exitplan.workbench.proving.theory import CAP
 
 _OVER_CAP = 2
-NAMES = ("default", "conservative", "forced-cleanup", "published")
+NAMES = ("default", "adaptive", "conservative", "forced-cleanup", "published")
 POLICIES = {name: load_policy(shipped_policy(name)).policy for name in NAMES}
 MODELS = {name: PolicyModel.of(policy) for name, policy in POLICIES.items()}
 

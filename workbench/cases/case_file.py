@@ -275,6 +275,8 @@ class _Reader:
 
     def _ensure_used(self, given: Mapping[str, object], places: Mapping[str, Path]) -> None:
         used = _facts_asked(self.policy)
+        if self.policy.market_demand.volatility_days is not None:  # an adaptive unwind goes by it, and no rule
+            used |= {"volatility_1d"}
         for name in given:
             if name in _ALWAYS_USED or name in used or any(other in used for other in _STANDS_FOR.get(name, ())):
                 continue
