@@ -43,14 +43,15 @@ def test_explain_expects_of_ten_thousand_what_the_formulas_say() -> None:
     assert told == {
         "adaptive": ("40.70", "333"),
         "even": ("40", "374"),
-        "published": ("44.53", "411"),
+        "published": ("44.54", "411"),
         "at once": ("115", "0"),
     }
     assert outcomes["not_counted"] == []
 
 
 def test_a_policy_without_the_block_is_explained_without_schedules() -> None:
-    ran = xp("explain", "AAA/USD", "--snapshot", "snapshot.json", "--policy", "default", "--json")
+    Path("plain.yaml").write_text(POLICY.partition("unwind:")[0], encoding="utf-8")
+    ran = xp("explain", "AAA/USD", "--snapshot", "snapshot.json", "--policy", "plain.yaml", "--json")
     assert "outcomes" not in ran.json["positions"][0]
 
 
