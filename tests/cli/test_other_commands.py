@@ -285,7 +285,7 @@ def test_a_state_edited_by_hand_is_noticed_and_settled() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_policy_show_is_yaml_that_means_the_same(folder: Path) -> None:
-    shown = xp("policy", "show", "-a", "user123")
+    shown = xp("policies", "show", "-a", "user123")
     assert shown.code == 0
     assert "# policies/conservative.yaml:" in shown.out
     Path("merged.yaml").write_text(shown.out, encoding="utf-8")
@@ -296,7 +296,7 @@ def test_policy_show_is_yaml_that_means_the_same(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_policy_show_as_json_names_its_files() -> None:
-    told = xp("policy", "show", "--policy", "policies/conservative.yaml", "--json").json
+    told = xp("policies", "show", "--policy", "policies/conservative.yaml", "--json").json
     assert told["files"] == ["policies/default.yaml", "policies/conservative.yaml"]
     assert told["policy"]["cap"]["scope"] == "legacy"
 
