@@ -142,7 +142,7 @@ SHIPPED_POLICIES: Mapping[str, ShippedPolicy] = {
             ),
             (
                 "The account holds a few positions on purpose: each that is more than a fifth of it is cut back.",
-                "Nobody watches: plans wait, and a stray worth a third of the account is refused again and again.",
+                "Nobody watches: plans wait, and strays worth half of the account are refused in their last cycle.",
                 "Markets are thin: exits are limit orders 1 % through the mark, and what does not fill is cancelled.",
             ),
         ),
