@@ -30,8 +30,8 @@ def test_each_line_that_init_proposes_can_be_typed(monkeypatch: pytest.MonkeyPat
     lines = [line.strip() for line in xp("init", "demo").out.splitlines() if line.startswith("  ")]
     monkeypatch.chdir("demo")
     typed = [line.partition("   ")[0].split()[1:] for line in lines if line.startswith("exitplan")]
-    assert [words[0] for words in typed] == ["plan", "explain", "apply"]
-    assert [xp(*words, typed="yes\n").code for words in typed] == [0, 0, 0]
+    assert [words[0] for words in typed] == ["plan", "explain", "apply", "policies"]
+    assert [xp(*words, typed="yes\n").code for words in typed] == [0, 0, 0, 0]
     assert all(Path(line.split()[0]).is_file() for line in lines if line.startswith("policies/"))
 
 
