@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from exitplan.executor.plan import with_market_data
+from exitplan.brokers.retrying import RetryingBroker
+from exitplan.executor.plan import plan_account, with_market_data
 from exitplan.ruleset.errors import PlanIsStale
 from exitplan.ruleset.model.market_data import MarketData, MarketDemand
+from tests.brokers.live.accounts import VENUES, account_at
 from tests.builders import market, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy, statuses
@@ -104,3 +107,24 @@ def test_what_was_told_is_added_to_what_is_known() -> None:
     assert second.markets["AAA/USD"].data == MarketData(Decimal("0.2"), 30, volume_1h=Decimal(7))
     assert second.markets.keys() == {"AAA/USD"}
     assert with_market_data(known, {}) is known
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_live_account_asks_its_venue_once_a_day(on_stage: Stage, venue: str) -> None:
+    held = snapshot(position("AAA/USD", 100), position("BBB/USD", 50), tracked={"AAA/USD": record()})
+    scene = shaky(on_stage, classification=[{**SHAKY, "when": {"volatility_1d": {"gt": 0.05}}}])
+    scene.track(AAA=record())
+    with account_at(venue, held) as opened:
+        opened.handle.venue.history["AAA/USD"] = ("100", "110") * 20
+        account = replace(scene.open(), broker=RetryingBroker(opened.broker, scene.clock.sleep), venue=venue)
+        plans = [plan_account(account) for _ in range(2)]
+        asked = [
+            call.path
+            for call in opened.calls()
+            if "candles" in call.path or call.path.endswith(("OHLC", "kline", "klines"))
+        ]
+        assert len(asked) == 1, "AAA once; BBB is not tracked, which decides before"
+    found = {one["symbol"]: one for one in plans[0].document["positions"]}
+    assert (found["AAA/USD"]["rule"], found["AAA/USD"]["facts"]["volatility_1d"]) == ("shaky", "0.095310")
+    assert "volatility_1d" not in found["BBB/USD"]["facts"]
+    assert plans[1].snapshot.markets["AAA/USD"].data == plans[0].snapshot.markets["AAA/USD"].data
