@@ -33,6 +33,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
+from exitplan.brokers.trade_history import TellsTrades, TradeHistory
 from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
@@ -79,6 +80,11 @@ class RetryingBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for the terms of conversions; raises AccountUnreadable where that fails within the budget."""
         return self._again(lambda: self._broker.read_conversions(positions))
+
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory | None:
+        """Read trades; raises AccountUnreadable where that fails within the budget."""
+        broker = self._broker
+        return self._again(lambda: broker.read_trades(symbols)) if isinstance(broker, TellsTrades) else None
 
     def inspect(self) -> Inspection:
         """Inspect the venue, once; of one that cannot be inspected nothing is known."""

@@ -67,6 +67,7 @@ VERBS = {
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, and with what result."),
         Verb("report", _LOOK, "Report what was closed, and what it cost."),
+        Verb("lots", _LOOK, "Report what exits realised, lot by lot; files for tax tools."),
         Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
         Verb("graph", _LOOK, "Draw which policy extends which, as Mermaid or DOT."),
         Verb("doctor", _KEEP, "Check the engine, the files of accounts, and their venues."),

@@ -48,6 +48,7 @@ from exitplan.schemas.shapes.answers.runs import (
     event_schema,
     history_export_schema,
     history_schema,
+    lots_schema,
     report_schema,
     run_schema,
 )
@@ -85,6 +86,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "restore": restore_schema,
     "prune": prune_schema,
     "report": report_schema,
+    "lots": lots_schema,
     "eval": eval_schema,
     "policy-shown": policy_shown_schema,
     "pending": pending_schema,
