@@ -1,8 +1,9 @@
 """Lots as a ledger of beancount: each lot is a position held at cost, and each sale names the lot that it sells.
 
 Syntax: the beancount language reference, "Costs and prices". A lot carries a label of its own, so that a sale takes
-just the lot that the method chose, whatever the booking method of the ledger; beancount works the gain out again. Of
-derivatives only what they realised is written. What has no known cost is held without one, and marked ``!``.
+just the lot that the method chose, whatever the booking method of the ledger. Each entry has to balance, so beancount
+checks each gain. Of derivatives only what they realised is written. What has no known cost is held without one, and
+marked ``!``.
 """
 
 from __future__ import annotations
@@ -153,7 +154,10 @@ def _sale(ledger: _Ledger, names: _Commodities, position: PositionLots, part: Re
         lines = [f"{held}  {quantity} {coin} {{{_label(names, position, lot)}}}"]
         lines[0] += price if lot.currency == part.currency else ""
     lines.append(f"{ledger.account('Assets', 'Cash')}  {_amount(-sign * part.proceeds)} {money}")
-    lines += [] if lot.cost is None else [ledger.account("Income", "Gains")]
+    if lot.cost is not None:
+        # Where it is known it is written out: what beancount fills in is rounded, and it checks what is written.
+        gain = "" if part.gain is None else f"  {_amount(-part.gain)} {money}"
+        lines.append(f"{ledger.account('Income', 'Gains')}{gain}")
     closing = None if part.fee is None or lot.fee is None else summed([part.fee, -lot.fee])
     lines += _fee_lines(ledger, closing, money)
     return _entry(part.at, "*" if part.gain is not None else "!", f"closed {position.asset}", lines)
@@ -172,7 +176,8 @@ def _profit(ledger: _Ledger, names: _Commodities, part: Realised) -> str | None:
     if not part.gain or part.currency is None:
         return None
     money = names.name(part.currency)
-    lines = [f"{ledger.account('Assets', 'Cash')}  {_amount(part.gain)} {money}", ledger.account("Income", "Gains")]
+    cash, gains = ledger.account("Assets", "Cash"), ledger.account("Income", "Gains")
+    lines = [f"{cash}  {_amount(part.gain)} {money}", f"{gains}  {_amount(-part.gain)} {money}"]
     return _entry(
         part.at, "*", f"realised of {part.lot.symbol}, {part.lot.side}", [*lines, *_fee_lines(ledger, part.fee, money)]
     )
