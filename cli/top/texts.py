@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,24 +74,22 @@ def _about(row: AccountRow) -> str:
 COLUMNS: tuple[Column, ...] = (
     Column("account", 18, 0, lambda row, _: words(row.id, "bold")),
     Column("state", 19, 0, lambda row, _: words(row.attention.text, STYLES[row.attention])),
-    Column("equity", 20, 62, lambda row, _: _right(money(row.equity, row.quote), 20)),
-    Column("positions", 9, 74, lambda row, _: _right(_held(row), 9)),
-    Column("unwinds", 7, 84, lambda row, _: _right(str(row.unwinds or ""), 7)),
-    Column("verified", 16, 102, lambda row, now: words(ago(row.verified_at, now))),
-    Column("venue", 10, 114, lambda row, _: words(row.venue)),
-    Column("policy", 16, 132, lambda row, _: words(row.policy, "dim")),
-    Column("about", 40, 50, lambda row, _: words(_about(row), "dim")),
+    Column("equity", 20, 66, lambda row, _: _right(money(row.equity, row.quote), 20)),
+    Column("positions", 9, 77, lambda row, _: _right(_held(row), 9)),
+    Column("unwinds", 7, 86, lambda row, _: _right(str(row.unwinds or ""), 7)),
+    Column("verified", 16, 120, lambda row, now: words(ago(row.verified_at, now))),
+    Column("venue", 10, 132, lambda row, _: words(row.venue)),
+    Column("policy", 16, 150, lambda row, _: words(row.policy, "dim")),
 )
+ABOUT = Column("about", 14, 0, lambda row, _: words(_about(row), "dim"))
+"""What stands last, in all the room that is left, where that is enough."""
 
 
 def columns_for(width: int) -> list[Column]:
-    """Return the columns that a terminal of this width has room for; ``about`` stands last wherever there is some."""
-    shown, left = list[Column](), width - 2
-    for column in sorted(COLUMNS, key=lambda column: column.needs):
-        if column.needs <= width and (column.width + 2 <= left or not column.needs):
-            shown.append(column)
-            left -= column.width + 2
-    return [column for column in COLUMNS if column in shown]
+    """Return the columns that a terminal of this width has room for."""
+    shown = [column for column in COLUMNS if column.needs <= width]
+    left = width - sum(column.width + 2 for column in shown) - 4
+    return [*shown, replace(ABOUT, width=left)] if left >= ABOUT.width else shown
 
 
 def counts_text(page: Page, search: str, wanted: str, at: datetime | None) -> Text:
