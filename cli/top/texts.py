@@ -75,13 +75,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("account", 18, 0, lambda row, _: words(row.id, "bold")),
     Column("state", 19, 0, lambda row, _: words(row.attention.text, STYLES[row.attention])),
     Column("equity", 20, 66, lambda row, _: _right(money(row.equity, row.quote), 20)),
-    Column("positions", 9, 77, lambda row, _: _right(_held(row), 9)),
-    Column("unwinds", 7, 86, lambda row, _: _right(str(row.unwinds or ""), 7)),
-    Column("verified", 16, 120, lambda row, now: words(ago(row.verified_at, now))),
-    Column("venue", 10, 132, lambda row, _: words(row.venue)),
-    Column("policy", 16, 150, lambda row, _: words(row.policy, "dim")),
+    Column("positions", 9, 90, lambda row, _: _right(_held(row), 9)),
+    Column("unwinds", 7, 110, lambda row, _: _right(str(row.unwinds or ""), 7)),
+    Column("verified", 16, 130, lambda row, now: words(ago(row.verified_at, now))),
+    Column("venue", 10, 142, lambda row, _: words(row.venue)),
+    Column("policy", 16, 160, lambda row, _: words(row.policy, "dim")),
 )
-ABOUT = Column("about", 14, 0, lambda row, _: words(_about(row), "dim"))
+ABOUT = Column("about", 10, 0, lambda row, _: words(_about(row), "dim"))
 """What stands last, in all the room that is left, where that is enough."""
 
 
