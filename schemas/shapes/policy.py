@@ -23,6 +23,7 @@ from exitplan.ruleset.language.parameters import (
 )
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
+from exitplan.ruleset.model.lots import DEFAULT_METHOD, METHODS
 from exitplan.ruleset.planning.actions import ACTION_KINDS
 from exitplan.schemas.shapes.common import (
     NAME_PATTERN,
@@ -479,5 +480,6 @@ def account_schema() -> Schema:
         },
         "require_signature": _signatures(),
         "tags": listed({"type": "string"}, "Words to find the account by."),
+        "lots": one_of(METHODS, "By which method `exitplan lots` reports what exits realised.", default=DEFAULT_METHOD),
     }
     return record(properties, about="The account this policy is for.")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from exitplan.ruleset.model.values import meant_symbol, parse_decimal
 from exitplan.ruleset.planning.words import exact, rounded_percent
 from exitplan.web.acts.desk import Look, desk_of
-from exitplan.web.pages.account import newest_plan, waiting_of
+from exitplan.web.pages.account_lines import newest_plan, waiting_of
 from exitplan.web.pages.plan_sections import Line, plan_sections
 from exitplan.web.pages.showing import show
 from exitplan.web.refusals import NoSuchPage
@@ -71,7 +71,7 @@ def explain_page(request: Request) -> Response:
             number=_number,
         )
     account = desk.open(name, offline=True)
-    newest = newest_plan(account, look, waiting_of(desk, name))
+    newest = newest_plan(account, look, waiting_of(desk.file(name), desk.store(name)))
     held = [] if newest is None else [one for one in newest.plan.positions if one.symbol == symbol]
     if newest is None or not held:
         raise NoSuchPage(
