@@ -76,7 +76,7 @@ class Trouble:
     ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out, or None,
     goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
     ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of what positions cost,
-    ``trades`` the trades that it tells, ``markets`` what it knows of markets beyond prices: what it was asked of them is
+    ``trades`` the trades it tells, ``markets`` what it knows of markets beyond prices: what it was asked of them is
     in ``demands``. ``beside`` says whether what is read beside cancels is from before or after them; None where nothing
     is.
     """
