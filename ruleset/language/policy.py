@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from exitplan.ruleset.language.approval import Approval, read_approval
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
@@ -35,6 +35,9 @@ from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FAC
 from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import is_derivative, parse_moment, plain, unified_symbol
 
+if TYPE_CHECKING:  # few policies have a model, and no other waits for what reads one
+    from exitplan.ruleset.health.model import HealthModel
+
 __all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
 
 
@@ -49,6 +52,8 @@ _NUMBERS = (
     "blind_exit_minutes",
     "max_price_gap",
 )
+HEALTH_SCORE = "health_score"
+"""The fact that is computed only where a policy asks it, and has a model."""
 _DUST_RULE, _ZOMBIE_RULE = 1, 4
 _WHOLE_PCT = 100
 
@@ -188,9 +193,10 @@ class Protection:
 class Policy:
     """A compiled policy. ``sha256`` is that of the merged document without the account block.
 
-    ``named_symbols`` are those that conditions compare with. The last three follow from the others, and are kept as
-    every account asks for them: ``names`` are those of assets, ``belief`` is what the policy believes of prices,
-    ``money`` the assets that are no positions.
+    ``named_symbols`` are those that conditions compare with, ``health`` is the model that positions are scored by.
+    The last four follow from the others, and are kept as every account asks for them: ``names`` are those of assets,
+    ``belief`` is what the policy believes of prices, ``money`` the assets that are no positions, ``asks_health`` says
+    that there is a model and that a rule, an invariant or the cap asks the score.
     """
 
     name: str
@@ -222,15 +228,28 @@ class Policy:
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
     escalation: tuple[Ladder, ...] = ()
+    health: HealthModel | None = None
     names: AssetNames = field(init=False, repr=False, compare=False)
     belief: Belief = field(init=False, repr=False, compare=False)
     money: frozenset[str] = field(init=False, repr=False, compare=False)
+    asks_health: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out what depends on the policy alone."""
         object.__setattr__(self, "names", AssetNames(self.aliases))
         object.__setattr__(self, "belief", Belief(self.max_price_gap, self.dust_usd_threshold))
         object.__setattr__(self, "money", frozenset(map(self.names.resolve, self.cash.keep)))
+        object.__setattr__(self, "asks_health", self.health is not None and self.names_health)
+
+    @property
+    def names_health(self) -> bool:
+        """Whether a rule, its sentence, an invariant or the cap asks the health score."""
+        rules = (*self.classification, *self.exits)
+        return (
+            HEALTH_SCORE in self.cap.rank_by
+            or any(HEALTH_SCORE in facts_in(rule.when) or HEALTH_SCORE in (rule.because or "") for rule in rules)
+            or any(HEALTH_SCORE in facts_in(invariant.when) for invariant in self.invariants)
+        )
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""
@@ -313,9 +332,33 @@ class _Reader:
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
             approval=self._approval(),
             escalation=self._escalation(),
+            health=self._health(),
         )
+        self._check_health(policy)
         self._finish()
         return policy
+
+    def _health(self) -> HealthModel | None:
+        model = (self.document.get("health") or {}).get("model")
+        if model is None:
+            return None
+        from exitplan.ruleset.health.model import read_model  # noqa: PLC0415 - as above
+
+        return read_model(model)
+
+    def _check_health(self, policy: Policy) -> None:
+        """Warn of a policy that asks for a score and has no model: what is not known decides nothing."""
+        if policy.health is not None or not policy.names_health:
+            return
+        hint = "add health: {model: default}"
+        if HEALTH_SCORE in policy.cap.rank_by:
+            path: Path = ("cap", "rank_by")
+            self.problems.append(Problem(path, "no position has a health_score without a model", "warning", hint))
+        rules: tuple[Rule | Invariant, ...] = (*policy.classification, *policy.exits, *policy.invariants)
+        for rule in rules:
+            if HEALTH_SCORE in facts_in(rule.when):
+                message = "health_score is never known: the policy has no health model"
+                self.problems.append(Problem((*rule.path, "when"), message, "warning", hint))
 
     def _finish(self) -> None:
         """Collect the scopes' problems once each, and say what nobody uses."""
@@ -550,6 +593,14 @@ class _Reader:
         limits = {name: written.get(name, setting.default) for name, setting in GUARDS.items()}
         numbers = {name: limit for name, limit in limits.items() if GUARDS[name].type != "boolean"}
         return {name: Decimal(limit) for name, limit in numbers.items() if limit is not None}
+
+
+def facts_in(condition: Condition) -> set[str]:
+    """Return the facts that a condition asks."""
+    if isinstance(condition, Test):
+        return {condition.fact}
+    parts = (condition.part,) if isinstance(condition, Not) else condition.parts
+    return set[str]().union(*(facts_in(part) for part in parts))
 
 
 def _symbols_in(condition: Condition) -> set[str]:

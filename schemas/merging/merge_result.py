@@ -20,6 +20,7 @@ ORDER = (
     "exits",
     *INVARIANTS,
     "cap",
+    "health",
     "dust",
     "cash",
     "aliases",

@@ -22,6 +22,7 @@ BLOCKS = (
     "parameters",
     "definitions",
     "cap",
+    "health",
     "dust",
     "guards",
     "plan",
