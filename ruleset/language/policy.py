@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exitplan.ruleset.language.approval import Approval, read_approval
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
-from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
+from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, facts_in, is_finer_than_facts
 from exitplan.ruleset.language.contradictions import find_contradiction
 from exitplan.ruleset.language.escalation import Ladder, read_ladders
 from exitplan.ruleset.language.parameters import (
@@ -32,6 +32,7 @@ from exitplan.ruleset.language.parameters import (
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
+from exitplan.ruleset.model.market_data import NO_DEMAND, VOLATILITY_DAYS, MarketDemand
 from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import is_derivative, parse_moment, plain, unified_symbol
 
@@ -193,10 +194,12 @@ class Protection:
 class Policy:
     """A compiled policy. ``sha256`` is that of the merged document without the account block.
 
-    ``named_symbols`` are those that conditions compare with, ``health`` is the model that positions are scored by.
-    The last four follow from the others, and are kept as every account asks for them: ``names`` are those of assets,
-    ``belief`` is what the policy believes of prices, ``money`` the assets that are no positions, ``asks_health`` says
-    that there is a model and that a rule, an invariant or the cap asks the score.
+    ``named_symbols`` are those that conditions compare with. ``volatility_days`` is of how many closed days
+    ``volatility_1d`` is, ``market_demand`` what unwinding wants to know of a market beyond what rules ask, ``health``
+    the model that positions are scored by. The last four follow from the others, and are kept as every account asks for
+    them: ``names`` are those of assets, ``belief`` is what the policy believes of prices, ``money`` the assets that are
+    no positions, ``asked`` the facts of positions that rules and invariants compare or the cap ranks by, and the score
+    where a sentence tells it.
     """
 
     name: str
@@ -228,28 +231,28 @@ class Policy:
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
     escalation: tuple[Ladder, ...] = ()
+    volatility_days: int = VOLATILITY_DAYS
+    market_demand: MarketDemand = NO_DEMAND
     health: HealthModel | None = None
     names: AssetNames = field(init=False, repr=False, compare=False)
     belief: Belief = field(init=False, repr=False, compare=False)
     money: frozenset[str] = field(init=False, repr=False, compare=False)
-    asks_health: bool = field(init=False, repr=False, compare=False)
+    asked: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out what depends on the policy alone."""
         object.__setattr__(self, "names", AssetNames(self.aliases))
         object.__setattr__(self, "belief", Belief(self.max_price_gap, self.dust_usd_threshold))
         object.__setattr__(self, "money", frozenset(map(self.names.resolve, self.cash.keep)))
-        object.__setattr__(self, "asks_health", self.health is not None and self.names_health)
+        rules: tuple[Rule | Invariant, ...] = (*self.classification, *self.exits, *self.invariants)
+        conditions = (rule.when for rule in rules)
+        told = {HEALTH_SCORE} if any(f"{{{HEALTH_SCORE}}}" in (rule.because or "") for rule in rules) else set[str]()
+        object.__setattr__(self, "asked", frozenset((*facts_in(conditions), *self.cap.rank_by, *told)))
 
     @property
-    def names_health(self) -> bool:
-        """Whether a rule, its sentence, an invariant or the cap asks the health score."""
-        rules = (*self.classification, *self.exits)
-        return (
-            HEALTH_SCORE in self.cap.rank_by
-            or any(HEALTH_SCORE in facts_in(rule.when) or HEALTH_SCORE in (rule.because or "") for rule in rules)
-            or any(HEALTH_SCORE in facts_in(invariant.when) for invariant in self.invariants)
-        )
+    def asks_health(self) -> bool:
+        """Whether positions are scored: there is a model, and something asks for the score."""
+        return self.health is not None and HEALTH_SCORE in self.asked
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""
@@ -332,6 +335,8 @@ class _Reader:
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
             approval=self._approval(),
             escalation=self._escalation(),
+            volatility_days=VOLATILITY_DAYS,
+            market_demand=NO_DEMAND,
             health=self._health(),
         )
         self._check_health(policy)
@@ -348,7 +353,7 @@ class _Reader:
 
     def _check_health(self, policy: Policy) -> None:
         """Warn of a policy that asks for a score and has no model: what is not known decides nothing."""
-        if policy.health is not None or not policy.names_health:
+        if policy.health is not None or HEALTH_SCORE not in policy.asked:
             return
         hint = "add health: {model: default}"
         if HEALTH_SCORE in policy.cap.rank_by:
@@ -356,7 +361,7 @@ class _Reader:
             self.problems.append(Problem(path, "no position has a health_score without a model", "warning", hint))
         rules: tuple[Rule | Invariant, ...] = (*policy.classification, *policy.exits, *policy.invariants)
         for rule in rules:
-            if HEALTH_SCORE in facts_in(rule.when):
+            if HEALTH_SCORE in facts_in([rule.when]):
                 message = "health_score is never known: the policy has no health model"
                 self.problems.append(Problem((*rule.path, "when"), message, "warning", hint))
 
@@ -593,14 +598,6 @@ class _Reader:
         limits = {name: written.get(name, setting.default) for name, setting in GUARDS.items()}
         numbers = {name: limit for name, limit in limits.items() if GUARDS[name].type != "boolean"}
         return {name: Decimal(limit) for name, limit in numbers.items() if limit is not None}
-
-
-def facts_in(condition: Condition) -> set[str]:
-    """Return the facts that a condition asks."""
-    if isinstance(condition, Test):
-        return {condition.fact}
-    parts = (condition.part,) if isinstance(condition, Not) else condition.parts
-    return set[str]().union(*(facts_in(part) for part in parts))
 
 
 def _symbols_in(condition: Condition) -> set[str]:
