@@ -34,7 +34,7 @@ MOST_LOG_ODDS = Decimal(20)
 LEAST_PROBABILITY = Decimal("0.000001")
 """Probabilities are kept this far from 0 and from 1, so that their log-odds are finite."""
 
-_TWO_PI = Decimal("6.283185307179586476925286766559005768394338798750")
+_ROOT_OF_TWO_PI = Decimal("2.506628274631000502415765284811045253006986740610")
 _FARTHEST = Decimal(5)
 _MOST_KEPT = 4096
 
@@ -67,7 +67,7 @@ def both_tails(distance: Decimal) -> Decimal:
             odd += TWO
             term = term * square / odd
             total += term
-        density = (-square / TWO).exp() / _TWO_PI.sqrt()
+        density = (-square / TWO).exp() / _ROOT_OF_TWO_PI
         return max(ONE - TWO * density * total, ZERO)
 
 
@@ -79,6 +79,12 @@ def barrier_log_odds(volatility: Decimal, days: int, *, fall: Decimal, is_short:
     long, and with -ln(1 + x) for a short (Karatzas and Shreve, Brownian Motion and Stochastic Calculus, 2.6).
     """
     with localcontext(DIGITS):
-        way = (ONE + fall).ln() if is_short else -((ONE - fall).ln())
         spread = volatility * Decimal(days).sqrt()
-        return log_odds_of(both_tails(way / spread) if spread > 0 else ZERO)
+        return log_odds_of(both_tails(_way(fall, is_short=is_short) / spread) if spread > 0 else ZERO)
+
+
+@lru_cache
+def _way(fall: Decimal, *, is_short: bool) -> Decimal:
+    """Return how far the logarithm of the price is from going against a position by ``fall``."""
+    with localcontext(DIGITS):
+        return (ONE + fall).ln() if is_short else -((ONE - fall).ln())

@@ -12,15 +12,15 @@ from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import MICRO, ONE, TWO, ZERO
 
 _MINUTES_PER_DAY = 1440
-_MINUTES_PER_HOUR = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What features are computed from: a position's facts and market, and the fall and days that the model is about."""
+    """What features are computed from: a position's facts, market and quantity, and what the model is about."""
 
     facts: Facts
     market: Market | None
+    quantity: Decimal | None
     fall: Decimal
     days: int
 
@@ -68,9 +68,10 @@ def _spread(seen: Seen) -> Decimal | None:
     return max(ask - bid, ZERO) * TWO / (ask + bid)
 
 
-def _missing_hours(seen: Seen) -> Decimal | None:
-    minutes = seen.number("price_missing_minutes")
-    return None if minutes is None else minutes / _MINUTES_PER_HOUR
+def _log_volume_share(seen: Seen) -> Decimal | None:
+    volume = None if seen.market is None else seen.market.data.volume_1d
+    held = None if seen.quantity is None else abs(seen.quantity)
+    return (held / volume).log10() if volume and held else None
 
 
 def _number(name: str) -> Callable[[Seen], Decimal | None]:
@@ -131,19 +132,11 @@ FEATURES: Mapping[str, Feature] = _table(
         _spread,
     ),
     Feature(
-        "price_missing_hours",
-        "Hours since the venue answers without a price.",
-        ("price_missing_minutes",),
-        "never",
-        _missing_hours,
-    ),
-    Feature(
-        "unpriced", "1 where the venue says that there is no price, else 0.", ("price_status",), "never",
-        _flag("price_status", "missing"),
-    ),
-    Feature(
-        "untradeable", "1 where the market does not trade, or is not known, else 0.", ("market_active",), "never",
-        _flag("market_active", value=False),
+        "log_volume_share",
+        "The logarithm to base 10 of what is held as a share of what was traded in the last closed day.",
+        ("volume_1d",),
+        "where the venue's candles do not tell",
+        _log_volume_share,
     ),
     Feature("short", "1 for a short, 0 for a long.", ("side",), "never", _flag("side", "short")),
     Feature(

@@ -17,6 +17,7 @@ from exitplan.ruleset.health.arithmetic import DIGITS, probability_of
 from exitplan.ruleset.health.features import FEATURES, Seen, feature_value
 from exitplan.ruleset.language.problems import Problem
 from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.market_data import VOLATILITY_DAYS, MarketDemand
 from exitplan.ruleset.model.records import Document, Key, Name, Sha256, read_record, write_record
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ONE, ZERO, to_micro
@@ -75,7 +76,7 @@ class Training:
     symbols: Annotated[tuple[str, ...], Key("The symbols that were trained on.")]
     held_out: Annotated[tuple[str, ...], Key("The symbols that were kept for evaluation.")]
     start: Annotated[datetime, Key("The first moment.")]
-    end: Annotated[datetime, Key("The last moment; what is evaluated is later than this by the model's days.")]
+    end: Annotated[datetime, Key("By when the outcome of each was known; what is evaluated comes after this.")]
     seed: Annotated[int, Key("What the symbols were drawn and the simulator was run with.")]
     simulated: Annotated[int, Key("How many of the rows come from the simulator.")] = 0
 
@@ -140,13 +141,26 @@ class HealthModel:
         """The facts, and parts of the market, that a score is computed from."""
         return frozenset(source for weight in self.weights for source in FEATURES[weight.feature].sources)
 
-    def judge(self, facts: Facts, market: Market | None) -> HealthScore | None:
-        """Score a position; None where a feature is absent that the model cannot do without."""
-        return self.judge_features(self.features(facts, market))
+    @property
+    def market_demand(self) -> MarketDemand:
+        """What has to be known of a market beyond its price."""
+        days = VOLATILITY_DAYS if "volatility_1d" in self.sources else None
+        return MarketDemand(days, frozenset({"day"} if "volume_1d" in self.sources else ()))
 
-    def features(self, facts: Facts, market: Market | None) -> tuple[Decimal | None, ...]:
+    def judge(self, facts: Facts, market: Market | None, quantity: Decimal | None = None) -> HealthScore | None:
+        """Score a position; None where a feature is absent that the model cannot do without.
+
+        What has no price or does not trade is not scored: it has come to its end, and no model was trained on such.
+        """
+        if facts.get("price_status") != "ok" or not facts.get("market_active"):
+            return None
+        return self.judge_features(self.features(facts, market, quantity))
+
+    def features(
+        self, facts: Facts, market: Market | None, quantity: Decimal | None = None
+    ) -> tuple[Decimal | None, ...]:
         """Compute the features of a position, in the order of the weights; None where one is not known."""
-        seen = Seen(facts, market, self.target.fall, self.target.days)
+        seen = Seen(facts, market, quantity, self.target.fall, self.target.days)
         return tuple(feature_value(weight.feature, seen) for weight in self.weights)
 
     def judge_features(self, values: Sequence[Decimal | None]) -> HealthScore | None:

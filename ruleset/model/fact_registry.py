@@ -185,7 +185,8 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "number",
         "1 less the chance of a bad end that the policy's health model gives it: from 0 to 1.",
         unit="share",
-        absent="without a health model, and where the model wants a feature that is not known",
+        absent="without a health model or a price, where the market does not trade, and where the model wants a "
+        "feature that is not known",
     ),
     Fact("category", "text", "The result of phase 1.", tuple(category.value for category in Category), exits_only=True),
 )

@@ -253,7 +253,7 @@ class _Observer:
     def _health(self, view: PositionView, facts: Mapping[str, FactValue]) -> Mapping[str, FactValue]:
         """Score a position by the policy's model, where it can be scored."""
         model = self.policy.health
-        score = None if model is None else model.judge({**view.facts, **facts}, view.market)
+        score = None if model is None else model.judge({**view.facts, **facts}, view.market, view.held)
         return {} if score is None else {"health_score": score.micro}
 
     def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
