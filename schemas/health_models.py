@@ -61,8 +61,8 @@ def put_models_in(documents: Sequence[Document], folders: Sequence[FilePath], re
 
 
 def load_model_file(path: FilePath, read: Read = load_yaml) -> dict[str, Any]:
-    """Load a health model, ``default`` being the shipped one; raises FileHasProblems with all that is wrong in it."""
-    model = _read(path, read)
+    """Load a health model; raises FileHasProblems with all that is wrong in it."""
+    model = read(path)
     wrong = _problems(model)
     if wrong:
         raise FileHasProblems(wrong)
@@ -73,6 +73,12 @@ def load_model_file(path: FilePath, read: Read = load_yaml) -> dict[str, Any]:
 def shipped_model(name: str = DEFAULT_MODEL) -> FilePath:
     """Return the file of a model that comes with exitplan."""
     return SHIPPED_MODELS / f"{name}.json"
+
+
+def model_named(name: str) -> FilePath:
+    """Return the file of a model that a person names: a file, else the shipped one for ``default``."""
+    path = FilePath(name)
+    return shipped_model() if name == DEFAULT_MODEL and not path.is_file() else path
 
 
 def _model_of(document: Document, folder: FilePath, read: Read) -> tuple[FilePath | None, Document] | None:
@@ -88,10 +94,6 @@ def _model_of(document: Document, folder: FilePath, read: Read) -> tuple[FilePat
         return None, load_yaml(shipped_model())
     path = FilePath(os.path.normpath(folder / said))
     return path, read(path)
-
-
-def _read(path: FilePath, read: Read) -> Document:
-    return load_yaml(shipped_model()) if str(path) == DEFAULT_MODEL else read(path)
 
 
 def _problems(model: Document) -> list[Diagnostic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
@@ -69,25 +69,27 @@ def chances_of(model: HealthModel, rows: Rows) -> list[Decimal]:
 
 
 def judge(model: HealthModel, figures: Figures) -> Verdict:
-    """Judge a model by its figures: the formula itself by what it is better than, a richer one by the formula."""
-    against = []
+    """Judge a model by its figures: the formula itself by one chance for all, a richer one by the formula.
+
+    A richer one has to say what comes as well: it has more freedom to say something else.
+    """
     if is_formula(model):
-        if figures.brier >= figures.brier_base_rate:
-            against.append("its Brier score is no better than that of one and the same chance for all")
-    elif figures.brier > figures.brier_baseline * (ONE - LEAST_GAIN):
+        is_better = figures.brier < figures.brier_base_rate
+        return Verdict(figures, () if is_better else ("its Brier score is no better than that of one chance for all",))
+    against = []
+    if figures.brier > figures.brier_baseline * (ONE - LEAST_GAIN):
         gain = gain_of(figures.brier, figures.brier_baseline)
-        against.append(
-            f"its Brier score is {_percent(gain)} better than that of the barrier formula; {_percent(LEAST_GAIN)} is "
-            "wanted"
-        )
+        said = f"{_percent(gain)} better than" if gain >= 0 else f"{_percent(-gain)} worse than"
+        against.append(f"its Brier score is {said} that of the barrier formula; {_percent(LEAST_GAIN)} is wanted")
+    return Verdict(figures, (*against, *_misses(figures)))
+
+
+def _misses(figures: Figures) -> Iterator[str]:
+    """Tell of each tenth that came out too far from what was said of it."""
     for number, part in enumerate(figures.deciles, start=1):
-        miss = abs(part.predicted - part.observed)
-        if miss > MOST_MISS:
-            against.append(
-                f"tenth {number}: {_percent(part.predicted)} was said and {_percent(part.observed)} came; no more than "
-                f"{_percent(MOST_MISS).removesuffix(' %')} points may lie between"
-            )
-    return Verdict(figures, tuple(against))
+        if abs(part.predicted - part.observed) > MOST_MISS:
+            said, came = _percent(part.predicted), _percent(part.observed)
+            yield f"in tenth {number} {said} was said and {came} came; 3 points may lie between"
 
 
 def is_formula(model: HealthModel) -> bool:
