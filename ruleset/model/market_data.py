@@ -7,7 +7,7 @@ where nobody asked, or the venue could not tell.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -62,6 +62,11 @@ class MarketData:
     bid_depth: Decimal | None = None
     ask_depth: Decimal | None = None
     depth_within: Decimal | None = None
+
+    def plus(self, told: MarketData) -> MarketData:
+        """Return it with what was told since."""
+        new = {name: value for name in MARKET_DATA_KEYS if (value := getattr(told, name)) is not None}
+        return replace(self, **new) if new else self
 
     def lacks(self, demand: MarketDemand) -> list[str]:
         """Name what a demand asks for and is not known: volatility, volume of the hour or day, depth."""
