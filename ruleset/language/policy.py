@@ -250,9 +250,9 @@ class Policy:
         object.__setattr__(self, "asked", frozenset((*facts_in(conditions), *self.cap.rank_by, *told)))
 
     @property
-    def asks_health(self) -> bool:
-        """Whether positions are scored: there is a model, and something asks for the score."""
-        return self.health is not None and HEALTH_SCORE in self.asked
+    def scoring(self) -> HealthModel | None:
+        """The model that positions are scored by; None where there is none, or nothing asks for the score."""
+        return self.health if HEALTH_SCORE in self.asked else None
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""

@@ -246,15 +246,11 @@ class _Observer:
             facts["account_pct"] = to_micro(share)
         source = None if view.record is None else view.record.position_source
         facts["opened_by_strategy"] = source in self.policy.strategy_sources
-        if self.policy.asks_health:
-            facts.update(self._health(view, facts))
+        model = self.policy.scoring
+        if model is not None:
+            score = model.judge({**view.facts, **facts}, view.market, view.held)
+            facts.update({} if score is None else {"health_score": score.micro})
         return facts
-
-    def _health(self, view: PositionView, facts: Mapping[str, FactValue]) -> Mapping[str, FactValue]:
-        """Score a position by the policy's model, where it can be scored."""
-        model = self.policy.health
-        score = None if model is None else model.judge({**view.facts, **facts}, view.market, view.held)
-        return {} if score is None else {"health_score": score.micro}
 
     def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
         record = view.record
