@@ -211,11 +211,11 @@ def _demand_volatility(facts: Facts, _policy: Policy) -> None:
 
 
 def _demand_health(facts: Facts, policy: Policy) -> None:
+    has_score = facts.known("health_score")
     if policy.health is None:
-        facts.always(-facts.known("health_score"))
-        return
-    for literal in (_priced(facts), _is(facts, "market_active")):
-        facts.implies(facts.known("health_score"), literal)
+        facts.always(-has_score)
+    facts.implies(has_score, _priced(facts))
+    facts.implies(has_score, _is(facts, "market_active"))
     facts.always(-facts.where("health_score", lambda cell: _is_from(cell, MICRO)))
 
 
