@@ -38,7 +38,7 @@ VERBS = {
         Verb("lint", _START, "Prove which rules of a policy can never decide."),
         Verb("compare", _START, "Prove which positions two policies treat otherwise."),
         Verb("simulate", _START, "Try a policy over several cycles, at prices that move."),
-        Verb("health", _START, "Train, measure and explain models of how healthy positions are."),
+        Verb("health", _START, "Train, measure and explain models of positions' health."),
         Verb("fmt", _START, "Lay out policies and tests in the one canonical way."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),

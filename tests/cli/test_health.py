@@ -61,7 +61,7 @@ def recording(folder: Path) -> Path:
 @pytest.fixture
 def trained(folder: Path) -> Path:
     made = xp(
-        "health", "train", "--candles", write_candles(folder), "--bad-end", "fall", "--days", 3, "--out", "m.json"
+        "health", "train", "--candles", write_candles(folder), "--bad-end", "fall", "--days", "3", "--out", "m.json"
     )
     assert made.code == 0, made.err
     assert "Written: m.json" in made.out
@@ -87,7 +87,7 @@ def test_a_trained_model_is_valid_and_measured_again_it_is_as_good(trained: Path
 
 
 def test_a_richer_model_that_is_no_better_is_refused(folder: Path) -> None:
-    words = ["--candles", write_candles(folder), "--bad-end", "fall", "--days", 3]
+    words: list[str | Path] = ["--candles", write_candles(folder), "--bad-end", "fall", "--days", "3"]
     features = ["--feature", "barrier", "--feature", "volatility_1d"]
     assert "Refused: " in xp("health", "train", *words, *features, "--out", "rich.json").out
     refused = xp("health", "evaluate", "rich.json", *words[:2])
@@ -96,7 +96,7 @@ def test_a_richer_model_that_is_no_better_is_refused(folder: Path) -> None:
 
 
 def test_simulated_accounts_are_enough_to_learn_from(folder: Path) -> None:
-    made = xp("health", "train", "--simulate", 1, "--feature", "barrier", "--feature", "spread", "--out", "s.json")
+    made = xp("health", "train", "--simulate", "1", "--feature", "barrier", "--feature", "spread", "--out", "s.json")
     assert made.code == 0, made.err
     model = json.loads((folder / "s.json").read_text())
     assert model["training"]["simulated"] == model["training"]["rows"] > 0
@@ -134,7 +134,7 @@ def test_a_model_is_explained_with_the_positions_of_a_snapshot(recording: Path) 
 
 
 def test_explain_shows_the_score_of_a_position_and_what_adds_to_it(folder: Path, recording: Path) -> None:
-    words = ["--policy", write_policy(folder), "--snapshot", recording]
+    words: list[str | Path] = ["--policy", write_policy(folder), "--snapshot", recording]
     text = " ".join(xp("explain", "AAA/USD", *words).out.split())
     assert "Health 0.690110" in text
     assert "barrier 0.266861 +1.3495" in text

@@ -17,6 +17,7 @@ from exitplan.ruleset.health.arithmetic import barrier_log_odds, both_tails, log
 from exitplan.ruleset.health.features import FEATURES
 from exitplan.ruleset.health.model import HealthModel, Weight, constant_model, model_document, read_model, sealed
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.market_data import MarketData, MarketDemand
 from exitplan.ruleset.model.progress import Progress
@@ -27,7 +28,7 @@ from tests.builders import NOW, compiled, market, over_cap, plan_of, policy_docu
 DEFAULT = load_model_file(shipped_model())
 MODEL = read_model(DEFAULT)
 FALL = Decimal("0.05")
-PRICED = {"price_status": "ok", "market_active": True, "side": "long"}
+PRICED: Facts = {"price_status": "ok", "market_active": True, "side": "long"}
 SICK = {"id": "sick", "when": {"health_score": {"lt": Decimal("0.9")}}, "action": "close"}
 SCORED: dict[str, Any] = {"health": {"model": DEFAULT}}
 RANKED = {"rank_by": ["health_score", "value_usd"]}
@@ -67,7 +68,7 @@ def test_the_shipped_model_gives_these_scores_on_every_machine(volatility: int, 
 
 @pytest.mark.parametrize("context", [Context(prec=3), Context(prec=200, rounding=ROUND_UP), Context(prec=9, Emax=9)])
 def test_a_score_does_not_hang_on_the_callers_arithmetic(context: Context) -> None:
-    facts = {**PRICED, "volatility_1d": 43_210}
+    facts: Facts = {**PRICED, "volatility_1d": 43_210}
     expected = MODEL.judge(facts, None)
     barrier_log_odds.cache_clear()
     with localcontext(context):
@@ -111,7 +112,7 @@ def rich(*weights: Weight) -> HealthModel:
 
 
 def test_a_feature_that_is_not_known_counts_as_its_mean_or_leaves_no_score() -> None:
-    facts = {**PRICED, "volatility_1d": 40_000}
+    facts: Facts = {**PRICED, "volatility_1d": 40_000}
     alone = MODEL.judge(facts, None)
     at_mean = rich(Weight("pnl_pct", Decimal(-1), Decimal("0.1"), Decimal(1), "mean")).judge(facts, None)
     assert alone is not None
@@ -135,7 +136,7 @@ def test_every_feature_can_be_computed_of_an_ordinary_position() -> None:
     values = replace(MODEL, weights=weights).features(view.facts, view.market, view.held)
     known = {name: value for name, value in zip(FEATURES, values, strict=True) if value is not None}
     assert known.keys() == FEATURES.keys()
-    assert (known["spread"], known["log_volume_share"], known["log_age"]) == (Decimal("0.02"), Decimal(-2), 0)
+    assert (known["spread"], known["log_volume_share"], known["log_age"]) == (Decimal("0.02"), Decimal(-2), Decimal(0))
 
 
 @given(st.integers(0, 999_999))

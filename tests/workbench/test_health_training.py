@@ -75,7 +75,7 @@ def test_a_low_within_the_day_counts() -> None:
 
 def test_candles_are_read_from_a_table() -> None:
     read = read_candles("time,symbol,low,close\n2026-01-02,BTC-USD,9,10\n2026-01-01,BTC-USD,,8\n", "t.csv", "X")
-    assert [(candle.close, candle.low) for candle in read["BTC/USD"]] == [(8, 8), (10, 9)]
+    assert [(candle.close, candle.low) for candle in read["BTC/USD"]] == [(Decimal(8), Decimal(8)), (Decimal(10), Decimal(9))]
     assert list(read_candles("time,close\n2026-01-01,8\n", "ETH-USD.csv", "ETH-USD")) == ["ETH/USD"]
 
 
@@ -237,7 +237,7 @@ def test_auc_counts_the_pairs_that_are_the_right_way_round(pairs: list[tuple[int
     bads = [chance for chance, bad in zip(chances, outcomes, strict=True) if bad]
     goods = [chance for chance, bad in zip(chances, outcomes, strict=True) if not bad]
     if bads and goods:
-        right = sum(Decimal(bad > good) + Decimal(bad == good) / 2 for bad in bads for good in goods)
+        right = sum((Decimal(bad > good) + Decimal(bad == good) / 2 for bad in bads for good in goods), Decimal(0))
         assert abs(auc(chances, outcomes) - right / (len(bads) * len(goods))) < Decimal("1e-20")
 
 
@@ -247,7 +247,7 @@ def test_brier_and_deciles_of_known_cases() -> None:
     assert brier([Decimal("0.5")] * 4, [True, False, True, False]) == Decimal("0.25")
     parts = deciles(chances, outcomes)
     assert [part.rows for part in parts] == [2] * 10
-    assert (parts[0].predicted, parts[0].observed, parts[9].observed) == (Decimal("0.025"), 0, 1)
+    assert (parts[0].predicted, parts[0].observed, parts[9].observed) == (Decimal("0.025"), Decimal(0), Decimal(1))
 
 
 def figures(brier_score: str, *parts: Bin) -> Figures:

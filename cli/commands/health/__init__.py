@@ -18,7 +18,7 @@ app = typer.Typer(
 
 @app.callback()
 def health() -> None:
-    """Train, measure and explain models of how healthy positions are.
+    """Train, measure and explain models of positions' health.
 
     A policy names its model with `health: {model: FILE}`; the score is the fact health_score. docs/health.md says what
     a score can tell, and what it cannot.
