@@ -62,6 +62,9 @@ def _settings(policy: Policy) -> Iterator[tuple[str, str]]:
             yield from ((one.text, "in force") for one in value)
         elif part.name == "protect":
             yield from ((f"protect.{entry.name}", _protection_text(entry)) for entry in value)
+        elif part.name == "health":
+            if value is not None:
+                yield "health.model", f"{value.name} ({value.sha256[:12]})"
         elif part.name == "escalation":
             yield from ((f"escalation.{ladder.id}", ladder.text) for ladder in value)
         else:
