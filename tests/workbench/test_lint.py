@@ -15,6 +15,7 @@ from exitplan.cli.lint_warnings import QUICK
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
 from exitplan.schemas.policies import LoadedPolicy, load_policy, policy_from_document, shipped_policy
+from exitplan.schemas.shipped import SHIPPED_POLICIES
 from exitplan.schemas.validation import CASES_ENDING, policies_in
 from exitplan.workbench.invented_orders import replay_order
 from exitplan.workbench.invention import FactsDisagree, replay
@@ -89,20 +90,36 @@ def test_shipped_policies_are_clean_or_say_why_not(path: Path) -> None:
 def test_what_is_ignored_in_the_shipped_policies_is_known() -> None:
     ignored = {
         name: sorted(f"{one.finding.code.value} {one.finding.about}" for one in lint_files([shipped_policy(name)]))
-        for name in ("default", "conservative", "forced-cleanup", "published")
+        for name in SHIPPED_POLICIES
     }
     assert ignored == {
         "default": ["P104 legacy.untracked", "P104 zombie.unknown-asset", "P108 over-cap"],
+        "published": ["P102 legacy.over-cap", "P108 legacy.no-entry-price"],
         "conservative": ["P102 legacy.over-cap"],
         "forced-cleanup": ["P105 exits"],
-        "published": ["P102 legacy.over-cap", "P108 legacy.no-entry-price"],
+        "hedged": ["P105 exits", "P105 exits"],
+        "treasury": ["P105 exits", "P105 exits"],
+        "prop-desk": ["P102 legacy.over-cap", "P108 over-cap"],
+        "adaptive": [],
+        "ranked-by-health": [],
     }
 
 
-@pytest.mark.parametrize("name", ["default", "conservative", "forced-cleanup", "published"])
+NAMES_MANY_ASSETS = ("hedged", "treasury")
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED_POLICIES if name not in NAMES_MANY_ASSETS])
 def test_validate_has_time_for_all_that_lint_looks_for_in_a_shipped_policy(name: str) -> None:
     policy = load_policy(shipped_policy(name)).policy
     assert lint(policy, effort=QUICK) == lint(policy)
+
+
+@pytest.mark.parametrize("name", NAMES_MANY_ASSETS)
+def test_where_validate_has_no_time_to_decide_it_calls_no_comment_idle(name: str) -> None:
+    loaded = load_policy(shipped_policy(name))
+    quick = lint_loaded(loaded, effort=QUICK)
+    assert any(one.finding.is_open for one in quick), "all is decided: this shows nothing"
+    assert Code.IDLE_IGNORE not in {one.finding.code for one in quick}
 
 
 def test_sixty_rules_take_no_more_effort_than_they_did() -> None:
@@ -367,6 +384,7 @@ STOPS = "exits:\n  - {id: all, when: {category: LEGACY_NON_COMPLIANT}, action: a
         ("guards: {max_order_value: 500}", "guards.max_order_value", "no exit closes or unwinds"),
         ("guards: {max_zombie_pct: 1}", "guards.max_zombie_pct", "refuses nothing"),
         ("dust: {max_cost_pct: 0.1}", "dust.max_cost_pct", "not converted"),
+        ("unwind: {schedule: even}", "unwind.schedule", "no exit unwinds"),
     ],
 )
 def test_a_setting_without_effect_is_told_with_its_line(setting: str, name: str, because: str, tmp_path: Path) -> None:
@@ -374,6 +392,29 @@ def test_a_setting_without_effect_is_told_with_its_line(setting: str, name: str,
     assert placed.finding.message.startswith(f"{name} has no effect: ")
     assert because in placed.finding.message
     assert (placed.finding.code, placed.mark.line) == (Code.NO_EFFECT, 3)
+
+
+UNWINDS = "exits:\n  - {id: all, when: {category: LEGACY_NON_COMPLIANT}, action: unwind}\n"
+ADAPTIVE = "unwind: {schedule: adaptive, calibrate: {pct: 0.25, at_volatility: 0.04}}\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "because"),
+    [
+        ("unwind: {min_pct: 0.1}\n", "unwind.min_pct", "unwind.schedule is published"),
+        ("unwind: {schedule: even, volatility: {days: 20}}\n", "unwind.volatility", "unwind.schedule is even"),
+        (f"parameters: {{gradual_unwind_pct: 0.3}}\n{ADAPTIVE}", "parameters.gradual_unwind_pct", "only 0 stops it"),
+    ],
+)
+def test_what_means_nothing_to_the_schedule_is_told(settings: str, name: str, because: str, tmp_path: Path) -> None:
+    (placed,) = told(written(tmp_path, f"{settings}{STRAY}{UNWINDS}"))
+    assert placed.finding.message.startswith(f"{name} has no effect: ")
+    assert because in placed.finding.message
+
+
+@pytest.mark.parametrize("settings", [ADAPTIVE, f"parameters: {{gradual_unwind_pct: 0}}\n{ADAPTIVE}"])
+def test_what_the_schedule_goes_by_is_left_alone(settings: str, tmp_path: Path) -> None:
+    assert told(written(tmp_path, f"{settings}{STRAY}{UNWINDS}")) == []
 
 
 def test_what_is_inherited_and_has_no_effect_is_not_the_files_fault(tmp_path: Path) -> None:
