@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -12,7 +12,7 @@ from exitplan.executor.accounts.account import AccountFile, AccountFiles, Broken
 from exitplan.fleet.place import FleetPlace, account_file
 from exitplan.fleet.registry import AccountFilter
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.web.known_accounts import Progress
+from exitplan.web.known_accounts import Tell
 
 _LONGEST = 1.0
 """Seconds that a look at the registry is good for."""
@@ -37,7 +37,7 @@ class FleetAccounts:
                 self._next_look = time.monotonic() + _LONGEST
             return self._files
 
-    def read(self, tell: Callable[[AccountFile, Progress], None]) -> AccountFiles:  # noqa: ARG002 - it takes a second
+    def read(self, tell: Tell) -> AccountFiles:  # noqa: ARG002 - it takes a second
         """Return all accounts."""
         return self.files()
 

@@ -39,6 +39,10 @@ class Progress:
     total: int
 
 
+Tell = Callable[[Progress, AccountFile | None], None]
+"""Hears how far the first reading is, with the account that was read last; None before the first."""
+
+
 class Accounts(Protocol):
     """The accounts that the dashboard serves, as they are now."""
 
@@ -46,8 +50,8 @@ class Accounts(Protocol):
         """Return all accounts; one that is broken does not hide the others. Raises AccountsBeingRead."""
         ...
 
-    def read(self, tell: Callable[[AccountFile, Progress], None]) -> AccountFiles:
-        """Return all accounts, however long that takes; where it takes long, each is told as it is read."""
+    def read(self, tell: Tell) -> AccountFiles:
+        """Return all accounts, however long that takes; where it takes long, it is told how far that is."""
         ...
 
     def find(self, account: str) -> AccountFile | None:
@@ -68,7 +72,7 @@ class KnownAccounts:
     _lock: Lock = field(default_factory=Lock)
     _is_read: Event = field(default_factory=Event)
     _progress: Progress | None = None
-    _tell: Callable[[AccountFile, Progress], None] | None = None
+    _tell: Tell | None = None
     _reader: Thread | None = None
 
     def files(self) -> AccountFiles:
@@ -80,7 +84,7 @@ class KnownAccounts:
             self._ensure_few()
         return self._all()
 
-    def read(self, tell: Callable[[AccountFile, Progress], None]) -> AccountFiles:
+    def read(self, tell: Tell) -> AccountFiles:
         """Return the account files, and tell each of many as it is read for the first time."""
         self._tell = tell
         return self._all()
@@ -91,8 +95,7 @@ class KnownAccounts:
                 begun = time.monotonic()
                 self._looked = {}
                 if self._files is None:
-                    total = len(find_account_files(self.root))
-                    self._progress = Progress(0, total) if total > MANY else None
+                    self._begin()
                 self._files = read_account_files(self.root, self._load)
                 self._marks = self._looked
                 ended = time.monotonic()
@@ -100,6 +103,13 @@ class KnownAccounts:
                 self._progress = self._tell = None
                 self._is_read.set()
             return self._files
+
+    def _begin(self) -> None:
+        total = len(find_account_files(self.root))
+        if total > MANY:
+            self._progress = Progress(0, total)
+            if self._tell is not None:
+                self._tell(self._progress, None)
 
     def _ensure_few(self) -> None:
         """Raise AccountsBeingRead where the first reading takes longer than a request may; it goes on beside it."""
@@ -137,7 +147,7 @@ class KnownAccounts:
             self._look(file)
         self._loaded[path] = loaded
         if progress is not None and self._tell is not None:
-            self._tell(loaded, progress)
+            self._tell(progress, loaded)
         return loaded
 
     def _is_same(self, file: Path) -> bool:

@@ -17,11 +17,15 @@ from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.escalation.shown import shown_incidents
 from exitplan.executor.gate import gate_document, trading_gate
 from exitplan.executor.known_status import known_status
+from exitplan.executor.report import report_account
+from exitplan.executor.report_document import report_document
 from exitplan.executor.store.alert_log import AlertFilter
 from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import time_text
+from exitplan.web.acts.desk import desk_of
+from exitplan.web.acts.works import Work
 from exitplan.web.api.endpoint import Asked, Document, duration_of
 from exitplan.web.refusals import NoSuchPage, error_document
 
@@ -93,6 +97,37 @@ def run(asked: Asked) -> Document:
     if found is None:
         raise NoSuchPage(f"there is no run {number!r} of {asked.path['account']}")
     return found
+
+
+def report(asked: Asked) -> Document:
+    """Tell what was closed on an account in a time, and what that cost; raises FileIsInvalid for a damaged journal."""
+    account = opened(asked)
+    return report_document(report_account(account, account.clock() - duration_of(asked.query["since"])))
+
+
+def applying(asked: Asked) -> Document:
+    """Tell of a plan that is being applied here, or was since the server was started."""
+    work = desk_of(asked.request).works.find(asked.path["work"])
+    if work is None or work.account != asked.path["account"]:
+        raise NoSuchPage("this run is not known here any more", hint="the account's history has it")
+    return work_document(work)
+
+
+def work_document(work: Work) -> Document:
+    """Write a plan that is being applied, or was, in its JSON form."""
+    is_over = work.is_over  # before the events are looked at: none comes after it
+    return {
+        "account": work.account,
+        "work": work.id,
+        "plan_id": work.plan.plan_id,
+        "by": work.person,
+        "begun_at": time_text(work.begun_at),
+        "over": is_over,
+        "stopping": work.is_stopping,
+        "exit_code": work.exit_code if is_over else None,
+        "result": work.result_text if is_over else None,
+        "events": list(work.events),
+    }
 
 
 def policy(asked: Asked) -> Document:

@@ -70,20 +70,25 @@ class Overview:
     _next_shown: float = 0.0
 
     def now(self) -> Seen:
-        """Return the rows; the first to ask waits until all accounts were looked at, of many until one was.
+        """Return the rows; the first to ask waits until all accounts were looked at, but not for many.
 
         Raises what keeps them from being looked at, where nothing is known of them.
         """
+        with self._changed:
+            self.begin()
+            self._changed.wait_for(lambda: self._seen.is_whole or self._seen.progress is not None, FIRST_WAIT)
+            if self._seen.problem is not None and self._seen.at is None:
+                raise self._seen.problem
+            return self._seen
+
+    def begin(self) -> None:
+        """Begin to look after the accounts, unless that is done."""
         with self._changed:
             self._asked_at = monotonic()
             if self._thread is None or not self._thread.is_alive():
                 self._seen = Seen(self._seen.rows, self._seen.at)  # what nobody looked after is looked at first
                 self._thread = Thread(target=self._look_after, name="overview", daemon=True)
                 self._thread.start()
-            self._changed.wait_for(lambda: self._seen.is_whole or self._seen.progress is not None, FIRST_WAIT)
-            if self._seen.problem is not None and self._seen.at is None:
-                raise self._seen.problem
-            return self._seen
 
     def renew(self, account: str) -> None:
         """Read one account anew now: something was done to it here, and stays done where it cannot be read."""
@@ -129,11 +134,12 @@ class Overview:
             self._seen = Seen(tuple(sort_rows(rows)), given.clock(), is_whole=True)
             self._changed.notify_all()
 
-    def _add(self, file: AccountFile, progress: Progress) -> None:
+    def _add(self, progress: Progress, file: AccountFile | None) -> None:
         """Add an account to the rows while all are read for the first time."""
-        self._known[file.id] = self._row(file, self.given.store_of(file.id))
-        if self._seen.progress is None or monotonic() >= self._next_shown:
-            rows = tuple(sort_rows(row for _, row in list(self._known.values())))
+        if file is not None:
+            self._known[file.id] = self._row(file, self.given.store_of(file.id))
+        if file is None or monotonic() >= self._next_shown:
+            rows = tuple(sort_rows(row for _, row in self._known.copy().values()))
             with self._changed:
                 self._seen = Seen(rows, self.given.clock(), progress=progress)
                 self._changed.notify_all()
