@@ -38,6 +38,7 @@ VERBS = {
         Verb("lint", _START, "Prove which rules of a policy can never decide."),
         Verb("compare", _START, "Prove which positions two policies treat otherwise."),
         Verb("simulate", _START, "Try a policy over several cycles, at prices that move."),
+        Verb("health", _START, "Train, measure and explain models of positions' health."),
         Verb("fmt", _START, "Lay out policies and tests in the one canonical way."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),
@@ -113,6 +114,18 @@ FLEET_VERBS = {
     )
 }
 """The verbs of ``exitplan fleet``, in modules of a folder of their own."""
+
+
+_MODELS = "Health models"
+HEALTH_VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("train", _MODELS, "Train a model, and measure it on what it has not seen."),
+        Verb("evaluate", _MODELS, "Measure a model on what it has not seen, and accept or refuse it."),
+        Verb("explain", _MODELS, "Show what a model weighs, what it was trained on, and how good it is."),
+    )
+}
+"""The verbs of ``exitplan health``, in modules of a folder of their own."""
 
 
 class LoadedVerbs(MutableMapping[str, Any]):

@@ -45,6 +45,10 @@ def _position_parts(explained: Document, position: Document) -> Iterator[Rendera
     yield section("In the plan", "", Text("\n").join(words(line) for line in planned_lines(position)))
     yield _schedule(position["schedule"])
     yield _outcomes(position.get("outcomes"))
+    if "health" in position:
+        from exitplan.cli.rendering.health import health_lines  # noqa: PLC0415 - few policies have a model
+
+        yield health_lines(position["health"])
     if "why_not" in position:
         asked = position["why_not"]
         yield section(f"Why not {asked['asked']}", "", Text("\n").join(words(line) for line in asked["reasons"]))

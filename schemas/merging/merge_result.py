@@ -21,6 +21,7 @@ ORDER = (
     *INVARIANTS,
     "unwind",
     "cap",
+    "health",
     "dust",
     "cash",
     "aliases",

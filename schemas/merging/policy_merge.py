@@ -23,6 +23,7 @@ BLOCKS = (
     "definitions",
     "unwind",
     "cap",
+    "health",
     "dust",
     "guards",
     "plan",

@@ -91,6 +91,7 @@ def _top_level() -> dict[str, Schema]:
         "always": listed(_invariant(), "What is always done with a position. Files that extend this one can only add."),
         "unwind": unwind_schema(),
         "cap": _cap(),
+        "health": _health(),
         "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
         "cash": _cash(),
         "aliases": keyed(
@@ -252,6 +253,14 @@ def _cap() -> Schema:
         },
         about="How positions are counted, and chosen where there are too many.",
     )
+
+
+def _health() -> Schema:
+    """Describe the health block; a model that stands in the policy itself is checked as the file that it was."""
+    about = "The file of the model, relative to this one; default is the model that comes with exitplan."
+    model: Schema = {"type": ["string", "object"], "minLength": 1, "description": about}
+    model["examples"] = ["default", "models/ours.json"]
+    return record({"model": model}, about="How positions are scored: health_score is a fact, and a rank of the cap.")
 
 
 def _cash() -> Schema:

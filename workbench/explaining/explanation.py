@@ -84,8 +84,19 @@ def _explain_position(case: ExplainedPlan, decision: Decision) -> Document:
         **planned,
         "schedule": _schedule(case, decision),
         **_outcomes(case, decision),
+        **_health(policy, decision),
         **_otherwise(case, decision),
     }
+
+
+def _health(policy: Policy, decision: Decision) -> Document:
+    """Score a position by the policy's model, whether a rule asks for it or not; nothing where it has none."""
+    if policy.health is None:
+        return {}
+    from exitplan.workbench.explaining.health import health_document  # noqa: PLC0415 - few policies have a model
+    from exitplan.workbench.health.scoring import score_view  # noqa: PLC0415 - as above
+
+    return {"health": health_document(policy.health, score_view(policy.health, decision.view))}
 
 
 def _otherwise(case: ExplainedPlan, decision: Decision) -> Document:
