@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,9 @@ import yaml
 
 from exitplan.cli.commands.serve import users_path
 from exitplan.cli.top.reading import look_at_all, look_at_one
+from exitplan.executor.escalation.climbing import Tended
+from exitplan.executor.escalation.incidents import open_incidents
+from exitplan.executor.escalation.shown import Shown, shown_incidents
 from exitplan.executor.store.halt import Halt
 from exitplan.fleet.draining import drain
 from exitplan.fleet.importing import import_accounts, read_accounts, texts_of
@@ -105,6 +109,35 @@ def test_the_list_says_of_a_fleet_what_it_says_of_each_account(fleet: tuple[Desk
     desk.given.accounts._next_look = 0  # type: ignore[attr-defined]
     overview.look()
     assert "main" not in {row.id for row in overview.now().rows}
+
+
+def test_the_incidents_of_a_fleet_are_those_of_each_account_in_one_question(
+    fleet: tuple[Desk, FleetPlace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, place = fleet
+    olga = desk.browser("olga")
+    olga.post("/accounts/second/plan")
+    (incident,) = desk.program("olga").get("/incidents").json()["incidents"]
+    olga.post(f"/accounts/second/incidents/{incident['id']}/take", {"why": "I look", "hours": "1"})
+
+    def each(*, ended: bool) -> list[Shown]:
+        files = place.files().sound
+        now = desk.clock()
+        found = (shown_incidents(file, place.store_of(name), now, ended=ended) for name, file in files.items())
+        return [one for those in found for one in those]
+
+    assert desk.given.incidents() == (each(ended=False), [])
+    assert each(ended=False)[0].incident.ack is not None
+    with open_incidents(place.store_of("second")) as book:
+        ended = replace(book.open()[0], ended_at=desk.clock(), ended_how="clean")
+        book.put(Tended((ended,), ()), book.open(), desk.clock())
+    assert desk.given.incidents(ended=True) == (each(ended=True), [])
+    assert [one.account for one in each(ended=True)] == ["second"]
+    questions: list[str] = []
+    monkeypatch.setattr(place.__class__, "store_of", lambda _self, name: questions.append(name))
+    for path in ("/incidents", "/incidents?ended=true", "/requests?closed=true"):
+        assert desk.program("vera").get(path).status_code == 200
+    assert questions == []  # no account was opened
 
 
 def test_search_and_an_account_that_is_not_there(fleet: tuple[Desk, FleetPlace]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.escalation.acknowledging import acknowledge
 from exitplan.executor.escalation.climbing import Ack
-from exitplan.executor.escalation.ladder import incidents_in
-from exitplan.ruleset.errors import ExitplanError, NotWaiting, PlanIsUnusable, UsageError
+from exitplan.ruleset.errors import NotWaiting, PlanIsUnusable, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.values import time_text
 from exitplan.web.acts.deciding import apply_request, approve_request, reject_request, said
@@ -96,10 +93,10 @@ def take_incident(asked: Asked) -> Document:
 
 def _account_of(asked: Asked, incident: str) -> str:
     """Return the account of an open incident, by its whole id; raises NoSuchPage."""
-    for account in asked.given.with_incidents():
-        with suppress(ExitplanError):  # what cannot be read hides no incident of another
-            if any(one.id == incident for one in incidents_in(asked.given.store_of(account))):
-                return account
+    shown, _ = asked.given.incidents()  # what cannot be read hides no incident of another
+    account = next((one.account for one in shown if one.incident.id == incident), None)
+    if account is not None:
+        return account
     raise NoSuchPage(f"no open incident has the id {incident!r}", hint="GET /api/v1/incidents lists them")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 from exitplan.executor.accounts.account import (
@@ -14,7 +13,6 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.documents import request_document
-from exitplan.executor.escalation.shown import shown_incidents
 from exitplan.executor.gate import gate_document, trading_gate
 from exitplan.executor.known_status import known_status
 from exitplan.executor.report import report_account
@@ -157,15 +155,8 @@ def request(asked: Asked) -> Document:
 
 def incidents(asked: Asked) -> Document:
     """Tell what has gone wrong for too long, of all accounts that can be read."""
-    given, now = asked.given, asked.given.clock()
-    shown: list[dict[str, Any]] = []
-    for name, file in given.with_incidents().items():
-        try:
-            found = shown_incidents(file, given.store_of(name), now, ended=asked.query["ended"])
-        except ExitplanError:  # GET /accounts tells of it
-            continue
-        shown += [one.document for one in found]
-    return {"incidents": list(islice(shown, asked.query["limit"]))}
+    shown, _ = asked.given.incidents(ended=asked.query["ended"])  # GET /accounts tells of those that cannot be read
+    return {"incidents": [one.document for one in shown[: asked.query["limit"]]]}
 
 
 def file_of(asked: Asked, name: str | None = None) -> AccountFile:
@@ -188,7 +179,7 @@ def opened(asked: Asked) -> Account:
 def requested(asked: Asked) -> Found:
     """Return the request that is asked about, by its whole id; raises NoSuchPage."""
     wanted = asked.path["request"]
-    found = next((one for one in asked.given.requests() if one.request.id == wanted), None)
+    found = asked.given.request(wanted)
     if found is None:
         raise NoSuchPage(f"no plan has the id {wanted!r}", hint="GET /api/v1/requests lists those that wait")
     return found
