@@ -8,6 +8,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from exitplan.executor.approvals.deciding import Unread
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.shown import Shown, shown_incidents
 from exitplan.ruleset.planning.words import reason_text
@@ -78,7 +79,7 @@ def incidents_page(request: Request) -> Response:
     desk = desk_of(request)
     only = request.query_params.get("account")
     if only:
-        lines, unread = incident_lines(desk, only), []
+        lines, unread = incident_lines(desk, only), list[Unread]()
     else:
         among = [row.id for row in desk.overview.now().rows if row.incidents or row.taken]
         shown, unread = desk.given.incidents(among=among)

@@ -47,6 +47,6 @@ def test_where_it_is_not_certain_that_none_counts_it_is_said(desk: Desk) -> None
     ]
     found.write_bytes(b"no database at all, however it is looked at" * 100)
     ran = xp("users", "remove", "anna")
-    assert ran.code == 3
+    assert ran.code == 1
     assert "whether anna has approved plans of 1 more is not known" in " ".join(ran.err.split())
     assert desk.users.find("anna") is None  # taken out all the same
