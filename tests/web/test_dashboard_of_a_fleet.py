@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from exitplan.executor.escalation.climbing import Tended
 from exitplan.executor.escalation.incidents import open_incidents
 from exitplan.executor.escalation.shown import Shown, shown_incidents
 from exitplan.executor.store.halt import Halt
+from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.fleet.draining import drain
 from exitplan.fleet.importing import import_accounts, read_accounts, texts_of
 from exitplan.fleet.opening import init_fleet, open_fleet
@@ -134,7 +136,12 @@ def test_the_incidents_of_a_fleet_are_those_of_each_account_in_one_question(
     assert desk.given.incidents(ended=True) == (each(ended=True), [])
     assert [one.account for one in each(ended=True)] == ["second"]
     sessions, session = list[str](), place.database.session
-    monkeypatch.setattr(place.database, "session", lambda account: sessions.append(account) or session(account))
+
+    def noted(account: str) -> AbstractContextManager[StoreConnection]:
+        sessions.append(account)
+        return session(account)
+
+    monkeypatch.setattr(place.database, "session", noted)
     for path in ("/incidents", "/incidents?ended=true", "/requests?closed=true"):
         assert desk.program("vera").get(path).status_code == 200
     assert set(sessions) == {""}  # no account was opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import unescape
 from pathlib import Path
 
@@ -21,7 +22,14 @@ def symbols(desk: Desk) -> list[str]:
     file: Path = desk.root / "accounts/main.yaml"
     document = {**yaml.safe_load(file.read_text()), "extends": str(shipped_policy("ranked-by-health"))}
     file.write_text(yaml.safe_dump(document))
-    desk.browser("anna").post("/accounts/main/plan")
+    anna = desk.browser("anna")
+    anna.post("/accounts/main/plan")
+    paper = desk.root / "paper.json"
+    known = json.loads(paper.read_text())
+    for number, market in enumerate(known["markets"].values()):
+        market["volatility_1d"] = f"0.0{number % 9 + 1}"
+    paper.write_text(json.dumps(known))
+    anna.post("/accounts/main/plan")
     return [position.symbol for position in look_of(desk).planned.plan.positions]
 
 
