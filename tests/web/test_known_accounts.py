@@ -103,7 +103,7 @@ def test_while_many_are_read_for_the_first_time_the_list_has_those_that_were_rea
     monkeypatch.setattr("exitplan.web.known_accounts.MANY", 2)
     monkeypatch.setattr("exitplan.web.known_accounts.load_account_file", load)
     monkeypatch.setattr("exitplan.web.pages.overview._SHOWN_EVERY", 0)
-    vera = desk.browser("vera")
+    vera, listed = desk.browser("vera"), ""
     try:
         for _ in range(600):
             listed = vera.get("/").text
