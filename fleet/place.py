@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from exitplan.executor.accounts.places import Alerts
 from exitplan.executor.accounts.selection import AccountSelection, Selected
 from exitplan.executor.alerting.post import Post
 from exitplan.executor.approvals.deciding import Found, Unread
+from exitplan.executor.escalation.shown import Shown, shown_incident
 from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.postgres.database import Database
@@ -38,6 +39,7 @@ from exitplan.executor.store.postgres.records import (
     resume_accounts,
 )
 from exitplan.fleet.delivering import FleetPost
+from exitplan.fleet.incidents import incidents_of_all
 from exitplan.fleet.policies import bound_policy
 from exitplan.fleet.registry import AccountFilter, FleetAccount, Registry
 from exitplan.fleet.requests import requests_in
@@ -150,17 +152,26 @@ class FleetPlace:
     def requests(self, name: str | None = None, *, closed: bool = True) -> tuple[list[Found], list[Unread]]:
         """Read the plans that wait of all accounts at once."""
         known = requests_in(self.registry, name, closed=closed)
-        accounts = tuple({request.account for request in known})
+        files, unread = self._files_of({request.account for request in known})
+        readable = (request for request in known if request.account in files)
+        found = [Found(request, files[request.account], self.store_of(request.account)) for request in readable]
+        return found, unread
+
+    def incidents(self, now: datetime, *, ended: bool = False) -> tuple[list[Shown], list[Unread]]:
+        """Read the incidents of all accounts at once, open or ended."""
+        known = incidents_of_all(self.registry, ended=ended)
+        files, unread = self._files_of({account for account, _ in known})
+        return [shown_incident(files[account], one, now) for account, one in known if account in files], unread
+
+    def _files_of(self, accounts: Collection[str]) -> tuple[dict[str, AccountFile], list[Unread]]:
         files: dict[str, AccountFile] = {}
         unread: list[Unread] = []
-        for account in self.registry.find(AccountFilter(ids=accounts)) if accounts else ():
+        for account in self.registry.find(AccountFilter(ids=tuple(accounts))) if accounts else ():
             try:
                 files[account.id] = account_file(self.registry, account)
             except ExitplanError as problem:
                 unread.append((account.id, problem))
-        readable = (request for request in known if request.account in files)
-        found = [Found(request, files[request.account], self.store_of(request.account)) for request in readable]
-        return found, unread
+        return files, unread
 
     def ids(self) -> list[str]:
         """Return the ids in the registry."""

@@ -12,6 +12,7 @@ from exitplan.executor.accounts.account import AccountFile, AccountFiles, Broken
 from exitplan.fleet.place import FleetPlace, account_file
 from exitplan.fleet.registry import AccountFilter
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.web.known_accounts import Tell
 
 _LONGEST = 1.0
 """Seconds that a look at the registry is good for."""
@@ -35,6 +36,10 @@ class FleetAccounts:
                 self._look()
                 self._next_look = time.monotonic() + _LONGEST
             return self._files
+
+    def read(self, tell: Tell) -> AccountFiles:  # noqa: ARG002 - it takes a second
+        """Return all accounts."""
+        return self.files()
 
     def find(self, account: str) -> AccountFile:
         """Return one account as the registry has it now; raises NoSuchAccount, FileIsInvalid."""

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from exitplan.executor.accounts.account import AccountFile
-from exitplan.executor.approvals.deciding import Found, all_requests
+from exitplan.executor.approvals.deciding import Found, Unread, all_requests
+from exitplan.executor.escalation.shown import Shown, shown_incidents
+from exitplan.ruleset.errors import ExitplanError
 from exitplan.web.observed import Observed
 from exitplan.web.security.proxy import ProxyRule
 from exitplan.web.security.users_file import UsersFile
 
-if TYPE_CHECKING:  # a dashboard of files needs none of it
-    from collections.abc import Mapping
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +42,27 @@ class Given(Observed):
         found, _ = all_requests(self.accounts.files().sound, self.store_of)
         return [one for one in found if closed or one.request.standing == "waiting"]
 
-    def with_incidents(self) -> Mapping[str, AccountFile]:
-        """Return at least those accounts that have incidents."""
-        return self.accounts.files().sound if self.fleet is None else self.fleet.files("incidents").sound
+    def request(self, name: str) -> Found | None:
+        """Return a plan that waits or has waited by its whole id, of all accounts that can be read."""
+        known = self.requests() if self.fleet is None else self.fleet.requests(name)[0]
+        return next((one for one in known if one.request.id == name), None)
+
+    def incidents(self, *, ended: bool = False, among: Iterable[str] | None = None) -> tuple[list[Shown], list[Unread]]:
+        """Return the incidents of all accounts, open or ended, and the accounts that cannot be read.
+
+        Of files only those ``among`` them are looked at, where they are named.
+        """
+        now = self.clock()
+        if self.fleet is not None:
+            return self.fleet.incidents(now, ended=ended)
+        files = self.accounts.files().sound
+        shown, unread = list[Shown](), list[Unread]()
+        for name in files if among is None else among:
+            try:
+                shown += shown_incidents(self.file(name), self.store_of(name), now, ended=ended)
+            except ExitplanError as problem:
+                unread.append((name, problem))
+        return shown, unread
 
 
 def given_of(request: Request) -> Given:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Protocol
 
-from exitplan.executor.accounts.account import AccountFile, AccountFiles, load_account_file, read_account_files
+from exitplan.executor.accounts.account import (
+    AccountFile,
+    AccountFiles,
+    find_account_files,
+    load_account_file,
+    read_account_files,
+)
+from exitplan.web.refusals import AccountsBeingRead
 
 _PATIENCE = 5
 """How many times as long as the last look took is waited before the next: with 10,000 files that is half a second."""
@@ -16,18 +24,38 @@ _LONGEST = 1.0
 """Seconds that are waited at most."""
 _NEW = 2.0
 """Seconds; a file system may give two writes within that the same time."""
+MANY = 500
+"""More files than these are read for the first time beside the requests: that takes seconds, or a minute."""
+_MOMENT = 0.05
+"""Seconds that a request waits for the first reading of many files."""
 _Seen = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the first reading of many files is."""
+
+    read: int
+    total: int
+
+
+Tell = Callable[[Progress, AccountFile | None], None]
+"""Hears how far the first reading is, with the account that was read last; None before the first."""
 
 
 class Accounts(Protocol):
     """The accounts that the dashboard serves, as they are now."""
 
     def files(self) -> AccountFiles:
-        """Return all accounts; one that is broken does not hide the others."""
+        """Return all accounts; one that is broken does not hide the others. Raises AccountsBeingRead."""
+        ...
+
+    def read(self, tell: Tell) -> AccountFiles:
+        """Return all accounts, however long that takes; where it takes long, it is told how far that is."""
         ...
 
     def find(self, account: str) -> AccountFile | None:
-        """Return one account; None, or NoSuchAccount raised, where it is not there."""
+        """Return one account; None, or NoSuchAccount raised, where it is not there. Raises AccountsBeingRead."""
         ...
 
 
@@ -42,18 +70,60 @@ class KnownAccounts:
     _files: AccountFiles | None = None
     _next_look: float = 0.0
     _lock: Lock = field(default_factory=Lock)
+    _is_read: Event = field(default_factory=Event)
+    _progress: Progress | None = None
+    _tell: Tell | None = None
+    _reader: Thread | None = None
 
     def files(self) -> AccountFiles:
-        """Return the account files; a broken one does not hide the others."""
+        """Return the account files; a broken one does not hide the others.
+
+        Raises AccountsBeingRead while many are read for the first time.
+        """
+        if not self._is_read.is_set():
+            self._ensure_few()
+        return self._all()
+
+    def read(self, tell: Tell) -> AccountFiles:
+        """Return the account files, and tell each of many as it is read for the first time."""
+        self._tell = tell
+        return self._all()
+
+    def _all(self) -> AccountFiles:
         with self._lock:
             if self._files is None or time.monotonic() >= self._next_look:
                 begun = time.monotonic()
                 self._looked = {}
+                if self._files is None:
+                    self._begin()
                 self._files = read_account_files(self.root, self._load)
                 self._marks = self._looked
                 ended = time.monotonic()
                 self._next_look = ended + min(_PATIENCE * (ended - begun), _LONGEST)
+                self._progress = self._tell = None
+                self._is_read.set()
             return self._files
+
+    def _begin(self) -> None:
+        total = len(find_account_files(self.root))
+        if total > MANY:
+            self._progress = Progress(0, total)
+            if self._tell is not None:
+                self._tell(self._progress, None)
+
+    def _ensure_few(self) -> None:
+        """Raise AccountsBeingRead where the first reading takes longer than a request may; it goes on beside it."""
+        progress = self._progress
+        if progress is None:
+            total = len(find_account_files(self.root))
+            if total <= MANY:
+                return
+            progress = Progress(0, total)
+            if not self._lock.locked() and self._reader is None:
+                self._reader = Thread(target=self._all, name="accounts", daemon=True)
+                self._reader.start()
+        if not self._is_read.wait(_MOMENT):
+            raise AccountsBeingRead(progress.read, progress.total)
 
     def find(self, account: str) -> AccountFile | None:
         """Return the file of an account; of thousands the others are not looked at, unless it has changed."""
@@ -69,10 +139,15 @@ class KnownAccounts:
         if known is not None and all(self._is_same(file) for file in (path, *known.loaded.read_from)):
             return known
         self._loaded.pop(path, None)
+        progress = self._progress
+        if progress is not None:
+            self._progress = progress = Progress(progress.read + 1, progress.total)
         loaded = load_account_file(path)
         for file in (path, *loaded.loaded.read_from):
             self._look(file)
         self._loaded[path] = loaded
+        if progress is not None and self._tell is not None:
+            self._tell(progress, loaded)
         return loaded
 
     def _is_same(self, file: Path) -> bool:

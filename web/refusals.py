@@ -72,6 +72,19 @@ class TooManyStreams(Refused):
     status = 429
 
 
+class AccountsBeingRead(Refused):
+    """There are many account files, and they are being read for the first time since the start."""
+
+    status = 503
+
+    def __init__(self, read: int, total: int) -> None:
+        """Keep how many of how many were read."""
+        super().__init__(
+            f"the accounts are still being read: {read:,} of {total:,} so far",
+            hint="nothing was done; this page loads itself anew, and the list shows those that were read",
+        )
+
+
 class NoSuchPage(UsageError):
     """There is nothing at this address."""
 
@@ -84,6 +97,8 @@ class RequestUnreadable(UsageError):
     """A request is not in the form that is taken here."""
 
 
+AGAIN = 5
+"""Seconds after which something that passes by itself is tried again."""
 _STATUSES: Mapping[type[ExitplanError], int] = {
     NoSuchPage: 404,
     RequestTooLarge: 413,
@@ -109,6 +124,11 @@ def status_of(problem: ExitplanError) -> int:
     if isinstance(problem, Refused):
         return problem.status
     return next((_STATUSES[kind] for kind in type(problem).__mro__ if kind in _STATUSES), 500)
+
+
+def passes(problem: ExitplanError) -> bool:
+    """Check whether the same request may well be answered soon, without anybody doing anything here."""
+    return isinstance(problem, DataFolderUnusable | AccountsBeingRead)
 
 
 def error_document(problem: ExitplanError) -> dict[str, object]:

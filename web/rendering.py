@@ -46,6 +46,8 @@ def environment() -> Environment:
     )
     made.filters |= {"visible": visible, "capitalize_first": _capitalised, **_FILTERS}
     made.globals |= {"Role": Role, "version": VERSION}
+    for name in made.list_templates(["html"]):
+        made.get_template(name)  # compiled now, and not while somebody waits for the first page
     return made
 
 

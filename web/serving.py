@@ -155,7 +155,9 @@ def application(
         proxy=proxy,
         fleet=fleet,
     )
-    return make_app(given)
+    app = make_app(given)
+    app.state.desk.overview.begin()  # who comes first finds that it has begun
+    return app
 
 
 @contextmanager

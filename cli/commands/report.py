@@ -20,7 +20,7 @@ from exitplan.cli.options import (
     JsonOption,
     TagOption,
 )
-from exitplan.cli.rendering.report import REPORTS, csv_bytes, page_bytes, report_document, report_parts
+from exitplan.cli.rendering.report import REPORTS, csv_bytes, page_bytes, report_parts
 from exitplan.cli.rendering.report_drawings import report_drawings
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.report_prices import PriceSource
@@ -28,6 +28,7 @@ from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
 from exitplan.executor.report import AccountReport, report_account
+from exitplan.executor.report_document import report_document
 
 app = verb_app()
 

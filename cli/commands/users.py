@@ -12,12 +12,14 @@ from rich.table import Table
 
 from exitplan.cli.arguments import present
 from exitplan.cli.commands.serve import UsersOption, users_path, with_web_server
+from exitplan.cli.failures import warn
 from exitplan.cli.options import DEFAULT_DATA, DataOption, JsonOption
 from exitplan.cli.output import say
 from exitplan.cli.rendering.screen import show, titled, words
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.ruleset.errors import UsageError
+from exitplan.executor.accounts.places import DataPlace
+from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.words import clock_time
@@ -76,13 +78,15 @@ def change_role(
     users: UsersOption = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Give somebody another role."""
+    """Give somebody another role; approvals of who may not approve any more count no more."""
     with_web_server()
     from exitplan.web.security.changing_users import set_role  # noqa: PLC0415 - as above
 
     given = read_role(role)
     set_role(UsersFile(users_path(users, data)), name, given)
     say(f"{name} is {given.word} now. {given.meaning}")
+    if given < Role.APPROVER:
+        _withdraw(data, name, f"is {given.word} now")
 
 
 @app.command("password")
@@ -99,12 +103,31 @@ def change_password(name: NameArgument, users: UsersOption = None, data: DataOpt
 
 @app.command("remove")
 def remove(name: NameArgument, users: UsersOption = None, data: DataOption = DEFAULT_DATA) -> None:
-    """Take somebody out: sessions and tokens end at once."""
+    """Take somebody out: sessions and tokens end at once, and approvals of plans that wait count no more."""
     with_web_server()
     from exitplan.web.security.changing_users import remove_user  # noqa: PLC0415 - as above
 
-    remove_user(UsersFile(users_path(users, data)), name)
-    say(f"Removed {name}.")
+    removed = remove_user(UsersFile(users_path(users, data)), name)
+    say(f"Removed {removed}.")
+    _withdraw(data, removed, "is no user of the dashboard any more")
+
+
+def _withdraw(data: DataPlace, name: str, why: str) -> None:
+    """Let the open approvals of somebody count no more; raises DataFolderUnusable where that is not certain."""
+    from exitplan.executor.approvals.deciding import withdraw_approvals  # noqa: PLC0415 - only here
+
+    known, unread = data.requests(closed=False)
+    changed, problems = withdraw_approvals(known, name, present(), why)
+    for found in changed:
+        say(f"The approval of {found.request.id} ({found.request.account}) by {name} counts no more.")
+    unknown = [*unread, *problems]
+    for account, problem in unknown:
+        warn(f"{account or 'an account'} cannot be read: {problem}", as_json=False)
+    if unknown:
+        raise DataFolderUnusable(
+            f"whether {name} has approved plans of {len(unknown)} more is not known",
+            hint="mend them, and reject what waits there: exitplan pending",
+        )
 
 
 @app.command("token")

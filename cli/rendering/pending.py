@@ -66,7 +66,7 @@ def request_parts(found: Found, now: datetime) -> Iterator[RenderableType]:
 
 def vote_text(vote: Vote) -> str:
     """Say who has said what, and when."""
-    said = {"approve": "approved", "reject": "rejected"}[vote.kind]
+    said = {"approve": "approved", "reject": "rejected", "withdraw": "approves no more"}[vote.kind]
     return f"{said} by {vote.person}, {clock_time(vote.at)}" + (f": {vote.why}" if vote.why else "")
 
 

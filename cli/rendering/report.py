@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -17,6 +16,7 @@ from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.rendering.page import html_page, html_table, html_text
 from exitplan.cli.rendering.screen import heading, titled, words
 from exitplan.executor.report import AccountReport, CleanTimes, Comparison, Outcomes
+from exitplan.executor.report_document import FIGURES, median, outcome_figures, report_document
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from exitplan.ruleset.planning.words import clock_time, counted, duration, money
 
@@ -24,10 +24,7 @@ _BASIS_POINT = Decimal("0.0001")
 _TENTH = Decimal("0.1")
 _COLUMNS = ("rule", "action", "orders", "positions", "brought in", "by the plan", "slippage", "bp", "fees", "refused")
 _COMPARED = ("bp then", "bp day later")
-_FIGURES = ("orders", "positions", "refused", "untold", "proceeds", "planned", "slippage", "released")
 _OTHER_PRICES = ("then_worth", "then_slippage", "later_worth", "later_slippage")
-_MINUTE = timedelta(minutes=1)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def report_parts(report: AccountReport) -> Iterator[RenderableType | None]:
@@ -100,12 +97,7 @@ def clean_told(clean: CleanTimes) -> str:
     took = sorted(clean.took)
     times = "once, in" if len(took) == 1 else f"{len(took)} times, in a median of"
     longest = "" if len(took) == 1 else f", {_lasting(took[-1])} at most"
-    return f"Became CLEAN {times} {_lasting(_median(took))}{longest}. {now}".rstrip()
-
-
-def _median(took: Sequence[timedelta]) -> timedelta:
-    """Return the lower middle of times in their order."""
-    return took[(len(took) - 1) // 2]
+    return f"Became CLEAN {times} {_lasting(median(took))}{longest}. {now}".rstrip()
 
 
 def _lasting(interval: timedelta) -> str:
@@ -132,59 +124,9 @@ def _cells(report: AccountReport) -> list[Text | str]:
         money(total.slippage) if total.planned else "",
         _points(total.slippage_share),
         _fees(total.fees, report.quote),
-        _lasting(_median(sorted(clean.took))) if clean.took else "",
+        _lasting(median(sorted(clean.took))) if clean.took else "",
         Text(clock_time(clean.open_since), "yellow") if clean.open_since else "",
     ]
-
-
-def report_document(report: AccountReport) -> dict[str, Any]:
-    """Return the report of one account in its JSON form."""
-    took = sorted(report.clean.took)
-    return {
-        "account": report.account,
-        "venue": report.venue,
-        "quote": report.quote,
-        "since": time_text(report.since),
-        "until": time_text(report.until),
-        "runs": report.runs,
-        "rules": [_outcomes_document(outcomes) for outcomes in report.outcomes],
-        "total": _outcomes_document(report.total),
-        "clean": {
-            "times": len(took),
-            "median_minutes": _minutes(_median(took)) if took else None,
-            "longest_minutes": _minutes(took[-1]) if took else None,
-            "open_since": None if report.clean.open_since is None else time_text(report.clean.open_since),
-        },
-    }
-
-
-def _outcomes_document(outcomes: Outcomes) -> dict[str, Any]:
-    return {
-        "rule": outcomes.rule,
-        "kind": outcomes.kind,
-        **_figures(outcomes),
-        "fees": {currency: plain(fee) for currency, fee in sorted(outcomes.fees.items())},
-        "then": _comparison_document(outcomes.then),
-        "later": _comparison_document(outcomes.later),
-    }
-
-
-def _comparison_document(comparison: Comparison) -> dict[str, Any] | None:
-    """Return a comparison in its JSON form; null where no price is known."""
-    if not comparison.worth:
-        return None
-    figures = {"worth": comparison.worth, "slippage": comparison.slippage}
-    return {**{name: plain(figure) for name, figure in figures.items()}, "untold": comparison.untold}
-
-
-def _figures(outcomes: Outcomes) -> dict[str, Any]:
-    figures = {name: getattr(outcomes, name) for name in _FIGURES}
-    figures["positions"] = len(outcomes.positions)
-    return {name: plain(figure) if isinstance(figure, Decimal) else figure for name, figure in figures.items()}
-
-
-def _minutes(interval: timedelta) -> str:
-    return plain(Decimal(interval // _MICROSECOND) / (_MINUTE // _MICROSECOND))
 
 
 REPORTS: TableSpec[AccountReport] = TableSpec(
@@ -201,7 +143,7 @@ def csv_bytes(reports: Sequence[AccountReport]) -> bytes:
     out = io.StringIO(newline="")
     table = csv.writer(out, lineterminator="\n")
     table.writerow(
-        ["account", "venue", "quote", "since", "until", "rule", "kind", *_FIGURES, "fees", "other_fees", *_OTHER_PRICES]
+        ["account", "venue", "quote", "since", "until", "rule", "kind", *FIGURES, "fees", "other_fees", *_OTHER_PRICES]
     )
     for report in reports:
         span = (time_text(report.since), time_text(report.until))
@@ -210,7 +152,7 @@ def csv_bytes(reports: Sequence[AccountReport]) -> bytes:
             others = {currency: fee for currency, fee in sorted(outcomes.fees.items()) if currency != report.quote}
             named = (report.account, report.venue, report.quote, *span, outcomes.rule, outcomes.kind)
             other = " ".join(f"{plain(fee)} {currency}" for currency, fee in others.items())
-            row = (*named, *_figures(outcomes).values(), plain(own), other, *_other_prices(outcomes))
+            row = (*named, *outcome_figures(outcomes).values(), plain(own), other, *_other_prices(outcomes))
             table.writerow([spreadsheet_cell(cell) for cell in row])
     return out.getvalue().encode()
 

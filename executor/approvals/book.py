@@ -129,6 +129,15 @@ class ApprovalBook:
             tell_later(self._db, rejected_alert(request, request.votes[-1], until), now)
             return request
 
+    def withdraw_approval(self, person: str, now: datetime, why: str) -> Request | None:
+        """Write down that a person's approval of what waits counts no more; None where there is none."""
+        with self._transaction():
+            waiting = self.waiting()
+            if waiting is None or not waiting.has_approval_of(person):
+                return None
+            self._vote(waiting, "withdraw", person, now, why)
+            return self._known(waiting.id)
+
     # --- rows ---
 
     @contextmanager

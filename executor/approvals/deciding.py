@@ -94,6 +94,26 @@ def approve(found: Found, person: str, now: datetime) -> Found:
     return decided
 
 
+def withdraw_approvals(
+    known: Iterable[Found], person: str, now: datetime, why: str
+) -> tuple[list[Found], list[Unread]]:
+    """Let a person's approvals of plans that wait count no more; returns those, and what cannot be changed."""
+    changed: list[Found] = []
+    problems: list[Unread] = []
+    for found in known:
+        if found.request.standing != "waiting" or not found.request.has_approval_of(person):
+            continue
+        try:
+            with open_book(found.store) as book:
+                request = book.withdraw_approval(person, now, why)
+        except ExitplanError as problem:
+            problems.append((found.request.account, problem))
+            continue
+        if request is not None:
+            changed.append(replace(found, request=request))
+    return changed, problems
+
+
 def reject(found: Found, person: str, now: datetime, why: str, until: datetime | None = None) -> Found:
     """Write down that a person rejects a plan, and for how long; raises NotWaiting."""
     words = printable(why.strip())[:MOST_WORDS]

@@ -32,9 +32,12 @@ VOTE_STANDS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one person has said, when, and of which plan; ``prices`` are those it was made at, by position."""
+    """What one person has said, when, and of which plan; ``prices`` are those it was made at, by position.
 
-    kind: Literal["approve", "reject"]
+    An approval is withdrawn by itself where the person is no user any more; ``why`` says so.
+    """
+
+    kind: Literal["approve", "reject", "withdraw"]
     person: str
     at: datetime
     plan_id: str
@@ -87,6 +90,10 @@ class Request:
     def last_words(self) -> tuple[Vote, ...]:
         """The last word of each person; a name is the same in capitals, so that nobody counts twice by a slip."""
         return tuple({vote.person.casefold(): vote for vote in self.votes}.values())
+
+    def has_approval_of(self, person: str) -> bool:
+        """Check whether the last word of a person is an approval, however old."""
+        return any(vote.kind == "approve" and vote.person.casefold() == person.casefold() for vote in self.last_words)
 
     @property
     def approvers(self) -> tuple[Vote, ...]:

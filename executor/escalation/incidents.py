@@ -6,7 +6,7 @@ is written together with the step it is about.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,13 +19,15 @@ from exitplan.executor.store.untold import Told, raise_untold, tell_later
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.values import parse_time, time_text
 
-_COLUMNS = (
+INCIDENT_COLUMNS = (
     "incident_id, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, resumed,"
     " ended_at, ended_how"
 )
+ACK_COLUMNS = "number, by_whom, at, why, until, is_undone"
 _CHANGING = ("waits_from", "step", "repeats", "told_at", "told", "reason", "resumed", "ended_at", "ended_how")
 """What changes of an incident: the last of the columns."""
-_ENDED_SHOWN = 100
+ENDED_SHOWN = 100
+"""So many of the incidents of an account that have ended are shown."""
 
 
 class IncidentFile:
@@ -44,14 +46,14 @@ class IncidentFile:
 
     def open(self) -> tuple[Incident, ...]:
         """Return the open incidents, the oldest first."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NULL ORDER BY number")  # noqa: S608 - our own names
+        rows = self._db.execute(f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE ended_at IS NULL ORDER BY number")  # noqa: S608 - our own names
         return tuple(map(self._incident, rows.fetchall()))
 
     def ended(self) -> tuple[Incident, ...]:
         """Return the newest of the incidents that have ended, the newest first."""
-        asked = f"SELECT {_COLUMNS} FROM incidents WHERE ended_at IS NOT NULL"  # noqa: S608 - as above
+        asked = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE ended_at IS NOT NULL"  # noqa: S608 - as above
         asked += " ORDER BY ended_at DESC, number DESC LIMIT ?"
-        return tuple(map(self._incident, self._db.execute(asked, (_ENDED_SHOWN,)).fetchall()))
+        return tuple(map(self._incident, self._db.execute(asked, (ENDED_SHOWN,)).fetchall()))
 
     def count(self) -> int:
         """Count all incidents that there ever were."""
@@ -104,9 +106,9 @@ class IncidentFile:
 
     def _put(self, incident: Incident) -> None:
         """Write one incident; it is never replaced, only changed: acknowledgements refer to it."""
-        marks = ", ".join("?" * len(_COLUMNS.split(",")))
+        marks = ", ".join("?" * len(INCIDENT_COLUMNS.split(",")))
         is_new = self._db.execute(
-            f"INSERT INTO incidents ({_COLUMNS}, number) VALUES ({marks},"  # noqa: S608 - our own names
+            f"INSERT INTO incidents ({INCIDENT_COLUMNS}, number) VALUES ({marks},"  # noqa: S608 - our own names
             " (SELECT coalesce(max(number), 0) + 1 FROM incidents)) ON CONFLICT DO NOTHING",
             _row(incident),
         ).rowcount
@@ -139,37 +141,39 @@ class IncidentFile:
         return 0 if row is None else int(row[0])
 
     def _incident(self, row: tuple[Any, ...]) -> Incident:
-        name, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, *rest = row
-        resumed, ended_at, ended_how = rest
-        return Incident(
-            id=name,
-            ladder=ladder,
-            kind=kind,
-            subject=subject,
-            opened_at=parse_time(opened_at),
-            since=parse_time(since),
-            waits_from=parse_time(waits_from),
-            step=step,
-            repeats=repeats,
-            told_at=_moment(told_at),
-            told=tuple(orjson.loads(told)),
-            reason=reason,
-            resumed=resumed,
-            ended_at=_moment(ended_at),
-            ended_how=ended_how,
-            ack=self._ack_of(name),
-        )
+        asked = f"SELECT {ACK_COLUMNS} FROM incident_acks WHERE incident_id = ? ORDER BY number DESC LIMIT 1"  # noqa: S608 - our own names
+        ack = self._db.execute(asked, (row[0],)).fetchone()
+        return read_incident(row, None if ack is None else read_ack(ack))
 
-    def _ack_of(self, incident_id: str) -> Ack | None:
-        row = self._db.execute(
-            "SELECT number, by_whom, at, why, until, is_undone FROM incident_acks WHERE incident_id = ?"
-            " ORDER BY number DESC LIMIT 1",
-            (incident_id,),
-        ).fetchone()
-        if row is None:
-            return None
-        number, by_whom, at, why, until, is_undone = row
-        return Ack(number, by_whom, parse_time(at), why, _moment(until), bool(is_undone))
+
+def read_incident(row: Sequence[Any], ack: Ack | None) -> Incident:
+    """Read an incident from a row of INCIDENT_COLUMNS, with the last word on it; raises ValueError for a broken one."""
+    name, ladder, kind, subject, opened_at, since, waits_from, step, repeats, told_at, told, reason, *rest = row
+    resumed, ended_at, ended_how = rest
+    return Incident(
+        id=name,
+        ladder=ladder,
+        kind=kind,
+        subject=subject,
+        opened_at=parse_time(opened_at),
+        since=parse_time(since),
+        waits_from=parse_time(waits_from),
+        step=step,
+        repeats=repeats,
+        told_at=_moment(told_at),
+        told=tuple(orjson.loads(told)),
+        reason=reason,
+        resumed=resumed,
+        ended_at=_moment(ended_at),
+        ended_how=ended_how,
+        ack=ack,
+    )
+
+
+def read_ack(row: Sequence[Any]) -> Ack:
+    """Read a person's word on an incident from a row of ACK_COLUMNS."""
+    number, by_whom, at, why, until, is_undone = row
+    return Ack(number, by_whom, parse_time(at), why, _moment(until), bool(is_undone))
 
 
 @contextmanager

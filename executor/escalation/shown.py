@@ -61,10 +61,13 @@ class Shown:
 
 def shown_incidents(file: AccountFile, store: AccountStore, now: datetime, *, ended: bool = False) -> list[Shown]:
     """Return the incidents of an account, open or ended, each with its ladder; raises FileIsInvalid."""
-    ladders = {ladder.id: ladder for ladder in file.loaded.policy.escalation}
-    return [
-        Shown(file.id, incident, ladders.get(incident.ladder), now) for incident in incidents_in(store, ended=ended)
-    ]
+    return [shown_incident(file, incident, now) for incident in incidents_in(store, ended=ended)]
+
+
+def shown_incident(file: AccountFile, incident: Incident, now: datetime) -> Shown:
+    """Return an incident of an account with its ladder."""
+    ladder = next((one for one in file.loaded.policy.escalation if one.id == incident.ladder), None)
+    return Shown(file.id, incident, ladder, now)
 
 
 def _time(at: datetime | None) -> str | None:

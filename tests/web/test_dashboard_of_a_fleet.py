@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,12 +17,25 @@ import yaml
 
 from exitplan.cli.commands.serve import users_path
 from exitplan.cli.top.reading import look_at_all, look_at_one
+from exitplan.executor.escalation.climbing import Tended
+from exitplan.executor.escalation.incidents import open_incidents
+from exitplan.executor.escalation.shown import Shown, shown_incidents
 from exitplan.executor.store.halt import Halt
+from exitplan.executor.store.postgres.connection import StoreConnection
+from exitplan.fleet.draining import drain
 from exitplan.fleet.importing import import_accounts, read_accounts, texts_of
 from exitplan.fleet.opening import init_fleet, open_fleet
 from exitplan.fleet.place import FleetPlace
 from exitplan.fleet.removing import remove_accounts
+from exitplan.fleet.rollout.deciding import Person, abort, advance, pause, unpause
+from exitplan.fleet.rollout.selection import Where
+from exitplan.fleet.rollout.stages import Clocks, Pace
+from exitplan.fleet.rollout.starting import Wanted, start_rollout
+from exitplan.fleet.rollout.targets import Targets
+from exitplan.fleet.rollout.tending import tend_rollout
 from exitplan.fleet.runner import ticks
+from exitplan.fleet.runner.presence import Identity, beat, come, go
+from exitplan.schemas.policies import shipped_policy
 from exitplan.web.acts.desk import Desk as WebDesk
 from exitplan.web.fleet_accounts import FleetAccounts
 from exitplan.web.observed import Observed
@@ -93,6 +111,40 @@ def test_the_list_says_of_a_fleet_what_it_says_of_each_account(fleet: tuple[Desk
     desk.given.accounts._next_look = 0  # type: ignore[attr-defined]
     overview.look()
     assert "main" not in {row.id for row in overview.now().rows}
+
+
+def test_the_incidents_of_a_fleet_are_those_of_each_account_in_one_question(
+    fleet: tuple[Desk, FleetPlace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, place = fleet
+    olga = desk.browser("olga")
+    olga.post("/accounts/second/plan")
+    (incident,) = desk.program("olga").get("/incidents").json()["incidents"]
+    olga.post(f"/accounts/second/incidents/{incident['id']}/take", {"why": "I look", "hours": "1"})
+
+    def each(*, ended: bool) -> list[Shown]:
+        files = place.files().sound
+        now = desk.clock()
+        found = (shown_incidents(file, place.store_of(name), now, ended=ended) for name, file in files.items())
+        return [one for those in found for one in those]
+
+    assert desk.given.incidents() == (each(ended=False), [])
+    assert each(ended=False)[0].incident.ack is not None
+    with open_incidents(place.store_of("second")) as book:
+        ended = replace(book.open()[0], ended_at=desk.clock(), ended_how="clean")
+        book.put(Tended((ended,), ()), book.open(), desk.clock())
+    assert desk.given.incidents(ended=True) == (each(ended=True), [])
+    assert [one.account for one in each(ended=True)] == ["second"]
+    sessions, session = list[str](), place.database.session
+
+    def noted(account: str) -> AbstractContextManager[StoreConnection]:
+        sessions.append(account)
+        return session(account)
+
+    monkeypatch.setattr(place.database, "session", noted)
+    for path in ("/incidents", "/incidents?ended=true", "/requests?closed=true"):
+        assert desk.program("vera").get(path).status_code == 200
+    assert set(sessions) == {""}  # no account was opened
 
 
 def test_search_and_an_account_that_is_not_there(fleet: tuple[Desk, FleetPlace]) -> None:
@@ -176,3 +228,67 @@ def test_the_terminal_shows_the_accounts_of_a_fleet_too(fleet: tuple[Desk, Fleet
     assert look.positions
     place.halt("lunch", desk.clock())
     assert (look_at_all(observed, Overview(observed)).halt or "").startswith("lunch")
+
+
+def test_workers_are_shown_as_they_stand(fleet: tuple[Desk, FleetPlace]) -> None:
+    desk, place = fleet
+    alive, lost, ending, gone = (Identity.mine([egress] if egress else []) for egress in ("", "eu-1", "", ""))
+    for number, who in enumerate((alive, lost, ending, gone), 1):
+        come(place.database, who, number)
+    drain(place.registry, "worker", ending.worker, "", "olga")
+    go(place.database, gone)
+    with place.registry.transaction() as connection:
+        connection.execute(
+            "UPDATE exitplan.workers SET seen_at = seen_at - interval '90 s' WHERE worker = %s", (lost.worker,)
+        )
+    rows = rows_of(desk.browser("vera").get("/fleet").text, "workers")
+    assert rows.keys() == {alive.worker, lost.worker, ending.worker}
+    assert [rows[who.worker][0] for who in (alive, lost, ending)] == ["active", "lost", "draining"]
+    assert rows[lost.worker][2:4] == ["eu-1", "2"]
+    assert rows[lost.worker][5].startswith("1 minute")
+    assert beat(place.database, lost) == "active"  # it was only slow
+    assert rows_of(desk.browser("vera").get("/fleet").text, "workers")[lost.worker][0] == "active"
+
+
+def test_a_rollout_is_shown_at_its_stage_paused_stopped_and_no_more_when_it_is_over(
+    fleet: tuple[Desk, FleetPlace], tmp_path: Path
+) -> None:
+    desk, place = fleet
+    vera, new = desk.browser("vera"), tmp_path / "new.yaml"
+    new.write_text(f"version: 1\nname: new\nextends: {shipped_policy('default')}\nparameters: {{max_positions: 3}}\n")
+    pace = Pace((Decimal("0.3"), Decimal("0.6"), Decimal(1)), timedelta(minutes=30), Decimal("0.5"))
+    person = Person("olga", desk.clock(), "the <b>venue</b> rests")
+
+    def shown() -> str:
+        said = vera.get("/fleet").text.partition('id="rollouts"')[2]
+        return " ".join(re.sub(r"<[^>]+>", " ", said).split())
+
+    with place.registry.transaction() as connection:
+        start_rollout(connection, Wanted(Targets(new, exactly=False), Where.parse(""), pace, "olga"), desk.clock())
+    assert "running stage 1 of 3, 1 of 3 accounts" in shown()
+    with place.registry.transaction() as connection:
+        advance(connection, person)
+        pause(connection, person)
+    assert "paused stage 2 of 3, 2 of 3 accounts" in shown()
+    assert "the &lt;b&gt;venue&lt;/b&gt; rests" in shown()
+    with place.registry.transaction() as connection:
+        unpause(connection, person)
+    place.registry.set_aside("main", "its process died twice")
+    place.registry.set_aside("second", "its process died twice")
+    place.registry.set_aside("third", "its process died twice")
+    later = desk.clock() + timedelta(minutes=5)
+    assert tend_rollout(place.registry, later, read_clocks=lambda _, now: Clocks(now, now))
+    assert "stopped stage 2 of 3" in shown()
+    with place.registry.transaction() as connection:
+        abort(connection, person, roll_back=True)
+    assert "No policy is being rolled out." in shown()
+
+
+def rows_of(page: str, section: str) -> dict[str, list[str]]:
+    """Return the rows of a table of a page: by the first cell the texts of the others."""
+    body = page.partition(f'id="{section}"')[2].partition("</section>")[0].partition("<tbody>")[2]
+    rows: dict[str, list[str]] = {}
+    for row in body.split("</tr>")[:-1]:
+        cells = [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in re.split(r"</t[hd]>", row)[:-1]]
+        rows[cells[0]] = cells[1:]
+    return rows

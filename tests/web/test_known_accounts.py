@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from exitplan.executor.accounts.account import AccountFile, load_account_file
 from exitplan.schemas.policies import shipped_policy
 from exitplan.web.known_accounts import KnownAccounts
+from tests.web.visit import Desk
 
 
 @pytest.fixture
@@ -82,3 +85,44 @@ def test_a_file_that_goes_is_gone_and_one_that_is_new_is_trusted_later(known: Kn
     assert known.files().sound.keys() == {"c"}
     known.files()
     assert loads == ["a", "b", "b", "b"]
+
+
+def test_while_many_are_read_for_the_first_time_the_list_has_those_that_were_read_and_nothing_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (desk.root / "accounts/main.yaml").read_text()
+    for number in range(3):
+        (desk.root / f"accounts/a{number}.yaml").write_text(text.replace("id: main", f"id: a{number}"))
+    may_go_on = Event()
+
+    def load(path: Path) -> AccountFile:
+        if path.stem == "main":
+            assert may_go_on.wait(60)
+        return load_account_file(path)
+
+    monkeypatch.setattr("exitplan.web.known_accounts.MANY", 2)
+    monkeypatch.setattr("exitplan.web.known_accounts.load_account_file", load)
+    monkeypatch.setattr("exitplan.web.pages.overview._SHOWN_EVERY", 0)
+    vera, listed = desk.browser("vera"), ""
+    try:
+        for _ in range(600):
+            listed = vera.get("/").text
+            if "/accounts/a0" in listed:
+                break
+            time.sleep(0.05)
+        assert "The accounts are being read:" in listed
+        assert 'http-equiv="refresh"' in listed
+        assert "/accounts/a0" in listed
+        one, told = vera.get("/accounts/a0"), desk.program("vera").get("/accounts")
+        assert (one.status_code, told.status_code, told.json()["error"]["type"]) == (503, 503, "AccountsBeingRead")
+        assert "the accounts are still being read" in one.text.lower()
+        assert told.headers["retry-after"] == "5"
+    finally:
+        may_go_on.set()
+    for _ in range(600):
+        listed = vera.get("/").text
+        if "being read" not in listed:
+            break
+        time.sleep(0.05)
+    assert "/accounts/main" in listed
+    assert vera.get("/accounts/a0").status_code == 200

@@ -50,7 +50,7 @@ def reject_request(desk: Desk, found: Found, person: str, why: str) -> Found:
 
 
 def apply_request(desk: Desk, found: Found, person: str, typed: str) -> Work:
-    """Begin to carry out an approved plan; one that is under way already is found again.
+    """Begin to carry out an approved plan; one that is under way already, or was, is found again.
 
     Raises NotWaiting, PlanIsUnusable where approvals are missing or it has expired, AccountIsHalted.
     """
@@ -60,7 +60,10 @@ def apply_request(desk: Desk, found: Found, person: str, typed: str) -> Work:
         return under_way
     ensure_meant(found, typed)
     if request.standing != "waiting":
-        raise request.no_more()
+        done = desk.works.of_plan(request.plan_id) if request.standing == "applied" else None
+        if done is None:
+            raise request.no_more()
+        return done
     if found.missing(now):
         raise PlanIsUnusable(
             f"{found.missing(now)} more must approve the plan {request.id}", hint="it is applied after that"

@@ -61,6 +61,13 @@ class Work:
         return f"{said} The account is {state}."
 
     @property
+    def exit_code(self) -> int | None:
+        """The exit code of ``exitplan apply`` for what it came to; None while it goes on."""
+        if self.problem is not None:
+            return self.problem.exit_code
+        return None if self.outcome is None else int(self.outcome.exit_code)
+
+    @property
     def is_well(self) -> bool:
         """Whether it ended as planned."""
         return self.outcome is not None and self.outcome.exit_code == 0
@@ -82,6 +89,11 @@ class Works:
         """Return what is under way for an account."""
         works = list(self._known.values())
         return next((work for work in works if work.account == account and not work.is_over), None)
+
+    def of_plan(self, plan_id: str) -> Work | None:
+        """Return the newest work that applies a plan, or has."""
+        works = reversed(list(self._known.values()))
+        return next((work for work in works if work.plan.plan_id == plan_id), None)
 
     def start(self, account: Account, plan: Plan, person: str) -> Work:
         """Begin to apply a plan; where something is under way for the account already, return that."""

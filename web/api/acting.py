@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
+from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.escalation.acknowledging import acknowledge
 from exitplan.executor.escalation.climbing import Ack
-from exitplan.executor.escalation.ladder import incidents_in
-from exitplan.ruleset.errors import ExitplanError
+from exitplan.ruleset.errors import NotWaiting, PlanIsUnusable, UsageError
+from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.values import time_text
-from exitplan.web.acts.deciding import approve_request, reject_request, said
+from exitplan.web.acts.deciding import apply_request, approve_request, reject_request, said
 from exitplan.web.acts.desk import desk_of
 from exitplan.web.acts.halting import halt_accounts, resume_accounts
+from exitplan.web.acts.planning import make_plan, narrowed
 from exitplan.web.api.endpoint import Asked, Document, duration_of
-from exitplan.web.api.reading import file_of, requested
+from exitplan.web.api.reading import file_of, requested, work_document
+from exitplan.web.pages.plan_sections import symbols_of
 from exitplan.web.refusals import NoSuchPage
 
 
@@ -30,6 +31,50 @@ def reject(asked: Asked) -> Document:
     """Reject a plan, with a reason; raises NotWaiting."""
     decided = reject_request(desk_of(asked.request), requested(asked), asked.person, asked.body["why"])
     return request_document(decided, asked.given.clock())
+
+
+def narrow(asked: Asked) -> Document:
+    """Have a plan made anew without some symbols; tells the request that waits in place of the other.
+
+    Raises NotWaiting, UsageError for symbols that it does not act on, PlanIsUnusable where nothing waits then, and what
+    reading the account raises.
+    """
+    desk, found = desk_of(asked.request), requested(asked)
+    request, known = found.request, symbols_of(found.request.plan)
+    if request.standing != "waiting":
+        raise request.no_more()
+    _ensure_same(found, asked.body.get("plan_id", request.plan_id))
+    left_out = asked.body["leave_out"]
+    for symbol in left_out:
+        if symbol not in known:
+            hint = did_you_mean(symbol, known) or f"it acts on {', '.join(known)}"
+            raise UsageError(f"the plan does not act on {symbol!r}", hint=hint)
+    scope = narrowed(request.plan, [symbol for symbol in known if symbol not in left_out], known)
+    made = make_plan(desk, request.account, asked.person, scope)
+    if made.question is None:
+        refused = ", ".join(guard.name for guard in made.planned.refusals)
+        why = f"it is refused by {refused}" if refused else "it does nothing"
+        raise PlanIsUnusable(f"nothing was asked of the plan without them: {why}", hint=f"{request.id} is as it was")
+    return request_document(desk.request(request.account, made.question.id), asked.given.clock())
+
+
+def apply(asked: Asked) -> Document:
+    """Begin to apply an approved plan; the same once more finds it, under way or over, and does nothing twice.
+
+    Raises NotWaiting, also where the plan was made anew, PlanIsUnusable where approvals are missing, AccountIsHalted.
+    """
+    found = requested(asked)
+    _ensure_same(found, asked.body["plan_id"])
+    work = apply_request(desk_of(asked.request), found, asked.person, asked.body.get("account", ""))
+    return work_document(work)
+
+
+def _ensure_same(found: Found, plan_id: str) -> None:
+    if found.request.plan_id != plan_id:
+        raise NotWaiting(
+            f"{found.request.id} has another plan now: nothing was done",
+            hint=f"GET /api/v1/requests/{found.request.id} shows it",
+        )
 
 
 def take_incident(asked: Asked) -> Document:
@@ -48,10 +93,10 @@ def take_incident(asked: Asked) -> Document:
 
 def _account_of(asked: Asked, incident: str) -> str:
     """Return the account of an open incident, by its whole id; raises NoSuchPage."""
-    for account in asked.given.with_incidents():
-        with suppress(ExitplanError):  # what cannot be read hides no incident of another
-            if any(one.id == incident for one in incidents_in(asked.given.store_of(account))):
-                return account
+    shown, _ = asked.given.incidents()  # what cannot be read hides no incident of another
+    account = next((one.account for one in shown if one.incident.id == incident), None)
+    if account is not None:
+        return account
     raise NoSuchPage(f"no open incident has the id {incident!r}", hint="GET /api/v1/incidents lists them")
 
 

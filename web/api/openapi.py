@@ -11,7 +11,7 @@ from exitplan.ruleset.version import VERSION
 from exitplan.schemas.shapes.answers import ANSWERS
 from exitplan.schemas.shapes.common import Schema
 from exitplan.web.api.endpoint import Endpoint
-from exitplan.web.api.shapes import account_list_schema, acknowledged_schema, halted_schema
+from exitplan.web.api.shapes import account_list_schema, acknowledged_schema, applying_schema, halted_schema
 from exitplan.web.api.table import ENDPOINTS
 from exitplan.web.routes import API
 
@@ -20,6 +20,7 @@ _OWN: Mapping[str, Callable[[], Schema]] = {
     "account-list": account_list_schema,
     "halted": halted_schema,
     "acknowledged": acknowledged_schema,
+    "applying": applying_schema,
     "openapi": lambda: {"type": "object", "description": "This description."},
 }
 FAILURES = {

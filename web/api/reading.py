@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 from exitplan.executor.accounts.account import (
@@ -14,14 +13,17 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.documents import request_document
-from exitplan.executor.escalation.shown import shown_incidents
 from exitplan.executor.gate import gate_document, trading_gate
 from exitplan.executor.known_status import known_status
+from exitplan.executor.report import report_account
+from exitplan.executor.report_document import report_document
 from exitplan.executor.store.alert_log import AlertFilter
 from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.values import time_text
+from exitplan.web.acts.desk import desk_of
+from exitplan.web.acts.works import Work
 from exitplan.web.api.endpoint import Asked, Document, duration_of
 from exitplan.web.refusals import NoSuchPage, error_document
 
@@ -95,6 +97,37 @@ def run(asked: Asked) -> Document:
     return found
 
 
+def report(asked: Asked) -> Document:
+    """Tell what was closed on an account in a time, and what that cost; raises FileIsInvalid for a damaged journal."""
+    account = opened(asked)
+    return report_document(report_account(account, account.clock() - duration_of(asked.query["since"])))
+
+
+def applying(asked: Asked) -> Document:
+    """Tell of a plan that is being applied here, or was since the server was started."""
+    work = desk_of(asked.request).works.find(asked.path["work"])
+    if work is None or work.account != asked.path["account"]:
+        raise NoSuchPage("this run is not known here any more", hint="the account's history has it")
+    return work_document(work)
+
+
+def work_document(work: Work) -> Document:
+    """Write a plan that is being applied, or was, in its JSON form."""
+    is_over = work.is_over  # before the events are looked at: none comes after it
+    return {
+        "account": work.account,
+        "work": work.id,
+        "plan_id": work.plan.plan_id,
+        "by": work.person,
+        "begun_at": time_text(work.begun_at),
+        "over": is_over,
+        "stopping": work.is_stopping,
+        "exit_code": work.exit_code if is_over else None,
+        "result": work.result_text if is_over else None,
+        "events": list(work.events),
+    }
+
+
 def policy(asked: Asked) -> Document:
     """Tell the merged policy that an account runs under."""
     return file_of(asked).loaded.shown
@@ -122,15 +155,8 @@ def request(asked: Asked) -> Document:
 
 def incidents(asked: Asked) -> Document:
     """Tell what has gone wrong for too long, of all accounts that can be read."""
-    given, now = asked.given, asked.given.clock()
-    shown: list[dict[str, Any]] = []
-    for name, file in given.with_incidents().items():
-        try:
-            found = shown_incidents(file, given.store_of(name), now, ended=asked.query["ended"])
-        except ExitplanError:  # GET /accounts tells of it
-            continue
-        shown += [one.document for one in found]
-    return {"incidents": list(islice(shown, asked.query["limit"]))}
+    shown, _ = asked.given.incidents(ended=asked.query["ended"])  # GET /accounts tells of those that cannot be read
+    return {"incidents": [one.document for one in shown[: asked.query["limit"]]]}
 
 
 def file_of(asked: Asked, name: str | None = None) -> AccountFile:
@@ -153,7 +179,7 @@ def opened(asked: Asked) -> Account:
 def requested(asked: Asked) -> Found:
     """Return the request that is asked about, by its whole id; raises NoSuchPage."""
     wanted = asked.path["request"]
-    found = next((one for one in asked.given.requests() if one.request.id == wanted), None)
+    found = asked.given.request(wanted)
     if found is None:
         raise NoSuchPage(f"no plan has the id {wanted!r}", hint="GET /api/v1/requests lists those that wait")
     return found

@@ -45,3 +45,23 @@ def acknowledged_schema() -> Schema:
         "undone": flag("Whether it was given back.", optional=False),
     }
     return answer("acknowledged", "Acknowledged", "What came of an acknowledgement.", properties)
+
+
+def applying_schema() -> Schema:
+    """Describe a plan that is being applied, or was."""
+    properties = {
+        "account": name("The account."),
+        "work": text("The id by which it is asked for."),
+        "plan_id": text("The plan."),
+        "by": text("In whose name."),
+        "begun_at": moment("When it was begun.", optional=False),
+        "over": flag("Whether it has ended.", optional=False),
+        "stopping": flag("Whether somebody has asked it to stop.", optional=False),
+        "exit_code": {
+            "type": ["integer", "null"],
+            "description": "That of `exitplan apply`; null until it is over.",
+        },
+        "result": text("What it came to, in a sentence; null until it is over.", optional=True),
+        "events": listed(OBJECT, "What has happened, as `exitplan apply --json` tells."),
+    }
+    return answer("applying", "Applying", "A plan that is being applied, or was.", properties)

@@ -22,6 +22,27 @@ _NAMED = record(
         "plan_id": {"type": "string", "description": "The plan that was looked at: no other is approved."},
     }
 )
+_APPLIED = record(
+    {
+        "account": {"type": "string", "description": "The account's id, typed once more where it is live."},
+        "plan_id": {"type": "string", "description": "The plan that is meant: no other is applied, and it once."},
+    },
+    ("plan_id",),
+)
+_SYMBOLS: Schema = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1, "maxLength": 100},
+    "minItems": 1,
+    "maxItems": 500,
+    "description": "The symbols that are not to be touched.",
+}
+_NARROWED = record(
+    {
+        "leave_out": _SYMBOLS,
+        "plan_id": {"type": "string", "description": "The plan that was looked at: no other is narrowed."},
+    },
+    ("leave_out",),
+)
 _SPAN: Schema = {**DURATION, "description": "For how long, such as 4h; else until it is over."}
 _TAKEN: Schema = {
     "type": "object",
@@ -58,6 +79,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/accounts/{account}/history/{run}", "Show one run.", reading.run, "run"),
     Endpoint(
+        *("GET", "/accounts/{account}/report", "Tell what was closed, and what that cost.", reading.report, "report"),
+        query=(Parameter("since", "How far back it goes, such as 30d or 12h.", DURATION, "30d"),),
+    ),
+    Endpoint(
+        *("GET", "/accounts/{account}/applying/{work}", "Follow a plan that is being applied.", reading.applying),
+        "applying",
+    ),
+    Endpoint(
         *("GET", "/accounts/{account}/policy", "Show the merged policy of an account.", reading.policy, "policy-shown"),
     ),
     Endpoint(
@@ -87,6 +116,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         *("POST", "/requests/{request}/reject", "Reject a plan that waits.", acting.reject, "request"),
         role=Role.APPROVER,
         body=_REASON,
+    ),
+    Endpoint(
+        *(
+            "POST",
+            "/requests/{request}/narrow",
+            "Leave some symbols out of a plan.",
+            acting.narrow,
+            "request",
+        ),
+        role=Role.APPROVER,
+        body=_NARROWED,
+    ),
+    Endpoint(
+        *("POST", "/requests/{request}/apply", "Apply an approved plan, once.", acting.apply, "applying"),
+        role=Role.APPROVER,
+        body=_APPLIED,
     ),
     Endpoint(
         *("POST", "/incidents/{incident}/ack", "Acknowledge an incident.", acting.take_incident, "acknowledged"),

@@ -47,6 +47,11 @@ def _number(text: str) -> str:
         return text
 
 
+def _signed(text: str) -> str:
+    """Return a part of the log-odds of a bad end, with its sign and four places."""
+    return f"{parse_decimal(text):+.4f}"
+
+
 def _shown_share(text: str) -> str:
     return rounded_percent(parse_decimal(text))
 
@@ -69,6 +74,7 @@ def explain_page(request: Request) -> Response:
             outcomes_note=outcomes_note,
             shown_share=_shown_share,
             number=_number,
+            signed=_signed,
         )
     account = desk.open(name, offline=True)
     newest = newest_plan(account, look, waiting_of(desk.file(name), desk.store(name)))

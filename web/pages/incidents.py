@@ -8,9 +8,9 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from exitplan.executor.approvals.deciding import Unread
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.shown import Shown, shown_incidents
-from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.planning.words import reason_text
 from exitplan.web.acts.desk import Desk, desk_of
 from exitplan.web.acts.halting import ACK_HOURS, take_incident
@@ -78,13 +78,13 @@ def incidents_page(request: Request) -> Response:
     """Show the open incidents of all accounts, those that nobody has taken first; or of one account, with the ended."""
     desk = desk_of(request)
     only = request.query_params.get("account")
-    names = [only] if only else [row.id for row in desk.overview.now().rows if row.incidents or row.taken]
-    lines, problems = list[IncidentLine](), list[str]()
-    for name in names:
-        try:
-            lines += incident_lines(desk, name)
-        except ExitplanError as problem:  # the incidents of the other accounts are shown all the same
-            problems.append(f"{name}: {problem}")
+    if only:
+        lines, unread = incident_lines(desk, only), list[Unread]()
+    else:
+        among = [row.id for row in desk.overview.now().rows if row.incidents or row.taken]
+        shown, unread = desk.given.incidents(among=among)
+        lines = [IncidentLine(one) for one in shown]
+    problems = [f"{name}: {problem}" for name, problem in unread]
     lines.sort(key=lambda line: (line.is_taken, line.incident.since))
     ended = incident_lines(desk, only, ended=True)[:_MOST_ENDED] if only else []
     return show(request, "incidents.html", lines=lines, problems=problems, only=only, ended=ended, ack_hours=ACK_HOURS)

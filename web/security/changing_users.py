@@ -35,9 +35,14 @@ def add_user(file: UsersFile, name: str, role: Role, password: str | None, now: 
     file.change(added)
 
 
-def remove_user(file: UsersFile, name: str) -> None:
-    """Take somebody out: sessions and tokens end at once. Raises UsageError where there is no such user."""
+def remove_user(file: UsersFile, name: str) -> str:
+    """Take somebody out, and return the name as it was written: sessions and tokens end at once.
+
+    Raises UsageError where there is no such user.
+    """
+    removed = known_user(file.read(), name).name
     file.change(lambda users: {key: user for key, user in users.items() if user is not known_user(users, name)})
+    return removed
 
 
 def set_role(file: UsersFile, name: str, role: Role) -> None:

@@ -19,6 +19,7 @@ from exitplan.executor.people import acting_as
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.web.given import given_of
 from exitplan.web.refusals import (
+    AGAIN,
     FormIsForeign,
     NoSuchPage,
     NotLoggedIn,
@@ -27,6 +28,7 @@ from exitplan.web.refusals import (
     RequestUnreadable,
     RoleTooLow,
     error_document,
+    passes,
     status_of,
 )
 from exitplan.web.rendering import render
@@ -187,9 +189,12 @@ def _may_hear(request: Request, problem: ExitplanError) -> bool:
 def failure(request: Request, problem: ExitplanError, *, as_json: bool) -> Response:
     """Answer with a failure, as a page or as JSON."""
     status, headers = status_of(problem), dict(getattr(problem, "headers", {}))
+    if passes(problem):
+        headers["Retry-After"] = str(AGAIN)
     if as_json:
         return Response(orjson.dumps(error_document(problem)), status, headers, media_type="application/json")
-    page = render(request, "error.html", status=status, problem=problem)
+    again = AGAIN if passes(problem) and request.method in READING else None
+    page = render(request, "error.html", status=status, problem=problem, again=again)
     page.headers.update(headers)
     return page
 

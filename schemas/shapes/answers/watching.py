@@ -48,7 +48,7 @@ def _count(about: str, *, optional: bool = False) -> Schema:
 
 def _request() -> dict[str, Schema]:
     vote = {
-        "vote": one_of({"approve": "", "reject": ""}, "The decision."),
+        "vote": one_of({"approve": "", "reject": "", "withdraw": ""}, "The decision."),
         "person": text("Who decided."),
         "at": moment("When.", optional=False),
         "plan_id": text("The plan that the person saw."),

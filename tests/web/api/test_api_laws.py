@@ -23,8 +23,16 @@ from tests.web.visit import Desk, Program
 FEW = settings(examples(12, 300), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 TEXTS = st.sampled_from(["main", "nobody", "1", "0", "..", "true", "4h", "info", "\u202e", "x" * 600, ""]) | st.text()
 VALUES = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda inner: st.lists(inner, max_size=3))
-KEYS = st.sampled_from(["why", "for", "undo", "account"]) | st.text(max_size=5)
-GOOD = [{}, {"why": "größer\u202e"}, {"why": "x", "for": "4h"}, {"undo": True}, {"account": "main"}]
+KEYS = st.sampled_from(["why", "for", "undo", "account", "plan_id", "leave_out"]) | st.text(max_size=5)
+GOOD = [
+    {},
+    {"why": "größer\u202e"},
+    {"why": "x", "for": "4h"},
+    {"undo": True},
+    {"account": "main"},
+    {"plan_id": "x"},
+    {"leave_out": ["ADA/USD"]},
+]
 
 
 @cache
@@ -41,7 +49,7 @@ def query_of(endpoint: Endpoint) -> st.SearchStrategy[dict[str, str]]:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
 def test_every_answer_is_one_that_is_described(desk: Desk, endpoint: Endpoint) -> None:
-    names = {"account": "main", "request": desk.ask(), "incident": desk.trouble(), "run": "1"}
+    names = {"account": "main", "request": desk.ask(), "incident": desk.trouble(), "run": "1", "work": "x"}
     program: Program = desk.program("ada", Role.ADMIN)
 
     @FEW

@@ -140,3 +140,20 @@ def test_requests_are_of_one_account(store_of: StoreOpener) -> None:
     one, two = ask(store_of("desk")), ask(store_of("other"))
     assert one.id != two.id
     assert requests_of(store_of("other")) == [two]
+
+
+def test_an_approval_that_is_withdrawn_counts_no_more_until_the_person_approves_again(
+    store: AccountStore, again: AccountStore
+) -> None:
+    name = ask(store).id
+    with open_book(store) as book:
+        assert book.withdraw_approval("ann", NOW, "gone") is None  # nothing was said yet
+        assert book.approve(name, "ann", NOW, MOST).is_approved(NOW, MOST)
+        withdrawn = book.withdraw_approval("ANN", NOW, "gone")
+    assert withdrawn is not None
+    (known,) = requests_of(again)
+    assert (known, known.standing, known.approvals(NOW, MOST), known.approvers) == (withdrawn, "waiting", (), ())
+    assert [(vote.kind, vote.why) for vote in known.votes] == [("approve", None), ("withdraw", "gone")]
+    with open_book(store) as book:
+        assert book.withdraw_approval("ann", NOW, "gone") is None
+        assert book.approve(name, "ann", NOW, MOST).is_approved(NOW, MOST)
