@@ -48,7 +48,7 @@ class OutboxTables(PostgresTables):
         is_durable: bool = True,  # noqa: ARG002 - all of them are
     ) -> Iterator[None]:
         """Run a block as one transaction, one deliverer at a time."""
-        with self._transaction("BEGIN"):
+        with self._transaction(b"BEGIN"):
             self.execute(_ALONE)
             yield
 

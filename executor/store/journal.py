@@ -40,6 +40,15 @@ from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsSta
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
+_Question = tuple[str, tuple[object, ...]]
+_ASK_STATUS = "SELECT ended_at FROM plans WHERE plan_id = ?"
+_ASK_OPEN = "SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id"
+_ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
+# Each change is a revision; to write it into the row of the document would write all of that anew.
+_ASK_MARK = (
+    "SELECT journal_id, (SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state) FROM origin"
+)
+
 
 class Journal:
     """The journal of one account; its store opens it, under the account's lease where it is written.
@@ -51,15 +60,20 @@ class Journal:
     is older than what the journal holds.
     """
 
-    def __init__(self, tables: Tables, ensure_in_place: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, tables: Tables, ensure_in_place: Callable[[], None] = lambda: None, *, writer: int | None = None
+    ) -> None:
+        """Work on open tables; ``writer`` is the newest one, where that was asked when they were opened."""
         self._db = tables
         self._ensure_in_place = ensure_in_place
-        self._writer = tables.newest_writer()
+        self._writer = tables.newest_writer() if writer is None else writer
         self._has_claimed = False
+        self._asked: dict[_Question, list[Row]] = {}
 
     @contextmanager
     def _transaction(self, *, is_durable: bool = True) -> Iterator[Tables]:
         """Run a block as one transaction."""
+        self._asked.clear()
         try:
             with self._db.writing(self._ensure_newest, is_durable=is_durable):
                 if not self._has_claimed:
@@ -70,14 +84,26 @@ class Journal:
         self._writer += not self._has_claimed
         self._has_claimed = True
 
-    def claim(self) -> None:
+    def claim(self, plan_id: str | None = None) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
 
         To be done before anything is read that is acted on: until then another one may still change it. It need not be
         durable: a crash that loses it has lost what came after it too, so nothing was sent.
+
+        What a run of the plan asks next is asked along with it: it stays true until something is written here.
         """
-        with self._transaction(is_durable=False):
-            pass
+        questions: list[_Question] = [(_ASK_STATE, ()), (_ASK_OPEN, ()), (_ASK_MARK, ())]
+        if plan_id is not None:
+            questions.append((_ASK_STATUS, (plan_id,)))
+        with self._transaction(is_durable=False) as db:
+            rows = [db.execute(*question) for question in questions]
+            answers = [one.fetchall() for one in rows]
+        self._asked = dict(zip(questions, answers, strict=True))
+
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Row]:
+        """Return the rows of a question, which may have been asked by :meth:`claim`."""
+        known = self._asked.get((sql, values))
+        return self._db.execute(sql, values).fetchall() if known is None else known
 
     def ensure_claimed(self) -> None:
         """Raise FileIsInvalid where another process has claimed the journal: what is about to be sent must not be."""
@@ -95,10 +121,10 @@ class Journal:
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
         """Check whether a plan was never applied, is open, or has ended."""
-        row = self._db.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
-        if row is None:
+        rows = self._rows(_ASK_STATUS, (plan_id,))
+        if not rows:
             return "unknown"
-        return "open" if row[0] is None else "ended"
+        return "open" if rows[0][0] is None else "ended"
 
     def plan_sha256(self, plan_id: str) -> str | None:
         """Return the hash of a plan as it was begun; None where it never was."""
@@ -112,8 +138,7 @@ class Journal:
 
     def open_plan_ids(self) -> list[str]:
         """Return the ids of all plans whose run has not ended, the oldest first."""
-        rows = self._db.execute("SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
-        return [plan_id for (plan_id,) in rows]
+        return [plan_id for (plan_id,) in self._rows(_ASK_OPEN)]
 
     def end_plan(self, plan_id: str, now: datetime) -> None:
         """Note that a plan is used up."""
@@ -445,11 +470,12 @@ class Journal:
 
     def state(self) -> dict[str, Any] | None:
         """Return the account's state document; None before the first run."""
-        row = self._db.execute("SELECT document, (SELECT count(*) FROM state_changes) FROM state").fetchone()
-        if row is None:
+        rows = self._rows(_ASK_STATE)
+        if not rows:
             return None
-        document = _document(row[0])
-        if not row[1]:
+        ((content, changes),) = rows
+        document = _document(content)
+        if not changes:
             return document
         for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
             _change(document, _document(change))
@@ -462,9 +488,10 @@ class Journal:
 
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
-        # Each change is a revision; to write it into the row of the document would write all of that anew.
-        asked = "SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state"
-        name, revision = _row(self._db.execute(f"SELECT journal_id, ({asked}) FROM origin"))  # noqa: S608 - our own words
+        rows = self._rows(_ASK_MARK)
+        if not rows:
+            raise StoreBroken("a row of it is missing")
+        ((name, revision),) = rows
         return JournalMark(str(name), int(revision or 0))
 
     def exported_sha256(self) -> str | None:

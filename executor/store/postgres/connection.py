@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from psycopg import errors, generators, pq
 from psycopg.abc import PQGen
 from psycopg.abc import Transformer as Values
 from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from exitplan.executor.store.port import Row
@@ -137,6 +139,11 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
             queued.check(rows)
         queued.rows = rows
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way: no transaction, and nothing that waits to be sent."""
+        return not self._queue and self.pgconn.transaction_status == TransactionStatus.IDLE
+
     def forget_queued(self) -> None:
         """Let nothing that is queued go out."""
         self._queue = []
@@ -226,6 +233,23 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         """Wait for the answer to a statement that was sent."""
         result: PGresult = self.wait(generators.execute(self.pgconn))[-1]
         return result
+
+
+@contextmanager
+def in_transaction(connection: StoreConnection, begin: bytes = b"BEGIN", *, is_durable: bool = True) -> Iterator[None]:
+    """Run a block as one transaction, and what is queued in it before its end."""
+    try:
+        connection.queue(begin)
+        if not is_durable:
+            connection.queue(b"SET LOCAL synchronous_commit = off")
+        yield
+        connection.queue(b"COMMIT")
+        connection.send()
+    finally:  # whatever happened inside, half a transaction must not stay open
+        connection.forget_queued()
+        if connection.info.transaction_status is not TransactionStatus.IDLE:
+            with suppress(psycopg.Error):  # what went wrong before it is told
+                connection.run(b"ROLLBACK")
 
 
 def _rows_of(result: PGresult, values_of: Values) -> ReadRows:

@@ -6,14 +6,13 @@ The statements are those of SQLite, with their marks written as the server wants
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from exitplan.executor.store.port import ASK_WRITER, Row, Rows, StoreUnusable, writer_of
-from exitplan.executor.store.postgres.connection import Queued, ReadRows, StoreConnection
+from exitplan.executor.store.postgres.connection import Queued, ReadRows, StoreConnection, in_transaction
 from exitplan.executor.store.postgres.failures import as_store_error
 from exitplan.executor.store.postgres.leases import Lease
 
@@ -90,9 +89,7 @@ class PostgresTables:
         """
         self._is_writing = True
         try:
-            with self._transaction("BEGIN"):
-                if not is_durable:
-                    self.execute("SET LOCAL synchronous_commit = off")
+            with self._transaction(b"BEGIN", is_durable=is_durable):
                 self._lock(ensure)
                 if ensure is None:
                     self._send()
@@ -131,8 +128,16 @@ class PostgresTables:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Run a block of questions as of the moment of the first."""
-        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+        with self._transaction(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
             yield
+
+    @contextmanager
+    def _transaction(self, begin: bytes, *, is_durable: bool = True) -> Iterator[None]:
+        try:
+            with in_transaction(self._connection, begin, is_durable=is_durable):
+                yield
+        except psycopg.Error as error:
+            raise as_store_error(error) from error
 
     def _ensure_leased(self, rows: ReadRows) -> None:
         """Raise where the lease has ended by the time of the database, or another one has taken it."""
@@ -158,19 +163,6 @@ class PostgresTables:
             self._connection.send()
         except psycopg.Error as error:
             raise as_store_error(error) from error
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[None]:
-        try:
-            self.execute(begin)
-            yield
-            self.execute("COMMIT")
-            self._send()
-        finally:  # whatever happened inside, half a transaction must not stay open
-            self._connection.forget_queued()
-            if self._connection.info.transaction_status is not TransactionStatus.IDLE:
-                with suppress(psycopg.Error):  # what went wrong before it is told
-                    self._connection.run(b"ROLLBACK")
 
 
 @lru_cache(maxsize=512)
