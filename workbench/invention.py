@@ -15,6 +15,7 @@ from typing import cast
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy, Protection
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, FactValue
+from exitplan.ruleset.model.market_data import NO_DATA, VOLATILITY_DAYS, MarketData
 from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import Cash, Market, Position, PriceStatus, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import MICRO, is_derivative, quote_of
@@ -218,7 +219,9 @@ class _Inventor:
         return value / self._quantity()
 
     def _market(self, held: Decimal, price: Decimal) -> Market:
-        market = Market(active=self._flag("market_active"))
+        volatility = self._number("volatility_1d")
+        data = NO_DATA if volatility is None else MarketData(volatility, VOLATILITY_DAYS)
+        market = Market(active=self._flag("market_active"), data=data)
         if not self._flag("sellable"):
             market = replace(market, min_amount=held + 1)
         if self._status != "ok":

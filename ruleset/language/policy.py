@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from exitplan.ruleset.language.approval import Approval, read_approval
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
-from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
+from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, facts_in, is_finer_than_facts
 from exitplan.ruleset.language.contradictions import find_contradiction
 from exitplan.ruleset.language.escalation import Ladder, read_ladders
 from exitplan.ruleset.language.parameters import (
@@ -32,6 +32,7 @@ from exitplan.ruleset.language.parameters import (
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
+from exitplan.ruleset.model.market_data import NO_DEMAND, VOLATILITY_DAYS, MarketDemand
 from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import is_derivative, parse_moment, plain, unified_symbol
 
@@ -188,9 +189,11 @@ class Protection:
 class Policy:
     """A compiled policy. ``sha256`` is that of the merged document without the account block.
 
-    ``named_symbols`` are those that conditions compare with. The last three follow from the others, and are kept as
-    every account asks for them: ``names`` are those of assets, ``belief`` is what the policy believes of prices,
-    ``money`` the assets that are no positions.
+    ``named_symbols`` are those that conditions compare with. ``volatility_days`` is of how many closed days
+    ``volatility_1d`` is, ``market_demand`` what unwinding wants to know of a market beyond what rules ask. The last
+    four follow from the others, and are kept as every account asks for them: ``names`` are those of assets, ``belief``
+    is what the policy believes of prices, ``money`` the assets that are no positions, ``asked`` the facts of positions
+    that rules and invariants compare or the cap ranks by.
     """
 
     name: str
@@ -222,15 +225,21 @@ class Policy:
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
     escalation: tuple[Ladder, ...] = ()
+    volatility_days: int = VOLATILITY_DAYS
+    market_demand: MarketDemand = NO_DEMAND
     names: AssetNames = field(init=False, repr=False, compare=False)
     belief: Belief = field(init=False, repr=False, compare=False)
     money: frozenset[str] = field(init=False, repr=False, compare=False)
+    asked: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out what depends on the policy alone."""
         object.__setattr__(self, "names", AssetNames(self.aliases))
         object.__setattr__(self, "belief", Belief(self.max_price_gap, self.dust_usd_threshold))
         object.__setattr__(self, "money", frozenset(map(self.names.resolve, self.cash.keep)))
+        rules: tuple[Rule | Invariant, ...] = (*self.classification, *self.exits, *self.invariants)
+        conditions = (rule.when for rule in rules)
+        object.__setattr__(self, "asked", frozenset((*facts_in(conditions), *self.cap.rank_by)))
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""
@@ -313,6 +322,8 @@ class _Reader:
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
             approval=self._approval(),
             escalation=self._escalation(),
+            volatility_days=VOLATILITY_DAYS,
+            market_demand=NO_DEMAND,
         )
         self._finish()
         return policy

@@ -221,6 +221,8 @@ class _Observer:
             facts["price_basis"] = price.basis
         if view.value is not None:
             facts["value_usd"] = to_micro(view.value)
+        if market is not None and (volatility := market.data.volatility_1d) is not None:
+            facts["volatility_1d"] = to_micro(volatility)
         return facts
 
     def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:

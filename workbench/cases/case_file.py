@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
-from exitplan.ruleset.language.conditions import AllOf, Condition, Not, is_finer_than_facts, scaled
+from exitplan.ruleset.language.conditions import facts_in, is_finer_than_facts, scaled
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, Fact, FactValue
@@ -308,17 +308,7 @@ def _word(value: object) -> str:
 
 
 def _facts_asked(policy: Policy) -> frozenset[str]:
-    return frozenset(name for rule in (*policy.classification, *policy.exits) for name in _facts_in(rule.when))
-
-
-def _facts_in(condition: Condition) -> Iterator[str]:
-    if isinstance(condition, Not):
-        yield from _facts_in(condition.part)
-    elif isinstance(condition, AllOf):
-        for part in condition.parts:
-            yield from _facts_in(part)
-    else:
-        yield condition.fact
+    return frozenset(facts_in(rule.when for rule in (*policy.classification, *policy.exits)))
 
 
 _EXPECTABLE = ("category", "rule", "exit", "do", "blocked", "because", "escalate", "matched")

@@ -206,6 +206,10 @@ def _demand_market(facts: Facts, _policy: Policy) -> None:
     facts.always(_is(facts, "market_known"), facts.equals("price_status", "missing"))
 
 
+def _demand_volatility(facts: Facts, _policy: Policy) -> None:
+    facts.implies(facts.known("volatility_1d"), _is(facts, "market_known"))
+
+
 def _demand_price(facts: Facts, _policy: Policy) -> None:
     facts.same(facts.known("value_usd"), _priced(facts))
     facts.same(facts.known("price_basis"), _priced(facts))
@@ -288,6 +292,11 @@ DEPENDENCIES: tuple[Dependency, ...] = (
         ("market_known", "market_active", "sellable", "price_status"),
         "Only what is listed trades, and only what trades is sellable. What is not listed has price_status missing.",
         _demand_market,
+    ),
+    Dependency(
+        ("volatility_1d", "market_known"),
+        "Only of what is listed volatility_1d is known.",
+        _demand_volatility,
     ),
     Dependency(
         ("price_status", "value_usd", "price_basis", "account_pct"),
