@@ -35,6 +35,7 @@ from exitplan.brokers.protocol import (
     ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.trade_history import TellsTrades, TradeHistory
 from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.market_data import NO_DATA, MarketData, MarketDemand
@@ -103,6 +104,11 @@ class RetryingBroker:
         with suppress(AccountUnreadable):
             self._again(ask, _HARMLESS)
         return ToldMarkets(told, frozenset(left))
+
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory | None:
+        """Read trades; raises AccountUnreadable where that fails within the budget."""
+        broker = self._broker
+        return self._again(lambda: broker.read_trades(symbols)) if isinstance(broker, TellsTrades) else None
 
     def inspect(self) -> Inspection:
         """Inspect the venue, once; of one that cannot be inspected nothing is known."""

@@ -30,6 +30,12 @@ def _cases_schema() -> Schema:
     return cases_schema()
 
 
+def _health_schema() -> Schema:
+    from exitplan.schemas.shapes.health import health_schema  # noqa: PLC0415 - few policies have a model
+
+    return health_schema()
+
+
 SHAPES: Mapping[str, Callable[[], Schema]] = {
     "policy": policy_schema,
     "snapshot": snapshot_schema,
@@ -40,6 +46,7 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "cases": _cases_schema,
     "alerts": alerting_schema,
     "users": users_schema,
+    "health": _health_schema,
 }
 
 

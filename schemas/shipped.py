@@ -146,6 +146,31 @@ SHIPPED_POLICIES: Mapping[str, ShippedPolicy] = {
                 "Markets are thin: exits are limit orders 1 % through the mark, and what does not fill is cancelled.",
             ),
         ),
+        ShippedPolicy(
+            "adaptive",
+            "The protocol once a day, sooner out of what moves more: unwinds go by volatility.",
+            (
+                "Positions are large enough that selling moves the market, and days may pass before the account is clean.",
+                "Markets differ much: what moves 8 % a day should leave sooner than what moves 2 %.",
+            ),
+            (
+                "The account has to be CLEAN within hours: here an unwind takes four days. Take default.",
+                "The venue tells no daily candles: without a volatility each cycle goes by the reference.",
+                "Positions are small: at once is as cheap, and done. Take forced-cleanup.",
+            ),
+        ),
+        ShippedPolicy(
+            "ranked-by-health",
+            "An example: above the cap the least healthy leaves first.",
+            (
+                "There are often too many positions, and those that move most should leave first.",
+                "You have compared it with default on recorded accounts: exitplan compare.",
+            ),
+            (
+                "You expect a better result: health says who may fall, and not whether closing beats holding.",
+                "The venue tells no daily candles: without a volatility there is no score, and value decides.",
+            ),
+        ),
     )
 }
 """The policies that come with exitplan, by name: the base first."""

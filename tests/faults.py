@@ -32,6 +32,7 @@ from exitplan.brokers.protocol import (
     ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.trade_history import TradeHistory
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.market_data import MarketData, MarketDemand
@@ -74,9 +75,10 @@ class Trouble:
 
     ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out, or None,
     goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
-    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades, ``markets`` what it
-    knows of markets beyond prices: what it was asked of them is in ``demands``. ``beside`` says whether what is read
-    beside cancels is from before or after them; None where nothing is.
+    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of what positions cost,
+    ``trades`` the trades it tells, ``markets`` what it knows of markets beyond prices: what it was asked of them is
+    in ``demands``. ``beside`` says whether what is read beside cancels is from before or after them; None where nothing
+    is.
     """
 
     writes: deque[Fault] = field(default_factory=deque)
@@ -86,6 +88,7 @@ class Trouble:
     at_once: int = 1
     beside: Literal["before", "after"] | None = None
     history: dict[str, CostBasis] = field(default_factory=dict)
+    trades: TradeHistory | None = None
     window: int = 5
     delay: float = 3
     told_open: int = 3
@@ -143,6 +146,10 @@ class FaultyBroker:
         self._ask("basis")
         history = self._trouble.history
         return {position.key: history[position.key] for position in positions if position.key in history}
+
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory | None:
+        self._ask("trades")
+        return self._trouble.trades
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         self._ask("conversions")

@@ -17,7 +17,7 @@ from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
 from exitplan.brokers.live.fees import FeeShelf
-from exitplan.brokers.live.history import read_cost_basis
+from exitplan.brokers.live.history import read_cost_basis, read_trades
 from exitplan.brokers.live.listings import (
     MAX_AGE,
     MAX_AGE_AFTER_FAILURE,
@@ -49,6 +49,7 @@ from exitplan.brokers.protocol import (
     ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.trade_history import TradeHistory
 from exitplan.brokers.venues.key_rights import read_key_rights
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.language.policy import CASH_KEPT
@@ -147,6 +148,11 @@ class LiveBroker:
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
         """Rebuild what positions cost from our executions; raises AccountUnreadable."""
         return read_cost_basis(self._dialect, self._exchange, positions, self._markets, self._ask)
+
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory:
+        """Read our executions; raises AccountUnreadable."""
+        self._ensure_listings()
+        return read_trades(self._dialect, self._exchange, symbols, self._ask)
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for quotes; a position that the venue will not convert is left out. Raises AccountUnreadable."""

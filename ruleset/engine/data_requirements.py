@@ -38,7 +38,7 @@ def positions_needing_basis(policy: Policy, views: Sequence[PositionView]) -> tu
         for view in views
         if view.market is not None
         and not view.facts["protected"]
-        and (unasked := told_by_trades(view))
+        and (unasked := told_by_trades(policy, view))
         and (
             view.position.key in tied
             or _depends(policy, view.facts, unasked)
@@ -50,7 +50,9 @@ def positions_needing_basis(policy: Policy, views: Sequence[PositionView]) -> tu
 def _tied(policy: Policy, views: Sequence[PositionView]) -> frozenset[str]:
     """Return the positions whose place among those that the cap may choose hangs on what is not asked yet."""
     places = {
-        view.position.key: _place(policy, view) for view in views if may_be_chosen(policy, view, told_by_trades(view))
+        view.position.key: _place(policy, view)
+        for view in views
+        if may_be_chosen(policy, view, told_by_trades(policy, view))
     }
     shared = Counter(place[:length] for place in places.values() for length in range(len(place) + 1))
     unsure = {place for place in places.values() if len(place) < len(policy.cap.rank_by)}
@@ -63,7 +65,7 @@ def _tied(policy: Policy, views: Sequence[PositionView]) -> frozenset[str]:
 
 def _place(policy: Policy, view: PositionView) -> tuple[tuple[bool, int], ...]:
     """Return a position's place by the cap's ranks, as far as it is known without asking."""
-    unasked = told_by_trades(view)
+    unasked = told_by_trades(policy, view)
     known = itertools.takewhile(lambda name: _RANKED.get(name, name) not in unasked, policy.cap.rank_by)
     return tuple(rank_of(view.facts, name) for name in known)
 

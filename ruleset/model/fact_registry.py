@@ -180,6 +180,14 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
     Fact("unwind_cycle", "number", "Unwind cycles done so far.", unit="count"),
     Fact("failed_exits", "number", "Exits that failed since the last success.", unit="count"),
     Fact("protected", "bool", "Its asset is named in the policy's protect list by an entry that has not expired."),
+    Fact(
+        "health_score",
+        "number",
+        "1 less the chance of a bad end that the policy's health model gives it: from 0 to 1.",
+        unit="share",
+        absent="without a health model or a price, where the market does not trade, and where the model wants a "
+        "feature that is not known",
+    ),
     Fact("category", "text", "The result of phase 1.", tuple(category.value for category in Category), exits_only=True),
 )
 """What rules of ``classification`` and ``exits`` may ask of a position."""

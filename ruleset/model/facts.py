@@ -246,6 +246,10 @@ class _Observer:
             facts["account_pct"] = to_micro(share)
         source = None if view.record is None else view.record.position_source
         facts["opened_by_strategy"] = source in self.policy.strategy_sources
+        model = self.policy.scoring
+        if model is not None:
+            score = model.judge({**view.facts, **facts}, view.market, view.held)
+            facts.update({} if score is None else {"health_score": score.micro})
         return facts
 
     def _record_facts(self, view: PositionView) -> dict[str, FactValue]:

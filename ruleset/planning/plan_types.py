@@ -43,6 +43,14 @@ class PlanPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanHealth:
+    """The health model that positions were scored by."""
+
+    model: Annotated[Name, Key("The model's name.")]
+    sha256: Annotated[Sha256, Key("The model's hash.")]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSnapshot:
     """The reading of the account that a plan was made from."""
 
@@ -262,6 +270,7 @@ class Plan:
     other_cash: Annotated[tuple[CashLine, ...], Key("Money in other currencies.")] = ()
     debts: Annotated[tuple[DebtLine, ...], Key("What the account owes.")] = ()
     warnings: Annotated[tuple[PlanWarning, ...], Key("What a person should look at.")] = ()
+    health: Annotated[PlanHealth | None, Key("The health model of the policy, where it has one.", sparse=True)] = None
     sha256: Annotated[Sha256, Key("The hash of everything else in the plan.")] = ""
 
     @cached_property

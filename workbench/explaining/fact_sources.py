@@ -16,6 +16,7 @@ _OF_THE_VENUE = {
     "market_active": "the venue's list of markets",
     "sellable": "the market's steps and minimums",
     "volatility_1d": "the market's daily candles",
+    "health_score": "the policy's health model",
     "price_status": "the market's prices",
     "price_basis": "the market's prices",
     "price_missing_minutes": "earlier readings",

@@ -210,6 +210,15 @@ def _demand_volatility(facts: Facts, _policy: Policy) -> None:
     facts.implies(facts.known("volatility_1d"), _is(facts, "market_known"))
 
 
+def _demand_health(facts: Facts, policy: Policy) -> None:
+    has_score = facts.known("health_score")
+    if policy.health is None:
+        facts.always(-has_score)
+    facts.implies(has_score, _priced(facts))
+    facts.implies(has_score, _is(facts, "market_active"))
+    facts.always(-facts.where("health_score", lambda cell: _is_from(cell, MICRO)))
+
+
 def _demand_price(facts: Facts, _policy: Policy) -> None:
     facts.same(facts.known("value_usd"), _priced(facts))
     facts.same(facts.known("price_basis"), _priced(facts))
@@ -297,6 +306,12 @@ DEPENDENCIES: tuple[Dependency, ...] = (
         ("volatility_1d", "market_known"),
         "Only of what is listed volatility_1d is known.",
         _demand_volatility,
+    ),
+    Dependency(
+        ("health_score", "price_status", "market_active"),
+        "health_score is known only under a policy with a health model, and of what has a price and trades; it is "
+        "below 1.",
+        _demand_health,
     ),
     Dependency(
         ("price_status", "value_usd", "price_basis", "account_pct"),
