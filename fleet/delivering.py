@@ -6,7 +6,7 @@ time, so an alert is sent by one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,9 +41,14 @@ class OutboxTables(PostgresTables):
     """The tables of the outbox, which belong to no account."""
 
     @contextmanager
-    def writing(self, *, is_durable: bool = True) -> Iterator[None]:  # noqa: ARG002 - all of them are
+    def writing(
+        self,
+        ensure: Callable[[int], None] | None = None,  # noqa: ARG002 - there is no journal
+        *,
+        is_durable: bool = True,  # noqa: ARG002 - all of them are
+    ) -> Iterator[None]:
         """Run a block as one transaction, one deliverer at a time."""
-        with self._transaction("BEGIN"):
+        with self._transaction(b"BEGIN"):
             self.execute(_ALONE)
             yield
 

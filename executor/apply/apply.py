@@ -157,7 +157,7 @@ class _Application:
         """Settle what is open, compare, journal, run and verify."""
         account, plan, journal = self.account, self.plan, self.journal
         reconciler = OrderReconciler(account.broker, account.clock, sleep)
-        journal.claim()
+        journal.claim(plan.plan_id)
         state = account.store.take_state(journal)
         ensure_same_account(account, state)
         account.store.ensure_newest_traded(account.identity, journal.mark())
@@ -243,8 +243,11 @@ class _Application:
         try:
             seen = observe_account(account, run.state.progress)
             run.state = after_reading(run.state, seen)
-            if forget_closed(account, self.journal, self.plan, seen.snapshot):
-                known = account.tracker.with_records(seen.snapshot)
+            statuses = {name: outcome.status for name, outcome in run.outcomes.items()}
+            gone = forget_closed(account, statuses, self.plan, seen.snapshot)
+            if gone:
+                tracker = {name: record for name, record in seen.snapshot.tracker.items() if name not in gone}
+                known = replace(seen.snapshot, tracker=tracker)
                 seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
             draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)

@@ -47,22 +47,25 @@ def reconcile_open_plans(
         plan = keep if plan_id == keep.plan_id else _journalled(journal.plan_document(plan_id))
         state = _reconcile_plan(account, journal, state, plan, reconciler, tell)
         if plan is not keep:
-            forget_closed(account, journal, plan)
+            intents = journal.intents(plan.plan_id)
+            forget_closed(account, {name: intent.status for name, intent in intents.items()}, plan)
             journal.end_plan(plan.plan_id, account.clock())
     return state
 
 
-def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snapshot | None = None) -> bool:
+def forget_closed(
+    account: Account, statuses: Mapping[str, str], plan: Plan, snapshot: Snapshot | None = None
+) -> Collection[str]:
     """Take positions that a plan has closed out of the tracker, so that a later one is not taken for them.
 
-    Returns whether there were any. ``snapshot`` is the account after the plan; it is read where not given. Raises
-    AccountUnreadable, FileIsInvalid for a broken tracker, DataFolderUnusable.
+    ``statuses`` are those of the plan's actions, by id. Returns the symbols that were there. ``snapshot`` is the
+    account after the plan; it is read where not given. Raises AccountUnreadable, FileIsInvalid for a broken tracker,
+    DataFolderUnusable.
     """
-    intents = journal.intents(plan.plan_id)
     reducing = [action for action in plan.actions if action.reduces]
-    sold = {action.symbol for action in reducing if intents[action.id].status in {"done", "skipped"}}
+    sold = {action.symbol for action in reducing if statuses.get(action.id) in {"done", "skipped"}}
     if not sold:
-        return False
+        return ()
     now = snapshot or read_account(account)
     names = account.rulebook.policy.names.of_positions(now.positions)
     held = {(names.of_position(position), position.side) for position in now.positions}
@@ -74,7 +77,7 @@ def forget_closed(account: Account, journal: Journal, plan: Plan, snapshot: Snap
     }
     if gone:
         account.tracker.update(now.tracker, dict.fromkeys(gone), account.clock())
-    return bool(gone)
+    return gone
 
 
 def _is_held(asset: str, record: TrackerRecord, held: Collection[tuple[str, Side]]) -> bool:

@@ -40,6 +40,15 @@ from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsSta
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
+_Question = tuple[str, tuple[object, ...]]
+_ASK_STATUS = "SELECT ended_at FROM plans WHERE plan_id = ?"
+_ASK_OPEN = "SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id"
+_ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
+# Each change is a revision; to write it into the row of the document would write all of that anew.
+_ASK_MARK = (
+    "SELECT journal_id, (SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state) FROM origin"
+)
+
 
 class Journal:
     """The journal of one account; its store opens it, under the account's lease where it is written.
@@ -51,18 +60,22 @@ class Journal:
     is older than what the journal holds.
     """
 
-    def __init__(self, tables: Tables, ensure_in_place: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, tables: Tables, ensure_in_place: Callable[[], None] = lambda: None, *, writer: int | None = None
+    ) -> None:
+        """Work on open tables; ``writer`` is the newest one, where that was asked when they were opened."""
         self._db = tables
         self._ensure_in_place = ensure_in_place
-        self._writer = self._newest_writer()
+        self._writer = tables.newest_writer() if writer is None else writer
         self._has_claimed = False
+        self._asked: dict[_Question, list[Row]] = {}
 
     @contextmanager
     def _transaction(self, *, is_durable: bool = True) -> Iterator[Tables]:
         """Run a block as one transaction."""
+        self._asked.clear()
         try:
-            with self._db.writing(is_durable=is_durable):
-                self._ensure_newest()
+            with self._db.writing(self._ensure_newest, is_durable=is_durable):
                 if not self._has_claimed:
                     self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
                 yield self._db
@@ -71,25 +84,34 @@ class Journal:
         self._writer += not self._has_claimed
         self._has_claimed = True
 
-    def _newest_writer(self) -> int:
-        return self._db.newest_writer()
-
-    def claim(self) -> None:
+    def claim(self, plan_id: str | None = None) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
 
         To be done before anything is read that is acted on: until then another one may still change it. It need not be
         durable: a crash that loses it has lost what came after it too, so nothing was sent.
+
+        What a run of the plan asks next is asked along with it: it stays true until something is written here.
         """
-        with self._transaction(is_durable=False):
-            pass
+        questions: list[_Question] = [(_ASK_STATE, ()), (_ASK_OPEN, ()), (_ASK_MARK, ())]
+        if plan_id is not None:
+            questions.append((_ASK_STATUS, (plan_id,)))
+        with self._transaction(is_durable=False) as db:
+            rows = [db.execute(*question) for question in questions]
+            answers = [one.fetchall() for one in rows]
+        self._asked = dict(zip(questions, answers, strict=True))
+
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Row]:
+        """Return the rows of a question, which may have been asked by :meth:`claim`."""
+        known = self._asked.get((sql, values))
+        return self._db.execute(sql, values).fetchall() if known is None else known
 
     def ensure_claimed(self) -> None:
         """Raise FileIsInvalid where another process has claimed the journal: what is about to be sent must not be."""
-        self._ensure_newest()
+        self._ensure_newest(self._db.newest_writer())
 
-    def _ensure_newest(self) -> None:
+    def _ensure_newest(self, newest: int) -> None:
         """Raise FileIsInvalid where another process has claimed the journal since this one did, or opened it."""
-        if self._newest_writer() != self._writer:
+        if newest != self._writer:
             raise FileIsInvalid(
                 "the account was taken over by another run",
                 hint="nothing more was written or sent; the other run resolves what this one left open",
@@ -99,10 +121,10 @@ class Journal:
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
         """Check whether a plan was never applied, is open, or has ended."""
-        row = self._db.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plan_id,)).fetchone()
-        if row is None:
+        rows = self._rows(_ASK_STATUS, (plan_id,))
+        if not rows:
             return "unknown"
-        return "open" if row[0] is None else "ended"
+        return "open" if rows[0][0] is None else "ended"
 
     def plan_sha256(self, plan_id: str) -> str | None:
         """Return the hash of a plan as it was begun; None where it never was."""
@@ -116,8 +138,7 @@ class Journal:
 
     def open_plan_ids(self) -> list[str]:
         """Return the ids of all plans whose run has not ended, the oldest first."""
-        rows = self._db.execute("SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
-        return [plan_id for (plan_id,) in rows]
+        return [plan_id for (plan_id,) in self._rows(_ASK_OPEN)]
 
     def end_plan(self, plan_id: str, now: datetime) -> None:
         """Note that a plan is used up."""
@@ -182,15 +203,36 @@ class Journal:
         with self._transaction() as db:
             if settled is not None:
                 self._put_settlement(db, settled)
-            begun = [self._begin(db, intent, fence, now) for intent in intents]
+            begun = self._begin_all(db, intents, fence, now)
         if settled is not None:
             _note_settlement(settled)
         for intent in begun:
             _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
         return begun
 
+    @classmethod
+    def _begin_all(cls, db: Tables, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
+        moved = [(intent, cls._begin(db, intent, fence, now)) for intent in intents]
+        for intent, changes in moved:
+            if any(rows.rowcount != 1 for rows in changes):
+                problem = f"action {intent.action_id} was taken by another run"
+                raise FileIsInvalid(problem, hint="it was not sent from here")
+        return [
+            replace(
+                intent,
+                status="sending",
+                attempt=intent.attempt + 1,
+                sent_at=now,
+                filled=None,
+                message=None,
+                fence=fence,
+            )
+            for intent in intents
+        ]
+
     @staticmethod
-    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> Intent:
+    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> tuple[Rows, Rows]:
+        """Move an intent on, and add the attempt; each changes one row where nobody else was there before."""
         attempt, moment, quantity = intent.attempt + 1, time_text(now), text_of(intent.quantity)
         moved = db.execute(
             "UPDATE intents SET status = 'sending',"
@@ -201,14 +243,13 @@ class Journal:
                 *(attempt, fence, quantity, moment, text_of(intent.held_before)),
                 *(intent.plan_id, intent.action_id, intent.attempt, fence),
             ),
-        ).rowcount
-        if moved != 1:
-            raise FileIsInvalid(f"action {intent.action_id} was taken by another run", hint="it was not sent from here")
-        db.execute(
-            "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity, run) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        added = db.execute(
+            "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity, run) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             (intent.plan_id, intent.action_id, attempt, moment, quantity, fence),
         )
-        return replace(intent, status="sending", attempt=attempt, sent_at=now, filled=None, message=None, fence=fence)
+        return moved, added
 
     def settle(self, settled: Settlement) -> None:
         """Record how attempts ended and what that changes in the account's state: in one commit, all or nothing."""
@@ -220,15 +261,23 @@ class Journal:
     def _put_settlement(cls, db: Tables, settled: Settlement) -> None:
         for intent, resolution, at in settled.resolved:
             cls._put_resolution(db, intent, resolution, time_text(at))
+        filled = [
+            (cls._put_fill(db, intent, resolution, time_text(at)), intent, resolution, time_text(at))
+            for intent, resolution, at in settled.resolved
+            if resolution.filled
+        ]
         if settled.changes:
             db.execute(
                 "INSERT INTO state_changes (number, document)"
                 " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM state_changes), ?)",
                 (orjson.dumps(settled.changes),),
             )
+        for rows, intent, resolution, moment in filled:
+            if not rows.rowcount:
+                cls._put_fill_again(db, intent, resolution, moment)
 
-    @classmethod
-    def _put_resolution(cls, db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
+    @staticmethod
+    def _put_resolution(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
         values = (plain(resolution.filled), resolution.order_id, resolution.message, moment)
         db.execute(
             "UPDATE attempts SET outcome = ?, filled = ?, order_id = ?, message = ?, settled_at = ?"
@@ -240,27 +289,23 @@ class Journal:
             " WHERE plan_id = ? AND action_id = ?",
             (resolution.status, *values, intent.plan_id, intent.action_id),
         )
-        if resolution.filled:
-            cls._put_fill(db, intent, resolution, moment)
 
     @staticmethod
-    def _put_fill(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
-        told = (
-            *(resolution.order_id, plain(resolution.filled), text_of(resolution.average_price)),
-            *(text_of(resolution.fee), resolution.fee_currency, moment),
-        )
-        attempt = (intent.plan_id, intent.action_id, intent.attempt)
-        is_new = db.execute(
+    def _put_fill(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> Rows:
+        """Add what was filled; the rows say whether nothing was there of it."""
+        return db.execute(
             "INSERT INTO fills (order_id, quantity, average_price, fee, fee_currency, told_at, plan_id, action_id,"
             " attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (*told, *attempt),
-        ).rowcount
-        if not is_new:
-            db.execute(
-                "UPDATE fills SET order_id = ?, quantity = ?, average_price = ?, fee = ?, fee_currency = ?, told_at = ?"
-                " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
-                (*told, *attempt),
-            )
+            _fill_values(intent, resolution, moment),
+        )
+
+    @staticmethod
+    def _put_fill_again(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
+        db.execute(
+            "UPDATE fills SET order_id = ?, quantity = ?, average_price = ?, fee = ?, fee_currency = ?, told_at = ?"
+            " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
+            _fill_values(intent, resolution, moment),
+        )
 
     def fills(self, plan_id: str) -> list[dict[str, Any]]:
         """Return what the venue filled of a plan's orders, an entry an attempt, as it told it last."""
@@ -325,15 +370,17 @@ class Journal:
         """
         self._ensure_in_place()
         with self._transaction() as db:
+            asked = None if is_resumed else self._ask_requests(db, plan)
             if not is_resumed:
-                self._close_requests(db, plan, now)
                 self._put_plan(db, plan, now)
-            self._put_state(db, state)
             begun = db.execute(
                 "INSERT INTO runs (run_id, plan_id, started_at, pid, host, actor)"
                 " VALUES ((SELECT coalesce(max(run_id), 0) + 1 FROM runs), ?, ?, ?, ?, ?) RETURNING run_id",
                 (plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
             )
+            self._put_state(db, state)
+            if asked is not None:
+                self._close_requests(db, asked, plan, now)
             number = int(_row(begun)[0])
         if not is_resumed:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
@@ -341,12 +388,16 @@ class Journal:
         return number
 
     @staticmethod
-    def _close_requests(db: Tables, plan: Plan, now: datetime) -> None:
+    def _ask_requests(db: Tables, plan: Plan) -> Rows:
         asked = (
             "SELECT (SELECT count(*) FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')),"
             " (SELECT count(*) FROM requests WHERE standing = 'waiting')"
         )
-        given_up, waiting = _row(db.execute(asked, (plan.plan_id,)))
+        return db.execute(asked, (plan.plan_id,))
+
+    @staticmethod
+    def _close_requests(db: Tables, asked: Rows, plan: Plan, now: datetime) -> None:
+        given_up, waiting = _row(asked)
         if given_up:
             raise PlanIsStale(
                 "a person has rejected the plan, or another one was carried out in its place",
@@ -391,9 +442,9 @@ class Journal:
                 "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
                 (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),
             )
-            self._put_state(db, state)
             if used_plan is not None:
                 self._end_plan(db, used_plan, now)
+            self._put_state(db, state)
         _note_step("run_ended", run=run, exit_code=int(exit_code))
         if used_plan is not None:
             _note_step("plan_ended", plan_id=used_plan)
@@ -410,11 +461,12 @@ class Journal:
 
     def state(self) -> dict[str, Any] | None:
         """Return the account's state document; None before the first run."""
-        row = self._db.execute("SELECT document, (SELECT count(*) FROM state_changes) FROM state").fetchone()
-        if row is None:
+        rows = self._rows(_ASK_STATE)
+        if not rows:
             return None
-        document = _document(row[0])
-        if not row[1]:
+        ((content, changes),) = rows
+        document = _document(content)
+        if not changes:
             return document
         for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
             _change(document, _document(change))
@@ -427,9 +479,10 @@ class Journal:
 
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
-        # Each change is a revision; to write it into the row of the document would write all of that anew.
-        asked = "SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state"
-        name, revision = _row(self._db.execute(f"SELECT journal_id, ({asked}) FROM origin"))  # noqa: S608 - our own words
+        rows = self._rows(_ASK_MARK)
+        if not rows:
+            raise StoreBroken("a row of it is missing")
+        ((name, revision),) = rows
         return JournalMark(str(name), int(revision or 0))
 
     def exported_sha256(self) -> str | None:
@@ -447,14 +500,14 @@ class Journal:
     @staticmethod
     def _put_state(db: Tables, document: Mapping[str, Any]) -> None:
         content = orjson.dumps(document)
-        is_there = db.execute(
+        changed = db.execute(
             "UPDATE state SET document = ?,"
             " revision = revision + 1 + (SELECT coalesce(max(number), 0) FROM state_changes)",
             (content,),
-        ).rowcount
-        if not is_there:
-            db.execute("INSERT INTO state (document, revision) VALUES (?, 1)", (content,))
+        )
         db.execute("DELETE FROM state_changes")
+        if not changed.rowcount:
+            db.execute("INSERT INTO state (document, revision) VALUES (?, 1)", (content,))
 
 
 def _change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -467,6 +520,12 @@ def _change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
         entries.update(change)
         for key in [key for key, entry in change.items() if entry is None]:
             del entries[key]
+
+
+def _fill_values(intent: Intent, resolution: Resolution, moment: str) -> tuple[object, ...]:
+    told = (resolution.order_id, plain(resolution.filled), text_of(resolution.average_price))
+    costs = (text_of(resolution.fee), resolution.fee_currency, moment)
+    return (*told, *costs, intent.plan_id, intent.action_id, intent.attempt)
 
 
 def _note_settlement(settled: Settlement) -> None:

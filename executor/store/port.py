@@ -79,8 +79,14 @@ class Tables(Protocol):
         """Run one statement for each of the values, within :meth:`writing`."""
         ...
 
-    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[None]:
+    def writing(
+        self, ensure: Callable[[int], None] | None = None, *, is_durable: bool = True
+    ) -> AbstractContextManager[None]:
         """Run a block as one transaction, durable when the block has ended, one writer of the account at a time.
+
+        With ``ensure``, statements may wait for one another, to go out together, until one of the answers is looked at.
+        It is told the number of the newest writer, which is then the only one, before the first answer and before the
+        commit, and raises what is against either.
 
         Where the block raises, or the commit does, nothing of it is written. Blocks are not nested. One that need not
         be durable may be lost in a crash, until the next one that is.

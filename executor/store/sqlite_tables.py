@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from exitplan.executor.store.port import (
     ASK_WRITER,
@@ -43,9 +43,18 @@ class SqliteTables:
         except _FAILURES as error:
             raise as_store_error(error) from error
 
-    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[None]:  # noqa: ARG002 - all of them are
+    @contextmanager
+    def writing(
+        self,
+        ensure: Callable[[int], None] | None = None,
+        *,
+        is_durable: bool = True,  # noqa: ARG002 - all of them are
+    ) -> Iterator[None]:
         """Run a block as one transaction that no other writer of the file comes into."""
-        return _Transaction(self._db, "BEGIN IMMEDIATE")
+        with _Transaction(self._db, "BEGIN IMMEDIATE"):
+            if ensure is not None:
+                ensure(self.newest_writer())
+            yield
 
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last."""

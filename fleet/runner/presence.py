@@ -16,7 +16,9 @@ FORGOTTEN = timedelta(days=1)
 
 _COME = """
 INSERT INTO exitplan.workers (worker, host, pid, egress, processes, started_at, seen_at, standing)
-VALUES (%s, %s, %s, %s, %s, now(), now(), 'active')"""
+VALUES (%s, %s, %s, %s, %s, now(), now(), 'active')
+ON CONFLICT (worker) DO UPDATE SET seen_at = now()  -- it has come, and was not told so
+"""
 _BEAT = "UPDATE exitplan.workers SET seen_at = now() WHERE worker = %s RETURNING standing"
 _GO = "UPDATE exitplan.workers SET standing = 'gone', seen_at = now() WHERE worker = %s"
 _LOST = """
@@ -41,7 +43,7 @@ class Identity:
 
 
 def come(pool: Pool, who: Identity, processes: int) -> None:
-    """Enter a worker; those that were not heard of for a day are forgotten."""
+    """Enter a worker, once however often it is asked; those that were not heard of for a day are forgotten."""
     with pool.connection() as connection:
         connection.execute(_COME, (who.worker, who.host, who.pid, ",".join(who.egress), processes))
         connection.execute(_FORGET, (who.worker, FORGOTTEN))

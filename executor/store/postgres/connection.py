@@ -1,14 +1,18 @@
 """A connection to Postgres: it gives up on a server that does not answer, and keeps what it has prepared.
 
 An account with orders asks some dozens of small questions. The driver's cursors take more time over one than the server
-does, so those of the journal go past them: prepared when they are asked for the second time, and read as a whole.
+does, so those of the journal go past them: prepared when they are asked for the second time, and read as a whole. To
+wait for an answer takes longer than to give it, so what belongs together is sent together.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,6 +20,7 @@ from psycopg import errors, generators, pq
 from psycopg.abc import PQGen
 from psycopg.abc import Transformer as Values
 from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from exitplan.executor.store.port import Row
@@ -50,6 +55,27 @@ class ReadRows:
         return list(self._rows)
 
 
+@dataclass(slots=True, eq=False)
+class Queued:
+    """A statement that goes out with others: once it was answered, ``rows`` are there.
+
+    ``check`` looks at them before those of any later one are seen, and raises what is against that. Where the statement
+    or one before it failed, ``problem`` says why.
+    """
+
+    sql: bytes
+    params: Sequence[Any]
+    values_of: Values
+    check: Callable[[ReadRows], None] | None = None
+    rows: ReadRows | None = None
+    problem: Exception | None = None
+
+    @property
+    def key(self) -> tuple[bytes, tuple[int, ...]]:
+        """What it is prepared by: its text, and the types of its values."""
+        return self.sql, tuple(self.values_of.types or ())
+
+
 class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that gives up on a server which does not answer for some seconds."""
 
@@ -70,28 +96,118 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def run(self, sql: bytes, values: Sequence[object] = ()) -> ReadRows:
         """Run one statement, whose marks are ``$1`` and so on, and read its rows; raises the driver's errors."""
-        with self.lock:
-            values_of: Values = Transformer(self)
-            params = values_of.dump_sequence(values, [PyFormat.AUTO] * len(values)) if values else ()
-            self._send(sql, params, values_of)
-            result = self._answer()
-            return _rows_of(result, values_of)
+        queued = self.queue(sql, values)
+        self.send()
+        if queued.rows is None:
+            raise queued.problem or RuntimeError("a statement was not sent")
+        return queued.rows
 
-    def _send(self, sql: bytes, params: Sequence[Any], values_of: Values) -> None:
-        types, formats = values_of.types or (), values_of.formats
-        prepared, key = self._prepared_here, (sql, tuple(types))
-        name = prepared.get(key)
-        if name is None:  # to prepare what is asked for once would be a question more
-            if len(prepared) < _MOST_PREPARED:
-                prepared[key] = b""
-            self.pgconn.send_query_params(sql, params, types, formats, pq.Format.BINARY)
+    def queue(
+        self, sql: bytes, values: Sequence[object] = (), check: Callable[[ReadRows], None] | None = None
+    ) -> Queued:
+        """Let a statement go out with the next :meth:`send`; raises the driver's errors about its values at once."""
+        values_of: Values = Transformer(self)
+        params = values_of.dump_sequence(values, [PyFormat.AUTO] * len(values)) if values else ()
+        queued = Queued(sql, params, values_of, check)
+        self._queue.append(queued)
+        return queued
+
+    def send(self) -> None:
+        """Send what is queued, and wait for all answers.
+
+        Raises the first of the driver's errors, or what a check has against an answer: what came after it counts for
+        nothing, and is not carried out by the server where that has failed.
+        """
+        queue, self._queue = self._queue, []
+        if not queue:
             return
-        if not name:
+        try:
+            with self.lock:
+                results = [self._answer_to(queue[0])] if len(queue) == 1 else self._answers_to(queue)
+            for queued, result in zip(queue, results, strict=True):
+                self._take_in(queued, result)
+        except Exception as problem:
+            for queued in queue:
+                queued.problem = problem
+            raise
+
+    def _take_in(self, queued: Queued, result: PGresult) -> None:
+        if result.status not in _DONE:
+            raise errors.error_from_result(result, self.info.encoding)
+        rows = _rows_of(result, queued.values_of)
+        if queued.check is not None:
+            queued.check(rows)
+        queued.rows = rows
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way: no transaction, and nothing that waits to be sent."""
+        return not self._queue and self.pgconn.transaction_status == TransactionStatus.IDLE
+
+    def forget_queued(self) -> None:
+        """Let nothing that is queued go out."""
+        self._queue = []
+
+    def _answer_to(self, queued: Queued) -> PGresult:
+        prepared, key = self._prepared_here, queued.key
+        if prepared.get(key) == b"":
             name = b"exitplan_%d" % next(self._numbers)
-            self.pgconn.send_prepare(name, sql, types)
-            self._answer()
+            self.pgconn.send_prepare(name, queued.sql, queued.values_of.types)
+            result = self._answer()
+            if result.status not in _DONE:
+                return result
             prepared[key] = name
-        self.pgconn.send_query_prepared(name, params, formats, pq.Format.BINARY)
+        self._send(queued)
+        return self._answer()
+
+    def _answers_to(self, queue: Sequence[Queued]) -> list[PGresult]:
+        """Send statements together; what comes after one that fails is not carried out."""
+        commands: deque[Callable[[], None]] = deque()
+        new: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        is_preparing: list[bool] = []
+        for queued in queue:
+            key = queued.key
+            if self._prepared_here.get(key) == b"" and key not in new:
+                new[key] = b"exitplan_%d" % next(self._numbers)
+                commands.append(partial(self.pgconn.send_prepare, new[key], queued.sql, queued.values_of.types))
+                is_preparing.append(True)
+            commands.append(partial(self._send, queued, new))
+            is_preparing.append(False)
+        commands.append(self.pgconn.pipeline_sync)
+        try:
+            self.pgconn.enter_pipeline_mode()
+            results = self._received(commands, len(is_preparing) + 1)
+            self.pgconn.exit_pipeline_mode()
+        except BaseException:
+            self.pgconn.finish()  # answers that were not received must not be taken for those of other questions
+            raise
+        if all(result.status in _DONE for result in results[:-1]):
+            self._prepared_here.update(new)
+        answers: list[PGresult] = []
+        failed: PGresult | None = None
+        for result, prepares in zip(results, is_preparing, strict=False):
+            failed = failed or (result if result.status not in _DONE else None)
+            if not prepares:
+                answers.append(failed or result)
+        return answers
+
+    def _received(self, commands: deque[Callable[[], None]], count: int) -> list[PGresult]:
+        """Carry out commands, and receive as many answers, of which the last one says that all are there."""
+        results = [each[-1] for each in self.wait(generators.pipeline_communicate(self.pgconn, commands))]
+        while len(results) < count:
+            results.append(self.wait(generators.fetch_many(self.pgconn))[-1])
+        return results
+
+    def _send(self, queued: Queued, new: dict[tuple[bytes, tuple[int, ...]], bytes] | None = None) -> None:
+        prepared, key = self._prepared_here, queued.key
+        name, formats = prepared.get(key) or (new or {}).get(key), queued.values_of.formats
+        if name:
+            self.pgconn.send_query_prepared(name, queued.params, formats, pq.Format.BINARY)
+            return
+        if len(prepared) < _MOST_PREPARED:  # to prepare what is asked for once would be a question more
+            prepared.setdefault(key, b"")
+        types = queued.values_of.types or ()
+        self.pgconn.send_query_params(queued.sql, queued.params, types, formats, pq.Format.BINARY)
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         """Do what the driver does; after a rollback it lets go of all that is prepared, also of what it has not."""
@@ -108,12 +224,32 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
     def _numbers(self) -> Iterator[int]:
         return itertools.count()
 
+    @cached_property
+    def _queue(self) -> list[Queued]:
+        """What was not sent yet."""
+        return []
+
     def _answer(self) -> PGresult:
-        """Wait for the answer to a statement that was sent; raises what the server says against it."""
+        """Wait for the answer to a statement that was sent."""
         result: PGresult = self.wait(generators.execute(self.pgconn))[-1]
-        if result.status in _DONE:
-            return result
-        raise errors.error_from_result(result, self.info.encoding)
+        return result
+
+
+@contextmanager
+def in_transaction(connection: StoreConnection, begin: bytes = b"BEGIN", *, is_durable: bool = True) -> Iterator[None]:
+    """Run a block as one transaction, and what is queued in it before its end."""
+    try:
+        connection.queue(begin)
+        if not is_durable:
+            connection.queue(b"SET LOCAL synchronous_commit = off")
+        yield
+        connection.queue(b"COMMIT")
+        connection.send()
+    finally:  # whatever happened inside, half a transaction must not stay open
+        connection.forget_queued()
+        if connection.info.transaction_status is not TransactionStatus.IDLE:
+            with suppress(psycopg.Error):  # what went wrong before it is told
+                connection.run(b"ROLLBACK")
 
 
 def _rows_of(result: PGresult, values_of: Values) -> ReadRows:

@@ -19,6 +19,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from exitplan.executor.store.port import Row
 from exitplan.executor.store.postgres.connection import LEASE_SECONDS, StoreConnection
 from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.postgres.leases import LeaseKeeper
@@ -49,6 +50,7 @@ _DEMANDED = (
     " current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(), pg_backend_pid()"
 )
 _TAKE = b"SELECT set_config('exitplan.account', $1, false)"
+_OPEN = b"SELECT set_config('exitplan.account', $1, false), (SELECT writer FROM exitplan.origin WHERE account = $1)"
 
 
 @dataclass
@@ -101,6 +103,19 @@ class Database:
         finally:
             self._put_back(connection)
 
+    @contextmanager
+    def opened(self, account: str) -> Iterator[tuple[StoreConnection, int | None]]:
+        """Lend a connection as :meth:`session` does, with the number of the journal's last writer.
+
+        That is None where there is no journal.
+        """
+        connection = self._idle_one(account) or self.connect()
+        try:
+            row = self._asked(connection, account, _OPEN)
+            yield connection, None if row is None else row[1]
+        finally:
+            self._put_back(connection)
+
     def connect(self) -> StoreConnection:
         """Open a further connection, to be closed by whoever asked for it; raises the driver's errors."""
         options = {**_OPTIONS, **conninfo_to_dict(self.url)}
@@ -127,23 +142,29 @@ class Database:
 
     def _taken(self, account: str) -> StoreConnection:
         """Take a connection in which the account is set: one that the server has closed meanwhile is replaced."""
-        if os.getpid() != self._pid:
-            raise RuntimeError("a database must be opened by the process that uses it")
         connection = self._idle_one(account) or self.connect()
+        if connection.account != account:
+            self._asked(connection, account, _TAKE)
+        return connection
+
+    @staticmethod
+    def _asked(connection: StoreConnection, account: str, sql: bytes) -> Row | None:
+        """Set the account by a statement; where that fails, nobody can tell which one is set."""
         try:
-            if connection.account != account:
-                connection.run(_TAKE, (account,))
-                connection.account = account
+            row = connection.run(sql, (account,)).fetchone()
         except BaseException:
             connection.close()
             raise
-        return connection
+        connection.account = account
+        return row
 
     def _idle_one(self, account: str) -> StoreConnection | None:
         """Take one that lies idle, best one that was last used for the same account; None where there is none.
 
         One that is of no account is left to those who ask across accounts.
         """
+        if os.getpid() != self._pid:
+            raise RuntimeError("a database must be opened by the process that uses it")
         while True:
             with self._lock:
                 if not self._idle:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,6 +61,7 @@ class PostgresStore:
     database: Database
     account: str
     _lease: Lease | None = field(default=None, repr=False)
+    _open: tuple[int, StoreConnection] | None = field(default=None, repr=False)
 
     @property
     def place(self) -> str:
@@ -69,14 +71,14 @@ class PostgresStore:
     @property
     def tracker(self) -> TrackerRow:
         """The tracker that is a row."""
-        return TrackerRow(self.database, self.account)
+        return TrackerRow(self.database, self.account, self._session)
 
     # --- the journal ---
 
     def has_journal(self) -> bool:
         """Check whether a journal was begun."""
-        with told(self.place), self.database.session(self.account) as connection:
-            return _is_begun(connection)
+        with told(self.place), self._session() as connection:
+            return connection.run(_IS_BEGUN).fetchone() is not None
 
     def may_have_requests(self, *, rejected: bool = False) -> bool:  # noqa: ARG002 - as its protocol
         """Check whether there is a journal, whose tables are asked next."""
@@ -89,23 +91,34 @@ class PostgresStore:
     @contextmanager
     def open_journal(self) -> Iterator[Journal]:
         """Open the journal, beginning it where there is none; what is written under a lease needs it to last."""
-        with self._opened(self._lease, may_begin=True) as tables:
-            yield Journal(tables)
+        with self._opened(may_begin=True) as (connection, writer):
+            before, self._open = self._open, (threading.get_ident(), connection)
+            try:
+                yield Journal(PostgresTables(connection, self._lease), writer=writer)
+            finally:
+                self._open = before
 
     @contextmanager
     def open_tables(self, *, may_begin: bool = False) -> Iterator[Tables]:
         """Open the tables beside whoever holds the lease."""
-        with self._opened(None, may_begin=may_begin) as tables:
-            yield tables
+        with self._opened(may_begin=may_begin) as (connection, _):
+            yield PostgresTables(connection)
 
     @contextmanager
-    def _opened(self, lease: Lease | None, *, may_begin: bool) -> Iterator[PostgresTables]:
-        with told(self.place), self.database.session(self.account) as connection:
-            if not _is_begun(connection):
+    def _opened(self, *, may_begin: bool) -> Iterator[tuple[StoreConnection, int | None]]:
+        with told(self.place), self.database.opened(self.account) as (connection, writer):
+            if writer is None:
                 if not may_begin:
                     raise DataFolderUnusable(f"the account {self.account} has no journal in {self.place}")
                 connection.execute(_BEGIN)
-            yield PostgresTables(connection, lease)
+            yield connection, writer
+
+    def _session(self) -> AbstractContextManager[StoreConnection]:
+        """Lend a connection of the account: that of the journal, where this thread has it open and asks it nothing."""
+        thread, connection = self._open or (None, None)
+        if connection is not None and thread == threading.get_ident() and connection.is_at_rest:
+            return nullcontext(connection)
+        return self.database.session(self.account)
 
     def ensure_journal(self) -> None:
         """Raise FileIsInvalid where the account was traded by a journal that is not here any more."""
@@ -292,7 +305,7 @@ class PostgresStore:
     def keep_reading(self, draft: Draft, *, is_verification: bool = False) -> None:
         """Keep the figures of a reading."""
         try:
-            with told(self.place), self.database.session(self.account) as connection:
+            with told(self.place), self._session() as connection:
                 row = connection.execute(_LAST_READING, (self.account,)).fetchone()
                 if row is not None:  # there is a journal
                     before = None if row[0] is None else kept_reading(row[0])
@@ -312,14 +325,10 @@ class PostgresStore:
 
     @property
     def _records(self) -> Records:
-        return Records(self.database, self.account)
+        return Records(self.database, self.account, self._session)
 
 
 def stores_in(database: Database) -> StoreOpener:
     """Return what finds the stores of accounts in a database; raises DataFolderUnusable where it is not set up."""
     ensure_version(database)
     return lambda account: PostgresStore(database, account)
-
-
-def _is_begun(connection: StoreConnection) -> bool:
-    return connection.run(_IS_BEGUN).fetchone() is not None

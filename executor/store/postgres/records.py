@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ import orjson
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.people import proven_actor
 from exitplan.executor.store.halt import Halt
+from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.postgres.tables import marked
@@ -22,6 +24,8 @@ from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.values import parse_time, time_text
 from exitplan.ruleset.model.visible import printable
 
+Lent = Callable[[], AbstractContextManager[StoreConnection]]
+"""Lends a connection in which an account is set."""
 EVERYBODY = ""
 """Under which the halt of all accounts is kept."""
 _AT_ONCE = 5_000
@@ -44,10 +48,14 @@ _PUT_MARK = (
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The rows of one account; what cannot be used raises DataFolderUnusable."""
+    """The rows of one account; what cannot be used raises DataFolderUnusable.
+
+    They are asked by a connection that ``lent`` gives, where it is told.
+    """
 
     database: Database
     account: str
+    lent: Lent | None = None
 
     # --- halts and marks ---
 
@@ -114,9 +122,12 @@ class Records:
     def _place(self) -> str:
         return self.database.place
 
+    def _session(self) -> AbstractContextManager[StoreConnection]:
+        return self.database.session(self.account) if self.lent is None else self.lent()
+
     def _row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
         """Run one statement, whose marks are ``?``, and give the first of its rows, where it has any."""
-        with told(self.database.place), self.database.session(self.account) as connection:
+        with told(self.database.place), self._session() as connection:
             return connection.run(marked(sql), values).fetchone()
 
 

@@ -5,15 +5,14 @@ The statements are those of SQLite, with their marks written as the server wants
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
-from exitplan.executor.store.port import ASK_WRITER, Rows, StoreUnusable, writer_of
-from exitplan.executor.store.postgres.connection import StoreConnection
+from exitplan.executor.store.port import ASK_WRITER, Row, Rows, StoreUnusable, writer_of
+from exitplan.executor.store.postgres.connection import Queued, ReadRows, StoreConnection, in_transaction
 from exitplan.executor.store.postgres.failures import as_store_error
 from exitplan.executor.store.postgres.leases import Lease
 
@@ -22,30 +21,60 @@ _LOCK = f"{ASK_WRITER} FOR UPDATE"
 _IS_LEASED = "SELECT count(*) FROM exitplan.leases WHERE name IN (?, ?) AND token = ? AND until > clock_timestamp()"
 
 
+class LaterRows:
+    """The rows of a statement that goes out with others: whoever looks at them first sends all that waits."""
+
+    __slots__ = ("_queued", "_send")
+
+    def __init__(self, queued: Queued, send: Callable[[], None]) -> None:
+        self._queued, self._send = queued, send
+
+    @property
+    def _rows(self) -> ReadRows:
+        if self._queued.rows is None and self._queued.problem is None:
+            self._send()
+        if self._queued.rows is None:
+            raise StoreUnusable("a statement before it has failed") from self._queued.problem
+        return self._queued.rows
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement has changed."""
+        return self._rows.rowcount
+
+    def __iter__(self) -> Iterator[Row]:
+        """Return the rows that are left, one by one."""
+        return iter(self._rows)
+
+    def fetchone(self) -> Row | None:
+        """Return the next row; None where there is none left."""
+        return self._rows.fetchone()
+
+    def fetchall(self) -> list[Row]:
+        """Return all that are left."""
+        return self._rows.fetchall()
+
+
 class PostgresTables:
     """The port over one connection, in which the account is set and which commits by itself outside of transactions.
 
-    What is written under a ``lease`` is written only while it lasts, by the time of the database.
+    What is written under a ``lease`` is written only while it lasts, by the time of the database. Statements of a
+    transaction are sent when the first answer is looked at, and before its commit.
     """
 
-    __slots__ = ("_connection", "_lease", "_writer")
+    __slots__ = ("_connection", "_is_writing", "_lease")
 
     def __init__(self, connection: StoreConnection, lease: Lease | None = None) -> None:
         self._connection = connection
         self._lease = lease
-        self._writer: int | None = None  # while nobody else can write
+        self._is_writing = False
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Rows:
         """Run one statement."""
-        try:
-            return self._connection.run(marked(sql), values)
-        except psycopg.DataError as error:
-            cleaned = _without_nul(values)
-            if cleaned == list(values):
-                raise as_store_error(error) from error
-            return self.execute(sql, cleaned)
-        except psycopg.Error as error:
-            raise as_store_error(error) from error
+        later = self._queued(sql, values)
+        if not self._is_writing:
+            self._send()
+        return later
 
     def executemany(self, sql: str, values: Iterable[Sequence[object]]) -> None:
         """Run one statement for each of the values."""
@@ -53,54 +82,87 @@ class PostgresTables:
             self.execute(sql, each)
 
     @contextmanager
-    def writing(self, *, is_durable: bool = True) -> Iterator[None]:
+    def writing(self, ensure: Callable[[int], None] | None = None, *, is_durable: bool = True) -> Iterator[None]:
         """Run a block as one transaction, while which no other one of the account is run.
 
         The log is written in its order: what is durable takes along all that came before.
         """
-        with self._transaction("BEGIN"):
-            if not is_durable:
-                self.execute("SET LOCAL synchronous_commit = off")
-            row = self.execute(_LOCK).fetchone()
+        self._is_writing = True
+        try:
+            with self._transaction(b"BEGIN", is_durable=is_durable):
+                self._lock(ensure)
+                if ensure is None:
+                    self._send()
+                yield
+                self._send()
+        finally:
+            self._is_writing = False
+
+    def _lock(self, ensure: Callable[[int], None] | None) -> None:
+        """Take the account's lock, and look then whether the lease lasts: another one may have taken it meanwhile."""
+        writers: list[int] = []
+
+        def is_there(rows: ReadRows) -> None:
+            row = rows.fetchone()
             if row is None:
                 raise StoreUnusable("the account has no journal here")
-            self._ensure_leased()
-            self._writer = writer_of(row)
-            try:
-                yield
-            finally:
-                self._writer = None
+            writers.append(writer_of(row))
+            if self._lease is None:
+                is_ours()
+
+        def is_ours(leased: ReadRows | None = None) -> None:
+            if leased is not None:
+                self._ensure_leased(leased)
+            if ensure is not None:
+                ensure(*writers)
+
+        self._queued(_LOCK, (), is_there)
+        if self._lease is not None:
+            names = self._lease.names
+            self._queued(_IS_LEASED, (names[0], names[-1], self._lease.token), is_ours)
 
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last."""
-        return writer_of(self.execute(ASK_WRITER).fetchone()) if self._writer is None else self._writer
+        return writer_of(self.execute(ASK_WRITER).fetchone())
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Run a block of questions as of the moment of the first."""
-        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+        with self._transaction(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
             yield
 
-    def _ensure_leased(self) -> None:
+    @contextmanager
+    def _transaction(self, begin: bytes, *, is_durable: bool = True) -> Iterator[None]:
+        try:
+            with in_transaction(self._connection, begin, is_durable=is_durable):
+                yield
+        except psycopg.Error as error:
+            raise as_store_error(error) from error
+
+    def _ensure_leased(self, rows: ReadRows) -> None:
         """Raise where the lease has ended by the time of the database, or another one has taken it."""
         if self._lease is None:
             return
-        first, last = self._lease.names[0], self._lease.names[-1]
-        row = self.execute(_IS_LEASED, (first, last, self._lease.token)).fetchone()
+        row = rows.fetchone()
         if row is None or row[0] != len(self._lease.names):
             self._lease.deadline = float("-inf")
             self._lease.ensure()
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[None]:
+    def _queued(self, sql: str, values: Sequence[object], check: Callable[[ReadRows], None] | None = None) -> LaterRows:
         try:
-            self.execute(begin)
-            yield
-            self.execute("COMMIT")
-        finally:  # whatever happened inside, half a transaction must not stay open
-            if self._connection.info.transaction_status is not TransactionStatus.IDLE:
-                with suppress(psycopg.Error):  # what went wrong before it is told
-                    self._connection.run(b"ROLLBACK")
+            queued = self._connection.queue(marked(sql), values, check)
+        except psycopg.DataError as error:
+            cleaned = _without_nul(values)
+            if cleaned == list(values):
+                raise as_store_error(error) from error
+            return self._queued(sql, cleaned, check)
+        return LaterRows(queued, self._send)
+
+    def _send(self) -> None:
+        try:
+            self._connection.send()
+        except psycopg.Error as error:
+            raise as_store_error(error) from error
 
 
 @lru_cache(maxsize=512)

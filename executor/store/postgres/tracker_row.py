@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import psycopg
-
+from exitplan.executor.store.postgres.connection import in_transaction
 from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.failures import told
+from exitplan.executor.store.postgres.records import Lent
 from exitplan.executor.store.tracker import (
     Document,
     ensure_no_others,
@@ -26,21 +26,30 @@ from exitplan.ruleset.model.values import time_text
 from exitplan.schemas.documents import parse_document
 
 _EMPTY = b'{"positions":{}}'
-_BEGIN = "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _LOOK = b"SELECT document FROM exitplan.trackers WHERE account = $1"
-_LOCK = "SELECT document FROM exitplan.trackers WHERE account = %s FOR UPDATE"
+_BEGIN = b"INSERT INTO exitplan.trackers (account, document) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_LOCK = _LOOK + b" FOR UPDATE"
 _PUT = (
-    "INSERT INTO exitplan.trackers (account, document) VALUES (%s, %s)"
-    " ON CONFLICT (account) DO UPDATE SET document = excluded.document"
+    b"INSERT INTO exitplan.trackers (account, document) VALUES ($1, $2)"
+    b" ON CONFLICT (account) DO UPDATE SET document = excluded.document"
 )
+
+
+class Change(Protocol):
+    """Makes the new content of a row from the one that is there, or was just begun."""
+
+    def __call__(self, content: bytes, *, is_new: bool) -> bytes:
+        """Return it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerRow:
-    """The port of a tracker over the row of one account."""
+    """The port of a tracker over the row of one account; ``lent`` gives the connection."""
 
     database: Database
     account: str
+    lent: Lent
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot the row's records; until there is a row, those that it brings along stay."""
@@ -50,17 +59,20 @@ class TrackerRow:
     def update(
         self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
     ) -> None:
-        """Change records of the row, one writer at a time; where there is none yet, ``records`` go into it first."""
-        with self.database.connection() as connection, connection.transaction():
-            is_new = connection.execute(_BEGIN, (self.account, _EMPTY)).rowcount == 1
-            content = _locked(connection, self.account)
-            self._sound(content)
+        """Change records of the row, one writer at a time; where there is none yet, ``records`` go into it first.
+
+        It is not waited for the disk: what a run ends with is committed after it, durably, in the same log.
+        """
+
+        def changed(content: bytes, *, is_new: bool) -> bytes:
             document = read_with_digits(content)
             if is_new:
                 document["positions"] = tracker_to_document(records)
             replace_records(document["positions"], changes)
             document["last_updated"] = time_text(now)
-            connection.execute(_PUT, (self.account, write_with_digits(document)))
+            return write_with_digits(document)
+
+        self._change(changed, is_durable=False)
 
     @property
     def place(self) -> str:
@@ -74,25 +86,29 @@ class TrackerRow:
 
     def take_over(self, source: Path) -> int:
         """Take the content of a tracker's file, one writer at a time."""
-        taken, content = load_records(source), source.read_bytes()
-        with self.database.connection() as connection, connection.transaction():
-            connection.execute(_BEGIN, (self.account, _EMPTY))
-            present = _locked(connection, self.account)
-            ensure_no_others(records_of(self._sound(present)), taken, self.place)
-            connection.execute(_PUT, (self.account, content))
+        taken, brought = load_records(source), source.read_bytes()
+
+        def replaced(content: bytes, *, is_new: bool) -> bytes:  # noqa: ARG001 - an empty one is as good as none
+            ensure_no_others(records_of(self._sound(content)), taken, self.place)
+            return brought
+
+        self._change(replaced, is_durable=True)
         return len(taken)
 
     def content(self) -> bytes | None:
         """Return the document as a file would hold it; None where there is none."""
-        with told(self.database.place), self.database.session(self.account) as connection:
+        with told(self.database.place), self.lent() as connection:
             row = connection.run(_LOOK, (self.account,)).fetchone()
         return None if row is None else bytes(row[0])
 
+    def _change(self, change: Change, *, is_durable: bool) -> None:
+        """Put what a function makes of the row, while others are kept from it."""
+        with told(self.database.place), self.lent() as connection, in_transaction(connection, is_durable=is_durable):
+            begun = connection.queue(_BEGIN, (self.account, _EMPTY))
+            content = bytes((connection.run(_LOCK, (self.account,)).fetchone() or (_EMPTY,))[0])
+            self._sound(content)
+            is_new = begun.rows is not None and begun.rows.rowcount == 1
+            connection.queue(_PUT, (self.account, change(content, is_new=is_new)))
+
     def _sound(self, content: bytes) -> Document:
         return parse_document(content, "tracker", self.place)
-
-
-def _locked(connection: psycopg.Connection[Any], account: str) -> bytes:
-    """Return what is in the row now, and keep others from writing it until the transaction ends."""
-    row = connection.execute(_LOCK, (account,)).fetchone()
-    return _EMPTY if row is None else bytes(row[0])

@@ -113,6 +113,13 @@ def test_shards_that_no_worker_may_take_do_not_hold_up_the_next_tick(pool: Pool,
     assert ticks.open_cycles(pool, ("tokyo",)) == [ShardCycle(120, 2)]
 
 
+def test_a_worker_that_was_not_told_that_it_has_come_comes_again(pool: Pool) -> None:
+    who = Identity("w", "here", 1, ("",))
+    for _ in range(2):  # as patience does where the connection broke before the answer
+        presence.come(pool, who, 1)
+    assert presence.beat(pool, who) == "active"
+
+
 @pytest.mark.parametrize(("egress", "shards"), [(("",), [1]), (("tokyo",), [2]), (("", "tokyo"), [1, 2])])
 def test_a_worker_takes_the_shards_of_its_addresses(
     pool: Pool, fleet: Fill, egress: tuple[str, ...], shards: list[int]

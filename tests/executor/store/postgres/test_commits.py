@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from exitplan.executor.store.port import Rows
+from exitplan.executor.store.postgres.connection import Queued, StoreConnection
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.migrations import create_journal
 from exitplan.executor.store.postgres.postgres_store import stores_in
-from exitplan.executor.store.postgres.tables import PostgresTables
 from tests.builders import position, snapshot
 from tests.executor.scene import stage
 from tests.postgres.fixtures import empty
@@ -35,18 +35,20 @@ def run(database: Database, folder: Path, orders: int, at_once: int) -> None:
 def test_orders_that_go_out_together_cost_one_commit(
     postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    commits: list[int] = []
-    execute = PostgresTables.execute
+    sent: list[bytes] = []
+    queue = StoreConnection.queue
 
-    def counting(tables: PostgresTables, sql: str, values: tuple[object, ...] = ()) -> Rows:
-        commits[-1] += sql == "COMMIT"
-        return execute(tables, sql, values)
+    def noting(connection: StoreConnection, sql: bytes, *further: Any) -> Queued:
+        sent.append(sql)
+        return queue(connection, sql, *further)
 
-    monkeypatch.setattr(PostgresTables, "execute", counting)
+    monkeypatch.setattr(StoreConnection, "queue", noting)
+    commits = []
     for orders in (FEW, MANY):
-        empty(postgres_database)
-        commits.append(0)
+        empty(postgres_database)  # this may ask something as well, by whichever connection lies idle
+        sent.clear()
         run(postgres_database, tmp_path / str(orders), orders, at_once)
+        commits.append(sent.count(b"COMMIT"))
     assert commits[1] - commits[0] == (MANY - FEW) / at_once
 
 
