@@ -39,7 +39,9 @@ _STRAYS = (
     "The account has five positions of strategies, and thirteen strays, remains and zombies beside them: the demo "
     "account, but for what only its owner can settle."
 )
-_MOVING = "The same account as default's, with a made-up volatility for each market: 2.2 % a day for BTC, 7.5 % for PEPE."
+_MOVING = (
+    "The same account as default's, with a made-up volatility for each market: 2.2 % a day for BTC, 7.5 % for PEPE."
+)
 CLEAN_UPS: Mapping[str, CleanUp] = {
     "default": CleanUp("strays", _STRAYS, 6),
     "published": CleanUp("strays", _STRAYS, 6),
