@@ -11,8 +11,9 @@ from rich.text import Text
 
 from exitplan.cli.rendering.screen import heading, rows, section, titled, words
 from exitplan.ruleset.model.values import parse_decimal
+from exitplan.ruleset.planning.unwind_words import cycle_name
 from exitplan.ruleset.planning.words import clock_time, exact, money, rounded_percent
-from exitplan.workbench.explaining.words import cap_text, outcomes_note, planned_lines
+from exitplan.workbench.explaining.words import cap_text, outcomes_note, planned_lines, remainder_text
 
 Document = Mapping[str, Any]
 _MOST_RANKED = 10
@@ -43,7 +44,7 @@ def _position_parts(explained: Document, position: Document) -> Iterator[Rendera
     yield _ranking(explained["symbol"], position)
     yield section("Exits", note, _rules(position["exits"], "no rule matches: no exit"))
     yield section("In the plan", "", Text("\n").join(words(line) for line in planned_lines(position)))
-    yield _schedule(position["schedule"])
+    yield _schedule(position["schedule"], position.get("remainder"))
     yield _outcomes(position.get("outcomes"))
     if "health" in position:
         from exitplan.cli.rendering.health import health_lines  # noqa: PLC0415 - few policies have a model
@@ -94,7 +95,7 @@ def _alternatives(ways: Sequence[Document]) -> RenderableType | None:
     return section("What would change it", "all else as it is; each is what a plan would then do", table)
 
 
-def _schedule(cycles: Sequence[Document]) -> RenderableType | None:
+def _schedule(cycles: Sequence[Document], remainder: Document | None) -> RenderableType | None:
     """Show the cycles of an unwind that are to come."""
     if not cycles:
         return None
@@ -102,13 +103,14 @@ def _schedule(cycles: Sequence[Document]) -> RenderableType | None:
     for cycle in cycles:
         value = "" if cycle["value"] is None else f"~ {money(cycle['value'])}"
         table.add_row(
-            words(f"cycle {cycle['cycle']} of {cycle['cycles']}"),
+            words(cycle_name(cycle["cycle"], cycle["cycles"])),
             words(clock_time(cycle["at"])),
             words(exact(cycle["quantity"])),
             words(value),
             words(f"leaves {exact(cycle['left'])}"),
         )
-    return section("Unwind", "each cycle at the earliest, at today's price", table)
+    note = "each cycle at the earliest, at today's price"
+    return section("Unwind", note, table if remainder is None else Group(table, words(remainder_text(remainder))))
 
 
 def _outcomes(outcomes: Document | None) -> RenderableType | None:

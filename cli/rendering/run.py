@@ -21,6 +21,7 @@ from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan import report_of
 from exitplan.ruleset.planning.plan_types import CheckReport, Plan
 from exitplan.ruleset.planning.plan_words import positions_text
+from exitplan.ruleset.planning.unwind_words import cycle_name
 from exitplan.ruleset.planning.words import counted, exact, money, percent, reason_text
 
 Document = Mapping[str, Any]
@@ -128,9 +129,8 @@ def _recovered(data: Document) -> Text:
 
 
 def _cycle(data: Document) -> Text:
-    return words(
-        f"  counted   {data['position']}: cycle {data['cycle']} of {data['cycles']}, nothing to send", "yellow"
-    )
+    name = cycle_name(data["cycle"], data["cycles"])
+    return words(f"  counted   {data['position']}: {name}, nothing to send", "yellow")
 
 
 def _alert(data: Document) -> Text:

@@ -15,7 +15,7 @@ from exitplan.executor.store.history import AccountStatus
 from exitplan.executor.store.state import Metrics, State
 from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.values import parse_decimal
-from exitplan.ruleset.planning.words import clock_time, exact, money, percent, reason_text, total
+from exitplan.ruleset.planning.words import clock_time, exact, money, reason_text, rounded_percent, total
 
 Document = Mapping[str, Any]
 _MEANINGS = {
@@ -59,7 +59,7 @@ def _unwinds(unwinds: Mapping[str, UnwindProgress]) -> Table:
         table.add_row(
             words(f"  {key}"),
             words(unwind.cycle),
-            words(percent(unwind.remaining_pct)),
+            words(rounded_percent(unwind.remaining_pct)),
             words(exact(unwind.initial_quantity)),
             words(clock_time(unwind.started_at)),
             words(clock_time(unwind.last_cycle_at) if unwind.last_cycle_at else "-"),

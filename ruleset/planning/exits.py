@@ -46,7 +46,7 @@ from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
 from exitplan.ruleset.planning.order_sizes import divide_order
 from exitplan.ruleset.planning.unwind import Slice, next_step
-from exitplan.ruleset.planning.unwind_words import cycle_text, pace_text
+from exitplan.ruleset.planning.unwind_words import cycle_text, pace_text, step_name
 
 HELD_BY = "held by "
 """What stands before the holders of a locked balance in the reason of a blocked exit."""
@@ -342,7 +342,7 @@ def _blocked(view: PositionView, rule: ExitRule, reason: BlockedReason) -> Block
 
 def _waiting(view: PositionView, rule: ExitRule, step: UnwindStep) -> Blocked:
     blocked = _blocked(view, rule, "waiting")
-    due = "" if step.due_at is None else f"; cycle {step.cycle} of {step.cycles} is due at {time_text(step.due_at)}"
+    due = "" if step.due_at is None else f"; {step_name(step)} is due at {time_text(step.due_at)}"
     return replace(blocked, because=blocked.because + due, until=step.due_at)
 
 

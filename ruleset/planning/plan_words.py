@@ -22,6 +22,7 @@ from exitplan.ruleset.planning.plan_types import (
     PlanPolicy,
 )
 from exitplan.ruleset.planning.planner import PlanScope
+from exitplan.ruleset.planning.unwind_words import cycle_name
 from exitplan.ruleset.planning.warnings import PlanWarning
 from exitplan.ruleset.planning.words import clock_time, counted, exact, money, percent, total
 
@@ -150,7 +151,7 @@ def value_text(action: Action) -> str:
 
 def reached_text(step: UnwindStep) -> str:
     """Say that a cycle of an unwind counts, though nothing is sent."""
-    return f"cycle {step.cycle} of {step.cycles} is reached already: at most {exact(step.target)} is held"
+    return f"{cycle_name(step.cycle, step.cycles)} is reached already: at most {exact(step.target)} is held"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ GROWTH_PCT = Decimal("0.01")
 
 _MINUTES_PER_DAY = 1440
 _SIX_PLACES, _TWELVE_PLACES = Decimal("0.000001"), Decimal("0.000000000001")
-_MOST_BEYOND = 20
+MOST_BEYOND = 20
 """How many cycles after those of the schedule are foreseen, where the market allows little."""
 
 
@@ -255,7 +255,7 @@ def coming_cycles(
     cycles: list[ComingCycle] = []
     at = now
     paced = policy.unwind.max_participation is not None
-    most = policy.unwind_cycles + (_MOST_BEYOND if paced else 0)
+    most = policy.unwind_cycles + (MOST_BEYOND if paced else 0)
     while policy.gradual_unwind_pct > 0 and len(cycles) <= most:
         step = next_step(view, progress, policy, at)
         if step.due_at is not None:

@@ -16,6 +16,17 @@ _WINDOWS = {
 }
 
 
+def cycle_name(cycle: int, cycles: int) -> str:
+    """Name a cycle of an unwind: of so many, or after them where the market allowed less than the schedule."""
+    return f"cycle {cycle}, after the {cycles} of the schedule" if cycle > cycles else f"cycle {cycle} of {cycles}"
+
+
+def step_name(step: UnwindStep) -> str:
+    """Name the cycle of a step, as plans do: those without a pace keep the words that they had."""
+    is_paced = step.max_quantity is not None
+    return cycle_name(step.cycle, step.cycles) if is_paced else f"cycle {step.cycle} of {step.cycles}"
+
+
 def cycle_text(step: UnwindStep, policy: Policy) -> str:
     """Say what a cycle leaves, and why as much; of the published schedule it is the cycle alone."""
     return "; ".join([_aim_text(step), *_schedule_texts(step, policy), *_cap_texts(step, policy), *_ahead_texts(step)])
@@ -33,9 +44,7 @@ def pace_text(step: UnwindStep, policy: Policy) -> str:
 
 
 def _aim_text(step: UnwindStep) -> str:
-    is_beyond = step.max_quantity is not None and step.cycle > step.cycles
-    of = f", after the {step.cycles} of the schedule" if is_beyond else f" of {step.cycles}"
-    name = f"cycle {step.cycle}{of}"
+    name = step_name(step)
     if step.remaining_pct == 0:
         return f"{name}: closes what is left"
     remaining = step.remaining_pct

@@ -8,7 +8,7 @@ from exitplan.ruleset.language.unwinding import SCHEDULES, VOLATILITY_SOURCES, W
 from exitplan.ruleset.model.market_data import VOLATILITY_DAYS
 from exitplan.schemas.shapes.common import Schema, one_of, record
 
-_FEWEST_DAYS, _MOST_DAYS = 2, 365
+_FEWEST_DAYS, _MOST_DAYS = 2, 180  # some venues answer 200 candles at most, the day that goes on among them
 
 
 def unwind_schema() -> Schema:

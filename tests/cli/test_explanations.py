@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 from jsonschema import Draft7Validator
 
+from exitplan.ruleset.model.market_data import MarketData
 from exitplan.schemas.shapes.answers import ANSWERS
-from tests.builders import position, snapshot
-from tests.cli.conftest import write_snapshot, xp
+from tests.builders import market, position, snapshot
+from tests.cli.conftest import Ran, write_snapshot, xp
 
 
 def test_explain_says_what_would_change_it_and_why_something_else_is_not_done(folder: Path) -> None:
@@ -62,3 +64,44 @@ def test_eval_tries_a_condition_part_by_part(folder: Path) -> None:
     assert len(everything.json["positions"]) == 20
     assert "did you mean 'value_usd'" in xp("eval", "value_us < 5", "XRP").err
     assert xp("eval", "dust", "NOTHELD").code == 64
+
+
+THIN = """
+version: 1
+name: thin
+extends: default.yaml
+parameters: {unwind_interval_minutes: 60}
+unwind: {max_participation: {share: 0.05, of: hour}}
+"""
+
+
+def explained_in_a_thin_market(folder: Path, volume: str, *options: str) -> Ran:
+    """Explain an unwind of 1,000 units where the last hour traded so many."""
+    (folder / "policies" / "thin.yaml").write_text(THIN, encoding="utf-8")
+    listed = market(step=1, min_amount=1, data=MarketData(volume_1h=Decimal(volume)))
+    account = snapshot(position(quantity=1000), markets={"AAA/USD": listed})
+    policy = ("--policy", "policies/thin.yaml")
+    return xp("explain", "AAA/USD", "--snapshot", write_snapshot(account), *policy, *options)
+
+
+def test_explain_says_what_a_thin_market_leaves_after_the_cycles_it_foresees(folder: Path) -> None:
+    told = explained_in_a_thin_market(folder, "100", "--json").json["positions"][0]
+    assert len(told["schedule"]) == 25
+    assert told["remainder"] == {"left": "875", "further_cycles": 175}
+    shown = " ".join(explained_in_a_thin_market(folder, "100").out.split())
+    assert (
+        "875 is left after these cycles and follows as the market allows: at the pace of the last one in about" in shown
+    )
+    assert "in about 175 further cycles." in shown
+    assert "max_participation is not counted" in shown
+
+
+def test_explain_names_a_cycle_after_the_last_one_as_such(folder: Path) -> None:
+    shown = explained_in_a_thin_market(folder, "100").out
+    assert "cycle 5, after the 4 of the schedule" in shown
+    assert "cycle 5 of 4" not in shown
+
+
+def test_explain_says_nothing_of_a_rest_where_the_market_takes_all(folder: Path) -> None:
+    told = explained_in_a_thin_market(folder, "1000000", "--json").json["positions"][0]
+    assert (told["schedule"][-1]["left"], "remainder" in told) == ("0", False)

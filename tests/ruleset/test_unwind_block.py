@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 
 from exitplan.ruleset.language.policy import compile_policy
 from exitplan.ruleset.language.problems import Problem
 from exitplan.ruleset.language.unwinding import SCHEDULES, Calibration, Participation, Unwind
 from exitplan.ruleset.model.market_data import NO_DEMAND, MarketDemand, VolumeOf
+from exitplan.schemas.shapes.unwinding import unwind_schema
 from tests.builders import compiled, policy_document
 
 CALIBRATED = {"schedule": "adaptive", "calibrate": {"pct": Decimal("0.25"), "at_volatility": Decimal("0.04")}}
@@ -92,3 +94,9 @@ def test_what_a_schema_cannot_see_is_an_error_at_its_place(block: dict[str, Any]
 def test_a_block_changes_the_hash_of_a_policy_and_none_leaves_it() -> None:
     without = compiled(policy_document())
     assert compiled({**policy_document(), "unwind": CALIBRATED}).sha256 != without.sha256
+
+
+@pytest.mark.parametrize(("days", "is_allowed"), [(180, True), (181, False), (1, False)])
+def test_a_volatility_is_of_no_more_days_than_every_venue_tells(days: int, *, is_allowed: bool) -> None:
+    block = unwind_schema()["properties"]["volatility"]
+    assert Draft7Validator(block).is_valid({"days": days}) is is_allowed

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exitplan.ruleset.model.values import meant_symbol, parse_decimal
+from exitplan.ruleset.planning.unwind_words import cycle_name
 from exitplan.ruleset.planning.words import exact, rounded_percent
 from exitplan.web.acts.desk import Look, desk_of
 from exitplan.web.pages.account_lines import newest_plan, waiting_of
@@ -17,7 +18,7 @@ from exitplan.web.pages.plan_sections import Line, plan_sections
 from exitplan.web.pages.showing import show
 from exitplan.web.refusals import NoSuchPage
 from exitplan.workbench.explaining.explanation import ExplainedPlan, explain_symbol
-from exitplan.workbench.explaining.words import cap_text, outcomes_note, planned_lines
+from exitplan.workbench.explaining.words import cap_text, outcomes_note, planned_lines, remainder_text
 
 Document = Mapping[str, Any]
 
@@ -72,6 +73,8 @@ def explain_page(request: Request) -> Response:
             cap_text=cap_text,
             planned_lines=planned_lines,
             outcomes_note=outcomes_note,
+            cycle_name=cycle_name,
+            remainder_text=remainder_text,
             shown_share=_shown_share,
             number=_number,
             signed=_signed,

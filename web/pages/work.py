@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from exitplan.ruleset.model.visible import printable
+from exitplan.ruleset.planning.unwind_words import cycle_name
 from exitplan.ruleset.planning.words import exact
 from exitplan.web.acts.desk import desk_of
 from exitplan.web.acts.works import Work
@@ -71,7 +72,7 @@ def _text_of(event: Mapping[str, Any]) -> str:
     if event.get("state"):
         figures.append(f"the account is {event['state']}")
     if event.get("cycle"):
-        figures.append(f"cycle {event['cycle']} of {event['cycles']}")
+        figures.append(cycle_name(event["cycle"], event["cycles"]))
     figures += [str(event[name]) for name in ("reason", "message", "because") if event.get(name)]
     return ": ".join(part for part in (about, ", ".join(figures)) if part)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import localcontext
+from decimal import ROUND_CEILING, localcontext
 from typing import Any
 
 from exitplan.ruleset.engine.trace import Trace, fact_text, trace
@@ -13,16 +13,17 @@ from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Polic
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.fact_registry import POSITION_FACTS
 from exitplan.ruleset.model.order_view import OrderView
+from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.progress import Kept, UnwindProgress
 from exitplan.ruleset.model.records import Document, write_record
 from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.values import EXACT, plain, time_text
+from exitplan.ruleset.model.values import EXACT, floor_to_step, plain, time_text
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.exits import limit_price
 from exitplan.ruleset.planning.plan import shown_facts
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import Draft, PlanInput
-from exitplan.ruleset.planning.unwind import coming_cycles
+from exitplan.ruleset.planning.unwind import MOST_BEYOND, ComingCycle, coming_cycles
 from exitplan.workbench.alternatives import find_alternatives
 from exitplan.workbench.explaining.fact_sources import fact_sources
 from exitplan.workbench.explaining.outcomes import unwind_outcomes
@@ -82,7 +83,7 @@ def _explain_position(case: ExplainedPlan, decision: Decision) -> Document:
         "exit": decision.exit.id if decision.exit else None,
         "exits": _tried(policy.exits, decision.exit, facts, case.marks),
         **planned,
-        "schedule": _schedule(case, decision),
+        **_schedule(case, decision),
         **_outcomes(case, decision),
         **_health(policy, decision),
         **_otherwise(case, decision),
@@ -214,15 +215,15 @@ def _ranked(decision: Decision, name: str) -> str | None:
     return None if value is None else fact_text(value)
 
 
-def _schedule(case: ExplainedPlan, decision: Decision) -> list[Document]:
-    """Foresee the unwind of a position; nothing where none is to come."""
+def _schedule(case: ExplainedPlan, decision: Decision) -> Document:
+    """Foresee the unwind of a position, and what the market may leave of it; nothing where none is to come."""
     if not _is_unwound(decision):
-        return []
+        return {"schedule": []}
     view, own = decision.view, _progress(case, decision)
     with localcontext(EXACT):
         cycles = coming_cycles(view, own, case.policy, case.now, limit_price(view, case.policy))
         worth = [view.worth(cycle.quantity) for cycle in cycles]
-    return [
+    shown = [
         {
             "cycle": cycle.step.cycle,
             "cycles": cycle.step.cycles,
@@ -233,6 +234,19 @@ def _schedule(case: ExplainedPlan, decision: Decision) -> list[Document]:
         }
         for cycle, value in zip(cycles, worth, strict=True)
     ]
+    return {"schedule": shown, **_remainder(decision.view, cycles, case.policy)}
+
+
+def _remainder(view: PositionView, cycles: Sequence[ComingCycle], policy: Policy) -> Document:
+    """Say what the market leaves after the cycles that are foreseen, and in about how many more it goes."""
+    if policy.unwind.max_participation is None or not cycles:
+        return {}
+    last = cycles[-1]
+    if floor_to_step(last.left, view.amount_step) <= 0:
+        return {}
+    waits = len(cycles) <= policy.unwind_cycles + MOST_BEYOND or not last.quantity
+    further = None if waits else int(EXACT.divide(last.left, last.quantity).to_integral_value(ROUND_CEILING, EXACT))
+    return {"remainder": {"left": plain(last.left), "further_cycles": further}}
 
 
 def _outcomes(case: ExplainedPlan, decision: Decision) -> Document:

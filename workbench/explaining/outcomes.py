@@ -55,6 +55,7 @@ def unwind_outcomes(
         "volatility_is_known": volatility is not None,
         "cycle_minutes": plain(policy.unwind_interval_minutes),
         **{name.replace(" ", "_"): _text(share) for name, share in known.items()},
+        **({} if policy.unwind.max_participation is None else {"is_paced": True}),
         "not_counted": [name for name, share in known.items() if share is None],
         "rows": rows,
     }

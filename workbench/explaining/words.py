@@ -7,6 +7,7 @@ from typing import Any
 
 from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.planning.actions import Action, Blocked
+from exitplan.ruleset.planning.unwind_words import cycle_name
 from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money, percent
 
 
@@ -32,9 +33,20 @@ def outcomes_note(outcomes: Mapping[str, Any]) -> str:
         source = "" if outcomes["volatility_is_known"] else ", the reference, for none could be read"
         said.append(f"a day moves {percent(outcomes['volatility'])}{source}")
         said.append(f"cycles are {outcomes['cycle_minutes']} minutes apart")
+    if outcomes.get("is_paced"):
+        said.append("max_participation is not counted: it makes an unwind longer than this")
     if outcomes["not_counted"]:
         said.append(f"not counted, as unknown: {', '.join(outcomes['not_counted'])}")
     return f"{'; '.join(said)}."
+
+
+def remainder_text(remainder: Mapping[str, Any]) -> str:
+    """Say what is left after the cycles that are foreseen, and what becomes of it."""
+    left = f"{exact(remainder['left'])} is left after these cycles and follows as the market allows"
+    further = remainder["further_cycles"]
+    if further is None:
+        return f"{left}: by then it allows less than the venue takes as an order, and the next cycle waits for more."
+    return f"{left}: at the pace of the last one in about {counted(further, 'further cycle')}."
 
 
 def planned_lines(position: Mapping[str, Any]) -> list[str]:
@@ -55,5 +67,5 @@ def planned_lines(position: Mapping[str, Any]) -> list[str]:
         said.append(f"{blocked['rule']} is blocked: {blocked_text(read_record(Blocked, blocked))}{alert}")
     step = position["unwind"] or {}
     if step.get("counts"):
-        said.append(f"cycle {step['cycle']} of {step['cycles']} counts; nothing is sent")
+        said.append(f"{cycle_name(step['cycle'], step['cycles'])} counts; nothing is sent")
     return said or ["nothing is done with it"]

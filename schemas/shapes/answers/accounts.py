@@ -95,6 +95,17 @@ def explain_schema() -> Schema:
             "exits": listed(OBJECT, "The exit rules that were tried."),
             "sources": {**OBJECT, "description": "Where each fact came from."},
             "schedule": listed(OBJECT, "The cycles of an unwind that are to come, with times and amounts."),
+            "remainder": record(
+                {
+                    "left": amount("What is left then.", optional=False),
+                    "further_cycles": {
+                        "type": ["integer", "null"],
+                        "description": "About how many more it takes at the pace of the last one; null where the "
+                        "next one waits for the market.",
+                    },
+                },
+                about="With max_participation: what the market leaves after the cycles of schedule.",
+            ),
             "outcomes": {
                 **OBJECT,
                 "description": "With unwind in the policy: expected cost and deviation of its schedule and of others.",
