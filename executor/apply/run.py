@@ -90,15 +90,16 @@ class Run:
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
-        cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
         others = self._fee_coin_last([action for action in self.plan.actions if action.kind != "cancel_order"])
-        if not self._do_all(cancels):
-            return
+        if self.cancel(others) and self.do(others):
+            self.count_cycles()
+
+    def cancel(self, others: Sequence[Action]) -> bool:
+        """Do all cancels, and read the account again if there were any before others; False where it has to stop."""
+        if not self.do([action for action in self.plan.actions if action.kind == "cancel_order"]):
+            return False
         freed = any(outcome.status == "done" for outcome in self.outcomes.values())
-        if freed and others and not self._read_until_free(others):
-            return
-        if self._do_all(others):
-            self._count_cycles()
+        return not (freed and others) or self._read_until_free(others)
 
     def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
         """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
@@ -128,13 +129,13 @@ class Run:
             return ExitCode.ACTION_FAILED
         return ExitCode.ERROR if self.is_unreadable else ExitCode.DONE
 
-    def _do_all(self, actions: list[Action]) -> bool:
+    def do(self, actions: Sequence[Action]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
         is_done = self._do_groups(actions)
         self._settle()
         return is_done
 
-    def _do_groups(self, actions: list[Action]) -> bool:
+    def _do_groups(self, actions: Sequence[Action]) -> bool:
         for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
             if self._needs_reading(group) and not self._read_again():
@@ -461,7 +462,7 @@ class Run:
         self.touched.clear()
         return True
 
-    def _read_until_free(self, actions: list[Action]) -> bool:
+    def _read_until_free(self, actions: Sequence[Action]) -> bool:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
         sales = [action for action in actions if action.kind in SELLING]
         if self.read_beside is not None and self._read_again(self.read_beside) and all(map(self._is_free, sales)):
@@ -482,7 +483,8 @@ class Run:
         free = floor_to_step(view.held - view.position.locked, view.amount_step)
         return free >= min(action.quantity, floor_to_step(view.held, view.amount_step))
 
-    def _count_cycles(self) -> None:
+    def count_cycles(self) -> None:
+        """Count the cycles of unwinds that are over with no order of their own."""
         for step in self.plan.steps.values():
             if not step.counts or not self._is_unwound(step.key):
                 continue
