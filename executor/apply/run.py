@@ -6,6 +6,7 @@ one commit with the sending of the next, unless something is told, asked or wait
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,9 +29,12 @@ from exitplan.executor.plan import observe_account, with_cost_basis
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import RESOLVED, Intent, Resolution, Settlement
 from exitplan.executor.store.state import State
+from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.facts import Observation
+from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, ceil_to_step, floor_to_step, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
@@ -49,6 +53,9 @@ OLDEST_READING = timedelta(seconds=30)
 LONGEST_REST = 60.0
 """Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
 
+REFUSED_SECONDS = 1.0
+"""Seconds that a run waits before it sends again what the venue refused."""
+
 _NEVER_ARRIVED = "it never reached the venue"
 _READS = 4
 _READ_SECONDS = 0.5
@@ -56,9 +63,17 @@ _READ_SECONDS = 0.5
 Tell = Callable[[str, Mapping[str, Any]], None]
 
 
+Judge = Callable[[Plan, Rulebook, Observation, Progress, Mapping[str, Intent]], Judged]
+"""Judges what is left of a plan on an account that was just read."""
+
+
 @dataclass
 class Run:
-    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it."""
+    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it.
+
+    ``tries`` is how often an order is sent that the venue refuses. With ``outlives_plan`` it goes on once the plan has
+    expired: for who brings to an end what was begun before.
+    """
 
     account: Account
     plan: Plan
@@ -82,6 +97,10 @@ class Run:
     has_ended: bool = False
     in_flight: set[str] = field(default_factory=set)
     untold: list[Callable[[], None]] = field(default_factory=list)
+    judge: Judge = judge_plan
+    tries: int = 1
+    outlives_plan: bool = False
+    refusals: Counter[str] = field(default_factory=Counter)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -158,7 +177,7 @@ class Run:
             self._stop(Stop.ASKED)
         elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
             self._stop(Stop.HALTED)
-        elif is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
+        elif not self.outlives_plan and is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
             self._stop(Stop.EXPIRED)
         elif action.kind in SELLING and self.judged.refused_orders:
             self._stop(Stop.GUARD_REFUSES)
@@ -228,6 +247,10 @@ class Run:
                     rest, clock_is_off = max(rest, resolved.rest), clock_is_off or resolved.is_off
                 elif self._is_tried_smaller(action, intent, resolved):
                     back.append(((action, intent), resolved.message or ""))
+                elif self._is_tried_again(action, resolved):
+                    self.unsent[action.id] = resolved.message or "the venue refused it"
+                    back.append(((action, intent), self.unsent[action.id]))
+                    rest = max(rest, REFUSED_SECONDS)
                 else:
                     ended.append(((action, intent), resolved))
             self._record(ended)
@@ -271,8 +294,15 @@ class Run:
         self.shrunk[action.id] = intent.quantity
         return True
 
+    def _is_tried_again(self, action: Action, resolved: Resolution) -> bool:
+        """Check whether an order that the venue did not take is sent once more; what it took and cancelled is over."""
+        if resolved.status != "refused" or resolved.order_id is not None or self.tries <= 1:
+            return False
+        self.refusals[action.id] += 1
+        return self.refusals[action.id] < self.tries
+
     def _send_again(self, action: Action, intent: Intent) -> None:
-        for _ in range(MAX_ATTEMPTS - 1):
+        for _ in range(max(MAX_ATTEMPTS, self.tries) - 1):
             if not self._read_again():
                 self._stop(Stop.OUTCOME_UNKNOWN)
                 return
@@ -454,7 +484,7 @@ class Run:
             seen = observe_account(account, self.state.progress, told)
             intents = self.journal.intents(self.plan.plan_id)
             self.account.store.ensure_leased(self.journal)  # else they may be what another process has made of them
-            self.judged = judge_plan(self.plan, account.rulebook, seen, self.state.progress, intents)
+            self.judged = self.judge(self.plan, account.rulebook, seen, self.state.progress, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
             self.tell("action_skipped", {"message": f"the account can no longer be read: {error}"})

@@ -139,10 +139,11 @@ class Journal:
         rows = self._db.execute("SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
         return [plan_id for (plan_id,) in rows]
 
-    def end_plan(self, plan_id: str, now: datetime) -> None:
-        """Note that a plan is used up."""
+    def end_plan(self, plan_id: str, now: datetime, beside: Beside = _nothing) -> None:
+        """Note that a plan is used up, and in the same commit what is to stand ``beside`` it."""
         with self._transaction() as db:
             self._end_plan(db, plan_id, now)
+            beside(db)
         _note_step("plan_ended", plan_id=plan_id)
 
     @staticmethod
