@@ -28,6 +28,7 @@ from exitplan.ruleset.model.records import Document, Key, Name, Sha256, Symbol, 
 from exitplan.ruleset.model.snapshot import Side, position_key
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan
 
+Reducing = Literal["close", "unwind", "convert_dust"]
 Ground = Literal["own", "group"]
 GROUNDS: Mapping[Ground, str] = {
     "own": "The account's own policy wants it.",
@@ -101,7 +102,7 @@ class Leg:
     account: Annotated[Name, Key("The account.")]
     symbol: Annotated[Symbol, Key()]
     side: Annotated[Side, Key("The side of the position.")]
-    kind: Annotated[Literal["close", "unwind", "convert_dust"], Key("The kind of its actions.")]
+    kind: Annotated[Reducing, Key("The kind of its actions.")]
     rule: Annotated[Name, Key("The exit rule that its actions carry.")]
     ground: Annotated[Ground, Key("Whose rule that is.", meanings=GROUNDS)]
     quantity: Annotated[Decimal, Key("How much is sold or bought back, in the position's units.")]

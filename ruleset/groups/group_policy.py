@@ -105,7 +105,8 @@ class GroupPolicy:
     """What is asked of several accounts together. ``sha256`` is that of the file's document.
 
     ``quote`` is the currency that values are in; ``rates`` are units of it for one unit of another, and go before what
-    venues tell. ``aliases`` are names of assets over all accounts. ``dust_value`` closes a position or a whole pair
+    venues tell. ``aliases`` are names of assets over all accounts; ``units`` says how many of an asset one of such a
+    name is (1000PEPE is 1,000 PEPE). ``dust_value`` closes a position or a whole pair
     whose value in the group is below it; None closes none.
     """
 
@@ -115,6 +116,7 @@ class GroupPolicy:
     max_leg_imbalance: LegImbalance
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, Decimal] = field(default_factory=dict)
     hedged: Hedged = "close_together"
     pairs: PairRule = field(default_factory=PairRule)
     cap: GroupCap = field(default_factory=GroupCap)

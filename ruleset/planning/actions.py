@@ -27,6 +27,7 @@ BlockedReason = Literal[
     "no-price",
     "waiting",
     "invariant",
+    "group",
 ]
 
 ACTION_KINDS: Mapping[Kind, str] = {
@@ -52,6 +53,7 @@ BLOCKED_REASONS: Mapping[BlockedReason, str] = {
     "no-price": "there is no price to place a stop at",
     "waiting": "the next cycle of its unwind is not due yet",
     "invariant": "an invariant of the policy rules it out",
+    "group": "the group of the account keeps it: it is one side of a hedged pair",
 }
 """Why an exit cannot run; of several the first that holds is told."""
 
