@@ -245,12 +245,8 @@ class Run:
                     self.unsent[action.id] = why
                     back.append(((action, intent), why))
                     rest, clock_is_off = max(rest, resolved.rest), clock_is_off or resolved.is_off
-                elif self._is_tried_smaller(action, intent, resolved):
+                elif self._is_tried_smaller(action, intent, resolved) or self._is_tried_again(action, resolved):
                     back.append(((action, intent), resolved.message or ""))
-                elif self._is_tried_again(action, resolved):
-                    self.unsent[action.id] = resolved.message or "the venue refused it"
-                    back.append(((action, intent), self.unsent[action.id]))
-                    rest = max(rest, REFUSED_SECONDS)
                 else:
                     ended.append(((action, intent), resolved))
             self._record(ended)
@@ -303,6 +299,8 @@ class Run:
 
     def _send_again(self, action: Action, intent: Intent) -> None:
         for _ in range(max(MAX_ATTEMPTS, self.tries) - 1):
+            if self.refusals[action.id]:
+                self.reconciler.sleep(REFUSED_SECONDS)
             if not self._read_again():
                 self._stop(Stop.OUTCOME_UNKNOWN)
                 return

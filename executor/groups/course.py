@@ -197,5 +197,5 @@ def progress_of(bundle: Bundle, slices: Sequence[Slice], price: Decimal) -> Prog
 
 
 def unit_of(base: Decimal | None, quantity: Decimal) -> Decimal:
-    """Return how much of the asset one unit of a position is."""
-    return ZERO if base is None or not quantity else base / quantity
+    """Return how much of the asset one unit of a position is, without its sign."""
+    return ZERO if base is None or not quantity else abs(base) / quantity

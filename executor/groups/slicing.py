@@ -34,7 +34,7 @@ def slices_needed(bundle: Bundle, bound: Decimal, price: Decimal) -> int:
 
     The leg that needs most counts. A bundle of one leg, and one that is within the bound as it stands, is not cut.
     """
-    if not bundle.is_pair or max((leg.base or ZERO for leg in bundle.legs), default=ZERO) * price <= bound:
+    if not bundle.is_pair or max((abs(leg.base or ZERO) for leg in bundle.legs), default=ZERO) * price <= bound:
         return 1
     needed = [_needed_by(leg, EXACT.divide(bound, price)) for leg in bundle.legs]
     if None not in needed and (most := max(count for count in needed if count is not None)) <= MOST_SLICES:

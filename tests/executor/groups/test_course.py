@@ -139,7 +139,9 @@ def test_whatever_happens_the_legs_are_within_the_bound_and_nothing_grows(
 
 
 @given(st.integers(1, 40), st.integers(1, 20), st.integers(1, 20))
-def test_where_nothing_goes_wrong_all_of_a_hedged_pair_is_done_and_in_balance(size: int, first: int, other: int) -> None:
+def test_where_nothing_goes_wrong_all_of_a_hedged_pair_is_done_and_in_balance(
+    size: int, first: int, other: int
+) -> None:
     whole = size * first * other
     progress = pair((1, whole, first), (-1, whole, other))
     carried_out(progress, size * max(first, other) * 100)

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from exitplan.executor.accounts.account import Account
-from exitplan.executor.apply.apply import Application, Prepared, Stopped
+from exitplan.executor.apply.apply import Application, Prepared
 from exitplan.executor.apply.events import Event
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
 from exitplan.executor.apply.run import Run
+from exitplan.executor.groups.refusals import GROUP, NotPrepared, of_each
 from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.journal import Beside, Journal
-from exitplan.ruleset.errors import DataFolderUnusable, UsageError
+from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, UsageError
 from exitplan.ruleset.planning.group_orders import NO_GROUP, GroupOrders
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -48,7 +49,7 @@ class Held:
 
 
 @dataclass(slots=True)
-class Member:
+class Participant:
     """An account with its part of a plan, ready to be carried out; ``run`` is there once it has begun.
 
     ``orders`` is what the group wants of it.
@@ -76,29 +77,30 @@ class Member:
         assert self.run is not None  # noqa: S101 - nothing is asked of it before
         return self.run
 
-    def begin(self, beside: Beside | None = None, *, tries: int = 1, outlives_plan: bool = False) -> None:
-        """Journal its part of the plan, and its run."""
+    def begin(self, beside: Beside | None = None, *, tries: int = 1) -> None:
+        """Journal its part of the plan, and its run: when that is over is decided for the group."""
         application = self.held.application(self.plan)
         run = application.begin(self.prepared, self.held.reconciler, _not_asked, beside)
-        self.run = replace(run, judge=partial(judge_plan, group=self.orders), tries=tries, outlives_plan=outlives_plan)
+        self.run = replace(run, judge=partial(judge_plan, group=self.orders), tries=tries, outlives_plan=True)
 
 
 @contextmanager
-def holding(
-    accounts: Mapping[str, Account], hear: Hear, sleep: Sleep, stopped: Stopped = _not_asked
-) -> Iterator[Mapping[str, Held]]:
+def holding(accounts: Mapping[str, Account], hear: Hear, sleep: Sleep) -> Iterator[Mapping[str, Held]]:
     """Take the leases of accounts in the order of their ids, so that no two groups wait for each other.
 
-    Raises AccountIsLocked, DataFolderUnusable and FileIsInvalid, before anything is read or sent.
+    Raises NotPrepared, before anything is read or sent, where one is locked, or cannot be written.
     """
-    ensure_one_place(accounts)
+    of_each({GROUP: accounts}, lambda _: ensure_one_place(accounts))
     with ExitStack() as stack:
         held: dict[str, Held] = {}
         for name in sorted(accounts):
             account = accounts[name]
-            account.store.ensure_ready()
-            stack.enter_context(account.store.trading_lease(account.identity, account.clock()))
-            held[name] = Held(account, stack.enter_context(account.store.open_journal()), hear, sleep)
+            try:
+                account.store.ensure_ready()
+                stack.enter_context(account.store.trading_lease(account.identity, account.clock()))
+                held[name] = Held(account, stack.enter_context(account.store.open_journal()), hear, sleep)
+            except ExitplanError as error:
+                raise NotPrepared({name: error}) from error
         yield held
 
 
