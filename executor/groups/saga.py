@@ -33,6 +33,8 @@ from exitplan.ruleset.planning.redecision import Standing as Judged
 
 Stopped = Callable[[], bool]
 _STAYS_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN})
+_NOT_FILLED = "its orders were not filled to the end"
+_OUT_OF_BOUND = "no more of it can be sent within max_leg_imbalance"
 _NOT_SENT = "not sent: the pair that it is part of was not carried out to its end"
 
 
@@ -308,7 +310,7 @@ class Saga:
     def _end_pair(self, progress: Progress, bundle: Bundle, why: str | None) -> None:
         end = _end_of(progress)
         if end is not BundleEnd.DONE and why is None:
-            why = "nothing of it could be sent within max_leg_imbalance"
+            why = _NOT_FILLED if not progress.left else _OUT_OF_BOUND
         outcome = BundleOutcome(bundle.id, bundle.asset, end, progress.imbalance, why)
         self.ends[bundle.id] = outcome
         self._tell("bundle_ended", **outcome.to_document())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ from exitplan.executor.groups.results import GroupResult
 from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.store.file_store import files_below
 from exitplan.executor.store.group_rows import GroupRow, open_group_run
+from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.group_planner import plan_group
@@ -65,7 +66,7 @@ class GroupScene:
 
     def plan(self) -> GroupPlan:
         self.clock.advance(1)
-        members = {name: _member(scene.open()) for name, scene in self.scenes.items()}
+        members = {name: member_of(scene.open()) for name, scene in self.scenes.items()}
         draft = plan_group(self.policy, members)
         plans = {
             name: write_plan(
@@ -116,18 +117,24 @@ class GroupScene:
         return [alert["severity"] for alert in self.alerts() if alert["alert_type"] == "LEGS_APART"]
 
     def open_rows(self) -> dict[str, GroupRow]:
-        rows: dict[str, GroupRow] = {}
-        for name, scene in self.scenes.items():
-            if not scene.store.has_journal():
-                continue
-            with scene.store.open_journal() as journal:
-                row = open_group_run(journal)
-            if row is not None:
-                rows[name] = row
-        return rows
+        return open_rows(scene.store for scene in self.scenes.values())
 
 
-def _member(account: Account) -> Member:
+def open_rows(stores: Iterable[AccountStore]) -> dict[str, GroupRow]:
+    """The plans of the group that are not over, by the accounts that take part."""
+    rows: dict[str, GroupRow] = {}
+    for store in stores:
+        if not store.has_journal():
+            continue
+        with store.open_journal() as journal:
+            row = open_group_run(journal)
+        if row is not None:
+            rows[store.account] = row
+    return rows
+
+
+def member_of(account: Account) -> Member:
+    """Read an account as a group does before it plans."""
     state = read_state(account)
     seen = observe_account(account, state.progress)
     given = PlanInput(account.rulebook, seen.snapshot, seen.now, state.progress, seen=seen)
