@@ -30,6 +30,18 @@ def _cases_schema() -> Schema:
     return cases_schema()
 
 
+def _group_schema() -> Schema:
+    from exitplan.schemas.shapes.groups import group_schema  # noqa: PLC0415 - as above
+
+    return group_schema()
+
+
+def _group_plan_schema() -> Schema:
+    from exitplan.schemas.shapes.groups import group_plan_schema  # noqa: PLC0415 - as above
+
+    return group_plan_schema()
+
+
 SHAPES: Mapping[str, Callable[[], Schema]] = {
     "policy": policy_schema,
     "snapshot": snapshot_schema,
@@ -40,6 +52,8 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "cases": _cases_schema,
     "alerts": alerting_schema,
     "users": users_schema,
+    "group": _group_schema,
+    "groupplan": _group_plan_schema,
 }
 
 

@@ -17,16 +17,16 @@ FindPairs = Literal["asset", "listed"]
 OnLegFailure = Literal["retry", "reduce", "restore"]
 GroupRank = Literal["value", "oldest"]
 
-HEDGED: Mapping[Hedged, str] = {
+HEDGED: Mapping[str, str] = {
     "close_together": "Whatever closes one side closes the other in the same share.",
     "keep": "A pair stays unless each of its positions is to be closed by its own account's policy.",
     "alone": "Each position goes by its own account's policy; the group only shows the pairs.",
 }
-FINDING: Mapping[FindPairs, str] = {
+FINDING: Mapping[str, str] = {
     "asset": "All long and all short positions of one asset, whatever the market.",
     "listed": "The pairs of the list, and no others.",
 }
-ON_LEG_FAILURE: Mapping[OnLegFailure, str] = {
+ON_LEG_FAILURE: Mapping[str, str] = {
     "retry": "Send it again, and stop there once the attempts are used up: the imbalance is told.",
     "reduce": "Then reduce the other legs of the bundle until the imbalance is within its bound.",
     "restore": "Then reduce the others until the net exposure is no larger than before the bundle began.",
