@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
 from exitplan.executor.apply.reconcile import Sleep
+from exitplan.executor.escalation.ladder import tended_after
 from exitplan.executor.groups.participants import Hear, Held, holding
 from exitplan.executor.groups.preparing import Ready, check, ensure_static, prepare
 from exitplan.executor.groups.refusals import GROUP, NotPrepared
 from exitplan.executor.groups.results import GroupResult
 from exitplan.executor.groups.resuming import begun_in, end_without_sending, made_ready
 from exitplan.executor.groups.saga import Past, Saga, Stopped
+from exitplan.executor.standing import no_answer_left
 from exitplan.executor.store.group_rows import group_run
 from exitplan.ruleset.errors import AccountIsInGroupRun, ExitplanError, PlanIsUsed
 from exitplan.ruleset.exit_codes import ExitCode
@@ -63,13 +66,23 @@ def apply_group_plan(
     Where anything is missing in any of the accounts nothing is sent in any, and the result says why, by account. Raises
     OutcomeUnknown and DataFolderUnusable where a data folder breaks in the middle.
     """
-    name = work.policy.name
+    with ExitStack() as stack:
+        for account in work.accounts.values():
+            stack.enter_context(tended_after(account))
+            stack.enter_context(no_answer_left(account))
+        try:
+            with holding(work.accounts, watch.hear, sleep) as held:
+                return _under_leases(work, plan, held, watch)
+        except NotPrepared as refused:
+            return _refused(work, plan, refused, watch)
+
+
+def _refused(work: GroupWork, plan: GroupPlan | None, refused: NotPrepared, watch: GroupWatch) -> GroupResult:
     plan_id = GROUP if plan is None else plan.group_plan_id
-    try:
-        with holding(work.accounts, watch.hear, sleep) as held:
-            return _under_leases(work, plan, held, watch)
-    except NotPrepared as refused:
-        return GroupResult.refused(name, plan_id, refused.refusals)
+    result = GroupResult.refused(work.policy.name, plan_id, refused.refusals)
+    now = next(iter(work.accounts.values())).clock()
+    watch.hear(GROUP, Event("group_refused", now, result.to_document()))
+    return result
 
 
 def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, Held], watch: GroupWatch) -> GroupResult:

@@ -162,7 +162,7 @@ class _Stage:
             self._wrong("lost", "the plan of the group is open to the end")
         for name in (CASH, HEDGE):
             self._judge_account(name)
-        if self.world.held(CASH):
+        if self.world.held(CASH) and not self.world.worlds[CASH].state().escalated:  # else a person was asked
             self._wrong("lost", f"at rest with {self.world.held(CASH)} of a zombie: {self._last_words()}")
 
     def _judge_way(self) -> None:
