@@ -15,7 +15,7 @@ from exitplan.executor.groups.participants import Hear, Held, holding
 from exitplan.executor.groups.preparing import Ready, check, ensure_static, prepare
 from exitplan.executor.groups.refusals import GROUP, NotPrepared
 from exitplan.executor.groups.results import GroupResult
-from exitplan.executor.groups.resuming import begun_in, end_without_sending, made_ready
+from exitplan.executor.groups.resuming import begun_in, end_without_sending, is_over, made_ready
 from exitplan.executor.groups.saga import Past, Saga, Stopped
 from exitplan.executor.standing import no_answer_left
 from exitplan.executor.store.group_rows import group_run
@@ -99,7 +99,7 @@ def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, He
             hint=f"finish it, or wind it down, first: exitplan apply --group {work.policy.name}",
         )
         raise NotPrepared({GROUP: other})
-    if begun.row.standing in {"preparing", "ending"}:
+    if is_over(begun, held):
         end_without_sending(begun, held)
         return GroupResult(work.policy.name, begun.row.group_plan, ExitCode.DONE)
     return _saga(begun.plan, *made_ready(begun, held), watch).carry_out()

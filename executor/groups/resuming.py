@@ -103,16 +103,29 @@ def _ensure_held(row: GroupRow, names: set[str], held: Mapping[str, Held]) -> No
         )
 
 
+def is_over(begun: Begun, held: Mapping[str, Held]) -> bool:
+    """Check whether nothing more may be sent: nothing was yet, all was, or a journal was put back meanwhile."""
+    if begun.row.standing not in {"going", "winding"}:
+        return True
+    rows = [group_run(held[name].journal, begun.row.group_plan) for name in begun.plan.accounts]
+    return any(row is not None and not row.is_open for row in rows)
+
+
 def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
-    """End a plan in all journals that have it, the leader's last: nothing of it was sent, or nothing more is."""
+    """End a plan in all journals that have it, the leader's last, once what may have been sent is resolved.
+
+    Raises OutcomeUnknown where that cannot be.
+    """
     group_plan, leader = begun.row.group_plan, begun.row.leader
+    if begun.row.unbalanced_since is not None:
+        _tell_apart(begun, held, "a journal was put back while the plan was carried out")
     for name in [*(name for name in sorted(begun.plan.accounts) if name != leader), leader]:
         one = held[name]
         row = group_run(one.journal, group_plan)
         if row is None or not row.is_open:
             continue
+        one.application(read_plan(one.journal.plan_document(row.plan_id))).settle_earlier(one.reconciler)
         now = one.account.clock()
-        one.journal.claim()
         one.journal.end_plan(row.plan_id, now, moving(group_plan, "ended", "ended", now))
 
 
@@ -167,23 +180,28 @@ def _is_able(begun: Begun, one: Participant) -> bool:
 
 
 def _tell_overdue(begun: Begun, held: Mapping[str, Held], refused: NotPrepared) -> None:
-    since, bound = begun.row.unbalanced_since, begun.plan.group.max_leg_imbalance
-    leader = held[begun.row.leader].account
-    if since is None or 0 <= (leader.clock() - since).total_seconds() <= bound.seconds:
+    since, leader = begun.row.unbalanced_since, held[begun.row.leader].account
+    if since is None:
         return
+    if not 0 <= (leader.clock() - since).total_seconds() <= begun.plan.group.max_leg_imbalance.seconds:
+        _tell_apart(begun, held, str(refused))
+
+
+def _tell_apart(begun: Begun, held: Mapping[str, Held], why: str) -> None:
+    """Raise the alert of the pair that was out of balance when its process died, as the leader's journal knows it."""
+    leader, group = held[begun.row.leader].account, begun.plan.group
     step = next((one.figures for one in reversed(begun.steps) if one.step == "unbalanced"), {})
-    asset = next((bundle.asset for bundle in begun.plan.bundles if bundle.id == step.get("bundle")), GROUP)
-    leader.store.raise_alert(
-        "LEGS_APART",
-        leader.clock(),
-        {
-            "group": begun.plan.group.name,
-            "group_plan": begun.row.group_plan,
-            "bundle": str(step.get("bundle", "")),
-            "asset": asset,
-            "imbalance": str(step.get("imbalance", plain(bound.value))),
-            "quote": begun.plan.group.quote,
-            "seconds": int((leader.clock() - since).total_seconds()),
-            "reason": str(refused),
-        },
-    )
+    bundle = next((bundle for bundle in begun.plan.bundles if bundle.id == step.get("bundle")), None)
+    now = leader.clock()
+    figures: dict[str, Any] = {
+        "group": group.name,
+        "group_plan": begun.row.group_plan,
+        "bundle": "" if bundle is None else bundle.id,
+        "asset": GROUP if bundle is None else bundle.asset,
+        "imbalance": str(step.get("imbalance", plain(group.max_leg_imbalance.value))),
+        "quote": group.quote,
+        "reason": why,
+    }
+    if begun.row.unbalanced_since is not None:
+        figures["seconds"] = int((now - begun.row.unbalanced_since).total_seconds())
+    leader.store.raise_alert("LEGS_APART", now, figures)

@@ -210,9 +210,10 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def has_requests(db: sqlite3.Connection) -> bool:
-    """Check whether a journal keeps what waits for people."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Check whether a journal has a table, which it may be too old for."""
+    asked = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return db.execute(asked, (name,)).fetchone() is not None
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = True) -> None:

@@ -124,10 +124,10 @@ class _Stage:
             self.world.wire.advance(60)
             try:
                 plan = None if self.world.is_open() else self.world.plan()
-                if plan is not None and not plan.has_changes:
-                    return
                 result = self.world.apply(plan)
                 told.write(f"{result.exit_code}: {result.refusals} {result.bundles}\n")
+                if plan is not None and not plan.has_changes and not result.is_open:
+                    return
             except ExitplanError as error:
                 told.write(f"{type(error).__name__}: {error}\n")
 
