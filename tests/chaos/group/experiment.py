@@ -140,8 +140,12 @@ class _Stage:
     def _look_apart(self) -> None:
         apart = abs(self.world.net()) * PRICE
         self.report.worst = max(self.report.worst, apart)
-        if apart > BOUND:
-            self._wrong("lost", f"the legs are {apart} apart, and may be {BOUND}")
+        if apart > self._most_apart():
+            self._wrong("lost", f"the legs are {apart} apart, and may be {self._most_apart()}")
+
+    def _most_apart(self) -> Decimal:
+        """Return the furthest that legs may be apart: a pair that was found unequal may be so by the bound more."""
+        return BOUND + max(self.world.nets_before(), default=Decimal(0)) * PRICE
 
     def _judge(self) -> None:
         for world in self.world.worlds.values():
@@ -177,8 +181,8 @@ class _Stage:
         for _, sign, quantity in fills:
             net += sign * quantity
             self.report.worst = max(self.report.worst, abs(net) * PRICE)
-        if self.report.worst > BOUND:
-            self._wrong("lost", f"on the way the legs were {self.report.worst} apart, and may be {BOUND}")
+        if self.report.worst > self._most_apart():
+            self._wrong("lost", f"on the way the legs were {self.report.worst} apart, and may be {self._most_apart()}")
 
     def _judge_account(self, name: str) -> None:
         planned, intents, sold = self.world.planned(name), self.world.intents(name), self.world.worlds[name].sold()

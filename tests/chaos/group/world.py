@@ -96,6 +96,12 @@ class GroupWorld:
         files = sorted(self.root.glob("group-*.json"))
         return read_group_plan(json.loads(files[-1].read_bytes())) if files else None
 
+    def nets_before(self) -> list[Decimal]:
+        """How unequal the pairs of the saved plans were when these were made; none of the first plan is."""
+        plans = [json.loads(path.read_bytes()) for path in sorted(self.root.glob("group-*.json"))]
+        nets = [bundle["net_before"] for plan in plans for bundle in plan["bundles"] if len(bundle["legs"]) > 1]
+        return [abs(Decimal(net)) for net in nets]
+
     def apply(self, plan: GroupPlan | None) -> GroupResult:
         return apply_group_plan(self.work(), plan, sleep=self.worlds[CASH].clock.sleep)
 
