@@ -186,7 +186,8 @@ class _Preparation:
             if verdict.standing is not Standing.DONE:
                 stale += [f"{bundle.asset}: {verdict.why}"] if bundle.is_pair else []
         is_all = bool(self.plan.bundles) and len(left_out) == len(self.plan.bundles)
-        if stale or (is_all and not self._has_more() and any("done" not in why for why in left_out.values())):
+        is_done = all(verdicts[name].standing is Standing.DONE for name in left_out)
+        if stale or (is_all and not self._has_more() and not is_done):
             told = "\n  ".join(stale or list(left_out.values()))
             said = f"the accounts are not those that the plan was made for:\n  {told}"
             raise NotPrepared({GROUP: PlanIsStale(said, hint="make a new plan and look at it")})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -52,6 +53,17 @@ class Begun:
         """The legs that have failed."""
         steps = [step.figures for step in self.steps if step.step == "leg_failed"]
         return frozenset((step["bundle"], step["account"], int(step["place"])) for step in steps)
+
+    @property
+    def apart(self) -> Mapping[str, Any]:
+        """What the leader's journal says of the pair that was taken apart last."""
+        return next((one.figures for one in reversed(self.steps) if one.step == "unbalanced"), {})
+
+    @property
+    def since(self) -> dict[str, datetime]:
+        """Since when which pair is out of balance."""
+        since = self.row.unbalanced_since
+        return {} if since is None else {str(self.apart.get("bundle", "")): since}
 
     @property
     def _going(self) -> Mapping[str, Any]:
@@ -150,7 +162,7 @@ def _made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
         for one in participants.values()
     )
     is_winding = begun.row.standing == "winding" or is_over or bool(unable)
-    past = Past(begun.row.unbalanced_since, begun.failed, is_winding, unable)
+    past = Past(begun.since, begun.failed, is_winding, unable)
     return Ready(participants, begun.prices, begun.left_out), past
 
 
@@ -190,7 +202,7 @@ def _tell_overdue(begun: Begun, held: Mapping[str, Held], refused: NotPrepared) 
 def _tell_apart(begun: Begun, held: Mapping[str, Held], why: str) -> None:
     """Raise the alert of the pair that was out of balance when its process died, as the leader's journal knows it."""
     leader, group = held[begun.row.leader].account, begun.plan.group
-    step = next((one.figures for one in reversed(begun.steps) if one.step == "unbalanced"), {})
+    step = begun.apart
     bundle = next((bundle for bundle in begun.plan.bundles if bundle.id == step.get("bundle")), None)
     now = leader.clock()
     figures: dict[str, Any] = {

@@ -33,6 +33,8 @@ from exitplan.ruleset.planning.redecision import Standing as Judged
 
 Stopped = Callable[[], bool]
 _STAYS_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN})
+_WAITS = frozenset({Stop.HALTED, Stop.VENUE_RESTS, Stop.CLOCK_IS_OFF})
+"""What passes: a leg that it stops is as good as before once the plan goes on."""
 _NOT_FILLED = "its orders were not filled to the end"
 _OUT_OF_BOUND = "no more of it can be sent within max_leg_imbalance"
 _NOT_SENT = "not sent: the pair that it is part of was not carried out to its end"
@@ -42,11 +44,11 @@ _NOT_SENT = "not sent: the pair that it is part of was not carried out to its en
 class Past:
     """What is known of a plan that was begun before.
 
-    ``since`` is since when a pair is out of balance; ``failed`` are legs by bundle, account and place. Where it
+    ``since`` is since when which pair is out of balance; ``failed`` are legs by bundle, account and place. Where it
     ``is_winding``, only that balance is brought back. Of accounts that are ``unable`` nothing more can be sent.
     """
 
-    since: datetime | None = None
+    since: Mapping[str, datetime] = field(default_factory=dict)
     failed: frozenset[tuple[str, str, int]] = frozenset()
     is_winding: bool = False
     unable: frozenset[str] = frozenset()
@@ -66,7 +68,8 @@ class Saga:
     hear: Callable[[Event], None]
     stopped: Stopped
     past: Past | None = None
-    since: datetime | None = None
+    since: dict[str, datetime] = field(default_factory=dict)
+    looked: datetime | None = None
     is_stuck: bool = False
     overdue: set[str] = field(default_factory=set)
     ends: dict[str, BundleOutcome] = field(default_factory=dict)
@@ -90,7 +93,7 @@ class Saga:
         if self.past is None:
             self._begin_all()
         else:
-            self.since = self.past.since
+            self.since = dict(self.past.since)
             for one in self.participants.values():
                 one.begin(tries=self._tries)
                 if one.id in self.past.unable:
@@ -246,10 +249,13 @@ class Saga:
 
         A clock that went back says nothing of how long it was, so that it was too long is assumed.
         """
-        if self.since is None or not progress.is_apart:
+        now = self._now()
+        went_back = self.looked is not None and now < self.looked
+        self.looked, since = now, self.since.get(progress.bundle)
+        if since is None or not progress.is_apart:
             return None
-        seconds, most = (self._now() - self.since).total_seconds(), self.plan.group.max_leg_imbalance.seconds
-        if 0 <= seconds <= most:
+        seconds, most = (now - since).total_seconds(), self.plan.group.max_leg_imbalance.seconds
+        if 0 <= seconds <= most and not went_back:
             return None
         progress.narrow(self._after_failure if self._after_failure is not Course.STOPPED else Course.REDUCING)
         why = f"its legs were apart for more than {most} s" if seconds > most else "the clock went back meanwhile"
@@ -260,21 +266,21 @@ class Saga:
 
     def _note_apart(self, progress: Progress, one: Slice) -> None:
         """Note that a slice is about to take the legs apart, before it goes."""
-        if self.since is not None:
+        if progress.bundle in self.since:
             return
         one.status = "unknown"
         is_apart, imbalance = progress.is_apart, progress.imbalance
         one.status = "waiting"
         if is_apart:
-            self.since = self._now()
+            now = self.since[progress.bundle] = self._now()
             figures = {"bundle": progress.bundle, "imbalance": plain(imbalance)}
-            self._note(balancing(self.plan.group_plan_id, self.since, self._now(), **figures))
+            self._note(balancing(self.plan.group_plan_id, now, now, **figures))
             self._tell("legs_apart", **figures)
 
     def _note_together(self, progress: Progress) -> None:
-        if self.since is None or progress.is_apart:
+        if progress.bundle not in self.since or progress.is_apart:
             return
-        self.since = None
+        del self.since[progress.bundle]
         self._note(balancing(self.plan.group_plan_id, None, self._now(), bundle=progress.bundle))
         self._tell("legs_together", bundle=progress.bundle)
 
@@ -303,7 +309,8 @@ class Saga:
         said = said or (f"the run stopped: {run.stop.value}" if run.stop is not None else "it was not sent")
         why = f"{action.symbol} at {one.account}: {said}"
         figures: dict[str, Any] = {"bundle": progress.bundle, "account": one.account, "place": one.place}
-        self._note(moving(*self._step(self._standing, "leg_failed"), **figures, why=why))
+        if outcome is not None or run.stop not in _WAITS:
+            self._note(moving(*self._step(self._standing, "leg_failed"), **figures, why=why))
         self._tell("leg_failed", **figures, symbol=action.symbol, course=progress.course.value, message=why)
         return why
 
@@ -372,8 +379,8 @@ class Saga:
             "quote": self.plan.group.quote,
             "reason": why,
         }
-        if self.since is not None:
-            figures["seconds"] = int((now - self.since).total_seconds())
+        if (since := self.since.get(progress.bundle)) is not None:
+            figures["seconds"] = int((now - since).total_seconds())
         for name in sorted({leg.account for leg in bundle.legs}):
             account = self.participants[name].held.account
             with suppress(ExitplanError):  # the others are to be told all the same

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exitplan.executor.groups.results import BundleEnd
 from exitplan.ruleset.errors import AccountIsInGroupRun, PlanIsStale
-from tests.executor.groups.group_scene import CASH, HEDGE, PERP, SPOT, group_stage
+from tests.builders import position, record
+from tests.executor.groups.group_scene import CASH, HEDGE, PERP, PRICE, SPOT, GroupScene, group_stage, held
 from tests.faults import SILENT, Fault
 
 
@@ -211,3 +213,60 @@ def test_a_short_that_its_account_keeps_is_bought_back_under_the_groups_rule(tmp
     assert {leg.symbol for leg in plan.bundles[0].legs} == {SPOT, PERP}
     scene.apply(plan)
     assert [sent.side for sent in scene.scenes[HEDGE].trouble.orders] == ["buy"] * 4
+
+
+def test_a_clock_that_goes_on_and_then_back_lets_no_leg_go_ahead(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path, then="retry")
+    plan = scene.plan()
+    legs = [scene.scenes[leg.account] for leg in plan.bundles[0].legs]
+    legs[0].trouble.before.append(lambda: scene.clock.advance(40))
+    legs[1].trouble.before.append(None)
+    legs[0].trouble.before.append(lambda: scene.clock.advance(-20))
+    scene.apply(plan)
+    assert scene.net() == 0
+    assert "the clock went back" in " ".join(str(end["reason"]) for end in scene.told("bundle_ended"))
+
+
+def test_a_halt_on_the_way_sends_nothing_more_in_its_account_and_it_goes_on_once_it_is_lifted(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    first, second = (scene.scenes[leg.account] for leg in plan.bundles[0].legs)
+    first.trouble.before.extend([None, lambda: second.store.halt("look first", scene.clock())])
+    result = scene.apply(plan)
+    assert (result.exit_code, result.is_open, abs(scene.net()) * 1000) == (4, True, 250)
+    assert (len(second.trouble.orders), scene.legs_apart()) == (1, ["CRITICAL", "CRITICAL"])
+    assert (scene.apply().is_open, len(second.trouble.orders)) == (True, 1)
+    second.store.resume()
+    result = scene.apply()
+    assert (scene.net(), result.is_open, scene.open_rows()) == (0, False, {})
+
+
+def two_pairs(tmp_path: Path, **changes: Any) -> GroupScene:
+    """Two assets, each held at one account and sold short at the other."""
+    symbols = ("BTC/USD", "ETH/USD")
+    spot = held(*(position(name, 1) for name in symbols), tracked={name: record(entry=None) for name in symbols})
+    perps = [f"{name}:USD" for name in symbols]
+    short = held(
+        *(position(name, 1, side="short", entry=PRICE) for name in perps), tracked={name: record() for name in perps}
+    )
+    return group_stage(tmp_path, {CASH: spot, HEDGE: short}, **changes)
+
+
+def test_a_pair_that_stays_apart_does_not_make_the_next_one_late(tmp_path: Path) -> None:
+    scene = two_pairs(tmp_path, seconds=5)
+    plan = scene.plan()
+    first = plan.bundles[0]
+    other = scene.scenes[first.legs[1].account]
+    other.break_writes(Fault.REFUSED)
+    other.trouble.before.extend([lambda: scene.clock.advance(4), lambda: scene.clock.advance(4)])
+    result = scene.apply(plan)
+    assert {end.bundle: end.end for end in result.bundles} == {
+        first.id: BundleEnd.APART,
+        plan.bundles[1].id: BundleEnd.DONE,
+    }
+
+
+def test_what_becomes_of_one_pair_says_nothing_of_another(tmp_path: Path) -> None:
+    scene = two_pairs(tmp_path)
+    plan = scene.plan()
+    assert (len(plan.bundles), scene.apply(plan).exit_code, scene.open_rows()) == (2, 0, {})
