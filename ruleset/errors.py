@@ -124,6 +124,12 @@ class RefusedByGuard(ExitplanError):
     exit_code = 5
 
 
+class RehearsalFailed(ExitplanError):
+    """A venue that was asked to check an order did not say that it would take it."""
+
+    exit_code = 5
+
+
 class AccountIsHalted(RefusedByGuard):
     """A halt file exists: nothing is sent until somebody resumes."""
 

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
+from exitplan.brokers.rehearsal import RehearsesOrders
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.apply import Prepared, ensure_not_used, read_for
 from exitplan.executor.apply.in_group import ensure_not_in_group_run
 from exitplan.executor.apply.judging import Judged, judge_plan
+from exitplan.executor.apply.orders import order_for
 from exitplan.executor.apply.staleness import ensure_applicable, ensure_fresh, ensure_not_halted
 from exitplan.executor.groups.participants import Held, Participant
 from exitplan.executor.groups.refusals import GROUP, NotPrepared, of_each
@@ -22,7 +24,7 @@ from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.state import State
-from exitplan.ruleset.errors import ExitplanError, PlanIsStale, RefusedByGuard
+from exitplan.ruleset.errors import ExitplanError, PlanIsStale, RefusedByGuard, RehearsalFailed
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.group_planner import GroupDraft
 from exitplan.ruleset.groups.group_policy import GroupPolicy
@@ -116,7 +118,27 @@ class _Preparation:
             prepared = Prepared(looks[name].state, judged, {}, is_resumed=False)
             return Participant(self.held[name], plans[name], prepared, orders_of(self.plan, name))
 
-        return Ready(of_each(self.accounts, participant), prices, left_out)
+        participants = of_each(self.accounts, participant)
+        of_each(self.accounts, lambda name: self._rehearse(participants[name], looks[name], left_out))
+        return Ready(participants, prices, left_out)
+
+    def _rehearse(self, one: Participant, look: _Look, left_out: Mapping[str, str]) -> None:
+        """Have the first order of each leg checked where the account's venue can; raises RehearsalFailed."""
+        account = one.held.account
+        if not isinstance(account.broker, RehearsesOrders):
+            return
+        legs = [
+            leg for bundle in self.plan.bundles if bundle.is_pair and bundle.id not in left_out for leg in bundle.legs
+        ]
+        first = [actions_of(leg, one.plan)[0] for leg in legs if leg.account == one.id]
+        capabilities, policy = account.broker.capabilities, account.rulebook.policy
+        orders = [order_for(action, action.quantity, capabilities, look.seen.snapshot, policy) for action in first]
+        for action, problem in zip(first, account.broker.rehearse_orders(orders) if orders else (), strict=True):
+            if problem is not None:
+                raise RehearsalFailed(
+                    f"{action.symbol}: its venue was asked to check an order, and did not take it: {problem.message}",
+                    hint="nothing was sent; see what the venue says against it, and plan again",
+                )
 
     def looked_at(self) -> tuple[dict[str, _Look], GroupDraft, dict[str, str]]:
         """Read all accounts, plan the group anew and decide again; gives the bundles that are left out, and why."""

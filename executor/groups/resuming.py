@@ -130,7 +130,9 @@ def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
     """
     group_plan, leader = begun.row.group_plan, begun.row.leader
     if begun.row.unbalanced_since is not None:
-        _tell_apart(begun, held, "a journal was put back while the plan was carried out")
+        is_ending = begun.row.standing == "ending"
+        died, put_back = "its process died before it had ended", "a journal was put back while the plan was carried out"
+        _tell_apart(begun, held, died if is_ending else put_back)
     for name in [*(name for name in sorted(begun.plan.accounts) if name != leader), leader]:
         one = held[name]
         row = group_run(one.journal, group_plan)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exitplan.brokers.protocol import OrderRequest, RefusalReason, Refused, Unknown
+from exitplan.brokers.rehearsal import Rehearsed
+from exitplan.executor.groups.apply_group import apply_group_plan
 from exitplan.executor.groups.results import BundleEnd
 from exitplan.ruleset.errors import AccountIsInGroupRun, PlanIsStale
+from exitplan.ruleset.exit_codes import ExitCode
 from tests.builders import position, record
 from tests.executor.groups.group_scene import CASH, HEDGE, PERP, PRICE, SPOT, GroupScene, group_stage, held
 from tests.faults import SILENT, Fault
@@ -233,12 +239,12 @@ def test_a_halt_on_the_way_sends_nothing_more_in_its_account_and_it_goes_on_once
     first, second = (scene.scenes[leg.account] for leg in plan.bundles[0].legs)
     first.trouble.before.extend([None, lambda: second.store.halt("look first", scene.clock())])
     result = scene.apply(plan)
-    assert (result.exit_code, result.is_open, abs(scene.net()) * 1000) == (4, True, 250)
+    assert (result.exit_code, result.is_open, abs(scene.net())) == (ExitCode.ACTION_FAILED, True, Decimal("0.25"))
     assert (len(second.trouble.orders), scene.legs_apart()) == (1, ["CRITICAL", "CRITICAL"])
     assert (scene.apply().is_open, len(second.trouble.orders)) == (True, 1)
     second.store.resume()
     result = scene.apply()
-    assert (scene.net(), result.is_open, scene.open_rows()) == (0, False, {})
+    assert (scene.net() == 0, result.is_open, scene.open_rows()) == (True, False, {})
 
 
 def two_pairs(tmp_path: Path, **changes: Any) -> GroupScene:
@@ -270,3 +276,37 @@ def test_what_becomes_of_one_pair_says_nothing_of_another(tmp_path: Path) -> Non
     scene = two_pairs(tmp_path)
     plan = scene.plan()
     assert (len(plan.bundles), scene.apply(plan).exit_code, scene.open_rows()) == (2, 0, {})
+
+
+class Rehearsing:
+    """A broker that also checks orders without placing them, as some venues do."""
+
+    def __init__(self, broker: Any, answer: Rehearsed) -> None:
+        self.broker, self.answer, self.asked = broker, answer, list[OrderRequest]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.broker, name)
+
+    def rehearse_orders(self, requests: Sequence[OrderRequest]) -> tuple[Rehearsed, ...]:
+        self.asked += requests
+        return (self.answer,) * len(requests)
+
+
+@pytest.mark.parametrize("answer", [Refused(RefusalReason.OTHER, "not today"), Unknown("no answer came")])
+def test_where_a_venue_would_not_take_a_first_order_nothing_is_sent_in_any(tmp_path: Path, answer: Rehearsed) -> None:
+    scene = group_stage(tmp_path)
+    plan, work = scene.plan(), scene.work()
+    checked = Rehearsing(work.accounts[HEDGE].broker, answer)
+    accounts = {**work.accounts, HEDGE: replace(work.accounts[HEDGE], broker=checked)}
+    result = apply_group_plan(replace(work, accounts=accounts), plan, sleep=scene.clock.sleep)
+    assert (result.exit_code, list(result.refusals), scene.sent(), scene.open_rows()) == (5, [HEDGE], [], {})
+    assert [(order.symbol, order.side, order.quantity) for order in checked.asked] == [(PERP, "buy", Decimal("0.25"))]
+    assert scene.holding() == {CASH: "1", HEDGE: "1"}
+
+
+def test_where_the_venue_has_nothing_against_it_the_plan_goes(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan, work = scene.plan(), scene.work()
+    accounts = {name: replace(one, broker=Rehearsing(one.broker, None)) for name, one in work.accounts.items()}
+    result = apply_group_plan(replace(work, accounts=accounts), plan, sleep=scene.clock.sleep)
+    assert (result.exit_code, scene.holding()) == (0, {CASH: "0", HEDGE: "0"})
