@@ -35,6 +35,7 @@ from exitplan.brokers.protocol import (
     ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.rehearsal import Rehearsed, RehearsesOrders
 from exitplan.brokers.trade_history import TellsTrades, TradeHistory
 from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
@@ -109,6 +110,12 @@ class RetryingBroker:
         """Read trades; raises AccountUnreadable where that fails within the budget."""
         broker = self._broker
         return self._again(lambda: broker.read_trades(symbols)) if isinstance(broker, TellsTrades) else None
+
+    def rehearse_orders(self, requests: Sequence[OrderRequest]) -> tuple[Rehearsed, ...]:
+        """Have orders checked, once; a broker that cannot have that has nothing against them."""
+        if not isinstance(self._broker, RehearsesOrders):
+            return (None,) * len(requests)
+        return self._broker.rehearse_orders(requests)
 
     def inspect(self) -> Inspection:
         """Inspect the venue, once; of one that cannot be inspected nothing is known."""

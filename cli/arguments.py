@@ -30,6 +30,7 @@ from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.documents import load_document
+from exitplan.schemas.groups import is_group_file
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
 from exitplan.schemas.validation import CASES_ENDING, policies_in
 
@@ -183,7 +184,8 @@ def named_policies(paths: Iterable[Path]) -> Iterator[Path]:
     """List the policies that are named: files, those of folders, and shipped ones by their names."""
     for path in paths:
         if path.is_dir():
-            yield from (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
+            inner = (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
+            yield from (file for file in inner if not is_group_file(file))
         else:
             yield named_policy(path)
 

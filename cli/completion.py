@@ -95,6 +95,16 @@ def complete_channel(incomplete: str) -> Offers:
     return []
 
 
+def complete_group(incomplete: str) -> Offers:
+    """Offer the groups of the project."""
+    from exitplan.executor.accounts.groups import group_files  # noqa: PLC0415 - as above
+    from exitplan.executor.accounts.project import project_root  # noqa: PLC0415 - as above
+
+    with suppress(Exception):
+        return _fitting({name: str(path) for name, path in group_files(project_root()).items()}, incomplete)
+    return []
+
+
 def complete_policy(incomplete: str) -> Offers:
     """Offer the policies that come with exitplan, with what each is for."""
     from exitplan.schemas.shipped import SHIPPED_POLICIES  # noqa: PLC0415 - as above

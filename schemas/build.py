@@ -30,6 +30,18 @@ def _cases_schema() -> Schema:
     return cases_schema()
 
 
+def _group_schema() -> Schema:
+    from exitplan.schemas.shapes.groups import group_schema  # noqa: PLC0415 - as above
+
+    return group_schema()
+
+
+def _group_plan_schema() -> Schema:
+    from exitplan.schemas.shapes.groups import group_plan_schema  # noqa: PLC0415 - as above
+
+    return group_plan_schema()
+
+
 def _health_schema() -> Schema:
     from exitplan.schemas.shapes.health import health_schema  # noqa: PLC0415 - few policies have a model
 
@@ -46,6 +58,8 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "cases": _cases_schema,
     "alerts": alerting_schema,
     "users": users_schema,
+    "group": _group_schema,
+    "groupplan": _group_plan_schema,
     "health": _health_schema,
 }
 

@@ -14,7 +14,7 @@ from exitplan.schemas.loading.text import decoded
 from exitplan.schemas.semantic_checks import check_health, check_snapshot, check_state, check_tracker
 from exitplan.schemas.validators import passes
 
-Kind = Literal["snapshot", "plan", "state", "tracker", "alert", "users", "health"]
+Kind = Literal["snapshot", "plan", "state", "tracker", "alert", "users", "groupplan", "health"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _CROSS_CHECKS: Mapping[Kind, Callable[[dict[str, Any]], list[Problem]]] = {
@@ -62,6 +62,7 @@ def kind_of(value: object) -> Kind | None:
     """Guess from its keys what a document is; None where it looks like nothing known."""
     keys = value.keys() if isinstance(value, dict) else ()
     signs: tuple[tuple[str, Kind], ...] = (
+        ("group_plan_id", "groupplan"),
         ("plan_id", "plan"),
         ("taken_at", "snapshot"),
         ("unwind_progress", "state"),

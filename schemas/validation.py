@@ -9,6 +9,7 @@ from typing import Any
 
 from exitplan.schemas.checking import check
 from exitplan.schemas.documents import kind_of, parse_document
+from exitplan.schemas.groups import is_group_file, load_group
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, locate
 from exitplan.schemas.loading.json_loader import load_json, parse_json
 from exitplan.schemas.loading.text import display_name
@@ -45,7 +46,7 @@ def validate_paths(paths: Iterable[FilePath]) -> list[Validated]:
     """Validate files, and the policies in folders; a problem of a shared base is reported once.
 
     A JSON file is taken for a snapshot, plan, state, tracker or alert by its keys, ``*.test.yaml`` for policy tests,
-    ``alerts.yaml`` for channels; anything else for a policy.
+    ``alerts.yaml`` for channels, what is in a folder ``groups`` for the policy of a group; anything else for a policy.
     """
     results: list[Validated] = []
     reported: set[tuple[Mark, str]] = set()
@@ -124,6 +125,9 @@ def _file(path: FilePath) -> Validated:
             kind = "alerts"
             check_channels(load_yaml(path))
             return Validated(path, kind)
+        if is_group_file(path):
+            kind = "group"
+            return Validated(path, kind, load_group(path).warnings)
         loaded = load_policy(path)
         return Validated(path, kind, loaded.warnings, loaded=loaded)
     except FileHasProblems as error:

@@ -49,6 +49,7 @@ from exitplan.brokers.protocol import (
     ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.rehearsal import Rehearsed
 from exitplan.brokers.trade_history import TradeHistory
 from exitplan.brokers.venues.key_rights import read_key_rights
 from exitplan.ruleset.errors import AccountUnreadable
@@ -209,6 +210,19 @@ class LiveBroker:
         sent = [self._with_cost(one) for one, refusal in zip(requests, refusals, strict=True) if refusal is None]
         outcomes = iter(self._writer.place(sent))
         return tuple(next(outcomes) if refusal is None else refusal for refusal in refusals)
+
+    def rehearse_orders(self, requests: Sequence[OrderRequest]) -> tuple[Rehearsed, ...]:
+        """Have orders checked without placing them: their steps and minimums, and by the venue where it can."""
+        self._ensure_listings()
+        if (untimely := self._untimely()) is not None:
+            return (untimely,) * len(requests)
+        return tuple(self._rehearsed(request) for request in requests)
+
+    def _rehearsed(self, request: OrderRequest) -> Rehearsed:
+        refusal = refuse(request, self._market(request.symbol), self._dialect.traits)
+        if refusal is not None or self._kind_of(request.symbol) not in self._dialect.traits.rehearses:
+            return refusal
+        return self._writer.rehearse([self._with_cost(request)])[0]
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         """Cancel orders by the venue's ids; one that is named by ours alone is refused."""

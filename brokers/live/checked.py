@@ -299,7 +299,7 @@ class CheckedClient:
         where = f"{self.id} {method} {urlsplit(url).path}"
         if code >= 500:  # noqa: PLR2004 - HTTP
             raise ExchangeNotAvailable(f"{where}: {code} {reason} {body}")
-        if reply == {}:
+        if reply == {} and not (code < 300 and urlsplit(url).path.endswith(self.dialect.empty_answers)):  # noqa: PLR2004 - HTTP
             raise BadResponse(f"{where}: it is empty")
         done, theirs = None, None
         try:

@@ -78,6 +78,7 @@ class Traits:
     the venue's own coin, from which fees may be taken. ``past_orders`` says how the venue lists orders that are over,
     None where exitplan does not ask, and ``past_page`` how many of the newest one question gives. ``buys_by_cost`` says
     that market buys of spot name what they spend. ``tells_fees`` says that the account's rates can be asked for.
+    ``rehearses`` are the kinds of markets in which the venue checks an order without placing it.
     ``address`` is where ccxt reaches the venue's API, without a path: an account that names it is no other one.
     ``loopback`` are the kinds of markets that are tested against a copy of the venue on loopback; all else is tested
     with recorded replies only. ``candle_unit`` is what candles of contracts count their volume by; where it is None,
@@ -109,6 +110,7 @@ class Traits:
     past_page: int = 0
     buys_by_cost: bool = False
     tells_fees: bool = False
+    rehearses: tuple[MarketType, ...] = ()
     loopback: tuple[MarketType, ...] = ()
     burst: float | None = None
     refill: float | None = None
@@ -141,6 +143,9 @@ class Dialect:
     traits: ClassVar[Traits] = Traits(venue="", title="any other ccxt exchange")
     errors: ClassVar[ErrorTable | None] = None
     """What the venue's error codes mean; without a table ccxt's narrow classes have to do."""
+
+    empty_answers: ClassVar[tuple[str, ...]] = ()
+    """The ends of addresses whose answer may be an empty object."""
 
     # --- the client ---
 
@@ -275,6 +280,14 @@ class Dialect:
 
     def create(self, exchange: Exchange, request: OrderRequest) -> Order:
         """Send an order once, and give the venue's reply."""
+        return _an_order(exchange.create_order(*self.order_of(exchange, request)))
+
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> None:
+        """Have the venue check an order without placing it; only where the traits say that it does."""
+        raise NotImplementedError
+
+    def order_of(self, exchange: Exchange, request: OrderRequest) -> tuple[Any, ...]:
+        """Return an order as ccxt takes it: symbol, type, side, amount, price and parameters."""
         kind = "limit" if request.type in {"limit", "stop_limit"} else "market"
         # A price beside a market order turns it into an order by cost at some venues.
         price = None if request.price is None or kind == "market" else plain(request.price)
@@ -283,8 +296,7 @@ class Dialect:
             parameters |= self.side_parameters(exchange, request)
         if request.cost is not None:
             parameters["cost"] = plain(request.cost)
-        reply = exchange.create_order(request.symbol, kind, request.side, plain(request.quantity), price, parameters)
-        return _an_order(reply)
+        return request.symbol, kind, request.side, plain(request.quantity), price, parameters
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Return what goes with an order beyond side, amount and price."""

@@ -22,6 +22,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
+from exitplan.brokers.rehearsal import Rehearsed
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import EXACT, is_derivative, plain
 
@@ -89,6 +90,17 @@ class Writer:
         """Send orders, and ask once what the market orders among them have filled."""
         sent = side_by_side([partial(self._create, request) for request in requests], most=self.dialect.at_once)
         return self.followed_up(sent, [request.symbol for request in requests])
+
+    def rehearse(self, requests: Sequence[OrderRequest]) -> list[Rehearsed]:
+        """Have the venue check orders without placing them, each under no id of ours."""
+
+        def ask(request: OrderRequest) -> Rehearsed:
+            return attempt(
+                lambda: self.dialect.rehearse(self.exchange, replace(request, client_order_id=None)),
+                lambda error: outcome_of(error, self.redact, self.pause(), wrote=False),
+            )
+
+        return side_by_side([partial(ask, request) for request in requests], most=self.dialect.at_once)
 
     def cancel(self, references: Sequence[OrderReference], triggers: frozenset[str]) -> list[Outcome]:
         """Cancel orders, in the venue's batches where it has them; those that are taken are told as open."""

@@ -64,6 +64,7 @@ class Kraken(Dialect):
         receive_window=_WINDOW,
         writes_at_once=5,  # one after the other: a halt waits for no more than these
         lists_by_client_id=True,
+        rehearses=("spot",),
         cancel_batch=50,
         serialize_private=True,
         stop_market=True,
@@ -178,6 +179,13 @@ class Kraken(Dialect):
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
         """Return the deadline after which the matching engine no longer takes the order."""
         return {"deadline": exchange.iso8601(exchange.milliseconds() + _WINDOW * 1000)}
+
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> None:
+        """Have an order checked; raises BadReply where the reply names an order, which would have been placed."""
+        symbol, kind, side, amount, price, parameters = self.order_of(exchange, request)
+        told = exchange.create_order(symbol, kind, side, amount, price, {**parameters, "validate": True})
+        if told.get("id"):
+            raise BadReply(f"an order that was only to be checked was placed: {told['id']}")
 
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
         """Cancel one order; ccxt's own way takes a broken connection for what the reply before it said."""

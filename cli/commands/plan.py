@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,9 @@ from exitplan.cli.arguments import (
     scope_of,
 )
 from exitplan.cli.clock import tell_of_clock
+from exitplan.cli.completion import complete_group
 from exitplan.cli.data_folders import tell_of_data_folder
+from exitplan.cli.group_plan import deliver_group_plan, plan_of_group, tell_of_group
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -80,6 +83,15 @@ OutOption = Annotated[
 DetailedOption = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something is to be done, with 0 if not.")
 ]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="NAME",
+        autocompletion=complete_group,
+        help="One plan over all accounts of a group, whose policy is policies/groups/NAME.yaml.",
+    ),
+]
 StableOption = Annotated[
     bool,
     typer.Option("--stable", help="With --json: without ids, times, ages and hashes, for snapshot tests of your own."),
@@ -96,6 +108,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account: AccountsOption = None,
     tag: TagOption = None,
     every: AllOption = False,
+    group: GroupOption = None,
     policy: PolicyOption = None,
     snapshot: SnapshotOption = None,
     progress: ProgressOption = None,
@@ -123,6 +136,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Several accounts are planned side by side, and shown in a table; --out then names a folder, for one
     ACCOUNT.plan.json each, and --json is one document for all. A failure is reported for its account and does not stop
     the others.
+
+    With --group the accounts that name the group are planned together, by the policy in policies/groups: hedged pairs
+    close as one or stay, and a cap and dust hold over all of them. An account that cannot be read leaves no plan.
     """
     narrowing = Narrowing(target or (), exclude or (), rule or (), phase)
     overrides = read_overrides(max_positions, dust_pct, stale_minutes)
@@ -131,6 +147,19 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         Recording(snapshot, progress, now),
     )
     where = AccountRef(policy=policy, data=data)
+    if group is not None:
+        others: dict[str, object] = {
+            "--account": account,
+            "--tag": tag,
+            "--all": every,
+            "--policy": policy,
+            "--snapshot": snapshot,
+        }
+        others |= {"--progress": progress, "--now": now, "--stable": stable, "--sign": sign}
+        others |= {"--target": target, "--exclude": exclude, "--rule": rule, "--phase": phase}
+        ensure_alone(others, overrides)
+        planned_group = plan_of_group(group, data, jobs=jobs, as_json=as_json)
+        raise typer.Exit(deliver_group_plan(planned_group.plan, out, as_json=as_json, detailed=detailed_exitcode))
     if stable and (not as_json or not account_set.is_one):
         raise UsageError("--stable goes with --json, for one account")
     output = PlanOutput(as_json, out, detailed_exitcode, stable, _signing_key(sign, out))
@@ -138,12 +167,22 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         ensure_no_recording(recording)
         raise typer.Exit(plan_accounts(account_set, where, narrowing, overrides, output))
     where = replace(where, account=account_set.only_name)
-    planned, _ = make_requested_plan(where, recording, narrowing, overrides)
+    planned, loaded = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
+        tell_of_group(loaded)
         for warning in _tracker_warnings(planned, where.data.store_of(planned.plan.account.id)):
             say(f"warning: {warning.text}", err=True)
     next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
     raise typer.Exit(deliver_plan(planned.plan, replace(output, next_step=next_step)))
+
+
+def ensure_alone(others: Mapping[str, object], overrides: Overrides) -> None:
+    """Raise UsageError for what cannot go with --group: a group is planned whole, each account by its own policy."""
+    given = [name for name, value in others.items() if value is not None and value is not False] + [
+        f"--{name.replace('_', '-')}" for name in overrides
+    ]
+    if given:
+        raise UsageError(f"{given[0]} does not go with --group", hint="a group is planned whole, by its own policies")
 
 
 def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:

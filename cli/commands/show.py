@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from exitplan.cli.arguments import present
 from exitplan.cli.failures import warn
+from exitplan.cli.group_plan import show_group_plan
 from exitplan.cli.halts import warn_of_halts
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
@@ -21,7 +23,9 @@ from exitplan.executor.accounts.account import read_account_files
 from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.executor.signing.approval import Checked, SignatureRule, check_signatures, load_signatures
+from exitplan.executor.store.saved_plan import is_group_plan
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.groups.writing import parse_group_plan, read_group_plan
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.plan import ensure_unaltered, parse_plan
 from exitplan.ruleset.planning.plan_types import Plan
@@ -38,7 +42,7 @@ app = verb_app()
 
 @app.command()
 def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
-    """Show a saved plan, even one that can no longer be applied.
+    """Show a saved plan, of an account or of a group, even one that can no longer be applied.
 
     Of a folder every plan in it is shown; with --json they are lines of one document each.
     """
@@ -46,6 +50,9 @@ def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
         hint = f"`exitplan policies show --policy {plan}` shows it merged, `exitplan validate {plan}` checks it"
         raise FileIsInvalid(f"{plan}: this is a policy; `show` draws saved plans", hint=hint)
     warn_of_halts(FilePlace(project_data()), as_json=as_json)
+    if is_group_plan(plan):
+        show_saved_group(plan, as_json=as_json)
+        return
     if not plan.is_dir():
         show_saved(load_document(plan, "plan"), plan, as_json=as_json)
         return
@@ -103,8 +110,27 @@ def show_saved(document: dict[str, Any], path: Path, *, as_json: bool) -> None:
         show_plan(plan)
         for number, line in enumerate(signed.lines):
             say("\n" * (number == 0) + printable(line))
-    late = (present() - plan.expires_at).total_seconds()
-    if late >= 0:
-        said = f"this plan expired {duration(late)} ago, at {clock_time(plan.expires_at)}"
-        warn(said, hint="make a new one with: exitplan plan", as_json=as_json)
+    _tell_if_late(plan.expires_at, as_json=as_json)
     ensure_unaltered(document)
+
+
+def show_saved_group(path: Path, *, as_json: bool) -> None:
+    """Draw the plan of a group, and a warning if it can no longer be applied.
+
+    Raises PlanIsAltered after drawing it.
+    """
+    document = load_document(path, "groupplan")
+    plan = parse_group_plan(document)
+    if as_json:
+        write_json(document)
+    else:
+        show_group_plan(plan)
+    _tell_if_late(plan.expires_at, as_json=as_json)
+    read_group_plan(document)
+
+
+def _tell_if_late(expires_at: datetime, *, as_json: bool) -> None:
+    late = (present() - expires_at).total_seconds()
+    if late >= 0:
+        said = f"this plan expired {duration(late)} ago, at {clock_time(expires_at)}"
+        warn(said, hint="make a new one with: exitplan plan", as_json=as_json)

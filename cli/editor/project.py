@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from exitplan.ruleset.language.problems import Path
+from exitplan.schemas.groups import GROUPS_FOLDER
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.loading.text import edited
 from exitplan.schemas.loading.yaml_loader import Document
@@ -68,6 +69,8 @@ def kind_of_file(path: FilePath) -> str:
     """Return the kind of a file by its name, as its schema is called."""
     if path.name == CHANNELS_FILE:
         return "alerts"
+    if path.parent.name == GROUPS_FOLDER:
+        return "group"
     return "cases" if is_cases(path) else "policy"
 
 

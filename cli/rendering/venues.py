@@ -95,6 +95,11 @@ BESIDE = (
         "where a run that the journal misses is looked for: one list of past orders, one for each symbol, or nowhere",
         lambda traits: {"account": "list", "symbol": "symbol", None: "no"}[traits.past_orders],
     ),
+    Column(
+        "checks",
+        "in which markets the venue checks an order without placing it, as before a group's plan is carried out",
+        lambda traits: ", ".join(traits.rehearses) or "no",
+    ),
 )
 """What a table on a screen has no room for."""
 
@@ -164,6 +169,7 @@ def traits_document(traits: Traits) -> dict[str, Any]:
         "cancel_batch": traits.cancel_batch,
         "past_orders": traits.past_orders,
         "past_orders_looked_at": traits.past_page or None,
+        "checks_orders": list(traits.rehearses),
         "stop_market": traits.stop_market,
         "stop_limit": traits.stop_limit,
         "reduce_only": traits.reduce_only,

@@ -126,6 +126,12 @@ class AccountFile:
         return frozenset(str(tag) for tag in self.block.get("tags") or ())
 
     @property
+    def group(self) -> str | None:
+        """The group of accounts that it belongs to; None for none."""
+        name = self.block.get("group")
+        return None if name is None else str(name)
+
+    @property
     def signature_rule(self) -> SignatureRule | None:
         """Who has to sign the account's plans; None where nobody has."""
         return SignatureRule.of(self.block, self.path)

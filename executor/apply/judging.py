@@ -18,6 +18,7 @@ from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.values import EXACT, ZERO, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.exits import ExitContext
+from exitplan.ruleset.planning.group_orders import NO_GROUP, GroupOrders
 from exitplan.ruleset.planning.guards import Sale, Verdict, judge, judge_sales
 from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
@@ -120,12 +121,20 @@ class Judged:
 
 
 def judge_plan(
-    plan: Plan, rulebook: Rulebook, seen: Observation, progress: Progress, intents: Mapping[str, Intent]
+    plan: Plan,
+    rulebook: Rulebook,
+    seen: Observation,
+    progress: Progress,
+    intents: Mapping[str, Intent],
+    group: GroupOrders = NO_GROUP,
 ) -> Judged:
-    """Draft the whole account anew and judge every action that is not settled; raises EngineDisagreement."""
+    """Draft the whole account anew and judge every action that is not settled; raises EngineDisagreement.
+
+    ``group`` is what the account's group says now, once all its accounts were read anew.
+    """
     with localcontext(EXACT):
         now = seen.now
-        draft = draft_plan(PlanInput(rulebook, seen.snapshot, now, progress, seen=seen))
+        draft = draft_plan(PlanInput(rulebook, seen.snapshot, now, progress, seen=seen, group=group))
         settled = frozenset(name for name, intent in intents.items() if intent.status in RESOLVED)
         coming = frozenset(
             action.order_id for action in plan.actions if action.order_id is not None and action.id not in settled

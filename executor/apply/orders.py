@@ -62,7 +62,9 @@ def send(broker: Broker, sent: Sequence[Sent], snapshot: Snapshot, policy: Polic
     if kind == "convert_dust":
         conversions = [_conversion(action, intent, policy) for action, intent in sent]
         return call(lambda: [broker.convert_dust(request) for request in conversions], len(sent))
-    orders = [_order(action, intent, broker.capabilities, snapshot, policy) for action, intent in sent]
+    orders = [
+        order_for(action, _quantity(action, intent), broker.capabilities, snapshot, policy) for action, intent in sent
+    ]
     return call(lambda: broker.place_orders(orders), len(sent))
 
 
@@ -109,9 +111,10 @@ def _conversion(action: Action, intent: Intent, policy: Policy) -> ConvertReques
     )
 
 
-def _order(
-    action: Action, intent: Intent, capabilities: Capabilities, snapshot: Snapshot, policy: Policy
+def order_for(
+    action: Action, quantity: Decimal, capabilities: Capabilities, snapshot: Snapshot, policy: Policy
 ) -> OrderRequest:
+    """Return the order that is sent for so much of an action."""
     kind, price = _order_type(action, capabilities), action.limit_price
     if kind == "stop_limit" and action.trigger_price is not None:
         price = _stop_limit(action, action.trigger_price, snapshot, policy)
@@ -120,7 +123,7 @@ def _order(
         symbol=action.symbol,
         side=action.side,
         type=kind,
-        quantity=_quantity(action, intent),
+        quantity=quantity,
         price=price,
         trigger_price=action.trigger_price,
         reduce_only=is_derivative(action.symbol),  # never set for cash, which is spot

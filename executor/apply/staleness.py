@@ -27,9 +27,17 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far a plan may come from the future, for clocks that differ."""
 
 
-def ensure_applicable(account: Account, plan: Plan) -> None:
-    """Raise PlanIsStale for another account or policy, RefusedByGuard for a plan that its guards refused."""
+def ensure_applicable(account: Account, plan: Plan, of_group: str | None = None) -> None:
+    """Raise PlanIsStale for another account or policy, RefusedByGuard for a plan that its guards refused.
+
+    ``of_group`` is the hash of the group's policy where the plan is applied as part of the group's.
+    """
     ensure_unaltered(plan.document)
+    if plan.group is not None and plan.group.sha256 != of_group:
+        raise PlanIsStale(
+            f"the plan is part of one of the group {plan.group.name}, and does not stand alone",
+            hint="apply the plan of the group, or make one of this account alone",
+        )
     meant = plan.account
     if (meant.id, meant.venue, meant.quote) != (account.id, account.venue, account.quote):
         raise PlanIsStale(

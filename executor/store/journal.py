@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -48,6 +48,14 @@ _ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
 _ASK_MARK = (
     "SELECT journal_id, (SELECT revision + (SELECT coalesce(max(number), 0) FROM state_changes) FROM state) FROM origin"
 )
+
+T = TypeVar("T")
+Beside = Callable[[Tables], None]
+"""Writes rows of its own within a commit of the journal."""
+
+
+def _nothing(_: Tables) -> None:
+    """Write nothing."""
 
 
 class Journal:
@@ -117,6 +125,18 @@ class Journal:
                 hint="nothing more was written or sent; the other run resolves what this one left open",
             )
 
+    # --- what is kept beside plans ---
+
+    def write_beside(self, write: Beside) -> None:
+        """Write rows beside those of plans in one durable commit, as the writer that this is."""
+        self._ensure_in_place()
+        with self._transaction() as db:
+            write(db)
+
+    def read_beside(self, read: Callable[[Tables], T]) -> T:
+        """Read rows beside those of plans."""
+        return read(self._db)
+
     # --- plans ---
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
@@ -140,10 +160,11 @@ class Journal:
         """Return the ids of all plans whose run has not ended, the oldest first."""
         return [plan_id for (plan_id,) in self._rows(_ASK_OPEN)]
 
-    def end_plan(self, plan_id: str, now: datetime) -> None:
-        """Note that a plan is used up."""
+    def end_plan(self, plan_id: str, now: datetime, beside: Beside = _nothing) -> None:
+        """Note that a plan is used up, and in the same commit what is to stand ``beside`` it."""
         with self._transaction() as db:
             self._end_plan(db, plan_id, now)
+            beside(db)
         _note_step("plan_ended", plan_id=plan_id)
 
     @staticmethod
@@ -361,11 +382,20 @@ class Journal:
 
     # --- runs ---
 
-    def begin_run(self, plan: Plan, state: Mapping[str, Any], now: datetime, *, is_resumed: bool = False) -> int:
+    def begin_run(
+        self,
+        plan: Plan,
+        state: Mapping[str, Any],
+        now: datetime,
+        *,
+        is_resumed: bool = False,
+        beside: Beside = _nothing,
+    ) -> int:
         """Start a run; its number is the fencing number of everything it sends.
 
         A plan that is not resumed is added with all its intents, all or nothing, in the same commit as the run and the
         state that it begins with; whatever waited for people's approval waits no more, and the approvals are used up.
+        What is to stand ``beside`` it is written in that commit too.
         Raises PlanIsStale where a person has rejected the plan meanwhile.
         """
         self._ensure_in_place()
@@ -382,6 +412,7 @@ class Journal:
             if asked is not None:
                 self._close_requests(db, asked, plan, now)
             number = int(_row(begun)[0])
+            beside(db)
         if not is_resumed:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
         _note_step("run_begun", plan_id=plan.plan_id, run=number)
@@ -435,8 +466,12 @@ class Journal:
         now: datetime,
         *,
         used_plan: str | None = None,
+        beside: Beside = _nothing,
     ) -> None:
-        """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit."""
+        """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit.
+
+        What is to stand ``beside`` it is written in that commit too.
+        """
         with self._transaction() as db:
             db.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
@@ -445,6 +480,7 @@ class Journal:
             if used_plan is not None:
                 self._end_plan(db, used_plan, now)
             self._put_state(db, state)
+            beside(db)
         _note_step("run_ended", run=run, exit_code=int(exit_code))
         if used_plan is not None:
             _note_step("plan_ended", plan_id=used_plan)

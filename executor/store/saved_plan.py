@@ -7,9 +7,11 @@ from pathlib import Path
 import orjson
 
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.groups.group_plan import GroupPlan
+from exitplan.ruleset.groups.writing import read_group_plan
 from exitplan.ruleset.planning.plan import ensure_unaltered, read_plan
 from exitplan.ruleset.planning.plan_types import Plan
-from exitplan.schemas.documents import load_document
+from exitplan.schemas.documents import kind_of, load_document
 
 
 def load_plan(path: Path) -> Plan:
@@ -26,3 +28,19 @@ def load_plan(path: Path) -> Plan:
     if isinstance(known, dict) and "plan_id" in known and isinstance(known.get("sha256"), str):
         ensure_unaltered(known)
     return read_plan(load_document(path, "plan"))
+
+
+def is_group_plan(path: Path) -> bool:
+    """Check whether a file is the plan of a group, by its keys; what cannot be read is none."""
+    try:
+        return path.is_file() and kind_of(orjson.loads(path.read_bytes())) == "groupplan"
+    except (OSError, orjson.JSONDecodeError):
+        return False
+
+
+def load_group_plan(path: Path) -> GroupPlan:
+    """Load the plan of a group.
+
+    Raises FileIsInvalid where it is none, PlanIsAltered where it was changed after it was made.
+    """
+    return read_group_plan(load_document(path, "groupplan"))

@@ -54,6 +54,8 @@ _NUMBERS = (
     "blind_exit_minutes",
     "max_price_gap",
 )
+GROUP_PREFIX = "group."
+"""How the exits begin that a group of accounts orders; no policy of an account has such."""
 HEALTH_SCORE = "health_score"
 """The fact that is computed only where a policy asks it, and has a model."""
 _DUST_RULE, _ZOMBIE_RULE = 1, 4
@@ -503,6 +505,9 @@ class _Reader:
 
     def _exit(self, raw: Mapping[str, Any], path: Path, when: Condition) -> ExitRule:
         action = raw["action"]
+        if raw["id"].startswith(GROUP_PREFIX):
+            message = f"exits whose id begins with {GROUP_PREFIX!r} are those of groups of accounts"
+            self._problem((*path, "id"), message, f"call it {raw['id'].removeprefix(GROUP_PREFIX)!r}")
         for key in ("stop_pct", "adopt"):
             if key in raw and key not in EXIT_ACTIONS[action].keys:
                 self._problem((*path, key), f"{key!r} has no meaning for action {action!r}", on_key=True)

@@ -29,6 +29,7 @@ BlockedReason = Literal[
     "waiting",
     "thin-market",
     "invariant",
+    "group",
 ]
 
 ACTION_KINDS: Mapping[Kind, str] = {
@@ -55,6 +56,7 @@ BLOCKED_REASONS: Mapping[BlockedReason, str] = {
     "waiting": "the next cycle of its unwind is not due yet",
     "thin-market": "its market trades too little for max_participation, or nobody can tell how much",
     "invariant": "an invariant of the policy rules it out",
+    "group": "the group of the account keeps it: it is one side of a hedged pair",
 }
 """Why an exit cannot run; of several the first that holds is told."""
 

@@ -44,6 +44,7 @@ from exitplan.ruleset.planning.actions import (
 )
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obstacle, cost_text
+from exitplan.ruleset.planning.group_orders import NO_GROUP, GroupOrder, GroupOrders, kept_by
 from exitplan.ruleset.planning.order_sizes import divide_order
 from exitplan.ruleset.planning.unwind import Slice, next_step
 from exitplan.ruleset.planning.unwind_words import cycle_text, pace_text, step_name
@@ -67,7 +68,10 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExitContext:
-    """What exits work with: the policy, the account, progress, and the orders that the plan cancels anyway (by id)."""
+    """What exits work with: the policy, the account, progress, and the orders that the plan cancels anyway (by id).
+
+    ``group`` is what the account's group says of its positions.
+    """
 
     policy: Policy
     account: AccountView
@@ -77,6 +81,7 @@ class ExitContext:
     orders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     holders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
+    group: GroupOrders = NO_GROUP
     closable_by_key: dict[str, bool] = field(default_factory=dict, init=False, compare=False)
 
     @classmethod
@@ -182,7 +187,9 @@ def plan_exit(decision: Decision, context: ExitContext) -> Exit:
         return Exit(blocked=replace(_blocked(decision.view, rule, "invariant"), escalate=True, because=because))
     if rule.action == "attach_stop":
         return _plan_stop(decision.view, rule, context)
-    return _plan_sale(decision.view, rule, context)
+    order = context.group.orders.get(decision.key)
+    exit_ = _plan_sale(decision.view, rule, context, order)
+    return kept_by(order, decision, exit_) if order is not None and order.holds else exit_
 
 
 def find_broken(invariants: Sequence[Invariant], action: str | None, facts: Facts) -> Invariant | None:
@@ -190,12 +197,11 @@ def find_broken(invariants: Sequence[Invariant], action: str | None, facts: Fact
     return next((one for one in invariants if one.forbids(action) and is_true(one.when, facts)), None)
 
 
-def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:
-    """Plan a close or a slice of an unwind."""
+def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext, order: GroupOrder | None = None) -> Exit:
+    """Plan a close or a slice of an unwind; a group may have a slice of its own for it, and bound it."""
     step = None
     if rule.action == "unwind":
-        own = context.unwinds.find(view.position, view.asset)
-        step = next_step(view, own, context.policy, context.now)
+        step = _step_of(view, context, order)
     price = limit_price(view, context.policy)
     obstacle = _obstacle(view, rule, price)
     if step is not None and step.counts:
@@ -206,6 +212,8 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     cancels = [] if step is not None else _once([*context.exit_orders(view), *context.opening_orders(view)])
     free = context.free(view, cancels)
     wanted = everything if step is None else Slice(view, step, price).quantity
+    if order is not None and order.most is not None:
+        wanted = min(wanted, order.most)
     obstacle = obstacle or _shortage(view, context, min(wanted, free), price) or _late_obstacle(view, rule, context)
     if obstacle is not None:
         return Exit(blocked=_with_holders(_blocked(view, rule, obstacle), view, context, cancels))
@@ -217,6 +225,12 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit
     if step is not None and quantity >= everything:
         cancels = context.opening_orders(view)
     return _sale(view, rule, context, quantity, price, cancels, step)
+
+
+def _step_of(view: PositionView, context: ExitContext, order: GroupOrder | None) -> UnwindStep:
+    if order is not None and order.step is not None:
+        return order.step
+    return next_step(view, context.unwinds.find(view.position, view.asset), context.policy, context.now)
 
 
 def _shortage(view: PositionView, context: ExitContext, free: Decimal, price: Decimal | None) -> BlockedReason | None:
@@ -249,7 +263,7 @@ def _sale(
     step: UnwindStep | None,
 ) -> Exit:
     """Write the orders of a sale, and the cancels that go before it."""
-    because = _reason(view, rule)
+    because = _bounded_reason(view, rule, context)
     sizes = divide_order(view, quantity, price, at_market=price is None)
     if not sizes:
         return Exit(blocked=_blocked(view, rule, "below-minimum"))
@@ -332,6 +346,13 @@ def _is_exhausted(view: PositionView, rule: ExitRule) -> bool:
 
 def _reason(view: PositionView, rule: ExitRule) -> str:
     return reason_for(rule, view.facts, view.words)
+
+
+def _bounded_reason(view: PositionView, rule: ExitRule, context: ExitContext) -> str:
+    """Give the reason of a sale, and what a group has added to an exit of the account's own."""
+    order = context.group.orders.get(view.position.key)
+    is_bound = order is not None and order.rule is None and bool(order.because)
+    return f"{_reason(view, rule)}; {order.because}" if order is not None and is_bound else _reason(view, rule)
 
 
 def _blocked(view: PositionView, rule: ExitRule, reason: BlockedReason) -> Blocked:

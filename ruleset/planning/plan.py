@@ -39,6 +39,7 @@ from exitplan.ruleset.planning.plan_types import (
     Plan,
     PlanAccount,
     PlanEngine,
+    PlanGroup,
     PlanHealth,
     PlannedPosition,
     PlanPolicy,
@@ -80,7 +81,7 @@ def write_plan(
     document = plan.document
     for action, number in zip(document["actions"], action_ids(plan.actions), strict=True):
         action["id"] = number
-    digest = _digest(_without_ids(document))
+    digest = digest_of(_without_ids(document))
     document["plan_id"] = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
     for action in document["actions"]:
         action["client_order_id"] = client_order_id(f"{document['plan_id']}-{digest}", action["id"])
@@ -164,10 +165,11 @@ def plan_bytes(plan: Plan) -> bytes:
 def plan_sha256(document: Mapping[str, Any]) -> str:
     """Hash a plan without the hash it carries."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
-    return _digest(rest)
+    return digest_of(rest)
 
 
-def _digest(document: Document) -> str:
+def digest_of(document: Document) -> str:
+    """Hash a document: the order of its keys makes no difference."""
     try:
         text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=_number)
     except TypeError:  # integers beyond 64 bits: a tracker's own keys, and altered plans, may hold them
@@ -220,7 +222,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
             policy.name, policy.sha256, {name: Decimal(value) for name, value in sorted(overrides.items())}
         ),
         snapshot=PlanSnapshot(
-            _digest(snapshot_to_document(snapshot)),
+            digest_of(snapshot_to_document(snapshot)),
             snapshot.taken_at,
             account.equity.total,
             account.equity.managed,
@@ -239,6 +241,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
         other_cash=tuple(_cash_line(money) for money in account.other_cash),
         debts=tuple(_debt_line(debt) for debt in account.debts),
         warnings=draft.warnings,
+        group=PlanGroup(given.group.name, given.group.sha256) if given.group.orders else None,
         health=health_of(policy),
     )
 

@@ -62,6 +62,14 @@ class PlanSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanGroup:
+    """The group that had a say in a plan: it is applied only as part of the group's plan."""
+
+    name: Annotated[Name, Key("The group.")]
+    sha256: Annotated[Sha256, Key("The hash of the group's policy.")]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanEngine:
     """The rule engine that decided."""
 
@@ -270,6 +278,10 @@ class Plan:
     other_cash: Annotated[tuple[CashLine, ...], Key("Money in other currencies.")] = ()
     debts: Annotated[tuple[DebtLine, ...], Key("What the account owes.")] = ()
     warnings: Annotated[tuple[PlanWarning, ...], Key("What a person should look at.")] = ()
+    group: Annotated[
+        PlanGroup | None,
+        Key("The group that had a say in it; such a plan is applied as part of the group's.", sparse=True),
+    ] = None
     health: Annotated[PlanHealth | None, Key("The health model of the policy, where it has one.", sparse=True)] = None
     sha256: Annotated[Sha256, Key("The hash of everything else in the plan.")] = ""
 

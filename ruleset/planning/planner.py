@@ -23,6 +23,7 @@ from exitplan.ruleset.planning.cash import plan_conversions
 from exitplan.ruleset.planning.checks import Changes, CheckInput, Checks
 from exitplan.ruleset.planning.classify import CapInput, Decision, candidates, decide
 from exitplan.ruleset.planning.exits import ExitContext, cancel_action, plan_exit
+from exitplan.ruleset.planning.group_orders import NO_GROUP, GroupOrders, directed
 from exitplan.ruleset.planning.guards import Verdict, judge
 from exitplan.ruleset.planning.warnings import PlanWarning, find_warnings
 
@@ -81,7 +82,8 @@ class StaleOrder:
 class PlanInput:
     """Everything a plan depends on; ``is_recorded`` says that the snapshot comes from a file.
 
-    ``seen`` is an observation that was made already: it changes nothing, and saves making the same one anew.
+    ``seen`` is an observation that was made already: it changes nothing, and saves making the same one anew. ``group``
+    is what the account's group says of single positions, once it has looked at all its accounts.
     """
 
     rulebook: Rulebook
@@ -91,6 +93,7 @@ class PlanInput:
     scope: PlanScope = field(default_factory=PlanScope)
     is_recorded: bool = False
     seen: Observation | None = None
+    group: GroupOrders = NO_GROUP
 
     @property
     def account(self) -> AccountView:
@@ -165,8 +168,10 @@ def _draft(given: PlanInput) -> Draft:
     unscoped = Exits(context)
     cap = CapInput(unscoped.of, context.is_closable)
     decisions, counted = decide(given.rulebook, account.positions, cap)
-    scoped = unscoped if cancelled == everything else Exits(replace(context, cancelled=_ids(cancelled)))
-    exits = _plan_exits(decisions, scoped, scope)
+    is_own = cancelled == everything and not given.group.orders
+    scoped = unscoped if is_own else Exits(replace(context, cancelled=_ids(cancelled), group=given.group))
+    wanted = directed(decisions, given.group)  # the cap and the checks ask what the account's own policy says
+    exits = _plan_exits(wanted, scoped, scope)
     actions = [_stale_cancel(account, order) for order in cancelled]
     actions.extend(action for exit_ in exits for action in exit_.actions)
     belief = policy.belief
@@ -183,13 +188,13 @@ def _draft(given: PlanInput) -> Draft:
     checking = CheckInput(policy, account, decisions, counted, unscoped.of, _order_ids(everything), under_way, surprise)
     checks = forecast = checking.check(Changes())
     if actions or unwinds:
-        later = replace(checking, unwinding=under_way | {step.key for step in unwinds})
+        later = replace(checking, decisions=wanted, unwinding=under_way | {step.key for step in unwinds})
         forecast = later.check(_changes(actions, decisions, account))
     excess = max(counted - policy.max_positions, 0)
     return Draft(
         given=given,
         account=account,
-        decisions=tuple(decisions),
+        decisions=tuple(wanted),
         actions=tuple(actions),
         blocked=tuple(exit_.blocked for exit_ in exits if exit_.blocked is not None),
         unwinds=tuple(unwinds),

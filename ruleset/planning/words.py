@@ -79,12 +79,15 @@ def reason_text(reason: str) -> str:
 def blocked_text(blocked: Blocked) -> str:
     """Return why an exit is blocked.
 
-    Of a locked balance what holds it, of dust why it is not converted either, of a waiting exit until when it waits.
+    Of a locked balance what holds it, of dust why it is not converted either, of a waiting exit until when it waits, of
+    what a group keeps why.
     """
     _, held, holders = blocked.because.partition(HELD_BY)
     if blocked.reason == "locked" and held:
         return f"the balance is {held}{holders}"
     _, separator, why = blocked.because.partition(NOT_CONVERTED)
+    if blocked.reason == "group":  # which pair it is of, and why that stays
+        return blocked.because
     until = f", until {clock_time(blocked.until)}" if blocked.until else ""
     return reason_text(blocked.reason) + until + (f"; {separator}{why}" if separator else "")
 

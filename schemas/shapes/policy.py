@@ -489,6 +489,11 @@ def account_schema() -> Schema:
         },
         "require_signature": _signatures(),
         "tags": listed({"type": "string"}, "Words to find the account by."),
+        "group": text(
+            "The group of accounts that it is planned with: the name of a file in policies/groups.",
+            pattern=_ID_PATTERN,
+        )
+        | {"patternErrorMessage": _ID_MESSAGE},
         "lots": one_of(METHODS, "By which method `exitplan lots` reports what exits realised.", default=DEFAULT_METHOD),
     }
     return record(properties, about="The account this policy is for.")

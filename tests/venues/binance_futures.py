@@ -181,7 +181,7 @@ class Futures:
                 found.append(shapes.trade_document(trade, number_of(name), side=side))
         return page_of(found, params, lambda entry: int(entry["time"]), usual=500, most=1000, longest=_WEEK)
 
-    def new_order(self, params: Document) -> Document:
+    def new_order(self, params: Document, *, is_test: bool = False) -> Document:
         kind = text(params, "type")
         if kind in shapes.CONDITIONAL:
             raise RefusedInWords(_ALGO_API)
@@ -194,7 +194,14 @@ class Futures:
                 raise RefusedInWords(unwanted if name in params else missing)
         price = number(params, "price") if kind == "LIMIT" else None
         request = self._request(params, "newClientOrderId", "market" if price is None else "limit", price, None)
+        if is_test:
+            self.orders.rehearse(request)
+            return {}
         return self._document(self.orders.place(request, Asked(kind, params.get("timeInForce", "GTC"))))
+
+    def test_order(self, params: Document) -> Document:
+        """Check an order without placing it."""
+        return self.new_order(params, is_test=True)
 
     def cancel(self, params: Document) -> Document:
         order = self._find(self._asked(self.orders.in_book, params, every=True), params, _BOOK, "-2011")
@@ -353,6 +360,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "GET /fapi/v1/order": Endpoint(Sort.LOOK_UP, Futures.order, "symbol orderId origClientOrderId"),
     "GET /fapi/v1/userTrades": Endpoint(Sort.READ, Futures.trades, "symbol orderId startTime endTime limit"),
     "POST /fapi/v1/order": Endpoint(Sort.WRITE, Futures.new_order, f"newClientOrderId {_COMMON}"),
+    "POST /fapi/v1/order/test": Endpoint(Sort.LOOK_UP, Futures.test_order, f"newClientOrderId {_COMMON}"),
     "DELETE /fapi/v1/order": Endpoint(Sort.WRITE, Futures.cancel, "symbol orderId origClientOrderId"),
     "GET /fapi/v1/openAlgoOrders": Endpoint(Sort.READ, Futures.open_algos, "symbol algoType algoId"),
     "GET /fapi/v1/allAlgoOrders": Endpoint(Sort.LOOK_UP, Futures.all_algos, "symbol algoId startTime endTime limit"),

@@ -85,6 +85,10 @@ class FuturesOrders:
         self.asked[name] = asked
         return self.venue.as_told(self._engine_order(name))
 
+    def rehearse(self, request: OrderRequest) -> None:
+        """Check an order for the book as if it were placed."""
+        _taken(self.venue.rehearse(request))
+
     def place_conditional(self, request: OrderRequest, terms: Terms) -> PaperOrder:
         """Let an order wait for its trigger."""
         self._check_id(request, self.conditional(self.every()))

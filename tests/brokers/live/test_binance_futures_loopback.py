@@ -131,3 +131,9 @@ def test_without_any_one_of_its_lists_an_account_is_not_read(swaps: Opened, wher
     swaps.plan_faults("reads", fault(trouble, where=where))
     with pytest.raises(AccountUnreadable):
         swaps.broker.read_account()
+
+
+def test_a_close_that_is_only_checked_reduces_nothing(swaps: Opened) -> None:
+    before = held(swaps)
+    answers = swaps.broker.rehearse_orders([close(2), close(20)])
+    assert (answers[0], type(answers[1]), held(swaps)) == (None, Refused, before)

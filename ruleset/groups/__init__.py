@@ -1,0 +1,1 @@
+"""Plans over several accounts: what the group holds net, hedged pairs, and the bundles that close as one."""

@@ -1,0 +1,157 @@
+"""What the group itself wants to go: positions and pairs above its cap, and those that are dust for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from exitplan.ruleset.groups.group_policy import GroupPolicy, GroupRank
+from exitplan.ruleset.groups.holdings import GroupPosition, Member, PositionKey
+from exitplan.ruleset.groups.pairs import Pair
+from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.reasons import money_text
+from exitplan.ruleset.model.fact_registry import Category
+from exitplan.ruleset.model.values import ONE, ZERO, floor_to_step
+from exitplan.ruleset.planning.classify import is_counted
+from exitplan.ruleset.planning.group_orders import GroupRule
+
+_CHOSEN = (Category.LEGACY_NON_COMPLIANT, Category.STRATEGY_ALIGNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the group wants of a position: by which of its rules, and why."""
+
+    rule: GroupRule
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the group counts and closes as one: a pair, or a position that is in none."""
+
+    positions: tuple[GroupPosition, ...]
+    is_pair: bool
+
+    @property
+    def value(self) -> Decimal | None:
+        """What both sides are worth, in the group's quote; None where one has no price."""
+        values = [position.value for position in self.positions]
+        known = [value for value in values if value is not None]
+        return sum(known, ZERO) if len(known) == len(values) else None
+
+    @property
+    def can_go(self) -> bool:
+        """Check that a wish of the group may touch it: all of it is judged, priced, sellable and not protected."""
+        return self.value is not None and all(
+            not position.decision.is_protected
+            and not position.decision.is_deferred
+            and bool(position.view.facts["sellable"])
+            for position in self.positions
+        )
+
+    def goes(self, policy: GroupPolicy) -> bool:
+        """Check whether it goes anyway by the accounts' own policies: a pair as soon as one side does, unless kept."""
+        closed = [_is_closed(position) for position in self.positions]
+        return all(closed) if policy.hedged == "keep" else any(closed)
+
+
+def units_of(positions: Sequence[GroupPosition], pairs: Sequence[Pair]) -> list[Unit]:
+    """List what the group counts, pairs first."""
+    paired = frozenset[PositionKey]().union(*(pair.keys for pair in pairs))
+    alone = [Unit((position,), is_pair=False) for position in positions if position.name not in paired]
+    return [Unit(pair.positions, is_pair=True) for pair in pairs] + alone
+
+
+def find_wishes(
+    policy: GroupPolicy, members: Mapping[str, Member], units: Sequence[Unit], preferred: frozenset[PositionKey]
+) -> dict[PositionKey, Wish]:
+    """Find what the group's cap and dust want to go, by position.
+
+    ``preferred`` are positions that a plan which is looked at again has chosen: of those that may be chosen they go
+    first, and as dust they may stand above the threshold by the tolerated move of a price.
+    """
+    dusty = [unit for unit in units if _is_dust(policy, members, unit, preferred)]
+    wishes = {position.name: _dust_wish(policy, unit) for unit in dusty for position in unit.positions}
+    for unit in _over_cap(policy, members, [unit for unit in units if unit not in dusty], preferred):
+        why = f"the group holds more than its cap of {policy.cap.max_positions}"
+        wishes |= {position.name: Wish("group.over-cap", why) for position in unit.positions}
+    return wishes
+
+
+def _is_dust(policy: GroupPolicy, members: Mapping[str, Member], unit: Unit, preferred: frozenset[PositionKey]) -> bool:
+    value = unit.value
+    if policy.dust_value is None or value is None or not unit.can_go:
+        return False
+    if any(position.view.price.basis == "one_side" for position in unit.positions):
+        return False
+    moves = [_move_of(members, position) for position in unit.positions if position.name in preferred]
+    return value < policy.dust_value * (ONE + max(moves, default=ZERO))
+
+
+def _move_of(members: Mapping[str, Member], position: GroupPosition) -> Decimal:
+    return members[position.account].given.rulebook.policy.guards["max_price_move_pct"]
+
+
+def _dust_wish(policy: GroupPolicy, unit: Unit) -> Wish:
+    both = "both sides together are" if unit.is_pair else "it is"
+    threshold = money_text(policy.dust_value or ZERO)
+    worth = money_text(unit.value or ZERO)
+    return Wish("group.dust", f"{both} worth {worth} {policy.quote} in the group, dust below {threshold}")
+
+
+def _over_cap(
+    policy: GroupPolicy, members: Mapping[str, Member], units: Sequence[Unit], preferred: frozenset[PositionKey]
+) -> list[Unit]:
+    """Choose what is above the cap; nothing while the price of any position could not be asked for.
+
+    What the accounts' own policies close is as good as gone.
+    """
+    most = policy.cap.max_positions
+    if most is None:
+        return []
+    counted = [unit for unit in units if not unit.goes(policy) and _is_counted(members, unit)]
+    excess = sum(_weight(policy, unit) for unit in counted) - most
+    unread = [one for unit in units for one in unit.positions if one.decision.is_deferred]
+    if excess <= 0 or not all(one.decision.is_implausible or one.decision.is_protected for one in unread):
+        return []
+    able = [unit for unit in counted if unit.can_go and all(one.decision.category in _CHOSEN for one in unit.positions)]
+    chosen: list[Unit] = []
+    for unit in sorted(able, key=lambda one: _rank(policy, one, preferred)):
+        if excess <= 0:
+            break
+        chosen.append(unit)
+        excess -= _weight(policy, unit)
+    return chosen
+
+
+def _weight(policy: GroupPolicy, unit: Unit) -> int:
+    return policy.cap.pair_counts_as if unit.is_pair else 1
+
+
+def _is_counted(members: Mapping[str, Member], unit: Unit) -> bool:
+    """Check whether the accounts' own caps would count any of it."""
+    return any(_counts(members[position.account].given.rulebook.policy, position) for position in unit.positions)
+
+
+def _counts(own_policy: Policy, position: GroupPosition) -> bool:
+    return is_counted(position.decision, own_policy, lambda _: position.own)
+
+
+def _is_closed(position: GroupPosition) -> bool:
+    sold = sum((action.quantity for action in position.own.actions if action.reduces), ZERO)
+    return sold > 0 and floor_to_step(position.view.held - sold, position.view.amount_step) <= 0
+
+
+def _rank(policy: GroupPolicy, unit: Unit, preferred: frozenset[PositionKey]) -> tuple[object, ...]:
+    is_preferred = all(position.name in preferred for position in unit.positions)
+    classes = min(_CHOSEN.index(position.decision.category) for position in unit.positions)
+    ranks = tuple(_rank_by(name, unit) for name in policy.cap.rank_by)
+    return (not is_preferred, classes, *ranks, tuple(sorted(position.name for position in unit.positions)))
+
+
+def _rank_by(name: GroupRank, unit: Unit) -> Decimal | int:
+    if name == "value":
+        return unit.value or ZERO
+    return -max(int(position.view.facts.get("age_minutes", 0)) for position in unit.positions)
