@@ -49,6 +49,7 @@ test-thorough: lint types  ## the slow tests too, 1,000 examples per law, then t
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos --store postgres
 	@$(BIN)/python -m tests.chaos --fleet
+	@$(BIN)/python -m tests.chaos --group
 
 coverage: set-up  ## the tests with branch coverage
 	@$(RUN) $(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --cov --cov-report term-missing:skip-covered
@@ -59,10 +60,11 @@ docs: set-up  ## write the generated docs
 docs-check: set-up  ## fail where the generated docs are out of date
 	@$(BIN)/python -m docs.generate --check
 
-chaos: set-up  ## 1,000 kills and faults on paper, at each live venue, in Postgres and in a fleet: nothing lost, nothing doubled
+chaos: set-up  ## 1,000 kills and faults on paper, at each live venue, in Postgres, in a fleet and in a group: nothing lost, nothing doubled
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos --store postgres
 	@$(BIN)/python -m tests.chaos --fleet
+	@$(BIN)/python -m tests.chaos --group
 
 model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group")
 	@$(BIN)/python -m tests.model $(MODEL)

@@ -105,6 +105,13 @@ def complete_group(incomplete: str) -> Offers:
     return []
 
 
+def complete_policy(incomplete: str) -> Offers:
+    """Offer the policies that come with exitplan, with what each is for."""
+    from exitplan.schemas.shipped import SHIPPED_POLICIES  # noqa: PLC0415 - as above
+
+    return _fitting({policy.name: policy.purpose for policy in SHIPPED_POLICIES.values()}, incomplete)
+
+
 def complete_schema(incomplete: str) -> Offers:
     """Offer the kinds of files that have a schema."""
     from exitplan.schemas.build import SHAPES  # noqa: PLC0415 - as above

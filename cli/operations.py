@@ -81,7 +81,7 @@ def carry_out(selected: Sequence[Selected], task: Task, how: Showing) -> ExitCod
 
 
 def _at_once(
-    selected: Sequence[Selected], task: Task, how: Showing, events: _EventLines | None
+    selected: Sequence[Selected], task: Task, how: Showing, events: EventLines | None
 ) -> list[Answer[Outcome]]:
     def work(file: AccountFile, stopped: Stopped) -> tuple[Outcome, int]:
         account, operation = task(file)
@@ -96,7 +96,7 @@ def _at_once(
 
 
 def _with_questions(
-    selected: Sequence[Selected], task: Task, how: Showing, events: _EventLines | None
+    selected: Sequence[Selected], task: Task, how: Showing, events: EventLines | None
 ) -> list[Answer[Outcome]]:
     planned: dict[str, tuple[Account, Operation, Plan]] = {}
 
@@ -173,13 +173,14 @@ def _draw_outcome(outcome: Outcome, how: Showing) -> None:
 
 
 @dataclass(slots=True)
-class _EventLines:
+class EventLines:
     """Where events are written as lines of JSON; a reader that has gone away must not stop a run half-way."""
 
     targets: list[Callable[[bytes], object]]
     turn: Lock = field(default_factory=Lock)
 
     def write(self, event: Event, account: str | None) -> None:
+        """Write an event, of the account where there are several."""
         line = event_line(event, account)
         with self.turn:  # of all targets, so that each has the events in the same order
             for target in self.targets:
@@ -192,7 +193,7 @@ class _Screen:
     """The observer of one account: it draws, or writes JSON; of several accounts only their events are written."""
 
     how: Showing
-    events: _EventLines | None
+    events: EventLines | None
     stopped: Stopped
     reading_ended: Callable[[], None] = lambda: None
 
@@ -230,7 +231,7 @@ class _Screen:
             yield Watch(lambda event: events.write(event, account.id), self.stopped)
             return
         with ExitStack() as stack:
-            lines = _EventLines(list(_targets(stack, self.how)))
+            lines = EventLines(list(event_targets(stack, self.how)))
             screen = None if self.how.as_json else stack.enter_context(RunScreen(plan))
             stopped = stack.enter_context(asking_to_stop())
 
@@ -243,16 +244,17 @@ class _Screen:
 
 
 @contextmanager
-def _events_of_many(how: Showing) -> Iterator[_EventLines | None]:
+def _events_of_many(how: Showing) -> Iterator[EventLines | None]:
     """Open where the events of several accounts go; of one they go where it is sent, None."""
     if how.is_one or how.dry_run:
         yield None
         return
     with ExitStack() as stack:
-        yield _EventLines(list(_targets(stack, how)))
+        yield EventLines(list(event_targets(stack, how)))
 
 
-def _targets(stack: ExitStack, how: Showing) -> Iterator[Callable[[bytes], object]]:
+def event_targets(stack: ExitStack, how: Showing) -> Iterator[Callable[[bytes], object]]:
+    """Open where events go as lines of JSON."""
     if how.as_json:
         yield write_bytes
     if how.json_into is not None:

@@ -67,7 +67,7 @@ VERBS = {
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, and with what result."),
         Verb("report", _LOOK, "Report what was closed, and what it cost."),
-        Verb("policy", _LOOK, "Show the merged policy that an account runs under."),
+        Verb("policies", _LOOK, "List, show and test the shipped policies; show an account's."),
         Verb("graph", _LOOK, "Draw which policy extends which, as Mermaid or DOT."),
         Verb("doctor", _KEEP, "Check the engine, the files of accounts, and their venues."),
         Verb("backup", _KEEP, "Copy journal, state, tracker and alerts, also during a run."),
@@ -87,7 +87,7 @@ VERBS = {
     )
 }
 
-HIDDEN = {"settle": "resolve"}
+HIDDEN = {"settle": "resolve", "policy": "policies"}
 """Former names, which keep working and are not listed."""
 
 _SET_UP, _AT_WORK, _IN_ORDER = "Set up", "Work", "Look and keep in order"

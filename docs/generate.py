@@ -11,6 +11,7 @@ from docs.commands import commands_page
 from docs.file_formats import schemas_page
 from docs.lint_page import lint_page
 from docs.pictures import policies_page
+from docs.policy_pages import policy_files
 from docs.registries import (
     alert_pages,
     alerts_page,
@@ -52,6 +53,7 @@ def generated_files() -> dict[str, str]:
         **{f"docs/reference/alerts/{name}.md": text for name, text in alert_pages().items()},
         "docs/lint.md": lint_page(),
         "docs/policies.md": policies_page(),
+        **policy_files(),
         "docs/venues.md": venues_page(),
         **{f"schemas/{kind}.schema.json": schema_text(schema) for kind, schema in build_schemas().items()},
     }

@@ -25,6 +25,7 @@ from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import plan_snapshot, read_account
 from exitplan.executor.store.file_store import FileStore
+from exitplan.executor.store.group_rows import open_group_run
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.port import AccountStore
@@ -190,6 +191,11 @@ def _runs(journal: Journal) -> tuple[int, list[Finding]]:
     if unresolved:
         text = f"the outcome of {unresolved} orders is unknown"
         return runs, [Finding("journal", Grade.PROBLEM, text, "apply the plan again, or see docs/safety.md, Exit 9")]
+    group = open_group_run(journal)
+    if group is not None:
+        text = f"the plan {group.group_plan} of the group {group.group_name} was not carried out to its end"
+        hint = f"finish it, or wind it down: exitplan apply --group {group.group_name}"
+        return runs, [Finding("journal", Grade.WARNING, text, hint)]
     if waiting:
         text = f"open plans: {', '.join(waiting)}"
         return runs, [Finding("journal", Grade.WARNING, text, "apply them again, to the end")]

@@ -22,7 +22,7 @@ from exitplan.executor.report import clean_times
 from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.journal_file import has_requests, open_journal
+from exitplan.executor.store.journal_file import has_table, open_journal
 from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time
@@ -150,7 +150,7 @@ def _take_out_plan(db: sqlite3.Connection, plan: str) -> None:
     sent = {action for (action,) in db.execute("SELECT DISTINCT action_id FROM attempts WHERE plan_id = ?", (plan,))}
     names = [(one["client_order_id"],) for one in orjson.loads(document)["actions"] if one["id"] in sent]
     db.executemany("INSERT OR IGNORE INTO pruned_orders VALUES (?)", names)
-    if has_requests(db):
+    if has_table(db, "requests"):
         applied = "SELECT request_id FROM requests WHERE plan_id = ? AND standing = 'applied'"
         db.execute(f"DELETE FROM votes WHERE request_id IN ({applied})", (plan,))  # noqa: S608 - our own words
         db.execute("DELETE FROM requests WHERE plan_id = ? AND standing = 'applied'", (plan,))

@@ -22,6 +22,7 @@
     |   |-- PlanIsUnsigned             6   it lacks a signature that its account requires
     |   `-- PlanIsUsed                 6   its run has ended already
     |-- AccountIsLocked                7   somebody else is writing to this account
+    |   |-- AccountIsInGroupRun        7   it takes part in a plan of its group that has not come to its end
     |   `-- TickIsRunning              7   the fleet is at work on an earlier tick
     |-- CancelledByUser                8   the person said no, or pressed Ctrl-C
     |-- OutcomeUnknown                 9   the venue has not told what became of an order
@@ -161,6 +162,10 @@ class AccountIsLocked(ExitplanError):
     """Another process holds the account's lease."""
 
     exit_code = 7
+
+
+class AccountIsInGroupRun(AccountIsLocked):
+    """The account takes part in a plan over its group that was not carried out to its end."""
 
 
 class TickIsRunning(AccountIsLocked):

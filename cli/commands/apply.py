@@ -12,6 +12,7 @@ import typer
 from exitplan.cli.account_set import AccountSet
 from exitplan.cli.alert_delivery import delivers_alerts
 from exitplan.cli.arguments import AccountRef, overrides_of, request_of
+from exitplan.cli.group_apply import GroupOption, apply_group
 from exitplan.cli.operations import Showing, carry_out
 from exitplan.cli.options import (
     DEFAULT_DATA,
@@ -38,7 +39,7 @@ from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.operation import Operation
 from exitplan.executor.signing.approval import load_signatures
-from exitplan.executor.store.saved_plan import load_plan
+from exitplan.executor.store.saved_plan import is_group_plan, load_plan
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -78,6 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     json_into: JsonIntoOption = None,
     jobs: JobsOption = DEFAULT_JOBS,
     data: DataOption = DEFAULT_DATA,
+    group: GroupOption = None,
 ) -> None:
     """Carry out a plan, once, and verify the account after it.
 
@@ -93,6 +95,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     Several plans, a folder of them (the plans of the last `plan --out` there), or several accounts are worked on side
     by side, and shown in a table. A failure is reported for its account and does not stop the others. Each account is
     asked about on its own. With --json every event names its account, and the last line sums up.
+
+    With --group, or the saved plan of a group, nothing is sent before all of its accounts are ready; then the legs of
+    each pair go in slices, never further apart than the group's policy allows. What was begun and cut short goes on
+    first.
     """
     account_set = AccountSet.of(account, tag, every=every, jobs=jobs, data=data)
     where = AccountRef(policy=policy, data=data)
@@ -104,7 +110,29 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         from_recording=from_recording,
         jobs=jobs,
     )
+    if group is not None or any(map(is_group_plan, plans or ())):
+        _ensure_alone(group, plans or (), account_set, where, refresh=refresh, from_recording=from_recording)
+        raise typer.Exit(apply_group(group, next(iter(plans or ()), None), data, how))
     raise typer.Exit(apply_requested(plans or (), account_set, where, how, refresh=refresh))
+
+
+def _ensure_alone(
+    group: str | None,
+    plans: Sequence[Path],
+    account_set: AccountSet,
+    where: AccountRef,
+    *,
+    refresh: bool,
+    from_recording: bool,
+) -> None:
+    """Raise UsageError for what does not go with the plan of a group."""
+    if len(plans) > 1 or (group is not None and plans):
+        raise UsageError("the plan of a group is applied alone", hint="name its file, or --group NAME")
+    given = {"--refresh": refresh, "--from-recording": from_recording, "--policy": where.policy is not None}
+    others = [option for option, is_given in given.items() if is_given]
+    if others or account_set.selection.names or not account_set.is_one:
+        what = others[0] if others else "--account, --tag or --all"
+        raise UsageError(f"{what} does not go with a group", hint="a group is carried out whole, by its own policies")
 
 
 def apply_requested(

@@ -92,6 +92,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     say("  exitplan plan              what would be done to the demo account, and why")
     say("  exitplan explain XRP/USD   why one position is what it is")
     say("  exitplan apply             carry it out, on paper")
+    say("  exitplan policies list     the policies that an account file may extend, and what each is for")
     say("  policies/default.yaml      the rules: change them and plan again")
 
 

@@ -47,7 +47,7 @@ def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
     Of a folder every plan in it is shown; with --json they are lines of one document each.
     """
     if plan.suffix in {".yaml", ".yml"}:
-        hint = f"`exitplan policy show --policy {plan}` shows it merged, `exitplan validate {plan}` checks it"
+        hint = f"`exitplan policies show --policy {plan}` shows it merged, `exitplan validate {plan}` checks it"
         raise FileIsInvalid(f"{plan}: this is a policy; `show` draws saved plans", hint=hint)
     warn_of_halts(FilePlace(project_data()), as_json=as_json)
     if is_group_plan(plan):

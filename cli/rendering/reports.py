@@ -33,7 +33,7 @@ def for_people(reports: Sequence[FileReport]) -> bytes:
     out = io.StringIO()
     screen = console()
     screen.file = out
-    parts = [part for report in reports for part in _shown(report)]
+    parts = failed_parts(reports)
     passed, failed = _sums(reports)
     broken = sum(1 for report in reports if report.problem is not None)
     said = [f"{counted(passed, 'case')} passed"]
@@ -43,6 +43,11 @@ def for_people(reports: Sequence[FileReport]) -> bytes:
     said += [f"{unread} of them read by nobody yet (unread: true)"] if unread else []
     show(*parts, Text(", ".join(said) + ".", "bold red" if failed or broken else "green"), on=screen)
     return out.getvalue().encode()
+
+
+def failed_parts(reports: Sequence[FileReport]) -> list[Text]:
+    """Show what failed, with both values, and what is wrong with files."""
+    return [part for report in reports for part in _shown(report)]
 
 
 def _shown(report: FileReport) -> Iterator[Text]:

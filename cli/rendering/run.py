@@ -75,15 +75,15 @@ class RunScreen:
 
     def notify(self, event: Event) -> None:
         """Draw one event."""
-        line = _line(event, self._width)
+        line = run_line(event, self._width)
         with suppress(OSError):  # a reader that went away, or a full disk behind stdout, must not stop a run half-way
             if line is not None:
-                self._console.print(_hung(line, self._console))
+                self._console.print(hung(line, self._console))
             if self._bar and self._task is not None and event.kind in _OUTCOMES:
                 self._bar.advance(self._task)
 
 
-def _hung(line: Text, target: Console) -> Text:
+def hung(line: Text, target: Console) -> Text:
     """Return a line so that what does not fit goes on below it, indented as what it belongs to."""
     if line.cell_len <= target.width:
         return line
@@ -97,7 +97,8 @@ def _bar(target: Console) -> Progress:
     return Progress(TextColumn("  "), BarColumn(), MofNCompleteColumn(), console=target, transient=True)
 
 
-def _line(event: Event, width: int) -> Text | None:
+def run_line(event: Event, width: int) -> Text | None:
+    """Return an event of a run as a line; None for what is not drawn."""
     data = event.data
     if event.kind in _OUTCOMES:
         return _action_line(event.kind, data, width)

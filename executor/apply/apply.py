@@ -18,6 +18,7 @@ from typing import Any
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.cut_short import telling_where_it_was_cut
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify, Stop
+from exitplan.executor.apply.in_group import ensure_not_in_group_run
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.own_orders import ensure_orders_known, read_with_past_orders
 from exitplan.executor.apply.reconcile import OrderReconciler, Sleep
@@ -35,7 +36,7 @@ from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
-from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.journal import Beside, Journal
 from exitplan.executor.store.journal_values import Intent, planned_intents
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.executor.tracing import span, tell_event
@@ -72,7 +73,8 @@ def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> J
     if not account.store.has_journal():
         return _judge(account, plan, None, {}, read_state(account))[1]
     with account.store.open_journal() as journal:
-        _ensure_not_used(journal, plan)
+        ensure_not_used(journal, plan)
+        ensure_not_in_group_run(account, journal)
         state = account.store.load_state(journal)
         ensure_same_account(account, state)
         account.store.ensure_newest_traded(account.identity, journal.mark())
@@ -108,11 +110,13 @@ def apply_plan(
         account.store.trading_lease(account.identity, account.clock()),
         account.store.open_journal() as journal,
     ):
-        _ensure_not_used(journal, plan)
-        return _Application(account, plan, journal, notify).apply(stopped, sleep)
+        ensure_not_used(journal, plan)
+        ensure_not_in_group_run(account, journal)
+        return Application(account, plan, journal, notify).apply(stopped, sleep)
 
 
-def _ensure_not_used(journal: Journal, plan: Plan) -> None:
+def ensure_not_used(journal: Journal, plan: Plan) -> None:
+    """Raise PlanIsUsed for a plan that has ended, PlanIsAltered for one that is not what was begun under its id."""
     status = journal.plan_status(plan.plan_id)
     if status == "ended":
         raise PlanIsUsed("the plan was applied before", hint="make a new one with: exitplan plan")
@@ -131,20 +135,38 @@ def _judge(
     Raises PlanIsStale where nothing is left to send, RefusedByGuard, OutcomeUnknown where a run is missing from the
     journal, AccountUnreadable and EngineDisagreement.
     """
-    symbols = {action.symbol for action in plan.actions}
-    seen, past = read_with_past_orders(
-        account, journal, state, symbols, lambda: observe_account(account, state.progress)
-    )
-    ensure_orders_known(account, journal, seen.snapshot, past)
-    state = after_reading(state, seen)
+    state, seen = read_for(account, plan, journal, state)
     judged = judge_plan(plan, account.rulebook, seen, state.progress, intents)
     judged.ensure_allowed(is_begun=bool(intents))
     judged.ensure_something_is_left()
     return state, judged
 
 
+def read_for(account: Account, plan: Plan, journal: Journal | None, state: State) -> tuple[State, Observation]:
+    """Read the account for a plan that is about to be carried out.
+
+    Raises OutcomeUnknown where a run is missing from the journal, AccountUnreadable and EngineDisagreement.
+    """
+    symbols = {action.symbol for action in plan.actions}
+    seen, past = read_with_past_orders(
+        account, journal, state, symbols, lambda: observe_account(account, state.progress)
+    )
+    ensure_orders_known(account, journal, seen.snapshot, past)
+    return after_reading(state, seen), seen
+
+
 @dataclass(frozen=True, slots=True)
-class _Application:
+class Prepared:
+    """An account that a plan may be carried out on: everything was looked at, and nothing was sent or journalled."""
+
+    state: State
+    judged: Judged
+    intents: Mapping[str, Intent]
+    is_resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
     """One application of one plan, under the lease and with the journal open."""
 
     account: Account
@@ -155,29 +177,42 @@ class _Application:
 
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
         """Settle what is open, compare, journal, run and verify."""
+        reconciler = OrderReconciler(self.account.broker, self.account.clock, sleep)
+        state, intents, is_resumed = self.settle_earlier(reconciler)
+        prepared = Prepared(*self._judged(state, intents), intents, is_resumed)
+        run = self.begin(prepared, reconciler, stopped)
+        with telling_where_it_was_cut(run):
+            run.execute()
+            return self.finish(run)
+
+    def settle_earlier(self, reconciler: OrderReconciler) -> tuple[State, Mapping[str, Intent], bool]:
+        """Claim the journal and resolve what earlier runs left open; gives the state, the plan's intents, if begun."""
         account, plan, journal = self.account, self.plan, self.journal
-        reconciler = OrderReconciler(account.broker, account.clock, sleep)
         journal.claim()
         state = account.store.take_state(journal)
         ensure_same_account(account, state)
         account.store.ensure_newest_traded(account.identity, journal.mark())
         state = replace(state, bound=account.identity.completed(state.bound))
-        state = reconcile_open_plans(account, journal, state, reconciler, self._tell, keep=plan)
-        resumed = journal.plan_status(plan.plan_id) == "open"
-        if not resumed:
+        state = reconcile_open_plans(account, journal, state, reconciler, self.tell, keep=plan)
+        is_resumed = journal.plan_status(plan.plan_id) == "open"
+        if not is_resumed:
             ensure_same_progress(plan, state.progress, account.rulebook.policy.names)
-        intents = journal.intents(plan.plan_id) if resumed else {}
-        state, judged = self._judged(state, intents)
-        self._tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": resumed})
-        state = self._alerted(self._classified(still_held(state, judged.draft.account)))
-        number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=resumed)
+        return state, journal.intents(plan.plan_id) if is_resumed else {}, is_resumed
+
+    def begin(
+        self, prepared: Prepared, reconciler: OrderReconciler, stopped: Stopped, beside: Beside | None = None
+    ) -> Run:
+        """Journal the plan, unless it is resumed, and a run of it, with what is to stand ``beside`` it."""
+        account, plan, journal, judged = self.account, self.plan, self.journal, prepared.judged
+        is_resumed = prepared.is_resumed
+        self.tell("run_started", {"plan_id": plan.plan_id, "actions": len(plan.actions), "resumed": is_resumed})
+        state = self._alerted(self._classified(still_held(prepared.state, judged.draft.account)))
+        more = {} if beside is None else {"beside": beside}
+        number = journal.begin_run(plan, state_to_document(state), account.clock(), is_resumed=is_resumed, **more)
         account.store.export_state(journal, state)
         account.store.note_journal(account.identity, journal.mark())
-        intents = intents or planned_intents(plan)
-        run = Run(account, plan, journal, number, self._tell, stopped, reconciler, state, judged, intents)
-        with telling_where_it_was_cut(run):
-            run.execute()
-            return self._finish(run)
+        intents = prepared.intents or planned_intents(plan)
+        return Run(account, plan, journal, number, self.tell, stopped, reconciler, state, judged, intents)
 
     def _judged(self, state: State, intents: Mapping[str, Intent]) -> tuple[State, Judged]:
         """Read the account and judge the plan; one that was open and has gone stale is ended with that."""
@@ -213,8 +248,11 @@ class _Application:
             self._alert("ZOMBIE_ESCALATED", figures)
         return state
 
-    def _finish(self, run: Run) -> ApplyResult:
-        """Verify the account, note how the run ended, and export the state."""
+    def finish(self, run: Run, *, is_used: bool | None = None, beside: Beside | None = None) -> ApplyResult:
+        """Verify the account, note how the run ended, and export the state.
+
+        Whether the plan is used then follows from how the run ended, unless it ``is_used`` or not.
+        """
         account, journal = self.account, self.journal
         checks = self._verified(run)
         now = account.clock()
@@ -225,12 +263,15 @@ class _Application:
         code = run.exit_code or (ExitCode.UNKNOWN if checks is None else ExitCode.DONE)
         outcomes = tuple(run.outcomes.get(action.id) or _not_reached(action, run.stop) for action in self.plan.actions)
         result = ApplyResult(code, self.plan.plan_id, outcomes, checks, run.stop)
-        used = None if code in _LEAVE_OPEN else self.plan.plan_id
-        journal.end_run(run.number, code, result.to_document(), state_to_document(state), now, used_plan=used)
+        is_open = code in _LEAVE_OPEN if is_used is None else not is_used
+        used = None if is_open else self.plan.plan_id
+        more = {} if beside is None else {"beside": beside}
+        document = state_to_document(state)
+        journal.end_run(run.number, code, result.to_document(), document, now, used_plan=used, **more)
         run.has_ended = True
         account.store.export_state(journal, state)
         account.store.lift_mark()
-        self._tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
+        self.tell("run_finished", {"plan_id": self.plan.plan_id, "exit_code": code})
         return result
 
     def _verified(self, run: Run) -> Checks | None:
@@ -250,16 +291,17 @@ class _Application:
             self.last_reading.append(draft.account)
             account.store.keep_reading(draft, is_verification=True)
         except (AccountUnreadable, EngineDisagreement, FileIsInvalid) as error:
-            self._tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
+            self.tell("verified", {"state": AccountState.UNKNOWN.value, "message": str(error)})
             return None
-        self._tell("verified", checks_document(draft.checks))
+        self.tell("verified", checks_document(draft.checks))
         return draft.checks
 
     def _alert(self, kind: str, figures: Mapping[str, Any]) -> None:
         account = self.account
-        self._tell("alert", account.store.raise_alert(kind, account.clock(), figures))
+        self.tell("alert", account.store.raise_alert(kind, account.clock(), figures))
 
-    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Log an event, and tell it to whoever listens."""
         if kind != "alert":  # logged where it is raised
             note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
         tell_event(kind, data)

@@ -29,6 +29,14 @@ EVENT_KINDS: Mapping[str, str] = {
     "alert": "An alert was raised.",
     "verified": "The account was read again and checked.",
     "run_finished": "The run has ended.",
+    "group_refused": "Nothing of a group's plan was sent in any account; refusals says why, by account.",
+    "group_started": "All accounts of a group are ready for its plan; no leg of a pair was sent yet.",
+    "bundle_started": "The legs of a pair are about to be sent, in slices.",
+    "legs_apart": "The legs of a pair are further apart than before and after it; imbalance is the most it can be.",
+    "legs_together": "They are together again.",
+    "leg_failed": "A leg could not be done; course says what is still done with the others.",
+    "bundle_ended": "No more of a pair is sent, and how far it came.",
+    "group_finished": "The group's plan has ended, or goes on when it is applied again.",
 }
 
 

@@ -6,6 +6,7 @@ one commit with the sending of the next, unless something is told, asked or wait
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,9 +29,12 @@ from exitplan.executor.plan import observe_account, with_cost_basis
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import RESOLVED, Intent, Resolution, Settlement
 from exitplan.executor.store.state import State
+from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.facts import Observation
+from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Position, Snapshot
 from exitplan.ruleset.model.values import ZERO, ceil_to_step, floor_to_step, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
@@ -49,6 +53,9 @@ OLDEST_READING = timedelta(seconds=30)
 LONGEST_REST = 60.0
 """Seconds that a run waits where the venue asks for a rest; where it wants more, the run ends and can be resumed."""
 
+REFUSED_SECONDS = 1.0
+"""Seconds that a run waits before it sends again what the venue refused."""
+
 _NEVER_ARRIVED = "it never reached the venue"
 _READS = 4
 _READ_SECONDS = 0.5
@@ -56,9 +63,17 @@ _READ_SECONDS = 0.5
 Tell = Callable[[str, Mapping[str, Any]], None]
 
 
+Judge = Callable[[Plan, Rulebook, Observation, Progress, Mapping[str, Intent]], Judged]
+"""Judges what is left of a plan on an account that was just read."""
+
+
 @dataclass
 class Run:
-    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it."""
+    """The run of one plan under a lease; :meth:`execute` fills ``outcomes`` and what is below it.
+
+    ``tries`` is how often an order is sent that the venue refuses. With ``outlives_plan`` it goes on once the plan has
+    expired: for who brings to an end what was begun before.
+    """
 
     account: Account
     plan: Plan
@@ -82,6 +97,10 @@ class Run:
     has_ended: bool = False
     in_flight: set[str] = field(default_factory=set)
     untold: list[Callable[[], None]] = field(default_factory=list)
+    judge: Judge = judge_plan
+    tries: int = 1
+    outlives_plan: bool = False
+    refusals: Counter[str] = field(default_factory=Counter)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -90,15 +109,16 @@ class Run:
 
     def execute(self) -> None:
         """Do all cancels, read the account again if there were any, then do the rest and count the cycles."""
-        cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
         others = self._fee_coin_last([action for action in self.plan.actions if action.kind != "cancel_order"])
-        if not self._do_all(cancels):
-            return
+        if self.cancel(others) and self.do(others):
+            self.count_cycles()
+
+    def cancel(self, others: Sequence[Action]) -> bool:
+        """Do all cancels, and read the account again if there were any before others; False where it has to stop."""
+        if not self.do([action for action in self.plan.actions if action.kind == "cancel_order"]):
+            return False
         freed = any(outcome.status == "done" for outcome in self.outcomes.values())
-        if freed and others and not self._read_until_free(others):
-            return
-        if self._do_all(others):
-            self._count_cycles()
+        return not (freed and others) or self._read_until_free(others)
 
     def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
         """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
@@ -128,13 +148,13 @@ class Run:
             return ExitCode.ACTION_FAILED
         return ExitCode.ERROR if self.is_unreadable else ExitCode.DONE
 
-    def _do_all(self, actions: list[Action]) -> bool:
+    def do(self, actions: Sequence[Action]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
         is_done = self._do_groups(actions)
         self._settle()
         return is_done
 
-    def _do_groups(self, actions: list[Action]) -> bool:
+    def _do_groups(self, actions: Sequence[Action]) -> bool:
         for group in in_groups(actions, self.account.broker.capabilities):
             ready: list[Sent] = []
             if self._needs_reading(group) and not self._read_again():
@@ -157,7 +177,7 @@ class Run:
             self._stop(Stop.ASKED)
         elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
             self._stop(Stop.HALTED)
-        elif is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
+        elif not self.outlives_plan and is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
             self._stop(Stop.EXPIRED)
         elif action.kind in SELLING and self.judged.refused_orders:
             self._stop(Stop.GUARD_REFUSES)
@@ -225,7 +245,7 @@ class Run:
                     self.unsent[action.id] = why
                     back.append(((action, intent), why))
                     rest, clock_is_off = max(rest, resolved.rest), clock_is_off or resolved.is_off
-                elif self._is_tried_smaller(action, intent, resolved):
+                elif self._is_tried_smaller(action, intent, resolved) or self._is_tried_again(action, resolved):
                     back.append(((action, intent), resolved.message or ""))
                 else:
                     ended.append(((action, intent), resolved))
@@ -270,8 +290,17 @@ class Run:
         self.shrunk[action.id] = intent.quantity
         return True
 
+    def _is_tried_again(self, action: Action, resolved: Resolution) -> bool:
+        """Check whether an order that the venue did not take is sent once more; what it took and cancelled is over."""
+        if resolved.status != "refused" or resolved.order_id is not None or self.tries <= 1:
+            return False
+        self.refusals[action.id] += 1
+        return self.refusals[action.id] < self.tries
+
     def _send_again(self, action: Action, intent: Intent) -> None:
-        for _ in range(MAX_ATTEMPTS - 1):
+        for _ in range(max(MAX_ATTEMPTS, self.tries) - 1):
+            if self.refusals[action.id]:
+                self.reconciler.sleep(REFUSED_SECONDS)
             if not self._read_again():
                 self._stop(Stop.OUTCOME_UNKNOWN)
                 return
@@ -453,7 +482,7 @@ class Run:
             seen = observe_account(account, self.state.progress, told)
             intents = self.journal.intents(self.plan.plan_id)
             self.account.store.ensure_leased(self.journal)  # else they may be what another process has made of them
-            self.judged = judge_plan(self.plan, account.rulebook, seen, self.state.progress, intents)
+            self.judged = self.judge(self.plan, account.rulebook, seen, self.state.progress, intents)
         except (AccountUnreadable, EngineDisagreement) as error:
             self.is_unreadable = True
             self.tell("action_skipped", {"message": f"the account can no longer be read: {error}"})
@@ -461,7 +490,7 @@ class Run:
         self.touched.clear()
         return True
 
-    def _read_until_free(self, actions: list[Action]) -> bool:
+    def _read_until_free(self, actions: Sequence[Action]) -> bool:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
         sales = [action for action in actions if action.kind in SELLING]
         if self.read_beside is not None and self._read_again(self.read_beside) and all(map(self._is_free, sales)):
@@ -482,7 +511,8 @@ class Run:
         free = floor_to_step(view.held - view.position.locked, view.amount_step)
         return free >= min(action.quantity, floor_to_step(view.held, view.amount_step))
 
-    def _count_cycles(self) -> None:
+    def count_cycles(self) -> None:
+        """Count the cycles of unwinds that are over with no order of their own."""
         for step in self.plan.steps.values():
             if not step.counts or not self._is_unwound(step.key):
                 continue

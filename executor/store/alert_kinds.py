@@ -102,6 +102,23 @@ _KINDS = (
         _POSITIONS,
     ),
     AlertKind(
+        "LEGS_APART",
+        "CRITICAL",
+        "The legs of a hedged pair, in several accounts, could not all be closed together.",
+        (
+            Figure("group", "group"),
+            Figure("group_plan", "plan of the group"),
+            Figure("bundle", "bundle"),
+            Figure("asset", "asset"),
+            Figure("imbalance", "imbalance at the most"),
+            Figure("quote", "currency"),
+            Figure("seconds", "out of balance for", "s", optional=True),
+            _REASON,
+        ),
+        "Look at the pair in all accounts of the group; the next plan of the group goes on from there.",
+        "exitplan plan --group {group}",
+    ),
+    AlertKind(
         "OUTCOME_UNKNOWN",
         "CRITICAL",
         "The outcome of an order is unknown; the account stops.",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -39,6 +39,14 @@ from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreUnusable, 
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsStale
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
+
+T = TypeVar("T")
+Beside = Callable[[Tables], None]
+"""Writes rows of its own within a commit of the journal."""
+
+
+def _nothing(_: Tables) -> None:
+    """Write nothing."""
 
 
 class Journal:
@@ -95,6 +103,18 @@ class Journal:
                 hint="nothing more was written or sent; the other run resolves what this one left open",
             )
 
+    # --- what is kept beside plans ---
+
+    def write_beside(self, write: Beside) -> None:
+        """Write rows beside those of plans in one durable commit, as the writer that this is."""
+        self._ensure_in_place()
+        with self._transaction() as db:
+            write(db)
+
+    def read_beside(self, read: Callable[[Tables], T]) -> T:
+        """Read rows beside those of plans."""
+        return read(self._db)
+
     # --- plans ---
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
@@ -119,10 +139,11 @@ class Journal:
         rows = self._db.execute("SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id")
         return [plan_id for (plan_id,) in rows]
 
-    def end_plan(self, plan_id: str, now: datetime) -> None:
-        """Note that a plan is used up."""
+    def end_plan(self, plan_id: str, now: datetime, beside: Beside = _nothing) -> None:
+        """Note that a plan is used up, and in the same commit what is to stand ``beside`` it."""
         with self._transaction() as db:
             self._end_plan(db, plan_id, now)
+            beside(db)
         _note_step("plan_ended", plan_id=plan_id)
 
     @staticmethod
@@ -325,11 +346,20 @@ class Journal:
 
     # --- runs ---
 
-    def begin_run(self, plan: Plan, state: Mapping[str, Any], now: datetime, *, is_resumed: bool = False) -> int:
+    def begin_run(
+        self,
+        plan: Plan,
+        state: Mapping[str, Any],
+        now: datetime,
+        *,
+        is_resumed: bool = False,
+        beside: Beside = _nothing,
+    ) -> int:
         """Start a run; its number is the fencing number of everything it sends.
 
         A plan that is not resumed is added with all its intents, all or nothing, in the same commit as the run and the
         state that it begins with; whatever waited for people's approval waits no more, and the approvals are used up.
+        What is to stand ``beside`` it is written in that commit too.
         Raises PlanIsStale where a person has rejected the plan meanwhile.
         """
         self._ensure_in_place()
@@ -344,6 +374,7 @@ class Journal:
                 (plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
             )
             number = int(_row(begun)[0])
+            beside(db)
         if not is_resumed:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
         _note_step("run_begun", plan_id=plan.plan_id, run=number)
@@ -393,8 +424,12 @@ class Journal:
         now: datetime,
         *,
         used_plan: str | None = None,
+        beside: Beside = _nothing,
     ) -> None:
-        """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit."""
+        """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit.
+
+        What is to stand ``beside`` it is written in that commit too.
+        """
         with self._transaction() as db:
             db.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
@@ -403,6 +438,7 @@ class Journal:
             self._put_state(db, state)
             if used_plan is not None:
                 self._end_plan(db, used_plan, now)
+            beside(db)
         _note_step("run_ended", run=run, exit_code=int(exit_code))
         if used_plan is not None:
             _note_step("plan_ended", plan_id=used_plan)

@@ -109,7 +109,19 @@ ALTER TABLE incidents ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
 UPDATE incidents SET number = rowid;
 """
 
-_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS, _AUDIT, _PORTABLE)
+# What an account's journal holds of the plans of its group; the whole of such a plan is in the leader's alone.
+_GROUPS = """
+CREATE TABLE group_runs (
+    group_plan TEXT PRIMARY KEY, group_name TEXT NOT NULL, plan_id TEXT NOT NULL, leader TEXT NOT NULL,
+    standing TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT, unbalanced_since TEXT, document BLOB
+) STRICT;
+CREATE TABLE group_steps (
+    number INTEGER PRIMARY KEY, group_plan TEXT NOT NULL REFERENCES group_runs, at TEXT NOT NULL, step TEXT NOT NULL,
+    document BLOB NOT NULL
+) STRICT;
+"""
+
+_UPGRADES = (_FIRST, _FILLS, _ORIGIN, _WRITER, _APPROVALS, _INCIDENTS, _AUDIT, _PORTABLE, _GROUPS)
 """What leads from each version of the journal to the next, beginning with an empty file."""
 
 SCHEMA_VERSION = len(_UPGRADES)
@@ -198,9 +210,10 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def has_requests(db: sqlite3.Connection) -> bool:
-    """Check whether a journal keeps what waits for people."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'requests'").fetchone() is not None
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Check whether a journal has a table, which it may be too old for."""
+    asked = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return db.execute(asked, (name,)).fetchone() is not None
 
 
 def prepare(connection: sqlite3.Connection, path: Path, *, is_checked: bool = True) -> None:

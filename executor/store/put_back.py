@@ -12,7 +12,7 @@ from exitplan.brokers.private_files import OWN
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.backup import as_one_file
 from exitplan.executor.store.files import write_atomically
-from exitplan.executor.store.journal_file import has_requests, open_journal
+from exitplan.executor.store.journal_file import has_table, open_journal
 from exitplan.executor.store.state import State, export_state, state_from_document, state_to_document
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
@@ -48,9 +48,17 @@ def make_ready(copy: Path, present: Path | None, accepted: Collection[str], now:
             " WHERE plan_id = plans.plan_id AND status IN ('sending', 'needs_human'))",
             (moment,),
         )
-        if has_requests(db):  # whoever said no, or yes, since the backup was made did not say it to this journal
+        if has_table(
+            db, "requests"
+        ):  # whoever said no, or yes, since the backup was made did not say it to this journal
             db.execute(
                 "UPDATE requests SET standing = 'withdrawn', changed_at = ? WHERE standing = 'waiting'", (moment,)
+            )
+        if has_table(db, "group_runs"):  # the other accounts of the group have gone on, or are to end their parts
+            db.execute(
+                "UPDATE group_runs SET standing = 'ended', ended_at = ? WHERE standing <> 'ended'"
+                " AND plan_id IN (SELECT plan_id FROM plans WHERE ended_at IS NOT NULL)",
+                (moment,),
             )
         db.execute("COMMIT")
     with open_journal(copy) as journal:

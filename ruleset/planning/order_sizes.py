@@ -41,13 +41,14 @@ def divide_order(
     count = int(EXACT.divide(quantity, largest).to_integral_value(ROUND_CEILING))
     if count > MOST_ORDERS:
         return (largest,) * MOST_ORDERS if reaches_minimum(view, largest, price) else ()
-    parts = _equal_parts(quantity, count, view.amount_step)
+    parts = equal_parts(quantity, count, view.amount_step)
     if not reaches_minimum(view, parts[-1], price):
         return (largest,) if reaches_minimum(view, largest, price) else ()
     return parts
 
 
-def _equal_parts(quantity: Decimal, count: int, step: Decimal | None) -> tuple[Decimal, ...]:
+def equal_parts(quantity: Decimal, count: int, step: Decimal | None) -> tuple[Decimal, ...]:
+    """Divide a quantity into parts as equal as the step allows, larger first; some are zero where it has few steps."""
     unit = step or DEFAULT_STEP
     units, rest = divmod(int(EXACT.divide(quantity, unit).to_integral_value(ROUND_CEILING)), count)
     parts = [(units + (number < rest)) * unit for number in range(count)]

@@ -16,6 +16,8 @@ from tests.chaos.experiment import Experiment
 from tests.chaos.fleet.mutants import MUTANTS as FLEET_MUTANTS
 from tests.chaos.fleet.scenes import SCENES, play
 from tests.chaos.fleet.suite import fleet_table, run_long
+from tests.chaos.group.experiment import GroupExperiment
+from tests.chaos.group.suite import run_group_safely, run_groups
 from tests.chaos.in_postgres import shared_database
 from tests.chaos.kinds import LIVE, PAPER, POSTGRES
 from tests.chaos.mutants import MUTANTS
@@ -31,6 +33,8 @@ def main() -> int:
     options = _parser().parse_args()
     if options.fleet:
         return _run_fleet(options)
+    if options.group:
+        return _run_groups(options)
     in_postgres = options.store == POSTGRES or (options.repeat or "").startswith(POSTGRES)
     try:
         with shared_database() if in_postgres else nullcontext():
@@ -83,6 +87,24 @@ def _run_fleet(options: argparse.Namespace) -> int:
     if tale.faults < options.kills:
         say(f"too few kills and faults within {options.seconds:.0f} s")
     return int(bool(tale.violations or any(broken.values()) or survivors or tale.faults < options.kills))
+
+
+def _run_groups(options: argparse.Namespace) -> int:
+    """Kill what carries out plans over two venues, or repeat one experiment."""
+    if options.repeat:
+        _, report = run_group_safely(GroupExperiment.of(options.repeat))
+        for violation in report.violations:
+            say(f"{violation.kind}: {violation.text}")
+        return int(bool(report.violations))
+    began = time.monotonic()
+    tally = run_groups(options.kills, options.seed, options.seconds)
+    say(tally.table())
+    say(f"\n{tally.kills} kills in {time.monotonic() - began:.0f} s, seed {options.seed}\n")
+    for group, violations in tally.failures[:_SHOWN]:
+        say(f"{violations[0].kind}: {violations[0].text}\n  repeat it with: --group --repeat '{group.written()}'")
+    if tally.kills < options.kills:
+        say(f"too few kills within {options.seconds:.0f} s")
+    return int(bool(tally.failures) or tally.kills < options.kills)
 
 
 def table(results: Mapping[str, Result]) -> str:
@@ -160,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", choices=("files", POSTGRES), default="files", help="where the account is kept")
     parser.add_argument(
         "--fleet", action="store_true", help="break a fleet of workers in Postgres; --kills counts its faults too"
+    )
+    parser.add_argument(
+        "--group", action="store_true", help="kill what carries out plans over the accounts of a group at two venues"
     )
     parser.add_argument("--seed", type=int, default=1, help="what chance starts from")
     parser.add_argument("--seconds", type=float, default=3600, help="give up on a venue after this time")

@@ -24,11 +24,10 @@ from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.brokers.venues import dialect_of
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
-from exitplan.executor.store.file_store import FileStore
 from exitplan.ruleset.model.values import is_derivative
 from tests.chaos.loopback import CLIENT_SECONDS, Loopback, credentials_at, start
 from tests.chaos.wire import Record, WireClock, WireFile
-from tests.chaos.world import ACCOUNTS, World
+from tests.chaos.world import ACCOUNTS, Play, World
 from tests.executor.crashes import Points, raise_crash
 from tests.executor.scene import stage
 from tests.venues import binance_shapes, bybit_shapes, coinbase_shapes, kraken_shapes
@@ -61,7 +60,7 @@ class LiveWorld(World):
             account = _opened(file, self.clock)
             broker = open_broker(block, self.root, self.clock)
             identity = identity_of(block, self.root)
-        store = FileStore.of(self.root / "data", account.id)
+        store = self.store
         retrying = RetryingBroker(broker, self.clock.sleep)
         return replace(account, file=file, broker=retrying, store=store, clock=self.clock, identity=identity)
 
@@ -159,11 +158,25 @@ def build_live(
     root: Path, venue: str, account: str, troubles: Record, options: Mapping[str, Any] | None = None
 ) -> LiveWorld:
     """Build a world in an empty folder, and start its venue."""
-    play = ACCOUNTS[account]
+    wire = WireFile(root / "wire.json")
+    wire.write(Record(at_once=_AT_ONCE_AT_MOST, began=time.monotonic()))
+    return build_beside(root, venue, ACCOUNTS[account], troubles, wire, options)
+
+
+def build_beside(
+    root: Path,
+    venue: str,
+    play: Play,
+    troubles: Record,
+    wire: WireFile,
+    options: Mapping[str, Any] | None = None,
+    account_id: str = "platform",
+) -> LiveWorld:
+    """Build a world on a wire that is there, and start its venue."""
     start_with = account_at(venue, play.account())
     scene = stage(root, start_with, base=play.base, parameters=dict(play.parameters))
     scene.policy["account"] = {
-        "id": "platform",
+        "id": account_id,
         "venue": venue,
         "quote": start_with.quote,
         "credentials": f"env:{_NAME}",
@@ -172,8 +185,6 @@ def build_live(
         "market_types": ["spot", "swap"] if any(map(is_derivative, start_with.markets)) else ["spot"],
     }
     (root / "paper.json").unlink()
-    wire = WireFile(root / "wire.json")
-    wire.write(Record(at_once=_AT_ONCE_AT_MOST, began=time.monotonic()))
     manners = read_options({"taker_fee": 0, "maker_fee": 0, "spread": 0, **(options or {})})
     faults = {"writes": troubles.writes, "look_ups": troubles.look_ups, "reads": troubles.reads}
     world = LiveWorld(
@@ -186,7 +197,7 @@ def build_live(
         recovery_seconds=5.0,
         longest_life=0.5,
         venue_name=venue,
-        loopback=start(venue, start_with, manners, wire, faults),
+        loopback=start(venue, start_with, manners, wire, faults, root),
         resting=frozenset(order.id for order in start_with.open_orders),
     )
     world.track(**{symbol.partition("/")[0]: entry for symbol, entry in start_with.tracker.items()})

@@ -93,11 +93,16 @@ class Loopback:
 
 
 def start(
-    venue: str, account: Snapshot, options: PaperOptions, wire: WireFile, faults: Mapping[str, Sequence[str]]
+    venue: str,
+    account: Snapshot,
+    options: PaperOptions,
+    wire: WireFile,
+    faults: Mapping[str, Sequence[str]],
+    root: Path | None = None,
 ) -> Loopback:
-    """Start a venue that keeps its account in the folder of its wire; what is printed goes there as well."""
+    """Start a venue that keeps its account in a folder, that of its wire unless told; what is printed goes there."""
     credentials_at(venue)  # the clients are to know the same ones
-    root, parent = wire.path.parent, os.getpid()
+    root, parent = root or wire.path.parent, os.getpid()
     place = root / "port"
 
     def serve() -> None:

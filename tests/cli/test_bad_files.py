@@ -65,7 +65,7 @@ LINES = {
     "applied plan": "apply bad.json",
     "validated file": "validate bad.json",
     "policy": "plan --snapshot snapshot.json --policy bad.yaml --out never.json",
-    "shown policy": "policy show --policy bad.yaml",
+    "shown policy": "policies show --policy bad.yaml",
     "account": "plan --account ./bad.yaml --out never.json",
     "validated policy": "validate bad.yaml",
 }
@@ -130,7 +130,7 @@ def test_an_empty_journal_is_a_new_one(saved: Path) -> None:
 
 def test_as_json_the_problems_of_a_file_have_their_places() -> None:
     Path("bad.yaml").write_text("version: 1\nname: p\nguards: {max_run_pct: 5}\n", encoding="utf-8")
-    error = xp("policy", "show", "--policy", "bad.yaml", "--json").error
+    error = xp("policies", "show", "--policy", "bad.yaml", "--json").error
     assert (error["type"], error["exit_code"]) == ("FileHasProblems", 65)
     assert (error["problems"][0]["line"], error["problems"][0]["path"]) == (3, ["guards", "max_run_pct"])
 
@@ -161,7 +161,7 @@ def test_show_of_a_policy_says_what_it_is() -> None:
     shown = xp("show", "policies/default.yaml")
     assert shown.code == 65
     assert "this is a policy" in shown.err
-    assert "exitplan policy show --policy policies/default.yaml" in shown.err
+    assert "exitplan policies show --policy policies/default.yaml" in shown.err
 
 
 SHELL_FILES = {
@@ -174,7 +174,7 @@ SHELL_FILES = {
 
 @pytest.mark.parametrize("name", SHELL_FILES)
 @pytest.mark.parametrize(
-    "line", ["plan --policy", "validate", "show", "apply", "plan --snapshot", "policy show --policy", "diff a"]
+    "line", ["plan --policy", "validate", "show", "apply", "plan --snapshot", "policies show --policy", "diff a"]
 )
 @pytest.mark.usefixtures("folder")
 def test_a_file_of_variables_or_a_key_named_by_mistake_is_not_quoted(name: str, line: str) -> None:

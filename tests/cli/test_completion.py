@@ -46,6 +46,8 @@ def test_a_process_of_its_own_offers_words_as_bash_asks_for_them() -> None:
         ("exitplan plan --rule ov", ["over-cap"]),
         ("exitplan schema pl", ["plan"]),
         ("exitplan posi", ["positions"]),
+        ("exitplan policies show hed", ["hedged"]),
+        ("exitplan policies test pr", ["prop-desk"]),
     ],
 )
 def test_words_of_the_project_are_offered(line: str, words: list[str]) -> None:

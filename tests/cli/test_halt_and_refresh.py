@@ -223,7 +223,7 @@ LINES = [
     "show plan.json",
     "apply --dry-run",
     "run --verify-only",
-    "policy show",
+    "policies show",
     "gate",
     "snapshot",
     "state export",

@@ -30,8 +30,8 @@ def test_each_line_that_init_proposes_can_be_typed(monkeypatch: pytest.MonkeyPat
     lines = [line.strip() for line in xp("init", "demo").out.splitlines() if line.startswith("  ")]
     monkeypatch.chdir("demo")
     typed = [line.partition("   ")[0].split()[1:] for line in lines if line.startswith("exitplan")]
-    assert [words[0] for words in typed] == ["plan", "explain", "apply"]
-    assert [xp(*words, typed="yes\n").code for words in typed] == [0, 0, 0]
+    assert [words[0] for words in typed] == ["plan", "explain", "apply", "policies"]
+    assert [xp(*words, typed="yes\n").code for words in typed] == [0, 0, 0, 0]
     assert all(Path(line.split()[0]).is_file() for line in lines if line.startswith("policies/"))
 
 
@@ -285,7 +285,7 @@ def test_a_state_edited_by_hand_is_noticed_and_settled() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_policy_show_is_yaml_that_means_the_same(folder: Path) -> None:
-    shown = xp("policy", "show", "-a", "user123")
+    shown = xp("policies", "show", "-a", "user123")
     assert shown.code == 0
     assert "# policies/conservative.yaml:" in shown.out
     Path("merged.yaml").write_text(shown.out, encoding="utf-8")
@@ -296,7 +296,7 @@ def test_policy_show_is_yaml_that_means_the_same(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_policy_show_as_json_names_its_files() -> None:
-    told = xp("policy", "show", "--policy", "policies/conservative.yaml", "--json").json
+    told = xp("policies", "show", "--policy", "policies/conservative.yaml", "--json").json
     assert told["files"] == ["policies/default.yaml", "policies/conservative.yaml"]
     assert told["policy"]["cap"]["scope"] == "legacy"
 

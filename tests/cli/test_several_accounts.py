@@ -156,7 +156,7 @@ def test_a_tag_means_those_who_carry_it(folder: Path) -> None:
                 "resume",
                 "resolve",
                 "unlock",
-                "policy show",
+                "policies show",
                 "state import",
                 "explain ETH/USD",
             )

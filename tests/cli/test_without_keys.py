@@ -21,7 +21,7 @@ LINES = [
     "retry LUNA/USD",
     "state export",
     "state import",
-    "policy show",
+    "policies show",
     "unlock",
     "resolve",
     "halt",

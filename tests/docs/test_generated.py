@@ -27,7 +27,7 @@ def test_the_check_names_missing_and_changed_files(tmp_path: Path) -> None:
 
 def test_every_command_and_every_key_of_a_policy_is_in_the_reference() -> None:
     files = generated_files()
-    assert "## exitplan policy show" in files["docs/reference/commands.md"]
+    assert "## exitplan policies show" in files["docs/reference/commands.md"]
     assert "| `-o, --out FILE` |" in files["docs/reference/commands.md"]
     assert "| `exits[].stop_pct` |" in files["docs/reference/schemas.md"]
 

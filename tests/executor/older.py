@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 _SEVEN = """
+DROP TABLE group_steps;
+DROP TABLE group_runs;
 DROP INDEX intents_by_order;
 ALTER TABLE intents DROP COLUMN client_order_id;
 ALTER TABLE requests DROP COLUMN number;
@@ -17,6 +19,6 @@ PRAGMA user_version = 7;
 
 
 def to_version_seven(journal: Path) -> None:
-    """Take out what version 8 has brought; attempts carry no run, as those of version 6 and before."""
+    """Take out what versions 8 and 9 have brought; attempts carry no run, as those of version 6 and before."""
     with closing(sqlite3.connect(journal)) as db:
         db.executescript(_SEVEN)

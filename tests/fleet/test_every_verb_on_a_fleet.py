@@ -40,7 +40,7 @@ WORKS = {
     "status": ("status --all", 0, "user-00019"),
     "history": (f"history {CLEAN}", 0, ""),
     "report": ("report --all", 0, ""),
-    "policy": (f"policy show {FULL}", 0, "the fleet's account user-00000"),
+    "policies": (f"policies show {FULL}", 0, "the fleet's account user-00000"),
     "doctor": (f"doctor {FULL}", 0, "tables of version"),
     "resolve": (f"resolve {FULL}", 0, "No order of user-00000 is unresolved."),
     "unlock": (f"unlock {FULL}", 0, "Nobody holds the account user-00000."),

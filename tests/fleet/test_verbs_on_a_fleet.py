@@ -86,7 +86,7 @@ def test_parameters_and_another_policy_go_over_the_account_s_own() -> None:
     shown = xp("plan", "--account", "user123", "--policy", "policies/default.yaml").out
     assert "Policy   default" in shown
     assert "BTC/USD" in xp("explain", "BTC/USD", "--account", "user123", "--policy", "policies/default.yaml").out
-    assert "# from   the fleet's account user123" in xp("policy", "show", "--account", "user123").out
+    assert "# from   the fleet's account user123" in xp("policies", "show", "--account", "user123").out
 
 
 @pytest.mark.usefixtures("fleet")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.policies import load_policy, shipped_policy
+from exitplan.schemas.shipped import SHIPPED_POLICIES
 from exitplan.workbench.lint.files import lint_files
 from exitplan.workbench.lint.fixing import FIXABLE, fix_file, remove
 from exitplan.workbench.lint.rule_lists import effect_of
@@ -116,7 +117,7 @@ def test_what_is_inherited_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_shipped_policies_have_nothing_to_mend() -> None:
-    for name in ("default", "conservative", "forced-cleanup", "published"):
+    for name in SHIPPED_POLICIES:
         fixed = fix_file(shipped_policy(name))
         assert fixed.after == fixed.before
 

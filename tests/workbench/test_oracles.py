@@ -15,6 +15,7 @@ from hypothesis import given
 from exitplan.ruleset.language.conditions import AllOf, AnyOf, Condition, Not, Op, scaled
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS
 from exitplan.schemas.policies import load_policy, shipped_policy
+from exitplan.schemas.shipped import SHIPPED_POLICIES
 from exitplan.workbench.proving.cells import MOST, RANGES, Range, cut
 from exitplan.workbench.proving.policy_model import PolicyModel
 from exitplan.workbench.proving.solver import Solver
@@ -63,7 +64,7 @@ def agree(policy: Any) -> None:
             assert model.possible(*literals) == other.solve(assumptions=list(literals))
 
 
-@pytest.mark.parametrize("name", ["default", "conservative", "forced-cleanup", "published"])
+@pytest.mark.parametrize("name", SHIPPED_POLICIES)
 def test_our_solver_answers_about_shipped_policies_as_cadical_does(name: str) -> None:
     agree(load_policy(shipped_policy(name)).policy)
 

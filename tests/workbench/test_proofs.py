@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
 from exitplan.schemas.policies import load_policy, policy_from_document, shipped_policy
+from exitplan.schemas.shipped import SHIPPED_POLICIES
 from exitplan.workbench.invention import FactsDisagree, replay
 from exitplan.workbench.lint import Code, lint
 from exitplan.workbench.proving.cells import Cell
 from exitplan.workbench.proving.policy_model import PolicyModel, wanted_facts
 from tests.workbench.test_invention import facts
 
-SHIPPED = ("default", "conservative", "forced-cleanup", "published")
+SHIPPED = tuple(SHIPPED_POLICIES)
 POLICIES = {name: load_policy(shipped_policy(name)).policy for name in SHIPPED}
 BOOKS = {name: Rulebook.of(policy) for name, policy in POLICIES.items()}
 MODELS = {name: PolicyModel.of(policy) for name, policy in POLICIES.items()}
@@ -188,4 +189,7 @@ def test_the_shipped_policies_have_the_findings_that_are_known() -> None:
         "conservative": ["P102 legacy.over-cap"],
         "forced-cleanup": ["P105 a"],
         "published": ["P102 legacy.over-cap"],
+        "hedged": ["P105 a", "P105 a"],
+        "treasury": ["P105 a", "P105 a"],
+        "prop-desk": ["P102 legacy.over-cap"],
     }

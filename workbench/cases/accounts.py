@@ -311,7 +311,7 @@ def _listing(given: Notation, market: Market) -> Market:
     }
     document = {
         "format_version": 1, "account": "case", "venue": "paper", "quote": "USD", "taken_at": "2026-01-01T00:00:00Z",
-        "cash": {}, "positions": [], "open_orders": [], "markets": {"X/USD": texts},
+        "cash": {"free": "0"}, "positions": [], "open_orders": [], "markets": {"X/USD": texts},
     }  # fmt: skip
     read = snapshot_from_document(check_document(document, "snapshot", "market")).markets["X/USD"]
     return replace(market, **{key: getattr(read, key) for key in given})

@@ -55,10 +55,11 @@ def lint_loaded(loaded: LoadedPolicy, under: Sequence[Invariant] = (), *, effort
     placed = [one for one in found if one.mark.file == own or one.finding.is_warning or one.finding.is_open]
     used = {id(one.ignored) for one in placed}
     wrong = [Placed(mark, finding) for mark, finding in ignores.wrong if mark.file == own]
+    is_all_decided = effort is None or not any(one.finding.is_open for one in placed)  # else it may silence that
     idle = [
         Placed(ignore.mark, idle_ignore(ignore))
         for ignore in ignores.all
-        if ignore.mark.file == own and id(ignore) not in used
+        if is_all_decided and ignore.mark.file == own and id(ignore) not in used
     ]
     return [*placed, *wrong, *idle]
 

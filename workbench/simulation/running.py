@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -89,10 +89,19 @@ class PathResult:
     blocked: tuple[tuple[str, str], ...]
 
 
-def simulate(scene: Scene, candidate: Candidate, paths: Paths, number: int) -> PathResult:
-    """Carry a policy out on one path, counted from 0. Raises EngineDisagreement."""
+def simulate(
+    scene: Scene, candidate: Candidate, paths: Paths, number: int, watch: Callable[[Planned], None] | None = None
+) -> PathResult:
+    """Carry a policy out on one path, counted from 0. Raises EngineDisagreement.
+
+    ``watch`` is shown what is planned in each cycle, and in the end what would be planned then.
+    """
     with Replay.opened(scene, candidate) as replay:
-        return replay.play(paths, number)
+        replay.watch = watch
+        result = replay.play(paths, number)
+        if watch is not None:
+            watch(plan_account(replay.account))
+        return result
 
 
 def _memory() -> str | None:
@@ -140,6 +149,7 @@ class Replay:
     done: int = 0
     refused: int = 0
     refused_by: Counter[str] = field(default_factory=Counter)
+    watch: Callable[[Planned], None] | None = None
 
     @property
     def belief(self) -> Belief:
@@ -221,6 +231,8 @@ class Replay:
     def _plan(self) -> Planned:
         """Make the plan, and note of each position whose exit is decided what its price is then."""
         planned = plan_account(self.account)
+        if self.watch is not None:
+            self.watch(planned)
         self.wanted.clear()
         for decision in planned.draft.decisions:
             if decision.exit is None or decision.is_protected or decision.exit.action not in {"close", "unwind"}:

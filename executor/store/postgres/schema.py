@@ -133,5 +133,17 @@ CREATE TABLE exitplan.last_traded (
 """
 )
 
-UPGRADES = (_JOURNAL,)
+_GROUPS = _table(
+    "group_runs",
+    "group_plan TEXT NOT NULL, group_name TEXT NOT NULL, plan_id TEXT NOT NULL, leader TEXT NOT NULL,"
+    " standing TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT, unbalanced_since TEXT, document BYTEA",
+    "group_plan",
+) + _table(
+    "group_steps",
+    "number BIGINT NOT NULL, group_plan TEXT NOT NULL, at TEXT NOT NULL, step TEXT NOT NULL, document BYTEA NOT NULL",
+    "number",
+    ", FOREIGN KEY (account, group_plan) REFERENCES exitplan.group_runs",
+)
+
+UPGRADES = (_JOURNAL, _GROUPS)
 """What leads from each version to the next, beginning with an empty database."""

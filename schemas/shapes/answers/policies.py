@@ -1,4 +1,4 @@
-"""The shapes of what commands on policies print: validate, policy show, test, lint, compare, simulate, fmt."""
+"""The shapes of what commands on policies print: validate, policies, test, lint, compare, simulate, fmt."""
 
 from __future__ import annotations
 
@@ -27,14 +27,71 @@ def validate_schema() -> Schema:
 
 
 def policy_shown_schema() -> Schema:
-    """Describe what ``exitplan policy show --json`` prints."""
+    """Describe what ``exitplan policies show --json`` prints."""
+    difference = record(
+        {
+            "name": text("A key or rule, by its place."),
+            "old": text("What default writes there; null where it is new.", optional=True),
+            "new": text("What this policy writes there; null where it is removed.", optional=True),
+        },
+        ("name", "old", "new"),
+    )
+    differs = {"differs": listed(difference, "What it writes otherwise than default, the protocol as published.")}
+    about = "What is known of it, where it is one that comes with exitplan and was asked for by its name."
     properties = {
         "name": text("The policy's name."),
         "sha256": sha256("Its hash."),
         "files": listed(text(), "The files it is made of, the base first."),
         "policy": {**OBJECT, "description": "The merged policy."},
+        "shipped": record({**_SHIPPED, **differs}, (*_SHIPPED, "differs"), extra=True, about=about),
     }
-    return answer("policy-shown", "Merged policy", "The policy that an account runs under.", properties)
+    about = "The policy that an account runs under, or one that comes with exitplan."
+    return answer("policy-shown", "Merged policy", about, properties, ("shipped",))
+
+
+_SHIPPED: dict[str, Schema] = {
+    "name": text("The policy's name."),
+    "sha256": sha256("Its hash."),
+    "file": text("Its file."),
+    "purpose": text("What it is for."),
+    "description": text("What it says of itself."),
+    "use": listed(text(), "When to use it."),
+    "avoid": listed(text(), "When not to use it."),
+    "page": text("Where its page is."),
+}
+
+
+def policies_listed_schema() -> Schema:
+    """Describe what ``exitplan policies list --json`` prints."""
+    properties = {"policies": listed(record(_SHIPPED, tuple(_SHIPPED), extra=True), "The policies, the base first.")}
+    return answer("policies-listed", "Shipped policies", "The policies that come with exitplan.", properties)
+
+
+def policies_tested_schema() -> Schema:
+    """Describe what ``exitplan policies test --json`` prints."""
+    broken = record(
+        {
+            "message": text("Which invariant, and how it is broken."),
+            "decided": flag("Whether it is proved that it can be broken.", optional=False),
+        },
+        ("message", "decided"),
+    )
+    one = record(
+        {
+            "name": text("The policy."),
+            "kept": flag("Whether all cases passed and all invariants are proved.", optional=False),
+            "tests": {**OBJECT, "description": "What came of its cases, as `exitplan test --json` prints it."},
+            "invariants": listed(text(), "What it never or always does."),
+            "broken": listed(broken, "What is not proved of it."),
+        },
+        ("name", "kept", "tests", "invariants", "broken"),
+        extra=True,
+    )
+    properties = {
+        "policies": listed(one, "The policies that were tried."),
+        "kept": flag("Whether all of them keep what they promise.", optional=False),
+    }
+    return answer("policies-tested", "Tested policies", "Whether shipped policies do what they promise.", properties)
 
 
 def test_schema() -> Schema:

@@ -1,0 +1,207 @@
+"""Find a group's plan that was not carried out to its end, and go on with it, or bring it to an end.
+
+Before the leader's journal says that it goes, nothing was sent. After that every order that may have been sent is
+resolved with its venue first, and no leg goes ahead once the plan has expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any
+
+from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.apply import Prepared, read_for
+from exitplan.executor.apply.judging import judge_plan
+from exitplan.executor.apply.staleness import ensure_applicable, is_expired
+from exitplan.executor.groups.participants import Held, Participant
+from exitplan.executor.groups.preparing import Ready
+from exitplan.executor.groups.refusals import GROUP, NotPrepared, of_each
+from exitplan.executor.groups.saga import Past
+from exitplan.executor.store.group_rows import GroupRow, GroupStep, group_run, group_steps, moving, open_group_run
+from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
+from exitplan.ruleset.groups.group_plan import GroupPlan
+from exitplan.ruleset.groups.redecision import orders_of
+from exitplan.ruleset.groups.writing import read_group_plan
+from exitplan.ruleset.model.values import EXACT, plain
+from exitplan.ruleset.planning.plan import read_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A group's plan that was begun: whole, as the leader's journal has it."""
+
+    row: GroupRow
+    plan: GroupPlan
+    steps: tuple[GroupStep, ...]
+
+    @property
+    def prices(self) -> dict[str, Decimal]:
+        """The prices of its pairs as it was begun."""
+        return {name: Decimal(price) for name, price in self._going.get("prices", {}).items()}
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The bundles of which nothing is sent, and why."""
+        told: Mapping[str, str] = self._going.get("left_out", {})
+        return told
+
+    @property
+    def failed(self) -> frozenset[tuple[str, str, int]]:
+        """The legs that have failed."""
+        steps = [step.figures for step in self.steps if step.step == "leg_failed"]
+        return frozenset((step["bundle"], step["account"], int(step["place"])) for step in steps)
+
+    @property
+    def _going(self) -> Mapping[str, Any]:
+        return next((step.figures for step in self.steps if step.step == "going"), {})
+
+
+def find_open(accounts: Mapping[str, Account]) -> GroupRow | None:
+    """Look, without any lease, for a group's plan that one of the accounts takes part in and that has not ended."""
+    for name in sorted(accounts):
+        account = accounts[name]
+        if not account.store.has_journal():
+            account.store.ensure_journal()
+            continue
+        with account.store.open_journal() as journal:
+            row = open_group_run(journal)
+        if row is not None:
+            return row
+    return None
+
+
+def begun_in(held: Mapping[str, Held]) -> Begun | None:
+    """Return the plan that was begun in accounts whose leases are held; None where there is none.
+
+    Raises FileIsInvalid where the leader's journal does not know it, UsageError where not all of its accounts are held.
+    """
+    row = next((row for one in held.values() if (row := open_group_run(one.journal)) is not None), None)
+    if row is None:
+        return None
+    _ensure_held(row, {row.leader}, held)
+    leading = group_run(held[row.leader].journal, row.group_plan)
+    if leading is None or leading.document is None:
+        raise FileIsInvalid(
+            f"the journal of {row.leader} does not know the plan {row.group_plan} of the group {row.group_name}, which"
+            " it leads",
+            hint="put the newest journal back; if it is lost, look at the orders at the venues of the group first",
+        )
+    plan = read_group_plan(leading.document)
+    _ensure_held(row, set(plan.accounts), held)
+    return Begun(leading, plan, tuple(group_steps(held[row.leader].journal, row.group_plan)))
+
+
+def _ensure_held(row: GroupRow, names: set[str], held: Mapping[str, Held]) -> None:
+    missing = sorted(names - set(held))
+    if missing:
+        raise UsageError(
+            f"the plan {row.group_plan} of the group {row.group_name} was not carried out to its end, and"
+            f" {', '.join(missing)} is not in the group any more",
+            hint=f"put it back into the group (group: {row.group_name}) until that plan has ended",
+        )
+
+
+def is_over(begun: Begun, held: Mapping[str, Held]) -> bool:
+    """Check whether nothing more may be sent: nothing was yet, all was, or a journal was put back meanwhile."""
+    if begun.row.standing not in {"going", "winding"}:
+        return True
+    rows = [group_run(held[name].journal, begun.row.group_plan) for name in begun.plan.accounts]
+    return any(row is not None and not row.is_open for row in rows)
+
+
+def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
+    """End a plan in all journals that have it, the leader's last, once what may have been sent is resolved.
+
+    Raises OutcomeUnknown where that cannot be.
+    """
+    group_plan, leader = begun.row.group_plan, begun.row.leader
+    if begun.row.unbalanced_since is not None:
+        _tell_apart(begun, held, "a journal was put back while the plan was carried out")
+    for name in [*(name for name in sorted(begun.plan.accounts) if name != leader), leader]:
+        one = held[name]
+        row = group_run(one.journal, group_plan)
+        if row is None or not row.is_open:
+            continue
+        one.application(read_plan(one.journal.plan_document(row.plan_id))).settle_earlier(one.reconciler)
+        now = one.account.clock()
+        one.journal.end_plan(row.plan_id, now, moving(group_plan, "ended", "ended", now))
+
+
+def made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
+    """Resolve what was sent, read all accounts anew and judge what is left of the plan; raises NotPrepared.
+
+    Where that cannot be done although a pair has been out of balance for too long, an alert says so.
+    """
+    try:
+        with localcontext(EXACT):
+            return _made_ready(begun, {name: held[name] for name in begun.plan.accounts})
+    except NotPrepared as refused:
+        _tell_overdue(begun, held, refused)
+        raise
+
+
+def _made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
+    participants = of_each(held, lambda name: _participant(begun, held[name]))
+    unable = frozenset(name for name, one in participants.items() if not _is_able(begun, one))
+    is_over = any(
+        is_expired(one.plan, one.held.account.rulebook.policy, one.held.account.clock())
+        for one in participants.values()
+    )
+    is_winding = begun.row.standing == "winding" or is_over or bool(unable)
+    past = Past(begun.row.unbalanced_since, begun.failed, is_winding, unable)
+    return Ready(participants, begun.prices, begun.left_out), past
+
+
+def _participant(begun: Begun, one: Held) -> Participant:
+    account, journal = one.account, one.journal
+    row = group_run(journal, begun.row.group_plan)
+    if row is None:
+        raise FileIsInvalid(
+            f"the journal of {account.id} does not know the plan {begun.row.group_plan} that was begun with it",
+            hint="put the newest journal back; if it is lost, look at the account's orders at its venue first",
+        )
+    plan = read_plan(journal.plan_document(row.plan_id))
+    state, intents, is_resumed = one.application(plan).settle_earlier(one.reconciler)
+    orders = orders_of(begun.plan, account.id)
+    state, seen = read_for(account, plan, journal, state)
+    judged = judge_plan(plan, account.rulebook, seen, state.progress, intents, orders)
+    return Participant(one, plan, Prepared(state, judged, intents, is_resumed), orders)
+
+
+def _is_able(begun: Begun, one: Participant) -> bool:
+    """Check whether an account can go on: its policy is still the plan's, and no guard is in the way."""
+    try:
+        ensure_applicable(one.held.account, one.plan, begun.plan.group.sha256)
+    except ExitplanError:
+        return False
+    return True
+
+
+def _tell_overdue(begun: Begun, held: Mapping[str, Held], refused: NotPrepared) -> None:
+    since, leader = begun.row.unbalanced_since, held[begun.row.leader].account
+    if since is None:
+        return
+    if not 0 <= (leader.clock() - since).total_seconds() <= begun.plan.group.max_leg_imbalance.seconds:
+        _tell_apart(begun, held, str(refused))
+
+
+def _tell_apart(begun: Begun, held: Mapping[str, Held], why: str) -> None:
+    """Raise the alert of the pair that was out of balance when its process died, as the leader's journal knows it."""
+    leader, group = held[begun.row.leader].account, begun.plan.group
+    step = next((one.figures for one in reversed(begun.steps) if one.step == "unbalanced"), {})
+    bundle = next((bundle for bundle in begun.plan.bundles if bundle.id == step.get("bundle")), None)
+    now = leader.clock()
+    figures: dict[str, Any] = {
+        "group": group.name,
+        "group_plan": begun.row.group_plan,
+        "bundle": "" if bundle is None else bundle.id,
+        "asset": GROUP if bundle is None else bundle.asset,
+        "imbalance": str(step.get("imbalance", plain(group.max_leg_imbalance.value))),
+        "quote": group.quote,
+        "reason": why,
+    }
+    if begun.row.unbalanced_since is not None:
+        figures["seconds"] = int((now - begun.row.unbalanced_since).total_seconds())
+    leader.store.raise_alert("LEGS_APART", now, figures)

@@ -1,0 +1,159 @@
+"""What the journals of a group's accounts hold of a plan over all of them: who takes part, how far it is, its steps.
+
+One of the accounts leads: its journal has the whole plan, the standing that counts, and the steps. The others only
+know that they take part, and who leads. Each row comes in the commit that begins the account's own plan, and ends in
+the one that ends it, so that no journal has the one without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+
+from exitplan.executor.store.journal import Beside, Journal
+from exitplan.executor.store.journal_values import moment_of
+from exitplan.executor.store.port import Row, StoreBroken, Tables
+from exitplan.ruleset.model.values import time_text
+
+Standing = Literal["preparing", "going", "winding", "ending", "ended", "joined"]
+"""How far a group's plan is. ``joined`` is all that is known of it beside the leader's journal.
+
+While it is ``preparing`` nothing was sent anywhere. ``going`` sends legs, ``winding`` only what brings exposure down,
+``ending`` nothing any more.
+"""
+
+_COLUMNS = "group_plan, group_name, plan_id, leader, standing, began_at, ended_at, unbalanced_since, document"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group's plan as one journal knows it: ``plan_id`` is the account's own part of it.
+
+    ``unbalanced_since`` is when a bundle that is under way left its balance; None while all are in it. ``document`` is
+    the whole plan, in the leader's journal alone.
+    """
+
+    group_plan: str
+    group_name: str
+    plan_id: str
+    leader: str
+    standing: Standing
+    began_at: datetime
+    ended_at: datetime | None = None
+    unbalanced_since: datetime | None = None
+    document: Mapping[str, Any] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.standing != "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStep:
+    """One step of a group's plan that was decided or came about, with its figures."""
+
+    at: datetime
+    step: str
+    figures: Mapping[str, Any]
+
+
+def open_group_run(journal: Journal) -> GroupRow | None:
+    """Return the group's plan that the account takes part in and that has not ended; None where there is none."""
+    return journal.read_beside(_open_row)
+
+
+def group_run(journal: Journal, group_plan: str) -> GroupRow | None:
+    """Return a group's plan by its id, ended or not; None where the journal does not know it."""
+    asked = f"SELECT {_COLUMNS} FROM group_runs WHERE group_plan = ?"  # noqa: S608 - our own words
+    row = journal.read_beside(lambda db: db.execute(asked, (group_plan,)).fetchone())
+    return None if row is None else _row_of(row)
+
+
+def _open_row(db: Tables) -> GroupRow | None:
+    asked = f"SELECT {_COLUMNS} FROM group_runs WHERE standing <> 'ended' ORDER BY began_at, group_plan"  # noqa: S608 - our own words
+    row = db.execute(asked).fetchone()
+    return None if row is None else _row_of(row)
+
+
+def group_steps(journal: Journal, group_plan: str) -> list[GroupStep]:
+    """Return the steps of a group's plan in their order, from the leader's journal."""
+    asked = "SELECT at, step, document FROM group_steps WHERE group_plan = ? ORDER BY number"
+    rows = journal.read_beside(lambda db: db.execute(asked, (group_plan,)).fetchall())
+    return [GroupStep(moment_of(at), str(step), _document(text)) for at, step, text in rows]
+
+
+def beginning(row: GroupRow) -> Beside:
+    """Return what notes, beside the account's own plan, that it takes part."""
+    document = None if row.document is None else orjson.dumps(row.document)
+    values = (row.group_plan, row.group_name, row.plan_id, row.leader, row.standing, time_text(row.began_at), document)
+
+    def write(db: Tables) -> None:
+        db.execute(
+            "INSERT INTO group_runs (group_plan, group_name, plan_id, leader, standing, began_at, document)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+
+    return write
+
+
+def moving(group_plan: str, standing: Standing, step: str, now: datetime, **figures: Any) -> Beside:  # noqa: ANN401 - figures of any kind
+    """Return what moves a group's plan on, with the step that did it."""
+
+    def write(db: Tables) -> None:
+        ended = time_text(now) if standing == "ended" else None
+        db.execute(
+            "UPDATE group_runs SET standing = ?, ended_at = ? WHERE group_plan = ?", (standing, ended, group_plan)
+        )
+        _put_step(db, group_plan, step, now, figures)
+
+    return write
+
+
+def balancing(group_plan: str, since: datetime | None, now: datetime, **figures: Any) -> Beside:  # noqa: ANN401 - figures of any kind
+    """Return what notes since when a bundle is out of balance, or that it is in it again."""
+
+    def write(db: Tables) -> None:
+        moment = None if since is None else time_text(since)
+        db.execute("UPDATE group_runs SET unbalanced_since = ? WHERE group_plan = ?", (moment, group_plan))
+        _put_step(db, group_plan, "balanced" if since is None else "unbalanced", now, figures)
+
+    return write
+
+
+def _put_step(db: Tables, group_plan: str, step: str, now: datetime, figures: Mapping[str, Any]) -> None:
+    db.execute(
+        "INSERT INTO group_steps (number, group_plan, at, step, document)"
+        " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM group_steps), ?, ?, ?, ?)",
+        (group_plan, time_text(now), step, orjson.dumps(figures)),
+    )
+
+
+def _row_of(row: Row) -> GroupRow:
+    group_plan, group_name, plan_id, leader, standing, began_at, ended_at, since, document = row
+    return GroupRow(
+        str(group_plan),
+        str(group_name),
+        str(plan_id),
+        str(leader),
+        standing,
+        moment_of(began_at),
+        None if ended_at is None else moment_of(ended_at),
+        None if since is None else moment_of(since),
+        None if document is None else _document(document),
+    )
+
+
+def _document(text: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(text)
+    except ValueError as error:
+        raise StoreBroken(f"a document in it is broken: {error}") from error
+    if not isinstance(document, dict):
+        raise StoreBroken("a document in it is broken")
+    return document

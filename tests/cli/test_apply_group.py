@@ -1,0 +1,129 @@
+"""``exitplan apply --group``: two paper accounts, spot at one and its short perpetual at the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exitplan.executor.groups.saga import Saga
+from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
+from exitplan.schemas.policies import shipped_policy
+from tests.builders import record
+from tests.cli.conftest import xp
+from tests.executor.groups.group_scene import CASH, HEDGE, SPOT, held, strategy_short
+from tests.faults import Crash
+
+GROUP = {
+    "version": 1,
+    "name": "desk",
+    "quote": "USD",
+    "max_leg_imbalance": {"value": 250, "seconds": 60},
+    "on_leg_failure": {"then": "reduce", "attempts": 2},
+}
+
+
+def _put(root: Path, name: str, account: Snapshot) -> None:
+    block = {"id": name, "venue": "paper", "quote": "USD", "group": "desk", "options": {"file": f"{name}.json"}}
+    policy = {"version": 1, "name": name, "extends": str(shipped_policy("default")), "account": block}
+    guards = {"guards": {"max_run_pct": 1, "max_equity_change_pct": 1}}
+    (root / "policies/accounts" / f"{name}.yaml").write_text(yaml.safe_dump({**policy, **guards}))
+    document = snapshot_to_document(replace(account, account=name))
+    (root / "policies/accounts" / f"{name}.json").write_text(json.dumps(document))
+
+
+@pytest.fixture
+def desk(nothing: Path) -> Path:
+    """A project of two accounts whose positions hedge each other; one of them is to go."""
+    (nothing / "policies/accounts").mkdir(parents=True)
+    (nothing / "policies/groups").mkdir()
+    (nothing / "policies/groups/desk.yaml").write_text(yaml.safe_dump(GROUP))
+    spot = strategy_short()
+    _put(nothing, HEDGE, spot)
+    long = held(*[replace(one, symbol=SPOT, side="long") for one in spot.positions], tracked={SPOT: record(entry=None)})
+    _put(nothing, CASH, replace(long, positions=tuple(replace(one, entry_price=None) for one in long.positions)))
+    return nothing
+
+
+def positions(root: Path, name: str) -> list[tuple[str, str]]:
+    document = json.loads((root / "policies/accounts" / f"{name}.json").read_text())
+    return [(one["symbol"], one["quantity"]) for one in document["positions"]]
+
+
+def test_it_plans_shows_asks_and_carries_out(desk: Path) -> None:
+    ran = xp("apply", "--group", "desk", typed="yes\n")
+    assert (ran.code, positions(desk, CASH), positions(desk, HEDGE)) == (0, [], [])
+    assert "Carry this out? Only 'yes' goes on" in ran.err
+    for said in ("Bundle b1: BTC", "All accounts are ready for", "b1, 8 slices", "done", "cash ", "hedge"):
+        assert said in ran.out
+
+
+def test_another_answer_than_yes_sends_nothing(desk: Path) -> None:
+    assert xp("apply", "--group", "desk", typed="no\n").code == 8
+    assert positions(desk, CASH) == [(SPOT, "1")]
+
+
+def test_a_saved_plan_goes_without_a_question_and_once(desk: Path) -> None:
+    assert xp("plan", "--group", "desk", "--out", "group.json").code == 0
+    dry = xp("apply", "group.json", "--dry-run")
+    assert (dry.code, "can be carried out now" in dry.out) == (0, True)
+    ran = xp("apply", "group.json", "--json")
+    events = [line["event"] for line in ran.lines]
+    assert (ran.code, events[-1], events.count("action_done")) == (0, "group_finished", 8)
+    assert {line.get("account") for line in ran.lines if line["event"] == "action_done"} == {CASH, HEDGE}
+    again = xp("apply", "group.json")
+    assert (again.code, "applied before" in again.err) == (6, True)
+
+
+def test_where_one_account_is_halted_nothing_is_sent_and_both_are_told_by_name(desk: Path) -> None:
+    assert xp("plan", "--group", "desk", "--out", "group.json").code == 0
+    assert xp("halt", "look first", "--account", HEDGE).code == 0
+    ran = xp("apply", "group.json")
+    assert (ran.code, "hedge:" in ran.err, positions(desk, CASH)) == (5, True, [(SPOT, "1")])
+    told = xp("apply", "group.json", "--json").lines[0]
+    assert (told["event"], list(told["refusals"])) == ("group_refused", [HEDGE])
+
+
+def test_what_was_cut_short_goes_on_first_and_ordinary_runs_wait(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = iter(range(100))
+    send = Saga._send
+
+    def dying(*args: object) -> object:
+        if next(sent) == 3:
+            raise Crash
+        return send(*args)  # type: ignore[arg-type] # passed through
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Saga, "_send", dying)
+        with pytest.raises(Crash):
+            xp("apply", "--group", "desk", "--auto-approve")
+    alone = xp("apply", "--account", CASH, "--auto-approve")
+    assert (alone.code, "takes part in a plan of the group desk" in alone.err) == (7, True)
+    assert "exitplan apply --group desk" in alone.err
+    again = xp("apply", "--group", "desk")
+    assert (again.code, positions(desk, CASH), positions(desk, HEDGE)) == (0, [], [])
+    assert "was not carried out to its end" in again.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("apply", "--group", "desk", "group.json"),
+        ("apply", "--group", "desk", "--refresh"),
+        ("apply", "--group", "desk", "--account", CASH),
+        ("apply", "--group", "desk", "--all"),
+        ("apply", "--group", "desk", "--json"),
+    ],
+)
+def test_what_does_not_go_with_a_group_is_a_usage_error(desk: Path, words: tuple[str, ...]) -> None:
+    assert xp(*words).code == 64
+    assert positions(desk, CASH) == [(SPOT, "1")]
+
+
+def test_a_group_that_there_is_not_is_named(desk: Path) -> None:
+    ran = xp("apply", "--group", "dsek")
+    assert (ran.code, "did you mean 'desk'" in ran.err) == (64, True)
+    assert desk.exists()

@@ -1,0 +1,213 @@
+"""A group's plan is carried out: all accounts first, then slice by slice within the bound."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from exitplan.executor.groups.results import BundleEnd
+from exitplan.ruleset.errors import AccountIsInGroupRun, PlanIsStale
+from tests.executor.groups.group_scene import CASH, HEDGE, PERP, SPOT, group_stage
+from tests.faults import SILENT, Fault
+
+
+def test_both_legs_are_done_in_turns_and_the_plan_ends_everywhere(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    result = scene.apply(scene.plan())
+    assert (result.exit_code, result.is_open, result.refusals) == (0, False, {})
+    assert scene.holding() == {CASH: "0", HEDGE: "0"}
+    assert scene.sent() in ([CASH, HEDGE] * 4, [HEDGE, CASH] * 4)
+    assert [end.end for end in result.bundles] == [BundleEnd.DONE]
+    assert (scene.open_rows(), scene.legs_apart()) == ({}, [])
+
+
+def test_a_pair_within_the_bound_goes_as_it_is(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path, bound=1000)
+    scene.apply(scene.plan())
+    assert len(scene.sent()) == 2
+
+
+def test_a_bound_that_no_venue_takes_orders_for_sends_nothing(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path, bound="0.5")
+    result = scene.apply(scene.plan())
+    assert (result.exit_code, scene.sent()) == (5, [])
+    assert "max_leg_imbalance" in str(result.refusals[""])
+
+
+def test_a_plan_that_was_carried_out_is_used(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    scene.apply(plan)
+    assert scene.apply(plan).exit_code == 6
+
+
+def test_where_one_account_is_halted_nothing_is_sent_in_any(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    scene.scenes[HEDGE].store.halt("look first", scene.clock())
+    result = scene.apply(plan)
+    assert (result.exit_code, list(result.refusals), scene.sent()) == (5, [HEDGE], [])
+
+
+def test_where_one_account_cannot_be_read_nothing_is_sent_in_any(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    scene.scenes[HEDGE].trouble.reads.extend([False] * 10)
+    result = scene.apply(plan)
+    assert (result.exit_code, list(result.refusals), scene.sent()) == (1, [HEDGE], [])
+
+
+def test_where_one_side_is_gone_the_other_is_not_closed_alone(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    scene.scenes[HEDGE].hold(PERP, None)
+    result = scene.apply(plan)
+    assert (result.exit_code, scene.sent(), scene.holding()[CASH]) == (6, [], "1")
+    assert isinstance(result.refusals[""], PlanIsStale)
+
+
+def test_a_lock_that_somebody_holds_sends_nothing(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    store = scene.scenes[HEDGE].store
+    with store.lease(scene.clock()):
+        result = scene.apply(plan)
+    assert (result.exit_code, list(result.refusals), scene.sent()) == (7, [HEDGE], [])
+
+
+def test_a_dry_run_says_why_and_changes_nothing(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    assert scene.check(plan) == {}
+    scene.scenes[CASH].store.halt("look first", scene.clock())
+    assert list(scene.check(plan)) == [CASH]
+    assert not scene.scenes[CASH].store.has_journal()
+
+
+def test_accounts_in_two_data_folders_are_refused(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    scene.scenes[HEDGE].store_of = None
+    result = scene.apply(plan)
+    assert (result.exit_code, scene.sent()) == (64, [])
+    assert "not kept in one place" in str(result.refusals[""])
+
+
+@pytest.mark.parametrize("then", ["retry", "reduce", "restore"])
+def test_a_leg_that_the_venue_refuses_leaves_no_more_than_the_bound_and_is_told(tmp_path: Path, then: str) -> None:
+    scene = group_stage(tmp_path, then=then)  # type: ignore[arg-type] # one of the words
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    last = bundle.legs[1].account
+    scene.scenes[last].break_writes(*[Fault.REFUSED] * 20)
+    result = scene.apply(plan)
+    assert (result.exit_code, result.is_open, [end.end for end in result.bundles]) == (4, False, [BundleEnd.APART])
+    assert abs(scene.net()) * 1000 <= 250
+    assert scene.legs_apart() == ["CRITICAL", "CRITICAL"]
+
+
+def test_the_first_leg_that_is_refused_leaves_the_pair_as_it_was(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    scene.scenes[bundle.legs[0].account].break_writes(*[Fault.REFUSED] * 20)
+    result = scene.apply(plan)
+    assert [end.end for end in result.bundles] == [BundleEnd.NOT_BEGUN]
+    assert (scene.holding(), len(scene.sent())) == ({CASH: "1", HEDGE: "1"}, 1)
+
+
+def test_a_leg_is_tried_as_often_as_the_policy_says(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path, attempts=3)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    scene.scenes[bundle.legs[1].account].break_writes(Fault.REFUSED, Fault.REFUSED)
+    assert (scene.apply(plan).exit_code, scene.holding()) == (0, {CASH: "0", HEDGE: "0"})
+
+
+def test_lost_replies_are_found_before_anything_else_is_sent(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    for one in scene.scenes.values():
+        one.break_writes(Fault.LOST_AFTER, Fault.LOST_BEFORE, Fault.RAISES_AFTER, Fault.DUPLICATE)
+    assert (scene.apply(plan).exit_code, scene.holding()) == (0, {CASH: "0", HEDGE: "0"})
+
+
+def test_an_order_whose_outcome_stays_unknown_stops_everything_and_goes_on_once_it_is_known(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    first = scene.scenes[bundle.legs[0].account]
+    first.break_writes(Fault.LOST_AFTER)
+    first.trouble.look_ups.extend([SILENT] * 20)
+    result = scene.apply(plan)
+    assert (result.exit_code, result.is_open, [end.end for end in result.bundles]) == (9, True, [BundleEnd.UNKNOWN])
+    assert (len(scene.sent()), scene.legs_apart()) == (1, ["CRITICAL", "CRITICAL"])
+    first.trouble.look_ups.clear()
+    assert (scene.apply().exit_code, scene.holding(), scene.open_rows()) == (0, {CASH: "0", HEDGE: "0"}, {})
+
+
+def test_ordinary_runs_of_its_accounts_are_refused_while_it_is_open_and_it_goes_on(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    result = scene.apply(plan, stop_after=3)
+    assert (result.exit_code, result.is_open) == (8, True)
+    assert scene.net() == 0
+    assert 0 < Decimal(scene.holding()[CASH]) < 1
+    assert set(scene.open_rows()) == {CASH, HEDGE}
+    for name in (CASH, HEDGE):
+        with pytest.raises(AccountIsInGroupRun, match="group desk"):
+            scene.scenes[name].apply()
+    assert (scene.apply().exit_code, scene.holding(), scene.open_rows()) == (0, {CASH: "0", HEDGE: "0"}, {})
+
+
+def test_a_plan_that_expired_meanwhile_is_ended_in_balance(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    scene.apply(scene.plan(), stop_after=3)
+    before = scene.holding()
+    scene.clock.advance(3600)
+    result = scene.apply()
+    assert (result.is_open, scene.holding(), scene.open_rows()) == (False, before, {})
+    assert scene.apply(scene.plan()).exit_code == 0
+    assert scene.holding() == {CASH: "0", HEDGE: "0"}
+
+
+def test_what_is_filled_in_part_is_made_up_for(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    scene.scenes[bundle.legs[1].account].break_writes(Fault.PARTIAL, Fault.PARTIAL)
+    scene.apply(plan)
+    assert abs(scene.net()) * 1000 <= 250
+
+
+def test_legs_that_are_apart_for_too_long_are_told(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path, seconds=5)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    last = scene.scenes[bundle.legs[1].account]
+    last.trouble.before.extend([lambda: scene.clock.advance(30)])
+    result = scene.apply(plan)
+    assert scene.told("legs_apart")
+    assert (abs(scene.net()) * 1000 <= 250, result.is_open) == (True, False)
+
+
+def test_a_clock_that_went_back_lets_no_leg_go_ahead(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    first = scene.scenes[bundle.legs[0].account]
+    first.trouble.before.extend([lambda: scene.clock.advance(-10)])
+    scene.apply(plan)
+    assert scene.net() == 0
+    assert "the clock went back" in " ".join(str(end["reason"]) for end in scene.told("bundle_ended"))
+
+
+def test_a_short_that_its_account_keeps_is_bought_back_under_the_groups_rule(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan = scene.plan()
+    assert {leg.account: leg.rule for leg in plan.bundles[0].legs}[HEDGE] == "group.pair"
+    assert {leg.symbol for leg in plan.bundles[0].legs} == {SPOT, PERP}
+    scene.apply(plan)
+    assert [sent.side for sent in scene.scenes[HEDGE].trouble.orders] == ["buy"] * 4
