@@ -33,6 +33,7 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     Outcome,
     PastOrders,
+    ToldMarkets,
 )
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
 from exitplan.executor.apply.apply import apply_plan
@@ -41,6 +42,7 @@ from exitplan.executor.plan import plan_account
 from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document
 from exitplan.schemas.policies import shipped_policy
 
@@ -111,6 +113,10 @@ class EngineBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
         """Convert nothing."""
         return {}
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:  # noqa: ARG002 - as asked
+        """Know nothing of markets."""
+        return ToldMarkets()
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - as asked
         """Return none."""

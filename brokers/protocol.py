@@ -12,7 +12,7 @@ Unknown, for each of its group.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -20,6 +20,7 @@ from typing import Literal, Protocol
 
 from exitplan.brokers.clock_offset import ClockOffset
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketData, MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, OrderSide, Position, Side, Snapshot
 from exitplan.ruleset.model.values import ZERO
 
@@ -229,6 +230,14 @@ class PastOrders:
         return PastOrders(self.client_order_ids | other.client_order_ids, self.is_complete and other.is_complete)
 
 
+@dataclass(frozen=True, slots=True)
+class ToldMarkets:
+    """What was told of markets, by symbol; ``failed`` are those of which a question found no answer."""
+
+    data: Mapping[str, MarketData] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
+
+
 Outcome = Done | Refused | Unknown
 """What became of a write."""
 
@@ -268,6 +277,13 @@ class Broker(Protocol):
         """Ask on which terms the venue converts spot positions into the account's quote currency; by symbol.
 
         What it does not convert is left out. Raises AccountUnreadable where the question failed.
+        """
+        ...
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        """Read how much markets move, trade and take, as far as it is asked for; by symbol.
+
+        Raises nothing: what the venue does not tell is left out, and where a question failed the symbol is named.
         """
         ...
 

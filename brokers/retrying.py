@@ -7,6 +7,7 @@ step. Everything ends within a time budget: then the last answer stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -31,10 +32,13 @@ from exitplan.brokers.protocol import (
     Outcome,
     PastOrders,
     Refused,
+    ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.trade_history import TellsTrades, TradeHistory
 from exitplan.ruleset.errors import AccountUnreadable, ClockIsOff, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import NO_DATA, MarketData, MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
 T = TypeVar("T")
@@ -48,6 +52,10 @@ class RetryBudget:
 
     attempts: int = 6
     seconds: float = 30.0
+
+
+_HARMLESS = RetryBudget(attempts=3, seconds=5.0)
+"""For what a plan can do without."""
 
 
 class RetryingBroker:
@@ -79,6 +87,28 @@ class RetryingBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for the terms of conversions; raises AccountUnreadable where that fails within the budget."""
         return self._again(lambda: self._broker.read_conversions(positions))
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        """Read markets; those of which a question failed a few times more, since an account does not hang on them."""
+        told: dict[str, MarketData] = {}
+        left = dict(demands)
+
+        def ask() -> None:
+            reply = self._broker.read_market_data(dict(left))
+            told.update({symbol: told.get(symbol, NO_DATA).plus(data) for symbol, data in reply.data.items()})
+            for symbol in left.keys() - reply.failed:
+                del left[symbol]
+            if left:
+                raise AccountUnreadable(f"nothing was told of {', '.join(sorted(left))}")
+
+        with suppress(AccountUnreadable):
+            self._again(ask, _HARMLESS)
+        return ToldMarkets(told, frozenset(left))
+
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory | None:
+        """Read trades; raises AccountUnreadable where that fails within the budget."""
+        broker = self._broker
+        return self._again(lambda: broker.read_trades(symbols)) if isinstance(broker, TellsTrades) else None
 
     def inspect(self) -> Inspection:
         """Inspect the venue, once; of one that cannot be inspected nothing is known."""
@@ -143,16 +173,16 @@ class RetryingBroker:
             else self._again(lambda: self._broker.look_up_orders(references))
         )
 
-    def _again(self, ask: Callable[[], T]) -> T:
-        waited = 0.0
+    def _again(self, ask: Callable[[], T], budget: RetryBudget | None = None) -> T:
+        budget, waited = budget or self._budget, 0.0
 
         def wait(state: RetryCallState) -> float:
             asked_for = _retry_after(state)
             return _GROWING(state) if asked_for is None else asked_for
 
         def stop(state: RetryCallState) -> bool:
-            tired = stop_after_attempt(self._budget.attempts)(state)
-            return tired or waited + state.upcoming_sleep > self._budget.seconds
+            tired = stop_after_attempt(budget.attempts)(state)
+            return tired or waited + state.upcoming_sleep > budget.seconds
 
         def sleep(seconds: float) -> None:
             nonlocal waited

@@ -33,6 +33,7 @@ from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.workbench.simulation.paths import Paths, RandomWalk, Shock, Timing, Walk, mark_of
 from exitplan.workbench.simulation.price_file import read_prices
 from exitplan.workbench.simulation.running import Candidate, Scene
+from exitplan.workbench.simulation.schedules import candidates_by_schedule, with_volatility_of
 
 DEFAULT_PATHS = 100
 MOST_PATHS = 100_000
@@ -51,6 +52,7 @@ class Start:
     progress: Path | None
     policies: Sequence[Path]
     data: DataPlace
+    by_schedule: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class Simulation:
     candidates: tuple[Candidate, ...]
     paths: Paths
     prices: Mapping[str, Any]
+    by_schedule: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """Write what is simulated in its JSON form."""
@@ -127,13 +130,19 @@ def read_simulation(
     """
     begun = _from_snapshot(start) if start.snapshot is not None else _from_account(start)
     candidates = _candidates(start, begun)
+    if start.by_schedule:
+        candidates = _by_schedule(candidates, prices)
     pause = timedelta(0) if delay is None else _delay(delay)
     timing = Timing(cycles, _interval(every, pause, candidates), pause)
     if timing.delay >= timing.every:
         raise UsageError("--delay has to be shorter than --every: orders are sent before the next plan is made")
     options, snapshot = _options(begun.options, fills), _with_spread(begun.snapshot, fills)
     paths, told = _paths(snapshot, prices, timing)
-    return Simulation(begun.account, Scene(snapshot, begun.progress, options, timing), candidates, paths, told)
+    if isinstance(paths, RandomWalk):
+        policies = [candidate.loaded.policy for candidate in candidates]
+        snapshot = with_volatility_of(snapshot, paths.walk, policies, is_told=bool(prices.volatility))
+    scene = Scene(snapshot, begun.progress, options, timing)
+    return Simulation(begun.account, scene, candidates, paths, told, start.by_schedule)
 
 
 def _from_snapshot(start: Start) -> _Begun:
@@ -173,6 +182,18 @@ def _candidates(start: Start, begun: _Begun) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(name, policy, Rulebook.of(policy.policy)) for name, (_, policy) in zip(shown, loaded, strict=True)
     )
+
+
+def _by_schedule(candidates: tuple[Candidate, ...], prices: PriceWish) -> tuple[Candidate, ...]:
+    """Return one policy under each schedule; an account that unwinds nothing has none to compare."""
+    if len(candidates) > 1:
+        raise UsageError("--compare-schedules takes one policy", hint="leave the other --policy out")
+    (candidate,) = candidates
+    if not any(rule.action == "unwind" for rule in candidate.loaded.policy.exits):
+        raise UsageError(f"{candidate.name} unwinds nothing: no exit has action: unwind")
+    common = [text for text in prices.volatility if "=" not in text]
+    reference = _within("--volatility", common[-1], ZERO, _MOST_VOLATILE) if common else DEFAULT_VOLATILITY
+    return candidates_by_schedule(candidate.loaded, reference)
 
 
 def _named_policy(path: Path, base: LoadedPolicy | None) -> LoadedPolicy:

@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from exitplan.cli.verbs import FLEET_VERBS, LoadedVerbs, Verb
+from exitplan.cli.verbs import FLEET_VERBS, HEALTH_VERBS, LoadedVerbs, Verb
 
 _ONE_DASH = re.compile(r"-[a-z][a-z-]+(?=$|=)")
 _SHORT = len("-o")
@@ -50,6 +50,14 @@ class FleetGroup(VerbGroup):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as its base
         """Make the command of the verbs of a fleet."""
         super().__init__(verbs=FLEET_VERBS, package="exitplan.cli.commands.fleet", **settings)
+
+
+class HealthGroup(VerbGroup):
+    """The command ``health``."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as its base
+        """Make the command of the verbs of health models."""
+        super().__init__(verbs=HEALTH_VERBS, package="exitplan.cli.commands.health", **settings)
 
 
 def _with_two_dashes(words: list[str], names: list[str]) -> list[str]:

@@ -38,6 +38,7 @@ VERBS = {
         Verb("lint", _START, "Prove which rules of a policy can never decide."),
         Verb("compare", _START, "Prove which positions two policies treat otherwise."),
         Verb("simulate", _START, "Try a policy over several cycles, at prices that move."),
+        Verb("health", _START, "Train, measure and explain models of positions' health."),
         Verb("fmt", _START, "Lay out policies and tests in the one canonical way."),
         Verb("plan", _WORK, "Show what would be done to an account, and why."),
         Verb("show", _WORK, "Show a saved plan, even one that can no longer be applied."),
@@ -57,6 +58,7 @@ VERBS = {
         Verb("incidents", _ALONE, "List incidents: what has gone wrong for too long."),
         Verb("ack", _ALONE, "Acknowledge an incident: no further step is told."),
         Verb("serve", _ALONE, "Serve the dashboard: look, approve and halt in a browser."),
+        Verb("top", _ALONE, "Watch all accounts in the terminal, live."),
         Verb("users", _ALONE, "Say who may use the dashboard, and make tokens for programs."),
         Verb("fleet", _ALONE, "Work on many accounts, kept in Postgres, with many workers."),
         Verb("metrics", _ALONE, "Show Prometheus how the accounts stand and what was done."),
@@ -67,6 +69,7 @@ VERBS = {
         Verb("status", _LOOK, "Show unwinds under way, escalations and the last run."),
         Verb("history", _LOOK, "List past runs: when, which plan, and with what result."),
         Verb("report", _LOOK, "Report what was closed, and what it cost."),
+        Verb("lots", _LOOK, "Report what exits realised, lot by lot."),
         Verb("policies", _LOOK, "List, show and test the shipped policies; show an account's."),
         Verb("graph", _LOOK, "Draw which policy extends which, as Mermaid or DOT."),
         Verb("doctor", _KEEP, "Check the engine, the files of accounts, and their venues."),
@@ -111,6 +114,18 @@ FLEET_VERBS = {
     )
 }
 """The verbs of ``exitplan fleet``, in modules of a folder of their own."""
+
+
+_MODELS = "Health models"
+HEALTH_VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("train", _MODELS, "Train a model, and measure it on what it has not seen."),
+        Verb("evaluate", _MODELS, "Measure a model on what it has not seen, and accept or refuse it."),
+        Verb("explain", _MODELS, "Show what a model weighs, what it was trained on, and how good it is."),
+    )
+}
+"""The verbs of ``exitplan health``, in modules of a folder of their own."""
 
 
 class LoadedVerbs(MutableMapping[str, Any]):

@@ -62,6 +62,11 @@ CLEAN_UPS: Mapping[str, CleanUp] = {
         "A strategy holds 28 % of the account in BTC, and five positions are strays; approvals are taken as given.",
         6,
     ),
+    "ranked-by-health": CleanUp(
+        "strays",
+        "Of its markets no volatility is known, so that no position has a score: it does as the default policy does.",
+        6,
+    ),
 }
 """What is simulated of each policy, by its name."""
 

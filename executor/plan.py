@@ -22,11 +22,13 @@ from exitplan.executor.store.state import (
 )
 from exitplan.executor.tracing import span
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
+from exitplan.ruleset.engine.market_demand import demand_of_market_data
 from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, EngineDisagreement
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.facts import Observation
+from exitplan.ruleset.model.market_data import MarketData
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.records import Document
 from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
@@ -92,13 +94,18 @@ def read_snapshot(
 
 
 def observe_account(account: Account, progress: Progress, told: Snapshot | None = None) -> Observation:
-    """Read the account and what its rules ask for beyond it: cost bases, and the terms of conversions.
+    """Read the account and what its rules ask for beyond it: market data, cost bases, and the terms of conversions.
 
     ``told`` is the account where the broker has just read it. Raises AccountUnreadable where any of it cannot be read:
-    what a rule wants to know and nobody could tell is no answer. Raises EngineDisagreement.
+    what a rule wants to know and nobody could tell is no answer. Only market data may be missing, which the plan then
+    tells. Raises EngineDisagreement.
     """
     snapshot, broker, rulebook = read_account(account, told), account.broker, account.rulebook
     seen = Observation.of(snapshot, rulebook.policy, progress, account.clock())
+    demands = demand_of_market_data(rulebook.policy, seen.account.positions)
+    if demands:
+        snapshot = with_market_data(snapshot, broker.read_market_data(demands).data)
+        seen = Observation.of(snapshot, rulebook.policy, progress, seen.now)
     unexplained = positions_needing_basis(rulebook.policy, seen.account.positions)
     if unexplained:
         snapshot = with_cost_basis(snapshot, broker.read_cost_basis(unexplained))
@@ -128,6 +135,17 @@ def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snaps
     """Fill in what positions were bought at and when, where the venue's account does not say."""
     positions = tuple(_explained(position, bases.get(position.key)) for position in snapshot.positions)
     return replace(snapshot, positions=positions)
+
+
+def with_market_data(snapshot: Snapshot, told: Mapping[str, MarketData]) -> Snapshot:
+    """Add to markets what was told of them beyond their prices."""
+    known = snapshot.markets
+    more = {
+        symbol: replace(known[symbol], data=known[symbol].data.plus(data))
+        for symbol, data in told.items()
+        if symbol in known
+    }
+    return replace(snapshot, markets={**known, **more}) if more else snapshot
 
 
 def _explained(position: Position, basis: CostBasis | None) -> Position:

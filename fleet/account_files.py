@@ -184,8 +184,15 @@ def _key_of(path: Path, value: Mapping[str, Any]) -> tuple[str, bytes]:
     """Return what decides over the policy of a file: the file it extends, and all that it says but of its account."""
     parent = value.get("extends")
     base = os.path.realpath(path.parent / parent) if isinstance(parent, str) else ""
-    left_out = {"account", "extends", *(HEADS if base else ())}
+    if _names_a_model(value):
+        base = f"{base}\0{os.path.realpath(path.parent)}"  # the model is looked for beside the file
+    left_out = {"account", "extends", *(HEADS if isinstance(parent, str) else ())}
     return base, canonical_text({name: entry for name, entry in value.items() if name not in left_out})
+
+
+def _names_a_model(value: Mapping[str, Any]) -> bool:
+    block = value.get("health")
+    return isinstance(block, dict) and isinstance(block.get("model"), str)
 
 
 def _problems(loaded: LoadedPolicy, path: Path) -> Iterator[Problem]:

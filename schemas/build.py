@@ -42,6 +42,12 @@ def _group_plan_schema() -> Schema:
     return group_plan_schema()
 
 
+def _health_schema() -> Schema:
+    from exitplan.schemas.shapes.health import health_schema  # noqa: PLC0415 - few policies have a model
+
+    return health_schema()
+
+
 SHAPES: Mapping[str, Callable[[], Schema]] = {
     "policy": policy_schema,
     "snapshot": snapshot_schema,
@@ -54,6 +60,7 @@ SHAPES: Mapping[str, Callable[[], Schema]] = {
     "users": users_schema,
     "group": _group_schema,
     "groupplan": _group_plan_schema,
+    "health": _health_schema,
 }
 
 

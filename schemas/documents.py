@@ -11,16 +11,17 @@ from exitplan.schemas.checking import check
 from exitplan.schemas.loading.diagnostics import FileHasProblems, Source, locate
 from exitplan.schemas.loading.json_loader import json_document, load_json, parse_json
 from exitplan.schemas.loading.text import decoded
-from exitplan.schemas.semantic_checks import check_snapshot, check_state, check_tracker
+from exitplan.schemas.semantic_checks import check_health, check_snapshot, check_state, check_tracker
 from exitplan.schemas.validators import passes
 
-Kind = Literal["snapshot", "plan", "state", "tracker", "alert", "users", "groupplan"]
+Kind = Literal["snapshot", "plan", "state", "tracker", "alert", "users", "health", "groupplan"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _CROSS_CHECKS: Mapping[Kind, Callable[[dict[str, Any]], list[Problem]]] = {
     "snapshot": check_snapshot,
     "state": check_state,
     "tracker": check_tracker,
+    "health": check_health,
 }
 
 
@@ -52,6 +53,11 @@ def check_document(value: Any, kind: Kind, name: str) -> dict[str, Any]:  # noqa
     return checked
 
 
+def problems_in(value: Any, kind: Kind) -> list[Problem]:  # noqa: ANN401 - any JSON value
+    """Find what keeps a document that was read already from being one of its kind."""
+    return _problems(value, kind)
+
+
 def kind_of(value: object) -> Kind | None:
     """Guess from its keys what a document is; None where it looks like nothing known."""
     keys = value.keys() if isinstance(value, dict) else ()
@@ -63,6 +69,7 @@ def kind_of(value: object) -> Kind | None:
         ("alert_type", "alert"),
         ("last_updated", "tracker"),
         ("users", "users"),
+        ("weights", "health"),
     )
     kind = next((kind for key, kind in signs if key in keys), None)
     if kind is None and isinstance(value, dict) and isinstance(value.get("positions"), dict):  # of a snapshot a list

@@ -13,6 +13,7 @@ from exitplan.ruleset.language.policy import INVARIANTS, Policy, compile_policy
 from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
+from exitplan.schemas.health_models import put_models_in
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
 from exitplan.schemas.loading.yaml_loader import Document, load_yaml, parse_yaml
 from exitplan.schemas.merging.extends import Chain, Read, read_chain
@@ -40,7 +41,8 @@ class LoadedPolicy:
     """A policy ready for use.
 
     ``document`` is the merged policy without the account block, which is ``account``; ``marks`` holds the place of
-    everything in both by its path; ``files`` are the files read, the base first, and ``sources`` their texts by name.
+    everything in both by its path; ``files`` are the files read, the base first, ``models`` those of health models, and
+    ``sources`` their texts by name.
     """
 
     policy: Policy
@@ -50,6 +52,12 @@ class LoadedPolicy:
     files: tuple[FilePath, ...]
     account: Mapping[str, Any] | None = None
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False)
+    models: tuple[FilePath, ...] = ()
+
+    @property
+    def read_from(self) -> tuple[FilePath, ...]:
+        """Every file that was read: where one of them changes, the policy may."""
+        return (*self.files, *self.models)
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -73,8 +81,8 @@ def load_policy(
     """
     chain = read_chain(path, read)
     if account is not None and not chain.diagnostics:
-        chain.documents.append(_kept_of(account, _load(chain, {}).policy))
-    return _load(chain, overrides)
+        chain.documents.append(_kept_of(account, _load(chain, {}, read=read).policy))
+    return _load(chain, overrides, read=read)
 
 
 def load_edited(path: FilePath, text: str) -> LoadedPolicy:
@@ -117,7 +125,7 @@ def policy_from_document(
     mark = Mark(IN_MEMORY)
     marks = dict.fromkeys(_paths_of(document), mark)
     chain.documents.append(Document(Source(IN_MEMORY, ""), document, marks))
-    return _load(chain, overrides)
+    return _load(chain, overrides, base)
 
 
 def _paths_of(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - any JSON value
@@ -128,14 +136,20 @@ def _paths_of(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - 
             yield from _paths_of(part, (*path, key))
 
 
-def _load(chain: Chain, overrides: Mapping[str, object]) -> LoadedPolicy:
-    documents = [*chain.documents, *_command_line(overrides)]
-    sources = {document.name: document.source for document in documents}
+def _load(
+    chain: Chain, overrides: Mapping[str, object], base: FilePath = SHIPPED, *, read: Read = load_yaml
+) -> LoadedPolicy:
+    """Check, merge and compile the layers; what names a file and has none itself names it from ``base``."""
+    layers = [*chain.documents, *_command_line(overrides)]
+    folders = [file.parent for file in chain.files]
+    modelled = put_models_in(layers, [*folders, *[base] * (len(layers) - len(folders))], read)
+    documents = list(modelled.documents)
+    sources = {**{document.name: document.source for document in documents}, **modelled.sources}
     diagnostics = [*chain.diagnostics, *_diagnostics_in(documents, complete=not chain.diagnostics)]
-    if diagnostics:
-        raise FileHasProblems(diagnostics)
+    if diagnostics or modelled.diagnostics:
+        raise FileHasProblems([*diagnostics, *modelled.diagnostics])
     resolved = resolve(reduce(merge, map(layer_of, documents)))
-    return _compiled(resolved, sources, tuple(chain.files))
+    return replace(_compiled(resolved, sources, tuple(chain.files)), models=modelled.files)
 
 
 def shipped_policy(name: str) -> FilePath:

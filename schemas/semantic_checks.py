@@ -53,6 +53,13 @@ def check_state(document: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
+def check_health(document: Mapping[str, Any]) -> list[Problem]:
+    """Check the ranges of a health model's numbers, and that it matches its hash."""
+    from exitplan.ruleset.health.model import model_problems  # noqa: PLC0415 - few read a model
+
+    return list(model_problems(document))
+
+
 def _exists(moment: str) -> bool:
     try:
         datetime.fromisoformat(moment).astimezone(UTC)

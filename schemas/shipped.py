@@ -146,6 +146,18 @@ SHIPPED_POLICIES: Mapping[str, ShippedPolicy] = {
                 "Markets are thin: exits are limit orders 1 % through the mark, and what does not fill is cancelled.",
             ),
         ),
+        ShippedPolicy(
+            "ranked-by-health",
+            "An example: above the cap the least healthy leaves first.",
+            (
+                "There are often too many positions, and those that move most should leave first.",
+                "You have compared it with default on recorded accounts: exitplan compare.",
+            ),
+            (
+                "You expect a better result: health says who may fall, and not whether closing beats holding.",
+                "The venue tells no daily candles: without a volatility there is no score, and value decides.",
+            ),
+        ),
     )
 }
 """The policies that come with exitplan, by name: the base first."""

@@ -29,10 +29,13 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.trade_history import TradeHistory
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketData, MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, PriceStatus, Snapshot
 from exitplan.ruleset.model.values import floor_to_step
 
@@ -72,8 +75,10 @@ class Trouble:
 
     ``writes`` is used up by orders and cancels, ``look_ups`` and ``reads`` by questions; what is left out, or None,
     goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
-    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of trades. ``beside`` says
-    whether what is read beside cancels is from before or after them; None where nothing is.
+    ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of what positions cost,
+    ``trades`` the trades it tells, ``markets`` what it knows of markets beyond prices: what it was asked of them is
+    in ``demands``. ``beside`` says whether what is read beside cancels is from before or after them; None where nothing
+    is.
     """
 
     writes: deque[Fault] = field(default_factory=deque)
@@ -83,10 +88,14 @@ class Trouble:
     at_once: int = 1
     beside: Literal["before", "after"] | None = None
     history: dict[str, CostBasis] = field(default_factory=dict)
+    trades: TradeHistory | None = None
     window: int = 5
     delay: float = 3
     told_open: int = 3
     past_orders_fail: bool = False
+    markets: dict[str, MarketData] = field(default_factory=dict)
+    markets_fail: bool = False
+    demands: list[Mapping[str, MarketDemand]] = field(default_factory=list)
     clock_offset: ClockOffset | None = None
     tampered: Mapping[str, PriceStatus] = field(default_factory=dict)
     sent: list[Request] = field(default_factory=list)
@@ -138,9 +147,19 @@ class FaultyBroker:
         history = self._trouble.history
         return {position.key: history[position.key] for position in positions if position.key in history}
 
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory | None:
+        self._ask("trades")
+        return self._trouble.trades
+
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         self._ask("conversions")
         return self._inner.read_conversions(positions)
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        self._trouble.demands.append(demands)
+        if self._trouble.markets_fail:
+            return ToldMarkets(failed=frozenset(demands))
+        return ToldMarkets({symbol: data for symbol, data in self._trouble.markets.items() if symbol in demands})
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
         if self._trouble.past_orders_fail:

@@ -59,18 +59,18 @@ class KnownAccounts:
         """Return the file of an account; of thousands the others are not looked at, unless it has changed."""
         files, marks = self._files, self._marks
         known = None if files is None else files.sound.get(account)
-        if known is not None and all(_is_as(marks.get(file), file) for file in (known.path, *known.loaded.files)):
+        if known is not None and all(_is_as(marks.get(file), file) for file in (known.path, *known.loaded.read_from)):
             return known
         return self.files().sound.get(account)
 
     def _load(self, path: Path) -> AccountFile:
         """Return a file as it was loaded, unless it or a policy that it extends has changed; a broken one is tried."""
         known = self._loaded.get(path)
-        if known is not None and all(self._is_same(file) for file in (path, *known.loaded.files)):
+        if known is not None and all(self._is_same(file) for file in (path, *known.loaded.read_from)):
             return known
         self._loaded.pop(path, None)
         loaded = load_account_file(path)
-        for file in (path, *loaded.loaded.files):
+        for file in (path, *loaded.loaded.read_from):
             self._look(file)
         self._loaded[path] = loaded
         return loaded

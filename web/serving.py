@@ -22,7 +22,7 @@ from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.web.app import make_app
 from exitplan.web.connections import Connection
 from exitplan.web.given import Given
-from exitplan.web.known_accounts import Accounts, KnownAccounts
+from exitplan.web.observed import accounts_of
 from exitplan.web.security.proxy import SECRET_VARIABLE, SHORTEST, ProxyRule
 from exitplan.web.security.users_file import UsersFile
 
@@ -150,18 +150,12 @@ def application(
         clock=clock,
         users=known,
         hosts=place.hosts,
-        accounts=KnownAccounts(root) if fleet is None else _accounts_of(fleet),
+        accounts=accounts_of(root, fleet),
         is_https=place.is_https,
         proxy=proxy,
         fleet=fleet,
     )
     return make_app(given)
-
-
-def _accounts_of(fleet: FleetPlace) -> Accounts:
-    from exitplan.web.fleet_accounts import FleetAccounts  # noqa: PLC0415 - a dashboard of files needs none of it
-
-    return FleetAccounts(fleet)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ _HARD_TO_CHANGE = (
     *_FIXED, "market_known", "market_active", "price_status", "api_mismatch", "equity_complete", "price_basis",
     "price_missing_minutes", "tracked", "tracked_quantity", "untracked_pct", "position_source", "strategy",
     "opened_by_strategy", "has_entry_price", "has_exit_logic", "protected", "sellable", "unwind_cycle", "failed_exits",
-    "age_minutes", "pnl_pct", "over_cap", "account_pct", "value_usd",
+    "age_minutes", "volatility_1d", "health_score", "pnl_pct", "over_cap", "account_pct", "value_usd",
 )  # fmt: skip
 """The facts, those first that change least easily: of several ways the one with the last facts is told."""
 _MOST_WAYS = 3

@@ -13,8 +13,9 @@ from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 from typing import cast
 
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.language.policy import Policy, Protection
+from exitplan.ruleset.language.policy import HEALTH_SCORE, Policy, Protection
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, FactValue
+from exitplan.ruleset.model.market_data import NO_DATA, VOLATILITY_DAYS, MarketData
 from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import Cash, Market, Position, PriceStatus, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.values import MICRO, is_derivative, quote_of
@@ -196,13 +197,27 @@ class _Inventor:
         return f"{free[0] if free else 'INVENTED'}/{QUOTE}{ending}"
 
     def _policy(self) -> Policy:
-        """Protect the position, where that is wanted and the policy does not do so already."""
+        """Protect the position, where that is wanted and the policy does not do so already, and give it its score."""
+        policy = self._scoring()
         if not self._flag("protected", ordinary=False):
+            return policy
+        names = policy.names
+        if names.of_symbol(self.symbol) in policy.protected_assets(names, NOW):
+            return policy
+        return replace(policy, protect=(*policy.protect, Protection(self.symbol)))
+
+    def _scoring(self) -> Policy:
+        """Put a model in place of the policy's that gives the wanted score: which features would is not asked."""
+        if self.policy.scoring is None or HEALTH_SCORE not in self.wanted:
             return self.policy
-        names = self.policy.names
-        if names.of_symbol(self.symbol) in self.policy.protected_assets(names, NOW):
-            return self.policy
-        return replace(self.policy, protect=(*self.policy.protect, Protection(self.symbol)))
+        score = self.wanted[HEALTH_SCORE]
+        if score is None:
+            return replace(self.policy, health=None)
+        if not 0 <= int(score) < MICRO:
+            raise FactsDisagree(f"{HEALTH_SCORE} is from 0 to less than 1")
+        from exitplan.ruleset.health.model import constant_model  # noqa: PLC0415 - few policies have a model
+
+        return replace(self.policy, health=constant_model(int(score)))
 
     # --- quantity, price, value ---
 
@@ -218,7 +233,9 @@ class _Inventor:
         return value / self._quantity()
 
     def _market(self, held: Decimal, price: Decimal) -> Market:
-        market = Market(active=self._flag("market_active"))
+        volatility = self._number("volatility_1d")
+        data = NO_DATA if volatility is None else MarketData(volatility, VOLATILITY_DAYS)
+        market = Market(active=self._flag("market_active"), data=data)
         if not self._flag("sellable"):
             market = replace(market, min_amount=held + 1)
         if self._status != "ok":

@@ -27,11 +27,13 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     Outcome,
     PastOrders,
+    ToldMarkets,
 )
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.store.port import AccountStore
 from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, TrackerRecord
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
@@ -165,6 +167,10 @@ class SimulatedBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
         """Convert nothing."""
         return {}
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:  # noqa: ARG002 - as asked
+        """Know nothing of markets."""
+        return ToldMarkets()
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - as asked
         """Return none."""

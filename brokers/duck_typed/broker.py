@@ -47,10 +47,12 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, UsageError
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Market, OpenOrder, Part, Position, Snapshot
 from exitplan.ruleset.model.values import ZERO
 
@@ -153,6 +155,10 @@ class AdaptedBroker:
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:  # noqa: ARG002 - as asked
         """Convert nothing."""
         return {}
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:  # noqa: ARG002 - as asked
+        """Know nothing of markets: the object's candles are of minutes, for prices."""
+        return ToldMarkets()
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - as asked
         """Know of none: the object has no method for it, so nobody asks."""

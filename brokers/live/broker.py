@@ -17,7 +17,7 @@ from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, MarketType, side_by_side
 from exitplan.brokers.live.failures import is_not_found, outcome_of, reading, reason_in, unless_missing
 from exitplan.brokers.live.fees import FeeShelf
-from exitplan.brokers.live.history import read_cost_basis
+from exitplan.brokers.live.history import read_cost_basis, read_trades
 from exitplan.brokers.live.listings import (
     MAX_AGE,
     MAX_AGE_AFTER_FAILURE,
@@ -25,6 +25,7 @@ from exitplan.brokers.live.listings import (
     Listings,
     MarketCache,
 )
+from exitplan.brokers.live.market_data import MarketReader
 from exitplan.brokers.live.parsing import BadReply, amount_of, report_of
 from exitplan.brokers.live.reading import Reader, VenueReply
 from exitplan.brokers.live.redaction import Redactor
@@ -45,12 +46,15 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
+from exitplan.brokers.trade_history import TradeHistory
 from exitplan.brokers.venues.key_rights import read_key_rights
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Market, Position, Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative, plain, quote_of
 
@@ -79,6 +83,7 @@ class LiveBroker:
         self._exchange = open_exchange(dialect, replace(connection, credentials=credentials))
         self._shelf = MarketCache(dialect, replace(connection, credentials=credentials))
         self._live = not connection.sandbox
+        self._place = connection.place
         kinds, owner = connection.market_types, credentials.fingerprint()
         fees = FeeShelf(dialect, self._exchange, connection.place, owner, kinds, connection.clock)
         shared, ask = shared_prices(self._shelf.place), self._ask
@@ -144,6 +149,11 @@ class LiveBroker:
         """Rebuild what positions cost from our executions; raises AccountUnreadable."""
         return read_cost_basis(self._dialect, self._exchange, positions, self._markets, self._ask)
 
+    def read_trades(self, symbols: Collection[str]) -> TradeHistory:
+        """Read our executions; raises AccountUnreadable."""
+        self._ensure_listings()
+        return read_trades(self._dialect, self._exchange, symbols, self._ask)
+
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         """Ask for quotes; a position that the venue will not convert is left out. Raises AccountUnreadable."""
         if not self._dialect.traits.convert:
@@ -152,6 +162,16 @@ class LiveBroker:
         offers = side_by_side([partial(self._terms, position) for position in spot], most=self._dialect.at_once)
         terms = zip((position.symbol for position in spot), offers, strict=True)
         return {symbol: offer for symbol, offer in terms if offer is not None}
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        """Read markets that are listed, each kind of question on its own; no answer is no harm."""
+
+        def read() -> ToldMarkets:
+            self._ensure_listings()
+            listed = {symbol: demand for symbol, demand in demands.items() if symbol in self._exchange.markets}
+            return MarketReader(self._dialect, self._exchange, self._place, self._clock).read(listed)
+
+        return attempt(read, lambda _: ToldMarkets(failed=frozenset(demands)))
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
         """Read the ids of past orders, of all kinds of markets side by side; raises AccountUnreadable."""

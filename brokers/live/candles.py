@@ -5,33 +5,27 @@ Days that are over are kept on disk: they do not change. No key is needed, and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import orjson
 
 from exitplan.brokers.attempts import attempt
+from exitplan.brokers.live.candle_files import CandleFiles, Told
 from exitplan.brokers.live.client import open_exchange
 from exitplan.brokers.live.dialect import Exchange
 from exitplan.brokers.live.listings import MarketCache
+from exitplan.brokers.live.market_replies import Candle
 from exitplan.brokers.live.opening import connection_of
-from exitplan.brokers.live.parsing import amount_of
-from exitplan.brokers.paper.storage import replace_file
-from exitplan.brokers.private_files import make_private_folder
 from exitplan.brokers.protocol import Clock
 from exitplan.brokers.venues import dialect_of
-from exitplan.ruleset.errors import DataFolderUnusable
-from exitplan.ruleset.model.values import parse_decimal, plain
 
 _FRAME, _LASTS = "15m", timedelta(minutes=15)
-_A_DAY = 96
+_A_DAY, _CANDLES = timedelta(days=1), 96
 
-Prices = Mapping[int, Decimal]
-"""What a market cost when each candle of a day began, by the second of the day."""
+Prices = Mapping[datetime, Decimal]
+"""What a market cost when each candle of a day began."""
 
 
 class Candles:
@@ -45,7 +39,7 @@ class Candles:
         self._connection = connection_of(account, clock)
         self._dialect = dialect_of(self._connection.venue)
         self._clock = clock
-        self._cache = cache / quote(self._connection.place, safe="")
+        self._files = CandleFiles(cache, self._connection.place)
         self._exchange: Exchange | None = None
         self._days: dict[tuple[str, datetime], Prices] = {}
 
@@ -57,48 +51,38 @@ class Candles:
         day = datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
         if (symbol, day) not in self._days:
             self._days[symbol, day] = self._kept(symbol, day) or self._asked(symbol, day)
-        second = int((moment - day).total_seconds())
-        known = [(at, price) for at, price in self._days[symbol, day].items() if at <= second]
+        known = [(at, price) for at, price in self._days[symbol, day].items() if at <= moment]
         return max(known)[1] if known else None
 
     def _asked(self, symbol: str, day: datetime) -> Prices:
         if self.problem is not None:
             return {}
-        told = attempt(lambda: self._ask(symbol, day), self._failed)
-        if told and day + timedelta(days=1) + _LASTS < self._clock():
-            self._keep(symbol, day, told)
-        return told
+        told = tuple(attempt(lambda: self._ask(symbol, day), self._failed))
+        if told and day + _A_DAY + _LASTS < self._clock():
+            self._files.keep(symbol, _name(day), Told(day + _A_DAY, _CANDLES, told))
+        return _prices(told, day)
 
-    def _failed(self, error: Exception) -> Prices:
+    def _failed(self, error: Exception) -> list[Candle]:
         self.problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return {}
+        return []
 
-    def _ask(self, symbol: str, day: datetime) -> Prices:
+    def _ask(self, symbol: str, day: datetime) -> list[Candle]:
         if self._exchange is None:
             exchange = open_exchange(self._dialect, self._connection)
             MarketCache(self._dialect, self._connection).listings(self._clock()).lend(exchange)
             self._exchange = exchange
         if symbol not in self._exchange.markets:
-            return {}
-        begin = int(day.timestamp())
-        candles = self._exchange.fetch_ohlcv(symbol, _FRAME, begin * 1000, _A_DAY)
-        prices = {int(candle[0]) // 1000 - begin: amount_of(candle[1]) for candle in candles}
-        return {at: price for at, price in prices.items() if price and 0 <= at < timedelta(days=1).total_seconds()}
-
-    def _place(self, symbol: str, day: datetime) -> Path:
-        return self._cache / quote(symbol, safe="") / f"{day:%Y-%m-%d}.json"
+            return []
+        return self._dialect.read_candles(self._exchange, symbol, _FRAME, day, _CANDLES)
 
     def _kept(self, symbol: str, day: datetime) -> Prices:
-        try:
-            document = orjson.loads(self._place(symbol, day).read_bytes())
-            return {int(at): parse_decimal(price) for at, price in document.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            return {}  # nobody has asked yet, or what was kept is damaged: the venue is asked
+        told = self._files.read(symbol, _name(day))
+        return _prices(told.candles, day) if told is not None and told.serves(day + _A_DAY, _CANDLES) else {}
 
-    def _keep(self, symbol: str, day: datetime, prices: Prices) -> None:
-        place = self._place(symbol, day)
-        try:
-            make_private_folder(place.parent)
-            replace_file(place, orjson.dumps({str(at): plain(price) for at, price in prices.items()}))
-        except (DataFolderUnusable, OSError):
-            return  # then it is asked for again
+
+def _name(day: datetime) -> str:
+    return f"{day:%Y-%m-%d}"
+
+
+def _prices(candles: Sequence[Candle], day: datetime) -> Prices:
+    return {candle.begins_at: candle.opened for candle in candles if day <= candle.begins_at < day + _A_DAY}

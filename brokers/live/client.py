@@ -20,6 +20,7 @@ from exitplan.brokers.live.checked import CheckedClient, Turn, Writes
 from exitplan.brokers.live.credentials import Credentials
 from exitplan.brokers.live.dialect import Dialect, Exchange, MarketType
 from exitplan.brokers.live.egress import Egress
+from exitplan.brokers.live.market_data import forget_candles
 from exitplan.brokers.live.moulds import Mould, forget_moulds, mould_for
 from exitplan.brokers.live.sharing import forget_prices
 from exitplan.brokers.live.tokens import TokenSigner
@@ -154,6 +155,7 @@ def forget_connections(base_url: str) -> None:
             forget_buckets(place)
             forget_moulds(place)
             forget_prices(place)
+            forget_candles(place)
 
 
 def _use_sandbox(exchange: Exchange, venue: str) -> None:

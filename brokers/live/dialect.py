@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
@@ -17,6 +18,7 @@ from exitplan.brokers.call_log import as_caller
 from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.limits import HeaderNames
+from exitplan.brokers.live.market_replies import Book, Candle, VolumeUnit, book_of, candles_of
 from exitplan.brokers.live.parsing import (
     BadReply,
     Ticker,
@@ -78,7 +80,9 @@ class Traits:
     that market buys of spot name what they spend. ``tells_fees`` says that the account's rates can be asked for.
     ``address`` is where ccxt reaches the venue's API, without a path: an account that names it is no other one.
     ``loopback`` are the kinds of markets that are tested against a copy of the venue on loopback; all else is tested
-    with recorded replies only.
+    with recorded replies only. ``candle_unit`` is what candles of contracts count their volume by; where it is None,
+    nobody has looked, and neither volume nor depth of contracts is known. ``book_levels`` is how many levels of the
+    book are asked for; None leaves that to the venue.
     """
 
     venue: str
@@ -109,6 +113,8 @@ class Traits:
     burst: float | None = None
     refill: float | None = None
     limited_by: Literal["key", "ip"] = "key"
+    candle_unit: VolumeUnit | None = None
+    book_levels: int | None = None
     address: str = ""
     headers: HeaderNames | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -188,6 +194,29 @@ class Dialect:
         if not reply.get("info"):
             raise BadReply("the reply holds no ticker")
         return ticker_of(reply)
+
+    def tells_candles(self, exchange: Exchange, frame: str) -> bool:
+        """Check whether the venue itself tells candles of such a length, such as ``1d``."""
+        return exchange.has.get("fetchOHLCV") is True and frame in (exchange.timeframes or {frame})
+
+    def read_candles(self, exchange: Exchange, symbol: str, frame: str, since: datetime, most: int) -> list[Candle]:
+        """Read up to so many candles of a market from a time on."""
+        milliseconds = int(since.timestamp() * 1000)
+        reply = exchange.fetch_ohlcv(symbol, frame, milliseconds, most, self.candle_parameters())
+        return candles_of(reply, exchange.markets[symbol], self.traits.candle_unit)
+
+    def candle_parameters(self) -> dict[str, Any]:
+        """Return what goes with a question for candles."""
+        return {}
+
+    def tells_books(self, exchange: Exchange, symbol: str) -> bool:
+        """Check whether the book of a market can be asked for, and what it counts is known."""
+        is_known = not is_derivative(symbol) or self.traits.candle_unit is not None
+        return bool(exchange.has.get("fetchOrderBook")) and is_known
+
+    def read_book(self, exchange: Exchange, symbol: str) -> Book:
+        """Read the orders of others that rest in a market, the best levels of each side."""
+        return book_of(exchange.fetch_order_book(symbol, self.traits.book_levels))
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:  # noqa: ARG002 - others look into it
         """Correct what ccxt makes of a listing, where the venue means something else by it."""

@@ -288,8 +288,9 @@ def trade_of(entry: Mapping[str, Any]) -> Trade:
     quantity, price, at = amount_of(entry.get("amount")), amount_of(entry.get("price")), time_of(entry.get("timestamp"))
     if quantity is None or price is None or at is None:
         raise BadReply("a trade has no amount, price or time")
-    fee = _object(entry.get("fee") or {})
-    return Trade(_side(entry), quantity, price, at, amount_of(fee.get("cost")) or ZERO, fee.get("currency") or None)
+    fee, order = _object(entry.get("fee") or {}), entry.get("order")
+    cost, currency = amount_of(fee.get("cost")), fee.get("currency") or None
+    return Trade(_side(entry), quantity, price, at, cost, currency, None if not order else str(order))
 
 
 def market_of(market: Mapping[str, Any], precision_mode: int) -> Market:

@@ -27,9 +27,11 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 from exitplan.ruleset.model.values import is_derivative, plain
 
@@ -105,6 +107,10 @@ class PaperBroker:
         ]
         priced = [symbol for symbol in spot if symbol in markets and mark_price(markets[symbol]) is not None]
         return dict.fromkeys(priced, Conversion(self._options.taker_fee, None, None))
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:  # noqa: ARG002 - as asked
+        """Know no more of markets than the account's file says, which the account is read with."""
+        return ToldMarkets()
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:  # noqa: ARG002 - one list
         """Read the ids of the orders that ended since a time, from the account's own record."""

@@ -73,6 +73,7 @@ class Alpaca(Dialect):
             "Fees are taken from what is bought and stand in no execution, so what a position cost may stay unknown.",
             "An order is at most 200,000 dollars.",
             "No conversion of dust.",
+            "Days of candles begin at midnight in Chicago, so volatility and a day's volume are of those.",
         ),
     )
 
@@ -99,6 +100,10 @@ class Alpaca(Dialect):
         return wrong
 
     # --- reading ---
+
+    def candle_parameters(self) -> dict[str, Any]:
+        """Follow the venue's pages, which may end before as many candles were told as were asked for."""
+        return {"paginate": True}
 
     def correct_market(self, listing: Market, market: Mapping[str, Any]) -> Market:
         """Add the largest order, which the venue documents and does not list; it is in dollars."""

@@ -44,6 +44,7 @@ class AnyVenue(Dialect):
             "A venue that tells open orders of one market at a time alone, as mexc does, is not read at all.",
             "A wallet that is told for several market types is counted once.",
             "When a position of derivatives was opened is not known.",
+            "A venue without daily candles tells no volatility; of contracts neither volume nor depth is known.",
             "Sub-accounts, margin accounts and what is in earn or the like are not seen.",
         ),
     )

@@ -57,6 +57,8 @@ class Binance(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="binance",
         title="Binance",
+        candle_unit="base",
+        book_levels=100,
         address="https://api.binance.com",
         client_order_ids="A",
         unique_client_order_ids="open",

@@ -55,6 +55,8 @@ class Bybit(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="bybit",
         title="Bybit",
+        candle_unit="base",
+        book_levels=100,
         address="https://api.bybit.com",
         client_order_ids="A",
         unique_client_order_ids="open",

@@ -74,6 +74,7 @@ class Coinbase(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="coinbase",
         title="Coinbase Advanced",
+        book_levels=100,
         address="https://api.coinbase.com",
         client_order_ids="B",
         unique_client_order_ids="ever",

@@ -77,6 +77,8 @@ class Gate(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="gate",
         title="Gate",
+        candle_unit="contracts",
+        book_levels=100,
         address="https://api.gateio.ws",
         client_order_ids="A",
         unique_client_order_ids="open",

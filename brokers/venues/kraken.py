@@ -56,6 +56,7 @@ class Kraken(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="kraken",
         title="Kraken",
+        book_levels=100,
         address="https://api.kraken.com",
         client_order_ids="A",
         unique_client_order_ids="open",

@@ -70,6 +70,8 @@ class Kucoin(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="kucoin",
         title="KuCoin",
+        candle_unit="contracts",
+        book_levels=100,
         address="https://api.kucoin.com",
         client_order_ids="A",
         unique_client_order_ids="open",

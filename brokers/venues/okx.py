@@ -70,6 +70,8 @@ class Okx(Dialect):
     traits: ClassVar[Traits] = Traits(
         venue="okx",
         title="OKX",
+        candle_unit="base",
+        book_levels=100,
         address="https://www.okx.com",
         client_order_ids="A",
         unique_client_order_ids="open",

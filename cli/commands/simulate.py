@@ -120,6 +120,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     impact_model: Annotated[
         Model, typer.Option("--impact-model", help="How impact grows with the size of an order.")
     ] = Model.SQUARE_ROOT,
+    compare_schedules: Annotated[
+        bool,
+        typer.Option(
+            "--compare-schedules",
+            help="Try one policy with each schedule of unwinds: adaptive, even, published, and all at once.",
+        ),
+    ] = False,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write what came of each path into a table.")
     ] = None,
@@ -148,6 +155,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             progress=progress,
             policies=tuple(policy or ()),
             data=data,
+            by_schedule=compare_schedules,
         ),
         PriceWish(
             file=prices,
@@ -178,9 +186,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     if drawing is not None:
         drawing.deliver(simulation, summaries, results)
     if as_json:
-        write_json(simulation_document(simulation, summaries))
+        write_json(simulation_document(simulation, summaries, results))
     else:
-        show(*simulation_parts(simulation, summaries))
+        show(*simulation_parts(simulation, summaries, results))
 
 
 def _ensure_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from exitplan.cli.rendering.screen import heading, rows, section, words
-from exitplan.ruleset.planning.words import clock_time, exact, money
-from exitplan.workbench.explaining.words import cap_text, planned_lines
+from exitplan.cli.rendering.screen import heading, rows, section, titled, words
+from exitplan.ruleset.model.values import parse_decimal
+from exitplan.ruleset.planning.words import clock_time, exact, money, rounded_percent
+from exitplan.workbench.explaining.words import cap_text, outcomes_note, planned_lines
 
 Document = Mapping[str, Any]
 _MOST_RANKED = 10
@@ -43,6 +44,11 @@ def _position_parts(explained: Document, position: Document) -> Iterator[Rendera
     yield section("Exits", note, _rules(position["exits"], "no rule matches: no exit"))
     yield section("In the plan", "", Text("\n").join(words(line) for line in planned_lines(position)))
     yield _schedule(position["schedule"])
+    yield _outcomes(position.get("outcomes"))
+    if "health" in position:
+        from exitplan.cli.rendering.health import health_lines  # noqa: PLC0415 - few policies have a model
+
+        yield health_lines(position["health"])
     if "why_not" in position:
         asked = position["why_not"]
         yield section(f"Why not {asked['asked']}", "", Text("\n").join(words(line) for line in asked["reasons"]))
@@ -103,6 +109,19 @@ def _schedule(cycles: Sequence[Document]) -> RenderableType | None:
             words(f"leaves {exact(cycle['left'])}"),
         )
     return section("Unwind", "each cycle at the earliest, at today's price", table)
+
+
+def _outcomes(outcomes: Document | None) -> RenderableType | None:
+    """Show what the schedules are expected to cost, and how far that may be off."""
+    if outcomes is None:
+        return None
+    table = titled("schedule", "left after each cycle", "impact", "expected cost", "deviation", justify="llrrr")
+    for row in outcomes["rows"]:
+        left = " / ".join(rounded_percent(parse_decimal(share)) for share in row["left"])
+        figures = (rounded_percent(parse_decimal(row["impact_share"])), money(row["cost"]), money(row["deviation"]))
+        style = "bold" if row["is_own"] else ""
+        table.add_row(words(row["schedule"], style), words(left), *map(words, figures))
+    return section("What it may cost", "this policy's schedule in bold", Group(table, words(outcomes_note(outcomes))))
 
 
 def _facts(

@@ -22,6 +22,7 @@ from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.words import counted, duration, money, percent, reason_text
 from exitplan.workbench.simulation.paths import Timing
 from exitplan.workbench.simulation.running import PathResult
+from exitplan.workbench.simulation.schedules import deviation_of
 from exitplan.workbench.simulation.shortfall import PARTS
 from exitplan.workbench.simulation.summary import QUANTILES, Spread, Summary, minutes_after
 
@@ -55,10 +56,17 @@ def paths_bar(count: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def simulation_parts(simulation: Simulation, summaries: Sequence[Summary]) -> Iterator[RenderableType | None]:
+def simulation_parts(
+    simulation: Simulation, summaries: Sequence[Summary], results: Sequence[Sequence[PathResult]]
+) -> Iterator[RenderableType | None]:
     """Draw what was simulated, how the policies compare, and of each what it costs and what stood in its way."""
     quote = simulation.scene.snapshot.quote
     yield words(told(simulation))
+    if simulation.by_schedule:
+        yield _schedules(simulation, summaries, results)
+        notes = [note for summary in summaries for note in notes_of(summary)]
+        yield Text("\n").join(words(note) for note in notes) if notes else None
+        return
     yield _comparison(summaries, quote)
     for summary in summaries:
         has_exits = bool(summary.value.quantiles[-1])
@@ -126,6 +134,39 @@ def _comparison(summaries: Sequence[Summary], quote: str) -> RenderableType:
     return table
 
 
+def schedule_rows(summaries: Sequence[Summary], results: Sequence[Sequence[PathResult]]) -> Iterator[tuple[str, ...]]:
+    """Return how the schedules compare, a row each below :data:`SCHEDULE_COLUMNS`."""
+    for summary, of_schedule in zip(summaries, results, strict=True):
+        clean = summary.clean
+        yield (
+            summary.policy,
+            money(summary.total.mean),
+            money(deviation_of(of_schedule)),
+            money(summary.total.quantiles[-1]),
+            _basis_points(summary.total_share.mean),
+            f"{clean.count} of {summary.paths}",
+            _after(clean.minutes[len(QUANTILES) // 2]),
+        )
+
+
+SCHEDULE_COLUMNS = ("schedule", "mean cost", "deviation", "worst 5 % from", "bp", "CLEAN", "median time")
+"""The columns of the comparison of schedules; the deviation is that of the cost over the paths."""
+
+
+def _schedules(
+    simulation: Simulation, summaries: Sequence[Summary], results: Sequence[Sequence[PathResult]]
+) -> RenderableType:
+    table = titled(*SCHEDULE_COLUMNS, justify="lrrrrrr")
+    for row in schedule_rows(summaries, results):
+        table.add_row(words(row[0], "bold"), *map(words, row[1:]))
+    unwind = simulation.candidates[0].loaded.policy.unwind
+    how = f"calibrated to {unwind.calibrate}" if unwind.calibrate else "by the risk aversion of the policy"
+    note = f"in {simulation.scene.snapshot.quote}, on the same paths"
+    if unwind.schedule == "adaptive":
+        note += f"; adaptive is {how}"
+    return section("Schedules", note, table)
+
+
 def cost_headings(summary: Summary) -> tuple[str, ...]:
     """Return the columns of the costs: the mean, also in basis points of the value, and quantiles; of one path less."""
     return ("", "cost", "bp") if summary.paths == 1 else ("", "mean", "bp", *(f"{share} %" for share in _PERCENTS))
@@ -176,10 +217,15 @@ def _basis_points(share: Decimal) -> str:
     return f"{points or abs(points):,f}"
 
 
-def simulation_document(simulation: Simulation, summaries: Sequence[Summary]) -> dict[str, Any]:
+def simulation_document(
+    simulation: Simulation, summaries: Sequence[Summary], results: Sequence[Sequence[PathResult]]
+) -> dict[str, Any]:
     """Return a simulation in its JSON form."""
     hashes = {candidate.name: candidate.loaded.policy.sha256 for candidate in simulation.candidates}
     policies = [{**_summary_document(summary), "policy_sha256": hashes[summary.policy]} for summary in summaries]
+    if simulation.by_schedule:
+        for policy, of_schedule in zip(policies, results, strict=True):
+            policy["deviation"] = plain(deviation_of(of_schedule))
     return {**simulation.to_document(), "policies": policies}
 
 

@@ -16,7 +16,7 @@ from exitplan.ruleset.model.progress import Kept, Progress
 from exitplan.ruleset.model.snapshot import Position
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from exitplan.ruleset.planning.actions import SELLING
-from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after
+from exitplan.ruleset.planning.plan import ensure_unaltered, expiry_after, health_of
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan, PlannedPosition
 from exitplan.ruleset.planning.remedies import protect_line
 
@@ -51,6 +51,7 @@ def ensure_applicable(account: Account, plan: Plan, of_group: str | None = None)
             hint="make a new plan and look at it",
         )
     policy = account.loaded.policy
+    ensure_same_model(plan, policy)
     if plan.policy.sha256 != policy.sha256:
         raise PlanIsStale(
             f"the policy is not the one that the plan was made with ({plan.policy.name}, {plan.policy.sha256[:12]}; "
@@ -68,6 +69,17 @@ def ensure_applicable(account: Account, plan: Plan, of_group: str | None = None)
         raise PlanIsAltered(
             f"the plan has an action for {homeless[0].symbol}, and no such position",
             hint="make a new one with: exitplan plan",
+        )
+
+
+def ensure_same_model(plan: Plan, policy: Policy) -> None:
+    """Raise PlanIsStale where positions are scored by another health model now, or by none."""
+    now = health_of(policy)
+    if plan.health != now:
+        was, is_now = ("none" if one is None else f"{one.model}, {one.sha256[:12]}" for one in (plan.health, now))
+        raise PlanIsStale(
+            f"the health model is not the one that the plan was made with ({was}; now {is_now})",
+            hint="make a new plan and look at it",
         )
 
 

@@ -298,23 +298,14 @@ class Journal:
     def fills_since(self, since: datetime) -> list[Fill]:
         """Return what the venue filled since a time, of all plans, in the order in which it was told."""
         rows = self._db.execute(
-            "SELECT fills.told_at, fills.plan_id, fills.action_id, fills.quantity, average_price, fee, fee_currency"
+            "SELECT fills.told_at, fills.plan_id, fills.action_id, fills.quantity, average_price, fee, fee_currency,"
+            " fills.order_id, attempts.sent_at"
             " FROM fills LEFT JOIN intents USING (plan_id, action_id)"
+            " LEFT JOIN attempts ON attempts.plan_id = fills.plan_id AND attempts.action_id = fills.action_id"
+            " AND attempts.attempt = fills.attempt"
             " ORDER BY fills.plan_id, intents.number, fills.attempt"
         )
-        fills = [
-            Fill(
-                plan_id,
-                action_id,
-                number_of(quantity),
-                decimal_of(price),
-                decimal_of(fee),
-                currency,
-                moment_of(told_at),
-            )
-            for told_at, plan_id, action_id, quantity, price, fee, currency in rows
-            if moment_of(told_at) >= since
-        ]
+        fills = [_fill(*row) for row in rows if moment_of(row[0]) >= since]
         return sorted(fills, key=lambda fill: fill.told_at)
 
     def settled_since(self, since: datetime) -> list[tuple[str, str, str]]:
@@ -532,6 +523,21 @@ def _row(rows: Rows) -> Row:
     if row is None:
         raise StoreBroken("a row of it is missing")
     return row
+
+
+def _fill(told_at: str, *row: Any) -> Fill:  # noqa: ANN401 - a row of the journal
+    plan_id, action_id, quantity, price, fee, currency, order_id, sent_at = row
+    return Fill(
+        plan_id=plan_id,
+        action_id=action_id,
+        quantity=number_of(quantity),
+        average_price=decimal_of(price),
+        fee=decimal_of(fee),
+        fee_currency=currency,
+        told_at=moment_of(told_at),
+        order_id=order_id,
+        sent_at=None if sent_at is None else moment_of(sent_at),
+    )
 
 
 def _document(text: bytes) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Fill:
     """What the venue filled of one attempt, as it told it last, and when it did.
 
     The quantity is in the position's units, the average price in the market's quote. Price and fee are
-    None where the venue does not tell them.
+    None where the venue does not tell them. ``sent_at`` is when the attempt went out.
     """
 
     plan_id: str
@@ -76,6 +76,8 @@ class Fill:
     fee: Decimal | None
     fee_currency: str | None
     told_at: datetime
+    order_id: str | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from exitplan.ruleset.engine.rulebook import Rulebook
+from exitplan.ruleset.engine.unasked import may_be_chosen, told_by_trades
 from exitplan.ruleset.language.partial_evaluation import possible_rules, truth
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Category, Facts
@@ -37,7 +38,7 @@ def positions_needing_basis(policy: Policy, views: Sequence[PositionView]) -> tu
         for view in views
         if view.market is not None
         and not view.facts["protected"]
-        and (unasked := _unasked(view))
+        and (unasked := told_by_trades(policy, view))
         and (
             view.position.key in tied
             or _depends(policy, view.facts, unasked)
@@ -46,23 +47,13 @@ def positions_needing_basis(policy: Policy, views: Sequence[PositionView]) -> tu
     )
 
 
-def _unasked(view: PositionView) -> frozenset[str]:
-    """Return the facts that the account's trades may still tell of a position."""
-    names = set[str]()
-    if not view.facts["has_entry_price"]:
-        names.add("has_entry_price")
-        if view.price.mark is not None:
-            names.add("pnl_pct")
-            if is_derivative(view.position.symbol):
-                names.add("account_pct")  # equity counts what a derivative has won since its entry
-    if "age_minutes" not in view.facts:
-        names.add("age_minutes")
-    return frozenset(names)
-
-
 def _tied(policy: Policy, views: Sequence[PositionView]) -> frozenset[str]:
     """Return the positions whose place among those that the cap may choose hangs on what is not asked yet."""
-    places = {view.position.key: _place(policy, view) for view in views if _may_be_chosen(policy, view)}
+    places = {
+        view.position.key: _place(policy, view)
+        for view in views
+        if may_be_chosen(policy, view, told_by_trades(policy, view))
+    }
     shared = Counter(place[:length] for place in places.values() for length in range(len(place) + 1))
     unsure = {place for place in places.values() if len(place) < len(policy.cap.rank_by)}
     return frozenset(
@@ -72,18 +63,9 @@ def _tied(policy: Policy, views: Sequence[PositionView]) -> frozenset[str]:
     )
 
 
-def _may_be_chosen(policy: Policy, view: PositionView) -> bool:
-    if view.facts["protected"] or not view.facts["sellable"]:
-        return False
-    rules = possible_rules(policy.classification, view.facts, _unasked(view))
-    categories = {rule.category if rule else Category.STRATEGY_ALIGNED for rule in rules}
-    chosen = {Category.LEGACY_NON_COMPLIANT} | ({Category.STRATEGY_ALIGNED} if policy.cap.scope == "all" else set())
-    return not categories.isdisjoint(chosen)
-
-
 def _place(policy: Policy, view: PositionView) -> tuple[tuple[bool, int], ...]:
     """Return a position's place by the cap's ranks, as far as it is known without asking."""
-    unasked = _unasked(view)
+    unasked = told_by_trades(policy, view)
     known = itertools.takewhile(lambda name: _RANKED.get(name, name) not in unasked, policy.cap.rank_by)
     return tuple(rank_of(view.facts, name) for name in known)
 

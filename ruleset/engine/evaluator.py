@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from exitplan.ruleset.language.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test
+from exitplan.ruleset.language.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test, facts_in
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.values import EXACT, MICRO
 
@@ -21,7 +21,7 @@ _SIGNS = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 
 def generate(conditions: Sequence[Condition]) -> Evaluator:
     """Compile conditions into an evaluator."""
-    names = {fact: f"f{number}" for number, fact in enumerate(sorted(_facts_of(conditions)))}
+    names = {fact: f"f{number}" for number, fact in enumerate(sorted(facts_in(conditions)))}
     constants: dict[str, object] = {}
     lines = [
         "def evaluate(positions):",
@@ -37,20 +37,6 @@ def generate(conditions: Sequence[Condition]) -> Evaluator:
     exec("\n".join(lines), constants)  # noqa: S102 - made of registered fact names and literals by repr, nothing else
     evaluator: Evaluator = constants["evaluate"]  # type: ignore[assignment] # defined by the text above
     return evaluator
-
-
-def _facts_of(conditions: Sequence[Condition]) -> set[str]:
-    names: set[str] = set()
-    todo = list(conditions)
-    while todo:
-        condition = todo.pop()
-        if isinstance(condition, Test):
-            names.add(condition.fact)
-        elif isinstance(condition, Not):
-            todo.append(condition.part)
-        else:
-            todo.extend(condition.parts)
-    return names
 
 
 def _expression(condition: Condition, names: dict[str, str], constants: dict[str, object]) -> str:

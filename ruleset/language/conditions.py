@@ -11,7 +11,7 @@ presence; ``not`` negates the whole condition inside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -146,6 +146,21 @@ class Not:
 
 Condition = Test | AllOf | Not
 """A condition; :class:`AnyOf` is an :class:`AllOf` that asks for one part only."""
+
+
+def facts_in(conditions: Iterable[Condition]) -> set[str]:
+    """Name the facts that conditions compare."""
+    names: set[str] = set()
+    todo = list(conditions)
+    while todo:
+        condition = todo.pop()
+        if isinstance(condition, Test):
+            names.add(condition.fact)
+        elif isinstance(condition, Not):
+            todo.append(condition.part)
+        else:
+            todo.extend(condition.parts)
+    return names
 
 
 def _bracketed(part: Condition) -> str:

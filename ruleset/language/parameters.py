@@ -261,6 +261,7 @@ CAP_RANKS: Mapping[str, str] = {
     "value_usd": "The smallest value first; unknown values last.",
     "pnl_pct": "The worst result first; an unknown one counts as 0.",
     "oldest": "The oldest first; an unknown age last.",
+    "health_score": "The least healthy first; an unknown score last.",
 }
 
 SEVERITIES = ("INFO", "WARNING", "CRITICAL")

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from exitplan.ruleset.language.approval import Approval, read_approval
 from exitplan.ruleset.language.condition_parser import Scope, parse_condition
-from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, is_finer_than_facts
+from exitplan.ruleset.language.conditions import MAX_NODES, Condition, Not, Test, facts_in, is_finer_than_facts
 from exitplan.ruleset.language.contradictions import find_contradiction
 from exitplan.ruleset.language.escalation import Ladder, read_ladders
 from exitplan.ruleset.language.parameters import (
@@ -30,10 +30,15 @@ from exitplan.ruleset.language.parameters import (
     Setting,
 )
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
+from exitplan.ruleset.language.unwinding import Unwind, read_unwind
 from exitplan.ruleset.model.assets import AssetNames, find_alias_cycle
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category, Fact
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.valuation import Belief
 from exitplan.ruleset.model.values import is_derivative, parse_moment, plain, unified_symbol
+
+if TYPE_CHECKING:  # few policies have a model, and no other waits for what reads one
+    from exitplan.ruleset.health.model import HealthModel
 
 __all__ = ["Cap", "Dust", "ExitRule", "Policy", "Problem", "Protection", "Rule", "compile_policy", "policy_sha256"]
 
@@ -51,6 +56,8 @@ _NUMBERS = (
 )
 GROUP_PREFIX = "group."
 """How the exits begin that a group of accounts orders; no policy of an account has such."""
+HEALTH_SCORE = "health_score"
+"""The fact that is computed only where a policy asks it, and has a model."""
 _DUST_RULE, _ZOMBIE_RULE = 1, 4
 _WHOLE_PCT = 100
 
@@ -190,9 +197,12 @@ class Protection:
 class Policy:
     """A compiled policy. ``sha256`` is that of the merged document without the account block.
 
-    ``named_symbols`` are those that conditions compare with. The last three follow from the others, and are kept as
-    every account asks for them: ``names`` are those of assets, ``belief`` is what the policy believes of prices,
-    ``money`` the assets that are no positions.
+    ``named_symbols`` are those that conditions compare with. ``health`` is the model that positions are scored by. The
+    last six follow from the others, and are kept as every account asks for them: ``volatility_days`` is of how many
+    closed days ``volatility_1d`` is, ``market_demand`` what unwinding wants to know of a market beyond what rules ask,
+    ``names`` are those of assets, ``belief`` is what the policy believes of prices, ``money`` the assets that are no
+    positions, ``asked`` the facts of positions that rules and invariants compare or the cap ranks by, and the score
+    where a sentence tells it.
     """
 
     name: str
@@ -224,15 +234,31 @@ class Policy:
     tolerate_untradeable_dust: bool = True
     approval: Approval = field(default_factory=Approval)
     escalation: tuple[Ladder, ...] = ()
+    unwind: Unwind = field(default_factory=Unwind)
+    health: HealthModel | None = None
+    volatility_days: int = field(init=False, repr=False, compare=False)
+    market_demand: MarketDemand = field(init=False, repr=False, compare=False)
     names: AssetNames = field(init=False, repr=False, compare=False)
     belief: Belief = field(init=False, repr=False, compare=False)
     money: frozenset[str] = field(init=False, repr=False, compare=False)
+    asked: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out what depends on the policy alone."""
+        object.__setattr__(self, "volatility_days", self.unwind.days)
+        object.__setattr__(self, "market_demand", self.unwind.market_demand)
         object.__setattr__(self, "names", AssetNames(self.aliases))
         object.__setattr__(self, "belief", Belief(self.max_price_gap, self.dust_usd_threshold))
         object.__setattr__(self, "money", frozenset(map(self.names.resolve, self.cash.keep)))
+        rules: tuple[Rule | Invariant, ...] = (*self.classification, *self.exits, *self.invariants)
+        conditions = (rule.when for rule in rules)
+        told = {HEALTH_SCORE} if any(f"{{{HEALTH_SCORE}}}" in (rule.because or "") for rule in rules) else set[str]()
+        object.__setattr__(self, "asked", frozenset((*facts_in(conditions), *self.cap.rank_by, *told)))
+
+    @property
+    def scoring(self) -> HealthModel | None:
+        """The model that positions are scored by; None where there is none, or nothing asks for the score."""
+        return self.health if HEALTH_SCORE in self.asked else None
 
     def protected_assets(self, names: AssetNames, now: datetime) -> frozenset[str]:
         """Return the assets that are protected now."""
@@ -315,9 +341,34 @@ class _Reader:
             tolerate_untradeable_dust=(self.document.get("clean") or {}).get("tolerate_untradeable_dust", True),
             approval=self._approval(),
             escalation=self._escalation(),
+            unwind=self._unwind(),
+            health=self._health(),
         )
+        self._check_health(policy)
         self._finish()
         return policy
+
+    def _health(self) -> HealthModel | None:
+        model = (self.document.get("health") or {}).get("model")
+        if model is None:
+            return None
+        from exitplan.ruleset.health.model import read_model  # noqa: PLC0415 - as above
+
+        return read_model(model)
+
+    def _check_health(self, policy: Policy) -> None:
+        """Warn of a policy that asks for a score and has no model: what is not known decides nothing."""
+        if policy.health is not None or HEALTH_SCORE not in policy.asked:
+            return
+        hint = "add health: {model: default}"
+        if HEALTH_SCORE in policy.cap.rank_by:
+            path: Path = ("cap", "rank_by")
+            self.problems.append(Problem(path, "no position has a health_score without a model", "warning", hint))
+        rules: tuple[Rule | Invariant, ...] = (*policy.classification, *policy.exits, *policy.invariants)
+        for rule in rules:
+            if HEALTH_SCORE in facts_in([rule.when]):
+                message = "health_score is never known: the policy has no health model"
+                self.problems.append(Problem((*rule.path, "when"), message, "warning", hint))
 
     def _finish(self) -> None:
         """Collect the scopes' problems once each, and say what nobody uses."""
@@ -549,6 +600,11 @@ class _Reader:
         ladders, problems = read_ladders(self.document)
         self.problems.extend(problems)
         return tuple(ladders)
+
+    def _unwind(self) -> Unwind:
+        unwind, problems = read_unwind(self.document.get("unwind") or {})
+        self.problems.extend(problems)
+        return unwind
 
     def _guards(self) -> dict[str, Decimal]:
         written = self.document.get("guards") or {}

@@ -16,7 +16,7 @@ from exitplan.ruleset.model.values import EXACT, ZERO, base_of, is_derivative
 
 _TOLERANCE = Decimal("1e-8")
 """The share of a quantity that may be missing where the market names no step."""
-_PRICE = Context(prec=18)
+PRICE_DIGITS = Context(prec=18)
 """Averages keep 18 digits: more than any venue's price has, and fit for a snapshot file."""
 
 
@@ -32,15 +32,17 @@ class CostBasis:
 class Trade:
     """One fill of the account's own, as the venue tells it.
 
-    ``quantity`` is in base units (spot) or contracts, ``price`` in the market's quote. A fee below zero is a rebate.
+    ``quantity`` is in base units (spot) or contracts, ``price`` in the market's quote. A fee below zero is a rebate;
+    None was not told.
     """
 
     side: OrderSide
     quantity: Decimal
     price: Decimal
     at: datetime
-    fee: Decimal = ZERO
+    fee: Decimal | None = ZERO
     fee_currency: str | None = None
+    order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def cost_basis(trades: Sequence[Trade], symbol: str, held: Decimal, amount_step:
             lot = _after(lot, trade, symbol, amount_step)
         if lot.quantity * held <= 0 or abs(held - lot.quantity) > _allowed(held, amount_step):
             return None
-        return CostBasis(_PRICE.plus(lot.average), lot.opened_at)
+        return CostBasis(PRICE_DIGITS.plus(lot.average), lot.opened_at)
 
 
 def _allowed(quantity: Decimal, step: Decimal | None) -> Decimal:
@@ -82,7 +84,7 @@ def _allowed(quantity: Decimal, step: Decimal | None) -> Decimal:
 
 def _after(lot: _Lot, trade: Trade, symbol: str, step: Decimal | None) -> _Lot:
     """Return the lot after one more trade."""
-    change = _change(trade, symbol)
+    change = change_of(trade, symbol)
     quantity = lot.quantity + change
     if quantity <= 0 and not is_derivative(symbol):
         return _Lot()  # what was sold beyond what the trades know of came from elsewhere
@@ -102,8 +104,8 @@ def _average(lot: _Lot, change: Decimal, price: Decimal, symbol: str) -> Decimal
     return (lot.quantity * lot.average + change * price) / quantity
 
 
-def _change(trade: Trade, symbol: str) -> Decimal:
+def change_of(trade: Trade, symbol: str) -> Decimal:
     """Return what a trade adds to the position; contracts are never taken for a fee."""
     is_in_base = trade.fee_currency == base_of(symbol) and not is_derivative(symbol)
     moved = trade.quantity if trade.side == "buy" else -trade.quantity
-    return moved - trade.fee if is_in_base else moved
+    return moved - (trade.fee or ZERO) if is_in_base else moved

@@ -168,10 +168,26 @@ POSITION_FACTS: Mapping[str, Fact] = _table(
         "The market is known and active, and the quantity rounded down to amount_step is above zero and reaches "
         "min_amount and, where its value is known, min_notional.",
     ),
+    Fact(
+        "volatility_1d",
+        "number",
+        "How much the market moves in a day: the root of the mean squared daily log returns of the last closed UTC "
+        "days, as a fraction. Read only where a rule's result hangs on it, or the position would be unwound by it.",
+        unit="share",
+        absent="where nothing hangs on it, and where the venue's candles do not tell",
+    ),
     Fact("over_cap", "bool", "Chosen by the cap."),
     Fact("unwind_cycle", "number", "Unwind cycles done so far.", unit="count"),
     Fact("failed_exits", "number", "Exits that failed since the last success.", unit="count"),
     Fact("protected", "bool", "Its asset is named in the policy's protect list by an entry that has not expired."),
+    Fact(
+        "health_score",
+        "number",
+        "1 less the chance of a bad end that the policy's health model gives it: from 0 to 1.",
+        unit="share",
+        absent="without a health model or a price, where the market does not trade, and where the model wants a "
+        "feature that is not known",
+    ),
     Fact("category", "text", "The result of phase 1.", tuple(category.value for category in Category), exits_only=True),
 )
 """What rules of ``classification`` and ``exits`` may ask of a position."""

@@ -221,6 +221,8 @@ class _Observer:
             facts["price_basis"] = price.basis
         if view.value is not None:
             facts["value_usd"] = to_micro(view.value)
+        if market is not None and (volatility := market.data.volatility_1d) is not None:
+            facts["volatility_1d"] = to_micro(volatility)
         return facts
 
     def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
@@ -244,6 +246,10 @@ class _Observer:
             facts["account_pct"] = to_micro(share)
         source = None if view.record is None else view.record.position_source
         facts["opened_by_strategy"] = source in self.policy.strategy_sources
+        model = self.policy.scoring
+        if model is not None:
+            score = model.judge({**view.facts, **facts}, view.market, view.held)
+            facts.update({} if score is None else {"health_score": score.micro})
         return facts
 
     def _record_facts(self, view: PositionView) -> dict[str, FactValue]:

@@ -13,6 +13,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from exitplan.ruleset.model.market_data import (
+    NO_DATA,
+    MarketData,
+    market_data_from_document,
+    market_data_to_document,
+)
 from exitplan.ruleset.model.values import (
     EXACT,
     ONE,
@@ -118,7 +124,7 @@ class Market:
     that the venue has none. ``price_status`` None means: ``ok`` where a price is there. For an ``inverse`` market a
     contract is worth ``contract_size`` in quote. ``taker_fee`` is the share of its value that the venue takes of a
     market order of this account: 0.001 is 0.1 %. None is not known; ``fee_is_listed`` says that it is the venue's
-    list price, and not the account's own.
+    list price, and not the account's own. ``data`` is what was asked for beyond that.
     """
 
     active: bool = True
@@ -136,6 +142,7 @@ class Market:
     market_max_amount: Decimal | None = None
     taker_fee: Decimal | None = None
     fee_is_listed: bool = False
+    data: MarketData = NO_DATA
 
     def mark(self, side: Side = "long") -> tuple[Decimal | None, PriceBasis | None]:
         """Return the mark price and where it comes from: last, else the mid, else the side that an exit would hit."""
@@ -253,7 +260,7 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
     """Format a snapshot as its JSON document, amounts as text, in a fixed order.
 
     Keys that most accounts have no use for are left out where they say nothing: ``other_cash``, ``conversions``,
-    ``share_of``, ``unread``, and ``asset``, ``debt``, sides, ``holds_nothing``, maximums and fees.
+    ``share_of``, ``unread``, and ``asset``, ``debt``, sides, ``holds_nothing``, maximums, fees and market data.
     """
     conversions = {symbol: _conversion_document(terms) for symbol, terms in sorted(snapshot.conversions.items())}
     other_cash = {currency: _cash_document(cash) for currency, cash in sorted(snapshot.other_cash.items())}
@@ -362,6 +369,7 @@ def _market(entry: Mapping[str, Any]) -> Market:
         market_max_amount=_decimal(entry.get("market_max_amount")) or None,
         taker_fee=_decimal(entry.get("taker_fee")),
         fee_is_listed=entry.get("fee_is_listed") is True,
+        data=market_data_from_document(entry),
     )
 
 
@@ -432,6 +440,7 @@ def _market_document(market: Market) -> dict[str, Any]:
         "inverse": market.inverse,
         **{name: plain(told) for name in _SELDOM_TOLD if (told := getattr(market, name)) is not None},
         **({"fee_is_listed": True} if market.fee_is_listed else {}),
+        **market_data_to_document(market.data),
     }
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Annotated, Literal
 
+from exitplan.ruleset.language.unwinding import ScheduleName
 from exitplan.ruleset.model.records import Form, Key, Name, Symbol
 from exitplan.ruleset.model.snapshot import OrderSide, Side, position_key
 from exitplan.ruleset.model.values import EXACT, ZERO
@@ -26,6 +27,7 @@ BlockedReason = Literal[
     "no-value",
     "no-price",
     "waiting",
+    "thin-market",
     "invariant",
     "group",
 ]
@@ -52,6 +54,7 @@ BLOCKED_REASONS: Mapping[BlockedReason, str] = {
     "no-value": "nobody can tell what it is worth, and a guard has to know",
     "no-price": "there is no price to place a stop at",
     "waiting": "the next cycle of its unwind is not due yet",
+    "thin-market": "its market trades too little for max_participation, or nobody can tell how much",
     "invariant": "an invariant of the policy rules it out",
     "group": "the group of the account keeps it: it is one side of a hedged pair",
 }
@@ -201,7 +204,7 @@ class UnwindStep:
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
     the cycle counts with no order; ``regrown`` that the position has grown and starts anew. ``due_at`` is when the
     cycle may be done; None means at once. ``dated_ahead`` is the time of the last cycle where that has not come yet,
-    and so says nothing.
+    and so says nothing. ``pace_unknown`` says that the market has not told what ``max_participation`` is a share of.
     """
 
     key: Annotated[str, Key(hidden=True)] = ""
@@ -214,6 +217,18 @@ class UnwindStep:
     counts: Annotated[bool, Key("Whether the cycle counts with no order.")] = False
     regrown: Annotated[bool, Key("Whether the position has grown, so that its unwind begins anew.")] = False
     added: Annotated[Decimal, Key("The part of initial_quantity that came after the start.", sparse=True)] = ZERO
+    schedule: Annotated[
+        ScheduleName, Key("The schedule of the unwind, where that is not the published one.", sparse=True)
+    ] = "published"
+    rest_pct: Annotated[Decimal | None, Key("The share of what is left that the schedule closes.", sparse=True)] = None
+    volatility: Annotated[
+        Decimal | None, Key("The volatility of a day that an adaptive schedule goes by, if known.", sparse=True)
+    ] = None
+    max_quantity: Annotated[
+        Decimal | None, Key("The most that the cycle may sell under max_participation.", sparse=True)
+    ] = None
+    is_capped: Annotated[bool, Key("Whether the cycle leaves more than its schedule for that.", sparse=True)] = False
+    pace_unknown: Annotated[bool, Key(hidden=True)] = False
     due_at: Annotated[datetime | None, Key(hidden=True)] = None
     dated_ahead: Annotated[datetime | None, Key(hidden=True)] = None
 

@@ -169,7 +169,12 @@ def rank_of(facts: Facts, name: str) -> tuple[bool, int]:
     return (name not in facts, int(facts.get(name, 0)))
 
 
-_SUPERLATIVES = {"value_usd": "smallest", "pnl_pct": "worst result", "oldest": "oldest"}
+_SUPERLATIVES = {
+    "value_usd": "smallest",
+    "pnl_pct": "worst result",
+    "oldest": "oldest",
+    "health_score": "least healthy",
+}
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _TEENS = range(11, 14)
 

@@ -47,6 +47,7 @@ from exitplan.ruleset.planning.conversion import NOT_CONVERTED, conversion_obsta
 from exitplan.ruleset.planning.group_orders import NO_GROUP, GroupOrder, GroupOrders, kept_by
 from exitplan.ruleset.planning.order_sizes import divide_order
 from exitplan.ruleset.planning.unwind import Slice, next_step
+from exitplan.ruleset.planning.unwind_words import cycle_text, pace_text
 
 HELD_BY = "held by "
 """What stands before the holders of a locked balance in the reason of a blocked exit."""
@@ -218,6 +219,8 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext, order: 
         return Exit(blocked=_with_holders(_blocked(view, rule, obstacle), view, context, cancels))
     if step is not None and step.due_at is not None:
         return Exit(blocked=_waiting(view, rule, step), quantity=min(wanted, context.without_debt(view, free)))
+    if step is not None and Slice(view, step, price).is_too_thin:
+        return Exit(blocked=_too_thin(view, rule, step, context.policy))
     quantity = min(wanted, context.without_debt(view, free))
     if step is not None and quantity >= everything:
         cancels = context.opening_orders(view)
@@ -266,7 +269,7 @@ def _sale(
         return Exit(blocked=_blocked(view, rule, "below-minimum"))
     actions = _cancels(view, rule, context, cancels, because)
     kind: Kind = "close" if step is None else "unwind"
-    why = because if step is None else f"{because}; {_cycle_text(step)}"
+    why = because if step is None else f"{because}; {cycle_text(step, context.policy)}"
     if len(sizes) > 1:
         why = f"{why}; in {len(sizes)} orders, for the venue takes no more in one"
     if sum(sizes) < quantity:
@@ -364,6 +367,11 @@ def _waiting(view: PositionView, rule: ExitRule, step: UnwindStep) -> Blocked:
     return replace(blocked, because=blocked.because + due, until=step.due_at)
 
 
+def _too_thin(view: PositionView, rule: ExitRule, step: UnwindStep, policy: Policy) -> Blocked:
+    blocked = _blocked(view, rule, "thin-market")
+    return replace(blocked, because=f"{blocked.because}; {pace_text(step, policy)}")
+
+
 def _plan_conversion(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:
     """Plan the conversion of dust that is too small to sell, or say what speaks against it."""
     if _is_exhausted(view, rule):
@@ -389,16 +397,6 @@ def _rank_of(kind: Kind, rule: ExitRule) -> int:
     if kind == "close" and rule.is_zombie:
         return Rank.CLOSE_ZOMBIE
     return Rank.CLOSE_DUST if kind == "close" and rule.is_dust else Rank[kind.upper()]
-
-
-def _cycle_text(step: UnwindStep) -> str:
-    ahead = ""
-    if step.dated_ahead is not None:
-        ahead = f"; the last cycle is dated {time_text(step.dated_ahead)}, which has not come, so it is due"
-    if step.remaining_pct == 0:
-        return f"cycle {step.cycle} of {step.cycles}: closes what is left{ahead}"
-    remaining = f"{plain(step.remaining_pct * 100)} % of {plain(step.initial_quantity)}"
-    return f"cycle {step.cycle} of {step.cycles}: down to {remaining}{ahead}"
 
 
 def _plan_stop(view: PositionView, rule: ExitRule, context: ExitContext) -> Exit:

@@ -16,7 +16,7 @@ import orjson
 from exitplan.ruleset.engine.durable import ENGINE_NAME, ENGINE_VERSION
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsAltered
 from exitplan.ruleset.language.parameters import GUARDS
-from exitplan.ruleset.language.policy import Protection
+from exitplan.ruleset.language.policy import Policy, Protection
 from exitplan.ruleset.model.account_view import Debt, OtherCash
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
@@ -40,6 +40,7 @@ from exitplan.ruleset.planning.plan_types import (
     PlanAccount,
     PlanEngine,
     PlanGroup,
+    PlanHealth,
     PlannedPosition,
     PlanPolicy,
     PlanSnapshot,
@@ -241,7 +242,13 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
         debts=tuple(_debt_line(debt) for debt in account.debts),
         warnings=draft.warnings,
         group=PlanGroup(given.group.name, given.group.sha256) if given.group.orders else None,
+        health=health_of(policy),
     )
+
+
+def health_of(policy: Policy) -> PlanHealth | None:
+    """Return the health model of a policy as plans name it; None where it has none."""
+    return None if policy.health is None else PlanHealth(policy.health.name, policy.health.sha256)
 
 
 def expiry_after(now: datetime, minutes: Decimal) -> datetime:

@@ -43,6 +43,14 @@ class PlanPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanHealth:
+    """The health model that positions were scored by."""
+
+    model: Annotated[Name, Key("The model's name.")]
+    sha256: Annotated[Sha256, Key("The model's hash.")]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSnapshot:
     """The reading of the account that a plan was made from."""
 
@@ -274,6 +282,7 @@ class Plan:
         PlanGroup | None,
         Key("The group that had a say in it; such a plan is applied as part of the group's.", sparse=True),
     ] = None
+    health: Annotated[PlanHealth | None, Key("The health model of the policy, where it has one.", sparse=True)] = None
     sha256: Annotated[Sha256, Key("The hash of everything else in the plan.")] = ""
 
     @cached_property

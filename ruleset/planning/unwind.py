@@ -1,25 +1,35 @@
 """The arithmetic of a gradual unwind.
 
-Cycle k of n closes down to initial x (1 - pct)^k; the last cycle, and any after it, closes what is left. With a
-pct of 0 an unwind stands still. A little growth moves the target and not the cycle; more of it begins the unwind anew.
+The schedule of the policy says what each cycle leaves. As published, cycle k of n closes down to
+initial x (1 - pct)^k; the others close a share of the rest, asked anew in each cycle. The last cycle, and any after it,
+closes what is left. With a pct of 0 an unwind stands still. A little growth moves the target and not the cycle; more
+of it begins the unwind anew.
+
+Where the market allows less than that, the target of the cycle is raised to what it allows, and the cycle counts: so
+cycles may follow the last one, each with as much as the market takes then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.progress import UnwindProgress
 from exitplan.ruleset.model.values import DEFAULT_STEP, EXACT, ZERO, ceil_to_step, floor_to_step, later
 from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.pace import allowance, interval_of
+from exitplan.ruleset.planning.schedules import bounded, share_of_rest, urgency
 
 GROWTH_PCT = Decimal("0.01")
 """The share of what an unwind began with that may be added to it, all growth together, before it begins anew."""
 
-_MICROS_PER_MINUTE = 60_000_000
+_MINUTES_PER_DAY = 1440
+_SIX_PLACES, _TWELVE_PLACES = Decimal("0.000001"), Decimal("0.000000000001")
+_MOST_BEYOND = 20
+"""How many cycles after those of the schedule are foreseen, where the market allows little."""
 
 
 def next_step(view: PositionView, progress: UnwindProgress | None, policy: Policy, now: datetime) -> UnwindStep:
@@ -30,12 +40,12 @@ def next_step(view: PositionView, progress: UnwindProgress | None, policy: Polic
     if grown is None:
         grown = UnwindProgress(cycle=0, remaining_pct=Decimal(1), initial_quantity=held, started_at=now)
     cycle = grown.cycle + 1
-    last = cycle >= policy.unwind_cycles
-    remaining = ZERO if last else EXACT.power(1 - policy.gradual_unwind_pct, cycle)
+    slice_ = scheduled(grown, policy, volatility_of(view))
+    remaining = slice_.remaining
     target = grown.initial_quantity * remaining
     if policy.gradual_unwind_pct == 0:  # it stands still: the day it goes on, it goes on from here
         cycle, remaining, target = grown.cycle, grown.remaining_pct, held
-    return UnwindStep(
+    step = UnwindStep(
         key=view.position.key,
         cycle=cycle,
         cycles=policy.unwind_cycles,
@@ -48,6 +58,86 @@ def next_step(view: PositionView, progress: UnwindProgress | None, policy: Polic
         added=grown.added,
         due_at=_due_at(progress, policy, now),
         dated_ahead=_dated_ahead(progress, now),
+        schedule=policy.unwind.schedule,
+        rest_pct=slice_.rest_pct,
+        volatility=slice_.volatility,
+    )
+    if policy.unwind.max_participation is None or policy.gradual_unwind_pct == 0:
+        return step
+    most = allowance(view, progress, policy, now)
+    return _paced(step, held, grown, most)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledSlice:
+    """What a schedule leaves of the initial quantity after a cycle, and how it came to that.
+
+    ``rest_pct`` is the share of the rest that the cycle closes, ``volatility`` what it goes by; None where the schedule
+    has no use for it.
+    """
+
+    remaining: Decimal
+    rest_pct: Decimal | None = None
+    volatility: Decimal | None = None
+
+
+def scheduled(progress: UnwindProgress, policy: Policy, volatility: Decimal | None) -> ScheduledSlice:
+    """Return what the next cycle leaves by the schedule of the policy, to twelve places."""
+    cycle, unwind = progress.cycle + 1, policy.unwind
+    last = cycle >= policy.unwind_cycles
+    if unwind.schedule == "published":
+        return ScheduledSlice(ZERO if last else EXACT.power(1 - policy.gradual_unwind_pct, cycle))
+    used = volatility if unwind.schedule == "adaptive" else None
+    if last:
+        return ScheduledSlice(ZERO, Decimal(1), used)
+    k = urgency(unwind, volatility, cycle_days(policy)) if unwind.schedule == "adaptive" else ZERO
+    share = share_of_rest(policy.unwind_cycles - progress.cycle, k)
+    if unwind.schedule == "adaptive":
+        share = bounded(share, unwind)
+    left = EXACT.multiply(progress.remaining_pct, EXACT.subtract(Decimal(1), share))
+    remaining = min(left.quantize(_TWELVE_PLACES, ROUND_HALF_EVEN, EXACT), progress.remaining_pct)
+    return ScheduledSlice(remaining, share.quantize(_SIX_PLACES, ROUND_HALF_EVEN, EXACT), used)
+
+
+def coming_shares(progress: UnwindProgress, policy: Policy, volatility: Decimal | None) -> list[Decimal]:
+    """Return what each cycle of the schedule that is to come leaves of the initial quantity, the market willing."""
+    shares: list[Decimal] = []
+    while progress.cycle < policy.unwind_cycles:
+        left = scheduled(progress, policy, volatility).remaining
+        shares.append(left)
+        progress = replace(progress, cycle=progress.cycle + 1, remaining_pct=left)
+    return shares
+
+
+def cycle_days(policy: Policy) -> Decimal:
+    """Return the days from one cycle of an unwind to the next."""
+    return EXACT.divide(policy.unwind_interval_minutes, Decimal(_MINUTES_PER_DAY))
+
+
+def volatility_of(view: PositionView) -> Decimal | None:
+    """Return the volatility of a day of the market that a position is sold in; None where it is not known."""
+    return None if view.market is None else view.market.data.volatility_1d
+
+
+def _paced(step: UnwindStep, held: Decimal, progress: UnwindProgress, most: Decimal | None) -> UnwindStep:
+    """Raise the target of a cycle to what the market allows; without a word of the market nothing is allowed."""
+    if most is None:
+        return replace(step, max_quantity=ZERO, pace_unknown=True)
+    before = EXACT.multiply(progress.initial_quantity, progress.remaining_pct)
+    if before - most <= step.target:
+        return replace(step, max_quantity=most)
+    # What is allowed is counted from where the last cycle ended, so that a slice filled in part is not filled anew; the
+    # share is rounded up, so that what is held afterwards has not grown.
+    target = before - most
+    left = EXACT.divide(target, progress.initial_quantity).quantize(_TWELVE_PLACES, ROUND_CEILING, EXACT)
+    counts = step.counts or (most > 0 and held <= target)
+    return replace(
+        step,
+        max_quantity=most,
+        remaining_pct=min(left, progress.remaining_pct),
+        target=target,
+        counts=counts,
+        is_capped=True,
     )
 
 
@@ -69,7 +159,7 @@ def _due_at(progress: UnwindProgress | None, policy: Policy, now: datetime) -> d
     """Return when the next cycle may be done; a last one that has not come yet says nothing."""
     if progress is None or progress.last_cycle_at is None or _dated_ahead(progress, now):
         return None
-    interval = timedelta(microseconds=int(policy.unwind_interval_minutes * _MICROS_PER_MINUTE))
+    interval = interval_of(policy)
     waited = now - progress.last_cycle_at
     return later(progress.last_cycle_at, interval) if waited < interval else None
 
@@ -113,6 +203,12 @@ class Slice:
         rest = floor_to_step(self.view.held - quantity, amount_step)
         return quantity if reaches_minimum(self.view, rest, self.price) else self.everything
 
+    @property
+    def is_too_thin(self) -> bool:
+        """Check whether the market allows less than the venue takes as an order."""
+        most = self.step.max_quantity
+        return most is not None and most < min(self._smallest(), self.everything)
+
     def _smallest(self) -> Decimal:
         """Return the smallest multiple of the step that the venue accepts: one step where it names no minimum."""
         market = self.view.market
@@ -153,16 +249,23 @@ def coming_cycles(
 ) -> list[ComingCycle]:
     """Foresee the rest of an unwind, each cycle as early as it is due, at today's price and filled whole.
 
-    ``price`` is the order's own, None means the mark. With a pct of 0 nothing is to come.
+    ``price`` is the order's own, None means the mark. With a pct of 0 nothing is to come. Where the market allows
+    little, the list ends before everything is sold: with the first cycle that it allows nothing to, or after some.
     """
     cycles: list[ComingCycle] = []
     at = now
-    while policy.gradual_unwind_pct > 0 and len(cycles) <= policy.unwind_cycles:
+    paced = policy.unwind.max_participation is not None
+    most = policy.unwind_cycles + (_MOST_BEYOND if paced else 0)
+    while policy.gradual_unwind_pct > 0 and len(cycles) <= most:
         step = next_step(view, progress, policy, at)
-        at = step.due_at or at
+        if step.due_at is not None:
+            at = step.due_at
+            step = next_step(view, progress, policy, at)
+        if not step.counts and Slice(view, step, price).is_too_thin:
+            break
         left = view.held if step.counts else view.held - Slice(view, step, price).quantity
         cycles.append(ComingCycle(at, step, view.held - left, left))
-        if step.cycle >= step.cycles or floor_to_step(left, view.amount_step) <= 0:
+        if (step.cycle >= step.cycles and not step.is_capped) or floor_to_step(left, view.amount_step) <= 0:
             break
         progress = UnwindProgress(
             step.cycle, step.remaining_pct, step.initial_quantity, step.started_at, at, step.added

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
+from exitplan.ruleset.engine.market_demand import demand_of_market_data
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.language.problems import nearest
 from exitplan.ruleset.language.reasons import percent_text
@@ -27,6 +28,7 @@ WarningKind = Literal[
     "no-rate",
     "no-entry-price",
     "balance-changed",
+    "no-market-data",
 ]
 WARNING_KINDS: Mapping[WarningKind, str] = {
     "untracked-part": "More is held than the tracker's record says, by more than a tenth.",
@@ -36,6 +38,7 @@ WARNING_KINDS: Mapping[WarningKind, str] = {
     "ignored-last-price": "The last price lies far outside bid and ask, and their middle is taken.",
     "no-rate": "Money in another currency has no known rate, and counts as nothing.",
     "no-entry-price": "A derivative without an entry price: its profit is not known, and counts as nothing.",
+    "no-market-data": "A rule or the way of unwinding asks for volatility, volume or depth that nobody could tell.",
     "balance-changed": "What is held differs from the last run by more than the guard allows.",
 }
 _NEARLY, _HARDLY_MORE = Decimal("0.99"), Decimal("1.01")
@@ -64,7 +67,17 @@ def find_warnings(policy: Policy, account: AccountView, now: datetime) -> list[P
         *_of_protection(policy, account, now, similar),
         *_of_names(policy, account, similar),
         *_of_money(account),
+        *_of_markets(policy, account),
     ]
+
+
+def _of_markets(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
+    """Warn of markets of which the policy asks for more than was told: what is absent matches no comparison."""
+    markets = account.snapshot.markets
+    for symbol, demand in sorted(demand_of_market_data(policy, account.positions).items()):
+        missing = " and ".join(markets[symbol].data.lacks(demand))
+        text = f"the {missing} of {symbol} is not known: a rule that compares it does not match"
+        yield PlanWarning("no-market-data", symbol, text)
 
 
 def _of_positions(account: AccountView) -> Iterator[PlanWarning]:

@@ -21,7 +21,9 @@ HEADS = ("version", "name", "description")
 BLOCKS = (
     "parameters",
     "definitions",
+    "unwind",
     "cap",
+    "health",
     "dust",
     "guards",
     "plan",

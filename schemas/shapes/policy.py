@@ -23,6 +23,7 @@ from exitplan.ruleset.language.parameters import (
 )
 from exitplan.ruleset.language.policy import CASH_KEPT
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, ORDER_FACTS, POSITION_FACTS, Category
+from exitplan.ruleset.model.lots import DEFAULT_METHOD, METHODS
 from exitplan.ruleset.planning.actions import ACTION_KINDS
 from exitplan.schemas.shapes.common import (
     NAME_PATTERN,
@@ -45,6 +46,7 @@ from exitplan.schemas.shapes.conditions import (
     either,
     shared_definitions,
 )
+from exitplan.schemas.shapes.unwinding import unwind_schema
 
 _ABOUT_DUST = "What becomes of dust that is too small to sell."
 _NOTHING: Schema = {"not": {}}
@@ -87,7 +89,9 @@ def _top_level() -> dict[str, Schema]:
         "exits": listed(_rule("exits"), "What is done with a position. The first match decides."),
         "never": listed(_invariant(), "What is never done with a position. Files that extend this one can only add."),
         "always": listed(_invariant(), "What is always done with a position. Files that extend this one can only add."),
+        "unwind": unwind_schema(),
         "cap": _cap(),
+        "health": _health(),
         "dust": record({setting.name: _setting(setting) for setting in DUST.values()}, about=_ABOUT_DUST),
         "cash": _cash(),
         "aliases": keyed(
@@ -249,6 +253,14 @@ def _cap() -> Schema:
         },
         about="How positions are counted, and chosen where there are too many.",
     )
+
+
+def _health() -> Schema:
+    """Describe the health block; a model that stands in the policy itself is checked as the file that it was."""
+    about = "The file of the model, relative to this one; default is the model that comes with exitplan."
+    model: Schema = {"type": ["string", "object"], "minLength": 1, "description": about}
+    model["examples"] = ["default", "models/ours.json"]
+    return record({"model": model}, about="How positions are scored: health_score is a fact, and a rank of the cap.")
 
 
 def _cash() -> Schema:
@@ -482,5 +494,6 @@ def account_schema() -> Schema:
             pattern=_ID_PATTERN,
         )
         | {"patternErrorMessage": _ID_MESSAGE},
+        "lots": one_of(METHODS, "By which method `exitplan lots` reports what exits realised.", default=DEFAULT_METHOD),
     }
     return record(properties, about="The account this policy is for.")

@@ -176,8 +176,27 @@ def _market() -> Schema:
         "last": amount("The last price; 0 is none."),
         "price_status": one_of(statuses, "What became of the question for prices.", optional=True),
         "inverse": flag("Whether a contract is worth contract_size in quote."),
+        **_market_data(),
     }
     return record(properties)
+
+
+def _market_data() -> dict[str, Schema]:
+    """Describe what is read of a market only where a rule or the way of unwinding asks for it."""
+    days = "Of how many closed UTC days volatility_1d is."
+    return {
+        "volatility_1d": amount(
+            "The root of the mean squared daily log returns of the last closed days, a fraction; absent: nobody "
+            "asked, or the venue could not tell.",
+            negative=False,
+        ),
+        "volatility_days": {"type": ["integer", "null"], "minimum": 1, "description": days},
+        "volume_1d": amount("What was traded in the last closed UTC day, in the position's units.", negative=False),
+        "volume_1h": amount("What was traded in the last closed hour, in the position's units.", negative=False),
+        "bid_depth": amount("The bids that rest within depth_within of the mid, likewise.", negative=False),
+        "ask_depth": amount("The asks that rest within depth_within of the mid, likewise.", negative=False),
+        "depth_within": amount("How far from the mid the book was counted, a fraction.", negative=False),
+    }
 
 
 def _conversion() -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,11 +22,13 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
 from exitplan.brokers.retrying import RetryBudget, RetryingBroker
 from exitplan.ruleset.errors import AccountUnreadable, CredentialsRefused
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketData, MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 
 ACCOUNT = Snapshot("platform", "paper", "USD", datetime(2026, 2, 18, tzinfo=UTC))
@@ -42,6 +45,7 @@ class Wire:
     def __init__(self, *answers: Any, tier: Any = "A") -> None:
         self.answers = deque(answers)
         self.asked = 0
+        self.demands: list[Mapping[str, MarketDemand]] = []
         self.tier = tier
 
     @property
@@ -74,6 +78,11 @@ class Wire:
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         found: Mapping[str, Conversion] = self._answer()
+        return found
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        self.demands.append(demands)
+        found: ToldMarkets = self._answer()
         return found
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
@@ -215,4 +224,30 @@ def test_a_look_up_is_tried_again_where_the_venue_keeps_our_ids() -> None:
 def test_a_venue_that_keeps_no_ids_is_asked_once() -> None:
     wire = Wire(Unknown("no ids here"), tier="C")
     retrying(wire)[0].look_up_order(ORDER)
+    assert wire.asked == 1
+
+
+TWO = {"AAA/USD": MarketDemand(volatility_days=30), "BBB/USD": MarketDemand(volatility_days=30)}
+CALM = MarketData(Decimal("0.01"), 30)
+
+
+def test_markets_of_which_a_question_failed_are_asked_again_and_no_others() -> None:
+    wire = Wire(ToldMarkets({"AAA/USD": CALM}, frozenset({"BBB/USD"})), ToldMarkets({"BBB/USD": CALM}))
+    told = retrying(wire)[0].read_market_data(TWO)
+    assert told == ToldMarkets({"AAA/USD": CALM, "BBB/USD": CALM})
+    assert [sorted(asked) for asked in wire.demands] == [["AAA/USD", "BBB/USD"], ["BBB/USD"]]
+
+
+def test_markets_that_nobody_answers_for_are_given_up_soon_and_without_an_error() -> None:
+    failed = ToldMarkets(failed=frozenset(TWO))
+    wire = Wire(failed, failed, failed, failed)
+    broker, slept = retrying(wire)
+    assert broker.read_market_data(TWO) == failed
+    assert wire.asked == 3
+    assert sum(slept) < 5
+
+
+def test_what_a_venue_does_not_tell_is_not_asked_again() -> None:
+    wire = Wire(ToldMarkets())
+    assert retrying(wire)[0].read_market_data(TWO) == ToldMarkets()
     assert wire.asked == 1

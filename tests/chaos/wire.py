@@ -31,10 +31,12 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     Outcome,
     PastOrders,
+    ToldMarkets,
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 from exitplan.ruleset.model.values import floor_to_step, plain
 from tests.builders import NOW
@@ -159,6 +161,9 @@ class Wire:
 
     def read_conversions(self, positions: Sequence[Position]) -> Mapping[str, Conversion]:
         return self._inner.read_conversions(positions)
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        return self._inner.read_market_data(demands)
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
         return self._inner.read_past_orders(since, symbols)

@@ -19,10 +19,12 @@ from exitplan.brokers.protocol import (
     PastOrders,
     RefusalReason,
     Refused,
+    ToldMarkets,
     Unknown,
 )
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 from tests.model.world import WINDOW, ModelWorld, Request, UnderWay
 
@@ -59,6 +61,9 @@ class ModelBroker:
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
         return self._inner.read_cost_basis(positions)
+
+    def read_market_data(self, demands: Mapping[str, MarketDemand]) -> ToldMarkets:
+        return self._inner.read_market_data(demands)
 
     def read_past_orders(self, since: datetime, symbols: Collection[str]) -> PastOrders:
         return self._inner.read_past_orders(since, symbols)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from exitplan.brokers.identity import Identity
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.model.market_data import MarketData
 from exitplan.ruleset.model.progress import Balance, MissingPrice, UnwindProgress, progress_from_document
 from exitplan.ruleset.model.snapshot import (
     Cash,
@@ -39,7 +41,7 @@ PLAN: dict[str, Any] = plan_of(
     account_of(position(), position("X/USD"), position("Y/USD"), markets={"X/USD": None}, tracked=["Y/USD"]),
     protect=[{"symbol": "Y/USD", "until": "2027-01-01T00:00:00Z"}],
 )
-OPTIONAL = {"other_cash", "debts", "warnings"}
+OPTIONAL = {"other_cash", "debts", "warnings", "health"}
 
 
 def read(document: object, kind: Kind) -> dict[str, Any]:
@@ -166,6 +168,7 @@ def test_the_schema_of_states_names_every_key_that_is_written_and_no_other() -> 
 def test_the_schema_of_snapshots_names_every_key_that_is_written_and_no_other() -> None:
     at, one = parse_time("2026-02-18T22:00:00Z"), Decimal(1)
     market = Market(max_amount=one, max_notional=one, market_max_amount=one, taker_fee=one, fee_is_listed=True)
+    market = replace(market, data=MarketData(one, 30, one, one, one, one, one))
     order = OpenOrder("o1", "A/USD", "buy", "limit", one, position_side="long", holds_nothing=True)
     written = snapshot_to_document(
         Snapshot(

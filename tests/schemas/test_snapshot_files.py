@@ -213,3 +213,44 @@ def test_the_fast_and_the_thorough_validator_agree(path: tuple[str | int, ...], 
         inner = inner[part]
     inner[path[-1]] = value
     assert passes("snapshot", document) == (not list(violations("snapshot", document)))
+
+
+TOLD = {
+    "volatility_1d": "0.041",
+    "volatility_days": 30,
+    "volume_1d": "1200",
+    "volume_1h": "0",
+    "bid_depth": "12.5",
+    "ask_depth": "9",
+    "depth_within": "0.01",
+}
+
+
+def test_market_data_comes_back_as_it_is(snapshot: Spoil) -> None:
+    (symbol,) = snapshot["markets"]
+    snapshot["markets"][symbol] |= TOLD
+    written = snapshot_to_document(snapshot_from_document(snapshot))
+    assert parse_document(json.dumps(written).encode(), "snapshot", "s.json") == written
+    assert {name: written["markets"][symbol][name] for name in TOLD} == TOLD
+
+
+def test_a_market_that_nobody_asked_about_says_nothing_of_it(snapshot: Spoil) -> None:
+    (symbol,) = snapshot["markets"]
+    snapshot["markets"][symbol] |= dict.fromkeys(TOLD)
+    written = snapshot_to_document(snapshot_from_document(snapshot))
+    assert not TOLD.keys() & written["markets"][symbol].keys()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"volatility_1d": "-0.1"}, "a decimal that is not negative is expected"),
+        ({"volatility_days": 0}, "volatility_days"),
+        ({"volatility_days": "30"}, "volatility_days"),
+        ({"volatilty_1d": "0.1"}, "did you mean 'volatility_1d'?"),
+    ],
+)
+def test_market_data_that_cannot_be_is_refused(snapshot: Spoil, data: Spoil, words: str) -> None:
+    (symbol,) = snapshot["markets"]
+    snapshot["markets"][symbol] |= data
+    assert words in only(snapshot)

@@ -22,6 +22,7 @@ from tests.venues.binance_endpoint import Endpoint, page_of
 from tests.venues.binance_futures import ENDPOINTS as FUTURES
 from tests.venues.binance_futures import PREFIX, Futures
 from tests.venues.binance_orders import OrderList, Orders
+from tests.venues.binance_past import depth, klines
 from tests.venues.binance_requests import client_id, read_legs, read_order, text
 from tests.venues.binance_weights import FUTURES_LIMIT, Weights
 from tests.venues.front import AccountFront
@@ -134,6 +135,12 @@ class BinanceFront(AccountFront[BinanceGate]):
 
     def _books(self, params: Document) -> Any:
         return self._prices(params, shapes.book_document)
+
+    def _klines(self, params: Document) -> Any:
+        return klines(self.venue, self._symbol(params), params)
+
+    def _depth(self, params: Document) -> Any:
+        return depth(self._markets()[self._symbol(params)], params)
 
     def _prices(self, params: Document, document: Callable[[str, Market], Document]) -> Any:
         """Return the prices of one symbol, of some or of all; one whose price cannot be read is left out."""
@@ -363,6 +370,7 @@ _LEGS = " ".join(
     for name in ("Type", "ClientOrderId", "Price", "StopPrice", "TimeInForce")
 )
 _BETWEEN = "symbol orderId startTime endTime limit"
+_KLINES = "symbol interval startTime endTime limit"
 _V3 = "/api/v3"
 _CONVERT = "/sapi/v1/convert"
 _ENDPOINTS: Mapping[str, Endpoint] = {
@@ -371,6 +379,8 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
     f"GET {_V3}/exchangeInfo": Endpoint(Sort.MARKETS, BinanceFront._listing, is_signed=False),
     f"GET {_V3}/ticker/24hr": Endpoint(Sort.READ, BinanceFront._tickers, "symbol symbols type", is_signed=False),
     f"GET {_V3}/ticker/bookTicker": Endpoint(Sort.READ, BinanceFront._books, "symbol symbols", is_signed=False),
+    f"GET {_V3}/klines": Endpoint(Sort.READ, BinanceFront._klines, _KLINES, is_signed=False),
+    f"GET {_V3}/depth": Endpoint(Sort.READ, BinanceFront._depth, "symbol limit", is_signed=False),
     f"GET {_V3}/account": Endpoint(Sort.READ, BinanceFront._account, "omitZeroBalances"),
     f"GET {_V3}/openOrders": Endpoint(Sort.READ, BinanceFront._open_orders, "symbol"),
     f"GET {_V3}/allOrders": Endpoint(Sort.LOOK_UP, BinanceFront._all_orders, _BETWEEN),

@@ -17,6 +17,7 @@ from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 from tests.venues import binance_futures_shapes as shapes
 from tests.venues.binance_endpoint import Endpoint, page_of
 from tests.venues.binance_futures_orders import FuturesOrders
+from tests.venues.binance_past import depth, klines
 from tests.venues.binance_requests import client_id, number, text
 from tests.venues.binance_shapes import Asked, book_document, client_id_of, milliseconds, number_of, ticker_document
 from tests.venues.venue import Venue
@@ -134,6 +135,12 @@ class Futures:
 
     def books(self, params: Document) -> Any:
         return self._prices(params, lambda symbol, market: book_document(symbol.partition(":")[0], market))
+
+    def klines(self, params: Document) -> Any:
+        return klines(self.venue, self.symbol(params), params)
+
+    def depth(self, params: Document) -> Any:
+        return {**depth(self.markets()[self.symbol(params)], params), "T": milliseconds(self.venue.now())}
 
     def premiums(self, params: Document) -> Any:
         now = self.venue.now()
@@ -334,6 +341,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "GET /fapi/v1/exchangeInfo": _public(Sort.MARKETS, Futures.listing),
     "GET /fapi/v1/ticker/24hr": _public(Sort.READ, Futures.tickers, "symbol"),
     "GET /fapi/v1/ticker/bookTicker": _public(Sort.READ, Futures.books, "symbol"),
+    "GET /fapi/v1/klines": _public(Sort.READ, Futures.klines, "symbol interval startTime endTime limit"),
+    "GET /fapi/v1/depth": _public(Sort.READ, Futures.depth, "symbol limit"),
     "GET /fapi/v1/premiumIndex": _public(Sort.READ, Futures.premiums, "symbol"),
     "GET /fapi/v3/account": Endpoint(Sort.READ, Futures.account),
     "GET /fapi/v3/positionRisk": Endpoint(Sort.READ, Futures.positions, "symbol"),

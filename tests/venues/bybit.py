@@ -20,6 +20,7 @@ from tests.venues.bybit_auth import BybitGate
 from tests.venues.bybit_convert import Conversions
 from tests.venues.bybit_shapes import Category
 from tests.venues.front import AccountFront
+from tests.venues.history import bars, book
 from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json
 
 LAG = timedelta(seconds=3)
@@ -32,6 +33,8 @@ _CLIENT_ID = re.compile(r"[0-9A-Za-z_-]{1,36}")
 _SIDES: Mapping[str, OrderSide] = {"Buy": "buy", "Sell": "sell"}
 _AT_ONCE = {"IOC", "FOK"}
 _Answer = Document | tuple[Document, Document]
+
+_LENGTHS = {"15": 900, "60": 3600, "D": 86400}
 
 
 class BybitFront(AccountFront[BybitGate]):
@@ -105,6 +108,19 @@ class BybitFront(AccountFront[BybitGate]):
         shape = shapes.spot_market if params.get("category") == "spot" else shapes.linear_market
         found = [] if "status" in params else self._markets(params.get("category"))
         return self._listing(params, [shape(symbol, market) for symbol, market in found])
+
+    def _kline(self, params: Document) -> Document:
+        """Return the candles from a time on, newest first, the one that goes on among them."""
+        symbol, length = self._symbol(params), _LENGTHS[params["interval"]]
+        since, most = -(-int(params.get("start", 0)) // 1000), int(params.get("limit", 200))
+        told = bars(self.venue, symbol, length, since=since, most=most)
+        entries = [[str(bar.second * 1000), *[bar.close] * 4, bar.volume, "1"] for bar in reversed(told)]
+        return {"symbol": params["symbol"], "category": self._category(params), "list": entries}
+
+    def _orderbook(self, params: Document) -> Document:
+        symbol = self._symbol(params)
+        bids, asks = book(self.venue.snapshot().markets[symbol], int(params.get("limit", 1)))
+        return {"s": params["symbol"], "b": bids, "a": asks, "ts": shapes.milliseconds(self.venue.now()), "u": 1}
 
     def _tickers(self, params: Document) -> Document:
         """Tell the prices of a category; a market whose price cannot be read is left out."""
@@ -405,6 +421,8 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     "/v5/market/time": (Sort.MARKETS, BybitFront._time),
     "/v5/market/instruments-info": (Sort.MARKETS, BybitFront._instruments),
     "/v5/market/tickers": (Sort.READ, BybitFront._tickers),
+    "/v5/market/kline": (Sort.READ, BybitFront._kline),
+    "/v5/market/orderbook": (Sort.READ, BybitFront._orderbook),
     "/v5/asset/coin/query-info": (Sort.MARKETS, BybitFront._coins),
     "/v5/account/wallet-balance": (Sort.READ, BybitFront._wallet),
     "/v5/account/fee-rate": (Sort.MARKETS, BybitFront._fee_rates),

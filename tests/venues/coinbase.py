@@ -15,6 +15,7 @@ from tests.venues import coinbase_shapes as shapes
 from tests.venues.coinbase_auth import CoinbaseGate
 from tests.venues.coinbase_convert import Conversions
 from tests.venues.front import AccountFront
+from tests.venues.history import bars, book
 from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json, listed
 
 _SIDES: Mapping[str, OrderSide] = {"BUY": "buy", "SELL": "sell"}
@@ -28,6 +29,9 @@ _CONFIGURATIONS: Mapping[str, tuple[OrderType, bool]] = {
 
 _MOST = {"accounts": 250, "orders": 1000, "fills": 250}
 _USUAL = {"accounts": 49, "orders": 100, "fills": 100}
+
+_GRANULARITIES = {"FIFTEEN_MINUTE": 900, "ONE_HOUR": 3600, "ONE_DAY": 86400}
+_MOST_CANDLES = 350
 
 
 class CoinbaseFront(AccountFront[CoinbaseGate]):
@@ -129,6 +133,29 @@ class CoinbaseFront(AccountFront[CoinbaseGate]):
         symbols = [self._symbol(name) for name in listed(params.get("product_ids"))] or sorted(markets)
         readable = [symbol for symbol in symbols if markets[symbol].price_status != "unavailable"]
         return {"pricebooks": [shapes.price_book(symbol, markets[symbol], now) for symbol in readable]}
+
+    def _candles(self, params: Document) -> Document:
+        """Return the candles between two seconds, newest first; 350 at most."""
+        length, start, end = _GRANULARITIES[params["granularity"]], int(params["start"]), int(params["end"])
+        if (end - start) // length > _MOST_CANDLES:
+            raise RefusedInWords("INVALID_ARGUMENT", "number of candles requested should be less than 350")
+        told = [bar for bar in bars(self.venue, self._symbol(params["id"]), length, since=start) if bar.second <= end]
+        entries = [
+            {
+                "start": str(bar.second),
+                **dict.fromkeys(("low", "high", "open", "close"), bar.close),
+                "volume": bar.volume,
+            }
+            for bar in reversed(told)
+        ]
+        return {"candles": entries}
+
+    def _product_book(self, params: Document) -> Document:
+        symbol = self._symbol(params["product_id"])
+        sides = book(self._markets()[symbol], int(params.get("limit", 1000)))
+        bids, asks = ([{"price": price, "size": size} for price, size in side] for side in sides)
+        told = {"product_id": shapes.product_id(symbol), "bids": bids, "asks": asks}
+        return {"pricebook": {**told, "time": time_text(self.venue.now())}}
 
     def _summary(self, _: Document) -> Document:
         options = self.venue.options
@@ -339,6 +366,8 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     f"GET {_V3}/products": (Sort.READ, CoinbaseFront._products),
     f"GET {_V3}/transaction_summary": (Sort.MARKETS, CoinbaseFront._summary),
     f"GET {_V3}/best_bid_ask": (Sort.READ, CoinbaseFront._best_bid_ask),
+    f"GET {_V3}/market/products/ID/candles": (Sort.READ, CoinbaseFront._candles),
+    f"GET {_V3}/market/product_book": (Sort.READ, CoinbaseFront._product_book),
     f"GET {_V3}/accounts": (Sort.READ, CoinbaseFront._accounts),
     f"GET {_V3}/orders/historical/batch": (Sort.LOOK_UP, CoinbaseFront._orders),
     f"GET {_V3}/orders/historical/fills": (Sort.READ, CoinbaseFront._fills),
@@ -356,10 +385,14 @@ def _is_older_and_public(path: str) -> bool:
 
 
 def _route(request: Request) -> tuple[Sort, _Endpoint, Document] | None:
-    """Find the endpoint of a request; the last part of the path may be an id."""
+    """Find the endpoint of a request; the last part of the path, or the one before it, may be an id."""
     found = _ENDPOINTS.get(f"{request.method} {request.path}")
     if found is not None:
         return *found, {}
-    parent, _, name = request.path.rpartition("/")
-    found = _ENDPOINTS.get(f"{request.method} {parent}/ID")
-    return None if found is None else (*found, {"id": name})
+    parts = request.path.split("/")
+    for place in (-1, -2):
+        named = "/".join("ID" if at == len(parts) + place else part for at, part in enumerate(parts))
+        found = _ENDPOINTS.get(f"{request.method} {named}")
+        if found is not None:
+            return *found, {"id": parts[place]}
+    return None

@@ -14,6 +14,7 @@ from exitplan.ruleset.model.snapshot import OrderSide
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 from tests.venues import kraken_shapes as shapes
 from tests.venues.front import AccountFront
+from tests.venues.history import bars, book
 from tests.venues.kraken_auth import KrakenGate
 from tests.venues.wire import Document, RefusedInWords, Reply, Request, Sort, in_json, listed
 
@@ -95,6 +96,20 @@ class KrakenFront(AccountFront[KrakenGate]):
             for symbol in wanted
             if markets[symbol].price_status != "unavailable"
         }
+
+    def _ohlc(self, params: Document) -> Document:
+        """Return the candles that begin after ``since``, newest last, the one that goes on among them."""
+        symbol, length = self._symbol(params["pair"]), int(params.get("interval", 1)) * 60
+        told = bars(self.venue, symbol, length, since=int(params.get("since", 0)) + 1)[-720:]
+        entries = [[bar.second, *[bar.close] * 5, bar.volume, 1] for bar in told]
+        return {shapes.pair_id(symbol): entries, "last": told[-1].second if told else 0}
+
+    def _depth(self, params: Document) -> Document:
+        symbol = self._symbol(params["pair"])
+        bids, asks = book(self.venue.snapshot().markets[symbol], int(params.get("count", 100)))
+        at = int(self.venue.now().timestamp())
+        sides = {"bids": [[*level, at] for level in bids], "asks": [[*level, at] for level in asks]}
+        return {shapes.pair_id(symbol): sides}
 
     # --- the account ---
 
@@ -285,6 +300,8 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     "/0/public/Assets": (Sort.MARKETS, KrakenFront._assets),
     "/0/public/AssetPairs": (Sort.MARKETS, KrakenFront._pairs),
     "/0/public/Ticker": (Sort.READ, KrakenFront._ticker),
+    "/0/public/OHLC": (Sort.READ, KrakenFront._ohlc),
+    "/0/public/Depth": (Sort.READ, KrakenFront._depth),
     "/0/private/Balance": (Sort.READ, KrakenFront._balances),
     "/0/private/BalanceEx": (Sort.READ, KrakenFront._balances_with_holds),
     "/0/private/OpenPositions": (Sort.READ, KrakenFront._open_positions),

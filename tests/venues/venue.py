@@ -90,9 +90,10 @@ class Venue:
     """One account at a venue.
 
     With a ``file`` the account is written there, whole, after each change, in the form of a paper account, and goes on
-    from there. ``past`` are trades from before. ``latency`` are seconds on the way of each request, ``headers`` go with
-    each reply, and a ``read_only`` key may change nothing. ``wait`` passes the time of what is slow, in place of real
-    time. Those ``on_tick`` are told of each symbol whose prices have moved.
+    from there. ``past`` are trades from before, ``history`` closes of the days or hours before this one, by symbol.
+    ``latency`` are seconds on the way of each request, ``headers`` go with each reply, and a ``read_only`` key may
+    change nothing. ``wait`` passes the time of what is slow, in place of real time. Those ``on_tick`` are told of each
+    symbol whose prices have moved.
     """
 
     start: Snapshot
@@ -101,6 +102,7 @@ class Venue:
     latency: float = 0.0
     file: Path | None = None
     past: Sequence[Execution] = ()
+    history: dict[str, Sequence[str]] = field(default_factory=dict)
     read_only: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     wait: Callable[[float], object] | None = None

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from exitplan.cli.commands.serve import users_path
+from exitplan.cli.top.reading import look_at_all, look_at_one
 from exitplan.executor.store.halt import Halt
 from exitplan.fleet.importing import import_accounts, read_accounts, texts_of
 from exitplan.fleet.opening import init_fleet, open_fleet
@@ -19,7 +20,9 @@ from exitplan.fleet.removing import remove_accounts
 from exitplan.fleet.runner import ticks
 from exitplan.web.acts.desk import Desk as WebDesk
 from exitplan.web.fleet_accounts import FleetAccounts
+from exitplan.web.observed import Observed
 from exitplan.web.pages.accounts import account_row
+from exitplan.web.pages.overview import Overview
 from tests.web.visit import Desk, set_up
 
 PAPER = {"options": {"file": "../paper.json", "start_from": "demo"}}
@@ -159,3 +162,17 @@ def test_a_venue_that_is_away_is_a_clear_page(tmp_path: Path, monkeypatch: pytes
     assert "No plan of main was made: kraken could not be read" in answer.text
     assert "can it be reached from here?</p>" in answer.text
     assert not desk.given.store_of("main").has_journal()
+
+
+def test_the_terminal_shows_the_accounts_of_a_fleet_too(fleet: tuple[Desk, FleetPlace]) -> None:
+    desk, place = fleet
+    desk.browser("anna").post("/accounts/main/plan")
+    observed = Observed.of(desk.root, desk.root, desk.clock, place)
+    listed = look_at_all(observed, Overview(observed))
+    assert (listed.seen.rows[0].id, listed.seen.rows[0].attention.name) == ("main", "WAITS")
+    assert {row.id for row in listed.seen.rows} == {"main", "second", "third"}
+    look = look_at_one(observed, "main")
+    assert look.waiting is not None
+    assert look.positions
+    place.halt("lunch", desk.clock())
+    assert (look_at_all(observed, Overview(observed)).halt or "").startswith("lunch")

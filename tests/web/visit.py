@@ -203,12 +203,12 @@ def set_up(root: Path, **account: Any) -> Desk:
     users = UsersFile(root / "data" / "users.json")
     users.change(lambda _: {name: User(name, role, password_hash(), clock()) for name, role in PEOPLE.items()})
     given = Given(
-        root,
-        root / "data",
-        files_below(root / "data"),
-        clock,
-        users,
-        frozenset({HOST}),
-        KnownAccounts(root),
+        root=root,
+        data=root / "data",
+        store_of=files_below(root / "data"),
+        clock=clock,
+        users=users,
+        hosts=frozenset({HOST}),
+        accounts=KnownAccounts(root),
     )
     return Desk(root, clock, given)

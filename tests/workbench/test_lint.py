@@ -382,6 +382,7 @@ STOPS = "exits:\n  - {id: all, when: {category: LEGACY_NON_COMPLIANT}, action: a
         ("guards: {max_order_value: 500}", "guards.max_order_value", "no exit closes or unwinds"),
         ("guards: {max_zombie_pct: 1}", "guards.max_zombie_pct", "refuses nothing"),
         ("dust: {max_cost_pct: 0.1}", "dust.max_cost_pct", "not converted"),
+        ("unwind: {schedule: even}", "unwind.schedule", "no exit unwinds"),
     ],
 )
 def test_a_setting_without_effect_is_told_with_its_line(setting: str, name: str, because: str, tmp_path: Path) -> None:
@@ -389,6 +390,29 @@ def test_a_setting_without_effect_is_told_with_its_line(setting: str, name: str,
     assert placed.finding.message.startswith(f"{name} has no effect: ")
     assert because in placed.finding.message
     assert (placed.finding.code, placed.mark.line) == (Code.NO_EFFECT, 3)
+
+
+UNWINDS = "exits:\n  - {id: all, when: {category: LEGACY_NON_COMPLIANT}, action: unwind}\n"
+ADAPTIVE = "unwind: {schedule: adaptive, calibrate: {pct: 0.25, at_volatility: 0.04}}\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "because"),
+    [
+        ("unwind: {min_pct: 0.1}\n", "unwind.min_pct", "unwind.schedule is published"),
+        ("unwind: {schedule: even, volatility: {days: 20}}\n", "unwind.volatility", "unwind.schedule is even"),
+        (f"parameters: {{gradual_unwind_pct: 0.3}}\n{ADAPTIVE}", "parameters.gradual_unwind_pct", "only 0 stops it"),
+    ],
+)
+def test_what_means_nothing_to_the_schedule_is_told(settings: str, name: str, because: str, tmp_path: Path) -> None:
+    (placed,) = told(written(tmp_path, f"{settings}{STRAY}{UNWINDS}"))
+    assert placed.finding.message.startswith(f"{name} has no effect: ")
+    assert because in placed.finding.message
+
+
+@pytest.mark.parametrize("settings", [ADAPTIVE, f"parameters: {{gradual_unwind_pct: 0}}\n{ADAPTIVE}"])
+def test_what_the_schedule_goes_by_is_left_alone(settings: str, tmp_path: Path) -> None:
+    assert told(written(tmp_path, f"{settings}{STRAY}{UNWINDS}")) == []
 
 
 def test_what_is_inherited_and_has_no_effect_is_not_the_files_fault(tmp_path: Path) -> None:

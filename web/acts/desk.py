@@ -10,13 +10,13 @@ from threading import Lock
 
 from starlette.requests import Request
 
-from exitplan.executor.accounts.account import Account, AccountFile, AccountRequest, no_such_account, open_account_file
+from exitplan.executor.accounts.account import Account, AccountFile
 from exitplan.executor.approvals.book import requests_of
 from exitplan.executor.approvals.content import have_moved, prices_of
 from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.plan import Planned
 from exitplan.executor.store.port import AccountStore
-from exitplan.ruleset.errors import FileIsInvalid, NotWaiting
+from exitplan.ruleset.errors import NotWaiting
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.web.acts.works import Work, Works
 from exitplan.web.given import Given
@@ -59,12 +59,7 @@ class Desk:
 
     def file(self, account: str) -> AccountFile:
         """Return an account's file; raises NoSuchAccount, and FileIsInvalid where it may be a broken one."""
-        found = self.given.accounts.find(account)
-        if found is not None:
-            return found
-        files = self.given.accounts.files()
-        problem: FileIsInvalid | None = files.problem_of(account)
-        raise problem or no_such_account(account, list(files.sound), self.given.root)
+        return self.given.file(account)
 
     def store(self, account: str) -> AccountStore:
         """Return where an account that there is keeps its data."""
@@ -72,11 +67,7 @@ class Desk:
 
     def open(self, account: str, *, offline: bool = False) -> Account:
         """Open an account; ``offline`` for those who only look at what is remembered."""
-        given = self.given
-        request = AccountRequest(
-            clock=given.clock, data=given.data, store_of=given.store_of, root=given.root, offline=offline
-        )
-        return open_account_file(self.file(account), request)
+        return self.given.open(account, offline=offline)
 
     def request(self, account: str, name: str) -> Found:
         """Return a plan that waits or has waited, by its id; raises NoSuchPage."""

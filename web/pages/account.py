@@ -2,203 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
-
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exitplan.executor.accounts.account import Account
-from exitplan.executor.approvals.book import requests_of
-from exitplan.executor.approvals.deciding import Found
-from exitplan.executor.store.alert_log import Alert, AlertLog
-from exitplan.executor.store.file_store import folder_of
 from exitplan.executor.store.history import account_status, past_runs
-from exitplan.executor.store.port import AccountStore
-from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.order_view import OrderView
-from exitplan.ruleset.model.progress import UnwindProgress
-from exitplan.ruleset.model.values import parse_decimal
-from exitplan.ruleset.planning.plan import read_plan
-from exitplan.ruleset.planning.plan_types import Plan, PlannedPosition
-from exitplan.ruleset.planning.plan_words import CATEGORIES
-from exitplan.ruleset.planning.words import duration, reason_text, rounded_percent
-from exitplan.web.acts.desk import Desk, Look, desk_of
-from exitplan.web.given import Given
+from exitplan.web.acts.desk import desk_of
+from exitplan.web.pages.account_lines import (
+    given_up,
+    last_alerts,
+    newest_plan,
+    position_lines,
+    unwind_lines,
+    waiting_of,
+)
 from exitplan.web.pages.accounts import account_row, is_live
 from exitplan.web.pages.history import run_line
 from exitplan.web.pages.plan_sections import check_lines
 from exitplan.web.pages.showing import show
 from exitplan.web.plots import progress_bar
 
-_RUNS, _ALERTS, _TAIL = 8, 12, 65_536
-_MINUTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class PositionLine:
-    """A position as the newest plan has it, and the kind of action that is planned for it."""
-
-    symbol: str
-    side: str
-    value: Decimal | None
-    share: Decimal | None
-    profit: Decimal | None
-    age: str
-    category: str
-    why: str
-    action: str
-
-    def answers(self, words: Sequence[str]) -> bool:
-        """Check whether each of the words is part of what the row says."""
-        said = f"{self.symbol} {self.side} {self.category} {self.action} {self.why}".casefold()
-        return all(word in said for word in words)
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """One cycle of an unwind: its number, a note, whether it is done, and when it is due at the earliest."""
-
-    number: int
-    note: str
-    is_done: bool
-    due: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class UnwindLine:
-    """An unwind under way, its bar, and its cycles as a timeline."""
-
-    key: str
-    progress: UnwindProgress
-    bar: Markup
-    cycles: tuple[Cycle, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """What failed or was given up: the position, how often it failed, and why."""
-
-    key: str
-    failed: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewestPlan:
-    """The newest plan that is known, and where it is from."""
-
-    plan: Plan
-    origin: str
-    orders: tuple[OrderView, ...] | None = None
-
-
-def position_lines(plan: Plan) -> list[PositionLine]:
-    """Return the positions of a plan, the largest first."""
-    kinds = {action.key: action.kind for action in plan.actions if action.kind != "cancel_order"}
-    lines = [_position_line(position, kinds.get(position.key, "")) for position in plan.positions]
-    return sorted(lines, key=lambda line: (line.value is None, -abs(line.value or Decimal(0)), line.symbol))
-
-
-def _position_line(position: PlannedPosition, kind: str) -> PositionLine:
-    age = _figure(position, "age_minutes")
-    return PositionLine(
-        symbol=position.symbol,
-        side=position.side,
-        value=_figure(position, "value_usd"),
-        share=_figure(position, "account_pct"),
-        profit=_figure(position, "pnl_pct"),
-        age="?" if age is None else duration(float(age) * _MINUTE),
-        category=CATEGORIES.get(position.category, str(position.category)),
-        why="protected" if position.is_protected else position.because,
-        action=kind.replace("_", " "),
-    )
-
-
-def _figure(position: PlannedPosition, fact: str) -> Decimal | None:
-    text = position.facts.get(fact)
-    return parse_decimal(text) if isinstance(text, str) else None
-
-
-def unwind_lines(unwinds: Mapping[str, UnwindProgress], policy: Policy) -> list[UnwindLine]:
-    """Return the unwinds under way, each cycle with when it is due at the earliest by the policy as it is now."""
-    interval = timedelta(seconds=float(policy.unwind_interval_minutes * _MINUTE))
-    return [
-        UnwindLine(
-            key,
-            progress,
-            progress_bar(key, progress.cycle, policy.unwind_cycles),
-            tuple(_cycles(progress, policy.unwind_cycles, interval)),
-        )
-        for key, progress in sorted(unwinds.items())
-    ]
-
-
-def _cycles(progress: UnwindProgress, of: int, interval: timedelta) -> list[Cycle]:
-    since = progress.last_cycle_at or progress.started_at
-    return [
-        Cycle(
-            number,
-            _note(progress, number, of),
-            number <= progress.cycle,
-            None if number <= progress.cycle else since + interval * (number - progress.cycle),
-        )
-        for number in range(1, of + 1)
-    ]
-
-
-def _note(progress: UnwindProgress, number: int, of: int) -> str:
-    if number == progress.cycle:
-        return f"left {rounded_percent(progress.remaining_pct)}"
-    return "closes what is left" if number == of else ""
-
-
-def last_alerts(given: Given, store: AccountStore) -> list[Alert]:
-    """Return the newest alerts of an account, the newest first; of a file its end is read."""
-    if given.fleet is not None:
-        return list(given.fleet.newest_alerts(store.account, _ALERTS))
-    path = folder_of(store).alerts
-    size = path.stat().st_size if path.is_file() else 0
-    return list(AlertLog(path, max(0, size - _TAIL)).new())[::-1][:_ALERTS]
-
-
-def newest_plan(account: Account, look: Look | None, waiting: Found | None) -> NewestPlan | None:
-    """Return the newest plan: made here, waiting for people, or the one of the last run."""
-    known: list[NewestPlan] = []
-    if look is not None:
-        origin = f"made by {look.person}"
-        known.append(NewestPlan(look.planned.plan, origin, tuple(look.planned.draft.account.orders)))
-    if waiting is not None:
-        known.append(NewestPlan(waiting.request.plan, "waits for approval"))
-    if not known and account.store.has_journal():
-        with account.store.open_journal() as journal:
-            runs = journal.runs()
-            if runs:
-                document = journal.plan_document(runs[0]["plan_id"])
-                known.append(NewestPlan(read_plan(document), f"the plan of run {runs[0]['run']}, before it"))
-    return max(known, key=lambda one: one.plan.created_at, default=None)
-
-
-def waiting_of(desk: Desk, account: str) -> Found | None:
-    """Return the plan of an account that waits for people."""
-    file, store = desk.file(account), desk.store(account)
-    asked = [request for request in requests_of(store) if request.standing == "waiting"]
-    return Found(asked[0], file, store) if asked else None
+_RUNS = 8
 
 
 def account_page(request: Request) -> Response:
     """Show one account; nothing is asked of its venue."""
     desk, name = desk_of(request), request.path_params["account"]
     account, now = desk.open(name, offline=True), desk.given.clock()
-    status, waiting = account_status(account), waiting_of(desk, name)
+    status, waiting = account_status(account), waiting_of(desk.file(name), desk.store(name))
     newest = newest_plan(account, desk.look(name), waiting)
+    plan = None if newest is None else newest.plan
     find = request.query_params.get("find", "").strip()
-    positions = [] if newest is None else position_lines(newest.plan)
-    runs = past_runs(account)
+    positions = [] if plan is None else position_lines(plan)
+    runs, unwinds = past_runs(account), unwind_lines(status.state.unwinds, account.loaded.policy, plan)
     return show(
         request,
         "account.html",
@@ -215,21 +50,10 @@ def account_page(request: Request) -> Response:
         find=find,
         positions=[line for line in positions if line.answers(find.casefold().split())],
         held=len(positions),
-        checks=[] if newest is None else check_lines(newest.plan.checks, newest.plan.forecast),
-        unwinds=unwind_lines(status.state.unwinds, account.loaded.policy),
-        given_up=_given_up(status.state.escalated, status.state.failed_exits),
+        checks=[] if plan is None else check_lines(plan.checks, plan.forecast),
+        unwinds=[(line, progress_bar(line.key, line.progress.cycle, len(line.cycles))) for line in unwinds],
+        given_up=given_up(status.state.escalated, status.state.failed_exits),
         alerts=last_alerts(desk.given, account.store),
         runs=[run_line(run, account.quote) for run in runs[:_RUNS]],
         all_runs=len(runs),
     )
-
-
-def _given_up(escalated: Mapping[str, Mapping[str, Any]], failed: Mapping[str, int]) -> list[GivenUp]:
-    return [
-        GivenUp(
-            key,
-            failed.get(key, 0),
-            reason_text(str((escalated.get(key) or {}).get("reason") or "the exit failed")),
-        )
-        for key in sorted({*escalated, *failed})
-    ]

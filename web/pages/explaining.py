@@ -9,15 +9,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exitplan.ruleset.model.values import meant_symbol
-from exitplan.ruleset.planning.words import exact
+from exitplan.ruleset.model.values import meant_symbol, parse_decimal
+from exitplan.ruleset.planning.words import exact, rounded_percent
 from exitplan.web.acts.desk import Look, desk_of
-from exitplan.web.pages.account import newest_plan, waiting_of
+from exitplan.web.pages.account_lines import newest_plan, waiting_of
 from exitplan.web.pages.plan_sections import Line, plan_sections
 from exitplan.web.pages.showing import show
 from exitplan.web.refusals import NoSuchPage
 from exitplan.workbench.explaining.explanation import ExplainedPlan, explain_symbol
-from exitplan.workbench.explaining.words import cap_text, planned_lines
+from exitplan.workbench.explaining.words import cap_text, outcomes_note, planned_lines
 
 Document = Mapping[str, Any]
 
@@ -47,6 +47,10 @@ def _number(text: str) -> str:
         return text
 
 
+def _shown_share(text: str) -> str:
+    return rounded_percent(parse_decimal(text))
+
+
 def explain_page(request: Request) -> Response:
     """Explain a symbol by the newest plan that was made here; without one show what a stored plan says of it."""
     desk, name, symbol = desk_of(request), request.path_params["account"], request.path_params["symbol"]
@@ -62,10 +66,12 @@ def explain_page(request: Request) -> Response:
             comparisons=comparisons,
             cap_text=cap_text,
             planned_lines=planned_lines,
+            outcomes_note=outcomes_note,
+            shown_share=_shown_share,
             number=_number,
         )
     account = desk.open(name, offline=True)
-    newest = newest_plan(account, look, waiting_of(desk, name))
+    newest = newest_plan(account, look, waiting_of(desk.file(name), desk.store(name)))
     held = [] if newest is None else [one for one in newest.plan.positions if one.symbol == symbol]
     if newest is None or not held:
         raise NoSuchPage(

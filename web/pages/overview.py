@@ -20,7 +20,7 @@ from exitplan.executor.accounts.account import AccountFile, AccountFiles
 from exitplan.executor.logs import RUN, note
 from exitplan.executor.store.file_store import FileStore
 from exitplan.executor.store.port import AccountStore
-from exitplan.web.given import Given
+from exitplan.web.observed import Observed
 from exitplan.web.pages.accounts import AccountRow, account_row, broken_row, sort_rows
 
 if TYPE_CHECKING:  # a dashboard of files needs none of it
@@ -50,7 +50,7 @@ class Seen:
 class Overview:
     """The rows of the accounts of a dashboard."""
 
-    given: Given
+    given: Observed
     _known: dict[str, tuple[Hashable, AccountRow]] = field(default_factory=dict)
     _seen: Seen = field(default_factory=Seen)
     _changed: Condition = field(default_factory=Condition)

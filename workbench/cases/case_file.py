@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
-from exitplan.ruleset.language.conditions import AllOf, Condition, Not, is_finer_than_facts, scaled
-from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.conditions import facts_in, is_finer_than_facts, scaled
+from exitplan.ruleset.language.policy import HEALTH_SCORE, Policy
 from exitplan.ruleset.language.problems import Path, Problem, did_you_mean
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, Fact, FactValue
 from exitplan.schemas.loading.diagnostics import FileHasProblems, Mark, locate
@@ -275,6 +275,8 @@ class _Reader:
 
     def _ensure_used(self, given: Mapping[str, object], places: Mapping[str, Path]) -> None:
         used = _facts_asked(self.policy)
+        if self.policy.market_demand.volatility_days is not None:  # an adaptive unwind goes by it, and no rule
+            used |= {"volatility_1d"}
         for name in given:
             if name in _ALWAYS_USED or name in used or any(other in used for other in _STANDS_FOR.get(name, ())):
                 continue
@@ -308,17 +310,8 @@ def _word(value: object) -> str:
 
 
 def _facts_asked(policy: Policy) -> frozenset[str]:
-    return frozenset(name for rule in (*policy.classification, *policy.exits) for name in _facts_in(rule.when))
-
-
-def _facts_in(condition: Condition) -> Iterator[str]:
-    if isinstance(condition, Not):
-        yield from _facts_in(condition.part)
-    elif isinstance(condition, AllOf):
-        for part in condition.parts:
-            yield from _facts_in(part)
-    else:
-        yield condition.fact
+    asked = facts_in(rule.when for rule in (*policy.classification, *policy.exits))
+    return frozenset(asked if policy.scoring is None else asked | policy.scoring.sources | {HEALTH_SCORE})
 
 
 _EXPECTABLE = ("category", "rule", "exit", "do", "blocked", "because", "escalate", "matched")

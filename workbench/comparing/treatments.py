@@ -360,6 +360,8 @@ def _own_facts(old: Policy, new: Policy) -> list[str]:
         own.append("protected")
     if old.aliases != new.aliases:
         own.append("asset")
+    if old.health != new.health:
+        own.append("health_score")
     return own
 
 

@@ -13,7 +13,7 @@ from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Polic
 from exitplan.ruleset.language.problems import Path
 from exitplan.ruleset.model.fact_registry import POSITION_FACTS
 from exitplan.ruleset.model.order_view import OrderView
-from exitplan.ruleset.model.progress import Kept
+from exitplan.ruleset.model.progress import Kept, UnwindProgress
 from exitplan.ruleset.model.records import Document, write_record
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, plain, time_text
@@ -25,6 +25,7 @@ from exitplan.ruleset.planning.planner import Draft, PlanInput
 from exitplan.ruleset.planning.unwind import coming_cycles
 from exitplan.workbench.alternatives import find_alternatives
 from exitplan.workbench.explaining.fact_sources import fact_sources
+from exitplan.workbench.explaining.outcomes import unwind_outcomes
 from exitplan.workbench.explaining.why_not import exits_meant, reasons_against
 
 
@@ -82,8 +83,20 @@ def _explain_position(case: ExplainedPlan, decision: Decision) -> Document:
         "exits": _tried(policy.exits, decision.exit, facts, case.marks),
         **planned,
         "schedule": _schedule(case, decision),
+        **_outcomes(case, decision),
+        **_health(policy, decision),
         **_otherwise(case, decision),
     }
+
+
+def _health(policy: Policy, decision: Decision) -> Document:
+    """Score a position by the policy's model, whether a rule asks for it or not; nothing where it has none."""
+    if policy.health is None:
+        return {}
+    from exitplan.workbench.explaining.health import health_document  # noqa: PLC0415 - few policies have a model
+    from exitplan.workbench.health.scoring import score_view  # noqa: PLC0415 - as above
+
+    return {"health": health_document(policy.health, score_view(policy.health, decision.view))}
 
 
 def _otherwise(case: ExplainedPlan, decision: Decision) -> Document:
@@ -203,10 +216,9 @@ def _ranked(decision: Decision, name: str) -> str | None:
 
 def _schedule(case: ExplainedPlan, decision: Decision) -> list[Document]:
     """Foresee the unwind of a position; nothing where none is to come."""
-    rule, view = decision.exit, decision.view
-    if rule is None or rule.action != "unwind" or decision.is_protected or decision.is_deferred:
+    if not _is_unwound(decision):
         return []
-    own = Kept.of(case.given.progress.unwinds, case.draft.account.names).find(view.position, view.asset)
+    view, own = decision.view, _progress(case, decision)
     with localcontext(EXACT):
         cycles = coming_cycles(view, own, case.policy, case.now, limit_price(view, case.policy))
         worth = [view.worth(cycle.quantity) for cycle in cycles]
@@ -221,6 +233,25 @@ def _schedule(case: ExplainedPlan, decision: Decision) -> list[Document]:
         }
         for cycle, value in zip(cycles, worth, strict=True)
     ]
+
+
+def _outcomes(case: ExplainedPlan, decision: Decision) -> Document:
+    """Compare what the schedules may cost, where the policy says something of schedules."""
+    if not _is_unwound(decision):
+        return {}
+    with localcontext(EXACT):
+        outcomes = unwind_outcomes(decision.view, _progress(case, decision), case.policy, case.now)
+    return {} if outcomes is None else {"outcomes": outcomes}
+
+
+def _is_unwound(decision: Decision) -> bool:
+    rule = decision.exit
+    return rule is not None and rule.action == "unwind" and not decision.is_protected and not decision.is_deferred
+
+
+def _progress(case: ExplainedPlan, decision: Decision) -> UnwindProgress | None:
+    view = decision.view
+    return Kept.of(case.given.progress.unwinds, case.draft.account.names).find(view.position, view.asset)
 
 
 def _planned(plan: Plan, key: str) -> Document:

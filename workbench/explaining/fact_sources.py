@@ -15,6 +15,8 @@ _OF_THE_VENUE = {
     "market_known": "the venue's list of markets",
     "market_active": "the venue's list of markets",
     "sellable": "the market's steps and minimums",
+    "volatility_1d": "the market's daily candles",
+    "health_score": "the policy's health model",
     "price_status": "the market's prices",
     "price_basis": "the market's prices",
     "price_missing_minutes": "earlier readings",

@@ -7,7 +7,7 @@ from typing import Any
 
 from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.planning.actions import Action, Blocked
-from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money
+from exitplan.ruleset.planning.words import blocked_text, clock_time, counted, exact, money, percent
 
 
 def cap_text(cap: Mapping[str, Any]) -> str:
@@ -21,6 +21,20 @@ def cap_text(cap: Mapping[str, Any]) -> str:
     who = "legacy positions first, then aligned ones" if cap["scope"] == "all" else "legacy positions only"
     mine = "this one is chosen" if cap["over_cap"] else "this one is not"
     return f"{said}; {cap['chosen']:,} chosen ({who}, each by {order}); {mine}"
+
+
+def outcomes_note(outcomes: Mapping[str, Any]) -> str:
+    """Say what the figures of schedules are made of, and what they leave out."""
+    said = ["Impact is the share of what selling at once has"]
+    if outcomes["volatility"] is None:
+        said.append("the deviation is unknown, as the volatility is")
+    else:
+        source = "" if outcomes["volatility_is_known"] else ", the reference, for none could be read"
+        said.append(f"a day moves {percent(outcomes['volatility'])}{source}")
+        said.append(f"cycles are {outcomes['cycle_minutes']} minutes apart")
+    if outcomes["not_counted"]:
+        said.append(f"not counted, as unknown: {', '.join(outcomes['not_counted'])}")
+    return f"{'; '.join(said)}."
 
 
 def planned_lines(position: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.language.unwinding import SCHEDULES
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.values import plain
 from exitplan.workbench.lint.checks import Code
@@ -26,12 +27,13 @@ def find_settings(policy: Policy, document: Mapping[str, Any]) -> Iterator[Findi
     """Find the settings of a merged policy that have no effect in it."""
     asked = {leaf.fact for rule in (*policy.classification, *policy.exits) for leaf in leaves(rule.when)}
     actions = {str(rule.action) for rule in policy.exits}
-    yield from _parameters(document, asked, actions)
+    yield from _parameters(policy, document, asked, actions)
+    yield from _unwind(policy, document, asked, actions)
     yield from _cap(policy, document, asked)
     yield from _guards(policy, document, actions)
 
 
-def _parameters(document: Mapping[str, Any], asked: set[str], actions: set[str]) -> Iterator[Finding]:
+def _parameters(policy: Policy, document: Mapping[str, Any], asked: set[str], actions: set[str]) -> Iterator[Finding]:
     written = document.get("parameters") or {}
     used = _named(document)
     for name in written:
@@ -39,12 +41,26 @@ def _parameters(document: Mapping[str, Any], asked: set[str], actions: set[str])
             continue
         if name in _OF_UNWINDS and "unwind" not in actions:
             yield _finding("parameters", name, "no exit unwinds")
+        elif name == "gradual_unwind_pct" and policy.unwind.schedule != "published" and policy.gradual_unwind_pct:
+            yield _finding("parameters", name, f"unwind.schedule is {policy.unwind.schedule}; only 0 stops it")
         if name in _OF_CONDITIONS:
             yield _finding("parameters", name, f"no condition names ${name}")
         if name == "blind_exit_minutes" and "close" not in actions:
             yield _finding("parameters", name, "no exit closes")
         if name == "strategy_sources" and not asked & _SOURCE_FACTS:
             yield _finding("parameters", name, "no condition asks opened_by_strategy or has_exit_logic")
+
+
+def _unwind(policy: Policy, document: Mapping[str, Any], asked: set[str], actions: set[str]) -> Iterator[Finding]:
+    schedule = policy.unwind.schedule
+    for name in document.get("unwind") or {}:
+        meant_for = [kind.name for kind in SCHEDULES.values() if name in kind.keys]
+        if name == "volatility" and "volatility_1d" in asked:
+            continue
+        if "unwind" not in actions:
+            yield _finding("unwind", name, "no exit unwinds")
+        elif meant_for and schedule not in meant_for:
+            yield _finding("unwind", name, f"unwind.schedule is {schedule}")
 
 
 def _cap(policy: Policy, document: Mapping[str, Any], asked: set[str]) -> Iterator[Finding]:

@@ -95,6 +95,7 @@ def cut(policies: Iterable[Policy]) -> dict[str, tuple[Cell, ...]]:
     literals["account_pct"].add(MICRO)
     literals["untracked_pct"] |= {0, MICRO}
     literals["price_missing_minutes"].add(0)
+    literals["health_score"].add(MICRO)
     return {
         name: tuple(_cells(fact, literals[name], ORDINARY.get(name), RANGES.get(name, Range())))
         for name, fact in CLASSIFICATION_FACTS.items()

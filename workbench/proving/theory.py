@@ -206,6 +206,19 @@ def _demand_market(facts: Facts, _policy: Policy) -> None:
     facts.always(_is(facts, "market_known"), facts.equals("price_status", "missing"))
 
 
+def _demand_volatility(facts: Facts, _policy: Policy) -> None:
+    facts.implies(facts.known("volatility_1d"), _is(facts, "market_known"))
+
+
+def _demand_health(facts: Facts, policy: Policy) -> None:
+    has_score = facts.known("health_score")
+    if policy.health is None:
+        facts.always(-has_score)
+    facts.implies(has_score, _priced(facts))
+    facts.implies(has_score, _is(facts, "market_active"))
+    facts.always(-facts.where("health_score", lambda cell: _is_from(cell, MICRO)))
+
+
 def _demand_price(facts: Facts, _policy: Policy) -> None:
     facts.same(facts.known("value_usd"), _priced(facts))
     facts.same(facts.known("price_basis"), _priced(facts))
@@ -288,6 +301,17 @@ DEPENDENCIES: tuple[Dependency, ...] = (
         ("market_known", "market_active", "sellable", "price_status"),
         "Only what is listed trades, and only what trades is sellable. What is not listed has price_status missing.",
         _demand_market,
+    ),
+    Dependency(
+        ("volatility_1d", "market_known"),
+        "Only of what is listed volatility_1d is known.",
+        _demand_volatility,
+    ),
+    Dependency(
+        ("health_score", "price_status", "market_active"),
+        "health_score is known only under a policy with a health model, and of what has a price and trades; it is "
+        "below 1.",
+        _demand_health,
     ),
     Dependency(
         ("price_status", "value_usd", "price_basis", "account_pct"),

@@ -50,6 +50,7 @@ from exitplan.schemas.shapes.answers.runs import (
     event_schema,
     history_export_schema,
     history_schema,
+    lots_schema,
     report_schema,
     run_schema,
 )
@@ -87,6 +88,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "restore": restore_schema,
     "prune": prune_schema,
     "report": report_schema,
+    "lots": lots_schema,
     "eval": eval_schema,
     "policy-shown": policy_shown_schema,
     "policies-listed": policies_listed_schema,

@@ -95,6 +95,10 @@ def explain_schema() -> Schema:
             "exits": listed(OBJECT, "The exit rules that were tried."),
             "sources": {**OBJECT, "description": "Where each fact came from."},
             "schedule": listed(OBJECT, "The cycles of an unwind that are to come, with times and amounts."),
+            "outcomes": {
+                **OBJECT,
+                "description": "With unwind in the policy: expected cost and deviation of its schedule and of others.",
+            },
             "alternatives": listed(OBJECT, "What would have to change for another exit, the nearest first."),
             "why_not": {**OBJECT, "description": "With --why-not: what keeps it from what was asked for."},
         },

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from exitplan.schemas.shapes.answers.failures import problem
 from exitplan.schemas.shapes.answers.parts import OBJECT, answer, whole
-from exitplan.schemas.shapes.common import Schema, amount, flag, listed, moment, name, one_of, record, sha256, text
+from exitplan.schemas.shapes.common import (
+    Schema,
+    amount,
+    figure,
+    flag,
+    listed,
+    moment,
+    name,
+    one_of,
+    record,
+    sha256,
+    text,
+)
 
 
 def validate_schema() -> Schema:
@@ -306,6 +318,7 @@ def simulate_schema() -> Schema:
             "clean": clean,
             "value": _spread("What was to be sold, at the prices of the decision."),
             "shortfall": costs,
+            "deviation": figure("With --compare-schedules: the standard deviation of the total over the paths."),
             "left": listed(_spread("The share that is left."), "What is left to sell after each cycle."),
             "orders": {**OBJECT, "description": "Actions that were done and refused, on all paths together."},
             "states": {**OBJECT, "description": "Paths by the state of the account in the end."},

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from exitplan.schemas.shapes.answers.parts import OBJECT, answer, maybe, whole
-from exitplan.schemas.shapes.common import Schema, amount, flag, listed, moment, name, record, sha256, symbol, text
+from exitplan.ruleset.model.lots import METHODS
+from exitplan.schemas.shapes.answers.parts import OBJECT, SIDES, answer, maybe, whole
+from exitplan.schemas.shapes.common import (
+    Schema,
+    amount,
+    flag,
+    listed,
+    moment,
+    name,
+    one_of,
+    record,
+    sha256,
+    symbol,
+    text,
+)
 
 
 def _outcome() -> Schema:
@@ -201,3 +214,83 @@ def report_schema() -> Schema:
         "clean": clean,
     }
     return answer("report", "Report", "What was closed in a time, and what that cost.", properties)
+
+
+def lots_schema() -> Schema:
+    """Describe what ``exitplan lots --json`` prints of one account."""
+    total = _all_of(
+        {
+            "currency": text("The currency; amounts in others are not in it."),
+            "cost": amount("What was sold had cost, where that is known.", optional=False),
+            "proceeds": amount("What it brought in.", optional=False),
+            "gain": amount("The difference, before fees.", optional=False),
+            "net": maybe("The same after the fees of both ends; null where one is not known."),
+            "unknown": whole("Parts of lots that were sold and of which the gain is not known: they are in no sum."),
+            "unrealised": amount("What open lots would gain at their marks.", optional=False),
+        }
+    )
+    lot = {
+        "lot": whole("The number of the lot in its position."),
+        "symbol": symbol(),
+        "source": one_of(
+            {
+                "trade": "it was bought in a trade.",
+                "record": "somebody noted its price.",
+                "unexplained": "nothing is known of it.",
+            },
+            "What the lot is known from.",
+        ),
+        "quantity": amount("How much of it.", optional=False),
+        "opened_at": moment("When it was opened; null if unknown."),
+        "entry_price": maybe("What a unit cost."),
+        "cost": maybe("What it cost, without fees."),
+        "cost_currency": text("In which currency.", optional=True),
+    }
+    sold = {
+        **lot,
+        "at": moment("When it was sold.", optional=False),
+        "price": maybe("At which price."),
+        "proceeds": maybe("What that brought in, before fees."),
+        "gain": maybe("What it realised, before fees."),
+        "net": maybe("The same after the fees of both ends."),
+        "fees": maybe("Those fees."),
+        "currency": text("The currency of all of these.", optional=True),
+        "order_id": text("The venue's id of the order.", optional=True),
+    }
+    open_lot = {
+        **lot,
+        "mark": maybe("The mark price."),
+        "worth": maybe("What it is worth."),
+        "unrealised": maybe("What closing it there would gain, before fees."),
+    }
+    position = _all_of(
+        {
+            "asset": text("The coin, or the symbol of a contract."),
+            "side": one_of(SIDES, "The side of the position."),
+            "has_history": flag("Whether the venue told trades of it.", optional=False),
+            "sold": listed(_all_of(sold), "What was sold, a part of one lot each."),
+            "open": listed(_all_of(open_lot), "What is open."),
+            "unexplained": listed(amount("How much.", optional=False), "What no trade explains."),
+            "left": listed(amount("How much.", optional=False), "What left without being sold."),
+        }
+    )
+    properties = {
+        "account": name("The account."),
+        "venue": name("Its venue."),
+        "quote": text("Its currency."),
+        "method": one_of(METHODS, "How sales were matched with lots."),
+        "since": moment("Since when sales are listed; null for ever."),
+        "until": moment("Until when.", optional=False),
+        "asked_venue": flag("Whether the venue was asked.", optional=False),
+        "complete_history": flag("Whether all trades that it still has were read; null where it tells none."),
+        "unpriced": whole("Fills without a known price."),
+        "totals": listed(total, "What it comes to, by currency."),
+        "positions": listed(position, "The lots, by position."),
+        "notes": listed(text(), "What is not known, and why."),
+    }
+    return answer("lots", "Lots", "What exits realised, lot by lot.", properties)
+
+
+def _all_of(properties: dict[str, Schema]) -> Schema:
+    """Describe an object that has all its keys, and may have more."""
+    return record(properties, tuple(properties), extra=True)
