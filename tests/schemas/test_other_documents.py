@@ -41,7 +41,7 @@ PLAN: dict[str, Any] = plan_of(
     account_of(position(), position("X/USD"), position("Y/USD"), markets={"X/USD": None}, tracked=["Y/USD"]),
     protect=[{"symbol": "Y/USD", "until": "2027-01-01T00:00:00Z"}],
 )
-OPTIONAL = {"other_cash", "debts", "warnings", "health"}
+OPTIONAL = {"group", "other_cash", "debts", "warnings", "health"}
 
 
 def read(document: object, kind: Kind) -> dict[str, Any]:
