@@ -26,6 +26,7 @@ from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, RefusedByG
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.writing import group_plan_bytes
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import guard_text
 from exitplan.schemas.policies import LoadedPolicy
 

@@ -12,6 +12,7 @@ from exitplan.schemas.groups import load_group
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 
 GOOD = "version: 1\nname: desk\nquote: USD\nmax_leg_imbalance: {value: 500, seconds: 60}\n"
+LISTED = "pairs:\n  find: listed\n  listed: "
 Write = Callable[[str, str], Path]
 
 
@@ -45,17 +46,17 @@ def test_the_least_that_a_group_says_is_enough(write: Write) -> None:
             "find",
         ),
         (
-            "pairs:\n  find: listed\n  listed: [[{account: a, symbol: A/USD}, {account: b, symbol: B/USD, side: short}]]\n",
+            LISTED + "[[{account: a, symbol: A/USD}, {account: b, symbol: B/USD, side: short}]]\n",
             7,
             "a pair is of one asset",
         ),
         (
-            "pairs:\n  find: listed\n  listed: [[{account: a, symbol: A/USD}, {account: b, symbol: A/USD}]]\n",
+            LISTED + "[[{account: a, symbol: A/USD}, {account: b, symbol: A/USD}]]\n",
             7,
             "every position of the pair is long",
         ),
         (
-            "pairs:\n  find: listed\n  listed: [[{account: a, symbol: A/USD}, {account: a, symbol: A/USD}]]\n",
+            LISTED + "[[{account: a, symbol: A/USD}, {account: a, symbol: A/USD}]]\n",
             7,
             "is listed twice",
         ),
