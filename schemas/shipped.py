@@ -147,6 +147,19 @@ SHIPPED_POLICIES: Mapping[str, ShippedPolicy] = {
             ),
         ),
         ShippedPolicy(
+            "adaptive",
+            "The protocol once a day, sooner out of what moves more: unwinds go by volatility.",
+            (
+                "Positions are so large that selling moves the market, and days may pass before the account is clean.",
+                "Markets differ much: what moves 8 % a day should leave sooner than what moves 2 %.",
+            ),
+            (
+                "The account has to be CLEAN within hours: here an unwind takes four days. Take default.",
+                "The venue tells no daily candles: without a volatility each cycle goes by the reference.",
+                "Positions are small: at once is as cheap, and done. Take forced-cleanup.",
+            ),
+        ),
+        ShippedPolicy(
             "ranked-by-health",
             "An example: above the cap the least healthy leaves first.",
             (

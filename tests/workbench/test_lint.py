@@ -100,6 +100,8 @@ def test_what_is_ignored_in_the_shipped_policies_is_known() -> None:
         "hedged": ["P105 exits", "P105 exits"],
         "treasury": ["P105 exits", "P105 exits"],
         "prop-desk": ["P102 legacy.over-cap", "P108 over-cap"],
+        "adaptive": [],
+        "ranked-by-health": [],
     }
 
 

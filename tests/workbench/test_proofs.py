@@ -192,4 +192,6 @@ def test_the_shipped_policies_have_the_findings_that_are_known() -> None:
         "hedged": ["P105 a", "P105 a"],
         "treasury": ["P105 a", "P105 a"],
         "prop-desk": ["P102 legacy.over-cap"],
+        "adaptive": [],
+        "ranked-by-health": [],
     }

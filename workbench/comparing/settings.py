@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from exitplan.ruleset.health.model import HealthModel
 from exitplan.ruleset.language.policy import Policy, Protection, Rule
 from exitplan.ruleset.model.values import plain, time_text
 
@@ -56,16 +57,8 @@ def _settings(policy: Policy) -> Iterator[tuple[str, str]]:
         value = getattr(policy, part.name)
         if part.name in _PROVED or not part.init:  # what follows from the rest is no setting
             continue
-        if part.name == "orders":
-            yield from ((f"orders.{rule.id}", _order_text(rule)) for rule in value)
-        elif part.name == "invariants":
-            yield from ((one.text, "in force") for one in value)
-        elif part.name == "protect":
-            yield from ((f"protect.{entry.name}", _protection_text(entry)) for entry in value)
-        elif part.name == "escalation":
-            yield from ((f"escalation.{ladder.id}", ladder.text) for ladder in value)
-        else:
-            yield from _setting(part.name, value)
+        texts = _TEXTS.get(part.name)
+        yield from _setting(part.name, value) if texts is None else texts(value)
     for block in (policy.classification, policy.exits):
         for rule in block:
             if rule.severity is not None:
@@ -82,16 +75,6 @@ def _setting(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN40
         yield _BLOCKS.get(name, f"parameters.{name}"), _text(value)
 
 
-def _order_text(rule: Rule) -> str:
-    severity = f", severity {rule.severity}" if rule.severity else ""
-    return f"cancel where {rule.when.text}{severity}"
-
-
-def _protection_text(entry: Protection) -> str:
-    until = f" until {time_text(entry.until)}" if entry.until else ""
-    return f"protected{until}" + (f" ({entry.reason})" if entry.reason else "")
-
-
 def _text(value: Any) -> str:  # noqa: ANN401 - any kind of setting
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -102,3 +85,28 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any kind of setting
     if isinstance(value, tuple):
         return f"[{', '.join(map(_text, value))}]"
     return str(value)
+
+
+def _order_text(rule: Rule) -> str:
+    severity = f", severity {rule.severity}" if rule.severity else ""
+    return f"cancel where {rule.when.text}{severity}"
+
+
+def _protection_text(entry: Protection) -> str:
+    until = f" until {time_text(entry.until)}" if entry.until else ""
+    return f"protected{until}" + (f" ({entry.reason})" if entry.reason else "")
+
+
+def _health(model: HealthModel | None) -> Iterator[tuple[str, str]]:
+    if model is not None:
+        yield "health.model", f"{model.name} ({model.sha256[:12]})"
+
+
+_TEXTS: Mapping[str, Callable[[Any], Iterable[tuple[str, str]]]] = {
+    "orders": lambda rules: ((f"orders.{rule.id}", _order_text(rule)) for rule in rules),
+    "invariants": lambda invariants: ((one.text, "in force") for one in invariants),
+    "protect": lambda entries: ((f"protect.{entry.name}", _protection_text(entry)) for entry in entries),
+    "escalation": lambda ladders: ((f"escalation.{ladder.id}", ladder.text) for ladder in ladders),
+    "health": _health,
+}
+"""How parts are told that are more than values by their names."""
