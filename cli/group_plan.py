@@ -18,7 +18,7 @@ from exitplan.executor.accounts.groups import Group, open_group
 from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_root
 from exitplan.executor.accounts.selection import Selected
-from exitplan.executor.apply.staleness import ensure_not_refused
+from exitplan.executor.apply.staleness import way_out
 from exitplan.executor.group_plan import GroupPlanned, plan_accounts_together
 from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.signing.approval import forget_signatures
@@ -26,8 +26,12 @@ from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, RefusedByG
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.writing import group_plan_bytes
+from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import guard_text
 from exitplan.schemas.policies import LoadedPolicy
+
+_LIMITS = frozenset({"max_run_pct", "max_actions", "max_order_value", "max_spread_pct"})
+"""Guards that the size of an account's part trips: the other side of a hedge may be more than its account can carry."""
 
 
 def plan_of_group(name: str, data: DataPlace, *, jobs: int, as_json: bool) -> GroupPlanned:
@@ -114,8 +118,23 @@ def ensure_group_not_refused(plan: GroupPlan) -> None:
             f"the plan is refused by a guard of the group {plan.group.name} ({said})",
             hint="set another limit under guards in the group's policy, or wait",
         )
-    for made in plan.accounts.values():
-        ensure_not_refused(made)
+    for name, made in plan.accounts.items():
+        if made.refusals:
+            said = "; ".join(f"{guard.name}: {guard_text(guard)}" for guard in made.refusals)
+            raise RefusedByGuard(
+                f"the plan of {name} is refused by a guard of its own policy ({said})", hint=_way_out(made)
+            )
+
+
+def _way_out(plan: Plan) -> str:
+    """Return what helps where a group refuses for one of its accounts: a group's plan cannot be narrowed."""
+    if all(guard.name in _LIMITS for guard in plan.refusals):
+        name = plan.account.id
+        return (
+            "a group is carried out whole, and never past a guard of any account: in the policy of"
+            f" {name}, set another limit under guards; or keep the pair with hedged: keep in the group's"
+        )
+    return way_out(plan)
 
 
 def tell_of_group(loaded: LoadedPolicy) -> None:

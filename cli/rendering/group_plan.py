@@ -19,6 +19,7 @@ from exitplan.ruleset.planning.plan_words import guard_text
 from exitplan.ruleset.planning.words import clock_time, counted, exact, money, total
 
 _PLACES = Decimal("1e-8")
+_WITH_PAIR = "with the other side, in the same share"
 _VERBS = {"close": "close", "unwind": "unwind", "convert_dust": "convert"}
 
 
@@ -111,7 +112,7 @@ def _what(leg: Leg, plan: GroupPlan) -> tuple[Text, Text, Text]:
     orders = f" in {counted(len(leg.actions), 'order')}" if len(leg.actions) > 1 else ""
     verb = f"{_VERBS[leg.kind]} {leg.side}, {first.side} {exact(leg.quantity)}{orders}"
     worth = "" if leg.value is None else f"~ {money(leg.value, plan.group.quote)}"
-    because = f"{leg.rule}: {first.because}" if leg.ground == "own" else leg.rule
+    because = f"{leg.rule}: {_WITH_PAIR if leg.rule == 'group.pair' else first.because}"
     return words(verb), words(worth), words(because, "dim")
 
 

@@ -89,11 +89,11 @@ def ensure_not_refused(plan: Plan) -> None:
         refusals = "; ".join(_refusal_text(guard) for guard in plan.refusals)
         raise RefusedByGuard(
             f"the plan is refused by {refusals}",
-            hint=_way_out(plan),
+            hint=way_out(plan),
         )
 
 
-def _way_out(plan: Plan) -> str:
+def way_out(plan: Plan) -> str:
     """Return what helps: narrowing a plan changes what it does, and nothing of how the account looks."""
     names = [guard.name for guard in plan.refusals]
     return "; ".join(dict.fromkeys(_WAYS_OUT[name](plan) if name in _WAYS_OUT else _NARROWER for name in names))

@@ -57,6 +57,46 @@ class Unit:
         return all(closed) if policy.hedged == "keep" else any(closed)
 
 
+@dataclass(frozen=True, slots=True)
+class Nets:
+    """The net exposure by asset as it would be after all that is chosen so far; None where it cannot be told."""
+
+    by_asset: dict[str, Decimal | None]
+
+    @classmethod
+    def of(cls, units: Sequence[Unit]) -> Nets:
+        """Begin with what the accounts' own policies leave."""
+        by_asset: dict[str, Decimal | None] = {}
+        for position in (position for unit in units for position in unit.positions):
+            so_far = by_asset.get(position.asset, ZERO)
+            left = position.view.held - _sold(position)
+            by_asset[position.asset] = (
+                None if so_far is None or position.unit is None else so_far + left * position.unit
+            )
+        return cls(by_asset)
+
+    def allows(self, unit: Unit) -> bool:
+        """Check that a unit may go without a larger net exposure, and count it as gone; a pair is sized so that it may.
+
+        The group's own wish is never a reason to take the smaller side away.
+        """
+        if unit.is_pair:
+            return True
+        (position,) = unit.positions
+        net = self.by_asset[position.asset]
+        if net is None or position.unit is None:
+            return False
+        after = net - (position.view.held - _sold(position)) * position.unit
+        if abs(after) > abs(net):
+            return False
+        self.by_asset[position.asset] = after
+        return True
+
+
+def _sold(position: GroupPosition) -> Decimal:
+    return sum((action.quantity for action in position.own.actions if action.reduces), ZERO)
+
+
 def units_of(positions: Sequence[GroupPosition], pairs: Sequence[Pair]) -> list[Unit]:
     """List what the group counts, pairs first."""
     paired = frozenset[PositionKey]().union(*(pair.keys for pair in pairs))
@@ -72,9 +112,10 @@ def find_wishes(
     ``preferred`` are positions that a plan which is looked at again has chosen: of those that may be chosen they go
     first, and as dust they may stand above the threshold by the tolerated move of a price.
     """
-    dusty = [unit for unit in units if _is_dust(policy, members, unit, preferred)]
+    nets = Nets.of(units)
+    dusty = [unit for unit in units if _is_dust(policy, members, unit, preferred) and nets.allows(unit)]
     wishes = {position.name: _dust_wish(policy, unit) for unit in dusty for position in unit.positions}
-    for unit in _over_cap(policy, members, [unit for unit in units if unit not in dusty], preferred):
+    for unit in _over_cap(policy, members, [unit for unit in units if unit not in dusty], preferred, nets):
         why = f"the group holds more than its cap of {policy.cap.max_positions}"
         wishes |= {position.name: Wish("group.over-cap", why) for position in unit.positions}
     return wishes
@@ -102,7 +143,11 @@ def _dust_wish(policy: GroupPolicy, unit: Unit) -> Wish:
 
 
 def _over_cap(
-    policy: GroupPolicy, members: Mapping[str, Member], units: Sequence[Unit], preferred: frozenset[PositionKey]
+    policy: GroupPolicy,
+    members: Mapping[str, Member],
+    units: Sequence[Unit],
+    preferred: frozenset[PositionKey],
+    nets: Nets,
 ) -> list[Unit]:
     """Choose what is above the cap; nothing while the price of any position could not be asked for.
 
@@ -121,8 +166,9 @@ def _over_cap(
     for unit in sorted(able, key=lambda one: _rank(policy, one, preferred)):
         if excess <= 0:
             break
-        chosen.append(unit)
-        excess -= _weight(policy, unit)
+        if nets.allows(unit):
+            chosen.append(unit)
+            excess -= _weight(policy, unit)
     return chosen
 
 
@@ -140,7 +186,7 @@ def _counts(own_policy: Policy, position: GroupPosition) -> bool:
 
 
 def _is_closed(position: GroupPosition) -> bool:
-    sold = sum((action.quantity for action in position.own.actions if action.reduces), ZERO)
+    sold = _sold(position)
     return sold > 0 and floor_to_step(position.view.held - sold, position.view.amount_step) <= 0
 
 
