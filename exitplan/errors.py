@@ -3,6 +3,7 @@
 from exitplan.ruleset.errors import (
     AccountIsAnother,
     AccountIsHalted,
+    AccountIsInGroupRun,
     AccountIsLocked,
     AccountUnreadable,
     BalanceHasChanged,
@@ -26,6 +27,7 @@ from exitplan.ruleset.errors import (
     PlanIsUnusable,
     PlanIsUsed,
     RefusedByGuard,
+    RehearsalFailed,
     TickIsRunning,
     UsageError,
 )
@@ -33,6 +35,7 @@ from exitplan.ruleset.errors import (
 __all__ = [
     "AccountIsAnother",
     "AccountIsHalted",
+    "AccountIsInGroupRun",
     "AccountIsLocked",
     "AccountUnreadable",
     "BalanceHasChanged",
@@ -56,6 +59,7 @@ __all__ = [
     "PlanIsUnusable",
     "PlanIsUsed",
     "RefusedByGuard",
+    "RehearsalFailed",
     "TickIsRunning",
     "UsageError",
 ]

@@ -14,6 +14,7 @@
     |-- CredentialsMissing             3   a live venue without its credentials
     |-- RefusedByGuard                 5   a guard of the policy refuses the plan
     |   `-- AccountIsHalted            5   a halt file exists
+    |-- RehearsalFailed                5   a venue that was asked to check an order did not say that it would take it
     |-- PlanIsUnusable                 6   the base of the next six
     |   |-- NotWaiting                 6   the plan that waited for a person does so no more
     |   |-- PlanIsAltered              6   its content does not match its own hash

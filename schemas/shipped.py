@@ -148,7 +148,7 @@ SHIPPED_POLICIES: Mapping[str, ShippedPolicy] = {
         ),
         ShippedPolicy(
             "adaptive",
-            "The protocol once a day, sooner out of what moves more: unwinds go by volatility.",
+            "The protocol once a day: the more a market moves, the sooner it is left.",
             (
                 "Positions are so large that selling moves the market, and days may pass before the account is clean.",
                 "Markets differ much: what moves 8 % a day should leave sooner than what moves 2 %.",

@@ -42,8 +42,9 @@ app = verb_app()
 
 @app.command()
 def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
-    """Show a saved plan, of an account or of a group, even one that can no longer be applied.
+    """Show a saved plan, even one that can no longer be applied.
 
+    It may be that of an account or of a group.
     Of a folder every plan in it is shown; with --json they are lines of one document each.
     """
     if plan.suffix in {".yaml", ".yml"}:

@@ -78,11 +78,11 @@ def _without_swap(patch: pytest.MonkeyPatch) -> None:
         return [replace(intent, status="sending", sent_at=now) for intent in intents]
 
     patch.setattr(Journal, "begin_sending", begin)
-    patch.setattr(Journal, "_ensure_newest", lambda _: None)
+    patch.setattr(Journal, "_ensure_newest", lambda *_: None)
 
 
 def _without_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Journal, "_ensure_newest", lambda _: None)
+    patch.setattr(Journal, "_ensure_newest", lambda *_: None)
 
 
 def _without_the_others(patch: pytest.MonkeyPatch) -> None:

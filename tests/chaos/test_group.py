@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # t
 DRAWN = (
     GroupExperiment("killed at every point", CASH, 3, (150, 90)),
     GroupExperiment("connection lost", HEDGE, 5, (120,)),
-    GroupExperiment("late execution", CASH, 7, (170,)),
+    GroupExperiment("late execution", CASH, 9, (30,)),
     GroupExperiment("partial fill", CASH, 604076, (60,)),
 )
 
@@ -35,5 +35,5 @@ def test_without_taking_turns_the_venues_own_fills_show_legs_too_far_apart(monke
 
 def test_without_its_alert_a_leg_that_is_left_alone_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Saga, "_alert", lambda *_: None)
-    told = run_group(GroupExperiment("partial fill", CASH, 604076, (153, 73))).violations
+    told = run_group(GroupExperiment("partial fill", CASH, 5, (90,))).violations
     assert any("nobody was told" in violation.text for violation in told)

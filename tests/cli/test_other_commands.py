@@ -236,7 +236,7 @@ def test_after_a_run_status_shows_unwinds_and_escalations() -> None:
     xp("run")
     shown = xp("status").out
     assert "XRP/USD" in shown
-    assert "75 %" in shown
+    assert "75.0 %" in shown
     assert "LUNA/USD" in shown
     told = xp("status", "--json").json
     assert told["unwind_progress"]["XRP/USD"]["cycle"] == 1
@@ -301,10 +301,18 @@ def test_policy_show_as_json_names_its_files() -> None:
     assert told["policy"]["cap"]["scope"] == "legacy"
 
 
+FILES = {
+    *("policy", "snapshot", "plan", "state", "tracker", "alert", "cases", "alerts", "users"),
+    *("group", "groupplan", "health"),
+}
+
+
 def test_schemas_are_listed_printed_and_written() -> None:
     files, answers = xp("schema").out.split("\n\n")
     listed = [line.split()[0] for line in files.splitlines()[1:]]
-    assert {"policy", "snapshot", "plan", "state", "tracker", "alert", "cases", "alerts", "users"} == set(listed)
+    assert {"policy", "snapshot", "plan", "state", "tracker", "alert", "cases", "alerts", "users", *OTHERS} == set(
+        listed
+    )
     assert {"verify", "status", "history", "event", "error"} <= {line.split()[0] for line in answers.splitlines()[1:]}
     assert xp("schema", "plan").json["title"] == "Action plan"
     assert xp("schema", "policy.parameters.max_positions").json["default"] == 8

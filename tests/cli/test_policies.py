@@ -14,7 +14,7 @@ from tests.cli.conftest import xp
 def test_the_list_has_each_with_what_it_is_for() -> None:
     lines = xp("policies", "list").out.splitlines()
     assert [line.split()[0] for line in lines[1 : len(SHIPPED_POLICIES) + 1]] == list(SHIPPED_POLICIES)
-    assert "treasury        Many stablecoins, held on purpose: no dust, watched for their peg." in lines
+    assert "treasury          Many stablecoins, held on purpose: no dust, watched for their peg." in lines
 
 
 def test_the_list_as_json_has_all_that_is_known() -> None:

@@ -23,7 +23,7 @@ WORKS = {
     "apply": ("plan --account user-00010 --out plan.json; apply plan.json", 0, "Applied: 2 done."),
     "verify": ("verify --all", 2, "user-00019"),
     "run": (f"run --dry-run {FULL}", 2, "ETH/USD"),
-    "gate": (f"gate {CLEAN}", 0, "open"),
+    "gate": (f"verify {CLEAN}; gate {CLEAN}", 0, "open"),
     "halt": ("halt --account user-00003 --why tried", 0, "nothing is sent for user-00003"),
     "resume": ("resume --account user-00003", 0, "user-00003"),
     "pending": ("pending", 0, "No plan waits."),
@@ -40,6 +40,8 @@ WORKS = {
     "status": ("status --all", 0, "user-00019"),
     "history": (f"history {CLEAN}", 0, ""),
     "report": ("report --all", 0, ""),
+    "lots": (f"lots {FULL}", 0, ""),
+    "health": ("health explain", 0, "barrier"),
     "policies": (f"policies show {FULL}", 0, "the fleet's account user-00000"),
     "doctor": (f"doctor {FULL}", 0, "tables of version"),
     "resolve": (f"resolve {FULL}", 0, "No order of user-00000 is unresolved."),
@@ -63,8 +65,8 @@ REFUSES = {
 }
 """Verbs that are about files as such, and what they name instead."""
 
-GOES_ON = {"serve"}
-"""Verbs that work until they are ended: tests/web has the dashboard of a fleet."""
+GOES_ON = {"serve", "top"}
+"""Verbs that work until they are ended: tests/web and tests/cli/top have those of a fleet."""
 
 WITHOUT_DATA = {
     *("init", "venues", "validate", "test", "lint", "compare", "fmt", "show", "sign", "diff", "graph"),

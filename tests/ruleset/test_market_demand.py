@@ -39,7 +39,9 @@ POLICIES: list[dict[str, Any]] = [
 ]
 volatilities = st.none() | st.decimals("0", "0.4", places=3)
 DAYS = MarketDemand(volatility_days=30)
-SCHEDULED = MarketDemand(30, frozenset({"hour"}), Decimal("0.01"))
+DAILY = {"schedule": "adaptive", "calibrate": {"pct": 0.25, "at_volatility": 0.04}}
+SCHEDULE = {**DAILY, "max_participation": {"share": 0.05, "of": "hour"}}
+SCHEDULED = MarketDemand(30, frozenset({"hour"}))
 
 
 def demanded(policy: Policy, account: Snapshot) -> dict[str, MarketDemand]:
@@ -91,9 +93,8 @@ ACCOUNT = snapshot(
 )
 
 
-def policy(*, demand: MarketDemand | None = None, **changes: Any) -> Policy:
-    made = compiled(policy_document(**changes))
-    return made if demand is None else replace(made, market_demand=demand)
+def policy(**changes: Any) -> Policy:
+    return compiled(policy_document(**changes))
 
 
 def test_a_rule_that_an_earlier_one_decides_before_needs_nothing() -> None:
@@ -102,22 +103,22 @@ def test_a_rule_that_an_earlier_one_decides_before_needs_nothing() -> None:
 
 
 def test_the_days_of_the_policy_are_asked_for() -> None:
-    asking = replace(policy(classification=[LOOSE, SHAKY]), volatility_days=90)
-    assert demanded(asking, ACCOUNT) == {"AAA/USD": MarketDemand(volatility_days=90)}
+    asking = policy(classification=[LOOSE, SHAKY], unwind={**DAILY, "volatility": {"from": "candles", "days": 90}})
+    assert demanded(asking, ACCOUNT)["AAA/USD"] == MarketDemand(volatility_days=90)
 
 
 def test_what_unwinding_wants_is_asked_where_a_position_could_be_unwound() -> None:
-    assert demanded(policy(demand=SCHEDULED), ACCOUNT) == {"BBB/USD": SCHEDULED}
+    assert demanded(policy(unwind=SCHEDULE), ACCOUNT) == {"BBB/USD": SCHEDULED}
 
 
 def test_nothing_is_asked_of_protected_positions_or_of_no_market() -> None:
-    asking = policy(classification=[SHAKY], protect=[{"asset": "AAA"}], demand=SCHEDULED)
+    asking = policy(classification=[SHAKY], protect=[{"asset": "AAA"}], unwind=SCHEDULE)
     assert demanded(asking, replace(ACCOUNT, markets={"AAA/USD": market()})) == {}
 
 
 def test_where_the_price_could_not_be_asked_nothing_hangs_on_the_volatility() -> None:
     unpriced = replace(ACCOUNT, markets={"AAA/USD": market(None, price_status="unavailable")})
-    assert demanded(policy(classification=[DEFERRED, SHAKY], demand=SCHEDULED), unpriced) == {}
+    assert demanded(policy(classification=[DEFERRED, SHAKY], unwind=SCHEDULE), unpriced) == {}
 
 
 @pytest.mark.parametrize(("most", "asked"), [(8, {}), (1, {"AAA/USD": SCHEDULED, "BBB/USD": SCHEDULED})])
@@ -126,5 +127,5 @@ def test_what_the_cap_may_choose_counts_only_where_it_may_be_exceeded(
 ) -> None:
     unwound = {"id": "capped", "when": {"over_cap": True}, "action": "unwind"}
     rest = {"id": "rest", "when": {"over_cap": False}, "action": "close"}
-    capped = policy(demand=SCHEDULED, max_positions=most, exits=[unwound, rest])
+    capped = policy(unwind=SCHEDULE, max_positions=most, exits=[unwound, rest])
     assert demanded(capped, ACCOUNT) == asked

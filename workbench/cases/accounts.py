@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.model.market_data import MARKET_DATA_KEYS
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.snapshot import (
     Cash,
@@ -314,7 +315,8 @@ def _listing(given: Notation, market: Market) -> Market:
         "cash": {"free": "0"}, "positions": [], "open_orders": [], "markets": {"X/USD": texts},
     }  # fmt: skip
     read = snapshot_from_document(check_document(document, "snapshot", "market")).markets["X/USD"]
-    return replace(market, **{key: getattr(read, key) for key in given})
+    told = {key: getattr(read, key) for key in given if key not in MARKET_DATA_KEYS}
+    return replace(market, **told, data=market.data.plus(read.data))
 
 
 def _quantity_and_price(text: str | None, *path: str) -> tuple[Decimal | None, Decimal | str | None]:

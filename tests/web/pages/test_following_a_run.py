@@ -43,9 +43,11 @@ def test_a_run_is_that_of_whoever_had_it_applied(demo: Desk) -> None:
 def test_a_plan_that_was_applied_is_not_applied_again(demo: Desk) -> None:
     browser = demo.browser("anna")
     place = browser.post("/accounts/main/plan").headers["location"]
-    applied(demo, browser)
-    assert browser.post(f"{place}/apply").status_code == 409
+    run = applied(demo, browser)
+    again = browser.post(f"{place}/apply")
+    assert (again.status_code, again.headers["location"]) == (303, run)  # the run that there was
     assert browser.post(f"{place}/approve").status_code == 409
+    assert browser.get("/accounts/main/runs/2").status_code == 404
 
 
 def test_a_run_of_another_account_or_server_is_not_found(demo: Desk) -> None:

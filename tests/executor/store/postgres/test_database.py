@@ -14,6 +14,7 @@ from exitplan.executor.store.postgres import database as module
 from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore, stores_in
+from exitplan.executor.store.postgres.schema import UPGRADES
 from exitplan.executor.store.postgres.url import ensure_no_password, is_database_url, is_remote, place_of
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid, UsageError
 from tests.builders import NOW
@@ -189,7 +190,7 @@ def test_a_database_that_is_not_set_up_is_told_how(ground: Ground) -> None:
     assert "exitplan fleet init" in str(refused.hint)
 
 
-@pytest.mark.parametrize(("version", "told"), [(99, "knows up to 1"), (0, "not set up")])
+@pytest.mark.parametrize(("version", "told"), [(99, f"knows up to {len(UPGRADES)}"), (0, "not set up")])
 def test_a_schema_of_another_version_is_refused(ground: Ground, version: int, told: str) -> None:
     ground.set_up()
     statement = f"UPDATE exitplan.versions SET version = {version}"  # noqa: S608 - a number of ours
