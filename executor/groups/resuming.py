@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -18,14 +17,22 @@ from exitplan.executor.apply.judging import judge_plan
 from exitplan.executor.apply.staleness import ensure_applicable, is_expired
 from exitplan.executor.groups.participants import Held, Participant
 from exitplan.executor.groups.preparing import Ready
-from exitplan.executor.groups.refusals import GROUP, NotPrepared, of_each
+from exitplan.executor.groups.refusals import NotPrepared, of_each
 from exitplan.executor.groups.saga import Past
-from exitplan.executor.store.group_rows import GroupRow, GroupStep, group_run, group_steps, moving, open_group_run
+from exitplan.executor.store.group_rows import (
+    GroupRow,
+    GroupStep,
+    group_run,
+    group_steps,
+    moving,
+    open_group_run,
+    out_of_balance,
+)
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.redecision import orders_of
 from exitplan.ruleset.groups.writing import read_group_plan
-from exitplan.ruleset.model.values import EXACT, plain
+from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.plan import read_plan
 
 
@@ -55,15 +62,9 @@ class Begun:
         return frozenset((step["bundle"], step["account"], int(step["place"])) for step in steps)
 
     @property
-    def apart(self) -> Mapping[str, Any]:
-        """What the leader's journal says of the pair that was taken apart last."""
-        return next((one.figures for one in reversed(self.steps) if one.step == "unbalanced"), {})
-
-    @property
-    def since(self) -> dict[str, datetime]:
-        """Since when which pair is out of balance."""
-        since = self.row.unbalanced_since
-        return {} if since is None else {str(self.apart.get("bundle", "")): since}
+    def apart(self) -> Mapping[str, GroupStep]:
+        """The pairs that are out of balance, each with the step that says so."""
+        return out_of_balance(self.steps)
 
     @property
     def _going(self) -> Mapping[str, Any]:
@@ -129,10 +130,10 @@ def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
     Raises OutcomeUnknown where that cannot be.
     """
     group_plan, leader = begun.row.group_plan, begun.row.leader
-    if begun.row.unbalanced_since is not None:
-        is_ending = begun.row.standing == "ending"
-        died, put_back = "its process died before it had ended", "a journal was put back while the plan was carried out"
-        _tell_apart(begun, held, died if is_ending else put_back)
+    is_ending = begun.row.standing == "ending"
+    died, put_back = "its process died before it had ended", "a journal was put back while the plan was carried out"
+    for step in begun.apart.values():
+        _tell_apart(begun, step, held, died if is_ending else put_back)
     for name in [*(name for name in sorted(begun.plan.accounts) if name != leader), leader]:
         one = held[name]
         row = group_run(one.journal, group_plan)
@@ -164,7 +165,7 @@ def _made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
         for one in participants.values()
     )
     is_winding = begun.row.standing == "winding" or is_over or bool(unable)
-    past = Past(begun.since, begun.failed, is_winding, unable)
+    past = Past({name: step.at for name, step in begun.apart.items()}, begun.failed, is_winding, unable)
     return Ready(participants, begun.prices, begun.left_out), past
 
 
@@ -194,28 +195,25 @@ def _is_able(begun: Begun, one: Participant) -> bool:
 
 
 def _tell_overdue(begun: Begun, held: Mapping[str, Held], refused: NotPrepared) -> None:
-    since, leader = begun.row.unbalanced_since, held[begun.row.leader].account
-    if since is None:
-        return
-    if not 0 <= (leader.clock() - since).total_seconds() <= begun.plan.group.max_leg_imbalance.seconds:
-        _tell_apart(begun, held, str(refused))
+    now, most = held[begun.row.leader].account.clock(), begun.plan.group.max_leg_imbalance.seconds
+    for step in begun.apart.values():
+        if not 0 <= (now - step.at).total_seconds() <= most:
+            _tell_apart(begun, step, held, str(refused))
 
 
-def _tell_apart(begun: Begun, held: Mapping[str, Held], why: str) -> None:
-    """Raise the alert of the pair that was out of balance when its process died, as the leader's journal knows it."""
+def _tell_apart(begun: Begun, step: GroupStep, held: Mapping[str, Held], why: str) -> None:
+    """Raise the alert of a pair that was out of balance when its process died, as the leader's journal knows it."""
     leader, group = held[begun.row.leader].account, begun.plan.group
-    step = begun.apart
-    bundle = next((bundle for bundle in begun.plan.bundles if bundle.id == step.get("bundle")), None)
+    bundle = next(bundle for bundle in begun.plan.bundles if bundle.id == step.figures["bundle"])
     now = leader.clock()
     figures: dict[str, Any] = {
         "group": group.name,
         "group_plan": begun.row.group_plan,
-        "bundle": "" if bundle is None else bundle.id,
-        "asset": GROUP if bundle is None else bundle.asset,
-        "imbalance": str(step.get("imbalance", plain(group.max_leg_imbalance.value))),
+        "bundle": bundle.id,
+        "asset": bundle.asset,
+        "imbalance": step.figures["imbalance"],
         "quote": group.quote,
         "reason": why,
+        "seconds": int((now - step.at).total_seconds()),
     }
-    if begun.row.unbalanced_since is not None:
-        figures["seconds"] = int((now - begun.row.unbalanced_since).total_seconds())
     leader.store.raise_alert("LEGS_APART", now, figures)

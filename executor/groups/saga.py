@@ -274,14 +274,14 @@ class Saga:
         if is_apart:
             now = self.since[progress.bundle] = self._now()
             figures = {"bundle": progress.bundle, "imbalance": plain(imbalance)}
-            self._note(balancing(self.plan.group_plan_id, now, now, **figures))
+            self._note(balancing(self.plan.group_plan_id, "unbalanced", now, **figures))
             self._tell("legs_apart", **figures)
 
     def _note_together(self, progress: Progress) -> None:
         if progress.bundle not in self.since or progress.is_apart:
             return
         del self.since[progress.bundle]
-        self._note(balancing(self.plan.group_plan_id, None, self._now(), bundle=progress.bundle))
+        self._note(balancing(self.plan.group_plan_id, "balanced", self._now(), bundle=progress.bundle))
         self._tell("legs_together", bundle=progress.bundle)
 
     def _send(self, progress: Progress, one: Slice) -> str | None:

@@ -7,7 +7,7 @@ the one that ends it, so that no journal has the one without the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -26,15 +26,14 @@ While it is ``preparing`` nothing was sent anywhere. ``going`` sends legs, ``win
 ``ending`` nothing any more.
 """
 
-_COLUMNS = "group_plan, group_name, plan_id, leader, standing, began_at, ended_at, unbalanced_since, document"
+_COLUMNS = "group_plan, group_name, plan_id, leader, standing, began_at, ended_at, document"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
     """A group's plan as one journal knows it: ``plan_id`` is the account's own part of it.
 
-    ``unbalanced_since`` is when a bundle that is under way left its balance; None while all are in it. ``document`` is
-    the whole plan, in the leader's journal alone.
+    ``document`` is the whole plan, in the leader's journal alone.
     """
 
     group_plan: str
@@ -44,7 +43,6 @@ class GroupRow:
     standing: Standing
     began_at: datetime
     ended_at: datetime | None = None
-    unbalanced_since: datetime | None = None
     document: Mapping[str, Any] | None = None
 
     @property
@@ -115,15 +113,24 @@ def moving(group_plan: str, standing: Standing, step: str, now: datetime, **figu
     return write
 
 
-def balancing(group_plan: str, since: datetime | None, now: datetime, **figures: Any) -> Beside:  # noqa: ANN401 - figures of any kind
-    """Return what notes since when a bundle is out of balance, or that it is in it again."""
+def balancing(group_plan: str, step: Literal["unbalanced", "balanced"], now: datetime, **figures: Any) -> Beside:  # noqa: ANN401 - figures of any kind
+    """Return what notes that a bundle is about to leave its balance, or is in it again."""
 
     def write(db: Tables) -> None:
-        moment = None if since is None else time_text(since)
-        db.execute("UPDATE group_runs SET unbalanced_since = ? WHERE group_plan = ?", (moment, group_plan))
-        _put_step(db, group_plan, "balanced" if since is None else "unbalanced", now, figures)
+        _put_step(db, group_plan, step, now, figures)
 
     return write
+
+
+def out_of_balance(steps: Iterable[GroupStep]) -> dict[str, GroupStep]:
+    """Return, by bundle, the steps that left a balance to which it has not come back; ``steps`` are in their order."""
+    apart: dict[str, GroupStep] = {}
+    for step in steps:
+        if step.step == "unbalanced":
+            apart[str(step.figures["bundle"])] = step
+        elif step.step == "balanced":
+            apart.pop(str(step.figures["bundle"]), None)
+    return apart
 
 
 def _put_step(db: Tables, group_plan: str, step: str, now: datetime, figures: Mapping[str, Any]) -> None:
@@ -135,7 +142,7 @@ def _put_step(db: Tables, group_plan: str, step: str, now: datetime, figures: Ma
 
 
 def _row_of(row: Row) -> GroupRow:
-    group_plan, group_name, plan_id, leader, standing, began_at, ended_at, since, document = row
+    group_plan, group_name, plan_id, leader, standing, began_at, ended_at, document = row
     return GroupRow(
         str(group_plan),
         str(group_name),
@@ -144,7 +151,6 @@ def _row_of(row: Row) -> GroupRow:
         standing,
         moment_of(began_at),
         None if ended_at is None else moment_of(ended_at),
-        None if since is None else moment_of(since),
         None if document is None else _document(document),
     )
 

@@ -113,7 +113,7 @@ UPDATE incidents SET number = rowid;
 _GROUPS = """
 CREATE TABLE group_runs (
     group_plan TEXT PRIMARY KEY, group_name TEXT NOT NULL, plan_id TEXT NOT NULL, leader TEXT NOT NULL,
-    standing TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT, unbalanced_since TEXT, document BLOB
+    standing TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT, document BLOB
 ) STRICT;
 CREATE TABLE group_steps (
     number INTEGER PRIMARY KEY, group_plan TEXT NOT NULL REFERENCES group_runs, at TEXT NOT NULL, step TEXT NOT NULL,

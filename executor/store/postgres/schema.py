@@ -136,7 +136,7 @@ CREATE TABLE exitplan.last_traded (
 _GROUPS = _table(
     "group_runs",
     "group_plan TEXT NOT NULL, group_name TEXT NOT NULL, plan_id TEXT NOT NULL, leader TEXT NOT NULL,"
-    " standing TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT, unbalanced_since TEXT, document BYTEA",
+    " standing TEXT NOT NULL, began_at TEXT NOT NULL, ended_at TEXT, document BYTEA",
     "group_plan",
 ) + _table(
     "group_steps",

@@ -14,6 +14,7 @@ from exitplan.executor.store.group_rows import (
     group_steps,
     moving,
     open_group_run,
+    out_of_balance,
 )
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.port import AccountStore, StoreBroken, StoreOpener
@@ -50,21 +51,33 @@ def test_it_moves_on_step_by_step_and_ends_with_the_plan(store: AccountStore, ag
     with store.open_journal() as journal:
         number = begun(journal)
         journal.write_beside(moving("g1", "going", "going", NOW, prices={"b1": "100"}))
-        journal.write_beside(balancing("g1", NOW, NOW, bundle="b1"))
+        journal.write_beside(balancing("g1", "unbalanced", NOW, bundle="b1"))
         with again.open_journal() as other:
             row = open_group_run(other)
             assert row is not None
-            assert (row.standing, row.unbalanced_since, row.is_open) == ("going", NOW, True)
-        journal.write_beside(balancing("g1", None, NOW, bundle="b1"))
+            assert (row.standing, row.is_open) == ("going", True)
+            assert list(out_of_balance(group_steps(other, "g1"))) == ["b1"]
+        journal.write_beside(balancing("g1", "balanced", NOW, bundle="b1"))
         ended = moving("g1", "ended", "ended", NOW + timedelta(minutes=1))
         journal.end_run(number, 0, {}, EMPTY, NOW, used_plan="p1", beside=ended)
     with again.open_journal() as journal:
         assert (open_group_run(journal), journal.open_plan_ids()) == (None, [])
         row = group_run(journal, "g1")
         assert row is not None
-        assert (row.is_open, row.ended_at, row.unbalanced_since) == (False, NOW + timedelta(minutes=1), None)
+        assert (row.is_open, row.ended_at) == (False, NOW + timedelta(minutes=1))
         assert [step.step for step in group_steps(journal, "g1")] == ["going", "unbalanced", "balanced", "ended"]
         assert group_steps(journal, "g1")[0].figures == {"prices": {"b1": "100"}}
+
+
+def test_a_pair_stays_out_of_balance_whatever_another_one_does(store: AccountStore) -> None:
+    later = NOW + timedelta(seconds=20)
+    with store.open_journal() as journal:
+        begun(journal)
+        journal.write_beside(balancing("g1", "unbalanced", NOW, bundle="b1"))
+        journal.write_beside(balancing("g1", "unbalanced", later, bundle="b2"))
+        journal.write_beside(balancing("g1", "balanced", later, bundle="b2"))
+        apart = out_of_balance(group_steps(journal, "g1"))
+    assert {name: step.at for name, step in apart.items()} == {"b1": NOW}
 
 
 def test_a_plan_of_which_nothing_was_sent_ends_without_a_run(store: AccountStore) -> None:
