@@ -81,6 +81,11 @@ class GroupPosition:
         return any(action.reduces for action in self.own.actions)
 
     @property
+    def sold(self) -> Decimal:
+        """What its account's own policy sells of it, in its units."""
+        return sum((action.quantity for action in self.own.actions if action.reduces), ZERO)
+
+    @property
     def text(self) -> str:
         """The position as sentences name it: ``BTC/USDT:USDT short at hedge``."""
         position = self.view.position

@@ -104,7 +104,7 @@ def _staying(question: PairQuestion, wanted: str, obstacle: str) -> PairAnswer:
 def _stake(question: PairQuestion, position: GroupPosition) -> Stake:
     """Look at a position for sizing: what goes of it at least, what could go, and what its venue takes."""
     view, name = position.view, position.name
-    own = sum((action.quantity for action in position.own.actions if action.reduces), ZERO)
+    own = position.sold
     context = _context(question.members[position.account])
     everything = floor_to_step(view.held, view.amount_step)
     is_slice = name not in question.wishes and not any(action.kind in CLOSING for action in position.own.actions)
@@ -165,7 +165,7 @@ def _order(
     question: PairQuestion, position: GroupPosition, because: str, quantity: Decimal, step: UnwindStep | None
 ) -> GroupOrder | None:
     """Say what goes of one position where its own exit is not that."""
-    own = sum((action.quantity for action in position.own.actions if action.reduces), ZERO)
+    own = position.sold
     if quantity == own:
         return None
     if quantity == 0:

@@ -69,7 +69,7 @@ class Nets:
         by_asset: dict[str, Decimal | None] = {}
         for position in (position for unit in units for position in unit.positions):
             so_far = by_asset.get(position.asset, ZERO)
-            left = position.view.held - _sold(position)
+            left = position.view.held - position.sold
             by_asset[position.asset] = (
                 None if so_far is None or position.unit is None else so_far + left * position.unit
             )
@@ -86,15 +86,11 @@ class Nets:
         net = self.by_asset[position.asset]
         if net is None or position.unit is None:
             return False
-        after = net - (position.view.held - _sold(position)) * position.unit
+        after = net - (position.view.held - position.sold) * position.unit
         if abs(after) > abs(net):
             return False
         self.by_asset[position.asset] = after
         return True
-
-
-def _sold(position: GroupPosition) -> Decimal:
-    return sum((action.quantity for action in position.own.actions if action.reduces), ZERO)
 
 
 def units_of(positions: Sequence[GroupPosition], pairs: Sequence[Pair]) -> list[Unit]:
@@ -186,7 +182,7 @@ def _counts(own_policy: Policy, position: GroupPosition) -> bool:
 
 
 def _is_closed(position: GroupPosition) -> bool:
-    sold = _sold(position)
+    sold = position.sold
     return sold > 0 and floor_to_step(position.view.held - sold, position.view.amount_step) <= 0
 
 
