@@ -193,9 +193,7 @@ def _runs(journal: Journal) -> tuple[int, list[Finding]]:
         return runs, [Finding("journal", Grade.PROBLEM, text, "apply the plan again, or see docs/safety.md, Exit 9")]
     group = open_group_run(journal)
     if group is not None:
-        text = f"the plan {group.group_plan} of the group {group.group_name} was not carried out to its end"
-        hint = f"finish it, or wind it down: exitplan apply --group {group.group_name}"
-        return runs, [Finding("journal", Grade.WARNING, text, hint)]
+        return runs, [Finding("journal", Grade.WARNING, group.text, group.hint)]
     if waiting:
         text = f"open plans: {', '.join(waiting)}"
         return runs, [Finding("journal", Grade.WARNING, text, "apply them again, to the end")]

@@ -9,6 +9,7 @@ from typing import Any
 from exitplan.brokers.identity import Identity
 from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.apply.staleness import CLOCK_TOLERANCE
+from exitplan.executor.store.group_rows import open_group_run
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.state import State
 from exitplan.ruleset.errors import ExitplanError
@@ -90,8 +91,11 @@ def _standstill(store: AccountStore, identity: Identity | None) -> str | None:
         return f"verify it anew: {mark}"
     with store.open_journal() as journal:
         waiting, open_plans = len(unresolved_in(journal)), journal.open_plan_ids()
+        group = open_group_run(journal) if open_plans else None
     if waiting:
         return f"the outcome of {waiting} of its orders is not known yet"
+    if group is not None:
+        return group.text
     return f"the plan {open_plans[0]} was not applied to its end" if open_plans else None
 
 

@@ -46,7 +46,10 @@ def _head(status: AccountStatus) -> Table:
     table.add_row(words("State"), state_text(state.account_state))
     for label, at in (("Last run", state.last_cleanup_run), ("Verified", state.last_verified_at)):
         table.add_row(words(label), words(clock_time(at) if at else "never"))
-    for plan in status.open_plans:
+    group = status.group_run
+    if group is not None:
+        table.add_row(words("Open", "yellow"), words(f"{group.text}; {group.hint}", "yellow"))
+    for plan in status.open_plans if group is None else ():
         table.add_row(
             words("Open", "yellow"), words(f"{plan}: not applied to its end; apply it again to go on", "yellow")
         )

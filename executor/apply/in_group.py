@@ -19,5 +19,5 @@ def ensure_not_in_group_run(account: Account, journal: Journal) -> None:
     raise AccountIsInGroupRun(
         f"the account {account.id} takes part in a plan of the group {row.group_name} that was not carried out to its"
         f" end ({row.group_plan})",
-        hint=f"finish it, or wind it down, first: exitplan apply --group {row.group_name}",
+        hint=row.hint,
     )

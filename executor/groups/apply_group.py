@@ -96,7 +96,7 @@ def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, He
     if plan is not None and plan.group_plan_id != begun.row.group_plan:
         other = AccountIsInGroupRun(
             f"another plan of the group {work.policy.name} was not carried out to its end ({begun.row.group_plan})",
-            hint=f"finish it, or wind it down, first: exitplan apply --group {work.policy.name}",
+            hint=begun.row.hint,
         )
         raise NotPrepared({GROUP: other})
     if is_over(begun, held):

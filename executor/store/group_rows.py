@@ -46,6 +46,16 @@ class GroupRow:
     document: Mapping[str, Any] | None = None
 
     @property
+    def text(self) -> str:
+        """What is said of it while it is open."""
+        return f"the plan {self.group_plan} of the group {self.group_name} was not carried out to its end"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it while it is open."""
+        return f"finish it, or wind it down, first: exitplan apply --group {self.group_name}"
+
+    @property
     def is_open(self) -> bool:
         """Whether it has not come to its end."""
         return self.standing != "ended"

@@ -12,6 +12,7 @@ from exitplan.executor.approvals.book import open_book
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.plan import read_state
+from exitplan.executor.store.group_rows import GroupRow, open_group_run
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.state import (
     State,
@@ -64,29 +65,37 @@ def _counts(run: Mapping[str, Any], journal: Journal) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """What exitplan remembers of an account, the ids of the plans that a run left open, and the open incidents."""
+    """What exitplan remembers of an account, the ids of the plans that a run left open, and the open incidents.
+
+    ``group_run`` is the plan of its group that it takes part in and that has not ended.
+    """
 
     account: str
     venue: str
     open_plans: tuple[str, ...]
     state: State
     incidents: tuple[Incident, ...] = ()
+    group_run: GroupRow | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The status in its JSON form: the state, with the account and the plans before it."""
-        head = {"account": self.account, "venue": self.venue, "open_plans": list(self.open_plans)}
+        head: dict[str, Any] = {"account": self.account, "venue": self.venue, "open_plans": list(self.open_plans)}
         head["incidents"] = [incident.id for incident in self.incidents]
+        group = self.group_run
+        head["group_run"] = None if group is None else {"group": group.group_name, "group_plan": group.group_plan}
         return {**head, **state_to_document(self.state)}
 
 
 def account_status(account: Account) -> AccountStatus:
     """Return what is remembered of an account; nothing is asked of its venue."""
     waiting: tuple[str, ...] = ()
+    group: GroupRow | None = None
     if account.store.has_journal():
         with account.store.open_journal() as journal:
             waiting = tuple(journal.open_plan_ids())
-    return AccountStatus(account.id, account.venue, waiting, read_state(account), incidents_in(account.store))
+            group = open_group_run(journal) if waiting else None
+    return AccountStatus(account.id, account.venue, waiting, read_state(account), incidents_in(account.store), group)
 
 
 def retry(account: Account, symbol: str) -> str | None:

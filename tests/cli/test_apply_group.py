@@ -103,6 +103,10 @@ def test_what_was_cut_short_goes_on_first_and_ordinary_runs_wait(desk: Path, mon
     alone = xp("apply", "--account", CASH, "--auto-approve")
     assert (alone.code, "takes part in a plan of the group desk" in alone.err) == (7, True)
     assert "exitplan apply --group desk" in alone.err
+    assert xp("status", "--account", HEDGE, "--json").json["group_run"]["group"] == "desk"
+    for verb in ("status", "gate", "doctor"):
+        told = xp(verb, "--account", CASH)
+        assert "of the group desk was not carried out to its" in " ".join((told.out + told.err).split()), verb
     again = xp("apply", "--group", "desk")
     assert (again.code, positions(desk, CASH), positions(desk, HEDGE)) == (0, [], [])
     assert "was not carried out to its end" in again.err

@@ -33,6 +33,10 @@ def status_schema() -> Schema:
         "account": name("The account."),
         "venue": name("Its venue."),
         "open_plans": listed(text(), "Plans whose run has not ended."),
+        "group_run": {
+            "description": "The plan of its group that it takes part in and that has not ended.",
+            "anyOf": [{"type": "null"}, record({"group": name("The group."), "group_plan": text("Its plan.")})],
+        },
         "warnings": listed(OBJECT, "What a person should know of its files."),
         "incidents": listed(text(), "The open incidents; see exitplan incidents."),
     }
