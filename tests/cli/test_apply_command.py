@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import sys
 import time
@@ -295,14 +296,17 @@ def on_a_terminal(words: list[str], answer: str) -> tuple[str, int]:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(sys.executable, [sys.executable, "-m", "exitplan", *words], environment(TERM="xterm"))  # noqa: S606
-    shown = b""
-    deadline = time.monotonic() + 60
-    while b"goes on: " not in shown and time.monotonic() < deadline:
-        shown += os.read(terminal, 4096)
-    os.write(terminal, answer.encode() + (b"\n" if answer.isprintable() else b""))
+    typed = answer.encode() + (b"\n" if answer.isprintable() else b"")
+    shown, deadline, answered = b"", time.monotonic() + 60, False
     try:
         while time.monotonic() < deadline:
-            shown += os.read(terminal, 4096)
+            heard = bool(select.select([terminal], [], [], 1)[0])
+            shown += os.read(terminal, 4096) if heard else b""
+            # A Ctrl-C in the instant between Python's last look for signals and its read is kept until the next one.
+            if b"goes on: " in shown and (not answered or (answer == "\x03" and not heard)):
+                os.write(terminal, typed)
+                answered = True
+        os.kill(pid, signal.SIGKILL)
     except OSError:  # what Linux answers when the other side has gone
         pass
     os.close(terminal)
