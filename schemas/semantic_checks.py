@@ -9,10 +9,11 @@ from typing import Any
 
 from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.ruleset.model.values import unified_symbol
+from exitplan.ruleset.model.volatility import MOST_VOLATILITY
 
 
 def check_snapshot(document: Mapping[str, Any]) -> list[Problem]:
-    """Check that nothing is there twice and that sizes and rates are above zero."""
+    """Check that nothing is there twice, that sizes and rates are above zero, and volatilities possible."""
     positions, orders = document["positions"], document["open_orders"]
     pairs = [(unified_symbol(entry["symbol"]), entry.get("side") or "long") for entry in positions]
     problems = [
@@ -26,7 +27,7 @@ def check_snapshot(document: Mapping[str, Any]) -> list[Problem]:
         ("positions", index, "contract_size"): entry.get("contract_size") for index, entry in enumerate(positions)
     }
     figures |= {("rates", name): rate for name, rate in (document.get("rates") or {}).items()}
-    return [*problems, *_not_positive(figures)]
+    return [*problems, *_not_positive(figures), *_too_volatile(document.get("markets") or {})]
 
 
 def check_tracker(document: Mapping[str, Any]) -> list[Problem]:
@@ -84,6 +85,17 @@ def _same_symbols(document: Mapping[str, Any], block: str) -> list[Problem]:
         if same != name:
             problems.append(Problem((block, name), f"{name} and {same} are the same symbol", on_key=True))
     return problems
+
+
+def _too_volatile(markets: Mapping[str, Any]) -> list[Problem]:
+    hint = "it is a fraction of a day: 0.04 is 4 %; leave it out where it is not known"
+    return [
+        Problem(
+            ("markets", name, "volatility_1d"), f"at most {MOST_VOLATILITY} is expected, found {figure!r}", hint=hint
+        )
+        for name, market in markets.items()
+        if (figure := market.get("volatility_1d")) is not None and Decimal(figure) > MOST_VOLATILITY
+    ]
 
 
 def _not_positive(figures: Mapping[Path, Any]) -> list[Problem]:

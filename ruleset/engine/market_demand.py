@@ -4,51 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from exitplan.ruleset.engine.unasked import may_be_chosen, told_by_market, told_by_trades
 from exitplan.ruleset.language.conditions import Condition, facts_in
 from exitplan.ruleset.language.partial_evaluation import possible_rules, truth
 from exitplan.ruleset.language.policy import HEALTH_SCORE, ExitRule, Policy
 from exitplan.ruleset.model.fact_registry import Category, Facts
-from exitplan.ruleset.model.market_data import NO_DEMAND, MarketDemand
+from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.position_view import PositionView
+
+UNWINDING = "unwind"
+"""What wants market data and is no fact: how much a cycle sells."""
 
 
 def demand_of_market_data(policy: Policy, views: Sequence[PositionView]) -> Mapping[str, MarketDemand]:
-    """Return what should be read of markets, by symbol, and is not known yet.
+    """Return what should be read of markets, by symbol, and is not known yet: :func:`wanted_market_data`, together."""
+    wanted = wanted_market_data(policy, views)
+    return {symbol: reduce(MarketDemand.plus, by_use.values()) for symbol, by_use in wanted.items()}
+
+
+def wanted_market_data(policy: Policy, views: Sequence[PositionView]) -> Mapping[str, Mapping[str, MarketDemand]]:
+    """Return what is not known of markets and something hangs on, by symbol and by what wants it: a fact, or UNWINDING.
 
     The volatility is wanted where it could change which rule or exit decides, what an invariant says, or whom the cap
     chooses, and what a health model wants, where its score could; what the policy's unwinding wants, where the position
-    could be unwound. Whatever trades and cost bases
-    may tell later counts as unknown. Protected positions, deferred ones and those without a market need nothing.
+    could be unwound. Whatever trades and cost bases may tell later counts as unknown. Protected positions, deferred
+    ones and those without a market need nothing.
     """
     if not ("volatility_1d" in policy.asked or policy.scoring is not None or policy.market_demand):
         return {}
     may_exceed_cap = len(views) > policy.max_positions
-    demands: dict[str, MarketDemand] = {}
+    wanted: dict[str, dict[str, MarketDemand]] = {}
     for view in views:
         if view.market is None or view.facts["protected"]:
             continue
-        demand = _of_one(policy, view, may_exceed_cap=may_exceed_cap).plus(demands.get(view.position.symbol, NO_DEMAND))
-        if view.market.data.lacks(demand):
-            demands[view.position.symbol] = demand
-    return demands
+        for use, demand in _of_one(policy, view, may_exceed_cap=may_exceed_cap):
+            if view.market.data.lacks(demand):
+                wanted.setdefault(view.position.symbol, {})[use] = demand
+    return wanted
 
 
-def _of_one(policy: Policy, view: PositionView, *, may_exceed_cap: bool) -> MarketDemand:
-    """Return what one position makes worth knowing."""
+def _of_one(policy: Policy, view: PositionView, *, may_exceed_cap: bool) -> Iterator[tuple[str, MarketDemand]]:
+    """Yield what one position makes worth knowing, and what for."""
     facts, by_market = view.facts, told_by_market(policy, view)
     unasked = told_by_trades(policy, view) | by_market
     variants = [facts, {**facts, "over_cap": True}] if may_exceed_cap else [facts]
-    demand = NO_DEMAND
     for name in sorted(by_market & policy.asked):
         if any(_hangs_on(name, policy, variant, unasked) for variant in variants) or (
             may_exceed_cap and name in policy.cap.rank_by and may_be_chosen(policy, view, unasked)
         ):
-            demand = demand.plus(_wanted_for(name, policy))
+            yield name, _wanted_for(name, policy)
     if policy.market_demand and any(_may_be_unwound(policy, variant, unasked) for variant in variants):
-        demand = demand.plus(policy.market_demand)
-    return demand
+        yield UNWINDING, policy.market_demand
 
 
 def _wanted_for(name: str, policy: Policy) -> MarketDemand:

@@ -23,6 +23,8 @@ _SIX_PLACES = Decimal("0.000001")
 _A_DAY = timedelta(days=1)
 LEAST_PART = 2
 """One day in so many must have been told for a volatility to be one."""
+MOST_VOLATILITY = Decimal(10)
+"""The most that is believed, 1,000 %: a price that goes up or down 22,000-fold on a usual day is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ def volatility(closes: Iterable[tuple[date, Decimal]], *, days: int, today: date
 
     ``closes`` are last prices by day, in any order; ``today`` is not over and does not count, nor does what comes
     after it. ``days`` returns need one close more. A price that is not above zero is none, and a day that is told twice
-    in different ways is not believed. Over days without a close the price is taken to have stood still, as it does at
-    venues that tell of such days. Where less than half of the days were told, nothing is known.
+    in different ways is not believed, and neither is a result above :data:`MOST_VOLATILITY`. Over days without a close
+    the price is taken to have stood still, as it does at venues that tell of such days. Where less than half of the
+    days were told, nothing is known.
     """
     told = _believed(closes, today - _A_DAY * (days + 1), today)
     ends = sorted(told)
@@ -52,7 +55,7 @@ def volatility(closes: Iterable[tuple[date, Decimal]], *, days: int, today: date
         total = _DIGITS.fma(step, step, total)
     spanned = (ends[-1] - ends[0]).days
     exact = _DIGITS.sqrt(_DIGITS.divide(total, Decimal(spanned)))
-    return Volatility(exact.quantize(_SIX_PLACES, context=_DIGITS), spanned)
+    return None if exact > MOST_VOLATILITY else Volatility(exact.quantize(_SIX_PLACES, context=_DIGITS), spanned)
 
 
 def _believed(closes: Iterable[tuple[date, Decimal]], first: date, today: date) -> dict[date, Decimal]:

@@ -232,6 +232,11 @@ class UnwindStep:
     due_at: Annotated[datetime | None, Key(hidden=True)] = None
     dated_ahead: Annotated[datetime | None, Key(hidden=True)] = None
 
+    @property
+    def goes_by_volatility(self) -> bool:
+        """Check whether how much is sold hangs on the volatility: an adaptive cycle does, unless it is the last."""
+        return self.schedule == "adaptive" and self.cycle < self.cycles
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:

@@ -130,7 +130,7 @@ class Draft:
     def warnings(self) -> tuple[PlanWarning, ...]:
         """What a person should know, looked for when it is asked for: of most accounts in a fleet nobody does."""
         with localcontext(EXACT):
-            found = find_warnings(self.given.rulebook.policy, self.account, self.given.now)
+            found = find_warnings(self.given.rulebook.policy, self.account, self.given.now, self.unwinds)
             return (*found, *_balance_warning(self.guards))
 
 

@@ -57,19 +57,20 @@ def _schedule_texts(step: UnwindStep, policy: Policy) -> list[str]:
     if step.rest_pct is None or step.cycle >= step.cycles:
         return []
     share = f"{step.schedule} schedule: {_percent(step.rest_pct)} of the rest"
-    if step.schedule != "adaptive":
-        return [share]
-    return [f"{share}, {volatility_text(step.volatility, policy)}"]
+    return [f"{share}, {volatility_text(step.volatility, policy)}" if step.goes_by_volatility else share]
 
 
 def volatility_text(volatility: Decimal | None, policy: Policy) -> str:
     """Say which volatility an adaptive schedule goes by."""
     if volatility is not None:
         return f"at a volatility of {_percent(volatility)} a day"
+    return f"volatility unknown: {without_volatility(policy)}"
+
+
+def without_volatility(policy: Policy) -> str:
+    """Say what an adaptive schedule goes by where the volatility is not known."""
     reference = policy.unwind.calibrate
-    if reference is None:
-        return "volatility unknown: even slices"
-    return f"volatility unknown: the reference is used, {_percent(reference.at_volatility)} a day"
+    return "even slices" if reference is None else f"the reference, {_percent(reference.at_volatility)} a day"
 
 
 def _cap_texts(step: UnwindStep, policy: Policy) -> list[str]:

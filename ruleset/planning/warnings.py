@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from exitplan.ruleset.engine.market_demand import demand_of_market_data
-from exitplan.ruleset.language.policy import Policy
+from exitplan.ruleset.engine.market_demand import UNWINDING, wanted_market_data
+from exitplan.ruleset.language.policy import HEALTH_SCORE, Policy
 from exitplan.ruleset.language.problems import nearest
 from exitplan.ruleset.language.reasons import percent_text
 from exitplan.ruleset.model.account_view import AccountView
@@ -18,6 +18,8 @@ from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.records import Key
 from exitplan.ruleset.model.snapshot import Side, TrackerRecord
 from exitplan.ruleset.model.values import MICRO, base_of, is_derivative, plain
+from exitplan.ruleset.planning.actions import UnwindStep
+from exitplan.ruleset.planning.unwind_words import without_volatility
 
 WarningKind = Literal[
     "untracked-part",
@@ -38,7 +40,7 @@ WARNING_KINDS: Mapping[WarningKind, str] = {
     "ignored-last-price": "The last price lies far outside bid and ask, and their middle is taken.",
     "no-rate": "Money in another currency has no known rate, and counts as nothing.",
     "no-entry-price": "A derivative without an entry price: its profit is not known, and counts as nothing.",
-    "no-market-data": "A rule or the way of unwinding asks for volatility, volume or depth that nobody could tell.",
+    "no-market-data": "A rule asks for volatility or volume that nobody could tell, or an unwind for the volatility.",
     "balance-changed": "What is held differs from the last run by more than the guard allows.",
 }
 _NEARLY, _HARDLY_MORE = Decimal("0.99"), Decimal("1.01")
@@ -58,8 +60,10 @@ class PlanWarning:
     nearest: Annotated[str | None, Key("The name that was probably meant.")] = None
 
 
-def find_warnings(policy: Policy, account: AccountView, now: datetime) -> list[PlanWarning]:
-    """List what a person should know of an account and its policy, in a fixed order."""
+def find_warnings(
+    policy: Policy, account: AccountView, now: datetime, unwinds: Sequence[UnwindStep] = ()
+) -> list[PlanWarning]:
+    """List what a person should know of an account, its policy and the unwinds of a plan, in a fixed order."""
     similar = _Similar(account)
     return [
         *_of_positions(account),
@@ -68,15 +72,36 @@ def find_warnings(policy: Policy, account: AccountView, now: datetime) -> list[P
         *_of_names(policy, account, similar),
         *_of_money(account),
         *_of_markets(policy, account),
+        *_of_unwinds(policy, unwinds),
     ]
 
 
 def _of_markets(policy: Policy, account: AccountView) -> Iterator[PlanWarning]:
-    """Warn of markets of which the policy asks for more than was told: what is absent matches no comparison."""
+    """Warn of markets of which rules ask for more than was told, and say what comes of that."""
     markets = account.snapshot.markets
-    for symbol, demand in sorted(demand_of_market_data(policy, account.positions).items()):
-        missing = " and ".join(markets[symbol].data.lacks(demand))
-        text = f"the {missing} of {symbol} is not known: a rule that compares it does not match"
+    for symbol, by_use in sorted(wanted_market_data(policy, account.positions).items()):
+        for fact in sorted(by_use.keys() - {UNWINDING}):
+            missing = " and ".join(markets[symbol].data.lacks(by_use[fact]))
+            text = f"the {missing} of {symbol} is not known: {_without(fact, symbol, account)}"
+            yield PlanWarning("no-market-data", symbol, text)
+
+
+def _without(fact: str, symbol: str, account: AccountView) -> str:
+    """Say what comes of it that market data is missing for a fact: what is absent matches no comparison."""
+    if fact != HEALTH_SCORE:
+        return "a rule that compares it does not match"
+    if any(fact in view.facts for view in account.positions if view.position.symbol == symbol):
+        return "its health score takes the mean instead"
+    return "it has no health score, and a rule that compares that does not match"
+
+
+def _of_unwinds(policy: Policy, unwinds: Sequence[UnwindStep]) -> Iterator[PlanWarning]:
+    """Warn of adaptive unwinds that do not know the volatility; what has no pace is blocked, which says so."""
+    for step in unwinds:
+        if not step.goes_by_volatility or step.volatility is not None:
+            continue
+        symbol = step.key.partition("#")[0]
+        text = f"the volatility of {symbol} is not known: its unwind goes by {without_volatility(policy)}"
         yield PlanWarning("no-market-data", symbol, text)
 
 

@@ -186,8 +186,8 @@ def _market_data() -> dict[str, Schema]:
     days = "Of how many closed UTC days volatility_1d is."
     return {
         "volatility_1d": amount(
-            "The root of the mean squared daily log returns of the last closed days, a fraction; absent: nobody "
-            "asked, or the venue could not tell.",
+            "The root of the mean squared daily log returns of the last closed days, a fraction of at most 10; "
+            "absent: nobody asked, or the venue could not tell.",
             negative=False,
         ),
         "volatility_days": {"type": ["integer", "null"], "minimum": 1, "description": days},

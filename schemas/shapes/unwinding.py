@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from exitplan.ruleset.language.unwinding import SCHEDULES, VOLATILITY_SOURCES, WINDOWS, WITHIN
 from exitplan.ruleset.model.market_data import VOLATILITY_DAYS
+from exitplan.ruleset.model.volatility import MOST_VOLATILITY
 from exitplan.schemas.shapes.common import Schema, one_of, record
 
 _FEWEST_DAYS, _MOST_DAYS = 2, 180  # some venues answer 200 candles at most, the day that goes on among them
@@ -57,7 +58,7 @@ def _calibration() -> Schema:
         "at_volatility": _number(
             "The volatility of a day, as a fraction: 0.04 is 4 %. Used as well where none can be read.",
             exclusiveMinimum=0,
-            maximum=10,
+            maximum=int(MOST_VOLATILITY),
             examples=[Decimal("0.04")],
         ),
     }

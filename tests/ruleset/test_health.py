@@ -156,6 +156,20 @@ def test_a_rule_on_a_score_that_is_not_known_does_not_match() -> None:
     assert "health_score" not in shown(plan, "BBB/USD")["facts"]
 
 
+@pytest.mark.parametrize(
+    ("absent", "then"),
+    [
+        ("unknown", "it has no health score, and a rule that compares that does not match"),
+        ("mean", "its health score takes the mean instead"),
+    ],
+)
+def test_a_plan_says_what_comes_of_a_score_without_its_market_data(absent: Any, then: str) -> None:
+    model = model_document(sealed(replace(MODEL, weights=(replace(MODEL.weights[0], absent=absent),))))
+    plan = plan_of(account(AAA=None), health={"model": model}, exits=[SICK])
+    texts = [one["text"] for one in plan["warnings"]]
+    assert texts == [f"the volatility of AAA/USD is not known: {then}"]
+
+
 def test_the_cap_takes_the_least_healthy_first_and_the_unknown_last() -> None:
     plan = plan_of(account(AAA="0.02", BBB="0.1", CCC=None), **SCORED, cap=RANKED, max_positions=1)
     assert over_cap(plan) == ["AAA/USD", "BBB/USD"]

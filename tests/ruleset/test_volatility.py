@@ -16,7 +16,8 @@ from exitplan.ruleset.model.volatility import Volatility, volatility
 
 TODAY = date(2026, 2, 18)
 Closes = list[tuple[date, Decimal]]
-prices = st.decimals("0.00000001", "100000000", places=8)
+prices = st.decimals("0.0001", "1", places=8)
+"""No two of them are further apart than a volatility that is believed."""
 
 
 def closes(*told: str) -> Closes:
@@ -96,6 +97,11 @@ def test_over_days_without_a_close_the_price_stood_still() -> None:
 def test_of_less_than_half_of_the_days_nothing_is_known(told: int, days: int, known: bool) -> None:
     found = volatility(closes(*["100"] * told), days=days, today=TODAY)
     assert found == (Volatility(Decimal("0.000000"), told - 1) if known else None)
+
+
+@pytest.mark.parametrize(("last", "found"), [("22026", "9.999979"), ("22027", None)])
+def test_a_volatility_beyond_1000_percent_is_not_believed(last: str, found: str | None) -> None:
+    assert value(closes("1", last, "1")) == found  # e to the power of 10 is 22,026.47
 
 
 def test_nothing_is_known_of_a_market_that_tells_nothing() -> None:

@@ -17,6 +17,7 @@ from tests.builders import Amount, ago, blocked, market, only_action, plan_of, p
 ADAPTIVE = {"schedule": "adaptive", "calibrate": {"pct": Decimal("0.25"), "at_volatility": Decimal("0.04")}}
 HOURLY = {"max_participation": {"share": Decimal("0.05"), "of": "hour"}}
 DAILY = {"max_participation": {"share": Decimal("0.05"), "of": "day"}}
+UNWOUND = {"id": "legacy", "when": {"category": "LEGACY_NON_COMPLIANT"}, "action": "unwind"}
 BOOK = {"max_participation": {"share": Decimal("0.2"), "of": "book"}}
 
 
@@ -40,6 +41,10 @@ def unwinding(
 
 def step(plan: Document, side: str = "long") -> dict[str, Any]:
     return dict(shown(plan, side=side)["unwind"])
+
+
+def warned(plan: Document) -> list[str]:
+    return [one["text"] for one in plan["warnings"] if one["kind"] == "no-market-data"]
 
 
 def sold(plan: Document) -> str:
@@ -82,8 +87,9 @@ def test_where_the_volatility_is_unknown_the_reference_is_used_and_said() -> Non
     assert "volatility" not in step(plan)
     assert only_action(plan)["because"].endswith(
         "cycle 1 of 4: down to 68.5104 % of 1000000; adaptive schedule: 31.4896 % of the rest, "
-        "volatility unknown: the reference is used, 4 % a day"
+        "volatility unknown: the reference, 4 % a day"
     )
+    assert warned(plan) == ["the volatility of AAA/USD is not known: its unwind goes by the reference, 4 % a day"]
 
 
 def test_a_risk_aversion_without_a_volatility_gives_even_slices_and_says_so() -> None:
@@ -91,6 +97,25 @@ def test_a_risk_aversion_without_a_volatility_gives_even_slices_and_says_so() ->
     plan = unwinding(moving(), unwind=averse)
     assert sold(plan) == "250000"
     assert only_action(plan)["because"].endswith("25 % of the rest, volatility unknown: even slices")
+    assert warned(plan) == ["the volatility of AAA/USD is not known: its unwind goes by even slices"]
+
+
+def test_nothing_is_warned_of_where_no_cycle_would_be_another() -> None:
+    waiting = unwound(1, "0.685", 1_000_000, last=ago(1))
+    last = unwound(3, "0.2", 1_000_000, last=ago(6000))
+    assert warned(unwinding(moving(), 685_000, waiting, unwind=ADAPTIVE)) == []
+    assert warned(unwinding(moving(), 200_000, last, unwind=ADAPTIVE)) == []
+    assert warned(unwinding(moving(), unwind=ADAPTIVE, max_positions=0)) == []  # closed for the cap
+    assert warned(unwinding(moving(), unwind={"schedule": "even"})) == []
+
+
+def test_a_rule_and_an_unwind_that_miss_the_volatility_are_told_of_apart() -> None:
+    shaky = {"id": "shaky", "when": {"volatility_1d": {"gt": Decimal("0.5")}}, "action": "close"}
+    plan = unwinding(moving(), side="short", unwind=ADAPTIVE, exits=[shaky, UNWOUND])
+    assert warned(plan) == [
+        "the volatility of AAA/USD is not known: a rule that compares it does not match",
+        "the volatility of AAA/USD is not known: its unwind goes by the reference, 4 % a day",
+    ]
 
 
 def test_a_risk_aversion_goes_by_the_length_of_a_cycle() -> None:

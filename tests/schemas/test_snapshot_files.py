@@ -245,6 +245,8 @@ def test_a_market_that_nobody_asked_about_says_nothing_of_it(snapshot: Spoil) ->
     ("data", "words"),
     [
         ({"volatility_1d": "-0.1"}, "a decimal that is not negative is expected"),
+        ({"volatility_1d": "10.000001"}, "at most 10 is expected, found '10.000001'; it is a fraction of a day"),
+        ({"volatility_1d": "1e9"}, "volatility_1d: at most 10 is expected"),
         ({"volatility_days": 0}, "volatility_days"),
         ({"volatility_days": "30"}, "volatility_days"),
         ({"volatilty_1d": "0.1"}, "did you mean 'volatility_1d'?"),
