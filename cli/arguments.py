@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.data_folders import tell_of_data_folder
 from exitplan.cli.options import ALL_PHASES, DEFAULT_DATA
 from exitplan.cli.output import say
+from exitplan.cli.policy_names import typed_policy
 from exitplan.cli.rendering.waiting import waiting
 from exitplan.executor.accounts.account import Account, AccountRequest, find_account_files, open_account
 from exitplan.executor.accounts.places import DataPlace
@@ -30,9 +31,7 @@ from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.documents import load_document
-from exitplan.schemas.groups import is_group_file
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
-from exitplan.schemas.validation import CASES_ENDING, policies_in
 
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
@@ -174,29 +173,15 @@ def policy_for_recording(snapshot: Path, where: AccountRef, overrides: Overrides
         ) from problem
 
 
-def named_policy(path: Path) -> Path:
-    """Return the file of a policy that is named: itself, else the shipped one of this name."""
-    shipped = shipped_policy(str(path))
-    return shipped if not path.exists() and shipped.is_file() else path
-
-
-def named_policies(paths: Iterable[Path]) -> Iterator[Path]:
-    """List the policies that are named: files, those of folders, and shipped ones by their names."""
-    for path in paths:
-        if path.is_dir():
-            inner = (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
-            yield from (file for file in inner if not is_group_file(file))
-        else:
-            yield named_policy(path)
-
-
 def outer_invariants(under: Path | None) -> tuple[Invariant, ...]:
     """Return the invariants of an outer policy; raises UsageError where it has none, FileHasProblems."""
     if under is None:
         return ()
-    invariants = load_policy(named_policy(under)).policy.invariants
+    invariants = load_policy(under).policy.invariants
     if not invariants:
-        raise UsageError(f"{under} has no invariants", hint="write what never happens: never: [{when: ..., do: sell}]")
+        raise UsageError(
+            f"{typed_policy(under)} has no invariants", hint="write what never happens: never: [{when: ..., do: sell}]"
+        )
     return invariants
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from exitplan.cli.arguments import AccountRef, default_policy, named_policy, request_of
+from exitplan.cli.arguments import AccountRef, default_policy, request_of
+from exitplan.cli.options import read_policy
 from exitplan.executor.accounts.account import open_account
 from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.store.history import past_runs
@@ -56,7 +57,9 @@ SeedOption = Annotated[
 ]
 JudgedByOption = Annotated[
     Path | None,
-    typer.Option("--policy", metavar="FILE|NAME", help="The policy whose facts and limit for dust count."),
+    typer.Option(
+        "--policy", metavar="FILE|NAME", callback=read_policy, help="The policy whose facts and limit for dust count."
+    ),
 ]
 
 
@@ -98,8 +101,7 @@ class HealthData:
         return "; ".join(said)
 
     def _policy(self) -> Policy:
-        path = default_policy() if self.policy is None else named_policy(self.policy)
-        return load_policy(path).policy
+        return load_policy(self.policy or default_policy()).policy
 
     def _candles(self) -> Mapping[str, Sequence[Candle]]:
         candles: dict[str, Sequence[Candle]] = {}

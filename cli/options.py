@@ -57,9 +57,23 @@ JobsOption = Annotated[
     typer.Option("--jobs", metavar="N", min=1, max=64, help="How many accounts to work on at once."),
 ]
 KEY_HELP = "The private ed25519 key: its file, env:NAME (the variable NAME_SIGNING_KEY) or keyring:NAME."
+
+
+def read_policy(path: Path | None) -> Path | None:
+    """Find the file of a policy that is typed as an option: it may be one that comes with exitplan, by its name."""
+    from exitplan.cli.policy_names import named_policy  # noqa: PLC0415 - `exitplan --help` needs none of it
+
+    return None if path is None else named_policy(path)
+
+
 PolicyOption = Annotated[
     Path | None,
-    typer.Option("--policy", metavar="FILE", help="A policy to use instead of the account's own."),
+    typer.Option(
+        "--policy",
+        metavar="FILE|NAME",
+        callback=read_policy,
+        help="A policy to use instead of the account's own; one that comes with exitplan by its name.",
+    ),
 ]
 
 
@@ -147,7 +161,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothin
 UnderOption = Annotated[
     Path | None,
     typer.Option(
-        "--under", metavar="POLICY", help="An outer policy, whose invariants (never, always) no policy may break."
+        "--under",
+        metavar="FILE|NAME",
+        callback=read_policy,
+        help="An outer policy, whose invariants (never, always) no policy may break.",
     ),
 ]
 

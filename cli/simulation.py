@@ -13,12 +13,12 @@ from exitplan.brokers.paper.options import Impact, ImpactModel, PaperOptions, op
 from exitplan.brokers.registry import PAPER
 from exitplan.cli.arguments import (
     AccountRef,
-    named_policy,
     open_requested,
     policy_for_recording,
     read_duration,
     request_of,
 )
+from exitplan.cli.policy_names import typed_policy
 from exitplan.executor.accounts.account import find_account
 from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.plan import read_account, read_state
@@ -174,7 +174,7 @@ def _from_account(start: Start) -> _Begun:
 
 def _candidates(start: Start, begun: _Begun) -> tuple[Candidate, ...]:
     loaded = [("", begun.own)] if begun.own is not None else []
-    loaded += [(str(path), _named_policy(path, begun.base)) for path in start.policies]
+    loaded += [(typed_policy(path), load_policy(path, {}, account=begun.base)) for path in start.policies]
     names = [policy.policy.name for _, policy in loaded]
     shown = [name if names.count(name) == 1 else given or name for (given, _), name in zip(loaded, names, strict=True)]
     if len(set(shown)) < len(shown):
@@ -194,11 +194,6 @@ def _by_schedule(candidates: tuple[Candidate, ...], prices: PriceWish) -> tuple[
     common = [text for text in prices.volatility if "=" not in text]
     reference = _within("--volatility", common[-1], ZERO, _MOST_VOLATILE) if common else DEFAULT_VOLATILITY
     return candidates_by_schedule(candidate.loaded, reference)
-
-
-def _named_policy(path: Path, base: LoadedPolicy | None) -> LoadedPolicy:
-    """Load a policy: a file, or a shipped one by its name."""
-    return load_policy(named_policy(path), {}, account=base)
 
 
 def _interval(every: str | None, delay: timedelta, candidates: Sequence[Candidate]) -> timedelta:

@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +164,13 @@ class LoadedVerbs(MutableMapping[str, Any]):
         return len(self._verbs)
 
 
-def verb_app(*, has_verbs: bool = False) -> typer.Typer:
-    """Make the Typer app of one verb, or of one that has verbs of its own."""
+def verb_app(*, has_verbs: bool = False, group: type[TyperGroup] | None = None) -> typer.Typer:
+    """Make the Typer app of one verb, or of one that has verbs of its own, which a ``group`` loads as it needs them."""
     return typer.Typer(
+        cls=group,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        no_args_is_help=has_verbs,
+        no_args_is_help=has_verbs or group is not None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import named_policy
 from exitplan.cli.options import JsonOption
 from exitplan.cli.output import say
+from exitplan.cli.policy_names import named_policy
 from exitplan.cli.rendering.compare import Compared, compared_document, compared_parts, markdown
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import named_policies
 from exitplan.cli.output import say
+from exitplan.cli.policy_names import named_policies
 from exitplan.cli.rendering.graphs import GraphFormat, graph_text
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
 from exitplan.schemas.policies import load_policy
 from exitplan.workbench.graph import graph_of_exits, graph_of_files
@@ -37,7 +36,7 @@ def command(
     With --exits the ways of positions through one policy: an arrow stands only where a position can go along it, which
     is proved for every position.
     """
-    files = list(named_policies(paths or [project_root() / "policies"]))
+    files = list(named_policies(paths))
     if not files:
         raise UsageError("there is no policy to draw", hint="name files, folders, or a shipped policy such as default")
     if exits and len(files) > 1:

@@ -10,17 +10,16 @@ from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import named_policies, outer_invariants
+from exitplan.cli.arguments import outer_invariants
 from exitplan.cli.options import JsonOption, UnderOption
 from exitplan.cli.output import say
+from exitplan.cli.policy_names import comes_with_exitplan, named_policies
 from exitplan.cli.rendering.findings import FORMS, LintReport, finding_text, lint_document
 from exitplan.cli.streams import save, write_bytes, write_json
 from exitplan.cli.verbs import verb_app
-from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.planning.words import counted
 from exitplan.schemas.loading.text import display_name
-from exitplan.schemas.policies import shipped_policy
 from exitplan.workbench.lint.files import lint_files
 from exitplan.workbench.lint.fixing import Fixed, fix_file
 
@@ -64,7 +63,7 @@ def command(
 
     Exit code 1 where there is a warning.
     """
-    files = list(named_policies(paths or [project_root() / "policies"]))
+    files = list(named_policies(paths))
     if not files:
         raise UsageError(
             "there is no policy to look at", hint="name files, folders, or a shipped policy such as default"
@@ -82,7 +81,7 @@ def command(
 def _fix(files: Sequence[Path], *, is_told: bool) -> None:
     """Mend files and show how they changed; those that come with exitplan stay as they are."""
     for file in files:
-        if shipped_policy(file.stem) == file:
+        if comes_with_exitplan(file):
             continue
         fixed = fix_file(file)
         if fixed.after != fixed.before:

@@ -60,6 +60,7 @@ from exitplan.cli.plan_output import (
     plans_table,
     save_plan,
 )
+from exitplan.cli.policy_names import typed_policy
 from exitplan.cli.rendering.blocked import left_to_a_person
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile, open_account_file
@@ -257,7 +258,7 @@ def _next_step(saved: Path, where: AccountRef, *, is_recording: bool = False) ->
     if where.account is not None and Path(where.account).suffix:
         line += ["--account", where.account]
     if where.policy is not None:
-        line += ["--policy", str(where.policy)]
+        line += ["--policy", typed_policy(where.policy)]
     if where.data != FilePlace(project_data(filter(None, [where.account]))):
         line += ["--data", str(where.data)]
     return f"To carry {'them' if saved.is_dir() else 'it'} out: {shlex.join(line)}"

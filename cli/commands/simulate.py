@@ -18,6 +18,7 @@ from exitplan.cli.options import (
     ProgressOption,
     SnapshotOption,
 )
+from exitplan.cli.policy_names import named_policy
 from exitplan.cli.rendering.plots import drawing_of
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.simulation import csv_bytes, paths_bar, simulation_document, simulation_parts
@@ -39,6 +40,10 @@ class Model(StrEnum):
     SQUARE_ROOT = "square-root"
 
 
+def _read_policies(paths: list[Path] | None) -> list[Path]:
+    return [named_policy(path) for path in paths or ()]
+
+
 @app.command()
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account: AccountOption = None,
@@ -47,8 +52,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         typer.Option(
             "--policy",
             metavar="FILE|NAME",
-            help="A policy to try instead of the account's own, a shipped one by name; several are compared on the "
-            "same paths.",
+            callback=_read_policies,
+            help="A policy to try instead of the account's own; one that comes with exitplan by its name. Several are "
+            "compared on the same paths.",
         ),
     ] = None,
     snapshot: SnapshotOption = None,

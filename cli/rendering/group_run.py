@@ -40,7 +40,8 @@ class GroupScreen:
         line = run_line(event, 0) if account else _group_line(event)
         if line is None:
             return
-        named = Text(f"{account:<{self._width}}", "dim").append_text(line) if account else line
+        gap = "" if line.plain.startswith(" ") else "  "
+        named = Text(f"{account:<{self._width}}{gap}", "dim").append_text(line) if account else line
         with suppress(OSError):  # as in a run of one account
             self._console.print(hung(named, self._console))
 

@@ -63,14 +63,14 @@ def _open_table(lots: AccountLots) -> Table:
     )
     for position in lots.positions:
         for one in position.open:
-            lot = one.lot
+            lot, currency = one.lot, one.currency or one.lot.currency
             table.add_row(
                 words(_name(lot), "bold"),
                 words(exact(lot.quantity)),
                 words("?" if lot.opened_at is None else _day(lot.opened_at)),
-                *(words(text) for text in (_price(lot.price), money(lot.cost), money(one.worth))),
+                *(words(text) for text in (_price(lot.price), _cost(lot, currency), money(one.worth))),
                 _gain(one.unrealised),
-                words(lot.currency or "?"),
+                words(currency or "?"),
                 words({"trade": "its trades", "record": "a noted price"}.get(lot.source, "nothing"), "dim"),
             )
     return table
@@ -131,7 +131,7 @@ def notes_of(lots: AccountLots) -> Iterator[str]:
     if left:
         yield f"Left without being sold here: {left} (withdrawn, spent on fees?)."
     if any(part.gain is not None and part.net is None for part in lots.realised):
-        yield "Net is unknown where a fee was not told, or was taken in a third coin."
+        yield "Net is unknown where a fee was not told (a noted price has none) or was taken in a third coin."
 
 
 def _amounts(found: Iterable[tuple[str, tuple[Lot, ...]]]) -> str:
@@ -202,7 +202,7 @@ def _sold_document(part: Realised) -> dict[str, Any]:
 
 def _open_document(one: OpenLot) -> dict[str, Any]:
     known = {"mark": _maybe(one.mark), "worth": _maybe(one.worth), "unrealised": _maybe(one.unrealised)}
-    return {**_lot_document(one.lot), **known}
+    return {**_lot_document(one.lot), **known, "currency": one.currency}
 
 
 def _maybe(value: Decimal | None) -> str | None:

@@ -27,12 +27,16 @@ _LEAST_SHARE = Decimal("1e-8")
 
 @dataclass(frozen=True, slots=True)
 class OpenLot:
-    """A lot that is open, with the mark price now; None where it is not known, or is in another currency."""
+    """A lot that is open, with its mark price now and what it is worth, in ``currency``; None where that is not known.
+
+    ``unrealised`` is None as well where the lot was paid in another currency.
+    """
 
     lot: Lot
     mark: Decimal | None = None
     worth: Decimal | None = None
     unrealised: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class PositionLots:
 class Total:
     """What all sales in one currency come to; ``unknown`` counts the parts whose gain is not known, left out of it.
 
-    ``net`` is None where a fee is not known.
+    ``net`` is None where a fee is not known, ``unrealised`` where that of an open lot is not.
     """
 
     currency: str
@@ -64,7 +68,7 @@ class Total:
     gain: Decimal = ZERO
     net: Decimal | None = ZERO
     unknown: int = 0
-    unrealised: Decimal = ZERO
+    unrealised: Decimal | None = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +203,16 @@ def _open_lot(lot: Lot, line: Timeline, view: PositionView | None) -> OpenLot:
         return OpenLot(lot)
     terms = terms_of(view.position.symbol, line.size)
     worth = terms.worth(lot.quantity, view.price.mark)
-    cost = lot.cost if lot.currency == currency_of(view.position.symbol) else None
-    return OpenLot(lot, view.price.mark, worth, terms.gain(lot.side, cost, worth))
+    currency = currency_of(view.position.symbol)
+    cost = lot.cost if lot.currency == currency else None
+    return OpenLot(lot, view.price.mark, worth, terms.gain(lot.side, cost, worth), currency)
 
 
 def _total(currency: str, realised: Sequence[Realised], open_: Sequence[OpenLot]) -> Total:
     own = [part for part in realised if part.currency == currency]
     known = [part for part in own if part.gain is not None]
     nets = [part.net for part in known]
+    open_gains = [one.unrealised for one in open_ if one.lot.currency == currency]
     return Total(
         currency=currency,
         proceeds=_sum(part.proceeds for part in known),
@@ -214,7 +220,7 @@ def _total(currency: str, realised: Sequence[Realised], open_: Sequence[OpenLot]
         gain=_sum(part.gain for part in known),
         net=None if None in nets else _sum(nets),
         unknown=len(own) - len(known),
-        unrealised=_sum(one.unrealised for one in open_ if one.lot.currency == currency),
+        unrealised=None if None in open_gains else _sum(open_gains),
     )
 
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import orjson
 
 from exitplan.executor.store.journal import Beside, Journal
-from exitplan.executor.store.journal_values import moment_of
-from exitplan.executor.store.port import Row, StoreBroken, Tables
+from exitplan.executor.store.journal_values import document_of, moment_of
+from exitplan.executor.store.port import Row, Tables
 from exitplan.ruleset.model.values import time_text
 
 Standing = Literal["preparing", "going", "winding", "ending", "ended", "joined"]
@@ -92,7 +92,7 @@ def group_steps(journal: Journal, group_plan: str) -> list[GroupStep]:
     """Return the steps of a group's plan in their order, from the leader's journal."""
     asked = "SELECT at, step, document FROM group_steps WHERE group_plan = ? ORDER BY number"
     rows = journal.read_beside(lambda db: db.execute(asked, (group_plan,)).fetchall())
-    return [GroupStep(moment_of(at), str(step), _document(text)) for at, step, text in rows]
+    return [GroupStep(moment_of(at), str(step), document_of(text)) for at, step, text in rows]
 
 
 def beginning(row: GroupRow) -> Beside:
@@ -161,15 +161,5 @@ def _row_of(row: Row) -> GroupRow:
         standing,
         moment_of(began_at),
         None if ended_at is None else moment_of(ended_at),
-        None if document is None else _document(document),
+        None if document is None else document_of(document),
     )
-
-
-def _document(text: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(text)
-    except ValueError as error:
-        raise StoreBroken(f"a document in it is broken: {error}") from error
-    if not isinstance(document, dict):
-        raise StoreBroken("a document in it is broken")
-    return document

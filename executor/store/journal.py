@@ -30,6 +30,7 @@ from exitplan.executor.store.journal_values import (
     Resolution,
     Settlement,
     decimal_of,
+    document_of,
     intent_of_row,
     moment_of,
     number_of,
@@ -154,7 +155,7 @@ class Journal:
     def plan_document(self, plan_id: str) -> dict[str, Any]:
         """Return the document of a plan that is in the journal."""
         (text,) = _row(self._db.execute("SELECT document FROM plans WHERE plan_id = ?", (plan_id,)))
-        return _document(text)
+        return document_of(text)
 
     def open_plan_ids(self) -> list[str]:
         """Return the ids of all plans whose run has not ended, the oldest first."""
@@ -501,11 +502,11 @@ class Journal:
         if not rows:
             return None
         ((content, changes),) = rows
-        document = _document(content)
+        document = document_of(content)
         if not changes:
             return document
         for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
-            _change(document, _document(change))
+            _change(document, document_of(change))
         return document
 
     def put_state(self, document: Mapping[str, Any]) -> None:
@@ -599,20 +600,10 @@ def _fill(told_at: str, *row: Any) -> Fill:  # noqa: ANN401 - a row of the journ
     )
 
 
-def _document(text: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(text)
-    except ValueError as error:
-        raise StoreBroken(f"a document in it is broken: {error}") from error
-    if not isinstance(document, dict):
-        raise StoreBroken("a document in it is broken")
-    return document
-
-
 def _run(*row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of the journal
     names = ("run", "plan_id", "started_at", "ended_at", "exit_code", "account_state", "pid", "host", "actor")
     run = dict(zip(names, row[:-1], strict=True))
     moment_of(run["started_at"])  # whoever reads it takes it for a time
     if run["ended_at"] is not None:
         moment_of(run["ended_at"])
-    return {**run, "summary": _document(row[-1]) if row[-1] else None}
+    return {**run, "summary": document_of(row[-1]) if row[-1] else None}

@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+import orjson
+
 from exitplan.executor.store.port import StoreBroken
 from exitplan.ruleset.model.values import parse_time, plain
 from exitplan.ruleset.planning.plan_types import Plan
@@ -134,6 +136,17 @@ def _unchecked_intent(plan_id: str, *row: Any) -> Intent:  # noqa: ANN401 - a ro
         message,
         fence,
     )
+
+
+def document_of(text: bytes) -> dict[str, Any]:
+    """Read a document as it is written in a journal; raises StoreBroken where it is none."""
+    try:
+        document = orjson.loads(text)
+    except ValueError as error:
+        raise StoreBroken(f"a document in it is broken: {error}") from error
+    if not isinstance(document, dict):
+        raise StoreBroken("a document in it is broken")
+    return document
 
 
 @lru_cache(maxsize=1024)

@@ -25,6 +25,9 @@ def load_plan(path: Path) -> Plan:
         known = orjson.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, orjson.JSONDecodeError):
         known = None  # load_document says what is wrong, with the line
+    if kind_of(known) == "groupplan":
+        hint = "exitplan show draws it, exitplan apply carries it out"
+        raise FileIsInvalid(f"{path} is the plan of a group; that of one account is expected", hint=hint)
     if isinstance(known, dict) and "plan_id" in known and isinstance(known.get("sha256"), str):
         ensure_unaltered(known)
     return read_plan(load_document(path, "plan"))

@@ -20,7 +20,7 @@ from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.market_data import VOLATILITY_DAYS, MarketDemand
 from exitplan.ruleset.model.records import Document, Key, Name, Sha256, read_record, write_record
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import ONE, ZERO, to_micro
+from exitplan.ruleset.model.values import ONE, ZERO, plain, to_micro
 
 BAD_ENDS: Mapping[str, str] = {
     "fall": "The price goes against the position by the model's fall.",
@@ -33,6 +33,8 @@ _FEATURES = {name: feature.meaning for name, feature in FEATURES.items()}
 _MEAN = "As if it were at its mean: it adds nothing."
 _ABSENT = {"mean": _MEAN, "unknown": "The score is not known either."}
 _MOST_DAYS = 365
+_LARGEST, _LEAST_SD = Decimal(1_000_000), Decimal("1e-9")
+"""No figure of a model that was fitted to standardised features comes near these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,16 +226,23 @@ def model_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     for index, weight in enumerate(document["weights"]):
         if weight["feature"] in names[:index]:
             yield Problem(("weights", index, "feature"), f"the feature {weight['feature']!r} is there twice")
-        yield from _not_positive(weight, ("weights", index, "sd"))
-    yield from _not_positive(document["baseline"], ("baseline", "sd"))
+        yield from _out_of_range(weight, ("weights", index))
+    yield from _out_of_range(document, ())
+    yield from _out_of_range(document["baseline"], ("baseline",))
     if model_sha256(document) != document["sha256"]:
         hint = "train it anew with: exitplan health train"
         yield Problem(("sha256",), "the model was changed after it was trained: it does not match its hash", hint=hint)
 
 
-def _not_positive(part: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Problem]:
-    if Decimal(part["sd"]) <= 0:
-        yield Problem(path, f"a number above 0 is expected, found {part['sd']}")
+def _out_of_range(part: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Problem]:
+    """Find figures that no training gives: a score would be a coin thrown by digits that nobody sees."""
+    for name in ("intercept", "coefficient", "mean", "sd"):
+        if name in part and abs(Decimal(part[name])) > _LARGEST:
+            message = f"a number from -{_LARGEST} to {_LARGEST} is expected, found one of {len(part[name])} characters"
+            yield Problem((*path, name), message)
+    if "sd" in part and Decimal(part["sd"]) < _LEAST_SD:
+        message = f"a number above 0 is expected, found {part['sd'][:20]}"
+        yield Problem((*path, "sd"), message, hint=f"at least {plain(_LEAST_SD)}")
 
 
 def constant_model(micro: int) -> HealthModel:

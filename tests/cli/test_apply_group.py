@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,11 +60,22 @@ def test_it_plans_shows_asks_and_carries_out(desk: Path) -> None:
     assert "Carry this out? Only 'yes' goes on" in ran.err
     for said in ("Bundle b1: BTC", "All accounts are ready for", "b1, 8 slices", "done", "cash ", "hedge"):
         assert said in ran.out
+    assert re.search(r"^cash   Applying .*\nhedge  Applying ", ran.out, re.MULTILINE)
 
 
 def test_another_answer_than_yes_sends_nothing(desk: Path) -> None:
     assert xp("apply", "--group", "desk", typed="no\n").code == 8
     assert positions(desk, CASH) == [(SPOT, "1")]
+
+
+@pytest.mark.parametrize("line", [("diff", "group.json", "group.json"), ("sign", "group.json", "--key", "k.pem")])
+def test_where_the_plan_of_an_account_is_wanted_that_of_a_group_is_named_as_what_it_is(
+    desk: Path, line: tuple[str, ...]
+) -> None:
+    xp("plan", "--group", "desk", "--out", "group.json")
+    ran = xp(*line)
+    assert ran.code == 65
+    assert "error: group.json is the plan of a group; that of one account is expected" in ran.err
 
 
 def test_a_saved_plan_goes_without_a_question_and_once(desk: Path) -> None:

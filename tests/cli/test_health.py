@@ -131,6 +131,12 @@ def test_a_model_is_explained_with_the_positions_of_a_snapshot(recording: Path) 
     document = json.loads(xp("health", "explain", "--snapshot", recording, "--json").out)
     assert [one["score"] for one in document["positions"]] == ["0.690110", None]
     assert document["positions"][1]["missing"] == ["barrier"]
+    held = json.loads(recording.read_text())
+    held["markets"]["AAA/USD"]["active"] = False
+    recording.write_text(json.dumps(held))
+    assert "AAA/USD long no market that trades" in " ".join(
+        xp("health", "explain", "--snapshot", recording).out.split()
+    )
 
 
 def test_explain_shows_the_score_of_a_position_and_what_adds_to_it(folder: Path, recording: Path) -> None:

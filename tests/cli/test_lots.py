@@ -88,6 +88,15 @@ def test_what_a_form_does_not_hold_is_told() -> None:
     assert list(left_out(FORMS["csv"], replace(lots, unpriced=1))) == ["1 fill without a known price is no trade"]
 
 
+@pytest.mark.parametrize(("name", "told"), [("koinly", 1), ("csv", 1), ("beancount", 1), ("rotki", 0)])
+def test_a_contract_of_which_nobody_knows_what_it_realised_is_told_where_it_would_stand(name: str, told: int) -> None:
+    known = account().positions[-1]
+    (part,) = known.realised
+    contract = replace(known, realised=(replace(part, gain=None),))
+    said = "the gain of 1 part that was sold is not known"
+    assert list(left_out(FORMS[name], replace(account(), positions=(contract,)))).count(said) == told
+
+
 def test_a_loss_of_a_derivative_is_a_realised_gain_that_was_sent() -> None:
     rows = list(csv.DictReader(FORMS["koinly"].write([account()]).decode().splitlines()))
     (row,) = [row for row in rows if row["Label"]]
@@ -124,8 +133,18 @@ def test_without_the_venue_the_same_is_realised_and_nothing_valued(folder: Path)
     xp("apply", "--auto-approve")
     asked, offline = xp("lots", "--json").json, xp("lots", "--offline", "--json").json
     assert offline["totals"][0]["gain"] == asked["totals"][0]["gain"]
-    assert offline["totals"][0]["unrealised"] == "0"
+    assert (offline["totals"][0]["unrealised"], asked["totals"][0]["unrealised"]) == (None, "78.5")
     assert "The venue was not asked" in " ".join(offline["notes"])
+
+
+def test_what_a_lot_is_worth_is_in_the_currency_of_its_market_and_its_cost_in_its_own() -> None:
+    lot = replace(position("AAA/USD", "AAA", "FIFO").open[0].lot, currency="EUR")
+    held = replace(position("AAA/USD", "AAA", "FIFO"), open=(OpenLot(lot, d(110), d(220), None, "USD"),), realised=())
+    lots = replace(account(), positions=(held,))
+    (row,) = csv.DictReader(FORMS["csv"].write([lots]).decode().splitlines())
+    assert (row["cost_currency"], row["proceeds"], row["currency"], row["gain"]) == ("EUR", "220", "USD", "")
+    (total,) = lots.totals
+    assert (total.currency, total.unrealised) == ("EUR", None)
 
 
 def test_several_accounts_are_a_row_each_and_one_file(folder: Path) -> None:

@@ -100,3 +100,68 @@ def test_a_policy_that_breaks_what_it_promises_is_told(nothing: Path, monkeypatc
 def test_the_former_name_of_the_verb_still_shows_what_an_account_runs_under() -> None:
     assert xp("policy", "show", "-a", "user123").out == xp("policies", "show", "-a", "user123").out
     assert "\n  policy " not in xp("--help").out
+
+
+NAMING_A_POLICY = [
+    *(
+        [verb, *words, "--policy"]
+        for verb, *words in (
+            ["plan"],
+            ["apply", "plan.json"],
+            ["run"],
+            ["verify"],
+            ["explain", "XRP/USD"],
+            ["eval", "over_cap"],
+            ["positions"],
+            ["snapshot"],
+            ["simulate"],
+            ["policies", "show"],
+            ["health", "train", "--out", "model.json"],
+            ["health", "evaluate", "default"],
+            ["health", "explain"],
+            ["fleet", "plan"],
+            ["fleet", "rollout", "start"],
+        )
+    ),
+    ["lint"],
+    ["graph"],
+    ["compare", "default"],
+    ["lint", "--under"],
+    ["validate", "--under"],
+]
+
+
+@pytest.mark.parametrize("words", NAMING_A_POLICY, ids=" ".join)
+def test_wherever_a_policy_is_named_a_misspelt_name_has_a_hint(words: list[str]) -> None:
+    ran = xp(*words, "adptive")
+    assert ran.code == 64
+    assert "there is no file 'adptive', and no policy of that name comes with exitplan" in ran.err
+    assert "hint: did you mean 'adaptive'?" in ran.err
+
+
+def test_these_are_all_verbs_that_take_a_policy() -> None:
+    reference = Path(__file__).parents[2].joinpath("docs/reference/commands.md").read_text()
+    sections = reference.split("\n## exitplan ")[1:]
+    for option in ("--policy", "--under"):
+        verbs = [section.partition("\n")[0] for section in sections if f"`{option} FILE\\|NAME`" in section]
+        named = [" ".join(words) for words in NAMING_A_POLICY if words[-1] == option]
+        assert len(verbs) == len(named)
+        assert [verb for verb in verbs if not any(name.startswith(verb) for name in named)] == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_policy_by_its_name_is_the_one_that_comes_with_exitplan() -> None:
+    planned = xp("plan", "--policy", "adaptive", "--out", "plan.json")
+    assert planned.code == 0
+    assert "Saved. To carry it out: exitplan apply plan.json --policy adaptive" in planned.out
+    assert "Policy   adaptive " in planned.out
+    assert xp("apply", "plan.json", "--policy", "adaptive").code == 0
+    assert xp("policies", "show", "--policy", "hedged").out.startswith("# policy hedged\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_ones_own_goes_before_a_policy_of_its_name_and_a_folder_does_not() -> None:
+    Path("adaptive").write_text("version: 1\nname: mine\nextends: policies/default.yaml\n")
+    assert "Policy   mine " in xp("plan", "--policy", "adaptive").out
+    Path("hedged").mkdir()
+    assert "Policy   hedged " in xp("plan", "--policy", "hedged").out

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from exitplan.ruleset.engine.market_demand import demand_of_market_data
 from exitplan.ruleset.health.arithmetic import barrier_log_odds, both_tails, log_odds_of, probability_of
 from exitplan.ruleset.health.features import FEATURES
-from exitplan.ruleset.health.model import HealthModel, Weight, constant_model, model_document, read_model, sealed
+from exitplan.ruleset.health.model import (
+    HealthModel,
+    Weight,
+    constant_model,
+    model_document,
+    model_problems,
+    model_sha256,
+    read_model,
+    sealed,
+)
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.facts import Observation
@@ -215,3 +224,36 @@ def test_a_model_of_volumes_has_them_read() -> None:
     of_volume = rich(Weight("log_volume_share", Decimal(1), Decimal(0), Decimal(1), "mean"))
     document = policy_document(health={"model": model_document(of_volume)}, exits=[SICK])
     assert demanded(compiled(document), account(AAA="0.02")) == {"AAA/USD": MarketDemand(30, frozenset({"day"}))}
+
+
+@pytest.mark.parametrize(
+    ("part", "figures", "place", "words"),
+    [
+        ("", {"intercept": "1000001"}, ("intercept",), "a number from -1000000 to 1000000 is expected"),
+        ("", {"intercept": "9" * 300}, ("intercept",), "found one of 300 characters"),
+        ("weights", {"coefficient": "-1000001"}, ("weights", 0, "coefficient"), "a number from -1000000"),
+        ("weights", {"mean": "1000001"}, ("weights", 0, "mean"), "a number from -1000000"),
+        ("weights", {"sd": "0"}, ("weights", 0, "sd"), "a number above 0 is expected, found 0"),
+        ("weights", {"sd": "-1"}, ("weights", 0, "sd"), "a number above 0 is expected, found -1"),
+        ("weights", {"sd": f"0.{'0' * 300}1"}, ("weights", 0, "sd"), f"above 0 is expected, found 0.{'0' * 18}"),
+        ("baseline", {"sd": "0"}, ("baseline", "sd"), "a number above 0"),
+        ("target", {"days": 0}, ("target", "days"), "from 1 to 365"),
+        ("target", {"fall": "1"}, ("target", "fall"), "a fraction between 0 and 1"),
+        ("target", {"bad_ends": ["fell"]}, ("target", "bad_ends", 0), "found 'fell'"),
+    ],
+)
+def test_figures_that_no_training_gives_are_refused_in_their_place(
+    part: str, figures: dict[str, Any], place: tuple[Any, ...], words: str
+) -> None:
+    document = json.loads(json.dumps(DEFAULT))
+    held = document[part] if part else document
+    (held[0] if isinstance(held, list) else held).update(figures)
+    document["sha256"] = model_sha256(document)
+    (problem,) = model_problems(document)
+    assert problem.path == place
+    assert words in problem.message
+
+
+def test_a_feature_that_is_there_twice_and_a_model_that_was_changed_are_refused() -> None:
+    twice = {**DEFAULT, "weights": DEFAULT["weights"] * 2}
+    assert [problem.path for problem in model_problems(twice)] == [("weights", 1, "feature"), ("sha256",)]

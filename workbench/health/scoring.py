@@ -39,9 +39,9 @@ def score_view(model: HealthModel, view: PositionView) -> Scored:
 
 def _missing(model: HealthModel, view: PositionView) -> list[str]:
     if view.facts.get("price_status") != "ok":
-        return ["a price"]
+        return ["price"]
     if not view.facts.get("market_active"):
-        return ["a market that trades"]
+        return ["market that trades"]
     values = model.features(view.facts, view.market, view.held)
     pairs = zip(model.weights, values, strict=True)
     return [weight.feature for weight, value in pairs if value is None and weight.absent == "unknown"]

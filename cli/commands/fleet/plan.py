@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from exitplan.cli.arguments import named_policy, present, read_duration
+from exitplan.cli.arguments import present, read_duration
 from exitplan.cli.fleet import FleetOption, opened_registry
-from exitplan.cli.options import JsonOption
+from exitplan.cli.options import JsonOption, read_policy
 from exitplan.cli.rendering.screen import show
 from exitplan.cli.rendering.waiting import waiting
 from exitplan.cli.streams import ensure_output, write_json
@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from exitplan.fleet.rollout.recorded import Question
 
 NewPolicyOption = Annotated[
-    Path, typer.Option("--policy", metavar="FILE", help="The new policy: a file, or a shipped one by its name.")
+    Path,
+    typer.Option(
+        "--policy",
+        metavar="FILE|NAME",
+        callback=read_policy,
+        help="The new policy: a file, or one that comes with exitplan by its name.",
+    ),
 ]
 WhereOption = Annotated[
     str | None,
@@ -104,7 +110,7 @@ def question(
     from exitplan.fleet.rollout.selection import Where  # noqa: PLC0415 - as above
     from exitplan.fleet.rollout.targets import Targets  # noqa: PLC0415 - as above
 
-    targets, age = Targets(named_policy(policy), exactly=exactly), read_duration("--max-age", max_age)
+    targets, age = Targets(policy, exactly=exactly), read_duration("--max-age", max_age)
     return Question(targets, Where.parse(where), present(), age, most, jobs, each)
 
 

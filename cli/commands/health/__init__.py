@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from exitplan.cli.verb_group import HealthGroup
+from exitplan.cli.verbs import verb_app
 
-app = typer.Typer(
-    cls=HealthGroup,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb_app(group=HealthGroup)
 
 
 @app.callback()

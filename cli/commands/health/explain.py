@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exitplan.cli.arguments import default_policy, named_policy
+from exitplan.cli.arguments import default_policy
 from exitplan.cli.health_data import JudgedByOption
 from exitplan.cli.options import JsonOption
 from exitplan.cli.rendering.health import model_parts, scored_document, scored_parts
@@ -47,6 +47,5 @@ def command(
 
 
 def _scored(model: HealthModel, path: Path, policy: Path | None) -> list[Scored]:
-    file = default_policy() if policy is None else named_policy(policy)
     snapshot = snapshot_from_document(load_document(path, "snapshot"))
-    return score_positions(model, snapshot, load_policy(file).policy)
+    return score_positions(model, snapshot, load_policy(policy or default_policy()).policy)

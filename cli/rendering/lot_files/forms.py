@@ -12,6 +12,7 @@ from exitplan.cli.rendering.lot_files.table import table_bytes
 from exitplan.executor.lots.accounts import AccountLots
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import did_you_mean
+from exitplan.ruleset.model.lots import Realised
 from exitplan.ruleset.model.values import is_derivative
 from exitplan.ruleset.planning.words import counted
 
@@ -59,6 +60,11 @@ def ensure_by(form: LotForm, method: str) -> None:
         raise UsageError(f"{form.name} has no lots by {method}", hint=hint)
 
 
+def _is_gain_of(form: LotForm, part: Realised) -> bool:
+    """Check whether a form of trades holds what a part of a lot realised: of derivatives it has nothing else."""
+    return form.holds_derivatives and is_derivative(part.lot.symbol)
+
+
 def left_out(form: LotForm, lots: AccountLots) -> Iterator[str]:
     """Say what a form does not hold of an account's lots."""
     if lots.unpriced:
@@ -66,6 +72,7 @@ def left_out(form: LotForm, lots: AccountLots) -> Iterator[str]:
     contracts = sum(is_derivative(symbol) for symbol, _ in lots.trades)
     if contracts and not form.holds_derivatives:
         yield f"{counted(contracts, 'trade')} of derivatives left out: {form.name} takes none"
-    unknown = sum(part.gain is None for part in lots.realised)
-    if unknown and not form.holds_trades:
-        yield f"of {counted(unknown, 'part', 'parts')} that were sold the gain is not known"
+    matched = [part for part in lots.realised if not form.holds_trades or _is_gain_of(form, part)]
+    unknown = sum(part.gain is None for part in matched)
+    if unknown:
+        yield f"the gain of {counted(unknown, 'part')} that {'was' if unknown == 1 else 'were'} sold is not known"

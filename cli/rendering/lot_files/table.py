@@ -45,4 +45,5 @@ def _sale(part: Realised) -> tuple[str, ...]:
 
 
 def _now(one: OpenLot) -> tuple[str, ...]:
-    return ("", figure(one.mark), figure(one.worth), one.lot.currency or "", figure(one.unrealised), "", "", "")
+    currency = one.currency or one.lot.currency or ""
+    return ("", figure(one.mark), figure(one.worth), currency, figure(one.unrealised), "", "", "")

@@ -226,7 +226,7 @@ def lots_schema() -> Schema:
             "gain": amount("The difference, before fees.", optional=False),
             "net": maybe("The same after the fees of both ends; null where one is not known."),
             "unknown": whole("Parts of lots that were sold and of which the gain is not known: they are in no sum."),
-            "unrealised": amount("What open lots would gain at their marks.", optional=False),
+            "unrealised": maybe("What open lots would gain at their marks; null where that of one is not known."),
         }
     )
     lot = {
@@ -262,6 +262,7 @@ def lots_schema() -> Schema:
         "mark": maybe("The mark price."),
         "worth": maybe("What it is worth."),
         "unrealised": maybe("What closing it there would gain, before fees."),
+        "currency": text("The currency of mark, worth and unrealised; null where there is no mark.", optional=True),
     }
     position = _all_of(
         {
