@@ -57,7 +57,12 @@ def _group_line(event: Event) -> Text | None:
 
 def _started(data: Document) -> Text:
     again = "Going on with" if data["resumed"] else "All accounts are ready for"
-    return heading(f"{again} {data['group_plan_id']}", counted(len(data["accounts"]), "account"))
+    told = heading(f"{again} {data['group_plan_id']}", counted(len(data["accounts"]), "account"))
+    for account, reasons in data["unchecked"].items():
+        for symbol, why in reasons.items():
+            said = f"  not checked beforehand  {account} {symbol}: {why}"
+            told.append("\n").append_text(words(said, "dim"))
+    return told
 
 
 def _pair(data: Document) -> Text:

@@ -117,4 +117,4 @@ def _saga(plan: GroupPlan, ready: Ready, past: Past | None, watch: GroupWatch) -
     def hear(event: Event) -> None:
         watch.hear(GROUP, event)
 
-    return Saga(plan, ready.participants, ready.prices, ready.left_out, hear, watch.stopped, past)
+    return Saga(plan, ready.participants, ready.prices, ready.left_out, hear, watch.stopped, past, ready.unchecked)

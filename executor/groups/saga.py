@@ -58,7 +58,8 @@ class Past:
 class Saga:
     """A group's plan under way; ``past`` is None where it is new.
 
-    ``prices`` are those of one unit of each pair's asset, ``left_out`` the bundles of which nothing is sent.
+    ``prices`` are those of one unit of each pair's asset, ``left_out`` the bundles of which nothing is sent,
+    ``unchecked`` by account and symbol why a venue could not check an order before.
     """
 
     plan: GroupPlan
@@ -68,6 +69,7 @@ class Saga:
     hear: Callable[[Event], None]
     stopped: Stopped
     past: Past | None = None
+    unchecked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     looked: datetime | None = None
     is_stuck: bool = False
@@ -100,7 +102,10 @@ class Saga:
                     one.going.stop = Stop.EXPIRED
             if self.past.is_winding:
                 self._note(moving(*self._step("winding", "winding")))
-        self._tell("group_started", accounts=sorted(self.participants), resumed=self.past is not None)
+        unchecked = {name: dict(why) for name, why in self.unchecked.items()}
+        self._tell(
+            "group_started", accounts=sorted(self.participants), resumed=self.past is not None, unchecked=unchecked
+        )
 
     def _begin_all(self) -> None:
         """Journal every account's part, the leader's first; only then that it goes."""
