@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.escalation.ladder import tended_after
 from exitplan.executor.groups.participants import Hear, Held, holding
-from exitplan.executor.groups.preparing import Ready, check, ensure_static, prepare
+from exitplan.executor.groups.preparing import Ready, check, ensure_all_signed, ensure_static, prepare
 from exitplan.executor.groups.refusals import GROUP, NotPrepared
 from exitplan.executor.groups.results import GroupResult
 from exitplan.executor.groups.resuming import begun_in, end_without_sending, is_over, made_ready
@@ -38,11 +38,14 @@ class GroupWatch:
 
 @dataclass(frozen=True, slots=True)
 class GroupWork:
-    """A group, its policy, and its accounts opened, by their ids."""
+    """A group, its policy, and its accounts opened, by their ids.
+
+    ``signatures`` are those beside the file of its plan; None for a plan that is in no file.
+    """
 
     policy: GroupPolicy
     accounts: Mapping[str, Account]
-    signatures: Mapping[str, str | None] = field(default_factory=dict)
+    signatures: str | None = None
 
 
 def check_group_plan(work: GroupWork, plan: GroupPlan) -> Mapping[str, ExitplanError]:
@@ -91,8 +94,10 @@ def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, He
         if plan is None:
             return GroupResult(work.policy.name, GROUP, ExitCode.DONE)
         _ensure_not_ended(plan, held)
-        ensure_static(plan, work.policy, work.accounts, work.signatures)
-        return _saga(plan, prepare(plan, work.policy, held), None, watch).carry_out()
+        ensure_static(plan, work.policy, work.accounts)
+        ensure_all_signed(plan, work.accounts, work.signatures)
+        ready = replace(prepare(plan, work.policy, held), signatures=work.signatures or "")
+        return _saga(plan, ready, None, watch).carry_out()
     if plan is not None and plan.group_plan_id != begun.row.group_plan:
         other = AccountIsInGroupRun(
             f"another plan of the group {work.policy.name} was not carried out to its end ({begun.row.group_plan})",
@@ -102,7 +107,7 @@ def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, He
     if is_over(begun, held):
         end_without_sending(begun, held)
         return GroupResult(work.policy.name, begun.row.group_plan, ExitCode.DONE)
-    return _saga(begun.plan, *made_ready(begun, held), watch).carry_out()
+    return _saga(begun.plan, *made_ready(begun, held, work.signatures or ""), watch).carry_out()
 
 
 def _ensure_not_ended(plan: GroupPlan, held: Mapping[str, Held]) -> None:
@@ -117,4 +122,4 @@ def _saga(plan: GroupPlan, ready: Ready, past: Past | None, watch: GroupWatch) -
     def hear(event: Event) -> None:
         watch.hear(GROUP, event)
 
-    return Saga(plan, ready.participants, ready.prices, ready.left_out, hear, watch.stopped, past, ready.unchecked)
+    return Saga(plan, ready, hear, watch.stopped, past)

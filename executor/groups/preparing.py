@@ -46,12 +46,14 @@ class Ready:
 
     ``prices`` are those of one unit of a pair's asset in the group's quote as they were read now; ``left_out`` says why
     nothing of a bundle is sent, ``unchecked`` by account and symbol why a venue could not check an order beforehand.
+    ``signatures`` are those of the plan, for who goes on with it.
     """
 
     participants: Mapping[str, Participant]
     prices: Mapping[str, Decimal]
     left_out: Mapping[str, str] = field(default_factory=dict)
     unchecked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    signatures: str = ""
 
 
 def prepare(plan: GroupPlan, policy: GroupPolicy, held: Mapping[str, Held]) -> Ready:
@@ -60,18 +62,24 @@ def prepare(plan: GroupPlan, policy: GroupPolicy, held: Mapping[str, Held]) -> R
         return _Preparation(plan, policy, {name: one.account for name, one in held.items()}, held).ready()
 
 
-def check(
-    plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account], signatures: Mapping[str, str | None]
-) -> None:
-    """Check whether a group's plan could be carried out now, changing nothing; raises NotPrepared."""
-    ensure_static(plan, policy, accounts, signatures)
+def check(plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account], signatures: str | None) -> None:
+    """Check whether a group's plan could be carried out now, changing nothing; raises NotPrepared.
+
+    Of a plan that is in no file, ``signatures`` None, this says nothing of those that it would need.
+    """
+    ensure_static(plan, policy, accounts)
+    if signatures is not None:
+        ensure_all_signed(plan, accounts, signatures)
     with localcontext(EXACT):
         _Preparation(plan, policy, accounts, {}).ensure_ready()
 
 
-def ensure_static(
-    plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account], signatures: Mapping[str, str | None]
-) -> None:
+def ensure_all_signed(plan: GroupPlan, accounts: Mapping[str, Account], signatures: str | None) -> None:
+    """Raise NotPrepared unless a group's plan has the signatures that each of its accounts requires."""
+    of_each(plan.accounts, lambda name: ensure_signed(accounts[name].signature_rule, name, plan, signatures))
+
+
+def ensure_static(plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account]) -> None:
     """Raise NotPrepared for what is known before anything is opened: whose plan it is, its guards, age and policies."""
     if plan.group.name != policy.name or plan.group.sha256 != policy.sha256:
         said = f"the policy of the group {policy.name} is not the one that the plan was made with"
@@ -86,7 +94,6 @@ def ensure_static(
     def ensure(name: str) -> None:
         account, own = accounts[name], plan.accounts[name]
         ensure_applicable(account, own, policy.sha256)
-        ensure_signed(account.signature_rule, own, signatures.get(name))
         ensure_not_halted(account)
         ensure_fresh(own, account.rulebook.policy, account.clock())
 

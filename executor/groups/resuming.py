@@ -16,9 +16,10 @@ from exitplan.executor.apply.apply import Prepared, read_for
 from exitplan.executor.apply.judging import judge_plan
 from exitplan.executor.apply.staleness import ensure_applicable, is_expired
 from exitplan.executor.groups.participants import Held, Participant
-from exitplan.executor.groups.preparing import Ready
+from exitplan.executor.groups.preparing import Ready, ensure_all_signed
 from exitplan.executor.groups.refusals import NotPrepared, of_each
 from exitplan.executor.groups.saga import Past
+from exitplan.executor.groups.slicing import ensure_cut_from
 from exitplan.executor.store.group_rows import (
     GroupRow,
     GroupStep,
@@ -54,6 +55,11 @@ class Begun:
         """The bundles of which nothing is sent, and why."""
         told: Mapping[str, str] = self._going.get("left_out", {})
         return told
+
+    @property
+    def signatures(self) -> str:
+        """The signatures that the plan was begun with."""
+        return str(self._going.get("signatures", ""))
 
     @property
     def failed(self) -> frozenset[tuple[str, str, int]]:
@@ -144,12 +150,15 @@ def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
         one.journal.end_plan(row.plan_id, now, moving(group_plan, "ended", "ended", now))
 
 
-def made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
+def made_ready(begun: Begun, held: Mapping[str, Held], signatures: str = "") -> tuple[Ready, Past]:
     """Resolve what was sent, read all accounts anew and judge what is left of the plan; raises NotPrepared.
 
-    Where that cannot be done although a pair has been out of balance for too long, an alert says so.
+    The signatures that it was begun with have to hold still, or together with those that are given now. Where that
+    cannot be done although a pair has been out of balance for too long, an alert says so.
     """
     try:
+        accounts = {name: held[name].account for name in begun.plan.accounts}
+        ensure_all_signed(begun.plan, accounts, f"{begun.signatures}\n{signatures}")
         with localcontext(EXACT):
             return _made_ready(begun, {name: held[name] for name in begun.plan.accounts})
     except NotPrepared as refused:
@@ -166,7 +175,7 @@ def _made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
     )
     is_winding = begun.row.standing == "winding" or is_over or bool(unable)
     past = Past({name: step.at for name, step in begun.apart.items()}, begun.failed, is_winding, unable)
-    return Ready(participants, begun.prices, begun.left_out), past
+    return Ready(participants, begun.prices, begun.left_out, signatures=begun.signatures), past
 
 
 def _participant(begun: Begun, one: Held) -> Participant:
@@ -178,6 +187,7 @@ def _participant(begun: Begun, one: Held) -> Participant:
             hint="put the newest journal back; if it is lost, look at the account's orders at its venue first",
         )
     plan = read_plan(journal.plan_document(row.plan_id))
+    ensure_cut_from(begun.plan.accounts[account.id], plan)
     state, intents, is_resumed = one.application(plan).settle_earlier(one.reconciler)
     orders = orders_of(begun.plan, account.id)
     state, seen = read_for(account, plan, journal, state)

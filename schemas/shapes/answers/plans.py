@@ -49,7 +49,8 @@ def sign_schema() -> Schema:
     )
     properties = {
         "plan_id": text("The plan."),
-        "account": name("Its account."),
+        "account": text("Its account; null for the plan of a group.", optional=True),
+        "group": text("Its group; null for the plan of an account.", optional=True),
         "file": text("The file of its signatures."),
         "key": text("The fingerprint of the key that has signed it now."),
         "signatures": listed(signature, "All signatures of the plan."),
