@@ -62,7 +62,9 @@ def test_a_group_that_one_account_names_is_told_by_validate_and_plan_alike(desk:
 
 
 def test_a_listed_position_of_none_of_its_accounts_is_told_with_its_place(desk: Path) -> None:
-    listed = [[{"account": "cash", "symbol": "BTC/USD"}, {"account": "hegde", "symbol": "BTC/USD:USD"}]]
+    listed = [
+        [{"account": "cash", "symbol": "BTC/USD"}, {"account": "hegde", "symbol": "BTC/USD:USD", "side": "short"}]
+    ]
     FILE.write_text(yaml.safe_dump({**GROUP, "pairs": {"find": "listed", "listed": listed}}))
     code, told = said("validate", str(FILE))
     assert code == 65
