@@ -108,6 +108,6 @@ def _end(result: GroupResult) -> Text:
     if result.is_open:
         said = f"It is not at its end. Go on with it: exitplan apply --group {result.group}"
         return heading(said)
-    if not result.accounts:
-        return heading("Nothing of it had been sent; it has ended.")
+    if result.note is not None:
+        return heading(result.note)
     return heading("Done." if result.exit_code is ExitCode.DONE else f"Ended: {result.exit_code.label}.")

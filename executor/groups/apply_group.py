@@ -15,10 +15,17 @@ from exitplan.executor.groups.participants import Hear, Held, holding
 from exitplan.executor.groups.preparing import Ready, check, ensure_all_signed, ensure_static, prepare
 from exitplan.executor.groups.refusals import GROUP, NotPrepared
 from exitplan.executor.groups.results import GroupResult
-from exitplan.executor.groups.resuming import begun_in, end_without_sending, is_over, made_ready
+from exitplan.executor.groups.resuming import (
+    Over,
+    begun_in,
+    end_without_leader,
+    end_without_sending,
+    made_ready,
+    what_ended,
+)
 from exitplan.executor.groups.saga import Past, Saga, Stopped
 from exitplan.executor.standing import no_answer_left
-from exitplan.executor.store.group_rows import group_run
+from exitplan.executor.store.group_rows import GroupRow, group_run
 from exitplan.ruleset.errors import AccountIsInGroupRun, ExitplanError, PlanIsUsed
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.groups.group_plan import GroupPlan
@@ -98,16 +105,28 @@ def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, He
         ensure_all_signed(plan, work.accounts, work.signatures)
         ready = replace(prepare(plan, work.policy, held), signatures=work.signatures or "")
         return _saga(plan, ready, None, watch).carry_out()
-    if plan is not None and plan.group_plan_id != begun.row.group_plan:
+    row = begun if isinstance(begun, GroupRow) else begun.row
+    if plan is not None and plan.group_plan_id != row.group_plan:
         other = AccountIsInGroupRun(
-            f"another plan of the group {work.policy.name} was not carried out to its end ({begun.row.group_plan})",
-            hint=begun.row.hint,
+            f"another plan of the group {work.policy.name} was not carried out to its end ({row.group_plan})",
+            hint=row.hint,
         )
         raise NotPrepared({GROUP: other})
-    if is_over(begun, held):
-        end_without_sending(begun, held)
-        return GroupResult(work.policy.name, begun.row.group_plan, ExitCode.DONE)
+    if isinstance(begun, GroupRow):
+        return _ended(work, row, end_without_leader(begun, held), watch)
+    if (over := what_ended(begun, held)) is not None:
+        end_without_sending(begun, held, over)
+        return _ended(work, row, over, watch)
     return _saga(begun.plan, *made_ready(begun, held, work.signatures or ""), watch).carry_out()
+
+
+def _ended(work: GroupWork, row: GroupRow, over: Over, watch: GroupWatch) -> GroupResult:
+    """Tell that a plan has ended without anything more being sent."""
+    result = GroupResult(work.policy.name, row.group_plan, over.code, note=over.why)
+    now = next(iter(work.accounts.values())).clock()
+    data = {"group_plan_id": row.group_plan, "exit_code": over.code, "is_open": False, "note": over.why}
+    watch.hear(GROUP, Event("group_finished", now, data))
+    return result
 
 
 def _ensure_not_ended(plan: GroupPlan, held: Mapping[str, Held]) -> None:
