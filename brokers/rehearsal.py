@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from exitplan.brokers.protocol import OrderRequest, Refused, Unknown
 
-Rehearsed = Refused | Unknown | None
-"""Why an order would not be taken, or that nobody knows; None where nothing speaks against it."""
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """The venue checks no such orders, or none for an account in this mode: that says nothing against the order."""
+
+    why: str
+
+
+Rehearsed = Refused | Unknown | NotChecked | None
+"""Why an order would not be taken, that nobody knows, or that it cannot be checked; None where the venue would take it.
+"""
 
 
 @runtime_checkable

@@ -27,7 +27,7 @@ from exitplan.executor.apply.staleness import ensure_not_halted
 from exitplan.executor.groups.apply_group import GroupWatch, GroupWork, apply_group_plan, check_group_plan
 from exitplan.executor.groups.results import GroupResult
 from exitplan.executor.groups.resuming import find_open
-from exitplan.executor.signing.approval import load_signatures
+from exitplan.executor.signing.approval import ensure_may_be_new, load_signatures
 from exitplan.executor.store.saved_plan import load_group_plan
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.exit_codes import ExitCode
@@ -67,11 +67,13 @@ def _work(name: str, path: Path | None, data: DataPlace) -> GroupWork:
     group = open_group_at(name, data)
     request = request_of(AccountRef(data=data))
     accounts = {account: open_account_file(file, request) for account, file in group.files.items()}
-    signatures = {} if path is None else dict.fromkeys(accounts, load_signatures(path))
-    return GroupWork(group.policy, accounts, signatures)
+    return GroupWork(group.policy, accounts, None if path is None else load_signatures(path))
 
 
 def _new_plan(work: GroupWork, data: DataPlace, how: Showing) -> GroupPlan:
+    if not how.dry_run:
+        for name, account in work.accounts.items():
+            ensure_may_be_new(account.signature_rule, name, work.policy.name)
     plan = plan_of_group(work.policy.name, data, jobs=how.jobs, as_json=how.as_json).plan
     if not how.as_json:
         show_group_plan(plan)

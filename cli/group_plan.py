@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exitplan.cli.account_set import Stopped, ask_each, report_of
 from exitplan.cli.arguments import AccountRef, request_of
@@ -21,7 +22,7 @@ from exitplan.executor.accounts.selection import Selected
 from exitplan.executor.apply.staleness import way_out
 from exitplan.executor.group_plan import GroupPlanned, plan_accounts_together
 from exitplan.executor.plan import Planned, plan_account
-from exitplan.executor.signing.approval import forget_signatures
+from exitplan.executor.signing.approval import forget_signatures, sign_plan
 from exitplan.ruleset.errors import AccountUnreadable, ExitplanError, RefusedByGuard, UsageError
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.groups.group_plan import GroupPlan
@@ -29,6 +30,9 @@ from exitplan.ruleset.groups.writing import group_plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import guard_text
 from exitplan.schemas.policies import LoadedPolicy
+
+if TYPE_CHECKING:
+    from exitplan.executor.signing.keys import SigningKey
 
 _LIMITS = frozenset({"max_run_pct", "max_actions", "max_order_value", "max_spread_pct"})
 """Guards that the size of an account's part trips: the other side of a hedge may be more than its account can carry."""
@@ -81,12 +85,16 @@ def _unplanned(name: str, failed: list[tuple[str, ExitplanError]]) -> ExitplanEr
     return error
 
 
-def deliver_group_plan(plan: GroupPlan, out: Path | None, *, as_json: bool, detailed: bool) -> ExitCode:
-    """Write and show a group's plan; raises RefusedByGuard after that, where a guard refuses it."""
+def deliver_group_plan(
+    plan: GroupPlan, out: Path | None, key: SigningKey | None, *, as_json: bool, detailed: bool
+) -> ExitCode:
+    """Write a group's plan, signed where there is a key, and show it; raises RefusedByGuard after that, if refused."""
     if out is not None:
         ensure_output(out)
         forget_signatures(out)
         save(out, group_plan_bytes(plan))
+        if key is not None:
+            sign_plan(plan, out, key)
     if as_json:
         write_bytes(group_plan_bytes(plan))
     else:

@@ -26,6 +26,7 @@ from exitplan.executor.store.audit import audit_trail, runs_in
 from exitplan.executor.store.backup import copied_journal
 from exitplan.executor.store.files import ensure_writable, write_atomically
 from exitplan.executor.store.gate_mark import RESTORED, mark_gate_closed
+from exitplan.executor.store.group_rows import open_group_run
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import open_journal, opened
 from exitplan.executor.store.journal_values import JournalMark
@@ -60,12 +61,16 @@ class SentSince:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back: its newest run and how many there are, what was sent since, and where the old files are."""
+    """What was put back: its newest run and how many there are, what was sent since, and where the old files are.
+
+    ``group`` is the one of which a plan was on its way in the account, by either journal; that ends as its next one.
+    """
 
     runs: int
     newest_run_at: datetime | None
     sent_since: tuple[SentSince, ...]
     kept: Path | None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ def restore(account: Account, source: Path, *, accept_orders: bool = False) -> R
             with open_journal(copy) as journal:
                 known = _read(account, journal, copy, backup)
                 present, sent, doubt = _sent_since(account, journal, known)
+                group = _open_group(journal) or _open_group_in(present)
             if (sent or doubt) and not accept_orders:
                 raise _refusal(account, source, sent, doubt)
             make_ready(copy, present, [order.client_order_id for order in sent], now)
@@ -109,9 +115,21 @@ def restore(account: Account, source: Path, *, accept_orders: bool = False) -> R
         for path, place in ((backup.tracker, folder.tracker), (backup.alerts, folder.alerts)):
             if path.exists() and not place.exists():
                 write_atomically(place, path.read_bytes())
-        restored = Restored(known.runs, known.newest_run_at, tuple(sent), kept)
+        restored = Restored(known.runs, known.newest_run_at, tuple(sent), kept, group)
         _alert(account, restored, now)
     return restored
+
+
+def _open_group(journal: Journal) -> str | None:
+    row = open_group_run(journal)
+    return None if row is None else row.group_name
+
+
+def _open_group_in(present: Path | None) -> str | None:
+    if present is None:
+        return None
+    with open_journal(present) as journal:
+        return _open_group(journal)
 
 
 def _found(account: Account, source: Path) -> DataFolder:

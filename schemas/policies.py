@@ -13,8 +13,10 @@ from exitplan.ruleset.language.policy import INVARIANTS, Policy, compile_policy
 from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
+from exitplan.schemas.groups import is_group_file
 from exitplan.schemas.health_models import put_models_in
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
+from exitplan.schemas.loading.text import display_name
 from exitplan.schemas.loading.yaml_loader import Document, load_yaml, parse_yaml
 from exitplan.schemas.merging.extends import Chain, Read, read_chain
 from exitplan.schemas.merging.merge_result import Resolved, resolve
@@ -79,10 +81,23 @@ def load_policy(
     ladders stay, and so do the guards of its file where they are tighter. ``read`` reads each file, where it is not as
     it stands on the disk. Raises FileHasProblems with every problem of every file.
     """
+    _ensure_no_group(path)
     chain = read_chain(path, read)
     if account is not None and not chain.diagnostics:
         chain.documents.append(_kept_of(account, _load(chain, {}, read=read).policy))
     return _load(chain, overrides, read=read)
+
+
+def _ensure_no_group(path: FilePath) -> None:
+    """Raise FileHasProblems for the policy of a group, whose keys are others; a file that is no YAML is told later."""
+    try:
+        is_of_group = is_group_file(path)
+    except FileHasProblems:
+        return
+    if is_of_group:
+        message = "this is the policy of a group of accounts, and here that of one account is needed"
+        hint = f"exitplan validate checks it, exitplan plan --group {path.stem} plans by it"
+        raise FileHasProblems([Diagnostic(Mark(display_name(path), 1, 1), (), message, hint=hint)])
 
 
 def load_edited(path: FilePath, text: str) -> LoadedPolicy:

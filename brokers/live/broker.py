@@ -49,7 +49,7 @@ from exitplan.brokers.protocol import (
     ToldMarkets,
     Unknown,
 )
-from exitplan.brokers.rehearsal import Rehearsed
+from exitplan.brokers.rehearsal import NotChecked, Rehearsed
 from exitplan.brokers.trade_history import TradeHistory
 from exitplan.brokers.venues.key_rights import read_key_rights
 from exitplan.ruleset.errors import AccountUnreadable
@@ -220,8 +220,10 @@ class LiveBroker:
 
     def _rehearsed(self, request: OrderRequest) -> Rehearsed:
         refusal = refuse(request, self._market(request.symbol), self._dialect.traits)
-        if refusal is not None or self._kind_of(request.symbol) not in self._dialect.traits.rehearses:
+        if refusal is not None:
             return refusal
+        if self._kind_of(request.symbol) not in self._dialect.traits.rehearses:
+            return NotChecked(f"{self.venue} checks no orders of this kind of market without placing them")
         return self._writer.rehearse([self._with_cost(request)])[0]
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:

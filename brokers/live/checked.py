@@ -17,6 +17,7 @@ from exitplan.brokers.live.buckets import Bucket, LevelsUnknown
 from exitplan.brokers.live.errors import names_an_order
 from exitplan.brokers.live.failures import TOO_MANY_REQUESTS, as_ccxt_reads_it, refusal, unclear, without_mark
 from exitplan.brokers.live.limits import SHORTEST_SLEEP, read_headers, retry_after
+from exitplan.brokers.live.parsing import BadReply
 from exitplan.brokers.live.reply_text import without_controls
 from exitplan.brokers.protocol import Clock, RefusalReason
 
@@ -85,6 +86,17 @@ class Writes(threading.local):
     """
 
     stage: Literal["begun", "sent", "taken"] | None = None
+    only_checks: bool = False
+    """Whether orders are only to be checked, and whatever else is no question is not sent."""
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        """Send nothing from here on that could place an order."""
+        self.only_checks = True
+        try:
+            yield
+        finally:
+            self.only_checks = False
 
     @contextmanager
     def begin(self) -> Iterator[Writes]:
@@ -223,6 +235,8 @@ class CheckedClient:
 
     def fetch(self, url: str, method: Wire = "GET", headers: Wire = None, body: Wire = None) -> Wire:
         """Send one request and log it: its method and path, what it weighs, how long it took and what came of it."""
+        if self.writes.only_checks and method != "GET" and not self.dialect.only_checks(url, body):
+            raise BadReply(f"{method} {urlsplit(url).path} was not sent: it would do more than check an order")
         self._turns.sent_at = self.clock()
         is_write = method != "GET" and self.writes.stage is not None
         if is_write and self.writes.stage == "begun":

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from exitplan.brokers.call_log import as_caller
 from exitplan.brokers.live.errors import ErrorTable
@@ -37,6 +38,7 @@ from exitplan.brokers.protocol import (
     Refused,
     Unknown,
 )
+from exitplan.brokers.rehearsal import NotChecked
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import is_derivative, plain
 
@@ -146,6 +148,9 @@ class Dialect:
 
     empty_answers: ClassVar[tuple[str, ...]] = ()
     """The ends of addresses whose answer may be an empty object."""
+
+    check_addresses: ClassVar[tuple[str, ...]] = ()
+    """The ends of addresses that have an order checked, and can place none."""
 
     # --- the client ---
 
@@ -282,9 +287,16 @@ class Dialect:
         """Send an order once, and give the venue's reply."""
         return _an_order(exchange.create_order(*self.order_of(exchange, request)))
 
-    def rehearse(self, exchange: Exchange, request: OrderRequest) -> None:
-        """Have the venue check an order without placing it; only where the traits say that it does."""
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> NotChecked | None:
+        """Have the venue check an order without placing it; only in the markets of which the traits say that it does.
+
+        Nothing is sent meanwhile that :meth:`only_checks` does not know.
+        """
         raise NotImplementedError
+
+    def only_checks(self, url: str, body: str | None) -> bool:  # noqa: ARG002 - some have one address for both
+        """Check whether a request has an order checked, and can place none."""
+        return bool(self.check_addresses) and urlsplit(url).path.endswith(self.check_addresses)
 
     def order_of(self, exchange: Exchange, request: OrderRequest) -> tuple[Any, ...]:
         """Return an order as ccxt takes it: symbol, type, side, amount, price and parameters."""

@@ -95,10 +95,11 @@ class Writer:
         """Have the venue check orders without placing them, each under no id of ours."""
 
         def ask(request: OrderRequest) -> Rehearsed:
-            return attempt(
-                lambda: self.dialect.rehearse(self.exchange, replace(request, client_order_id=None)),
-                lambda error: outcome_of(error, self.redact, self.pause(), wrote=False),
-            )
+            with self.exchange.writes.checking():
+                return attempt(
+                    lambda: self.dialect.rehearse(self.exchange, replace(request, client_order_id=None)),
+                    lambda error: outcome_of(error, self.redact, self.pause(), wrote=False),
+                )
 
         return side_by_side([partial(ask, request) for request in requests], most=self.dialect.at_once)
 

@@ -54,7 +54,8 @@ class Binance(Dialect):
     """Spot, and futures margined in USDT or USDC, at Binance."""
 
     errors: ClassVar[ErrorTable] = ERRORS
-    empty_answers: ClassVar[tuple[str, ...]] = ("/order/test",)
+    check_addresses: ClassVar[tuple[str, ...]] = ("/order/test",)
+    empty_answers: ClassVar[tuple[str, ...]] = check_addresses
     traits: ClassVar[Traits] = Traits(
         venue="binance",
         title="Binance",

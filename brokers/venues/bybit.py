@@ -29,6 +29,7 @@ from exitplan.brokers.live.parsing import (
 )
 from exitplan.brokers.live.past_orders import past_orders_in
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
+from exitplan.brokers.rehearsal import NotChecked
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.bybit import ERRORS
 from exitplan.ruleset.model.snapshot import Market
@@ -42,6 +43,8 @@ _MUST_LIST = ("/order/realtime", "/order/history", "/position/list", "/wallet-ba
 HISTORY_WEEKS = 40
 """How far back executions are read."""
 _PARTLY_FILLED = "PartiallyFilledCanceled"
+_CHECKED_MODES = frozenset({"REGULAR_MARGIN", "PORTFOLIO_MARGIN"})
+"""The margin modes in which the venue checks orders: cross and portfolio margin."""
 _ANOTHER_KIND = "accountType only support"
 """How the venue refuses to tell of the wallet of a classic account; it names the kinds that there are then."""
 _OF_POSITION = frozenset({"TakeProfit", "StopLoss", "TrailingStop"})
@@ -52,6 +55,7 @@ class Bybit(Dialect):
     """Spot, and linear swaps and futures, in the unified trading account of Bybit."""
 
     errors: ClassVar[ErrorTable] = ERRORS
+    check_addresses: ClassVar[tuple[str, ...]] = ("/order/pre-check",)
     traits: ClassVar[Traits] = Traits(
         venue="bybit",
         title="Bybit",
@@ -75,6 +79,7 @@ class Bybit(Dialect):
         convert=True,
         unified_wallet=True,
         tells_fees=True,
+        rehearses=("swap", "future"),
         loopback=("spot", "swap"),
         # 50 a second in ccxt's units, which stand for the venue's own limits a second and key: 20 orders or 10 reads.
         burst=50.0,
@@ -96,6 +101,7 @@ class Bybit(Dialect):
             "Futures and swaps are the linear ones, settled in USDT or USDC; inverse ones are not read.",
             "The venue keeps the states of orders for good in its history, which lags behind by some seconds.",
             "Cancelling a stop on the spot market takes two calls where another program has made it.",
+            "Orders of contracts are checked without placing them in cross and portfolio margin mode, not in isolated.",
         ),
     )
 
@@ -217,6 +223,20 @@ class Bybit(Dialect):
         return reduce(PastOrders.plus, side_by_side([partial(of, kind) for kind in kinds]))
 
     # --- writing ---
+
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> NotChecked | None:
+        """Have the venue work out the margin that an order of contracts would take, in the modes in which it does that.
+
+        The id in its answer is one that the order would have: nothing is placed.
+        https://bybit-exchange.github.io/docs/v5/order/pre-check-order
+        """
+        if request.trigger_price is not None:
+            return NotChecked("Bybit checks no orders that wait for a trigger")
+        mode = exchange.privateGetV5AccountInfo()["result"].get("marginMode")
+        if mode not in _CHECKED_MODES:
+            return NotChecked(f"Bybit checks orders in cross and portfolio margin mode, and not in {mode}")
+        exchange.privatePostV5OrderPreCheck(exchange.create_order_request(*self.order_of(exchange, request)))
+        return None
 
     def side_parameters(self, exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
         """Name the position, symbol by symbol: one coin's contracts may be held on both sides, another's on one only.

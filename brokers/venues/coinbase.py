@@ -35,7 +35,7 @@ from exitplan.brokers.live.parsing import (
     only_mappings,
 )
 from exitplan.brokers.live.past_orders import past_orders_in
-from exitplan.brokers.protocol import OrderReference, PastOrders, RefusalReason, Refused
+from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.coinbase_orders import PRODUCTS, completed, is_for
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.coinbase import ERRORS
@@ -45,6 +45,7 @@ _PAGE = 100
 _BATCH = "v3PrivateGetBrokerageOrdersHistoricalBatch"
 _MUST_HOLD = {
     "/brokerage/accounts": "accounts",
+    "/brokerage/orders/preview": "errs",
     "/brokerage/orders/historical/batch": "orders",
     "/brokerage/orders/historical/fills": "fills",
     "/brokerage/orders/batch_cancel": "results",
@@ -56,7 +57,8 @@ _MUST_HOLD = {
 _NO_ANSWER = frozenset({408, 409, 499})
 """HTTP: the request may have been executed, whatever stands in the reply."""
 _PREVIEW = "PREVIEW_"
-_NOTHING_SAID = frozenset({"UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"})
+_UNKNOWN = "UNKNOWN_FAILURE_REASON"
+_NOTHING_SAID = frozenset({_UNKNOWN, "UNKNOWN_PREVIEW_FAILURE_REASON"})
 _TRADABLE, _VAULT = frozenset({"ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT"}), "ACCOUNT_TYPE_VAULT"
 _NOTHING = frozenset(("0", *(f"0.{'0' * places}" for places in range(1, 19))))
 """How the venue writes that nothing is there."""
@@ -71,6 +73,7 @@ class Coinbase(Dialect):
     """Spot at Coinbase, and US derivatives: one wallet and one list of positions, perpetuals or not."""
 
     errors: ClassVar[ErrorTable] = ERRORS
+    check_addresses: ClassVar[tuple[str, ...]] = ("/brokerage/orders/preview",)
     traits: ClassVar[Traits] = Traits(
         venue="coinbase",
         title="Coinbase Advanced",
@@ -95,6 +98,7 @@ class Coinbase(Dialect):
         burst=30.0,
         refill=30.0,
         headers=HeaderNames(remaining="x-ratelimit-remaining", limit="x-ratelimit-limit", reset="x-ratelimit-reset"),
+        rehearses=("spot",),  # of futures, ccxt closes positions at an address of their own
         loopback=("spot",),
         options={"fetchBalance": "v3PrivateGetBrokerageAccounts", "advanced": True},
         permissions="View and Trade. Never: Transfer.",
@@ -122,11 +126,11 @@ class Coinbase(Dialect):
             return None
         if isinstance(reply, list) or reply.get("success") is True:
             return ()
-        failed, several = reply.get("error_response"), reply.get("errors")
+        failed, several = reply.get("error_response"), reply.get("errors") or reply.get("errs")
         if isinstance(failed, dict):
             return _reasons(failed)
-        if isinstance(several, list) and several:
-            return tuple(str(text_in(entry, "id")) for entry in several)
+        if isinstance(several, list) and several:  # of a preview they are words
+            return tuple(_reason(text_in(entry, "id") or str(entry)) for entry in several)
         if "error" in reply:
             code = text_in(reply, "error")
             is_explained = any(name in reply for name in ("message", "error_details", "error_description"))
@@ -246,6 +250,14 @@ class Coinbase(Dialect):
         since = exchange.iso8601(sent_since(references))
         return newest_by_client_id(_orders(exchange, {"product_ids": products, "start_date": since}), references)
 
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> None:
+        """Have an order previewed.
+
+        https://docs.cdp.coinbase.com/api-reference/advanced-trade-api/rest-api/orders/preview-orders
+        """
+        symbol, kind, side, amount, price, parameters = self.order_of(exchange, request)
+        exchange.create_order(symbol, kind, side, amount, price, {**parameters, "preview": True})
+
     def cancel(self, exchange: Exchange, reference: OrderReference, *, is_trigger: bool) -> object:  # noqa: ARG002 - one list
         """Cancel one order as a batch of one: ccxt raises the same error whatever the reason."""
         (failed,) = self.cancel_batch(exchange, [reference])
@@ -317,8 +329,13 @@ def _reasons(failed: Mapping[str, Any]) -> tuple[str, ...]:
     """Read why an order failed, from the names that say something."""
     names = ("preview_failure_reason", "new_order_failure_reason", "error")
     told = [text_in(failed, name) for name in names]
-    reasons = [reason.removeprefix(_PREVIEW) for reason in told if reason is not None and reason not in _NOTHING_SAID]
-    return tuple(reasons[:1]) or ("UNKNOWN_FAILURE_REASON",)
+    reasons = [_reason(reason) for reason in told if reason is not None and reason not in _NOTHING_SAID]
+    return tuple(reasons[:1]) or (_UNKNOWN,)
+
+
+def _reason(told: str) -> str:
+    """Return a reason under the name that it has whenever the venue looks at an order."""
+    return _UNKNOWN if told in _NOTHING_SAID else told.removeprefix(_PREVIEW)
 
 
 def _all(ask: Callable[[Mapping[str, Any]], Mapping[str, Any]], name: str, asked: Mapping[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from exitplan.brokers.live.dialect import (
     MAX_PAGES,
@@ -179,6 +179,11 @@ class Kraken(Dialect):
     def window_parameters(self, exchange: Exchange) -> dict[str, Any]:
         """Return the deadline after which the matching engine no longer takes the order."""
         return {"deadline": exchange.iso8601(exchange.milliseconds() + _WINDOW * 1000)}
+
+    def only_checks(self, url: str, body: str | None) -> bool:
+        """Look for the word that keeps an order from being placed: there is one address for both."""
+        told = parse_qs(body or "").get("validate", [])
+        return urlsplit(url).path.endswith("/AddOrder") and [word.casefold() for word in told] == ["true"]
 
     def rehearse(self, exchange: Exchange, request: OrderRequest) -> None:
         """Have an order checked; raises BadReply where the reply names an order, which would have been placed."""

@@ -28,6 +28,7 @@ from exitplan.brokers.live.parsing import (
 )
 from exitplan.brokers.live.past_orders import past_orders_in
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
+from exitplan.brokers.rehearsal import NotChecked
 from exitplan.brokers.venues.errors.kucoin import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
@@ -67,6 +68,7 @@ class Kucoin(Dialect):
     """Spot and futures in a classic account at KuCoin."""
 
     errors: ClassVar[ErrorTable] = ERRORS
+    check_addresses: ClassVar[tuple[str, ...]] = ("/orders/test",)
     traits: ClassVar[Traits] = Traits(
         venue="kucoin",
         title="KuCoin",
@@ -87,6 +89,7 @@ class Kucoin(Dialect):
         past_page=_DONE,
         needs_password=True,
         tells_fees=True,
+        rehearses=("spot", "swap", "future"),
         # 4,000 weights in 30 seconds for spot, 2,000 for futures, of which ccxt counts each double.
         burst=2000.0,
         refill=133.0,
@@ -109,6 +112,7 @@ class Kucoin(Dialect):
             "Orders that cancel one another (OCO) are not read: while there are any, the account is never CLEAN.",
             "A market order that would move the price too far is filled in part, and the rest is cancelled.",
             "Conversion of dust is not offered.",
+            "Of an order that is only checked the venue does not say whether it looks at the balance.",
         ),
     )
 
@@ -250,27 +254,32 @@ class Kucoin(Dialect):
     # --- writing ---
 
     def create(self, exchange: Exchange, request: OrderRequest) -> Order:
-        """Send an order once; one of futures in the margin mode that the position has."""
+        """Send an order once."""
         _ensure_classic(exchange)
-        if not is_derivative(request.symbol):
-            return super().create(exchange, request)
-        mode = exchange.fetch_margin_mode(request.symbol)["marginMode"]
+        return super().create(exchange, request)
+
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> NotChecked | None:
+        """Have an order checked; the id in the answer is one that no order has.
+
+        https://www.kucoin.com/docs-new/rest/spot-trading/orders/add-order-test
+        """
+        _ensure_classic(exchange)
+        if request.trigger_price is not None:
+            return NotChecked("KuCoin checks no orders that wait for a trigger")
+        symbol, kind, side, amount, price, parameters = self.order_of(exchange, request)
+        exchange.create_order(symbol, kind, side, amount, price, {**parameters, "test": True})
+        return None
+
+    def order_of(self, exchange: Exchange, request: OrderRequest) -> tuple[Any, ...]:
+        """Return an order as ccxt takes it, of futures in whole contracts: it compares them with a number."""
+        symbol, kind, side, amount, price, parameters = super().order_of(exchange, request)
+        return symbol, kind, side, int(request.quantity) if is_derivative(symbol) else amount, price, parameters
+
+    def side_parameters(self, exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
+        """Repeat what the position has: the margin mode, and its side where both may be held."""
         side = request.position_side if exchange.options.get("hedged") else None
-        limit = request.type in {"limit", "stop_limit"}
-        order: Order = exchange.create_order(
-            request.symbol,
-            "limit" if limit else "market",
-            request.side,
-            # ccxt compares it with a number, and contracts are whole ones.
-            int(request.quantity),
-            plain(request.price) if limit and request.price is not None else None,
-            {
-                **self.order_parameters(request),
-                "marginMode": mode,
-                **({} if side is None else {"positionSide": side.upper()}),
-            },
-        )
-        return order
+        named = {} if side is None else {"positionSide": side.upper()}
+        return {"marginMode": exchange.fetch_margin_mode(request.symbol)["marginMode"], **named}
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Let stops of futures look at the last price, which is the one that plans are made with."""

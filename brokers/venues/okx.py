@@ -25,11 +25,12 @@ from exitplan.brokers.live.failures import unless_missing
 from exitplan.brokers.live.parsing import BadReply, VenueBalance, amount_of, balance_of, fee_rate_of, only_mappings
 from exitplan.brokers.live.past_orders import past_orders_in
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders
+from exitplan.brokers.rehearsal import NotChecked
 from exitplan.brokers.venues.conversions import told_by
 from exitplan.brokers.venues.errors.okx import ERRORS
 from exitplan.brokers.venues.two_lists import in_either_list
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.values import ZERO, is_derivative, plain
+from exitplan.ruleset.model.values import ZERO
 
 _WINDOW = 30
 _PAGE = 100
@@ -55,6 +56,10 @@ _WAITING = ("conditional,oco", "trigger", "move_order_stop")
 """The lists of orders that wait for a trigger; the venue gives no two of them at once, but the first pair."""
 _BY_PARTS = ("iceberg", "twap", "chase")
 """The lists of orders that send others from time to time; what is left of one, the venue does not tell."""
+_CHECKED_MODES = frozenset({"3", "4"})
+"""The account modes in which the venue checks orders: multi-currency and portfolio margin."""
+_CHECKED_BY = ("instId", "tdMode", "side", "posSide", "ordType", "sz", "px", "reduceOnly", "tgtCcy")
+"""What of an order its check takes."""
 _AT_MARKET = "-1"
 _BEING_CANCELLED = "51410"
 _BATCH = "/trade/cancel-batch-orders"
@@ -67,6 +72,7 @@ class Okx(Dialect):
     """Spot, swaps and futures in the trading account of OKX."""
 
     errors: ClassVar[ErrorTable] = ERRORS
+    check_addresses: ClassVar[tuple[str, ...]] = ("/trade/order-precheck",)
     traits: ClassVar[Traits] = Traits(
         venue="okx",
         title="OKX",
@@ -89,6 +95,7 @@ class Okx(Dialect):
         past_page=_PAGE,
         needs_password=True,
         tells_fees=True,
+        rehearses=("spot", "swap", "future"),
         # The limits hold for each address of the API by itself; this is the tightest of those that are used at once.
         burst=20.0,
         refill=10.0,
@@ -104,6 +111,7 @@ class Okx(Dialect):
             "What is borrowed is read; isolated margin of coins, and any in futures mode, makes an account unreadable.",
             "A key reads the account that it was made in: the main account, or one sub-account.",
             "The venue names no least value of an order, only a least amount.",
+            "Orders are checked without placing them in multi-currency and portfolio margin mode alone.",
         ),
     )
 
@@ -239,17 +247,8 @@ class Okx(Dialect):
 
         ccxt knows no such header, so the request is signed and sent step by step.
         """
-        waits, price = request.trigger_price is not None, None if request.price is None else plain(request.price)
-        kind = "limit" if request.type in {"limit", "stop_limit"} else "market"
-        order = exchange.create_order_request(
-            request.symbol,
-            kind,
-            request.side,
-            plain(request.quantity),
-            price if kind == "limit" else None,
-            {**self.order_parameters(request), **_of_position(exchange, request)},
-        )
-        path, cost = ("trade/order-algo", 1.0) if waits else ("trade/order", 1 / 3)
+        order = exchange.create_order_request(*self.order_of(exchange, request))
+        path, cost = ("trade/order", 1 / 3) if request.trigger_price is None else ("trade/order-algo", 1.0)
         exchange.throttle(cost)
         signed = exchange.sign(path, ["private"], "POST", order)
         headers = {**signed["headers"], "expTime": str(exchange.milliseconds() + _WINDOW * 1000)}
@@ -258,6 +257,27 @@ class Okx(Dialect):
             raise BadReply("the reply names no order")
         taken: Order = exchange.parse_order(data[0], exchange.market(request.symbol))
         return {**taken, "clientOrderId": request.client_order_id}
+
+    def rehearse(self, exchange: Exchange, request: OrderRequest) -> NotChecked | None:
+        """Have the venue work out what the account would be after an order, in the modes in which it does that.
+
+        https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-order-precheck
+        """
+        if request.trigger_price is not None:
+            return NotChecked("OKX checks no orders that wait for a trigger")
+        if _level(exchange) not in _CHECKED_MODES:
+            return NotChecked("OKX checks orders in multi-currency and portfolio margin mode, and not in the account's")
+        order = exchange.create_order_request(*self.order_of(exchange, request))
+        asked = {name: order[name] for name in _CHECKED_BY if name in order}
+        told = only_mappings(exchange.privatePostTradeOrderPrecheck(asked).get("data"), "checks")
+        if not told or any(entry.get("ordId") for entry in told):
+            raise BadReply("the reply does not say what the account would be after the order")
+        return None
+
+    def side_parameters(self, exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
+        """Repeat what the position has: the margin mode, and that both sides may be held."""
+        mode = exchange.options.get("marginModes", {}).get(request.symbol)
+        return {**({} if mode is None else {"tdMode": mode}), **super().side_parameters(exchange, request)}
 
     def order_parameters(self, request: OrderRequest) -> dict[str, Any]:
         """Return our id to orders that wait for a trigger under the name that they are looked up by."""
@@ -332,15 +352,6 @@ class Okx(Dialect):
     def conversion_of(self, reply: object) -> Mapping[str, Any]:
         """Read a conversion; the venue may have refused it."""
         return told_by(super().conversion_of(reply), "state", finished="fullyFilled", refused="rejected")
-
-
-def _of_position(exchange: Exchange, request: OrderRequest) -> dict[str, Any]:
-    """Return what an order must repeat of the position it is for: the margin mode, and that both sides may be held."""
-    if not is_derivative(request.symbol):
-        return {}
-    mode = exchange.options.get("marginModes", {}).get(request.symbol)
-    parameters: dict[str, Any] = {} if mode is None else {"tdMode": mode}
-    return {**parameters, "hedged": True} if exchange.options.get("hedged") else parameters
 
 
 def _pages(

@@ -156,11 +156,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             "--policy": policy,
             "--snapshot": snapshot,
         }
-        others |= {"--progress": progress, "--now": now, "--stable": stable, "--sign": sign}
+        others |= {"--progress": progress, "--now": now, "--stable": stable}
         others |= {"--target": target, "--exclude": exclude, "--rule": rule, "--phase": phase}
         ensure_alone(others, overrides)
+        key = _signing_key(sign, out)
         planned_group = plan_of_group(group, data, jobs=jobs, as_json=as_json)
-        raise typer.Exit(deliver_group_plan(planned_group.plan, out, as_json=as_json, detailed=detailed_exitcode))
+        raise typer.Exit(deliver_group_plan(planned_group.plan, out, key, as_json=as_json, detailed=detailed_exitcode))
     if stable and (not as_json or not account_set.is_one):
         raise UsageError("--stable goes with --json, for one account")
     output = PlanOutput(as_json, out, detailed_exitcode, stable, _signing_key(sign, out))

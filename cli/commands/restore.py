@@ -71,6 +71,9 @@ def _show(account: str, restored: Restored) -> None:
         show(table)
     if restored.kept is not None:
         say(f"\nThe files that were there before are in {restored.kept}.")
+    if restored.group is not None:
+        say(f"\nA plan of the group {restored.group} was on its way in it, and nothing more of that is sent.")
+        say(f"To end it in all accounts of the group: exitplan apply --group {restored.group}")
     say("Unwinds go on from where they were in the backup. The gate stays closed until you run: exitplan verify")
 
 
@@ -90,4 +93,5 @@ def _document(account: str, restored: Restored) -> dict[str, object]:
             for order in restored.sent_since
         ],
         "kept": None if restored.kept is None else str(restored.kept),
+        "group": restored.group,
     }

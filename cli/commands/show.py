@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,13 +22,13 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import read_account_files
 from exitplan.executor.accounts.places import FilePlace
 from exitplan.executor.accounts.project import project_data, project_root
-from exitplan.executor.signing.approval import Checked, SignatureRule, check_signatures, load_signatures
+from exitplan.executor.signing.approval import Checked, SignatureRule, Signed, check_signatures, load_signatures
 from exitplan.executor.store.saved_plan import is_group_plan
 from exitplan.ruleset.errors import FileIsInvalid
+from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.writing import parse_group_plan, read_group_plan
 from exitplan.ruleset.model.visible import printable
 from exitplan.ruleset.planning.plan import ensure_unaltered, parse_plan
-from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.words import clock_time, duration
 from exitplan.schemas.documents import load_document
 
@@ -67,35 +67,44 @@ def command(plan: PlanArgument, as_json: JsonOption = False) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """The signatures beside a plan, and what its account requires, where its file is at hand."""
+class Signatures:
+    """The signatures beside a plan, and what its accounts require, by their ids, where their files are at hand."""
 
     checked: tuple[Checked, ...]
-    rule: SignatureRule | None
+    rules: Mapping[str, SignatureRule]
 
     @property
     def document(self) -> dict[str, Any]:
         """What is added to a plan in its JSON form: nothing where nothing is signed and nobody wants it."""
-        if not self.checked and self.rule is None:
+        if not self.checked and not self.rules:
             return {}
-        needed = 0 if self.rule is None else self.rule.needed
+        needed = max((rule.needed for rule in self.rules.values()), default=0)
         return {"signatures": signatures_document(self.checked), "signatures_needed": needed}
 
     @property
     def lines(self) -> Iterator[str]:
         """Say for people who has signed, and what is missing."""
-        good = {entry.key for entry in self.checked if entry.problem is None}
+        good = {entry.key for entry in self.checked if entry.problem is None and entry.key is not None}
         for entry in self.checked:
             yield f"Signed by {entry}." if entry.problem is None else f"Not counted: {entry}."
-        if self.rule is not None and len(good) < self.rule.needed:
-            yield f"Signatures: {len(good)} of the {self.rule.needed} that {self.rule.file} requires."
+        for rule in self.rules.values():
+            count = sum(rule.named(key) is not None for key in good)
+            if count < rule.needed:
+                yield f"Signatures: {count} of the {rule.needed} that {rule.file} requires."
 
 
-def signatures_of(plan: Plan, path: Path) -> Signed:
-    """Check the signatures beside a plan, by the account file of the project where there is one."""
-    file = read_account_files(project_root()).sound.get(plan.account.id)
-    rule = None if file is None else file.signature_rule
-    return Signed(check_signatures(plan, load_signatures(path), rule), rule)
+def signatures_of(plan: Signed, path: Path) -> Signatures:
+    """Check the signatures beside a plan, by the account files of the project where there are some."""
+    files = read_account_files(project_root()).sound
+    names = list(plan.accounts) if isinstance(plan, GroupPlan) else [plan.account.id]
+    rules = {name: rule for name in names if name in files and (rule := files[name].signature_rule) is not None}
+    return Signatures(check_signatures(plan, load_signatures(path), list(rules.values())), rules)
+
+
+def say_signatures(signed: Signatures) -> None:
+    """Say who has signed, below a plan."""
+    for number, line in enumerate(signed.lines):
+        say("\n" * (number == 0) + printable(line))
 
 
 def show_saved(document: dict[str, Any], path: Path, *, as_json: bool) -> None:
@@ -109,23 +118,24 @@ def show_saved(document: dict[str, Any], path: Path, *, as_json: bool) -> None:
         write_json({**document, **signed.document})
     else:
         show_plan(plan)
-        for number, line in enumerate(signed.lines):
-            say("\n" * (number == 0) + printable(line))
+        say_signatures(signed)
     _tell_if_late(plan.expires_at, as_json=as_json)
     ensure_unaltered(document)
 
 
 def show_saved_group(path: Path, *, as_json: bool) -> None:
-    """Draw the plan of a group, and a warning if it can no longer be applied.
+    """Draw the plan of a group with its signatures, and a warning if it can no longer be applied.
 
     Raises PlanIsAltered after drawing it.
     """
     document = load_document(path, "groupplan")
     plan = parse_group_plan(document)
+    signed = signatures_of(plan, path)
     if as_json:
-        write_json(document)
+        write_json({**document, **signed.document})
     else:
         show_group_plan(plan)
+        say_signatures(signed)
     _tell_if_late(plan.expires_at, as_json=as_json)
     read_group_plan(document)
 

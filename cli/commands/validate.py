@@ -12,6 +12,7 @@ import typer
 from exitplan.cli.account_checks import with_channels_checked, with_venues_checked
 from exitplan.cli.arguments import outer_invariants
 from exitplan.cli.failures import diagnostic_document
+from exitplan.cli.group_checks import with_groups_checked
 from exitplan.cli.ladder_checks import with_ladders_checked
 from exitplan.cli.lint_warnings import with_lint
 from exitplan.cli.options import JsonOption, UnderOption
@@ -45,10 +46,11 @@ def command(
 ) -> None:
     """Check files: every problem with file, line and column.
 
-    YAML files are policies or account files, and alerts.yaml names channels; what a JSON file is can be seen from its
-    keys: a snapshot, plan, state, tracker or alert. An account file must name a venue that exists, and credentials if
-    it is a live one; the venue is not contacted. Of policies the warnings of exitplan lint are shown as well, as far as
-    they are found at once.
+    YAML files are policies, of accounts or of groups, or account files, and alerts.yaml names channels; what a JSON
+    file is can be seen from its keys: a snapshot, plan, state, tracker or alert. An account file must name a venue that
+    exists, and credentials if it is a live one; the venue is not contacted. A group must have a policy, and two
+    accounts that name it. Of policies the warnings of exitplan lint are shown as well, as far as they are found at
+    once.
 
     With --under it is also proved that no policy can break an invariant of an outer one.
 
@@ -56,7 +58,7 @@ def command(
     """
     invariants = outer_invariants(under)
     results = with_channels_checked(with_venues_checked(with_lint(validate_paths(paths or _default_paths()))))
-    results = with_ladders_checked(results)
+    results = with_groups_checked(with_ladders_checked(results))
     if invariants:
         results = with_invariants_proved(results, invariants)
     raise typer.Exit(show_validated(results, as_json=as_json))

@@ -58,7 +58,12 @@ def _group_line(event: Event) -> Text | None:
 
 def _started(data: Document) -> Text:
     again = "Going on with" if data["resumed"] else "All accounts are ready for"
-    return heading(f"{again} {data['group_plan_id']}", counted(len(data["accounts"]), "account"))
+    told = heading(f"{again} {data['group_plan_id']}", counted(len(data["accounts"]), "account"))
+    for account, reasons in data["unchecked"].items():
+        for symbol, why in reasons.items():
+            said = f"  not checked beforehand  {account} {symbol}: {why}"
+            told.append("\n").append_text(words(said, "dim"))
+    return told
 
 
 def _pair(data: Document) -> Text:
@@ -104,6 +109,6 @@ def _end(result: GroupResult) -> Text:
     if result.is_open:
         said = f"It is not at its end. Go on with it: exitplan apply --group {result.group}"
         return heading(said)
-    if not result.accounts:
-        return heading("Nothing of it had been sent; it has ended.")
+    if result.note is not None:
+        return heading(result.note)
     return heading("Done." if result.exit_code is ExitCode.DONE else f"Ended: {result.exit_code.label}.")

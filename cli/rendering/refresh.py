@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from rich.table import Table
 from rich.text import Text
 
 from exitplan.cli.rendering.plan import summary_line
@@ -32,15 +33,28 @@ def show_changes(
     if not changes:
         show(Text(none), summary_line(plan))
         return
+    count = f"{counted(len(changes), 'action')} {'differs' if len(changes) == 1 else 'differ'}"
+    show(section(title, count, _lines(changes)), summary_line(plan))
+
+
+def show_group_changes(changes: Mapping[str, Sequence[PlanChange]], policy: Sequence[str]) -> None:
+    """Write the differences of two plans of a group, a section for each account, or that there are none."""
+    if not changes and not policy:
+        show(Text("Both plans do the same."))
+    if policy:
+        show(Text(f"The group's policy differs in {' and '.join(policy)}."))
+    for account, found in changes.items():
+        count = f"{counted(len(found), 'action')} {'differs' if len(found) == 1 else 'differ'}"
+        show(section(f"{account}: from the old plan to the new one", count, _lines(found)))
+
+
+def _lines(changes: Sequence[PlanChange]) -> Table:
     table = rows("l", "l", "l", "l")
     for change in changes:
         sign, style = _sign(change)
         action = change.action
         table.add_row(Text(sign, style), words(action.symbol), words(action.kind), words(_difference(change)))
-    show(
-        section(title, f"{counted(len(changes), 'action')} {'differs' if len(changes) == 1 else 'differ'}", table),
-        summary_line(plan),
-    )
+    return table
 
 
 def _sign(change: PlanChange) -> tuple[str, str]:

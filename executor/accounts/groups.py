@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from exitplan.executor.accounts.account import AccountFile, read_account_files
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.groups.group_policy import GroupPolicy
-from exitplan.ruleset.language.problems import nearest
+from exitplan.ruleset.language.problems import Problem, nearest
 from exitplan.schemas.groups import GROUPS_FOLDER, LoadedGroup, load_group
+from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, locate
 
 FEWEST = 2
 """A group of one account has nothing to net."""
@@ -40,8 +41,8 @@ def open_group(name: str, root: Path = Path()) -> Group:
     """Open a group: its policy, and every account file that names it.
 
     Raises NoSuchAccount for a group that there is not, and FileIsInvalid where its file or that of any account is
-    broken (it may be one of the group's), where fewer than two accounts name it, where two of them are the same account
-    at its venue, or where its policy lists a position of none of them.
+    broken (it may be one of the group's), where two of its accounts are the same one at its venue, or for what
+    :func:`group_problems` finds.
     """
     paths = group_files(root)
     if name not in paths:
@@ -51,24 +52,44 @@ def open_group(name: str, root: Path = Path()) -> Group:
     if files.broken:
         raise files.broken[0].error
     members = {account: file for account, file in sorted(files.sound.items()) if file.group == name}
-    if len(members) < FEWEST:
-        said = f"only {next(iter(members))} names it" if members else "no account file names it"
-        hint = f"write in the account block of each of its accounts: group: {name}"
-        raise FileIsInvalid(f"{paths[name]}: a group is of two accounts or more, and {said}", hint=hint)
+    if problems := group_problems(loaded, members):
+        raise FileHasProblems(problems)
     _ensure_distinct(name, members)
-    _ensure_listed(loaded, members)
     return Group(loaded, members)
 
 
+def group_problems(loaded: LoadedGroup, members: Collection[str]) -> list[Diagnostic]:
+    """Find what is wrong with a group by the accounts that name it: too few, or a listed position of none of them."""
+    document, problems = loaded.document, list[Problem]()
+    if len(members) < FEWEST:
+        said = f"only {next(iter(members))} names it" if members else "no account file names it"
+        hint = f"write in the account block of each of its accounts: group: {loaded.policy.name}"
+        problems.append(Problem(("name",), f"a group is of two accounts or more, and {said}", hint=hint))
+    for number, pair in enumerate(loaded.policy.pairs.listed):
+        for place, position in enumerate(pair):
+            if position.account not in members:
+                near = nearest(position.account, list(members))
+                hint = f"did you mean {near!r}?" if near else f"its accounts are: {', '.join(members)}"
+                path = ("pairs", "listed", number, place)
+                problems.append(Problem(path, f"{position.account} is not in the group", hint=hint))
+    return [locate(problem, document.marks, {document.name: document.source}) for problem in problems]
+
+
 def _no_such_group(name: str, known: list[str]) -> NoSuchAccount:
+    hint = hint_of_group(name, known)
+    if not known:
+        hint += f", and group: {name} into its accounts' files"
+    return NoSuchAccount(f"there is no group {name!r}", hint=hint)
+
+
+def hint_of_group(name: str, known: Sequence[str]) -> str:
+    """Say what may be meant by the name of a group that there is not."""
     near = nearest(name, known)
     if near:
-        hint = f"did you mean {near!r}?"
-    elif known:
-        hint = f"the groups are: {', '.join(known)}"
-    else:
-        hint = f"write its policy into policies/{GROUPS_FOLDER}/{name}.yaml, and group: {name} into its accounts' files"
-    return NoSuchAccount(f"there is no group {name!r}", hint=hint)
+        return f"did you mean {near!r}?"
+    if known:
+        return f"the groups are: {', '.join(known)}"
+    return f"write its policy into policies/{GROUPS_FOLDER}/{name}.yaml"
 
 
 def _ensure_distinct(name: str, members: Mapping[str, AccountFile]) -> None:
@@ -84,15 +105,4 @@ def _ensure_distinct(name: str, members: Mapping[str, AccountFile]) -> None:
                 raise FileIsInvalid(
                     f"the group {name} has {first} and {account}, which are one account at {file.venue}",
                     hint="what one account holds would be counted twice: take one of them out of the group",
-                )
-
-
-def _ensure_listed(loaded: LoadedGroup, members: Mapping[str, AccountFile]) -> None:
-    for pair in loaded.policy.pairs.listed:
-        for position in pair:
-            if position.account not in members:
-                near = nearest(position.account, list(members))
-                hint = f"did you mean {near!r}?" if near else f"its accounts are: {', '.join(members)}"
-                raise FileIsInvalid(
-                    f"{loaded.path}: pairs.listed names {position.account}, which is not in the group", hint=hint
                 )

@@ -67,7 +67,7 @@ _LEAVE_OPEN = frozenset({ExitCode.REFUSED, ExitCode.CANCELLED, ExitCode.UNKNOWN}
 def check_plan(account: Account, plan: Plan, signatures: str | None = None) -> Judged:
     """Check whether a plan could be applied now, changing nothing; raises what :func:`apply_plan` would."""
     ensure_applicable(account, plan)
-    ensure_signed(account.signature_rule, plan, signatures)
+    ensure_signed(account.signature_rule, account.id, plan, signatures)
     ensure_not_halted(account)
     ensure_fresh(plan, account.rulebook.policy, account.clock())
     if not account.store.has_journal():
@@ -101,7 +101,7 @@ def apply_plan(
     before anything is sent.
     """
     ensure_applicable(account, plan)
-    ensure_signed(account.signature_rule, plan, signatures)
+    ensure_signed(account.signature_rule, account.id, plan, signatures)
     ensure_not_halted(account)
     account.store.ensure_ready()
     with (

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.model.records import Document, write_record
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan_types import Plan
 
+_OF_PAIRS = ("hedged", "max_leg_imbalance", "on_leg_failure")
 _COMPARED = ("quantity", "est_value", "rule", "trigger_price", "limit_price")
 
 
@@ -50,6 +52,24 @@ def compare_plans(old: Plan, new: Plan) -> list[PlanChange]:
     changes = [PlanChange(before.get(key), action) for key, action in after.items()]
     differing = [change for change in changes if change.old is None or change.fields]
     return differing + [PlanChange(action, None) for key, action in before.items() if key not in after]
+
+
+def compare_group_plans(old: GroupPlan, new: GroupPlan) -> dict[str, list[PlanChange]]:
+    """List what differs between two plans of a group, by account; what is in one of them alone is new, or gone."""
+    changes: dict[str, list[PlanChange]] = {}
+    for name in sorted({*old.accounts, *new.accounts}):
+        before, after = old.accounts.get(name), new.accounts.get(name)
+        if before is not None and after is not None:
+            changes[name] = compare_plans(before, after)
+        else:
+            gone, come = (() if plan is None else plan.actions for plan in (before, after))
+            changes[name] = [*(PlanChange(one, None) for one in gone), *(PlanChange(None, one) for one in come)]
+    return {name: found for name, found in changes.items() if found}
+
+
+def policy_changes(old: GroupPlan, new: GroupPlan) -> list[str]:
+    """Name what the group's policy says otherwise of how its pairs are planned and carried out."""
+    return [name for name in _OF_PAIRS if getattr(old.group, name) != getattr(new.group, name)]
 
 
 def _identity(action: Action) -> tuple[str | None, ...]:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
 from exitplan.executor.apply.reconcile import Sleep
 from exitplan.executor.escalation.ladder import tended_after
 from exitplan.executor.groups.participants import Hear, Held, holding
-from exitplan.executor.groups.preparing import Ready, check, ensure_static, prepare
+from exitplan.executor.groups.preparing import Ready, check, ensure_all_signed, ensure_static, prepare
 from exitplan.executor.groups.refusals import GROUP, NotPrepared
 from exitplan.executor.groups.results import GroupResult
-from exitplan.executor.groups.resuming import begun_in, end_without_sending, is_over, made_ready
+from exitplan.executor.groups.resuming import (
+    Over,
+    begun_in,
+    end_without_leader,
+    end_without_sending,
+    made_ready,
+    what_ended,
+)
 from exitplan.executor.groups.saga import Past, Saga, Stopped
 from exitplan.executor.standing import no_answer_left
-from exitplan.executor.store.group_rows import group_run
+from exitplan.executor.store.group_rows import GroupRow, group_run
 from exitplan.ruleset.errors import AccountIsInGroupRun, ExitplanError, PlanIsUsed
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.groups.group_plan import GroupPlan
@@ -38,11 +45,14 @@ class GroupWatch:
 
 @dataclass(frozen=True, slots=True)
 class GroupWork:
-    """A group, its policy, and its accounts opened, by their ids."""
+    """A group, its policy, and its accounts opened, by their ids.
+
+    ``signatures`` are those beside the file of its plan; None for a plan that is in no file.
+    """
 
     policy: GroupPolicy
     accounts: Mapping[str, Account]
-    signatures: Mapping[str, str | None] = field(default_factory=dict)
+    signatures: str | None = None
 
 
 def check_group_plan(work: GroupWork, plan: GroupPlan) -> Mapping[str, ExitplanError]:
@@ -91,18 +101,32 @@ def _under_leases(work: GroupWork, plan: GroupPlan | None, held: Mapping[str, He
         if plan is None:
             return GroupResult(work.policy.name, GROUP, ExitCode.DONE)
         _ensure_not_ended(plan, held)
-        ensure_static(plan, work.policy, work.accounts, work.signatures)
-        return _saga(plan, prepare(plan, work.policy, held), None, watch).carry_out()
-    if plan is not None and plan.group_plan_id != begun.row.group_plan:
+        ensure_static(plan, work.policy, work.accounts)
+        ensure_all_signed(plan, work.accounts, work.signatures)
+        ready = replace(prepare(plan, work.policy, held), signatures=work.signatures or "")
+        return _saga(plan, ready, None, watch).carry_out()
+    row = begun if isinstance(begun, GroupRow) else begun.row
+    if plan is not None and plan.group_plan_id != row.group_plan:
         other = AccountIsInGroupRun(
-            f"another plan of the group {work.policy.name} was not carried out to its end ({begun.row.group_plan})",
-            hint=begun.row.hint,
+            f"another plan of the group {work.policy.name} was not carried out to its end ({row.group_plan})",
+            hint=row.hint,
         )
         raise NotPrepared({GROUP: other})
-    if is_over(begun, held):
-        end_without_sending(begun, held)
-        return GroupResult(work.policy.name, begun.row.group_plan, ExitCode.DONE)
-    return _saga(begun.plan, *made_ready(begun, held), watch).carry_out()
+    if isinstance(begun, GroupRow):
+        return _ended(work, row, end_without_leader(begun, held), watch)
+    if (over := what_ended(begun, held)) is not None:
+        end_without_sending(begun, held, over)
+        return _ended(work, row, over, watch)
+    return _saga(begun.plan, *made_ready(begun, held, work.signatures or ""), watch).carry_out()
+
+
+def _ended(work: GroupWork, row: GroupRow, over: Over, watch: GroupWatch) -> GroupResult:
+    """Tell that a plan has ended without anything more being sent."""
+    result = GroupResult(work.policy.name, row.group_plan, over.code, note=over.why)
+    now = next(iter(work.accounts.values())).clock()
+    data = {"group_plan_id": row.group_plan, "exit_code": over.code, "is_open": False, "note": over.why}
+    watch.hear(GROUP, Event("group_finished", now, data))
+    return result
 
 
 def _ensure_not_ended(plan: GroupPlan, held: Mapping[str, Held]) -> None:
@@ -117,4 +141,4 @@ def _saga(plan: GroupPlan, ready: Ready, past: Past | None, watch: GroupWatch) -
     def hear(event: Event) -> None:
         watch.hear(GROUP, event)
 
-    return Saga(plan, ready.participants, ready.prices, ready.left_out, hear, watch.stopped, past)
+    return Saga(plan, ready, hear, watch.stopped, past)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
-from exitplan.brokers.rehearsal import RehearsesOrders
+from exitplan.brokers.rehearsal import NotChecked, RehearsesOrders
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.apply import Prepared, ensure_not_used, read_for
 from exitplan.executor.apply.in_group import ensure_not_in_group_run
@@ -31,7 +31,9 @@ from exitplan.ruleset.groups.group_policy import GroupPolicy
 from exitplan.ruleset.groups.holdings import Member
 from exitplan.ruleset.groups.redecision import BundleJudgement, judge_bundles, orders_of, plan_group_again
 from exitplan.ruleset.model.facts import Observation
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.group_orders import GroupOrders
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
@@ -43,12 +45,15 @@ class Ready:
     """A group's plan of which all holds: its accounts, the prices of its pairs, and the bundles that are left out.
 
     ``prices`` are those of one unit of a pair's asset in the group's quote as they were read now; ``left_out`` says why
-    nothing of a bundle is sent.
+    nothing of a bundle is sent, ``unchecked`` by account and symbol why a venue could not check an order beforehand.
+    ``signatures`` are those of the plan, for who goes on with it.
     """
 
     participants: Mapping[str, Participant]
     prices: Mapping[str, Decimal]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unchecked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    signatures: str = ""
 
 
 def prepare(plan: GroupPlan, policy: GroupPolicy, held: Mapping[str, Held]) -> Ready:
@@ -57,18 +62,24 @@ def prepare(plan: GroupPlan, policy: GroupPolicy, held: Mapping[str, Held]) -> R
         return _Preparation(plan, policy, {name: one.account for name, one in held.items()}, held).ready()
 
 
-def check(
-    plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account], signatures: Mapping[str, str | None]
-) -> None:
-    """Check whether a group's plan could be carried out now, changing nothing; raises NotPrepared."""
-    ensure_static(plan, policy, accounts, signatures)
+def check(plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account], signatures: str | None) -> None:
+    """Check whether a group's plan could be carried out now, changing nothing; raises NotPrepared.
+
+    Of a plan that is in no file, ``signatures`` None, this says nothing of those that it would need.
+    """
+    ensure_static(plan, policy, accounts)
+    if signatures is not None:
+        ensure_all_signed(plan, accounts, signatures)
     with localcontext(EXACT):
-        _Preparation(plan, policy, accounts, {}).looked_at()
+        _Preparation(plan, policy, accounts, {}).ensure_ready()
 
 
-def ensure_static(
-    plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account], signatures: Mapping[str, str | None]
-) -> None:
+def ensure_all_signed(plan: GroupPlan, accounts: Mapping[str, Account], signatures: str | None) -> None:
+    """Raise NotPrepared unless a group's plan has the signatures that each of its accounts requires."""
+    of_each(plan.accounts, lambda name: ensure_signed(accounts[name].signature_rule, name, plan, signatures))
+
+
+def ensure_static(plan: GroupPlan, policy: GroupPolicy, accounts: Mapping[str, Account]) -> None:
     """Raise NotPrepared for what is known before anything is opened: whose plan it is, its guards, age and policies."""
     if plan.group.name != policy.name or plan.group.sha256 != policy.sha256:
         said = f"the policy of the group {policy.name} is not the one that the plan was made with"
@@ -83,11 +94,27 @@ def ensure_static(
     def ensure(name: str) -> None:
         account, own = accounts[name], plan.accounts[name]
         ensure_applicable(account, own, policy.sha256)
-        ensure_signed(account.signature_rule, own, signatures.get(name))
         ensure_not_halted(account)
         ensure_fresh(own, account.rulebook.policy, account.clock())
 
     of_each(accounts, ensure)
+
+
+def _rehearse(account: Account, first: Sequence[Action], seen: Snapshot) -> dict[str, str]:
+    """Have orders checked where the account's venue can, and return why not, by symbol; raises RehearsalFailed."""
+    broker, policy = account.broker, account.rulebook.policy
+    if not first or not isinstance(broker, RehearsesOrders):
+        return {}
+    orders = [order_for(action, action.quantity, broker.capabilities, seen, policy) for action in first]
+    answers = zip(first, broker.rehearse_orders(orders), strict=True)
+    problems = {action.symbol: answer for action, answer in answers if answer is not None}
+    for symbol, answer in problems.items():
+        if not isinstance(answer, NotChecked):
+            raise RehearsalFailed(
+                f"{symbol}: its venue was asked to check an order, and did not take it: {answer.message}",
+                hint="nothing was sent; see what the venue says against it, and plan again",
+            )
+    return {symbol: answer.why for symbol, answer in problems.items() if isinstance(answer, NotChecked)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +134,10 @@ class _Preparation:
     accounts: Mapping[str, Account]
     held: Mapping[str, Held]
 
+    def ensure_ready(self) -> None:
+        looks, fresh, left_out = self.looked_at()
+        self._rehearsed(self._sliced(fresh, self._prices(fresh), left_out), looks, left_out)
+
     def ready(self) -> Ready:
         looks, fresh, left_out = self.looked_at()
         prices = self._prices(fresh)
@@ -119,26 +150,22 @@ class _Preparation:
             return Participant(self.held[name], plans[name], prepared, orders_of(self.plan, name))
 
         participants = of_each(self.accounts, participant)
-        of_each(self.accounts, lambda name: self._rehearse(participants[name], looks[name], left_out))
-        return Ready(participants, prices, left_out)
+        return Ready(participants, prices, left_out, self._rehearsed(plans, looks, left_out))
 
-    def _rehearse(self, one: Participant, look: _Look, left_out: Mapping[str, str]) -> None:
-        """Have the first order of each leg checked where the account's venue can; raises RehearsalFailed."""
-        account = one.held.account
-        if not isinstance(account.broker, RehearsesOrders):
-            return
+    def _rehearsed(
+        self, plans: Mapping[str, Plan], looks: Mapping[str, _Look], left_out: Mapping[str, str]
+    ) -> dict[str, dict[str, str]]:
+        """Have the first order of each leg checked by its venue, and return which could not be; raises NotPrepared."""
         legs = [
             leg for bundle in self.plan.bundles if bundle.is_pair and bundle.id not in left_out for leg in bundle.legs
         ]
-        first = [actions_of(leg, one.plan)[0] for leg in legs if leg.account == one.id]
-        capabilities, policy = account.broker.capabilities, account.rulebook.policy
-        orders = [order_for(action, action.quantity, capabilities, look.seen.snapshot, policy) for action in first]
-        for action, problem in zip(first, account.broker.rehearse_orders(orders) if orders else (), strict=True):
-            if problem is not None:
-                raise RehearsalFailed(
-                    f"{action.symbol}: its venue was asked to check an order, and did not take it: {problem.message}",
-                    hint="nothing was sent; see what the venue says against it, and plan again",
-                )
+
+        def rehearse(name: str) -> dict[str, str]:
+            first = [actions_of(leg, plans[name])[0] for leg in legs if leg.account == name]
+            return _rehearse(self.accounts[name], first, looks[name].seen.snapshot)
+
+        answers = of_each(self.accounts, rehearse)
+        return {name: unchecked for name, unchecked in answers.items() if unchecked}
 
     def looked_at(self) -> tuple[dict[str, _Look], GroupDraft, dict[str, str]]:
         """Read all accounts, plan the group anew and decide again; gives the bundles that are left out, and why."""

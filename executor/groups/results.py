@@ -46,7 +46,8 @@ class GroupResult:
     """What a group's plan came to.
 
     ``refusals`` says, by account, why nothing was sent anywhere; an empty name stands for the group. ``accounts`` are
-    the runs that there were. A plan that ``is_open`` goes on when it is applied again.
+    the runs that there were. A plan that ``is_open`` goes on when it is applied again. Where one has ended without
+    anything more being sent, ``note`` says why.
     """
 
     group: str
@@ -56,6 +57,7 @@ class GroupResult:
     bundles: tuple[BundleOutcome, ...] = ()
     accounts: Mapping[str, ApplyResult] = field(default_factory=dict)
     is_open: bool = False
+    note: str | None = None
 
     @classmethod
     def refused(cls, group: str, group_plan_id: str, refusals: Mapping[str, ExitplanError]) -> GroupResult:
@@ -70,6 +72,7 @@ class GroupResult:
             "group_plan_id": self.group_plan_id,
             "exit_code": self.exit_code,
             "is_open": self.is_open,
+            "note": self.note,
             "refusals": {
                 name: {"exit_code": error.exit_code, "message": str(error)} for name, error in self.refusals.items()
             },

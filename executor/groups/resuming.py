@@ -6,7 +6,7 @@ resolved with its venue first, and no leg goes ahead once the plan has expired.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
@@ -16,9 +16,10 @@ from exitplan.executor.apply.apply import Prepared, read_for
 from exitplan.executor.apply.judging import judge_plan
 from exitplan.executor.apply.staleness import ensure_applicable, is_expired
 from exitplan.executor.groups.participants import Held, Participant
-from exitplan.executor.groups.preparing import Ready
+from exitplan.executor.groups.preparing import Ready, ensure_all_signed
 from exitplan.executor.groups.refusals import NotPrepared, of_each
 from exitplan.executor.groups.saga import Past
+from exitplan.executor.groups.slicing import ensure_cut_from
 from exitplan.executor.store.group_rows import (
     GroupRow,
     GroupStep,
@@ -28,12 +29,15 @@ from exitplan.executor.store.group_rows import (
     open_group_run,
     out_of_balance,
 )
-from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
+from exitplan.ruleset.errors import ExitplanError, UsageError
+from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.redecision import orders_of
 from exitplan.ruleset.groups.writing import read_group_plan
 from exitplan.ruleset.model.values import EXACT
 from exitplan.ruleset.planning.plan import read_plan
+
+_NOBODY_KNOWS = "How far apart its legs are, nobody knows: look at what the venues hold."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class Begun:
         return told
 
     @property
+    def signatures(self) -> str:
+        """The signatures that the plan was begun with."""
+        return str(self._going.get("signatures", ""))
+
+    @property
     def failed(self) -> frozenset[tuple[str, str, int]]:
         """The legs that have failed."""
         steps = [step.figures for step in self.steps if step.step == "leg_failed"]
@@ -69,6 +78,14 @@ class Begun:
     @property
     def _going(self) -> Mapping[str, Any]:
         return next((step.figures for step in self.steps if step.step == "going"), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Why nothing more of a plan is sent, and what that comes to."""
+
+    why: str
+    code: ExitCode = ExitCode.DONE
 
 
 def find_open(accounts: Mapping[str, Account]) -> GroupRow | None:
@@ -85,10 +102,11 @@ def find_open(accounts: Mapping[str, Account]) -> GroupRow | None:
     return None
 
 
-def begun_in(held: Mapping[str, Held]) -> Begun | None:
+def begun_in(held: Mapping[str, Held]) -> Begun | GroupRow | None:
     """Return the plan that was begun in accounts whose leases are held; None where there is none.
 
-    Raises FileIsInvalid where the leader's journal does not know it, UsageError where not all of its accounts are held.
+    Where its leader's journal was put back from a backup that does not know it, only what another account knows of it
+    is left. Raises NotPrepared where that journal is an older one, UsageError where not all of its accounts are held.
     """
     row = next((row for one in held.values() if (row := open_group_run(one.journal)) is not None), None)
     if row is None:
@@ -96,11 +114,8 @@ def begun_in(held: Mapping[str, Held]) -> Begun | None:
     _ensure_held(row, {row.leader}, held)
     leading = group_run(held[row.leader].journal, row.group_plan)
     if leading is None or leading.document is None:
-        raise FileIsInvalid(
-            f"the journal of {row.leader} does not know the plan {row.group_plan} of the group {row.group_name}, which"
-            " it leads",
-            hint="put the newest journal back; if it is lost, look at the orders at the venues of the group first",
-        )
+        _ensure_newest({row.leader}, held)
+        return row
     plan = read_group_plan(leading.document)
     _ensure_held(row, set(plan.accounts), held)
     return Begun(leading, plan, tuple(group_steps(held[row.leader].journal, row.group_plan)))
@@ -116,25 +131,67 @@ def _ensure_held(row: GroupRow, names: set[str], held: Mapping[str, Held]) -> No
         )
 
 
-def is_over(begun: Begun, held: Mapping[str, Held]) -> bool:
-    """Check whether nothing more may be sent: nothing was yet, all was, or a journal was put back meanwhile."""
-    if begun.row.standing not in {"going", "winding"}:
-        return True
-    rows = [group_run(held[name].journal, begun.row.group_plan) for name in begun.plan.accounts]
-    return any(row is not None and not row.is_open for row in rows)
+def _ensure_newest(names: Iterable[str], held: Mapping[str, Held]) -> None:
+    """Raise NotPrepared where a journal is an older one that nobody has put back with ``exitplan restore``.
+
+    With the newest one in its place the plan can go on.
+    """
+
+    def ensure(name: str) -> None:
+        account, journal = held[name].account, held[name].journal
+        account.store.load_state(journal)
+        account.store.ensure_newest_traded(account.identity, journal.mark())
+
+    of_each(dict.fromkeys(names), ensure)
 
 
-def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
+def what_ended(begun: Begun, held: Mapping[str, Held]) -> Over | None:
+    """Say why nothing more may be sent: nothing was yet, all was, or a journal was put back; None where it goes on.
+
+    Raises NotPrepared where a journal does not know the plan, since it is an older one.
+    """
+    standing = begun.row.standing
+    if standing == "preparing":
+        return Over("Nothing of it had been sent; it has ended.")
+    if standing == "ending":
+        return Over("Nothing of it was left to be sent; it has ended.")
+    if standing == "ended":  # the leader ends last, unless it comes out of a backup
+        return Over(f"{_put_back([begun.row.leader])} {_NOBODY_KNOWS}", ExitCode.UNKNOWN)
+    rows = {name: group_run(held[name].journal, begun.row.group_plan) for name in begun.plan.accounts}
+    _ensure_newest([name for name, row in rows.items() if row is None], held)
+    put_back = [name for name, row in rows.items() if row is None or not row.is_open]
+    return Over(_put_back(put_back), ExitCode.PENDING) if put_back else None
+
+
+def _put_back(names: Sequence[str]) -> str:
+    whose = f"{'journal' if len(names) == 1 else 'journals'} of {', '.join(names)}"
+    return f"It has ended, and nothing more of it is sent: the {whose} came out of a backup. Plan the group anew."
+
+
+def end_without_leader(row: GroupRow, held: Mapping[str, Held]) -> Over:
+    """End a plan that its leader's journal does not know, in all that do; returns what is known of it then.
+
+    Raises OutcomeUnknown where what may have been sent cannot be resolved.
+    """
+    _end_in([name for name in sorted(held) if name != row.leader], row.group_plan, held)
+    return Over(f"{_put_back([row.leader])} {_NOBODY_KNOWS}", ExitCode.UNKNOWN)
+
+
+def end_without_sending(begun: Begun, held: Mapping[str, Held], over: Over) -> None:
     """End a plan in all journals that have it, the leader's last, once what may have been sent is resolved.
 
     Raises OutcomeUnknown where that cannot be.
     """
-    group_plan, leader = begun.row.group_plan, begun.row.leader
-    is_ending = begun.row.standing == "ending"
+    leader = begun.row.leader
     died, put_back = "its process died before it had ended", "a journal was put back while the plan was carried out"
     for step in begun.apart.values():
-        _tell_apart(begun, step, held, died if is_ending else put_back)
-    for name in [*(name for name in sorted(begun.plan.accounts) if name != leader), leader]:
+        _tell_apart(begun, step, held, put_back if over.code else died)
+    others = [name for name in sorted(begun.plan.accounts) if name != leader]
+    _end_in([*others, leader], begun.row.group_plan, held)
+
+
+def _end_in(names: Iterable[str], group_plan: str, held: Mapping[str, Held]) -> None:
+    for name in names:
         one = held[name]
         row = group_run(one.journal, group_plan)
         if row is None or not row.is_open:
@@ -144,12 +201,15 @@ def end_without_sending(begun: Begun, held: Mapping[str, Held]) -> None:
         one.journal.end_plan(row.plan_id, now, moving(group_plan, "ended", "ended", now))
 
 
-def made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
+def made_ready(begun: Begun, held: Mapping[str, Held], signatures: str = "") -> tuple[Ready, Past]:
     """Resolve what was sent, read all accounts anew and judge what is left of the plan; raises NotPrepared.
 
-    Where that cannot be done although a pair has been out of balance for too long, an alert says so.
+    The signatures that it was begun with have to hold still, or together with those that are given now. Where that
+    cannot be done although a pair has been out of balance for too long, an alert says so.
     """
     try:
+        accounts = {name: held[name].account for name in begun.plan.accounts}
+        ensure_all_signed(begun.plan, accounts, f"{begun.signatures}\n{signatures}")
         with localcontext(EXACT):
             return _made_ready(begun, {name: held[name] for name in begun.plan.accounts})
     except NotPrepared as refused:
@@ -166,18 +226,15 @@ def _made_ready(begun: Begun, held: Mapping[str, Held]) -> tuple[Ready, Past]:
     )
     is_winding = begun.row.standing == "winding" or is_over or bool(unable)
     past = Past({name: step.at for name, step in begun.apart.items()}, begun.failed, is_winding, unable)
-    return Ready(participants, begun.prices, begun.left_out), past
+    return Ready(participants, begun.prices, begun.left_out, signatures=begun.signatures), past
 
 
 def _participant(begun: Begun, one: Held) -> Participant:
     account, journal = one.account, one.journal
     row = group_run(journal, begun.row.group_plan)
-    if row is None:
-        raise FileIsInvalid(
-            f"the journal of {account.id} does not know the plan {begun.row.group_plan} that was begun with it",
-            hint="put the newest journal back; if it is lost, look at the account's orders at its venue first",
-        )
+    assert row is not None  # noqa: S101 - where a journal does not know the plan, it is over
     plan = read_plan(journal.plan_document(row.plan_id))
+    ensure_cut_from(begun.plan.accounts[account.id], plan)
     state, intents, is_resumed = one.application(plan).settle_earlier(one.reconciler)
     orders = orders_of(begun.plan, account.id)
     state, seen = read_for(account, plan, journal, state)

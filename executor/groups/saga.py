@@ -19,6 +19,7 @@ from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, St
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.groups.course import Course, Progress, Slice, progress_of
 from exitplan.executor.groups.participants import Participant
+from exitplan.executor.groups.preparing import Ready
 from exitplan.executor.groups.results import BundleEnd, BundleOutcome, GroupResult
 from exitplan.executor.groups.slicing import slices_of
 from exitplan.executor.store.group_rows import GroupRow, Standing, balancing, beginning, moving
@@ -56,15 +57,10 @@ class Past:
 
 @dataclass
 class Saga:
-    """A group's plan under way; ``past`` is None where it is new.
-
-    ``prices`` are those of one unit of each pair's asset, ``left_out`` the bundles of which nothing is sent.
-    """
+    """A group's plan under way, with its accounts that are ready; ``past`` is None where it is new."""
 
     plan: GroupPlan
-    participants: Mapping[str, Participant]
-    prices: Mapping[str, Decimal]
-    left_out: Mapping[str, str]
+    ready: Ready
     hear: Callable[[Event], None]
     stopped: Stopped
     past: Past | None = None
@@ -73,6 +69,11 @@ class Saga:
     is_stuck: bool = False
     overdue: set[str] = field(default_factory=set)
     ends: dict[str, BundleOutcome] = field(default_factory=dict)
+
+    @property
+    def participants(self) -> Mapping[str, Participant]:
+        """Its accounts, by their ids."""
+        return self.ready.participants
 
     @property
     def leader(self) -> Participant:
@@ -100,7 +101,10 @@ class Saga:
                     one.going.stop = Stop.EXPIRED
             if self.past.is_winding:
                 self._note(moving(*self._step("winding", "winding")))
-        self._tell("group_started", accounts=sorted(self.participants), resumed=self.past is not None)
+        unchecked = {name: dict(why) for name, why in self.ready.unchecked.items()}
+        self._tell(
+            "group_started", accounts=sorted(self.participants), resumed=self.past is not None, unchecked=unchecked
+        )
 
     def _begin_all(self) -> None:
         """Journal every account's part, the leader's first; only then that it goes."""
@@ -111,8 +115,9 @@ class Saga:
             document = self.plan.document if one is leader else None
             ids = (self.plan.group_plan_id, self.plan.group.name, one.plan.plan_id, leader.id)
             one.begin(beginning(GroupRow(*ids, standing, now, document=document)), tries=self._tries)
-        prices = {name: plain(price) for name, price in self.prices.items()}
-        self._note(moving(*self._step("going", "going"), prices=prices, left_out=dict(self.left_out)))
+        prices = {name: plain(price) for name, price in self.ready.prices.items()}
+        left_out, signatures = dict(self.ready.left_out), self.ready.signatures
+        self._note(moving(*self._step("going", "going"), prices=prices, left_out=left_out, signatures=signatures))
 
     def _do_all(self, pairs: Sequence[Progress]) -> None:
         """Do the cancels of every account, then the pairs, then all the rest."""
@@ -150,7 +155,7 @@ class Saga:
         apart = {
             (leg.account, name)
             for bundle in self.plan.bundles
-            if bundle.is_pair or bundle.id in self.left_out
+            if bundle.is_pair or bundle.id in self.ready.left_out
             for leg in bundle.legs
             for name in leg.actions
         }
@@ -163,15 +168,15 @@ class Saga:
     # --- one pair ---
 
     def _is_carried_out(self, bundle: Bundle) -> bool:
-        if bundle.id in self.left_out and bundle.is_pair:
+        if bundle.id in self.ready.left_out and bundle.is_pair:
             end = BundleEnd.NOT_BEGUN
-            self.ends[bundle.id] = BundleOutcome(bundle.id, bundle.asset, end, reason=self.left_out[bundle.id])
-        return bundle.is_pair and bundle.id not in self.left_out
+            self.ends[bundle.id] = BundleOutcome(bundle.id, bundle.asset, end, reason=self.ready.left_out[bundle.id])
+        return bundle.is_pair and bundle.id not in self.ready.left_out
 
     def _progress(self, bundle: Bundle) -> Progress:
         """Return how far a pair has come, by the journals."""
         plans = {name: one.plan for name, one in self.participants.items()}
-        progress = progress_of(bundle, list(slices_of(bundle, plans)), self.prices[bundle.id])
+        progress = progress_of(bundle, list(slices_of(bundle, plans)), self.ready.prices[bundle.id])
         for one in progress.slices:
             intent = self.participants[one.account].going.intents[one.action]
             if intent.status == "done":

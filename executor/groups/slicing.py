@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
 from exitplan.executor.groups.course import Slice, unit_of
-from exitplan.ruleset.errors import RefusedByGuard
+from exitplan.ruleset.errors import PlanIsAltered, RefusedByGuard
 from exitplan.ruleset.groups.group_plan import Bundle, Leg
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
 from exitplan.ruleset.model.values import DEFAULT_STEP, EXACT, ZERO, floor_to_step, plain
@@ -79,6 +79,22 @@ def sliced(plan: Plan, cuts: Cuts) -> Plan:
     draft = replace(plan, actions=actions, sha256="")
     document = {**draft.document}
     return replace(draft, sha256=plan_sha256(document))
+
+
+def ensure_cut_from(approved: Plan, journalled: Plan) -> None:
+    """Raise PlanIsAltered unless a plan is the one that was approved, or that one cut into slices."""
+    cuts: dict[str, list[Decimal]] = {}
+    for action in journalled.actions:
+        name, mark, _ = action.id.partition(_MARK)
+        if mark:
+            cuts.setdefault(name, []).append(action.quantity)
+    whole = {action.id: action.quantity for action in approved.actions}
+    adds_up = all(sum(parts, ZERO) == whole.get(name) for name, parts in cuts.items())
+    if not adds_up or sliced(approved, cuts).sha256 != journalled.sha256:
+        raise PlanIsAltered(
+            f"what the journal of {approved.account.id} holds to be carried out is not the plan of its group",
+            hint="put the newest journal back; if it is lost, look at the account's orders at its venue first",
+        )
 
 
 def _slices_of(plan: Plan, action: Action, parts: Sequence[Decimal]) -> Iterator[Action]:

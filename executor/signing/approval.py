@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from exitplan.executor.signing.sshsig import PublicKey, read_signatures
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsUnsigned
+from exitplan.ruleset.groups.group_plan import GroupPlan
+from exitplan.ruleset.groups.writing import group_plan_bytes
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 65_536
 """The largest file of signatures that is read."""
+
+Signed = Plan | GroupPlan
+"""What is signed: the plan of an account, or that of a group, with those of all its accounts in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +86,39 @@ def load_signatures(plan: Path) -> str:
     return content.decode("utf-8", "replace")
 
 
-def check_signatures(plan: Plan, text: str, rule: SignatureRule | None = None) -> tuple[Checked, ...]:
-    """Check every signature of a text against a plan, and where there is a rule, whether its key is listed there."""
-    message = plan_bytes(plan)
+def signed_bytes(plan: Signed) -> bytes:
+    """Return what a signature of a plan covers: all bytes of its file."""
+    return group_plan_bytes(plan) if isinstance(plan, GroupPlan) else plan_bytes(plan)
+
+
+def check_signatures(plan: Signed, text: str, rules: Sequence[SignatureRule] = ()) -> tuple[Checked, ...]:
+    """Check every signature of a text against a plan, and where there are rules, whether its key is listed in one."""
+    message = signed_bytes(plan)
+    files = " and ".join(str(rule.file) for rule in rules)
     checked: list[Checked] = []
     for _, signature in read_signatures(text):
         if signature is None:
             checked.append(Checked(None, "is not one of an ed25519 key that exitplan can read"))
             continue
-        listed = signature.key if rule is None else rule.named(signature.key)
-        unlisted = None if listed or rule is None else f"does not count: {rule.file} does not list the key"
+        listed = next((known for rule in rules if (known := rule.named(signature.key)) is not None), None)
+        unlisted = None if listed or not rules else f"does not count: {files} does not list the key"
         checked.append(Checked(listed or signature.key, signature.problem(message) or unlisted))
     if text.strip() and not checked:
         checked.append(Checked(None, "is in none of the forms that OpenSSH writes"))
     return tuple(checked)
 
 
-def ensure_signed(rule: SignatureRule | None, plan: Plan, text: str | None) -> None:
-    """Raise PlanIsUnsigned unless a plan has the signatures that its account requires.
+def ensure_signed(rule: SignatureRule | None, account: str, plan: Signed, text: str | None) -> None:
+    """Raise PlanIsUnsigned unless a plan has the signatures that an account of it requires.
 
     ``text`` holds them, and is None for a plan that is in no file. Two signatures of one key count once.
     """
     if rule is None:
         return
     if text is None:
-        ensure_may_be_new(rule, plan.account.id)
+        ensure_may_be_new(rule, account, plan.group.name if isinstance(plan, GroupPlan) else None)
         return
-    checked = check_signatures(plan, text, rule)
+    checked = check_signatures(plan, text, [rule])
     good = {entry.key for entry in checked if entry.problem is None}
     if len(good) >= rule.needed:
         return
@@ -115,27 +126,28 @@ def ensure_signed(rule: SignatureRule | None, plan: Plan, text: str | None) -> N
     has = f"has {len(good)}" if checked else "has none"
     names = ", ".join(key.comment or key.fingerprint for key in rule.keys if key not in good)
     raise PlanIsUnsigned(
-        f"{rule.wanted(plan.account.id)}, and the plan {has}{f': {wrong}' if wrong else ''}",
+        f"{rule.wanted(account)}, and the plan {has}{f': {wrong}' if wrong else ''}",
         hint=f"have it signed: exitplan sign PLAN --key KEY; who may: {names}",
     )
 
 
-def ensure_may_be_new(rule: SignatureRule | None, account: str) -> None:
+def ensure_may_be_new(rule: SignatureRule | None, account: str, group: str | None = None) -> None:
     """Raise PlanIsUnsigned where a plan that is made now could not be applied at once, since it has to be signed."""
     if rule is not None:
+        what, file = ("", "plan.json") if group is None else (f" --group {group}", "group.json")
         raise PlanIsUnsigned(
             f"{rule.wanted(account)}, and one that is made now has none",
-            hint="exitplan plan --out plan.json, exitplan sign plan.json --key KEY, exitplan apply plan.json",
+            hint=f"exitplan plan{what} --out {file}, exitplan sign {file} --key KEY, exitplan apply {file}",
         )
 
 
-def sign_plan(plan: Plan, path: Path, key: SigningKey) -> tuple[Checked, ...]:
+def sign_plan(plan: Signed, path: Path, key: SigningKey) -> tuple[Checked, ...]:
     """Add a signature to those beside a plan's file; returns all that stand there then.
 
     An earlier one of the same key is replaced. Raises DataFolderUnusable.
     """
     others = [text for text, found in read_signatures(load_signatures(path)) if not (found and found.key == key.public)]
-    text = "".join([*others, key.sign(plan_bytes(plan))])
+    text = "".join([*others, key.sign(signed_bytes(plan))])
     write_atomically(signatures_file(path), text.encode(), mode=path.stat().st_mode & 0o777)
     return check_signatures(plan, text)
 

@@ -55,11 +55,7 @@ def make_ready(copy: Path, present: Path | None, accepted: Collection[str], now:
                 "UPDATE requests SET standing = 'withdrawn', changed_at = ? WHERE standing = 'waiting'", (moment,)
             )
         if has_table(db, "group_runs"):  # the other accounts of the group have gone on, or are to end their parts
-            db.execute(
-                "UPDATE group_runs SET standing = 'ended', ended_at = ? WHERE standing <> 'ended'"
-                " AND plan_id IN (SELECT plan_id FROM plans WHERE ended_at IS NOT NULL)",
-                (moment,),
-            )
+            db.execute("UPDATE group_runs SET standing = 'ended', ended_at = ? WHERE standing <> 'ended'", (moment,))
         db.execute("COMMIT")
     with open_journal(copy) as journal:
         known = journal.state()

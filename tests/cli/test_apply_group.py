@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
-from exitplan.executor.groups.saga import Saga
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
-from exitplan.schemas.policies import shipped_policy
-from tests.builders import record
 from tests.cli.conftest import xp
-from tests.executor.groups.group_scene import CASH, HEDGE, SPOT, held, strategy_short
-from tests.faults import Crash
-
-GROUP = {
-    "version": 1,
-    "name": "desk",
-    "quote": "USD",
-    "max_leg_imbalance": {"value": 250, "seconds": 60},
-    "on_leg_failure": {"then": "reduce", "attempts": 2},
-}
-
-
-def _put(root: Path, name: str, account: Snapshot) -> None:
-    block = {"id": name, "venue": "paper", "quote": "USD", "group": "desk", "options": {"file": f"{name}.json"}}
-    policy = {"version": 1, "name": name, "extends": str(shipped_policy("default")), "account": block}
-    guards = {"guards": {"max_run_pct": 1, "max_equity_change_pct": 1}}
-    (root / "policies/accounts" / f"{name}.yaml").write_text(yaml.safe_dump({**policy, **guards}))
-    document = snapshot_to_document(replace(account, account=name))
-    (root / "policies/accounts" / f"{name}.json").write_text(json.dumps(document))
+from tests.cli.group_desk import die_after, make_desk, positions
+from tests.executor.groups.group_scene import CASH, HEDGE, SPOT
 
 
 @pytest.fixture
 def desk(nothing: Path) -> Path:
-    """A project of two accounts whose positions hedge each other; one of them is to go."""
-    (nothing / "policies/accounts").mkdir(parents=True)
-    (nothing / "policies/groups").mkdir()
-    (nothing / "policies/groups/desk.yaml").write_text(yaml.safe_dump(GROUP))
-    spot = strategy_short()
-    _put(nothing, HEDGE, spot)
-    long = held(*[replace(one, symbol=SPOT, side="long") for one in spot.positions], tracked={SPOT: record(entry=None)})
-    _put(nothing, CASH, replace(long, positions=tuple(replace(one, entry_price=None) for one in long.positions)))
-    return nothing
-
-
-def positions(root: Path, name: str) -> list[tuple[str, str]]:
-    document = json.loads((root / "policies/accounts" / f"{name}.json").read_text())
-    return [(one["symbol"], one["quantity"]) for one in document["positions"]]
+    return make_desk(nothing)
 
 
 def test_it_plans_shows_asks_and_carries_out(desk: Path) -> None:
@@ -99,19 +62,8 @@ def test_where_one_account_is_halted_nothing_is_sent_and_both_are_told_by_name(d
     assert (told["event"], list(told["refusals"])) == ("group_refused", [HEDGE])
 
 
-def test_what_was_cut_short_goes_on_first_and_ordinary_runs_wait(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = iter(range(100))
-    send = Saga._send
-
-    def dying(*args: object) -> object:
-        if next(sent) == 3:
-            raise Crash
-        return send(*args)  # type: ignore[arg-type] # passed through
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Saga, "_send", dying)
-        with pytest.raises(Crash):
-            xp("apply", "--group", "desk", "--auto-approve")
+def test_what_was_cut_short_goes_on_first_and_ordinary_runs_wait(desk: Path) -> None:
+    die_after(3, "--group", "desk", "--auto-approve")
     alone = xp("apply", "--account", CASH, "--auto-approve")
     assert (alone.code, "takes part in a plan of the group desk" in alone.err) == (7, True)
     assert "exitplan apply --group desk" in alone.err

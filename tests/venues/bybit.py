@@ -50,6 +50,7 @@ class BybitFront(AccountFront[BybitGate]):
         self.conversions = Conversions(self.venue)
         self.interest: dict[str, Decimal] = {}
         self.restarted_at: datetime | None = None
+        self.margin_mode = "REGULAR_MARGIN"
 
     def sort_of(self, request: Request) -> Sort:
         """Return what a request is about; one list answers for the account and for one order asked for by an id."""
@@ -286,15 +287,27 @@ class BybitFront(AccountFront[BybitGate]):
 
     def _create(self, params: Document) -> Document:
         """Take an order; the reply names it, and says nothing of what became of it."""
-        category = self._category(params)
-        request = self._order_request(params, category)
+        request = self._order_request(params, self._category(params))
         rests = params.get("timeInForce", "GTC") not in _AT_ONCE
-        outcome = self.venue.place(request, rests=rests)
+        return self._named(request, self.venue.place(request, rests=rests))
+
+    def _named(self, request: OrderRequest, outcome: object) -> Document:
         if isinstance(outcome, Refused):
-            raise _refusal(_words_of(outcome.reason, category, request.side))
+            raise _refusal(_words_of(outcome.reason, shapes.category_of(request.symbol), request.side))
         if not isinstance(outcome, Done):
             raise TypeError(outcome)
         return {"orderId": shapes.order_id(outcome.report.order_id), "orderLinkId": request.client_order_id or ""}
+
+    def _account_info(self, _: Document) -> Document:
+        return {"unifiedMarginStatus": 5, "marginMode": self.margin_mode, "spotHedgingStatus": "OFF"}
+
+    def _pre_check(self, params: Document) -> Document:
+        """Work out the margin that an order of contracts would take; the id is one that it would have."""
+        if self._category(params) != "linear" or self.margin_mode == "ISOLATED_MARGIN" or "triggerPrice" in params:
+            raise RefusedInWords("10001", "params error: not supported")
+        request = self._order_request(params, "linear")
+        rates = {"preImrE4": 30, "preMmrE4": 21, "postImrE4": 20, "postMmrE4": 14}
+        return {**self._named(request, self.venue.rehearse(request)), **rates}
 
     def _order_request(self, params: Document, category: Category) -> OrderRequest:
         kind = shapes.TYPES.get((str(params.get("orderType")), bool(params.get("triggerPrice"))))
@@ -431,6 +444,8 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     "/v5/order/history": (Sort.LOOK_UP, BybitFront._history),
     "/v5/execution/list": (Sort.READ, BybitFront._executions),
     "/v5/order/create": (Sort.WRITE, BybitFront._create),
+    "/v5/order/pre-check": (Sort.LOOK_UP, BybitFront._pre_check),
+    "/v5/account/info": (Sort.READ, BybitFront._account_info),
     "/v5/order/cancel": (Sort.WRITE, BybitFront._cancel),
     "/v5/order/cancel-batch": (Sort.WRITE, BybitFront._cancel_batch),
     "/v5/asset/exchange/quote-apply": (Sort.READ, lambda front, params: front.conversions.quote(params)),

@@ -258,15 +258,33 @@ class CoinbaseFront(AccountFront[CoinbaseGate]):
         known = self.venue.engine.look_up(OrderReference(symbol=symbol, client_order_id=client_id))
         if known is not None:
             return shapes.taken_document(known, asked)
+        read = self._read(client_id, symbol, params)
+        if not isinstance(read, OrderRequest):
+            return shapes.refused_document(*read, "", asked)
+        _, rests = _CONFIGURATIONS[next(iter(asked))]
+        return self._placed(read, asked, rests=rests)
+
+    def _preview(self, params: Document) -> Document:
+        """Tell what is against an order, under names that begin with PREVIEW; nothing is placed."""
+        if "client_order_id" in params:
+            raise RefusedInWords("INVALID_ARGUMENT", "unknown field client_order_id")
+        read = self._read(None, self._symbol(params.get("product_id", "")), params)
+        if isinstance(read, OrderRequest):
+            outcome = self.venue.rehearse(read)
+            against = shapes.words_of(outcome)[1] if isinstance(outcome, Refused) else None
+        else:
+            against = read[1]
+        return shapes.preview_document(params.get("order_configuration") or {}, against)
+
+    def _read(self, client_id: str | None, symbol: str, params: Document) -> OrderRequest | tuple[str, str]:
+        """Read an order; the reason and the preview's where it is none."""
+        asked = params.get("order_configuration") or {}
         if not set(asked) & set(_CONFIGURATIONS) or params.get("side") not in _SIDES:
-            return shapes.refused_document(*shapes.REFUSALS[RefusalReason.UNSUPPORTED], "", asked)
+            return shapes.REFUSALS[RefusalReason.UNSUPPORTED]
         name = next(iter(asked))
-        kind, rests = _CONFIGURATIONS[name]
-        request = self._order_request(client_id, symbol, _SIDES[params["side"]], kind, asked[name])
+        request = self._order_request(client_id, symbol, _SIDES[params["side"]], _CONFIGURATIONS[name][0], asked[name])
         wrong_way = _wrong_way(request, asked[name])
-        if wrong_way is not None:
-            return shapes.refused_document("UNKNOWN_FAILURE_REASON", wrong_way, "", asked)
-        return self._placed(request, asked, rests=rests)
+        return request if wrong_way is None else ("UNKNOWN_FAILURE_REASON", wrong_way)
 
     def _placed(self, request: OrderRequest, asked: Document, *, rests: bool) -> Document:
         outcome = self.venue.place(request, rests=rests)
@@ -275,11 +293,10 @@ class CoinbaseFront(AccountFront[CoinbaseGate]):
             return shapes.taken_document(outcome.report, asked)
         if not isinstance(outcome, Refused):
             raise TypeError(outcome)
-        words = shapes.REFUSALS.get(outcome.reason, ("UNKNOWN_FAILURE_REASON", "UNKNOWN_PREVIEW_FAILURE_REASON"))
-        return shapes.refused_document(*words, outcome.message, asked)
+        return shapes.refused_document(*shapes.words_of(outcome), outcome.message, asked)
 
     def _order_request(
-        self, client_id: str, symbol: str, side: OrderSide, kind: OrderType, asked: Document
+        self, client_id: str | None, symbol: str, side: OrderSide, kind: OrderType, asked: Document
     ) -> OrderRequest:
         market = self._markets()[symbol]
         if "quote_size" in asked:
@@ -373,6 +390,7 @@ _ENDPOINTS: Mapping[str, tuple[Sort, _Endpoint]] = {
     f"GET {_V3}/orders/historical/fills": (Sort.READ, CoinbaseFront._fills),
     f"GET {_V3}/orders/historical/ID": (Sort.LOOK_UP, CoinbaseFront._order),
     f"POST {_V3}/orders": (Sort.WRITE, CoinbaseFront._create),
+    f"POST {_V3}/orders/preview": (Sort.LOOK_UP, CoinbaseFront._preview),
     f"POST {_V3}/orders/batch_cancel": (Sort.WRITE, CoinbaseFront._batch_cancel),
     f"POST {_V3}/convert/quote": (Sort.READ, CoinbaseFront._quote),
     f"POST {_V3}/convert/trade/ID": (Sort.WRITE, CoinbaseFront._commit),

@@ -6,7 +6,7 @@ import uuid
 from decimal import Decimal
 
 from exitplan.brokers.paper.orders import PaperOrder, money_fee, sum_exactly
-from exitplan.brokers.protocol import OrderReport, RefusalReason
+from exitplan.brokers.protocol import OrderReport, RefusalReason, Refused
 from exitplan.ruleset.model.snapshot import Market
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from tests.venues.venue import Execution
@@ -203,6 +203,28 @@ def taken_document(report: OrderReport, asked: Document) -> Document:
         "client_order_id": report.client_order_id,
     }
     return {"success": True, "success_response": order, "order_configuration": asked}
+
+
+def words_of(refused: Refused) -> tuple[str, str]:
+    """Return why an order is refused: the reason, and the preview's."""
+    return REFUSALS.get(refused.reason, (_UNKNOWN, "UNKNOWN_PREVIEW_FAILURE_REASON"))
+
+
+def preview_document(asked: Document, against: str | None) -> Document:
+    """Return what an order would come to, and what is against it."""
+    sizes: Document = next(iter(asked.values()), {})
+    return {
+        "order_total": "0",
+        "commission_total": "0",
+        "errs": [] if against is None else [against],
+        "warning": [],
+        "quote_size": str(sizes.get("quote_size", "0")),
+        "base_size": str(sizes.get("base_size", "0")),
+        "best_bid": "0",
+        "best_ask": "0",
+        "is_max": False,
+        "preview_id": "" if against else new_uuid("preview"),
+    }
 
 
 def refused_document(reason: str, preview: str, message: str, asked: Document) -> Document:

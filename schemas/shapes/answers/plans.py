@@ -10,17 +10,20 @@ def diff_schema() -> Schema:
     """Describe what ``exitplan diff --json`` prints."""
     change = record(
         {
+            "account": name("The account that it is in."),
             "change": one_of({"added": "", "removed": "", "changed": ""}, "How the action differs."),
             "fields": listed(text(), "The fields that differ."),
             "old": {"type": ["object", "null"], "description": "The action in the old plan."},
             "new": {"type": ["object", "null"], "description": "The action in the new plan."},
         },
-        ("change", "fields", "old", "new"),
+        ("account", "change", "fields", "old", "new"),
     )
     properties = {
         "old": text("The old plan."),
         "new": text("The new plan."),
-        "account": name("The account of both."),
+        "account": text("The account of both; null for plans of a group.", optional=True),
+        "group": text("The group of both; null for plans of an account.", optional=True),
+        "policy": listed(text(), "What the group's policy says otherwise: hedged, max_leg_imbalance, on_leg_failure."),
         "changes": listed(change, "The actions that differ."),
     }
     return answer("diff", "Difference of plans", "What one plan does that another does not.", properties)
@@ -49,7 +52,8 @@ def sign_schema() -> Schema:
     )
     properties = {
         "plan_id": text("The plan."),
-        "account": name("Its account."),
+        "account": text("Its account; null for the plan of a group.", optional=True),
+        "group": text("Its group; null for the plan of an account.", optional=True),
         "file": text("The file of its signatures."),
         "key": text("The fingerprint of the key that has signed it now."),
         "signatures": listed(signature, "All signatures of the plan."),

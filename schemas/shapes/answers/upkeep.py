@@ -56,6 +56,7 @@ def restore_schema() -> Schema:
         "newest_run_at": moment("When the newest of them began; null if there is none."),
         "sent_since": listed(order, "The orders that were sent after the backup was made."),
         "kept": text("The folder with the files that were there before; null if there were none.", optional=True),
+        "group": text("The group of which a plan was on its way in the account; null if there is none.", optional=True),
     }
     return answer("restore", "Restored backup", "What was restored of an account.", properties)
 

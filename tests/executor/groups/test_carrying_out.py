@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from exitplan.brokers.protocol import OrderRequest, RefusalReason, Refused, Unknown
-from exitplan.brokers.rehearsal import Rehearsed
-from exitplan.executor.groups.apply_group import apply_group_plan
+from exitplan.brokers.rehearsal import NotChecked, Rehearsed
+from exitplan.executor.groups.apply_group import GroupWatch, apply_group_plan, check_group_plan
 from exitplan.executor.groups.results import BundleEnd
 from exitplan.ruleset.errors import AccountIsInGroupRun, PlanIsStale
 from exitplan.ruleset.exit_codes import ExitCode
@@ -302,6 +302,28 @@ def test_where_a_venue_would_not_take_a_first_order_nothing_is_sent_in_any(tmp_p
     assert (result.exit_code, list(result.refusals), scene.sent(), scene.open_rows()) == (5, [HEDGE], [], {})
     assert [(order.symbol, order.side, order.quantity) for order in checked.asked] == [(PERP, "buy", Decimal("0.25"))]
     assert scene.holding() == {CASH: "1", HEDGE: "1"}
+
+
+def test_a_dry_run_has_first_orders_checked_as_well(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan, work = scene.plan(), scene.work()
+    refusing = Rehearsing(work.accounts[HEDGE].broker, Refused(RefusalReason.OTHER, "not today"))
+    accounts = {**work.accounts, HEDGE: replace(work.accounts[HEDGE], broker=refusing)}
+    refusals = check_group_plan(replace(work, accounts=accounts), plan)
+    assert list(refusals) == [HEDGE]
+    assert "not today" in str(refusals[HEDGE])
+    assert (scene.check(plan), scene.holding()) == ({}, {CASH: "1", HEDGE: "1"})
+
+
+def test_what_a_venue_cannot_check_is_told_and_goes(tmp_path: Path) -> None:
+    scene = group_stage(tmp_path)
+    plan, work = scene.plan(), scene.work()
+    unable = Rehearsing(work.accounts[HEDGE].broker, NotChecked("not in this mode"))
+    accounts = {**work.accounts, HEDGE: replace(work.accounts[HEDGE], broker=unable)}
+    watch = GroupWatch(lambda account, event: scene.heard.append((account, event)))
+    result = apply_group_plan(replace(work, accounts=accounts), plan, watch=watch, sleep=scene.clock.sleep)
+    assert (result.exit_code, scene.holding()) == (0, {CASH: "0", HEDGE: "0"})
+    assert scene.told("group_started")[0]["unchecked"] == {HEDGE: {PERP: "not in this mode"}}
 
 
 def test_where_the_venue_has_nothing_against_it_the_plan_goes(tmp_path: Path) -> None:
