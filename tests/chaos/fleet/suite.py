@@ -61,7 +61,9 @@ def run_long(
     chance, tale = Random(seed), Tale()  # noqa: S311 - seeded
     with fleet_of(accounts) as fleet:
         began = time.monotonic()
-        settings = Settings(str(fleet.root), lost=_LOST, stops=_STOPS, stops_in_write=_STOPS)
+        settings = Settings(
+            str(fleet.root), lost=_LOST, stops=_STOPS, stops_in_write=_STOPS, stops_in_transaction=_STOPS
+        )
         for skew in SKEWS:
             fleet.hire(replace(settings, skew=skew))
         breaking = _Breaking(fleet, chance, tale, settings)
@@ -156,7 +158,7 @@ class _Breaking:
     @property
     def for_people(self) -> Settings:
         """What goes wrong with a person's command: it stops nobody, as its parent is none of the fleet."""
-        return replace(self.settings, stops=0, stops_in_write=0)
+        return replace(self.settings, stops=0, stops_in_write=0, stops_in_transaction=0)
 
     def count(self) -> int:
         """Count what went wrong until now, what processes did by themselves too."""
