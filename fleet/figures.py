@@ -50,6 +50,13 @@ class ShardFigures:
             failures=tuple(failed[:_MOST_FAILURES]),
         )
 
+    @classmethod
+    def of_pausing(cls, exit_codes: Iterable[int | None]) -> ShardFigures:
+        """Count accounts that pause, by the exit codes of their last failures; None is one that does not."""
+        codes = [ExitCode(code) for code in exit_codes if code is not None]
+        kinds = {"paused": len(codes)} if codes else {}
+        return cls(accounts=len(codes), kinds=kinds, exit_code=ExitCode.worst(codes))
+
     def __add__(self, other: ShardFigures) -> ShardFigures:
         """Return the figures of both together; their seconds add up too."""
         return ShardFigures(

@@ -210,8 +210,9 @@ class Trouble:
                 trouble.maybe_stop(trouble.settings.stops_in_transaction, "transaction")
             before = time.time()
             done = write(connection, entries, lease)
-            if lease is not None and done:
-                witness.note("wrote", shard=lease.name, fence=lease.fence, began=before, accounts=len(done))
+            if lease is not None:
+                what = "wrote" if done else "refused"
+                witness.note(what, shard=lease.name, fence=lease.fence, began=before, accounts=len(done or ()))
             return done
 
         def all_written(batch: ShardBatch) -> Written:
@@ -274,9 +275,9 @@ class _Skewed:
 class PoisonedShards(shards.Shards):
     """The fleet's own shards; whoever takes the poisoned account in hand dies of it."""
 
-    def __init__(self, means: performing.Means, poisoned: str) -> None:
+    def __init__(self, means: performing.Means, settings: Settings) -> None:
         super().__init__(means)
-        self._poisoned = poisoned
+        self._poisoned, self._witness = settings.poisoned, Witness(Path(settings.root))
 
     def perform(
         self,
@@ -285,9 +286,14 @@ class PoisonedShards(shards.Shards):
         at_work: performing.AtWork,
         stopped: performing.Stopped,
     ) -> Mapping[str, Any]:
+        for account in accounts:
+            if account.pauses_with is not None:
+                self._witness.note("paused", account=account.id)
+
         def taken_in_hand(place: int) -> None:
             at_work(place)
             if accounts[place].id == self._poisoned:
+                self._witness.note("died", account=self._poisoned)
                 os.kill(os.getpid(), signal.SIGSEGV)
 
         return super().perform(task, accounts, taken_in_hand, stopped)
@@ -315,7 +321,7 @@ def _installed() -> Settings:
 
 def make_performer(means: performing.Means) -> shards.Shards:
     """Make the performer of a child, which is as broken as its worker."""
-    return PoisonedShards(means, _installed().poisoned)
+    return PoisonedShards(means, _installed())
 
 
 def main() -> None:
