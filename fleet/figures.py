@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exitplan.brokers.call_log import Call
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.shard_batch import Written
 from exitplan.ruleset.exit_codes import ExitCode
@@ -84,3 +85,12 @@ class ShardFigures:
             "seconds": round(self.seconds, 3),
             "exit_code": int(self.exit_code),
         }
+
+
+def calls_by_venue(calls: Iterable[Call]) -> dict[str, dict[str, int]]:
+    """Count calls to venues by venue and outcome."""
+    counted = Counter((call.venue, call.outcome) for call in calls)
+    by_venue: dict[str, dict[str, int]] = {}
+    for (venue, outcome), count in sorted(counted.items()):
+        by_venue.setdefault(venue, {})[outcome] = count
+    return by_venue

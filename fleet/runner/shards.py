@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
+from exitplan.brokers.call_log import Call, listening
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.store.postgres.database import open_database
@@ -14,7 +15,7 @@ from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.fleet.batch.writing import ShardLease
 from exitplan.fleet.cycle import Unopened, run_shard
-from exitplan.fleet.figures import ShardFigures
+from exitplan.fleet.figures import ShardFigures, calls_by_venue
 from exitplan.fleet.opening import registry_in
 from exitplan.fleet.place import open_fleet_account
 from exitplan.fleet.registry import FleetAccount
@@ -58,12 +59,15 @@ class Shards:
             else:
                 places.append(place)
         batch = ShardBatch(self._database, lease=ShardLease(f"shard:{task.shard}", task.fence))
-        done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped, unopened=unopened)
+        calls: list[Call] = []
+        with listening(calls.append):
+            done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped, unopened=unopened)
         done += ShardFigures.of_pausing([account.pauses_with for account in accounts])
         for account in accounts:
             if account.pauses_with is not None:
                 self._tend(account)
-        return {**done.document, "failures": [list(failure) for failure in done.failures]}
+        failures = [list(failure) for failure in done.failures]
+        return {**done.document, "calls": calls_by_venue(calls), "failures": failures}
 
     def close(self) -> None:
         """Let go of the database."""

@@ -180,9 +180,11 @@ class _Breaking:
                 self.fleet.witness.note("revived", account=account, since=since)
 
     def free(self) -> Slot | None:
-        """Choose a worker that is neither stopped nor cut off; one is always left alone."""
+        """Choose a worker that is neither stopped nor cut off; another one that is at work is always left alone."""
         free = [slot for slot in self.fleet.slots if slot.number not in self.busy and slot.pid is not None]
-        return self.chance.choice(free) if len(free) > 1 else None
+        came = {note["pid"] for note in self.fleet.witness.read("took")}  # to start takes long on a busy machine
+        at_work = [slot for slot in free if slot.pid in came]
+        return self.chance.choice([slot for slot in free if any(other is not slot for other in at_work)] or [None])
 
     def mend(self) -> None:
         """End all that is wrong."""
